@@ -1,0 +1,160 @@
+package aaa
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Document is one entity's AAA document. A Document held in memory is never
+// changed: a write makes a new one.
+type Document struct {
+	Mode           Mode     `json:"aaa_mode"`
+	Servers        []Server `json:"servers,omitempty"`
+	Authentication []string `json:"authentication,omitempty"`
+	Authorization  []string `json:"authorization,omitempty"`
+	Accounting     []string `json:"accounting,omitempty"`
+	Custom         []string `json:"custom,omitempty"`
+
+	Workers    int     `json:"workers,omitempty"` // requests at backends at once; 0 means the default
+	NASAddress string  `json:"nas_address,omitempty"`
+	NASPort    NASPort `json:"nas_port,omitempty"`
+
+	AuthzApps      []string                 `json:"authz_apps,omitempty"`
+	AuthzProviders map[string]AuthzProvider `json:"authz_providers,omitempty"` // system configuration only
+	AuthzUsername  string                   `json:"authz_username,omitempty"`
+	AuthzPassword  Secret                   `json:"authz_password,omitzero"`
+
+	AuthnTranslation      []Rule `json:"authn_avp_translation,omitempty"`
+	AuthzTranslation      []Rule `json:"authz_avp_translation,omitempty"`
+	AccountingTranslation []Rule `json:"accounting_avp_translation,omitempty"`
+	CustomTranslation     []Rule `json:"custom_avp_translation,omitempty"`
+
+	BlockAccounting []Block `json:"block_accounting,omitempty"`
+	BlockAuthz      []Block `json:"block_authz,omitempty"`
+
+	SessionTimeout             int `json:"session_timeout,omitempty"`               // seconds
+	LocalInterimUpdateInterval int `json:"local_interim_update_interval,omitempty"` // seconds
+}
+
+// ServerNames returns the ordered server list of an operation.
+func (d *Document) ServerNames(op Op) []string {
+	switch op {
+	case Authn:
+		return d.Authentication
+	case Authz:
+		return d.Authorization
+	case Accounting:
+		return d.Accounting
+	default:
+		return d.Custom
+	}
+}
+
+// Rules returns the translation section of an operation.
+func (d *Document) Rules(op Op) []Rule {
+	switch op {
+	case Authn:
+		return d.AuthnTranslation
+	case Authz:
+		return d.AuthzTranslation
+	case Accounting:
+		return d.AccountingTranslation
+	default:
+		return d.CustomTranslation
+	}
+}
+
+// Server is an upstream AAA server of a document.
+type Server struct {
+	Enabled bool     `json:"enabled"`
+	Name    string   `json:"name"`
+	Address string   `json:"address"` // IP address or host name
+	Port    int      `json:"port"`
+	Secret  Secret   `json:"secret"`
+	Engine  string   `json:"aaa_engine"` // radius, tacacs or diameter
+	Dicts   []string `json:"dicts"`
+	AVP     AVPMode  `json:"avp,omitempty"` // empty means strict
+	Retries int      `json:"retries"`       // attempts after the first
+	Timeout int      `json:"timeout"`       // milliseconds an attempt waits
+
+	RequireMessageAuthenticator string      `json:"require_message_authenticator,omitempty"` // auto (default), yes, no
+	HealthCheck                 HealthCheck `json:"health_check,omitzero"`
+}
+
+// HealthCheck says how a server that stopped answering is found to be back.
+type HealthCheck struct {
+	Type     string `json:"type,omitempty"` // status-server (default), user, time
+	Username string `json:"username,omitempty"`
+	Password Secret `json:"password,omitzero"`
+}
+
+// AVPMode is a server's avp member.
+type AVPMode string
+
+// Strict sends only attributes of the server's dictionaries; CustomAVP also
+// takes attributes written by number (Attr-26.2636.5).
+const (
+	Strict    AVPMode = "strict"
+	CustomAVP AVPMode = "custom"
+)
+
+// Rule translates one request key to one attribute and back.
+type Rule struct {
+	Cast         string `json:"cast,omitempty"` // string_to_integer or empty
+	RequestKey   string `json:"request_key"`
+	Attribute    string `json:"attribute"`
+	RequestValue string `json:"request_value_regexp"`
+	AttrValue    string `json:"attr_value_regexp"`
+}
+
+// StringToInteger is the one cast.
+const StringToInteger = "string_to_integer"
+
+// Block is an entry of block_authz or block_accounting: one direction
+// (inbound, outbound) and one locality (internal, external), in any order.
+type Block struct {
+	Channel []string `json:"channel"`
+}
+
+// Circlemaker is the name under which authz_apps lists this service's own servers.
+const Circlemaker = "circlemaker"
+
+// AuthzProvider is an external authoriser that authz_apps may name.
+type AuthzProvider struct {
+	URL      string `json:"url"`
+	Secret   Secret `json:"secret"`              // key of the request signature
+	Timeout  int    `json:"timeout,omitempty"`   // milliseconds; 0 means 2000
+	FailOpen bool   `json:"fail_open,omitempty"` // no answer counts as agreement
+}
+
+// NASPort is written as a string of digits or as an integer; both mean the same.
+// The zero value is absent.
+type NASPort string
+
+// UnmarshalJSON takes "2000" and 2000. The range is the schema's business.
+func (p *NASPort) UnmarshalJSON(b []byte) error {
+	b = bytes.TrimSpace(b)
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*p = NASPort(s)
+		return nil
+	}
+	var n int64
+	if err := json.Unmarshal(b, &n); err != nil {
+		return fmt.Errorf("nas_port: %w", err)
+	}
+	*p = NASPort(strconv.FormatInt(n, 10))
+	return nil
+}
+
+// Number returns the port as a number; ok is false where it is absent or not a
+// 32-bit unsigned integer.
+func (p NASPort) Number() (n uint32, ok bool) {
+	v, err := strconv.ParseUint(string(p), 10, 32)
+	return uint32(v), err == nil
+}

@@ -1,0 +1,128 @@
+// Package engines is the contract between the router and the protocol engines,
+// with what every engine shares: the registry, the per-account pools and server health.
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"aaa-api/internal/aaa"
+)
+
+// Engine speaks one protocol to upstream servers.
+type Engine interface {
+	// Name is the aaa_engine value of documents: radius, tacacs, diameter.
+	Name() string
+	// Open makes a Client for a server. It does no I/O, starts no goroutine and
+	// costs little memory: a node holds a Client for every server of every warm tenant.
+	Open(cfg Config) (Client, error)
+}
+
+// Config is a server as an engine needs it: the document's entry with its secrets in the clear.
+type Config struct {
+	Account aaa.AccountID // whose document it is
+	Server  aaa.Server
+}
+
+// Client exchanges requests with one server. It is safe for use by many goroutines.
+type Client interface {
+	// Exchange sends the request, retransmits it as the server's timeout and retries
+	// say, and returns the server's answer. Errors are a *Failure where another
+	// server may be tried, an *aaa.Error of KindBadInput where the request can't be
+	// put into a packet (nothing was sent), or ctx's error.
+	Exchange(ctx context.Context, req *Request) (*Reply, error)
+	// Encode makes the packet that Exchange would send, under a throw-away secret.
+	Encode(req *Request) ([]byte, error)
+	// Health is the server's health, shared by all users of the Client.
+	Health() *Health
+	// Retire says that no new plan holds the Client. What is in flight ends normally, an
+	// Exchange by a holder of an older plan still works, and sockets are given
+	// back as soon as they are idle.
+	Retire()
+}
+
+// Request is what an engine sends.
+type Request struct {
+	Op   aaa.Op
+	AVPs []aaa.AVP // in order; the engine adds what the protocol needs and the AVPs lack
+	Dict aaa.Dictionary
+	// NAS identity for requests whose AVPs bring none.
+	NASAddress netip.Addr
+	NASPort    uint32
+	HasNASPort bool
+}
+
+// Reply is a server's verified answer.
+type Reply struct {
+	Outcome  aaa.Outcome // Accept, Reject or Challenge
+	AVPs     []aaa.AVP   // decrypted, in packet order
+	State    []byte      // with Challenge: to be sent back unchanged
+	Attempts int         // packets sent
+}
+
+// Reason classes a Failure.
+type Reason uint8
+
+// Why a server gave no answer.
+const (
+	NoAnswer    Reason = iota + 1 // silence
+	Unreachable                   // the address does not resolve, connection refused, network error
+	BadReply                      // only replies that had to be discarded
+	ServerError                   // the protocol's own "server unavailable" (TACACS+ ERROR)
+	NoEngine                      // the engine does not exist in this service
+)
+
+var reasonNames = map[Reason]string{
+	NoAnswer: "no answer", Unreachable: "unreachable", BadReply: "bad reply",
+	ServerError: "server error", NoEngine: "engine not available",
+}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Failure is an exchange that ended without an answer: the next server may be tried.
+type Failure struct {
+	Reason   Reason
+	Attempts int
+	Err      error // for the log; may be nil
+}
+
+func (f *Failure) Error() string {
+	if f.Err != nil {
+		return fmt.Sprintf("%s: %v", f.Reason, f.Err)
+	}
+	return f.Reason.String()
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// ErrDuplicate is the panic value of a registry given two engines of one name.
+var ErrDuplicate = errors.New("two engines of one name")
+
+// Registry finds engines by name. It is filled once at start.
+type Registry struct{ engines map[string]Engine }
+
+// NewRegistry registers the engines given; two of one name panic.
+func NewRegistry(list ...Engine) *Registry {
+	r := &Registry{engines: make(map[string]Engine, len(list))}
+	for _, e := range list {
+		if _, ok := r.engines[e.Name()]; ok {
+			panic(fmt.Errorf("%w: %s", ErrDuplicate, e.Name()))
+		}
+		r.engines[e.Name()] = e
+	}
+	return r
+}
+
+// Open makes a Client with the engine that the server names; a *Failure with NoEngine where it doesn't exist.
+func (r *Registry) Open(cfg Config) (Client, error) {
+	e, ok := r.engines[cfg.Server.Engine]
+	if !ok {
+		return nil, &Failure{Reason: NoEngine}
+	}
+	return e.Open(cfg)
+}
+
+// Has reports whether an engine of that name exists.
+func (r *Registry) Has(name string) bool { _, ok := r.engines[name]; return ok }

@@ -1,0 +1,83 @@
+// Package gateway is the AAA service itself: one method per operation, each the
+// straight line plan → pool → router.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+
+	"aaa-api/internal/aaa"
+)
+
+// Service is the AAA service as the HTTP side sees it. It is the line along
+// which the front process and the security module are parted: nothing that
+// crosses it gives a secret away.
+type Service interface {
+	// Handle runs an AAA request. Its errors are *aaa.Error: KindBadInput, KindNotFound,
+	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable.
+	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// DryRun does all of Handle but sending: what would go to which server.
+	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
+	// Effective tells the documents in force for an operation and where each part came from.
+	Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error)
+	// Seal encrypts a secret of an account's document. purpose is its place in the
+	// document by name (servers/NAME/secret); a sealed text opens for the same account and purpose only.
+	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
+}
+
+// DryRun is what a request would do.
+type DryRun struct {
+	Outcome aaa.Outcome    `json:"outcome,omitempty"` // where the request would be answered with no server asked
+	Packets []DryRunPacket `json:"packets"`
+	Trace   *aaa.Trace     `json:"trace"`
+}
+
+// DryRunPacket is the packet for one server of the failover list. Hidden
+// attributes are encrypted under a throw-away secret, so that the octets tell nothing of the real one.
+type DryRunPacket struct {
+	Account aaa.AccountID `json:"account_id"`
+	Server  string        `json:"server"`
+	Address string        `json:"address"`
+	Engine  string        `json:"aaa_engine"`
+	AVPs    []NamedValue  `json:"avps"`
+	Packet  string        `json:"packet"` // hexadecimal; empty with Error
+	Error   string        `json:"error,omitempty"`
+}
+
+// NamedValue is an attribute in words; Value is Mask where it is hidden.
+type NamedValue struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+}
+
+// Effective is the configuration in force for one operation of an account.
+type Effective struct {
+	Account aaa.AccountID    `json:"account_id"`
+	Op      aaa.Op           `json:"op"`
+	Outcome string           `json:"outcome"` // servers, off, local_accept, no_servers
+	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried
+	Workers EffectivePart    `json:"workers"`
+}
+
+// EffectiveLevel is one document in force, whole.
+type EffectiveLevel struct {
+	Account  aaa.AccountID               `json:"account_id"`
+	Revision int64                       `json:"revision"`
+	Mode     aaa.Mode                    `json:"aaa_mode"`
+	Document json.RawMessage             `json:"document"` // secrets masked
+	Servers  []string                    `json:"servers"`  // usable for the operation, in order
+	Sources  map[string]aaa.AccountID    `json:"sources"`  // document member → account it came from
+	Dicts    map[string]DictionarySource `json:"dicts"`    // dictionary name → where it was found
+}
+
+// EffectivePart is a value with the account it came from.
+type EffectivePart struct {
+	Value   any           `json:"value"`
+	Account aaa.AccountID `json:"account_id"`
+}
+
+// DictionarySource is where a dictionary name led.
+type DictionarySource struct {
+	Owner    aaa.AccountID `json:"owner"`
+	Revision int64         `json:"revision,omitempty"`
+}

@@ -1,0 +1,225 @@
+// Package store is the storage contract. Its drivers are in store/postgres and
+// store/sqlite; both pass the suite in store/storetest.
+//
+// Every method that touches a tenant's data takes the account. Every write of
+// configuration appends to the change log in its own transaction, and all such
+// transactions are serialised by the log's counter row, taken first: numbers
+// become visible in their order, and a check made inside a write (a name still
+// free, a dictionary still there) cannot be overtaken by another write.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// Errors of the contract. Drivers wrap them; use errors.Is.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrExists      = errors.New("exists already")
+	ErrStale       = errors.New("the revision given is not the current one")
+	ErrCycle       = errors.New("an account cannot be moved below itself")
+	ErrHasChildren = errors.New("the account has descendants")
+	ErrUnavailable = errors.New("the store cannot be reached")
+)
+
+// InUseError refuses to delete a dictionary that documents name.
+type InUseError struct{ Accounts []aaa.AccountID }
+
+func (e *InUseError) Error() string { return "the dictionary is named by documents" }
+
+// MissingDictionaryError refuses a document that names dictionaries no longer there.
+type MissingDictionaryError struct{ Names []string }
+
+func (e *MissingDictionaryError) Error() string { return "the document names a missing dictionary" }
+
+// ExistsError says which unique member of an account clashed (realm, parent_id for a second root). It is ErrExists.
+type ExistsError struct{ Member string }
+
+func (e *ExistsError) Error() string        { return e.Member + " exists already" }
+func (e *ExistsError) Is(target error) bool { return target == ErrExists }
+
+// Store is one open database.
+type Store interface {
+	Accounts() Accounts
+	Documents() Documents
+	Dictionaries() Dictionaries
+	Tokens() Tokens
+	Keys() Keys
+	Changes() Changes
+
+	// Ping asks the database a trivial question: ErrUnavailable when it cannot answer.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// AnyRevision as ifRevision makes a write unconditional.
+const AnyRevision int64 = 0
+
+// Account is a tenant.
+type Account struct {
+	ID        aaa.AccountID
+	Name      string
+	Realm     string          // unique; empty means none
+	ParentID  aaa.AccountID   // empty for the root account alone
+	Path      []aaa.AccountID // ancestors, root first, without the account itself
+	Enabled   bool
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Page asks for part of an ordered list.
+type Page struct {
+	Start string // the key to begin at (inclusive); empty for the first page
+	Limit int    // 0 means all
+}
+
+// Accounts keeps the account tree. Lists are ordered by id.
+type Accounts interface {
+	// Create stores a new account. An empty ParentID makes the root: a second one
+	// is an ExistsError of parent_id. A parent unknown is ErrNotFound.
+	Create(ctx context.Context, a Account) (Account, error)
+	Get(ctx context.Context, id aaa.AccountID) (Account, error)
+	// Root returns the root account, ErrNotFound before there is one.
+	Root(ctx context.Context) (Account, error)
+	// Update changes Name, Realm and Enabled.
+	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
+	// Move puts the account below another: ErrCycle where that is itself or a
+	// descendant, or where id is the root. The paths of all descendants follow.
+	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
+	// Delete removes the account with its document, history, dictionaries, tokens
+	// and key; ErrHasChildren while it has descendants.
+	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
+	// Children and Descendants give a page and the key of the next page, empty at the end.
+	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
+	Descendants(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
+}
+
+// Document is an AAA document as stored: secrets sealed.
+type Document struct {
+	Account   aaa.AccountID // or aaa.SystemConfig
+	Revision  int64         // from 1; goes on counting over a deletion
+	Body      json.RawMessage
+	Author    string // id of the token that wrote it
+	CreatedAt time.Time
+	Deleted   bool // in a history: this revision was a deletion
+}
+
+// DictionaryRef names a stored dictionary.
+type DictionaryRef struct {
+	Account aaa.AccountID
+	Name    string
+}
+
+// MaxDocumentRevisions is how many revisions of a document the history keeps.
+const MaxDocumentRevisions = 100
+
+// Documents keeps the AAA documents and their history.
+type Documents interface {
+	Get(ctx context.Context, account aaa.AccountID) (Document, error)
+	// Create stores the first document (ErrExists where there is one); uses lists the stored
+	// dictionaries that it names, a MissingDictionaryError where one is gone.
+	Create(ctx context.Context, d Document, uses []DictionaryRef) (Document, error)
+	// Replace stores a new revision: ErrStale where ifRevision is given and not current, ErrNotFound without a document.
+	Replace(ctx context.Context, d Document, ifRevision int64, uses []DictionaryRef) (Document, error)
+	Delete(ctx context.Context, account aaa.AccountID, ifRevision int64, author string) error
+	// Revisions lists the history, newest first; next is the revision to go on from, 0 at the end.
+	Revisions(ctx context.Context, account aaa.AccountID, from int64, limit int) (list []Document, next int64, err error)
+	Revision(ctx context.Context, account aaa.AccountID, revision int64) (Document, error)
+}
+
+// Dictionary is an account's dictionary as stored.
+type Dictionary struct {
+	Account   aaa.AccountID
+	ID        string // 32 hexadecimal characters
+	Name      string // unique in the account
+	Revision  int64
+	Body      json.RawMessage // the entries (the member value of the API's form)
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Dictionaries keeps the accounts' dictionaries. Lists are ordered by name, without Body.
+type Dictionaries interface {
+	Create(ctx context.Context, d Dictionary) (Dictionary, error)
+	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
+	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
+	// Replace changes Name and Body; a Name that documents use can't be changed (InUseError).
+	Replace(ctx context.Context, d Dictionary, ifRevision int64) (Dictionary, error)
+	// Delete refuses with an InUseError while a document uses the dictionary.
+	Delete(ctx context.Context, account aaa.AccountID, id string, ifRevision int64) error
+	List(ctx context.Context, account aaa.AccountID, p Page) (list []Dictionary, next string, err error)
+	// All returns an account's dictionaries with their bodies in one query.
+	All(ctx context.Context, account aaa.AccountID) ([]Dictionary, error)
+}
+
+// Token is an API credential; the text itself is never stored.
+type Token struct {
+	ID        string
+	Account   aaa.AccountID
+	Hash      [32]byte // SHA-256 of the token's text
+	Kind      string   // token, api_key or session (short-lived, from api_auth)
+	Scopes    []string
+	Note      string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+}
+
+// Tokens keeps the API credentials.
+type Tokens interface {
+	Create(ctx context.Context, t Token) error
+	// ByHash finds a token of any account: verification is where the account becomes known.
+	ByHash(ctx context.Context, hash [32]byte) (Token, error)
+	List(ctx context.Context, account aaa.AccountID, p Page) (list []Token, next string, err error)
+	// Revoke deletes the token.
+	Revoke(ctx context.Context, account aaa.AccountID, id string) error
+	// DeleteExpired removes tokens that ran out before now and says how many. It is no change.
+	DeleteExpired(ctx context.Context, now time.Time) (int, error)
+}
+
+// Keys keeps each account's data key, wrapped by the key-encryption key.
+type Keys interface {
+	// Get returns the wrapped key, ErrNotFound where there is none.
+	Get(ctx context.Context, account aaa.AccountID) ([]byte, error)
+	// Add stores a wrapped key if there is none yet and returns the one that is stored. It is no change.
+	Add(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error)
+}
+
+// ChangeKind says what a change was of.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	ChangedAccount    ChangeKind = "account"
+	ChangedDocument   ChangeKind = "document"
+	ChangedDictionary ChangeKind = "dictionary"
+	ChangedToken      ChangeKind = "token"
+)
+
+// Change is an entry of the change log.
+type Change struct {
+	Seq     int64
+	Kind    ChangeKind
+	Account aaa.AccountID
+	Name    string // of a dictionary; id of a token
+	At      time.Time
+}
+
+// Changes reads the change log.
+type Changes interface {
+	// Last returns the newest number, 0 for an empty log.
+	Last(ctx context.Context) (int64, error)
+	// Since lists changes after seq in order. gap is true where the log no longer
+	// holds all of them: the reader must then forget everything.
+	Since(ctx context.Context, seq int64, limit int) (list []Change, gap bool, err error)
+	// Wake returns a channel that receives after a write on any node, soon but not surely. It
+	// works until ctx ends. Reading the log every second is what makes changes arrive.
+	Wake(ctx context.Context) <-chan struct{}
+	// Prune forgets changes from before t.
+	Prune(ctx context.Context, t time.Time) error
+}
