@@ -1,0 +1,183 @@
+package secmod
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// MaxSecret is the longest secret that is sealed, in octets. Documents allow far less.
+const MaxSecret = 64 << 10
+
+// maxSealed is the longest sealed text: prefix, and nonce, secret and tag in base64.
+const maxSealed = len(SealedPrefix) + (MaxSecret+overhead+2)/3*4
+
+// overhead is what AES-GCM adds to a secret: a nonce of 12 octets and a tag of 16.
+const overhead = 12 + 16
+
+// ErrSealed is returned for a text that no Seal of this account and purpose made.
+var ErrSealed = errors.New("the stored secret does not open: it is damaged, or of another account or place")
+
+// Vault seals and opens secrets with one data key per account. The data keys live in
+// the store, wrapped by the KEK; those in use lately are kept in memory.
+type Vault struct {
+	kek   KEK
+	keys  store.Keys
+	cache *keyCache
+}
+
+// New makes a Vault. Check must have succeeded before it is used.
+func New(kek KEK, keys store.Keys) *Vault {
+	return &Vault{kek: kek, keys: keys, cache: &keyCache{limit: cachedKeys}}
+}
+
+// Sealed reports whether a store has been sealed: whether a Check succeeded on it before.
+func Sealed(ctx context.Context, keys store.Keys) (bool, error) {
+	_, err := keys.Get(ctx, aaa.SystemConfig)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Check opens the store's seal, and sets it where there is none. The seal is the data
+// key of the system configuration: of two nodes that start at once with different keys
+// the store takes one, and the other gets ErrWrongKey.
+func (v *Vault) Check(ctx context.Context) error {
+	_, err := v.key(ctx, aaa.SystemConfig, true)
+	return err
+}
+
+// Seal implements Sealer. The text is SealedPrefix and base64url of nonce, ciphertext and tag.
+func (v *Vault) Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error) {
+	if len(clear) > MaxSecret {
+		return "", aaa.Errorf(aaa.KindBadInput, "a secret is longer than %d octets", MaxSecret)
+	}
+	aead, err := v.key(ctx, account, true)
+	if err != nil {
+		return "", err
+	}
+	text := aead.Seal(nil, nil, []byte(clear), associated("secret", string(account), purpose))
+	return SealedPrefix + base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+// Open implements Opener. It returns ErrSealed for what Seal did not make, ErrWrongKey
+// where the account's key was wrapped by another KEK, or the store's error.
+func (v *Vault) Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error) {
+	body, ok := strings.CutPrefix(sealed, SealedPrefix)
+	if !ok || len(sealed) > maxSealed || strings.ContainsAny(body, "\r\n") { // the decoder skips line ends
+		return aaa.Secret{}, ErrSealed
+	}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	if err != nil || len(text) < overhead {
+		return aaa.Secret{}, ErrSealed
+	}
+	aead, err := v.key(ctx, account, false)
+	if errors.Is(err, store.ErrNotFound) {
+		return aaa.Secret{}, ErrSealed // no key was ever made for the account
+	}
+	if err != nil {
+		return aaa.Secret{}, err
+	}
+	clear, err := aead.Open(nil, nil, text, associated("secret", string(account), purpose))
+	if err != nil {
+		return aaa.Secret{}, ErrSealed
+	}
+	return aaa.NewSecret(string(clear)), nil
+}
+
+// key returns the account's data key, ready for use. With create, an account that has
+// none gets one; else it is store.ErrNotFound.
+func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
+	if key, ok := v.cache.get(account); ok {
+		return newAEAD(key[:])
+	}
+	wrapped, err := v.keys.Get(ctx, account)
+	if create && errors.Is(err, store.ErrNotFound) {
+		wrapped, err = v.addKey(ctx, account)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of account %s: %w", account, err)
+	}
+	key, err := v.kek.Unwrap(ctx, account, wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("key of account %s: %w", account, err)
+	}
+	aead, err := newAEAD(key)
+	if err != nil {
+		return nil, err
+	}
+	v.cache.put(account, [keyBytes]byte(key))
+	return aead, nil
+}
+
+// addKey offers a new data key to the store and returns the one that is now stored: another node may have been first.
+func (v *Vault) addKey(ctx context.Context, account aaa.AccountID) ([]byte, error) {
+	var key [keyBytes]byte
+	rand.Read(key[:]) //nolint:errcheck // never fails since Go 1.24
+	wrapped, err := v.kek.Wrap(ctx, account, key[:])
+	if err != nil {
+		return nil, err
+	}
+	return v.keys.Add(ctx, account, wrapped)
+}
+
+// associated makes associated data of a domain and parts, each with its length, so that
+// no two lists make the same octets.
+func associated(domain string, parts ...string) []byte {
+	out := append([]byte("aaa-api "), domain...)
+	for _, p := range parts {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
+		out = append(out, p...)
+	}
+	return out
+}
+
+// Format prints the type and nothing of what it holds.
+func (v Vault) Format(f fmt.State, _ rune) { fmt.Fprint(f, "secmod.Vault") }
+
+// LogValue is Format for slog.
+func (v Vault) LogValue() slog.Value { return slog.StringValue("secmod.Vault") }
+
+// cachedKeys bounds the data keys kept in memory: about 100 octets each. A plan that is
+// warm needs none, so a miss costs one query when an account is first resolved or written.
+const cachedKeys = 4096
+
+// keyCache holds unwrapped data keys. When it is full, an arbitrary one makes room.
+type keyCache struct {
+	limit int
+	mu    sync.Mutex
+	keys  map[aaa.AccountID][keyBytes]byte
+}
+
+func (c *keyCache) get(account aaa.AccountID) ([keyBytes]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key, ok := c.keys[account]
+	return key, ok
+}
+
+func (c *keyCache) put(account aaa.AccountID, key [keyBytes]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil {
+		c.keys = map[aaa.AccountID][keyBytes]byte{}
+	}
+	for other := range c.keys {
+		if len(c.keys) < c.limit {
+			break
+		}
+		delete(c.keys, other)
+	}
+	c.keys[account] = key
+}
