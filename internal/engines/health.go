@@ -1,4 +1,109 @@
 package engines
 
-// Health is a server's health as its exchanges and probes found it.
-type Health struct{}
+import "sync/atomic"
+
+// State is where a server stands on the way alive → zombie → dead.
+type State uint8
+
+// The states of a server. A zombie has left a request unanswered and is still
+// used; a dead one is passed over while another server is usable.
+const (
+	Alive State = iota
+	Zombie
+	Dead
+)
+
+func (s State) String() string {
+	switch s {
+	case Alive:
+		return "alive"
+	case Zombie:
+		return "zombie"
+	default:
+		return "dead"
+	}
+}
+
+const (
+	// FailuresToDead is how many exchanges or probes in a row end without an
+	// answer before a server counts as dead.
+	FailuresToDead = 3
+	// AnswersToAlive is how many answers in a row make a zombie or dead server
+	// alive again.
+	AnswersToAlive = 3
+)
+
+// Health is a server's health as its exchanges and probes found it. The zero
+// value is alive. It is safe for use by many goroutines and is one word large,
+// since a node holds one for each server of each tenant.
+type Health struct{ word atomic.Uint32 }
+
+// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row.
+func pack(s State, failures, answers uint32) uint32 {
+	return uint32(s) | failures<<8 | answers<<16
+}
+
+func unpack(w uint32) (s State, failures, answers uint32) {
+	return State(w & 0xff), w >> 8 & 0xff, w >> 16 & 0xff
+}
+
+// State returns the present state.
+func (h *Health) State() State { s, _, _ := unpack(h.word.Load()); return s }
+
+// Usable reports whether requests should be sent: alive or zombie.
+func (h *Health) Usable() bool { return h.State() != Dead }
+
+// Success records an answer and returns the state after it. The third answer
+// in a row makes a server that was not alive alive again.
+func (h *Health) Success() State {
+	for {
+		old := h.word.Load()
+		s, _, answers := unpack(old)
+		if s == Alive {
+			return Alive // alive holds no counts: a busy server's answers write nothing
+		}
+		next := pack(s, 0, answers+1)
+		if s == Dead {
+			next = pack(Dead, FailuresToDead, answers+1)
+		}
+		if answers+1 >= AnswersToAlive {
+			s, next = Alive, pack(Alive, 0, 0)
+		}
+		if h.word.CompareAndSwap(old, next) {
+			return s
+		}
+	}
+}
+
+// Failure records an exchange or probe without an answer and returns the state
+// after it: the first makes an alive server a zombie, the third in a row kills it.
+func (h *Health) Failure() State {
+	for {
+		old := h.word.Load()
+		s, failures, _ := unpack(old)
+		failures = min(failures+1, FailuresToDead)
+		switch {
+		case s == Alive:
+			s = Zombie
+		case failures >= FailuresToDead:
+			s = Dead
+		}
+		if h.word.CompareAndSwap(old, pack(s, failures, 0)) {
+			return s
+		}
+	}
+}
+
+// Revive gives a dead server one more chance: it becomes a zombie that the next
+// failure kills again. Servers that can't be probed come back this way.
+func (h *Health) Revive() {
+	for {
+		old := h.word.Load()
+		if s, _, _ := unpack(old); s != Dead {
+			return
+		}
+		if h.word.CompareAndSwap(old, pack(Zombie, FailuresToDead-1, 0)) {
+			return
+		}
+	}
+}
