@@ -1,0 +1,224 @@
+// Package config reads the service's settings, strictly: from flags, else from
+// AAA_API_* variables, else the defaults. Everything is checked before anything
+// starts. A secret comes as a file or in the environment, never as a flag's value.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// The settings, by the name of their flag. The variable of data-dir is AAA_API_DATA_DIR, and so on.
+const (
+	Listen        = "listen"
+	DataDir       = "data-dir"
+	Database      = "database-url"
+	KeyFile       = "key-file"
+	DictionaryDir = "dictionary-dir"
+	LogLevel      = "log-level"
+	Demo          = "demo"
+)
+
+// settings lists every setting in the order of the documentation.
+var settings = []struct {
+	name, value, usage string
+}{
+	{Listen, "127.0.0.1:8000", "address and port to serve HTTP on; port 0 takes a free one"},
+	{DataDir, "./data", "folder of the embedded store, the key file and the first token"},
+	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
+	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
+	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
+	{LogLevel, "info", "debug, info, warn or error"},
+	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
+}
+
+// Config is a complete, checked configuration.
+type Config struct {
+	Listen        string      // host:port
+	DataDir       string      // never empty; need not exist
+	DatabaseURL   DatabaseURL // zero: the embedded store
+	KeyFile       string      // never empty; need not exist
+	DictionaryDir string      // empty or an existing folder
+	LogLevel      slog.Level
+	Demo          bool
+}
+
+// StorePath is the file of the embedded store.
+func (c *Config) StorePath() string { return filepath.Join(c.DataDir, "aaa-api.db") }
+
+// TokenFile is where the first start leaves the administrator's token.
+func (c *Config) TokenFile() string { return filepath.Join(c.DataDir, "admin.token") }
+
+// AddFlags gives fs the flags of the settings named.
+func AddFlags(fs *pflag.FlagSet, names ...string) {
+	for _, s := range settings {
+		for _, name := range names {
+			switch {
+			case s.name != name:
+			case name == Demo:
+				fs.Bool(s.name, false, s.usage)
+			default:
+				fs.String(s.name, s.value, s.usage)
+			}
+		}
+	}
+}
+
+// Load reads the settings from the flags that were given, then from environ (as
+// os.Environ returns it), then the defaults. An empty variable counts as absent. The
+// error names every fault found, by flag or variable.
+func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
+	k := koanf.New("/") // no setting has a slash: keys are never taken apart
+	defaults := map[string]any{}
+	for _, s := range settings {
+		defaults[s.name] = s.value
+	}
+	fromEnv := env.Provider("/", env.Opt{
+		Prefix:      Prefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(variable, value string) (string, any) {
+			if name, ok := settingOf(variable); ok && value != "" {
+				return name, value
+			}
+			return "", nil // unknownVariables tells
+		},
+	})
+	if err := errors.Join(
+		k.Load(confmap.Provider(defaults, "/"), nil),
+		k.Load(fromEnv, nil),
+		k.Load(posflag.Provider(fs, "/", k), nil),
+	); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+
+	r := reader{k: k, fs: fs}
+	r.errs = append(r.errs, unknownVariables(environ)...)
+	c := &Config{
+		Listen:        r.listen(),
+		DataDir:       r.dataDir(),
+		DatabaseURL:   r.databaseURL(),
+		KeyFile:       k.String(KeyFile),
+		DictionaryDir: r.folder(DictionaryDir),
+		LogLevel:      r.logLevel(),
+		Demo:          r.boolean(Demo),
+	}
+	if c.KeyFile == "" {
+		c.KeyFile = filepath.Join(c.DataDir, "secret.key")
+	}
+	if err := errors.Join(r.errs...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// reader takes settings out of k and collects what is wrong with them.
+type reader struct {
+	k    *koanf.Koanf
+	fs   *pflag.FlagSet
+	errs []error
+}
+
+// fail notes a fault of a setting under the name by which it was given.
+func (r *reader) fail(name, format string, args ...any) {
+	source := variableOf(name)
+	if r.given(name) {
+		source = "--" + name
+	}
+	r.errs = append(r.errs, fmt.Errorf("%s: %w", source, fmt.Errorf(format, args...)))
+}
+
+// given reports whether a setting came as a flag.
+func (r *reader) given(name string) bool {
+	f := r.fs.Lookup(name)
+	return f != nil && f.Changed
+}
+
+func (r *reader) listen() string {
+	v := r.k.String(Listen)
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		r.fail(Listen, "%q is not address:port", v)
+		return ""
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		r.fail(Listen, "port %q is not 0 to 65535", port)
+	} else if n > 0 && port[0] == '0' {
+		r.fail(Listen, "port %q begins with a zero", port)
+	}
+	return v
+}
+
+func (r *reader) dataDir() string {
+	v := r.k.String(DataDir)
+	if v == "" {
+		r.fail(DataDir, "it is empty")
+		return ""
+	}
+	if info, err := os.Stat(v); err == nil && !info.IsDir() {
+		r.fail(DataDir, "%s is not a folder", v)
+	}
+	return v
+}
+
+func (r *reader) folder(name string) string {
+	v := r.k.String(name)
+	if v == "" {
+		return ""
+	}
+	info, err := os.Stat(v)
+	switch {
+	case err != nil:
+		r.fail(name, "%w", err)
+	case !info.IsDir():
+		r.fail(name, "%s is not a folder", v)
+	}
+	return v
+}
+
+func (r *reader) logLevel() slog.Level {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	v := r.k.String(LogLevel)
+	level, ok := levels[strings.ToLower(v)]
+	if !ok {
+		r.fail(LogLevel, "%q is not debug, info, warn or error", v)
+	}
+	return level
+}
+
+func (r *reader) boolean(name string) bool {
+	v := r.k.String(name)
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		r.fail(name, "%q is not true or false", v)
+	}
+	return b
+}
+
+func (r *reader) databaseURL() DatabaseURL {
+	v := r.k.String(Database)
+	if v == "" {
+		return DatabaseURL{}
+	}
+	u, err := parseDatabaseURL(v)
+	if err != nil {
+		r.fail(Database, "%w", err)
+		return DatabaseURL{}
+	}
+	if r.given(Database) && u.HasPassword() {
+		r.fail(Database, "a password in a flag can be read by every user of the machine; set %s, or name a file with ?passfile=", variableOf(Database))
+		return DatabaseURL{}
+	}
+	return u
+}
