@@ -1,0 +1,100 @@
+package translate
+
+import (
+	"strconv"
+
+	"aaa-api/internal/aaa"
+)
+
+// Back maps a reply's attributes to the caller's keys. For each rule in order
+// and each value of its attribute in the reply's order, the group of
+// attr_value_regexp goes under the rule's key; a second value makes the key an
+// array. The value's text is the name of the value where the dictionary has one;
+// a rule with string_to_integer takes the decimal form. A rule for an attribute
+// without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone.
+//
+// rest holds by dictionary name what no rule took, but never a hidden
+// attribute: those reach the caller only where a rule asks for them. Both maps
+// are never nil. tr may be nil.
+func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
+	keys, rest = make(map[string]any), make(map[string]any)
+	taken := make([]bool, len(avps))
+	for i, r := range b.prog.rules {
+		s := &b.slots[i]
+		found := false
+		for j := range avps {
+			avp := &avps[j]
+			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag != 0 && s.tag != avp.Tag {
+				continue
+			}
+			found = true
+			text, ok := r.back.match(b.text(r, avp))
+			note := "no match"
+			if ok {
+				taken[j] = true
+				add(keys, r.key, text)
+				note = "matched"
+			}
+			if tr != nil {
+				tr.rule(aaa.TraceRule{
+					Direction: "back", Index: i, Key: r.key, Attribute: r.attribute,
+					Value: shown(text, s.mask || avp.Attr.Hidden), Note: note,
+				})
+			}
+		}
+		if !found {
+			tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: "attribute absent"})
+		}
+	}
+	for j := range avps {
+		if avp := &avps[j]; !taken[j] && avp.Attr != nil && !avp.Attr.Hidden {
+			add(rest, avpName(avp), b.set.JSON(avp.Attr, avp.Value))
+		}
+	}
+	return keys, rest
+}
+
+// text is the form of a reply's value on which the rule's regexp works.
+func (b *Binding) text(r *rule, avp *aaa.AVP) string {
+	if r.toInteger {
+		if text, ok := b.set.IntText(avp.Attr, avp.Value); ok {
+			return text
+		}
+	}
+	return b.set.Text(avp.Attr, avp.Value)
+}
+
+// avpName is the dictionary name with the tag, where there is one.
+func avpName(avp *aaa.AVP) string {
+	if avp.Tag == 0 {
+		return avp.Attr.Name
+	}
+	return avp.Attr.Name + ":" + strconv.Itoa(int(avp.Tag))
+}
+
+// add puts a value under a key; several values become an array.
+func add(m map[string]any, key string, value any) {
+	switch old := m[key].(type) {
+	case nil:
+		m[key] = value
+	case []any:
+		m[key] = append(old, value)
+	default:
+		m[key] = []any{old, value}
+	}
+}
+
+// sameAttribute reports whether two definitions are of the same place in a
+// packet. Two dictionaries of a set may name it differently.
+func sameAttribute(a, b *aaa.Attribute) bool {
+	for a != b {
+		if a == nil || b == nil || a.Number != b.Number {
+			return false
+		}
+		if (a.Vendor == nil) != (b.Vendor == nil) || a.Vendor != nil && a.Vendor.Number != b.Vendor.Number {
+			return false
+		}
+		a, b = a.Parent, b.Parent
+	}
+	return a != nil || b == nil
+}

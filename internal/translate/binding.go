@@ -1,0 +1,150 @@
+package translate
+
+import "aaa-api/internal/aaa"
+
+// Binding is a Program with its attributes looked up in one server's
+// dictionaries. It is immutable and safe for use by many goroutines.
+type Binding struct {
+	prog  *Program
+	set   Set
+	slots []slot // one a rule
+}
+
+// slot is where a rule's value goes at this server.
+type slot struct {
+	attr   *aaa.Attribute // nil where the AVP is dropped
+	reason string         // why it is dropped
+	limit  uint16         // octets that a value may have on the wire
+	tag    uint8
+	hash   uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
+	mask   bool  // traces and errors don't show the value
+}
+
+// Why an AVP does not go to a server.
+const (
+	reasonUnknown  = "not in the server's dictionaries"
+	reasonInternal = "internal attribute: it has no place in a packet"
+)
+
+// Bind looks the Program's attributes up in a server's dictionaries. In
+// aaa.CustomAVP mode they may also be written by number.
+func (p *Program) Bind(set Set, mode aaa.AVPMode) *Binding {
+	b := &Binding{prog: p, set: set, slots: make([]slot, len(p.rules))}
+	for i, r := range p.rules {
+		s := &b.slots[i]
+		a, tag, ok := set.Lookup(r.attribute, mode == aaa.CustomAVP)
+		switch {
+		case !ok:
+			s.reason = reasonUnknown
+			s.mask = r.sensitive || aaa.SensitiveName(r.attribute)
+			continue
+		case !a.Wire:
+			s.reason = reasonInternal
+			s.mask = true
+			continue
+		}
+		s.attr, s.tag = a, tag
+		s.mask = a.Hidden || r.sensitive
+		s.hash = hashOctets(a)
+		s.limit = octetLimit(a, tag)
+	}
+	return b
+}
+
+// Dropped is the number of rules whose attribute can't be sent to this server.
+func (b *Binding) Dropped() int {
+	n := 0
+	for i := range b.slots {
+		if b.slots[i].attr == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// HiddenKeys lists the request keys whose values go into hidden attributes, in
+// rule order. Whoever shows or hands on the caller's values leaves these out.
+func (b *Binding) HiddenKeys() []string {
+	var list []string
+	for i, r := range b.prog.rules {
+		if b.slots[i].mask {
+			list = append(list, r.key)
+		}
+	}
+	return list
+}
+
+// vendorMicrosoft is Microsoft's number (RFC 2548).
+const vendorMicrosoft = 311
+
+// hashOctets is the size of an attribute that carries a hash of a password and
+// that the engine can make from the password itself; 0 for any other attribute.
+func hashOctets(a *aaa.Attribute) uint8 {
+	switch {
+	case a.Parent != nil:
+	case a.Vendor == nil && a.Number == 3:
+		return 17 // CHAP-Password, RFC 2865 §5.3: identifier, MD5
+	case a.Vendor != nil && a.Vendor.Number == vendorMicrosoft && (a.Number == 1 || a.Number == 25):
+		return 50 // MS-CHAP-Response, RFC 2548 §2.1.3; MS-CHAP2-Response, §2.3.2
+	}
+	return 0
+}
+
+// maxPassword is the longest clear password of a hash attribute: MS-CHAP's 256
+// characters (RFC 2759 §8.1), each of up to 3 octets in UTF-8.
+const maxPassword = 3 * 256
+
+// octetLimit is how many octets a value of the attribute may have before
+// encryption: what fits into one attribute of 255 octets (RFC 2865 §5) after the
+// headers of all it is nested in, or into a packet of 4096 where the value may
+// be split over several.
+func octetLimit(a *aaa.Attribute, tag uint8) uint16 {
+	const packet = 4096 - 20
+	limit := 253
+	if a.Concat {
+		return packet
+	}
+	if a.Enc == aaa.EncUser {
+		return 128 // RFC 2865 §5.2
+	}
+	top := a
+	for ; top.Parent != nil; top = top.Parent {
+		switch top.Parent.Type {
+		case aaa.TypeLongExtended:
+			return packet // RFC 6929 §2.2
+		case aaa.TypeEVS:
+			limit -= 5 // vendor and type, RFC 6929 §2.4
+		case aaa.TypeVSA: // the vendor's header is counted below
+		case aaa.TypeExtended:
+			limit-- // RFC 6929 §2.1
+		default:
+			limit -= 2 // RFC 6929 §2.3
+		}
+	}
+	if v := top.Vendor; v != nil && !underEVS(a) {
+		if v.Continuation {
+			return packet
+		}
+		limit -= 4 + int(max(v.TypeOctets, 1)) + int(v.LengthOctets)
+	}
+	switch {
+	case a.Enc == aaa.EncTunnel:
+		// RFC 2868 §3.5: tag and salt go before, the length octet inside, padded to whole blocks of 16.
+		if a.HasTag {
+			limit--
+		}
+		limit = (limit-2)/16*16 - 1
+	case a.HasTag && tag > 0:
+		limit--
+	}
+	return uint16(limit)
+}
+
+func underEVS(a *aaa.Attribute) bool {
+	for p := a.Parent; p != nil; p = p.Parent {
+		if p.Type == aaa.TypeEVS {
+			return true
+		}
+	}
+	return false
+}

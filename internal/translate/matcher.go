@@ -1,0 +1,166 @@
+package translate
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of one regexp.
+const (
+	// MaxRegexpLength is the longest regexp of a rule in octets.
+	MaxRegexpLength = 1024
+	// maxRegexpCost bounds the size of the compiled program in instructions: a
+	// hundred repetitions of a thousand would otherwise compile to megabytes.
+	maxRegexpCost = 2000
+)
+
+// valueGroup is the name of the group that wins over group 1.
+const valueGroup = "value"
+
+// errNoGroup refuses a regexp that has nothing to take out of a match.
+var errNoGroup = errors.New("has no group: put the part to take in round brackets")
+
+// A form is how a matcher finds its group; all but formGroup allocate nothing.
+type form uint8
+
+const (
+	formGroup form = iota // the general case
+	formAny               // ^(.*)$: the whole text, unless it holds a line feed
+	formSome              // ^(.+)$: the same, but not empty
+	formSpan              // the group is the whole match (^([^@]+), [0-9]([0-9]) is not)
+)
+
+// matcher is a compiled regexp with the group to take.
+type matcher struct {
+	re    *regexp.Regexp
+	form  form
+	group int
+	cost  int
+}
+
+var matchers interner[string, matcher]
+
+// compileMatcher returns the shared matcher of a regexp.
+func compileMatcher(text string) (*matcher, error) {
+	if len(text) > MaxRegexpLength {
+		return nil, fmt.Errorf("is longer than %d octets", MaxRegexpLength)
+	}
+	return matchers.get(text, func() (*matcher, error) { return newMatcher(text) })
+}
+
+func newMatcher(text string) (*matcher, error) {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	cost := regexpCost(tree)
+	if cost > maxRegexpCost {
+		return nil, errors.New("is too large once its repetitions are written out")
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	if re.NumSubexp() == 0 {
+		return nil, errNoGroup
+	}
+	m := &matcher{re: re, group: 1, cost: cost}
+	if i := re.SubexpIndex(valueGroup); i > 0 {
+		m.group = i
+	}
+	switch {
+	case text == `^(.*)$`:
+		m.form = formAny
+	case text == `^(.+)$`:
+		m.form = formSome
+	case spansGroup(tree, m.group):
+		m.form = formSpan
+	}
+	return m, nil
+}
+
+// match returns the group's text; false where the regexp does not match or the
+// group took no part in the match.
+func (m *matcher) match(s string) (string, bool) {
+	switch m.form {
+	case formAny:
+		return s, strings.IndexByte(s, '\n') < 0
+	case formSome:
+		return s, s != "" && strings.IndexByte(s, '\n') < 0
+	case formSpan:
+		// FindString allocates nothing, but tells an empty match from none only by asking again.
+		found := m.re.FindString(s)
+		return found, found != "" || m.re.MatchString(s)
+	}
+	at := m.re.FindStringSubmatchIndex(s)
+	if at == nil || at[2*m.group] < 0 {
+		return "", false
+	}
+	return s[at[2*m.group]:at[2*m.group+1]], true
+}
+
+// spansGroup reports whether every match of the regexp is exactly the group's
+// text: the group stands once at the top, and all beside it matches without
+// taking characters.
+func spansGroup(tree *syntax.Regexp, group int) bool {
+	parts := []*syntax.Regexp{tree}
+	if tree.Op == syntax.OpConcat {
+		parts = tree.Sub
+	}
+	found := false
+	for _, p := range parts {
+		switch p.Op {
+		case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText,
+			syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		case syntax.OpCapture:
+			if p.Cap != group || found {
+				return false
+			}
+			found = true
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// regexpCost estimates the instructions of the compiled program from above
+// without writing repetitions out; it saturates just over maxRegexpCost.
+func regexpCost(re *syntax.Regexp) int {
+	cost := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		cost = len(re.Rune)
+	case syntax.OpCharClass:
+		cost = 1 + len(re.Rune)/8 // ranges take memory, too
+	case syntax.OpCapture:
+		cost = 2
+	case syntax.OpConcat, syntax.OpRepeat:
+		cost = 0
+	}
+	for _, sub := range re.Sub {
+		cost = min(cost+regexpCost(sub), maxRegexpCost+1)
+	}
+	if re.Op == syntax.OpRepeat {
+		// x{2,5} is xx(x(x(x)?)?)?, x{2,} is xx+.
+		cost = cost*max(re.Min, re.Max, 1) + max(re.Max-re.Min, 0)
+	}
+	return min(cost, maxRegexpCost+1)
+}
+
+// printable keeps a text for a trace or an error short and valid.
+func printable(s string) string {
+	const most = 256
+	if len(s) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

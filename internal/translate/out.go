@@ -1,0 +1,247 @@
+package translate
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"aaa-api/internal/aaa"
+)
+
+// Bounds of one request.
+const (
+	// MaxElements is the longest array of one key.
+	MaxElements = 256
+	// MaxValueLength is the longest text of one value in octets.
+	MaxValueLength = 16 << 10
+	// MaxAVPs is the most AVPs of one request: more don't fit into any packet.
+	MaxAVPs = 1400
+)
+
+// Out appends the AVPs of a request for one server to dst, in rule order.
+//
+// Absent keys and values that don't match give nothing. A value that can't be
+// put into its attribute is an *aaa.Error of KindBadInput whose path is the
+// request key (with the element's index after a dot where the value is an
+// array) and whose message names the rule and the attribute; dst is then given
+// back as it was. tr may be nil.
+func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.AVP, error) {
+	o := outgoing{b: b, dst: dst, tr: tr}
+	for i, r := range b.prog.rules {
+		value, ok := values[r.key]
+		if !ok {
+			tr.rule(aaa.TraceRule{Direction: "out", Index: i, Key: r.key, Attribute: r.attribute, Note: "key absent"})
+			continue
+		}
+		list, ok := value.([]any)
+		if !ok {
+			if err := o.one(i, -1, value); err != nil {
+				return dst, err
+			}
+			continue
+		}
+		if len(list) > MaxElements {
+			return dst, o.bad(i, -1, "maxItems", fmt.Sprintf("the array has more than %d elements", MaxElements), "")
+		}
+		for j, element := range list {
+			if err := o.one(i, j, element); err != nil {
+				return dst, err
+			}
+		}
+	}
+	return o.dst, nil
+}
+
+// outgoing is the work of one Out.
+type outgoing struct {
+	b     *Binding
+	dst   []aaa.AVP
+	arena []byte // the octets of short values; all of one call share it
+	tr    *Tracer
+	added int
+}
+
+// one puts one value (element j of an array, -1 for a plain value) through rule i.
+func (o *outgoing) one(i, j int, value any) error {
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	text, ok := valueText(value)
+	if !ok {
+		return o.bad(i, j, "type", "the value is neither a string nor a number nor a boolean", "")
+	}
+	if len(text) > MaxValueLength {
+		return o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
+	}
+	text, ok = r.out.match(text)
+	if !ok {
+		o.trace(i, "", "no match")
+		return nil
+	}
+	if r.toInteger {
+		decimal, ok := decimalText(text)
+		if !ok {
+			return o.bad(i, j, aaa.StringToInteger, "the value is not a decimal integer", text)
+		}
+		text = decimal
+	}
+	if s.attr == nil {
+		o.trace(i, text, "dropped")
+		o.tr.dropped(r.attribute, s.reason)
+		return nil
+	}
+	if text == "" && !mayBeEmpty(s.attr) {
+		o.trace(i, "", "empty value")
+		return nil
+	}
+	avp, err := o.encode(s, text)
+	if err != nil {
+		reason := err.Error()
+		if s.mask && !errors.Is(err, errLength) {
+			reason = "the value does not fit the attribute's type" // the encoder's words may quote the value
+		}
+		rule := "encode"
+		if errors.Is(err, errLength) {
+			rule = "maxLength"
+		}
+		return o.bad(i, j, rule, reason, text)
+	}
+	if o.added++; o.added > MaxAVPs {
+		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
+	}
+	if o.dst == nil {
+		o.dst = make([]aaa.AVP, 0, len(o.b.prog.rules))
+	}
+	o.dst = append(o.dst, avp)
+	o.trace(i, text, "matched")
+	return nil
+}
+
+// errLength is the class of errors that tell about a value's length alone.
+var errLength = errors.New("too long")
+
+func tooLong(limit int) error {
+	return fmt.Errorf("the value is %w: the attribute takes %d octets", errLength, limit)
+}
+
+func (o *outgoing) encode(s *slot, text string) (aaa.AVP, error) {
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
+	switch {
+	case s.hash > 0:
+		if raw, ok := rawHash(text, int(s.hash)); ok {
+			avp.Value = raw
+			return avp, nil
+		}
+		if len(text) > maxPassword {
+			return avp, tooLong(maxPassword)
+		}
+		avp.Value, avp.Clear = o.copyText(text), true
+		return avp, nil
+	case s.attr.Type == aaa.TypeString:
+		if len(text) > int(s.limit) {
+			return avp, tooLong(int(s.limit))
+		}
+		avp.Value = o.copyText(text)
+		return avp, nil
+	}
+	value, err := o.b.set.Encode(s.attr, text)
+	if err != nil {
+		return avp, err
+	}
+	if len(value) > int(s.limit) {
+		return avp, tooLong(int(s.limit))
+	}
+	avp.Value = value
+	return avp, nil
+}
+
+// copyText puts a text into the arena.
+func (o *outgoing) copyText(text string) []byte {
+	if cap(o.arena)-len(o.arena) < len(text) {
+		o.arena = make([]byte, 0, max(len(text), 32*min(len(o.b.prog.rules), 64)))
+	}
+	at := len(o.arena)
+	o.arena = append(o.arena, text...)
+	return o.arena[at:len(o.arena):len(o.arena)]
+}
+
+func (o *outgoing) trace(i int, text, note string) {
+	if o.tr == nil {
+		return
+	}
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	o.tr.rule(aaa.TraceRule{Direction: "out", Index: i, Key: r.key, Attribute: r.attribute, Value: shown(text, s.mask), Note: note})
+}
+
+// bad makes the error of one value. text is shown unless it belongs to a secret.
+func (o *outgoing) bad(i, j int, rule, message, text string) error {
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	path := r.key
+	if j >= 0 {
+		path += "." + strconv.Itoa(j)
+	}
+	f := aaa.Field{
+		Path: path, Rule: rule,
+		Message: fmt.Sprintf("rule %s.%d, attribute %s: %s", o.b.prog.section, i, r.attribute, message),
+	}
+	if text != "" && !s.mask {
+		f.Value = printable(text)
+	}
+	return aaa.Invalid(f)
+}
+
+// mayBeEmpty tells a password, which is padded on the wire, from text of length
+// zero, which must not be sent (RFC 2865 §5).
+func mayBeEmpty(a *aaa.Attribute) bool {
+	return a.Enc != aaa.EncNone || hashOctets(a) > 0
+}
+
+// valueText is a request value as text; false for what no value may be.
+func valueText(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return string(v), true
+	case bool:
+		if v {
+			return "true", true
+		}
+		return "false", true
+	}
+	return "", false
+}
+
+// decimalText checks for an optional minus sign and decimal digits, and gives
+// the shortest form of the number: 007 is 7.
+func decimalText(text string) (string, bool) {
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" {
+		return "", false
+	}
+	for i := 0; i < len(digits); i++ {
+		if digits[i] < '0' || digits[i] > '9' {
+			return "", false
+		}
+	}
+	switch short := strings.TrimLeft(digits, "0"); {
+	case short == digits:
+		return text, true
+	case short == "":
+		return "0", true
+	case len(digits) < len(text):
+		return "-" + short, true
+	default:
+		return short, true
+	}
+}
+
+// rawHash decodes 0x and exactly the hexadecimal digits of size octets.
+func rawHash(text string, size int) ([]byte, bool) {
+	if len(text) != 2+2*size || text[0] != '0' || text[1] != 'x' && text[1] != 'X' {
+		return nil, false
+	}
+	raw, err := hex.DecodeString(text[2:])
+	return raw, err == nil
+}
