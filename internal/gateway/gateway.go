@@ -1,0 +1,183 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
+	"aaa-api/internal/router"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/tenant"
+)
+
+// DefaultDeadline bounds a whole AAA request, all servers and attempts together.
+const DefaultDeadline = 30 * time.Second
+
+// Gateway is the Service in this process.
+type Gateway struct {
+	tenants  *tenant.Tenants
+	router   *router.Router
+	sealer   secmod.Sealer
+	metrics  *Metrics
+	deadline time.Duration
+}
+
+var _ Service = (*Gateway)(nil)
+
+// New makes a Gateway; a deadline of 0 means DefaultDeadline.
+func New(t *tenant.Tenants, r *router.Router, s secmod.Sealer, m *Metrics, deadline time.Duration) *Gateway {
+	if deadline == 0 {
+		deadline = DefaultDeadline
+	}
+	return &Gateway{tenants: t, router: r, sealer: s, metrics: m, deadline: deadline}
+}
+
+// Handle implements Service.
+func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+	start := time.Now()
+	res, err := g.handle(ctx, req)
+	g.metrics.count(req.Op, res, err, time.Since(start))
+	return res, err
+}
+
+// handle is the line of one request: plan, pool, router.
+func (g *Gateway) handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+	plan, err := g.plan(ctx, req.Account)
+	if err != nil {
+		return nil, err
+	}
+	if res := g.router.Immediate(plan, req); res != nil {
+		return res, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.deadline)
+	defer cancel()
+	if err := plan.Pool.Acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer plan.Pool.Release()
+	return g.router.Run(ctx, plan, req)
+}
+
+func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, error) {
+	plan, err := g.tenants.Plan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !plan.Enabled {
+		return nil, aaa.Errorf(aaa.KindForbidden, "the account or one of its ancestors is disabled")
+	}
+	return plan, nil
+}
+
+// Seal implements Service.
+func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error) {
+	return g.sealer.Seal(ctx, account, purpose, clear)
+}
+
+// DryRun implements Service.
+func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error) {
+	plan, err := g.plan(ctx, req.Account)
+	if err != nil {
+		return nil, err
+	}
+	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {
+		return &DryRun{Outcome: res.Outcome, Packets: []DryRunPacket{}, Trace: res.Trace}, nil
+	}
+	messages, trace, err := g.router.DryRun(plan, req)
+	if err != nil {
+		return nil, err
+	}
+	d := &DryRun{Packets: make([]DryRunPacket, 0, len(messages)), Trace: trace}
+	for _, m := range messages {
+		d.Packets = append(d.Packets, packet(m))
+	}
+	return d, nil
+}
+
+func packet(m router.Message) DryRunPacket {
+	p := DryRunPacket{
+		Account: m.Level.Account, Server: m.Server.Name, Address: m.Server.Address, Engine: m.Server.Engine,
+		AVPs: []NamedValue{}, Packet: hex.EncodeToString(m.Packet),
+	}
+	if m.Err != nil {
+		p.Error = m.Err.Error()
+	}
+	if m.Request == nil {
+		return p
+	}
+	for _, avp := range m.Request.AVPs {
+		v := NamedValue{Name: avp.Attr.Name, Value: aaa.Mask}
+		if !avp.Attr.Hidden && !avp.Clear {
+			v.Value = m.Server.Dict.JSON(avp.Attr, avp.Value)
+		}
+		p.AVPs = append(p.AVPs, v)
+	}
+	return p
+}
+
+// Effective implements Service.
+func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error) {
+	plan, err := g.tenants.Plan(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	route := &plan.Routes[op]
+	e := &Effective{
+		Account: account, Op: op, Outcome: outcome(route), Levels: []EffectiveLevel{},
+		Workers: EffectivePart{Value: plan.Workers, Account: plan.WorkersOf},
+	}
+	for _, l := range route.Levels {
+		level, err := g.effectiveLevel(l, op)
+		if err != nil {
+			return nil, err
+		}
+		e.Levels = append(e.Levels, level)
+	}
+	return e, nil
+}
+
+func outcome(r *tenant.Route) string {
+	switch {
+	case r.Off:
+		return "off"
+	case r.LocalAccept:
+		return "local_accept"
+	case len(r.Levels) == 0:
+		return "no_servers"
+	default:
+		return "servers"
+	}
+}
+
+func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {
+	e := EffectiveLevel{
+		Account: l.Account, Revision: l.Revision, Mode: l.Mode, Servers: []string{},
+		Sources: map[string]aaa.AccountID{}, Dicts: map[string]DictionarySource{},
+	}
+	for _, s := range l.Lists[op] {
+		e.Servers = append(e.Servers, s.Name)
+	}
+	for name, d := range l.Dicts {
+		e.Dicts[name] = DictionarySource{Owner: d.Owner, Revision: d.Revision}
+	}
+	stored, ok := g.tenants.Document(l.Account)
+	if !ok {
+		return e, nil
+	}
+	masked, err := document.Mask(stored.Body)
+	if err != nil {
+		return e, err
+	}
+	e.Document = masked
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(masked, &members); err != nil {
+		return e, err
+	}
+	for m := range members {
+		e.Sources[m] = l.Account
+	}
+	return e, nil
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/tenant"
+)
+
+// Metrics counts requests by operation and outcome. All series exist from the
+// start, so that counting one is an index and an atomic addition.
+type Metrics struct {
+	requests [aaa.NumOps]map[string]prometheus.Counter
+	seconds  [aaa.NumOps]prometheus.Observer
+}
+
+// kindOutcomes names the requests that ended in an error.
+var kindOutcomes = map[aaa.Kind]string{
+	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
+	aaa.KindBusy: "busy", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
+	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
+}
+
+// NewMetrics registers the collectors, among them those that read the tenants'
+// pools and the lag of the change log's reader when scraped.
+func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Duration) *Metrics {
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aaa_api_requests_total", Help: "AAA requests, by operation and outcome.",
+	}, []string{"op", "outcome"})
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "aaa_api_request_seconds",
+		Help:    "How long an AAA request took, waiting for a worker included.",
+		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"op"})
+	reg.MustRegister(requests, seconds, &poolCollector{t}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "aaa_api_reload_lag_seconds",
+		Help: "How long ago this node last saw the whole change log.",
+	}, func() float64 { return lag().Seconds() }))
+
+	m := &Metrics{}
+	for op := range aaa.Op(aaa.NumOps) {
+		m.requests[op] = map[string]prometheus.Counter{}
+		m.seconds[op] = seconds.WithLabelValues(op.String())
+		for _, o := range []aaa.Outcome{aaa.Accept, aaa.Reject, aaa.Challenge, aaa.Off, aaa.Bypassed} {
+			m.requests[op][string(o)] = requests.WithLabelValues(op.String(), string(o))
+		}
+		for _, name := range kindOutcomes {
+			m.requests[op][name] = requests.WithLabelValues(op.String(), name)
+		}
+	}
+	return m
+}
+
+func (m *Metrics) count(op aaa.Op, res *aaa.Result, err error, elapsed time.Duration) {
+	name := ""
+	if err == nil {
+		name = string(res.Outcome)
+	} else if name = kindOutcomes[aaa.KindOf(err)]; name == "" {
+		name = kindOutcomes[aaa.KindInternal]
+	}
+	if c := m.requests[op][name]; c != nil {
+		c.Inc()
+	}
+	m.seconds[op].Observe(elapsed.Seconds())
+}
+
+// maxPoolSeries bounds the series by account: those with the longest queues are what matters,
+// and a queue is rare.
+const maxPoolSeries = 1000
+
+// poolCollector reads the pools at each scrape, so that a request pays nothing for it.
+type poolCollector struct{ tenants *tenant.Tenants }
+
+var (
+	runningDesc = prometheus.NewDesc("aaa_api_pool_running", "Requests at backends now, over all accounts.", nil, nil)
+	waitingDesc = prometheus.NewDesc("aaa_api_pool_waiting", "Requests that wait for a worker now, over all accounts.", nil, nil)
+	depthDesc   = prometheus.NewDesc("aaa_api_pool_depth", "Requests of an account that wait for a worker; accounts without any are left out.", []string{"account"}, nil)
+	warmDesc    = prometheus.NewDesc("aaa_api_warm_accounts", "Accounts in memory.", nil, nil)
+)
+
+func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runningDesc, waitingDesc, depthDesc, warmDesc} {
+		ch <- d
+	}
+}
+
+func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
+	var running, waiting, series int
+	c.tenants.Pools(func(id aaa.AccountID, r, w int) {
+		running, waiting = running+r, waiting+w
+		if w > 0 && series < maxPoolSeries {
+			series++
+			ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(w), string(id))
+		}
+	})
+	ch <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
+	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(waiting))
+	ch <- prometheus.MustNewConstMetric(warmDesc, prometheus.GaugeValue, float64(c.tenants.Warm()))
+}

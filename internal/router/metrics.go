@@ -1,0 +1,68 @@
+package router
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/puzpuzpuz/xsync/v4"
+)
+
+// Metrics counts what becomes of exchanges. Series are found without a lock once they exist.
+type Metrics struct {
+	exchanges *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	externals *prometheus.CounterVec
+	drops     prometheus.Counter
+
+	byKey    *xsync.Map[exchangeKey, prometheus.Counter]
+	byEngine *xsync.Map[string, prometheus.Observer]
+	dropped  func(attribute string)
+}
+
+type exchangeKey struct{ engine, server, outcome string }
+
+// NewMetrics registers the collectors.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "aaa_api_backend_exchanges_total",
+			Help: "Exchanges with upstream AAA servers, by what came of them.",
+		}, []string{"engine", "server", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "aaa_api_backend_exchange_seconds",
+			Help:    "How long an exchange with an upstream AAA server took, retransmissions included.",
+			Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"engine"}),
+		externals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "aaa_api_authz_apps_total",
+			Help: "External authorisers asked, by what came of it.",
+		}, []string{"outcome"}),
+		drops: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "aaa_api_avps_dropped_total",
+			Help: "AVPs left out of a packet because a strict server's dictionaries lack the attribute.",
+		}),
+		byKey:    xsync.NewMap[exchangeKey, prometheus.Counter](),
+		byEngine: xsync.NewMap[string, prometheus.Observer](),
+	}
+	m.dropped = func(string) { m.drops.Inc() }
+	reg.MustRegister(m.exchanges, m.seconds, m.externals, m.drops)
+	return m
+}
+
+func (m *Metrics) backend(engine, server, outcome string, elapsed time.Duration) {
+	key := exchangeKey{engine, server, outcome}
+	c, ok := m.byKey.Load(key)
+	if !ok {
+		c = m.exchanges.WithLabelValues(engine, server, outcome)
+		m.byKey.Store(key, c)
+	}
+	c.Inc()
+	o, ok := m.byEngine.Load(engine)
+	if !ok {
+		o = m.seconds.WithLabelValues(engine)
+		m.byEngine.Store(engine, o)
+	}
+	o.Observe(elapsed.Seconds())
+}
+
+func (m *Metrics) external(outcome string) { m.externals.WithLabelValues(outcome).Inc() }

@@ -1,0 +1,65 @@
+package router
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/tenant"
+)
+
+// pin holds a request to the server that sent the challenge which it answers.
+type pin struct {
+	level  *tenant.Level
+	server *tenant.Server
+	state  []byte // the server's own State
+}
+
+// statePrefix marks a State that this service gave out.
+const statePrefix = "c1."
+
+// stateKey is the member of requests and answers that carries it.
+const stateKey = "State"
+
+// pack makes the State of an answer: whose server it was, and the server's own State.
+// It is opaque to callers but no secret: it only chooses among servers that the account has anyway.
+func pack(account aaa.AccountID, server string, state []byte) string {
+	b := make([]byte, 0, len(account)+len(server)+len(state)+2)
+	b = append(append(b, account...), 0)
+	b = append(append(b, server...), 0)
+	b = append(b, state...)
+	return statePrefix + base64.RawURLEncoding.EncodeToString(b)
+}
+
+// takePin reads the State of a request that goes on after a challenge. A
+// State of another form is left to the document's rules.
+func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
+	text, ok := req.Values[stateKey].(string)
+	if !ok || !strings.HasPrefix(text, statePrefix) {
+		return nil, nil
+	}
+	wrong := func(message string) error {
+		return aaa.Invalid(aaa.Field{Path: stateKey, Rule: "state", Message: message})
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text[len(statePrefix):])
+	if err != nil {
+		return nil, wrong("is not a State of a challenge: send it back unchanged")
+	}
+	account, rest, ok1 := strings.Cut(string(b), "\x00")
+	server, state, ok2 := strings.Cut(rest, "\x00")
+	if !ok1 || !ok2 {
+		return nil, wrong("is not a State of a challenge: send it back unchanged")
+	}
+	delete(req.Values, stateKey)
+	for _, l := range plan.Routes[req.Op].Levels {
+		if string(l.Account) != account {
+			continue
+		}
+		for _, s := range l.Lists[req.Op] {
+			if s.Name == server {
+				return &pin{level: l, server: s, state: []byte(state)}, nil
+			}
+		}
+	}
+	return nil, wrong("is of a server that the AAA document no longer has: begin anew without it")
+}

@@ -1,0 +1,132 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Changed applies entries of the change log. It is the one goroutine that
+// replaces states. While the store is away it goes on trying, since the log's
+// reader must not pass a change that was not applied.
+func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset bool) {
+	if reset {
+		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+			t.reload(ctx, n)
+			return ctx.Err() == nil
+		})
+		t.invalidate(func(*node) bool { return true }, func(*node) bool { return true })
+		return
+	}
+	for _, c := range changes {
+		n, warm := t.nodes.Load(c.Account)
+		if !warm || c.Kind == store.ChangedToken {
+			continue
+		}
+		t.reload(ctx, n)
+		below := func(m *node) bool { return t.isBelow(m, c.Account) }
+		switch c.Kind {
+		case store.ChangedDocument:
+			t.invalidate(func(m *node) bool { return m == n }, below)
+		case store.ChangedDictionary:
+			t.invalidate(func(m *node) bool { return t.isBelow(m, c.Account) && names(m, c.Name) }, below)
+		case store.ChangedAccount: // a move changes which dictionaries the documents below see
+			t.invalidate(below, below)
+		}
+	}
+}
+
+// reload reads a node's state anew.
+func (t *Tenants) reload(ctx context.Context, n *node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := n.state.Load()
+	if n.gone || before == nil { // cold: whoever asks next reads what is current
+		return
+	}
+	for {
+		s, err := t.read(ctx, n.id, before)
+		switch {
+		case err == nil:
+			n.state.Store(s)
+			return
+		case errors.Is(err, store.ErrNotFound):
+			t.drop(n)
+			retireAll(n)
+			return
+		}
+		t.log.Warn("a change waits for the store", "account", n.id, "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(t.retry):
+		}
+	}
+}
+
+func retireAll(n *node) {
+	retire(n.old, nil)
+	retire(n.level.Load(), nil)
+}
+
+// invalidate drops the levels and plans of the nodes chosen. The generation moves first:
+// what is being made of the states before is then not kept.
+func (t *Tenants) invalidate(levels, plans func(*node) bool) {
+	t.generation.Add(1)
+	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+		dropLevel, dropPlan := levels(n), plans(n)
+		if !dropLevel && !dropPlan {
+			return true
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if l := n.level.Load(); dropLevel && l != nil {
+			n.old = l
+			n.level.Store(nil)
+		}
+		if dropPlan {
+			n.plan.Store(nil)
+		}
+		return true
+	})
+}
+
+// isBelow reports whether n is the account given or a descendant, by the warm
+// part of the tree. An account is never warm without its ancestors having been
+// read; one whose ancestor has left the map counts as below, to be on the safe side.
+func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
+	if ancestor == aaa.SystemConfig {
+		return true
+	}
+	for range maxDepth {
+		if n.id == ancestor {
+			return true
+		}
+		s := n.state.Load()
+		if s == nil {
+			return true
+		}
+		if s.account.ParentID == "" {
+			return false
+		}
+		parent, ok := t.nodes.Load(s.account.ParentID)
+		if !ok {
+			return true
+		}
+		n = parent
+	}
+	return true
+}
+
+// names reports whether a node's compiled document names a dictionary.
+func names(n *node, dictionary string) bool {
+	l := n.level.Load()
+	if l == nil {
+		return false
+	}
+	_, ok := l.Dicts[dictionary]
+	return ok
+}

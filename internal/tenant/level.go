@@ -1,0 +1,264 @@
+package tenant
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"unsafe"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/translate"
+)
+
+// Level is one document compiled. It is never changed.
+type Level struct {
+	Account  aaa.AccountID
+	Revision int64 // 0: the account has no document
+	Mode     aaa.Mode
+	Lists    [aaa.NumOps][]*Server // usable servers of each operation, in order
+	Named    [aaa.NumOps]bool      // the operation's list names any server, usable or not
+	Servers  []*Server             // all enabled ones
+
+	Workers         int
+	NASAddress      netip.Addr // invalid where the document names none
+	NASPort         uint32
+	HasNASPort      bool
+	BlockAuthz      []Channels
+	BlockAccounting []Channels
+	AuthzApps       []string
+	AuthzUsername   string
+	AuthzPassword   aaa.Secret
+	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
+	Dicts           map[string]DictSource        // where each dictionary that the document names was found
+}
+
+// DictSource is where a dictionary's name led.
+type DictSource struct {
+	Owner    aaa.AccountID
+	Revision int64 // 0 for a system dictionary
+	Missing  bool  // deleted behind the document's back (an import, a restored backup)
+}
+
+// Server is an enabled server of a Level.
+type Server struct {
+	Name    string
+	Address string // host:port, for people
+	Engine  string
+	Client  engines.Client // nil where the engine does not exist
+	Dict    *dict.Set
+	Rules   [aaa.NumOps]*translate.Binding // nil for an operation that doesn't use the server
+	config  aaa.Server
+}
+
+// Channels is the channel set of a request or of a block_* entry: bits of
+// direction and locality.
+type Channels uint8
+
+// The members of a channel set.
+const (
+	Inbound Channels = 1 << iota
+	Outbound
+	Internal
+	External
+)
+
+var channelNames = map[string]Channels{
+	"inbound": Inbound, "outbound": Outbound, "internal": Internal, "external": External,
+}
+
+// ChannelsOf makes a set of channel names; unknown ones count for nothing.
+func ChannelsOf(names ...string) Channels {
+	var c Channels
+	for _, n := range names {
+		c |= channelNames[n]
+	}
+	return c
+}
+
+type bindingKey struct {
+	program *translate.Program
+	set     *dict.Set
+	mode    aaa.AVPMode
+}
+
+// compile makes the Level of chain[0]'s document. Clients of servers that did not change
+// since previous are taken over, with their sockets and health.
+func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*Level, error) {
+	own := chain[0]
+	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit}
+	if own.state.document == nil {
+		return level, nil
+	}
+	doc, err := document.Decode(ctx, level.Account, own.state.document.Body, t.opener)
+	if err != nil {
+		return nil, fmt.Errorf("AAA document of %s: %w", level.Account, err)
+	}
+	level.Revision = own.state.document.Revision
+	level.Mode = doc.Mode
+	level.Workers = doc.Workers
+	level.AuthzApps = doc.AuthzApps
+	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
+	level.Providers = doc.AuthzProviders
+	level.NASPort, level.HasNASPort = doc.NASPort.Number()
+	level.NASAddress, _ = netip.ParseAddr(doc.NASAddress) // checked on write; absent is invalid
+	level.BlockAuthz = blocks(doc.BlockAuthz)
+	level.BlockAccounting = blocks(doc.BlockAccounting)
+
+	for i := range doc.Servers {
+		if doc.Servers[i].Enabled {
+			s, err := t.server(level, chain, doc.Servers[i], previous)
+			if err != nil {
+				return nil, err
+			}
+			level.Servers = append(level.Servers, s)
+		}
+	}
+	for op := range aaa.Op(aaa.NumOps) {
+		if err := t.list(level, doc, op); err != nil {
+			return nil, err
+		}
+	}
+	return level, nil
+}
+
+func blocks(list []aaa.Block) []Channels {
+	sets := make([]Channels, 0, len(list))
+	for _, b := range list {
+		sets = append(sets, ChannelsOf(b.Channel...))
+	}
+	return sets
+}
+
+// server makes one enabled server ready.
+func (t *Tenants) server(level *Level, chain []link, config aaa.Server, previous *Level) (*Server, error) {
+	s := &Server{
+		Name: config.Name, Engine: config.Engine, config: config,
+		Address: net.JoinHostPort(config.Address, strconv.Itoa(config.Port)),
+	}
+	var err error
+	if s.Dict, err = t.set(level, chain, config.Dicts); err != nil {
+		return nil, err
+	}
+	if old := previous.find(config.Name); old != nil && sameServer(old.config, config) {
+		s.Client = old.Client
+		return s, nil
+	}
+	s.Client, err = t.engines.Open(engines.Config{Account: level.Account, Server: config})
+	var failure *engines.Failure
+	if errors.As(err, &failure) && failure.Reason == engines.NoEngine {
+		return s, nil // may be written; at a request it counts as a failed server
+	}
+	return s, err
+}
+
+// sameServer reports whether a Client for a serves b too: dictionaries and avp are not its concern.
+func sameServer(a, b aaa.Server) bool {
+	a.Dicts, b.Dicts = nil, nil
+	a.AVP, b.AVP = "", ""
+	return reflect.DeepEqual(a, b)
+}
+
+func (l *Level) find(name string) *Server {
+	if l == nil {
+		return nil
+	}
+	for _, s := range l.Servers {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Server returns an enabled server by name, nil where there is none.
+func (l *Level) Server(name string) *Server { return l.find(name) }
+
+// list fills an operation's server list and binds its rules to each server's dictionaries.
+func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
+	names := doc.ServerNames(op)
+	level.Named[op] = len(names) > 0
+	rules := doc.Rules(op)
+	var program *translate.Program
+	for _, name := range names {
+		s := level.find(name)
+		if s == nil {
+			continue // not enabled
+		}
+		if program == nil {
+			var err error
+			if program, err = t.program(op, rules); err != nil {
+				return err
+			}
+		}
+		if s.Rules[op] == nil {
+			mode := s.config.AVP
+			if mode == "" {
+				mode = aaa.Strict
+			}
+			b, err := t.bindings.get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
+				return program.Bind(s.Dict, mode), nil
+			})
+			if err != nil {
+				return err
+			}
+			s.Rules[op] = b
+		}
+		level.Lists[op] = append(level.Lists[op], s)
+	}
+	return nil
+}
+
+// program compiles a translation section, or finds it compiled.
+func (t *Tenants) program(op aaa.Op, rules []aaa.Rule) (*translate.Program, error) {
+	key, err := json.Marshal(rules)
+	if err != nil {
+		return nil, err
+	}
+	section := op.String() + "_avp_translation"
+	return t.programs.get(section+string(key), func() (*translate.Program, error) {
+		return translate.Compile(section, rules)
+	})
+}
+
+// set resolves dictionary names for a document: its own account's, then those up the tree,
+// then the system's.
+func (t *Tenants) set(level *Level, chain []link, names []string) (*dict.Set, error) {
+	list := make([]*dict.Compiled, 0, len(names))
+	var key []byte
+	for _, name := range names {
+		c, source := t.resolve(chain, name)
+		if level.Dicts == nil {
+			level.Dicts = make(map[string]DictSource, len(names))
+		}
+		level.Dicts[name] = source
+		if c == nil {
+			t.log.Warn("document names a dictionary that is gone", "account", level.Account, "dictionary", name)
+			continue
+		}
+		list = append(list, c)
+		// The set keeps its dictionaries alive, so no address is used twice while the key stands.
+		key = binary.NativeEndian.AppendUint64(key, uint64(uintptr(unsafe.Pointer(c))))
+	}
+	return t.sets.get(string(key), func() (*dict.Set, error) { return dict.NewSet(list...), nil })
+}
+
+func (t *Tenants) resolve(chain []link, name string) (*dict.Compiled, DictSource) {
+	for _, l := range chain {
+		if d, ok := l.state.dicts[name]; ok {
+			return d.compiled, DictSource{Owner: l.node.id, Revision: d.revision}
+		}
+	}
+	if c, ok := t.system.Get(name); ok {
+		return c, DictSource{Owner: aaa.SystemConfig}
+	}
+	return nil, DictSource{Missing: true}
+}

@@ -1,0 +1,187 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/store"
+)
+
+// node is one account in memory. state, level and plan are replaced, never changed.
+type node struct {
+	id aaa.AccountID
+
+	mu    sync.Mutex // held to replace state, level or plan
+	gone  bool       // under mu: taken out of the map; whoever waited for mu starts again
+	state atomic.Pointer[state]
+	level atomic.Pointer[Level] // nil: to be compiled
+	old   *Level                // under mu: the level before a change, whose clients the next may take over
+	plan  atomic.Pointer[Plan]  // nil: to be made
+	pool  atomic.Pointer[engines.Pool]
+}
+
+// state is what the store holds of an account.
+type state struct {
+	account  store.Account   // ID alone for the system configuration
+	document *store.Document // nil where there is none
+	dicts    map[string]storedDict
+}
+
+// storedDict is an account's own dictionary, ready for use.
+type storedDict struct {
+	id       string
+	revision int64
+	compiled *dict.Compiled
+}
+
+// load returns the state of an account, from the store where the account is cold.
+func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, error) {
+	for {
+		n, ok := t.nodes.Load(id)
+		if ok {
+			if s := n.state.Load(); s != nil {
+				return n, s, nil
+			}
+		} else {
+			// The node is in the map before the store is read, so that a change which
+			// arrives meanwhile finds it and waits for its lock.
+			n, _ = t.nodes.LoadOrStore(id, &node{id: id})
+		}
+		s, err := t.fill(ctx, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		if s != nil {
+			return n, s, nil
+		}
+	}
+}
+
+// fill reads the state of a cold node. It returns nil where the node has left the map meanwhile.
+func (t *Tenants) fill(ctx context.Context, n *node) (*state, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.gone {
+		return nil, nil
+	}
+	if s := n.state.Load(); s != nil {
+		return s, nil
+	}
+	s, err := t.read(ctx, n.id, nil)
+	if err != nil {
+		t.drop(n)
+		return nil, storeError("account", err)
+	}
+	n.state.Store(s)
+	return s, nil
+}
+
+// drop takes a node out of the map. n.mu is held.
+func (t *Tenants) drop(n *node) {
+	n.gone = true
+	t.nodes.Delete(n.id)
+}
+
+// read fetches an account's state. A dictionary that does not compile keeps its
+// predecessor from before, and is left out where there was none.
+func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state) (*state, error) {
+	s := &state{account: store.Account{ID: id, Enabled: true}}
+	if id != aaa.SystemConfig {
+		a, err := t.store.Accounts().Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		a.Path = nil // moves of ancestors change it; Account works it out
+		s.account = a
+		list, err := t.store.Dictionaries().All(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		s.dicts = t.compileDicts(list, before)
+	}
+	d, err := t.store.Documents().Get(ctx, id)
+	switch {
+	case err == nil:
+		s.document = &d
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	return s, nil
+}
+
+func (t *Tenants) compileDicts(list []store.Dictionary, before *state) map[string]storedDict {
+	if len(list) == 0 {
+		return nil
+	}
+	dicts := make(map[string]storedDict, len(list))
+	for _, d := range list {
+		var previous storedDict
+		if before != nil {
+			previous = before.dicts[d.Name]
+		}
+		if previous.compiled != nil && previous.id == d.ID && previous.revision == d.Revision {
+			dicts[d.Name] = previous
+			continue
+		}
+		c, err := compileDict(d, t.system.Default())
+		if err != nil {
+			t.log.Error("stored dictionary does not compile", "account", d.Account, "dictionary", d.Name, "revision", d.Revision, "error", err)
+			if previous.compiled != nil {
+				dicts[d.Name] = previous
+			}
+			continue
+		}
+		dicts[d.Name] = storedDict{id: d.ID, revision: d.Revision, compiled: c}
+	}
+	return dicts
+}
+
+func compileDict(d store.Dictionary, visible *dict.Set) (*dict.Compiled, error) {
+	entries, err := dict.ParseJSON(d.Body)
+	if err != nil {
+		return nil, err
+	}
+	return dict.Compile(d.Name, entries, visible)
+}
+
+// link is an account of a chain with its state.
+type link struct {
+	node  *node
+	state *state
+}
+
+// chain returns an account and its ancestors, up to and with the system configuration.
+func (t *Tenants) chain(ctx context.Context, id aaa.AccountID) ([]link, error) {
+	chain := make([]link, 0, 8)
+	for range maxDepth {
+		n, s, err := t.load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, link{n, s})
+		switch {
+		case id == aaa.SystemConfig:
+			return chain, nil
+		case s.account.ParentID == "":
+			id = aaa.SystemConfig
+		default:
+			id = s.account.ParentID
+		}
+	}
+	return nil, fmt.Errorf("the ancestors of account %s do not end", id)
+}
+
+func enabled(chain []link) bool {
+	for _, l := range chain {
+		if !l.state.account.Enabled {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,172 @@
+package tenant
+
+import (
+	"context"
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// Plan is what the requests of one account run by. It is never changed.
+type Plan struct {
+	Account   aaa.AccountID
+	Enabled   bool          // the account and all of its ancestors are
+	Pool      *engines.Pool // bounds what the account has at backends
+	Workers   int
+	WorkersOf aaa.AccountID // whose document says so; empty for the default
+	Routes    [aaa.NumOps]Route
+	Providers map[string]aaa.AuthzProvider // the registered external authorisers
+}
+
+// Route is the documents that an operation goes through.
+type Route struct {
+	Levels []*Level // to be tried in order
+	Walk   []Step   // how they were found, up the tree
+	// Off: the walk met aaa_mode off before any usable server.
+	Off bool
+	// LocalAccept: authn, mode on, and the document's list is empty.
+	LocalAccept bool
+}
+
+// Step is one document of the walk up the tree.
+type Step struct {
+	Level *Level
+	Note  string // used, no usable server, no document, off
+}
+
+// Plan returns an account's plan, making it where it is cold. The errors are
+// *aaa.Error of KindNotFound or KindUnavailable.
+func (t *Tenants) Plan(ctx context.Context, id aaa.AccountID) (*Plan, error) {
+	if n, ok := t.nodes.Load(id); ok {
+		if p := n.plan.Load(); p != nil {
+			return p, nil
+		}
+	}
+	for {
+		generation := t.generation.Load()
+		chain, err := t.chain(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		levels := make([]*Level, len(chain))
+		for i := range chain {
+			if levels[i], err = t.level(ctx, chain[i:], generation); err != nil {
+				return nil, err
+			}
+		}
+		p := t.makePlan(chain, levels)
+		if t.keepPlan(chain[0].node, p, generation) {
+			return p, nil
+		}
+		// A change came between: what was put together may be half of it.
+	}
+}
+
+// level returns the compiled document of chain[0].
+func (t *Tenants) level(ctx context.Context, chain []link, generation uint64) (*Level, error) {
+	n := chain[0].node
+	if l := n.level.Load(); l != nil {
+		return l, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l := n.level.Load(); l != nil {
+		return l, nil
+	}
+	l, err := t.compile(ctx, chain, n.old)
+	if err != nil {
+		return nil, err
+	}
+	if t.generation.Load() != generation {
+		return l, nil // of states that are perhaps no longer current: for a plan that won't be kept
+	}
+	n.level.Store(l)
+	retire(n.old, l)
+	n.old = nil
+	return l, nil
+}
+
+// retire gives back the clients of an old level that its successor did not take over.
+func retire(old, successor *Level) {
+	if old == nil {
+		return
+	}
+	for _, s := range old.Servers {
+		if s.Client == nil {
+			continue
+		}
+		if kept := successor.find(s.Name); kept == nil || kept.Client != s.Client {
+			s.Client.Retire()
+		}
+	}
+}
+
+func (t *Tenants) keepPlan(n *node, p *Plan, generation uint64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if t.generation.Load() != generation {
+		return false
+	}
+	pool := n.pool.Load()
+	if pool == nil {
+		pool = engines.NewPool(p.Workers, queueLength)
+		n.pool.Store(pool)
+	} else {
+		pool.SetWorkers(p.Workers)
+	}
+	p.Pool = pool
+	if !n.gone {
+		n.plan.Store(p)
+	}
+	return true
+}
+
+// makePlan walks up the tree for each operation, as aaa_mode says.
+func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
+	p := &Plan{
+		Account: chain[0].node.id, Enabled: enabled(chain), Workers: DefaultWorkers,
+		Providers: levels[len(levels)-1].Providers,
+	}
+	if levels[0].Workers > 0 {
+		p.Workers, p.WorkersOf = levels[0].Workers, levels[0].Account
+	}
+	for op := range aaa.Op(aaa.NumOps) {
+		p.Routes[op] = route(levels, op)
+	}
+	for op := 1; op < aaa.NumOps; op++ { // most routes of an account are alike
+		if slices.Equal(p.Routes[op].Levels, p.Routes[0].Levels) {
+			p.Routes[op].Levels = p.Routes[0].Levels
+		}
+		if slices.Equal(p.Routes[op].Walk, p.Routes[0].Walk) {
+			p.Routes[op].Walk = p.Routes[0].Walk
+		}
+	}
+	return p
+}
+
+func route(levels []*Level, op aaa.Op) Route {
+	var r Route
+	for _, l := range levels {
+		usable := len(l.Lists[op]) > 0
+		switch {
+		case l.Mode == aaa.ModeOff:
+			r.Walk = append(r.Walk, Step{l, "off"})
+			r.Off = len(r.Levels) == 0
+			return r
+		case l.Mode == aaa.ModeOn:
+			r.Walk = append(r.Walk, Step{l, "used"})
+			r.Levels = append(r.Levels, l)
+			r.LocalAccept = op == aaa.Authn && !l.Named[op] && len(r.Levels) == 1
+			return r
+		case usable:
+			r.Walk = append(r.Walk, Step{l, "used"})
+			r.Levels = append(r.Levels, l)
+		case l.Revision == 0:
+			r.Walk = append(r.Walk, Step{l, "no document"})
+		default:
+			r.Walk = append(r.Walk, Step{l, "no usable server"})
+		}
+	}
+	return r
+}

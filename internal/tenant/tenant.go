@@ -1,0 +1,161 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/puzpuzpuz/xsync/v4"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+	"aaa-api/internal/translate"
+)
+
+// DefaultWorkers is how many requests of an account are at backends at once
+// where its document does not say.
+const DefaultWorkers = 32
+
+// queueLength bounds the requests of one account that wait for a worker.
+const queueLength = 1024
+
+// maxDepth bounds a walk up the account tree, should stored parents ever form a ring.
+const maxDepth = 1024
+
+// Options are the parts that Tenants works with.
+type Options struct {
+	Store   store.Store
+	Opener  secmod.Opener
+	System  *dict.Catalog
+	Engines *engines.Registry
+	Log     *slog.Logger
+}
+
+// Tenants is the cache of all warm accounts. It is safe for use by many goroutines.
+type Tenants struct {
+	store   store.Store
+	opener  secmod.Opener
+	system  *dict.Catalog
+	engines *engines.Registry
+	log     *slog.Logger
+	retry   time.Duration // between attempts to apply a change while the store is away
+
+	nodes *xsync.Map[aaa.AccountID, *node]
+	// generation counts applied changes. A Level or Plan made of states read at one
+	// generation is kept only while that is still the current one.
+	generation atomic.Uint64
+
+	programs *interned[string, translate.Program]
+	sets     *interned[string, dict.Set]
+	bindings *interned[bindingKey, translate.Binding]
+}
+
+// New makes an empty cache. Subscribe Changed to the store's change log.
+func New(o Options) *Tenants {
+	return &Tenants{
+		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, log: o.Log,
+		retry:    200 * time.Millisecond,
+		nodes:    xsync.NewMap[aaa.AccountID, *node](),
+		programs: newInterned[string, translate.Program](),
+		sets:     newInterned[string, dict.Set](),
+		bindings: newInterned[bindingKey, translate.Binding](),
+	}
+}
+
+// Account returns an account from memory, loading it when it is cold. Errors
+// are an *aaa.Error of KindNotFound or KindUnavailable.
+func (t *Tenants) Account(ctx context.Context, id aaa.AccountID) (store.Account, error) {
+	chain, err := t.chain(ctx, id)
+	if err != nil {
+		return store.Account{}, err
+	}
+	a := chain[0].state.account
+	ancestors := chain[1 : len(chain)-1] // without the system configuration
+	a.Path = make([]aaa.AccountID, len(ancestors))
+	for i, l := range ancestors {
+		a.Path[len(ancestors)-1-i] = l.node.id
+	}
+	return a, nil
+}
+
+// Within reports whether id is ancestor itself or one of its descendants, by
+// the tree in memory. The system configuration is within the root account
+// alone: nobody below the root sees it.
+func (t *Tenants) Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error) {
+	if id == aaa.SystemConfig {
+		_, s, err := t.load(ctx, ancestor)
+		if err != nil {
+			return false, err
+		}
+		return s.account.ParentID == "", nil
+	}
+	for range maxDepth {
+		_, s, err := t.load(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if id == ancestor {
+			return true, nil
+		}
+		if s.account.ParentID == "" {
+			return false, nil
+		}
+		id = s.account.ParentID
+	}
+	return false, nil
+}
+
+// Enabled reports whether an account and all of its ancestors are enabled.
+func (t *Tenants) Enabled(ctx context.Context, id aaa.AccountID) (bool, error) {
+	chain, err := t.chain(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	return enabled(chain), nil
+}
+
+// Document returns the stored document of a warm account, secrets sealed; ok is
+// false where the account is cold or has none. It serves reads while the store is away.
+func (t *Tenants) Document(id aaa.AccountID) (d store.Document, ok bool) {
+	n, found := t.nodes.Load(id)
+	if !found {
+		return d, false
+	}
+	s := n.state.Load()
+	if s == nil || s.document == nil {
+		return d, false
+	}
+	return *s.document, true
+}
+
+// Pools calls fn with the pool of every account that has requests running or waiting.
+func (t *Tenants) Pools(fn func(id aaa.AccountID, running, waiting int)) {
+	t.nodes.Range(func(id aaa.AccountID, n *node) bool {
+		if p := n.pool.Load(); p != nil {
+			if running, waiting := p.Depth(); running+waiting > 0 {
+				fn(id, running, waiting)
+			}
+		}
+		return true
+	})
+}
+
+// Warm returns how many accounts are in memory.
+func (t *Tenants) Warm() int { return t.nodes.Size() }
+
+// storeError gives a store's error its meaning outside.
+func storeError(what string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &aaa.Error{Kind: aaa.KindNotFound, Message: what + " not found", Err: err}
+	case errors.Is(err, store.ErrUnavailable):
+		return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the database cannot be reached", RetryAfter: time.Second, Err: err}
+	default:
+		return err
+	}
+}
