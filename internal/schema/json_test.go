@@ -1,0 +1,192 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aaa-api/internal/aaa"
+)
+
+// faultsOf lists the faults of an error as "path rule".
+func faultsOf(t *testing.T, err error) []string {
+	t.Helper()
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != aaa.KindBadInput {
+		t.Fatalf("got %v, want an *aaa.Error of KindBadInput", err)
+	}
+	var list []string
+	for _, f := range e.Fields {
+		list = append(list, f.Path+" "+f.Rule)
+	}
+	return list
+}
+
+func TestParseAccepts(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`null`, ` true `, `false`, `""`, `0`, `-1.5e10`, `{}`, `[]`, "[ 1 , 2\n]",
+		`{"a":{"b":[1,"x",null,true,{}]},"c":"é\u00e9\ud83d\ude00\n\"\\\/"}`,
+		`{"":1}`, `12345678901234567890123`, `"\\u0000"`, `"\ufffd"`,
+	} {
+		got, err := Parse([]byte(text), MaxDepth)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(standard(t, text), got); diff != "" {
+			t.Errorf("%s: differs from encoding/json:\n%s", text, diff)
+		}
+	}
+}
+
+func standard(t *testing.T, text string) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("encoding/json: %v", err)
+	}
+	return v
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for name, c := range map[string]struct {
+		text   string
+		want   []string
+		syntax bool
+	}{
+		"empty":                {"", []string{" json"}, true},
+		"cut off":              {`{"a":`, []string{" json"}, true},
+		"trailing data":        {`{} {}`, []string{" json"}, true},
+		"trailing comma":       {`[1,]`, []string{" json"}, true},
+		"leading zero":         {`[01]`, []string{" json"}, true},
+		"control character":    {"\"a\nb\"", []string{" json"}, true},
+		"byte order mark":      {"\xef\xbb\xbf{}", []string{" json"}, true},
+		"bad UTF-8":            {"{\"a\":\"\xff\"}", []string{" utf8"}, true},
+		"UTF-8 of a surrogate": {"\"\xed\xa0\x80\"", []string{" utf8"}, true},
+		"overlong UTF-8":       {"\"\xc0\x80\"", []string{" utf8"}, true},
+		"lone high surrogate":  {`{"a":["\ud800"]}`, []string{"a.0 utf8"}, false},
+		"lone low surrogate":   {`{"a":"\udc00x"}`, []string{"a utf8"}, false},
+		"two high surrogates":  {`["\ud83d\ud83d\ude00"]`, []string{"0 utf8"}, false},
+		"U+0000":               {`{"a":{"b":"x\u0000"}}`, []string{"a.b character"}, false},
+		"duplicates":           {`{"a":1,"b":{"c":1,"c":2},"\u0061":3}`, []string{"b.c duplicate", "a duplicate"}, false},
+		"duplicate in array":   {`{"servers":[{},{"port":1,"port":1}]}`, []string{"servers.1.port duplicate"}, false},
+		"too deep":             {`{"a":` + deep(32) + `,"a":1}`, []string{"a" + strings.Repeat(".0", 31) + " depth", "a duplicate"}, false},
+		"far too deep":         {deep(9000), []string{strings.Repeat("0.", 31) + "0 depth"}, false},
+		"brackets in text":     {strings.Repeat("[", 32) + `["]\"]{"],1` + strings.Repeat("]", 32), []string{strings.Repeat("0.", 31) + "0 depth"}, false},
+		"large exponent":       {`{"n":1e400}`, []string{"n number"}, false},
+		"small exponent":       {`{"n":[1e-999999999]}`, []string{"n.0 number"}, false},
+		"exponent of exponent": {`[1e99999999999999999999]`, []string{"0 number"}, false},
+		"long number":          {"[" + strings.Repeat("9", 101) + "]", []string{"0 number"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse([]byte(c.text), MaxDepth)
+			if diff := cmp.Diff(c.want, faultsOf(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+			if got := errors.Is(err, ErrSyntax); got != c.syntax {
+				t.Errorf("ErrSyntax: %v, want %v", got, c.syntax)
+			}
+		})
+	}
+	if _, err := Parse([]byte(deep(32)), MaxDepth); err != nil {
+		t.Errorf("32 deep: %v", err)
+	}
+}
+
+func TestParseTellsWhere(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{\n  \"a\": 1,\n  \"b\" 2\n}": "line 3, column 7 (byte 18): invalid character '2' after object key",
+		"{\"a\":\n\"\xff\"}":           "line 2, column 2 (byte 7): not valid UTF-8",
+		`{"a":1`:                       "line 1, column 6 (byte 5): unexpected end of JSON input",
+	} {
+		_, err := Parse([]byte(text), MaxDepth)
+		var e *aaa.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if got := e.Fields[0].Message; got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestParseTellsBoundedFaults(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`{"` + strings.Repeat("k", 5000) + `":1e999`)
+	for range 999 {
+		b.WriteString(`,"n":1e999`)
+	}
+	b.WriteString("}")
+	_, err := Parse([]byte(b.String()), MaxDepth)
+	var e *aaa.Error
+	if !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	if len(e.Fields) != maxFaults+1 {
+		t.Fatalf("%d faults told, want %d and one of the rest", len(e.Fields), maxFaults)
+	}
+	// 1000 numbers and 998 duplicates.
+	if got, want := e.Fields[maxFaults].Message, fmt.Sprintf("there are more faults: %d", 1998-maxFaults); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := len(e.Fields[0].Path); got > maxName+len("…") {
+		t.Errorf("a path of %d octets", got)
+	}
+}
+
+func TestDecodeBoundsTheBody(t *testing.T) {
+	t.Parallel()
+	if _, err := Decode(strings.NewReader(`"12345678"`), 10, MaxDepth); err != nil {
+		t.Errorf("exactly as large as allowed: %v", err)
+	}
+	_, err := Decode(strings.NewReader(`"123456789"`), 10, MaxDepth)
+	if !errors.Is(err, ErrTooLarge) {
+		t.Errorf("one octet more: %v, want ErrTooLarge", err)
+	}
+	broken := errors.New("connection reset")
+	if _, err := Decode(failing{broken}, 10, MaxDepth); !errors.Is(err, broken) || aaa.KindOf(err) == aaa.KindBadInput {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// FuzzDecode holds Parse to encoding/json: it never panics, what it accepts
+// encoding/json accepts with the same value, and it refuses no plain JSON.
+func FuzzDecode(f *testing.F) {
+	for _, text := range []string{
+		`{"data":{"aaa_mode":"on","servers":[{"port":1812}]}}`, `[1e5,-0.1,"\ud83d\ude00",null]`,
+		`{"a":1,"a":2}`, `"\ud800"`, "\xff", `[[[[]]]]`, `{"a":"\u0000"}`, `"\"`, `1e-5000`, `{"":{"":""}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := Parse(data, 4)
+		if err != nil {
+			if e := new(aaa.Error); !errors.As(err, &e) || len(e.Fields) == 0 {
+				t.Fatalf("an error without faults: %v", err)
+			}
+			if errors.Is(err, ErrSyntax) && json.Valid(data) && string(data) == strings.ToValidUTF8(string(data), "") {
+				t.Fatalf("valid JSON refused: %v", err)
+			}
+			return
+		}
+		if diff := cmp.Diff(standard(t, string(data)), got); diff != "" {
+			t.Fatalf("differs from encoding/json:\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,11 @@
+// Package schemas embeds the JSON Schemas (draft 2020-12) of what the API takes.
+// Besides the standard keywords they use "x-message", the text of an error of
+// "pattern", and "writeOnly", which marks values that no error may repeat.
+package schemas
+
+import "embed"
+
+// Files holds the schemas under their file names. They refer to each other by file name.
+//
+//go:embed *.json
+var Files embed.FS
