@@ -1,0 +1,49 @@
+# The two commands: `make run` and `make test`. Tools are run at pinned versions
+# through `go run`, so nothing is to be installed by hand.
+
+SHELL := /bin/sh
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN      := bin/aaa-api
+LDFLAGS  := -X main.version=$(VERSION)
+
+export GOFUMPT     := mvdan.cc/gofumpt@v0.9.2
+export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI           := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: run build test deps check fuzz soak bench lint format clean
+
+run: build ## build and serve on 127.0.0.1:8000 with a RADIUS server and a tenant to try
+	./$(BIN) serve --demo
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
+
+test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, fuzzing for some seconds
+	scripts/go-test.sh
+	scripts/fuzz.sh 2s
+
+deps: ## what the tests need beside Go: installed on Debian for root, else named
+	scripts/test-deps.sh
+
+check: ## format, vet, staticcheck
+	scripts/check.sh
+
+fuzz: ## every fuzz target for a minute each; FUZZTIME=10m for longer
+	FUZZCACHE="$$($(GO) env GOCACHE)/fuzz/aaa-api" scripts/fuzz.sh $${FUZZTIME:-1m}
+
+soak: deps ## the tests again and again under the race detector; SOAK=50 for more rounds
+	SOAK=$${SOAK:-10} scripts/go-test.sh
+
+bench: ## speed and memory against the naive gateway, as a table
+	$(GO) run ./bench
+
+lint: ## golangci-lint: slow to build, so it is no part of make test
+	$(GO) run $(GOLANGCI) run ./...
+
+format:
+	$(GO) run $(GOFUMPT) -w cmd internal bench
+
+clean:
+	rm -rf bin dist

@@ -1,0 +1,134 @@
+// Package internal_test holds the rule of which package may import which. It is what
+// keeps a request on its straight line and every package small enough to guess.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "aaa-api"
+
+// rules says what each package of the project may import of the project, relative to
+// internal/. A package that is missing here fails the test: a new package needs a decision.
+var rules = map[string][]string{
+	"aaa":      {},
+	"config":   {},
+	"schema":   {"aaa", "/schemas"},
+	"dict":     {"aaa"},
+	"store":    {"aaa"},
+	"token":    {"aaa", "store"},
+	"secmod":   {"aaa", "store"},
+	"document": {"aaa", "schema", "store", "dict", "translate", "secmod"},
+
+	"store/postgres":  {"aaa", "store", "store/sqlstore", "/migrations"},
+	"store/sqlite":    {"aaa", "store", "store/sqlstore", "/migrations"},
+	"store/sqlstore":  {"aaa", "store", "/migrations"},
+	"store/storetest": {"aaa", "store"},
+	"store/pgtest":    {},
+
+	"translate":  {"aaa", "dict"},
+	"authorizer": {"aaa"},
+
+	"engines":            {"aaa"},
+	"engines/radius":     {"aaa", "dict", "engines"},
+	"engines/enginetest": {"aaa", "dict", "engines"},
+
+	"tenant":  {"aaa", "store", "dict", "translate", "document", "engines", "secmod"},
+	"router":  {"aaa", "tenant", "engines", "translate", "dict"},
+	"gateway": {"aaa", "tenant", "router", "engines", "translate", "authorizer"},
+	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "/"},
+
+	"/migrations": {},
+	"/schemas":    {},
+	"/":           {}, // the embedded openapi.yaml
+}
+
+// free packages are mains: they wire the others and nothing imports them.
+var free = []string{"cmd/", "bench"}
+
+// banned are names that say nothing of what is inside.
+var banned = []string{"util", "utils", "common", "helper", "helpers", "model", "models", "type", "types", "misc", "shared"}
+
+type pkg struct {
+	ImportPath string
+	Name       string
+	Imports    []string
+}
+
+func TestImportRules(t *testing.T) {
+	t.Parallel()
+	packages := list(t)
+	if len(packages) < 10 {
+		t.Fatalf("go list found %d packages", len(packages))
+	}
+	for _, p := range packages {
+		name := short(p.ImportPath)
+		if slices.Contains(banned, path.Base(name)) || slices.Contains(banned, p.Name) {
+			t.Errorf("%s: a package named %s says nothing of what is inside", p.ImportPath, p.Name)
+		}
+		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "/"), f) }) {
+			continue
+		}
+		allowed, ok := rules[name]
+		if !ok {
+			t.Errorf("%s: no rule says what it may import", p.ImportPath)
+		}
+		for _, imported := range p.Imports {
+			if imported != module && !strings.HasPrefix(imported, module+"/") {
+				continue
+			}
+			if !slices.Contains(allowed, short(imported)) {
+				t.Errorf("%s may not import %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// short turns an import path into its name in rules: relative to internal/, or from the module's root with a slash.
+func short(importPath string) string {
+	rest := strings.TrimPrefix(importPath, module)
+	if inner, ok := strings.CutPrefix(rest, "/internal/"); ok {
+		return inner
+	}
+	if rest == "" {
+		return "/"
+	}
+	return rest
+}
+
+// list returns the packages of the module that hold more than tests.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports,GoFiles", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		t.Fatalf("go list: %s", exit.Stderr)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p struct {
+			pkg
+			GoFiles []string
+		}
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		case len(p.GoFiles) > 0:
+			all = append(all, p.pkg)
+		}
+	}
+}
