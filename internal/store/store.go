@@ -24,8 +24,12 @@ var (
 	ErrStale       = errors.New("the revision given is not the current one")
 	ErrCycle       = errors.New("an account cannot be moved below itself")
 	ErrHasChildren = errors.New("the account has descendants")
+	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
 )
+
+// MaxAccountDepth is how many ancestors an account can have; more is ErrTooDeep.
+const MaxAccountDepth = 64
 
 // InUseError refuses to delete a dictionary that documents name.
 type InUseError struct{ Accounts []aaa.AccountID }
@@ -201,7 +205,10 @@ const (
 	ChangedToken      ChangeKind = "token"
 )
 
-// Change is an entry of the change log.
+// Change is an entry of the change log. One of an account stands for all that the
+// account holds and, as its Path, Enabled and existence bear on them, for all of
+// its descendants: no further entries tell of a moved subtree or of a deleted
+// account's document, dictionaries and tokens.
 type Change struct {
 	Seq     int64
 	Kind    ChangeKind

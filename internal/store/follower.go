@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrFollowerStopped is what Sync returns once Run has ended.
+var ErrFollowerStopped = errors.New("the change log is no longer followed")
+
+// FollowerOptions are a Follower's times. A zero value means the default.
+type FollowerOptions struct {
+	Interval time.Duration // between two readings without a wake-up; 1 s
+	Keep     time.Duration // how long changes stay in the log; 24 h
+	Prune    time.Duration // between two prunings; 1 h
+	Batch    int           // changes read at once; 500
+}
+
+func (o FollowerOptions) withDefaults() FollowerOptions {
+	if o.Interval <= 0 {
+		o.Interval = time.Second
+	}
+	if o.Keep <= 0 {
+		o.Keep = 24 * time.Hour
+	}
+	if o.Prune <= 0 {
+		o.Prune = time.Hour
+	}
+	if o.Batch <= 0 {
+		o.Batch = 500
+	}
+	return o
+}
+
+// A Subscriber is given the changes in their order, each once. With reset the
+// list is empty and the subscriber must forget all that it took from the store:
+// at the beginning, and after changes were missed. It is called on the
+// follower's one goroutine, so it should do no more than drop what is stale.
+type Subscriber func(ctx context.Context, changes []Change, reset bool)
+
+// Follower reads the change log from where it stopped and tells its subscribers.
+//
+// It reads every Interval and when the store wakes it, so a lost wake-up costs an
+// Interval and never a change. While the store is away it keeps its position;
+// where the log no longer holds what comes next, it resets the subscribers and
+// goes on from the log's end.
+type Follower struct {
+	changes Changes
+	log     *slog.Logger
+	opts    FollowerOptions
+	subs    []Subscriber
+	kick    chan struct{} // asks Run for a reading at once
+	pruned  time.Time     // by Run alone
+
+	mu      sync.Mutex
+	started bool          // the position is known
+	seq     int64         // the last change that all subscribers were given
+	current time.Time     // when the reading began that last found the log's end
+	failed  int64         // readings that failed
+	err     error         // of the last reading
+	moved   chan struct{} // closed, and replaced, after every reading
+	stopped bool
+}
+
+// NewFollower makes a follower of ch; Run starts it.
+func NewFollower(ch Changes, log *slog.Logger, opts FollowerOptions) *Follower {
+	return &Follower{
+		changes: ch, log: log, opts: opts.withDefaults(),
+		kick: make(chan struct{}, 1), moved: make(chan struct{}), current: time.Now(), pruned: time.Now(),
+	}
+}
+
+// Subscribe adds a subscriber. It must be called before Run.
+func (f *Follower) Subscribe(fn Subscriber) { f.subs = append(f.subs, fn) }
+
+// Run follows the log until ctx ends, and then returns nil. It survives every
+// failure of the store.
+func (f *Follower) Run(ctx context.Context) error {
+	defer f.stop()
+	wake := f.changes.Wake(ctx)
+	ticker := time.NewTicker(f.opts.Interval)
+	defer ticker.Stop()
+	for {
+		f.read(ctx)
+		f.prune(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-f.kick:
+		case <-ticker.C:
+		}
+	}
+}
+
+// read gives the subscribers what is new, to the log's end.
+func (f *Follower) read(ctx context.Context) {
+	began := time.Now()
+	for {
+		more, err := f.batch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || !more {
+			f.settle(began, err)
+			return
+		}
+	}
+}
+
+// batch delivers one reading of the log and says whether there may be more.
+func (f *Follower) batch(ctx context.Context) (more bool, err error) {
+	f.mu.Lock()
+	started, seq := f.started, f.seq
+	f.mu.Unlock()
+	if !started {
+		return f.restart(ctx)
+	}
+	list, gap, err := f.changes.Since(ctx, seq, f.opts.Batch)
+	if err != nil {
+		return false, err
+	}
+	if gap {
+		f.log.WarnContext(ctx, "changes were missed: everything is read anew", "after", seq)
+		return f.restart(ctx)
+	}
+	if len(list) == 0 {
+		return false, nil
+	}
+	f.tell(ctx, list, false)
+	f.advance(list[len(list)-1].Seq)
+	return len(list) >= f.opts.Batch, nil
+}
+
+// restart goes on from the log's end. The number is read first: what is written
+// after it will be told as a change, what was before it the reset covers.
+func (f *Follower) restart(ctx context.Context) (more bool, err error) {
+	last, err := f.changes.Last(ctx)
+	if err != nil {
+		return false, err
+	}
+	f.tell(ctx, nil, true)
+	f.advance(last)
+	return true, nil
+}
+
+func (f *Follower) tell(ctx context.Context, list []Change, reset bool) {
+	for _, fn := range f.subs {
+		fn(ctx, list, reset)
+	}
+}
+
+// advance notes how far all subscribers are and lets those in Sync look.
+func (f *Follower) advance(seq int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started, f.seq = true, seq
+	f.announce()
+}
+
+// settle ends a reading. A change between working and failing is logged once.
+func (f *Follower) settle(began time.Time, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.err
+	f.err = err
+	switch {
+	case err == nil:
+		f.current = began
+		if was != nil {
+			f.log.Info("the change log is read again", "seq", f.seq)
+		}
+	default:
+		f.failed++
+		if was == nil {
+			f.log.Error("the change log can't be read; what is in memory stays in use", "seq", f.seq, "error", err)
+		}
+	}
+	f.announce()
+}
+
+// announce wakes those in Sync; the caller holds mu.
+func (f *Follower) announce() {
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *Follower) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+	f.announce()
+}
+
+// prune cuts the log now and then. Every node does; the second finds nothing to cut.
+func (f *Follower) prune(ctx context.Context) {
+	now := time.Now()
+	if now.Sub(f.pruned) < f.opts.Prune {
+		return
+	}
+	f.pruned = now // also after a failure: it can wait for the next time
+	if err := f.changes.Prune(ctx, now.Add(-f.opts.Keep)); err != nil && ctx.Err() == nil {
+		f.log.Warn("the change log can't be pruned", "error", err)
+	}
+}
+
+// Sync returns once all subscribers were given every change that was committed
+// before the call, so that what follows reads its own writes. It returns the
+// store's error where the log can't be read.
+func (f *Follower) Sync(ctx context.Context) error {
+	last, err := f.changes.Last(ctx)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	failed := f.failed
+	for {
+		if f.started && f.seq >= last {
+			f.mu.Unlock()
+			return nil
+		}
+		switch {
+		case f.stopped:
+			f.mu.Unlock()
+			return ErrFollowerStopped
+		case f.failed > failed:
+			err := f.err
+			f.mu.Unlock()
+			if err == nil { // mended since
+				return f.Sync(ctx)
+			}
+			return err
+		}
+		moved := f.moved
+		f.mu.Unlock()
+		select {
+		case f.kick <- struct{}{}:
+		default: // a reading is asked for already
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		f.mu.Lock()
+	}
+}
+
+// Lag is for how long what the subscribers know may have been out of date: the
+// time since the beginning of the last reading that reached the log's end. A
+// healthy follower shows at most its Interval.
+func (f *Follower) Lag() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.current)
+}

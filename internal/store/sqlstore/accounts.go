@@ -1,0 +1,282 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+type accounts struct{ db Driver }
+
+const accountColumns = `id, parent_id, path, name, COALESCE(realm, ''), enabled, revision, created_at, updated_at`
+
+func scanAccount(scan Scan) (a store.Account, err error) {
+	var path string
+	err = scan(&a.ID, &a.ParentID, &path, &a.Name, &a.Realm, &a.Enabled, &a.Revision, &a.CreatedAt, &a.UpdatedAt)
+	a.Path = splitPath(path)
+	a.CreatedAt, a.UpdatedAt = a.CreatedAt.UTC(), a.UpdatedAt.UTC()
+	return a, err
+}
+
+// A path in the database is every ancestor's id followed by a slash.
+func splitPath(s string) []aaa.AccountID {
+	ids := make([]aaa.AccountID, 0, strings.Count(s, "/"))
+	for id := range strings.SplitSeq(strings.TrimSuffix(s, "/"), "/") {
+		if id != "" {
+			ids = append(ids, aaa.AccountID(id))
+		}
+	}
+	return ids
+}
+
+func joinPath(ids ...aaa.AccountID) string {
+	var b strings.Builder
+	for _, id := range ids {
+		b.WriteString(string(id))
+		b.WriteByte('/')
+	}
+	return b.String()
+}
+
+// below returns the bounds between which the paths of a's descendants lie: what
+// begins with its own path and id. The character after the slash is the zero.
+func below(a store.Account) (from, to string) {
+	from = joinPath(append(a.Path[:len(a.Path):len(a.Path)], a.ID)...)
+	return from, from[:len(from)-1] + "0"
+}
+
+func getAccount(ctx context.Context, c Conn, where string, args ...any) (a store.Account, err error) {
+	found, err := one(ctx, c, func(scan Scan) (err error) { a, err = scanAccount(scan); return err },
+		`SELECT `+accountColumns+` FROM accounts WHERE `+where, args...)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return a, err
+}
+
+func (s accounts) Get(ctx context.Context, id aaa.AccountID) (store.Account, error) {
+	return getAccount(ctx, s.db, `id = $1`, string(id))
+}
+
+func (s accounts) Root(ctx context.Context) (store.Account, error) {
+	return getAccount(ctx, s.db, `parent_id = ''`)
+}
+
+func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, error) {
+	if a.ID == "" {
+		a.ID = aaa.NewAccountID()
+	}
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		a.Revision, a.CreatedAt, a.UpdatedAt, a.Path = 1, tx.now, tx.now, []aaa.AccountID{}
+		if a.ParentID == "" {
+			if taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE parent_id = ''`); err != nil {
+				return err
+			} else if taken {
+				return &store.ExistsError{Member: "parent_id"}
+			}
+		} else {
+			parent, err := getAccount(ctx, tx, `id = $1`, string(a.ParentID))
+			if err != nil {
+				return err
+			}
+			a.Path = append(parent.Path, parent.ID)
+			if len(a.Path) > store.MaxAccountDepth {
+				return store.ErrTooDeep
+			}
+		}
+		if taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(a.ID)); err != nil {
+			return err
+		} else if taken {
+			return &store.ExistsError{Member: "id"}
+		}
+		if err := freeRealm(ctx, tx, a.Realm, a.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO accounts
+			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			string(a.ID), string(a.ParentID), joinPath(a.Path...), a.Name, orNull(a.Realm), a.Enabled,
+			a.Revision, a.CreatedAt, a.UpdatedAt); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedAccount, a.ID, "")
+	})
+	if err != nil {
+		return store.Account{}, err
+	}
+	return a, nil
+}
+
+func freeRealm(ctx context.Context, tx *write, realm string, id aaa.AccountID) error {
+	if realm == "" {
+		return nil
+	}
+	taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE realm = $1 AND id <> $2`, realm, string(id))
+	if err == nil && taken {
+		err = &store.ExistsError{Member: "realm"}
+	}
+	return err
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64, in store.Account) (a store.Account, err error) {
+	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
+		if a, err = getAccount(ctx, tx, `id = $1`, string(id)); err != nil {
+			return err
+		}
+		if ifRevision != store.AnyRevision && ifRevision != a.Revision {
+			return store.ErrStale
+		}
+		if err := freeRealm(ctx, tx, in.Realm, id); err != nil {
+			return err
+		}
+		a.Name, a.Realm, a.Enabled = in.Name, in.Realm, in.Enabled
+		a.Revision, a.UpdatedAt = a.Revision+1, tx.now
+		if _, err := tx.Exec(ctx, `UPDATE accounts
+			SET name = $2, realm = $3, enabled = $4, revision = $5, updated_at = $6 WHERE id = $1`,
+			string(id), a.Name, orNull(a.Realm), a.Enabled, a.Revision, a.UpdatedAt); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedAccount, id, "")
+	})
+	if err != nil {
+		return store.Account{}, err
+	}
+	return a, nil
+}
+
+func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.Account, err error) {
+	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
+		if a, err = getAccount(ctx, tx, `id = $1`, string(id)); err != nil {
+			return err
+		}
+		to, err := getAccount(ctx, tx, `id = $1`, string(parent))
+		if err != nil {
+			return err
+		}
+		from, until := below(a)
+		if a.ParentID == "" || to.ID == a.ID || strings.HasPrefix(joinPath(to.Path...), from) {
+			return store.ErrCycle
+		}
+		a.Path = append(to.Path, to.ID)
+		if err := shallow(ctx, tx, len(a.Path), from, until); err != nil {
+			return err
+		}
+		a.ParentID, a.Revision, a.UpdatedAt = parent, a.Revision+1, tx.now
+		if _, err := tx.Exec(ctx, `UPDATE accounts
+			SET parent_id = $2, path = $3, revision = $4, updated_at = $5 WHERE id = $1`,
+			string(id), string(parent), joinPath(a.Path...), a.Revision, a.UpdatedAt); err != nil {
+			return err
+		}
+		moved, _ := below(a)
+		if _, err := tx.Exec(ctx, `UPDATE accounts
+			SET path = CAST($1 AS text) || substr(path, CAST($2 AS integer)) WHERE path >= $3 AND path < $4`,
+			moved, int64(len(from)+1), from, until); err != nil {
+			return err
+		}
+		// One change stands for the whole subtree: who knows a path knows that this account is on it.
+		return tx.changed(ctx, store.ChangedAccount, id, "")
+	})
+	if err != nil {
+		return store.Account{}, err
+	}
+	return a, nil
+}
+
+// shallow refuses a move that would put the deepest descendant below the tree's bound.
+func shallow(ctx context.Context, tx *write, depth int, from, until string) error {
+	var longest int64
+	if _, err := one(ctx, tx, func(scan Scan) error { return scan(&longest) },
+		`SELECT COALESCE(MAX(length(path)), 0) FROM accounts WHERE path >= $1 AND path < $2`, from, until); err != nil {
+		return err
+	}
+	if longest > 0 {
+		depth += (int(longest)-len(from))/(len(joinPath(aaa.NewAccountID()))) + 1
+	}
+	if depth > store.MaxAccountDepth {
+		return store.ErrTooDeep
+	}
+	return nil
+}
+
+func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error {
+	return configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		a, err := getAccount(ctx, tx, `id = $1`, string(id))
+		if err != nil {
+			return err
+		}
+		if ifRevision != store.AnyRevision && ifRevision != a.Revision {
+			return store.ErrStale
+		}
+		if parent, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE parent_id = $1 LIMIT 1`, string(id)); err != nil {
+			return err
+		} else if parent {
+			return store.ErrHasChildren
+		}
+		if err := execAll(ctx, tx, []any{string(id)},
+			`DELETE FROM documents WHERE account_id = $1`,
+			`DELETE FROM document_revisions WHERE account_id = $1`,
+			`DELETE FROM document_dictionaries WHERE account_id = $1 OR owner_id = $1`,
+			`DELETE FROM dictionaries WHERE account_id = $1`,
+			`DELETE FROM tokens WHERE account_id = $1`,
+			`DELETE FROM data_keys WHERE account_id = $1`,
+			`DELETE FROM accounts WHERE id = $1`,
+		); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedAccount, id, "")
+	})
+}
+
+func (s accounts) Children(ctx context.Context, id aaa.AccountID, p store.Page) ([]store.Account, string, error) {
+	list, next, err := s.list(ctx, p, `parent_id = $3`, string(id))
+	if err == nil && len(list) == 0 {
+		err = exists(ctx, s.db, `SELECT 1 FROM accounts WHERE id = $1`, string(id))
+	}
+	return list, next, err
+}
+
+func (s accounts) Descendants(ctx context.Context, id aaa.AccountID, p store.Page) ([]store.Account, string, error) {
+	a, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if a.ParentID == "" {
+		// All others are below the root: the primary key gives the page without sorting the whole tree.
+		return s.list(ctx, p, `id <> $3`, string(id))
+	}
+	from, until := below(a)
+	return s.list(ctx, p, `path >= $3 AND path < $4`, from, until)
+}
+
+func (s accounts) list(ctx context.Context, p store.Page, where string, args ...any) ([]store.Account, string, error) {
+	var list []store.Account
+	err := s.db.Query(ctx, func(scan Scan) error {
+		a, err := scanAccount(scan)
+		list = append(list, a)
+		return err
+	}, `SELECT `+accountColumns+` FROM accounts WHERE id >= $1 AND `+where+` ORDER BY id LIMIT $2`,
+		append([]any{p.Start, limit(p)}, args...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	list, next := cut(list, p, func(a store.Account) string { return string(a.ID) })
+	return list, next, nil
+}
+
+// utc is for the nullable times.
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

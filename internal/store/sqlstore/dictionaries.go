@@ -1,0 +1,170 @@
+package sqlstore
+
+import (
+	"context"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+type dictionaries struct{ db Driver }
+
+// maxInUse bounds the documents that an InUseError lists.
+const maxInUse = 100
+
+const dictionaryColumns = `account_id, id, name, revision, body, created_at, updated_at`
+
+func scanDictionary(scan Scan) (d store.Dictionary, err error) {
+	var body []byte
+	err = scan(&d.Account, &d.ID, &d.Name, &d.Revision, &body, &d.CreatedAt, &d.UpdatedAt)
+	if len(body) > 0 {
+		d.Body = body
+	}
+	d.CreatedAt, d.UpdatedAt = d.CreatedAt.UTC(), d.UpdatedAt.UTC()
+	return d, err
+}
+
+func getDictionary(ctx context.Context, c Conn, account aaa.AccountID, where, key string) (d store.Dictionary, err error) {
+	found, err := one(ctx, c, func(scan Scan) (err error) { d, err = scanDictionary(scan); return err },
+		`SELECT `+dictionaryColumns+` FROM dictionaries WHERE account_id = $1 AND `+where, string(account), key)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return d, err
+}
+
+func (s dictionaries) Get(ctx context.Context, account aaa.AccountID, id string) (store.Dictionary, error) {
+	return getDictionary(ctx, s.db, account, `id = $2`, id)
+}
+
+func (s dictionaries) ByName(ctx context.Context, account aaa.AccountID, name string) (store.Dictionary, error) {
+	return getDictionary(ctx, s.db, account, `name = $2`, name)
+}
+
+func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dictionary, error) {
+	if d.ID == "" {
+		d.ID = aaa.NewID()
+	}
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		if err := tx.owner(ctx, d.Account); err != nil {
+			return err
+		}
+		if taken, err := has(ctx, tx, `SELECT 1 FROM dictionaries WHERE account_id = $1 AND (name = $2 OR id = $3)`,
+			string(d.Account), d.Name, d.ID); err != nil {
+			return err
+		} else if taken {
+			return store.ErrExists
+		}
+		d.Revision, d.CreatedAt, d.UpdatedAt = 1, tx.now, tx.now
+		if _, err := tx.Exec(ctx, `INSERT INTO dictionaries (`+dictionaryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.CreatedAt, d.UpdatedAt); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedDictionary, d.Account, d.Name)
+	})
+	if err != nil {
+		return store.Dictionary{}, err
+	}
+	return d, nil
+}
+
+func (s dictionaries) Replace(ctx context.Context, d store.Dictionary, ifRevision int64) (store.Dictionary, error) {
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		old, err := getDictionary(ctx, tx, d.Account, `id = $2`, d.ID)
+		if err != nil {
+			return err
+		}
+		if ifRevision != store.AnyRevision && ifRevision != old.Revision {
+			return store.ErrStale
+		}
+		if d.Name != old.Name {
+			if err := rename(ctx, tx, old, d.Name); err != nil {
+				return err
+			}
+		}
+		d.Revision, d.CreatedAt, d.UpdatedAt = old.Revision+1, old.CreatedAt, tx.now
+		if _, err := tx.Exec(ctx, `UPDATE dictionaries
+			SET name = $3, revision = $4, body = $5, updated_at = $6 WHERE account_id = $1 AND id = $2`,
+			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.UpdatedAt); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedDictionary, d.Account, d.Name)
+	})
+	if err != nil {
+		return store.Dictionary{}, err
+	}
+	return d, nil
+}
+
+// rename checks that the old name may go and the new one is free, and logs the old one's change.
+func rename(ctx context.Context, tx *write, old store.Dictionary, name string) error {
+	if err := unused(ctx, tx, old); err != nil {
+		return err
+	}
+	if taken, err := has(ctx, tx, `SELECT 1 FROM dictionaries WHERE account_id = $1 AND name = $2`,
+		string(old.Account), name); err != nil {
+		return err
+	} else if taken {
+		return store.ErrExists
+	}
+	return tx.changed(ctx, store.ChangedDictionary, old.Account, old.Name)
+}
+
+// unused is an InUseError while documents name the dictionary.
+func unused(ctx context.Context, tx *write, d store.Dictionary) error {
+	var users []aaa.AccountID
+	err := tx.Query(ctx, func(scan Scan) error {
+		var id aaa.AccountID
+		err := scan(&id)
+		users = append(users, id)
+		return err
+	}, `SELECT account_id FROM document_dictionaries
+		WHERE owner_id = $1 AND dictionary_name = $2 ORDER BY account_id LIMIT $3`, string(d.Account), d.Name, int64(maxInUse))
+	if err == nil && users != nil {
+		err = &store.InUseError{Accounts: users}
+	}
+	return err
+}
+
+func (s dictionaries) Delete(ctx context.Context, account aaa.AccountID, id string, ifRevision int64) error {
+	return configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		d, err := getDictionary(ctx, tx, account, `id = $2`, id)
+		if err != nil {
+			return err
+		}
+		if ifRevision != store.AnyRevision && ifRevision != d.Revision {
+			return store.ErrStale
+		}
+		if err := unused(ctx, tx, d); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM dictionaries WHERE account_id = $1 AND id = $2`, string(account), id); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedDictionary, account, d.Name)
+	})
+}
+
+func (s dictionaries) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.Dictionary, string, error) {
+	list, err := s.list(ctx, `SELECT account_id, id, name, revision, '', created_at, updated_at FROM dictionaries
+		WHERE account_id = $1 AND name >= $2 ORDER BY name LIMIT $3`, string(account), p.Start, limit(p))
+	if err != nil {
+		return nil, "", err
+	}
+	list, next := cut(list, p, func(d store.Dictionary) string { return d.Name })
+	return list, next, nil
+}
+
+func (s dictionaries) All(ctx context.Context, account aaa.AccountID) ([]store.Dictionary, error) {
+	return s.list(ctx, `SELECT `+dictionaryColumns+` FROM dictionaries WHERE account_id = $1 ORDER BY name`, string(account))
+}
+
+func (s dictionaries) list(ctx context.Context, sql string, args ...any) ([]store.Dictionary, error) {
+	var list []store.Dictionary
+	err := s.db.Query(ctx, func(scan Scan) error {
+		d, err := scanDictionary(scan)
+		list = append(list, d)
+		return err
+	}, sql, args...)
+	return list, err
+}

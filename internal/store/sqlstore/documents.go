@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+type documents struct{ db Driver }
+
+const documentColumns = `account_id, revision, deleted, body, author, created_at`
+
+func scanDocument(scan Scan) (d store.Document, err error) {
+	var body []byte
+	err = scan(&d.Account, &d.Revision, &d.Deleted, &body, &d.Author, &d.CreatedAt)
+	if !d.Deleted {
+		d.Body = body
+	}
+	d.CreatedAt = d.CreatedAt.UTC()
+	return d, err
+}
+
+func getDocument(ctx context.Context, c Conn, account aaa.AccountID) (d store.Document, found bool, err error) {
+	found, err = one(ctx, c, func(scan Scan) (err error) { d, err = scanDocument(scan); return err },
+		`SELECT `+documentColumns+` FROM documents WHERE account_id = $1`, string(account))
+	return d, found, err
+}
+
+func (s documents) Get(ctx context.Context, account aaa.AccountID) (store.Document, error) {
+	d, found, err := getDocument(ctx, s.db, account)
+	if err != nil {
+		return store.Document{}, err
+	}
+	if !found || d.Deleted {
+		return store.Document{}, store.ErrNotFound
+	}
+	return d, nil
+}
+
+func (s documents) Create(ctx context.Context, d store.Document, uses []store.DictionaryRef) (store.Document, error) {
+	return s.put(ctx, d, uses, func(old store.Document, found bool) error {
+		if found && !old.Deleted {
+			return store.ErrExists
+		}
+		return nil
+	})
+}
+
+func (s documents) Replace(ctx context.Context, d store.Document, ifRevision int64, uses []store.DictionaryRef) (store.Document, error) {
+	return s.put(ctx, d, uses, current(ifRevision))
+}
+
+func (s documents) Delete(ctx context.Context, account aaa.AccountID, ifRevision int64, author string) error {
+	_, err := s.put(ctx, store.Document{Account: account, Author: author, Deleted: true}, nil, current(ifRevision))
+	return err
+}
+
+// current checks that there is a document, of the revision given.
+func current(ifRevision int64) func(store.Document, bool) error {
+	return func(old store.Document, found bool) error {
+		if !found || old.Deleted {
+			return store.ErrNotFound
+		}
+		if ifRevision != store.AnyRevision && ifRevision != old.Revision {
+			return store.ErrStale
+		}
+		return nil
+	}
+}
+
+// put stores d as the next revision if check agrees with the present one.
+func (s documents) put(ctx context.Context, d store.Document, uses []store.DictionaryRef,
+	check func(old store.Document, found bool) error,
+) (store.Document, error) {
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+		if err := tx.owner(ctx, d.Account); err != nil {
+			return err
+		}
+		old, found, err := getDocument(ctx, tx, d.Account)
+		if err != nil {
+			return err
+		}
+		if err := check(old, found); err != nil {
+			return err
+		}
+		if err := use(ctx, tx, d.Account, uses); err != nil {
+			return err
+		}
+		d.Revision, d.CreatedAt = old.Revision+1, tx.now
+		row := []any{string(d.Account), d.Revision, d.Deleted, string(d.Body), d.Author, d.CreatedAt}
+		put := `INSERT INTO documents (` + documentColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`
+		if found {
+			put = `UPDATE documents SET revision = $2, deleted = $3, body = $4, author = $5, created_at = $6 WHERE account_id = $1`
+		}
+		if err := execAll(ctx, tx, row, put,
+			`INSERT INTO document_revisions (`+documentColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
+		); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM document_revisions WHERE account_id = $1 AND revision <= $2`,
+			string(d.Account), d.Revision-store.MaxDocumentRevisions); err != nil {
+			return err
+		}
+		return tx.changed(ctx, store.ChangedDocument, d.Account, "")
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	return d, nil
+}
+
+// use records which dictionaries the account's document names. They are looked
+// up inside the write: one that was just deleted is found to be gone.
+func use(ctx context.Context, tx *write, account aaa.AccountID, uses []store.DictionaryRef) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM document_dictionaries WHERE account_id = $1`, string(account)); err != nil {
+		return err
+	}
+	var missing []string
+	for i, ref := range uses {
+		if slices.Contains(uses[:i], ref) {
+			continue
+		}
+		there, err := has(ctx, tx, `SELECT 1 FROM dictionaries WHERE account_id = $1 AND name = $2`, string(ref.Account), ref.Name)
+		if err != nil {
+			return err
+		}
+		if !there {
+			missing = append(missing, ref.Name)
+			continue
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO document_dictionaries (account_id, owner_id, dictionary_name) VALUES ($1, $2, $3)`,
+			string(account), string(ref.Account), ref.Name); err != nil {
+			return err
+		}
+	}
+	if missing != nil {
+		return &store.MissingDictionaryError{Names: missing}
+	}
+	return nil
+}
+
+func (s documents) Revisions(ctx context.Context, account aaa.AccountID, from int64, limit int) ([]store.Document, int64, error) {
+	if from <= 0 {
+		from = 1<<63 - 1
+	}
+	if limit <= 0 || limit > store.MaxDocumentRevisions {
+		limit = store.MaxDocumentRevisions
+	}
+	var list []store.Document
+	err := s.db.Query(ctx, func(scan Scan) error {
+		d, err := scanDocument(scan)
+		list = append(list, d)
+		return err
+	}, `SELECT `+documentColumns+` FROM document_revisions
+		WHERE account_id = $1 AND revision <= $2 ORDER BY revision DESC LIMIT $3`, string(account), from, int64(limit)+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(list) > limit {
+		return list[:limit], list[limit].Revision, nil
+	}
+	return list, 0, nil
+}
+
+func (s documents) Revision(ctx context.Context, account aaa.AccountID, revision int64) (d store.Document, err error) {
+	found, err := one(ctx, s.db, func(scan Scan) (err error) { d, err = scanDocument(scan); return err },
+		`SELECT `+documentColumns+` FROM document_revisions WHERE account_id = $1 AND revision = $2`, string(account), revision)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return d, err
+}

@@ -1,0 +1,164 @@
+// Package sqlstore is the SQL that both drivers share. It keeps to what SQLite,
+// PostgreSQL and the distributed engines that speak PostgreSQL have in common; a
+// driver brings connections, transactions, its error mapping and a wake-up.
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Scan copies the columns of one row.
+type Scan func(dst ...any) error
+
+// Conn runs statements. Its errors are the contract's where that has one
+// (ErrExists for a unique key, ErrUnavailable), else the driver's own.
+type Conn interface {
+	// Query gives each row of the answer to row, whose error ends the query and is returned.
+	Query(ctx context.Context, row func(Scan) error, sql string, args ...any) error
+	Exec(ctx context.Context, sql string, args ...any) (affected int64, err error)
+}
+
+// Driver is a database. A statement given to its Conn is a transaction of its own.
+type Driver interface {
+	Conn
+	// Write runs fn in a transaction that sees what was committed before each of its
+	// statements, and again from the start where the database could not serialise
+	// it. It commits if fn returns nil.
+	Write(ctx context.Context, fn func(ctx context.Context, tx Conn) error) error
+	// Notify wakes the readers of the change log after a commit. It never waits.
+	Notify()
+	Wake(ctx context.Context) <-chan struct{}
+	Close() error
+}
+
+// Store implements store.Store on a Driver.
+type Store struct{ db Driver }
+
+// New returns the store that d holds. Closing it closes d.
+func New(d Driver) *Store { return &Store{db: d} }
+
+// The nouns of the contract.
+func (s *Store) Accounts() store.Accounts         { return accounts{s.db} }
+func (s *Store) Documents() store.Documents       { return documents{s.db} }
+func (s *Store) Dictionaries() store.Dictionaries { return dictionaries{s.db} }
+func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
+func (s *Store) Keys() store.Keys                 { return keys{s.db} }
+func (s *Store) Changes() store.Changes           { return changes{s.db} }
+
+// Ping reads the change counter: it proves that the database answers and has been migrated.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.Changes().Last(ctx)
+	return err
+}
+
+// Close ends the use of the database; what is called later is ErrUnavailable.
+func (s *Store) Close() error { return s.db.Close() }
+
+// write is a transaction that changes configuration. It has taken the change
+// counter's row, so no other such transaction runs until it ends.
+type write struct {
+	Conn
+	now     time.Time
+	counted bool
+	seq     int64
+}
+
+// configure runs a write of configuration.
+func configure(ctx context.Context, d Driver, fn func(ctx context.Context, tx *write) error) error {
+	err := d.Write(ctx, func(ctx context.Context, c Conn) error {
+		tx := &write{Conn: c}
+		if err := tx.count(ctx); err != nil {
+			return err
+		}
+		// Read after the row was won, so that times go up with the numbers.
+		tx.now = time.Now().UTC().Truncate(time.Microsecond)
+		return fn(ctx, tx)
+	})
+	if err == nil {
+		d.Notify()
+	}
+	return err
+}
+
+func (w *write) count(ctx context.Context) error {
+	found, err := one(ctx, w, func(scan Scan) error { return scan(&w.seq) },
+		`UPDATE change_counter SET seq = seq + 1 WHERE id = 1 RETURNING seq`)
+	if err == nil && !found {
+		return errNoCounter
+	}
+	return err
+}
+
+// changed appends to the change log.
+func (w *write) changed(ctx context.Context, kind store.ChangeKind, account aaa.AccountID, name string) error {
+	if w.counted {
+		if err := w.count(ctx); err != nil {
+			return err
+		}
+	}
+	w.counted = true
+	_, err := w.Exec(ctx, `INSERT INTO changes (seq, kind, account_id, name, at) VALUES ($1, $2, $3, $4, $5)`,
+		w.seq, string(kind), string(account), name, w.now)
+	return err
+}
+
+// owner checks that an account is there to own something: the system configuration always is.
+func (w *write) owner(ctx context.Context, account aaa.AccountID) error {
+	if account == aaa.SystemConfig {
+		return nil
+	}
+	return exists(ctx, w, `SELECT 1 FROM accounts WHERE id = $1`, string(account))
+}
+
+// exists is ErrNotFound where the query has no row.
+func exists(ctx context.Context, c Conn, sql string, args ...any) error {
+	found, err := has(ctx, c, sql, args...)
+	if err == nil && !found {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// has reports whether a query of one integer has a row.
+func has(ctx context.Context, c Conn, sql string, args ...any) (bool, error) {
+	return one(ctx, c, func(scan Scan) error { var n int64; return scan(&n) }, sql, args...)
+}
+
+// one runs a query of at most one row and reports whether there was one.
+func one(ctx context.Context, c Conn, row func(Scan) error, sql string, args ...any) (found bool, err error) {
+	err = c.Query(ctx, func(scan Scan) error {
+		found = true
+		return row(scan)
+	}, sql, args...)
+	return found, err
+}
+
+// execAll runs statements that take the same arguments.
+func execAll(ctx context.Context, c Conn, args []any, statements ...string) error {
+	for _, sql := range statements {
+		if _, err := c.Exec(ctx, sql, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limit is a page's number of rows with the one that tells of a next page.
+func limit(p store.Page) int64 {
+	if p.Limit <= 0 {
+		return 1 << 40
+	}
+	return int64(p.Limit) + 1
+}
+
+// cut takes the row of the next page off a list and returns its key.
+func cut[T any](list []T, p store.Page, key func(T) string) (page []T, next string) {
+	if p.Limit > 0 && len(list) > p.Limit {
+		return list[:p.Limit], key(list[p.Limit])
+	}
+	return list, ""
+}

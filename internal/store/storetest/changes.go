@@ -1,0 +1,259 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+func testChanges(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	if last := must[int64](t)(s.Changes().Last(ctx)); last != 0 {
+		t.Fatalf("the log begins at %d", last)
+	}
+	if list, gap, err := s.Changes().Since(ctx, 0, 10); len(list) != 0 || gap || err != nil {
+		t.Fatalf("an empty log gives %v, %v, %v", list, gap, err)
+	}
+	began := time.Now().Add(-time.Second)
+	root := account(t, s, "root", "").ID
+	a, b := account(t, s, "a", root).ID, account(t, s, "b", root).ID
+	must[store.Account](t)(s.Accounts().Update(ctx, a, 0, store.Account{Name: "aa"}))
+	must[store.Account](t)(s.Accounts().Move(ctx, a, b))
+	d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a, Name: "d"}))
+	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "d"}, 0))
+	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "e"}, 0))
+	ok(t, s.Dictionaries().Delete(ctx, a, d.ID, 0))
+	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, nil))
+	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, 0, nil))
+	ok(t, s.Documents().Delete(ctx, aaa.SystemConfig, 0, ""))
+	ok(t, s.Tokens().Create(ctx, store.Token{ID: "t", Account: a}))
+	ok(t, s.Tokens().Revoke(ctx, a, "t"))
+	ok(t, s.Accounts().Delete(ctx, a, 0))
+
+	want := []store.Change{
+		{Kind: store.ChangedAccount, Account: root},
+		{Kind: store.ChangedAccount, Account: a},
+		{Kind: store.ChangedAccount, Account: b},
+		{Kind: store.ChangedAccount, Account: a},
+		{Kind: store.ChangedAccount, Account: a},
+		{Kind: store.ChangedDictionary, Account: a, Name: "d"},
+		{Kind: store.ChangedDictionary, Account: a, Name: "d"},
+		{Kind: store.ChangedDictionary, Account: a, Name: "d"}, // the name that went
+		{Kind: store.ChangedDictionary, Account: a, Name: "e"},
+		{Kind: store.ChangedDictionary, Account: a, Name: "e"},
+		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
+		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
+		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
+		{Kind: store.ChangedToken, Account: a, Name: "t"},
+		{Kind: store.ChangedToken, Account: a, Name: "t"},
+		{Kind: store.ChangedAccount, Account: a},
+	}
+	var got []store.Change
+	for seq := int64(0); ; {
+		list, gap, err := s.Changes().Since(ctx, seq, 5)
+		ok(t, err)
+		if gap || len(list) > 5 {
+			t.Fatalf("after %d: gap %v, %d changes", seq, gap, len(list))
+		}
+		if len(list) == 0 {
+			break
+		}
+		for _, c := range list {
+			seq++
+			if c.Seq != seq || c.At.Before(began) || c.At.After(time.Now().Add(time.Second)) {
+				t.Errorf("change %d is %+v", seq, c)
+			}
+			got = append(got, store.Change{Kind: c.Kind, Account: c.Account, Name: c.Name})
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the log (-want +got):\n%s", diff)
+	}
+	if last := must[int64](t)(s.Changes().Last(ctx)); last != int64(len(want)) {
+		t.Errorf("the last number is %d", last)
+	}
+}
+
+func testNoChange(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "").ID
+	_, err := s.Accounts().Create(ctx, store.Account{})
+	refused(t, err, store.ErrExists)
+	_, err = s.Documents().Replace(ctx, store.Document{Account: root}, 0, nil)
+	refused(t, err, store.ErrNotFound)
+	refused(t, s.Dictionaries().Delete(ctx, root, aaa.NewID(), 0), store.ErrNotFound)
+	refused(t, s.Tokens().Revoke(ctx, root, aaa.NewID()), store.ErrNotFound)
+	if last := must[int64](t)(s.Changes().Last(ctx)); last != 1 {
+		t.Errorf("refused writes moved the log to %d", last)
+	}
+}
+
+// testChangeOrder reads the log while 16 writers write, always from where it
+// stopped. A number that becomes visible after a higher one would be missed.
+func testChangeOrder(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	root := account(t, s, "root", "").ID
+	const writers, each = 16, 12
+	accounts := make([]aaa.AccountID, writers)
+	for i := range accounts {
+		accounts[i] = account(t, s, "a", root).ID
+		must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: accounts[i], Body: []byte(`0`)}, nil))
+	}
+	from := must[int64](t)(s.Changes().Last(ctx))
+
+	var wg sync.WaitGroup
+	errs := make(chan error, writers)
+	for _, id := range accounts {
+		wg.Go(func() {
+			for n := range each {
+				if _, err := s.Documents().Replace(ctx, store.Document{Account: id, Body: fmt.Append(nil, n+1)}, int64(n+1), nil); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	seen := make(map[aaa.AccountID]int)
+	for seq := from; seq < from+writers*each; {
+		list, gap, err := s.Changes().Since(ctx, seq, 7)
+		ok(t, err)
+		if gap {
+			t.Fatalf("a gap after %d", seq)
+		}
+		for _, c := range list {
+			if seq++; c.Seq != seq {
+				t.Fatalf("%d follows %d", c.Seq, seq-1)
+			}
+			seen[c.Account]++
+			// What the change tells of can be read by who has been told.
+			d := must[store.Document](t)(s.Documents().Get(ctx, c.Account))
+			if d.Revision < int64(seen[c.Account]+1) {
+				t.Fatalf("change %d of %s came before its revision: %d", seen[c.Account], c.Account, d.Revision)
+			}
+		}
+		select {
+		case err := <-errs:
+			t.Fatal(err)
+		default:
+		}
+	}
+	wg.Wait()
+	for _, id := range accounts {
+		if seen[id] != each {
+			t.Errorf("%d of %d changes seen", seen[id], each)
+		}
+	}
+}
+
+func testGap(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "").ID
+	account(t, s, "a", root)
+	account(t, s, "b", root)
+	ok(t, s.Changes().Prune(ctx, time.Now().Add(-time.Hour)))
+	if list, gap, err := s.Changes().Since(ctx, 0, 10); len(list) != 3 || gap || err != nil {
+		t.Errorf("young changes were pruned: %v, %v, %v", list, gap, err)
+	}
+	ok(t, s.Changes().Prune(ctx, time.Now().Add(time.Hour)))
+	for seq, want := range []bool{true, true, true, false, true} { // 4 has never been given: the database was put back
+		if list, gap, err := s.Changes().Since(ctx, int64(seq), 10); len(list) != 0 || gap != want || err != nil {
+			t.Errorf("since %d: %v, gap %v, %v", seq, list, gap, err)
+		}
+	}
+	if last := must[int64](t)(s.Changes().Last(ctx)); last != 3 {
+		t.Errorf("after the pruning the last number is %d", last)
+	}
+	account(t, s, "c", root)
+	for seq, want := range []bool{true, true, true, false} {
+		if list, gap, err := s.Changes().Since(ctx, int64(seq), 10); len(list) != 1 || list[0].Seq != 4 || gap != want || err != nil {
+			t.Errorf("since %d: %v, gap %v, %v", seq, list, gap, err)
+		}
+	}
+}
+
+func testWake(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first, second := s.Changes().Wake(ctx), s.Changes().Wake(ctx)
+	root := account(t, s, "root", "").ID
+	// A driver may need a moment to begin to listen, so the writes go on until both were woken.
+	deadline := time.After(10 * time.Second)
+	for n := 0; first != nil || second != nil; n++ {
+		account(t, s, fmt.Sprint(n), root)
+		select {
+		case <-first:
+			first = nil
+		case <-second:
+			second = nil
+		case <-time.After(100 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nobody was woken")
+		}
+	}
+}
+
+func testFollower(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	root := account(t, s, "root", "").ID
+	f := store.NewFollower(s.Changes(), slog.New(slog.DiscardHandler), store.FollowerOptions{})
+	var told []store.Change
+	f.Subscribe(func(_ context.Context, list []store.Change, reset bool) {
+		if !reset {
+			told = append(told, list...)
+		}
+	})
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	ok(t, f.Sync(ctx))
+	for n := range 10 {
+		id := account(t, s, "a", root).ID
+		ok(t, f.Sync(ctx))
+		if len(told) != n+1 || told[n].Account != id { // Sync orders this after the follower's append
+			t.Fatalf("after write %d the subscriber knows %v", n, told)
+		}
+	}
+	cancel()
+	ok(t, <-done)
+}
+
+func testCancelled(t *testing.T, s store.Store) {
+	root := account(t, s, "root", "").ID
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Accounts().Get(ctx, root)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a cancelled read gives %v", err)
+	}
+	_, err = s.Accounts().Create(ctx, store.Account{ParentID: root})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a cancelled write gives %v", err)
+	}
+	late, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	_, err = s.Accounts().Get(late, root)
+	refused(t, err, store.ErrUnavailable)
+	refused(t, err, context.DeadlineExceeded)
+}
+
+func testClosed(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "").ID
+	ok(t, s.Ping(ctx))
+	ok(t, s.Close())
+	refused(t, s.Ping(ctx), store.ErrUnavailable)
+	_, err := s.Accounts().Get(ctx, root)
+	refused(t, err, store.ErrUnavailable)
+	_, err = s.Accounts().Create(ctx, store.Account{ParentID: root})
+	refused(t, err, store.ErrUnavailable)
+}

@@ -1,0 +1,101 @@
+// Package storetest is the conformance suite of the storage contract. Every
+// driver runs it; there is nothing in it about any one driver.
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Run runs the suite. open gives a store that is empty, migrated and closed by
+// itself at the end of the test.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for name, test := range map[string]func(*testing.T, store.Store){
+		"accounts are stored and found":                 testAccounts,
+		"one root":                                      testOneRoot,
+		"a realm is unique":                             testRealm,
+		"an update needs the revision":                  testAccountRevision,
+		"moves keep the paths":                          testMove,
+		"moves make no cycle":                           testCycle,
+		"the tree has a greatest depth":                 testDepth,
+		"descendants by path":                           testDescendants,
+		"lists come in pages":                           testPages,
+		"a deleted account takes everything along":      testDeleteAccount,
+		"a move races with another":                     testMovesRace,
+		"documents are stored and found":                testDocuments,
+		"history":                                       testHistory,
+		"history is pruned":                             testHistoryPruned,
+		"one of two writers wins":                       testWritersRace,
+		"one of two creators wins":                      testCreatorsRace,
+		"dictionaries are stored and found":             testDictionaries,
+		"a dictionary in use stays":                     testDictionaryInUse,
+		"a document needs its dictionaries":             testMissingDictionary,
+		"a dictionary's deletion races with a document": testDictionaryRace,
+		"tokens":                                           testTokens,
+		"expired tokens":                                   testExpiredTokens,
+		"the first data key stays":                         testKeys,
+		"every write is a change":                          testChanges,
+		"a refused write is no change":                     testNoChange,
+		"changes in order under many writers":              testChangeOrder,
+		"a pruned log has a gap":                           testGap,
+		"a write wakes":                                    testWake,
+		"the follower delivers":                            testFollower,
+		"a cancelled call says so":                         testCancelled,
+		"a closed store cannot be reached":                 testClosed,
+		"what belongs to one account no other one can see": testTenancy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// must stops the test on an error.
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refused checks that an error is the one wanted.
+func refused(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("got %v, want %v", err, want)
+	}
+}
+
+// account stores an account below parent, which is empty for the root.
+func account(t *testing.T, s store.Store, name string, parent aaa.AccountID) store.Account {
+	t.Helper()
+	a, err := s.Accounts().Create(t.Context(), store.Account{
+		ID: aaa.NewAccountID(), Name: name, ParentID: parent, Enabled: true,
+	})
+	if err != nil {
+		t.Fatalf("account %s: %v", name, err)
+	}
+	return a
+}
+
+func ids(list []store.Account) []aaa.AccountID {
+	out := make([]aaa.AccountID, len(list))
+	for i, a := range list {
+		out[i] = a.ID
+	}
+	return out
+}

@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+func testTokens(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	in := store.Token{
+		ID: aaa.NewID(), Account: root.ID, Hash: [32]byte{0, 1, 255}, Kind: "api_key", Scopes: []string{"read", "request"},
+		Note: "of the\nconsole", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), ExpiresAt: time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	ok(t, s.Tokens().Create(ctx, in))
+	if diff := cmp.Diff(in, must[store.Token](t)(s.Tokens().ByHash(ctx, in.Hash))); diff != "" {
+		t.Errorf("read back (-created +read):\n%s", diff)
+	}
+	refused(t, s.Tokens().Create(ctx, store.Token{ID: aaa.NewID(), Account: root.ID, Hash: in.Hash}), store.ErrExists)
+	refused(t, s.Tokens().Create(ctx, store.Token{ID: in.ID, Account: root.ID, Hash: [32]byte{9}}), store.ErrExists)
+	_, err := s.Tokens().ByHash(ctx, [32]byte{9})
+	refused(t, err, store.ErrNotFound)
+	ok(t, s.Tokens().Revoke(ctx, root.ID, in.ID))
+	refused(t, s.Tokens().Revoke(ctx, root.ID, in.ID), store.ErrNotFound)
+	_, err = s.Tokens().ByHash(ctx, in.Hash)
+	refused(t, err, store.ErrNotFound)
+}
+
+func testExpiredTokens(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	now := time.Now()
+	for i, expires := range []time.Time{{}, now.Add(-time.Hour), now.Add(time.Hour)} {
+		ok(t, s.Tokens().Create(ctx, store.Token{ID: strconv.Itoa(i), Account: root.ID, Hash: [32]byte{byte(i)}, ExpiresAt: expires}))
+	}
+	before := must[int64](t)(s.Changes().Last(ctx))
+	if n := must[int](t)(s.Tokens().DeleteExpired(ctx, now)); n != 1 {
+		t.Errorf("%d tokens were deleted", n)
+	}
+	if after := must[int64](t)(s.Changes().Last(ctx)); after != before {
+		t.Errorf("the clearing counted as a change")
+	}
+	list, _, err := s.Tokens().List(ctx, root.ID, store.Page{})
+	ok(t, err)
+	if len(list) != 2 || list[0].ID != "0" || !list[0].ExpiresAt.IsZero() || list[1].ID != "2" {
+		t.Errorf("left are %+v", list)
+	}
+}
+
+func testKeys(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	for _, id := range []aaa.AccountID{root.ID, aaa.SystemConfig} {
+		_, err := s.Keys().Get(ctx, id)
+		refused(t, err, store.ErrNotFound)
+		before := must[int64](t)(s.Changes().Last(ctx))
+		got := make([][]byte, 8)
+		race(t, len(got), func(n int) (err error) {
+			got[n], err = s.Keys().Add(ctx, id, []byte{0, byte(n)})
+			return err
+		}, nil)
+		stored := must[[]byte](t)(s.Keys().Get(ctx, id))
+		for n, key := range got {
+			if !bytes.Equal(key, stored) {
+				t.Errorf("writer %d was given key %v, stored is %v", n, key, stored)
+			}
+		}
+		if after := must[int64](t)(s.Changes().Last(ctx)); after != before {
+			t.Errorf("a key counted as a change")
+		}
+	}
+}
+
+func testPages(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	sub := account(t, s, "sub", root.ID)
+	var want []aaa.AccountID
+	for range 7 {
+		want = append(want, account(t, s, "leaf", sub.ID).ID)
+	}
+	slices.Sort(want)
+	pages := func(list func(store.Page) ([]string, string, error)) (all []string, count int) {
+		for p := (store.Page{Limit: 3}); ; count++ {
+			page, next, err := list(p)
+			ok(t, err)
+			if len(page) > 3 || next != "" && len(page) < 3 {
+				t.Fatalf("a page of %d with next %q", len(page), next)
+			}
+			all = append(all, page...)
+			if next == "" {
+				return all, count + 1
+			}
+			p.Start = next
+		}
+	}
+	accounts := func(list []store.Account, next string, err error) ([]string, string, error) {
+		out := make([]string, len(list))
+		for i, a := range list {
+			out[i] = string(a.ID)
+		}
+		return out, next, err
+	}
+	leaves := make([]string, len(want))
+	for i, id := range want {
+		leaves[i] = string(id)
+	}
+	everyone := append([]string{string(sub.ID)}, leaves...)
+	slices.Sort(everyone)
+
+	names := []string{"A", "B", "a", "a-", "aa", "b"} // in the order of octets
+	for i, n := range []int{3, 0, 5, 1, 4, 2} {
+		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: sub.ID, Name: names[n]}))
+		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
+	}
+	for what, c := range map[string]struct {
+		list func(store.Page) ([]string, string, error)
+		want []string
+	}{
+		"children": {func(p store.Page) ([]string, string, error) { return accounts(s.Accounts().Children(ctx, sub.ID, p)) }, leaves},
+		"descendants": {func(p store.Page) ([]string, string, error) {
+			return accounts(s.Accounts().Descendants(ctx, sub.ID, p))
+		}, leaves},
+		"the root's": {func(p store.Page) ([]string, string, error) {
+			return accounts(s.Accounts().Descendants(ctx, root.ID, p))
+		}, everyone},
+		"none":                 {func(p store.Page) ([]string, string, error) { return accounts(s.Accounts().Children(ctx, want[0], p)) }, nil},
+		"dictionaries by name": {dictionaryPage(t, s, sub.ID), names},
+		"tokens by id": {func(p store.Page) (out []string, next string, err error) {
+			list, next, err := s.Tokens().List(ctx, sub.ID, p)
+			for _, tok := range list {
+				out = append(out, tok.ID)
+			}
+			return out, next, err
+		}, names},
+	} {
+		got, count := pages(c.list)
+		if !slices.Equal(got, c.want) || count != max(1, (len(c.want)+2)/3) {
+			t.Errorf("%s in %d pages: %v, want %v", what, count, got, c.want)
+		}
+	}
+}
+
+func dictionaryPage(t *testing.T, s store.Store, account aaa.AccountID) func(store.Page) ([]string, string, error) {
+	return func(p store.Page) (out []string, next string, err error) {
+		list, next, err := s.Dictionaries().List(t.Context(), account, p)
+		for _, d := range list {
+			out = append(out, d.Name)
+		}
+		return out, next, err
+	}
+}
+
+// testTenancy asks with one account for what is another's.
+func testTenancy(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	mine, theirs := account(t, s, "mine", root.ID).ID, account(t, s, "theirs", root.ID).ID
+	d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: theirs, Name: "d"}))
+	tok := store.Token{ID: aaa.NewID(), Account: theirs, Hash: [32]byte{1}}
+	ok(t, s.Tokens().Create(ctx, tok))
+	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: theirs, Body: []byte(`{}`)}, nil))
+	for _, id := range []aaa.AccountID{mine, root.ID, aaa.SystemConfig} {
+		var err error
+		for what, try := range map[string]func(){
+			"document":        func() { _, err = s.Documents().Get(ctx, id) },
+			"revision":        func() { _, err = s.Documents().Revision(ctx, id, 1) },
+			"dictionary":      func() { _, err = s.Dictionaries().Get(ctx, id, d.ID) },
+			"by name":         func() { _, err = s.Dictionaries().ByName(ctx, id, "d") },
+			"replacement":     func() { _, err = s.Dictionaries().Replace(ctx, store.Dictionary{Account: id, ID: d.ID}, 0) },
+			"deletion":        func() { err = s.Dictionaries().Delete(ctx, id, d.ID, 0) },
+			"token's removal": func() { err = s.Tokens().Revoke(ctx, id, tok.ID) },
+			"key":             func() { _, err = s.Keys().Get(ctx, id) },
+		} {
+			if try(); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s of another account: %v", what, err)
+			}
+		}
+		if all := must[[]store.Dictionary](t)(s.Dictionaries().All(ctx, id)); len(all) != 0 {
+			t.Errorf("dictionaries of another account: %v", all)
+		}
+		if list, _, err := s.Tokens().List(ctx, id, store.Page{}); err != nil || len(list) != 0 {
+			t.Errorf("tokens of another account: %v, %v", list, err)
+		}
+		if list, _, err := s.Documents().Revisions(ctx, id, 0, 0); err != nil || len(list) != 0 {
+			t.Errorf("revisions of another account: %v, %v", list, err)
+		}
+	}
+	must[store.Dictionary](t)(s.Dictionaries().Get(ctx, theirs, d.ID))
+	must[store.Token](t)(s.Tokens().ByHash(ctx, tok.Hash))
+}
