@@ -1,0 +1,247 @@
+package radius
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/md5"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	layeh "layeh.com/radius"
+	"layeh.com/radius/rfc2865"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+const benchSecret = "benchmark secret"
+
+// inFlight is how many requests the comparison keeps at the server.
+const inFlight = 512
+
+// TestMain turns the test binary into the benchmark's responder when asked to, so
+// that it runs as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("AAA_API_BENCH_RESPONDER") != "" {
+		respond()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// respond accepts everything, many datagrams a system call, until standard input ends.
+func respond() {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = c.SetReadBuffer(4 << 20)
+	_ = c.SetWriteBuffer(4 << 20)
+	fmt.Println(c.LocalAddr())
+	go func() {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		os.Exit(0)
+	}()
+	p := ipv4.NewPacketConn(c)
+	in := make([]ipv4.Message, 64)
+	for i := range in {
+		in[i].Buffers = [][]byte{make([]byte, maxPacket)}
+	}
+	mac := hmac.New(md5.New, []byte(benchSecret))
+	out := make([]ipv4.Message, 64)
+	for i := range out {
+		out[i].Buffers = [][]byte{make([]byte, 0, maxPacket)}
+	}
+	for {
+		n, err := p.ReadBatch(in, 0)
+		if err != nil {
+			return
+		}
+		for i := range n {
+			b := in[i].Buffers[0]
+			r := append(out[i].Buffers[0][:0], codeAccessAccept, b[1], 0, headerLen+18)
+			r = append(r, b[4:20]...)
+			r = append(r, attrMessageAuth, 18)
+			r = append(r, make([]byte, 16)...)
+			mac.Reset()
+			mac.Write(r)
+			mac.Sum(r[:headerLen+2])
+			sum := md5.Sum(append(r, benchSecret...))
+			copy(r[4:], sum[:])
+			out[i].Buffers[0], out[i].Addr = r, in[i].Addr
+		}
+		for done := 0; done < n; {
+			k, err := p.WriteBatch(out[done:n], 0)
+			if err != nil {
+				return
+			}
+			done += k
+		}
+	}
+}
+
+// startResponder starts the responder's process and returns its address.
+func startResponder(b *testing.B) *net.UDPAddr {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "AAA_API_BENCH_RESPONDER=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	if err != nil {
+		b.Fatal(err)
+	}
+	addr, err := net.ResolveUDPAddr("udp", strings.TrimSpace(string(line[:n])))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return addr
+}
+
+// rate runs one request after another on inFlight goroutines for d and returns requests/s.
+func rate(b *testing.B, d time.Duration, one func(context.Context) error) float64 {
+	b.Helper()
+	ctx := b.Context()
+	counts := make([]int, inFlight)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := range inFlight {
+		wg.Go(func() {
+			for time.Since(start) < d {
+				if err := one(ctx); err != nil {
+					b.Error(err)
+					return
+				}
+				counts[i]++
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return float64(total) / time.Since(start).Seconds()
+}
+
+// BenchmarkAgainstLayeh compares requests/s of this client and of layeh.com/radius's
+// Exchange, 512 in flight at one server, in turns of one run. The ratio is what
+// counts; the aim is 4.
+func BenchmarkAgainstLayeh(b *testing.B) {
+	addr := startResponder(b)
+	d := newTestDict()
+	c := benchClient(b, addr)
+	ours := func(ctx context.Context) error {
+		_, err := c.Exchange(ctx, benchRequest(d))
+		return err
+	}
+	theirs := func(ctx context.Context) error {
+		p := layeh.New(layeh.CodeAccessRequest, []byte(benchSecret))
+		if err := rfc2865.UserName_SetString(p, "benchmark"); err != nil {
+			return err
+		}
+		if err := rfc2865.UserPassword_SetString(p, "correct horse"); err != nil {
+			return err
+		}
+		if err := rfc2865.NASIPAddress_Set(p, net.IPv4(127, 0, 0, 1)); err != nil {
+			return err
+		}
+		_, err := layeh.Exchange(ctx, p, addr.String())
+		return err
+	}
+	for b.Loop() {
+		var a, t float64
+		for range 3 {
+			a += rate(b, time.Second, ours)
+			t += rate(b, time.Second, theirs)
+		}
+		b.ReportMetric(a/3, "ours/s")
+		b.ReportMetric(t/3, "layeh/s")
+		b.ReportMetric(a/t, "ratio")
+	}
+}
+
+// BenchmarkExchange is the client alone, for profiles.
+func BenchmarkExchange(b *testing.B) {
+	d := newTestDict()
+	c := benchClient(b, startResponder(b))
+	b.ReportAllocs()
+	b.SetParallelism(inFlight / 2)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Exchange(b.Context(), benchRequest(d)); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// BenchmarkEncode is the way from AVPs to a signed packet.
+func BenchmarkEncode(b *testing.B) {
+	d := newTestDict()
+	req := benchRequest(d)
+	secret := []byte(benchSecret)
+	m := &macs{secret: secret}
+	p := newPending(New(Options{}).opts.Rand)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.build(req, secret, time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+		p.sign(1, secret, m)
+	}
+}
+
+func benchClient(b *testing.B, addr *net.UDPAddr) engines.Client {
+	b.Helper()
+	c, err := New(Options{}).Open(engines.Config{Server: aaa.Server{
+		Name: "responder", Address: addr.IP.String(), Port: addr.Port,
+		Secret: aaa.NewSecret(benchSecret), Timeout: 1000, Retries: 3,
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Retire)
+	return c
+}
+
+func benchRequest(d *testDict) *engines.Request {
+	return &engines.Request{Op: aaa.Authn, Dict: d, AVPs: []aaa.AVP{
+		{Attr: benchUser, Value: benchUserValue},
+		{Attr: benchPassword, Value: benchPasswordValue},
+		{Attr: benchNAS, Value: benchNASValue},
+	}}
+}
+
+var (
+	benchAttrs         = newTestDict()
+	benchUser          = benchAttrs.must("User-Name")
+	benchPassword      = benchAttrs.must("User-Password")
+	benchNAS           = benchAttrs.must("NAS-IP-Address")
+	benchUserValue     = []byte("benchmark")
+	benchPasswordValue = []byte("correct horse")
+	benchNASValue      = []byte{127, 0, 0, 1}
+)

@@ -1,0 +1,137 @@
+package radius
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// How a server that is not alive is found to be back.
+const (
+	checkStatus = iota // Status-Server (RFC 5997)
+	checkUser          // an Access-Request of a test user
+	checkTime          // nothing is sent; it is tried again after a while
+)
+
+// client exchanges requests with one server. Many are open and few in use: what
+// only a used one needs is made when it is used.
+type client struct {
+	engine  *Engine
+	account aaa.AccountID
+	name    string
+	address string
+	addr    netip.Addr // where literal
+	port    uint16
+	literal bool // the address is no host name
+	neverMA bool // require_message_authenticator: no
+	check   uint8
+	needMA  atomic.Bool // a reply to an Access-Request must have a Message-Authenticator
+	health  engines.Health
+
+	secret        []byte
+	macs          macs
+	timeout       time.Duration // of one attempt
+	retries       int           // attempts after the first
+	checkUser     string
+	checkPassword aaa.Secret
+
+	mu      sync.Mutex
+	sockets []*socket
+	turn    int                 // where to look for an identifier next
+	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
+	retired bool
+	stop    context.CancelFunc // ends the prober; nil while there is none
+}
+
+var _ engines.Client = (*client)(nil)
+
+// Exchange sends the request and returns the verified answer; see engines.Client.
+func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := c.engine.pendings.Get().(*pending)
+	defer c.finish(p)
+	if err := p.build(req, c.secret, time.Now()); err != nil {
+		return nil, err
+	}
+	attempts, err := c.exchange(ctx, p, c.timeout, c.retries)
+	if err != nil {
+		return nil, err
+	}
+	reply := &engines.Reply{Attempts: attempts}
+	d := decoder{dict: req.Dict, hide: hider{secret: c.secret, auth: &p.asked}}
+	reply.AVPs = d.decode(p.reply)
+	switch p.reply[0] {
+	case codeAccessReject:
+		reply.Outcome = aaa.Reject
+	case codeAccessChallenge:
+		reply.Outcome = aaa.Challenge
+		for _, v := range reply.AVPs {
+			if standard(v.Attr) == attrState {
+				reply.State = v.Value
+				break
+			}
+		}
+	default:
+		reply.Outcome = aaa.Accept
+	}
+	return reply, nil
+}
+
+// Encode makes the packet that Exchange would send, under a random secret that
+// nobody learns, so that nothing hidden in it can be revealed.
+func (c *client) Encode(req *engines.Request) ([]byte, error) {
+	p := c.engine.pendings.Get().(*pending)
+	defer c.finish(p)
+	secret := make([]byte, 16)
+	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
+	if err := p.build(req, secret, time.Now()); err != nil {
+		return nil, err
+	}
+	p.sign(0, secret, &macs{secret: secret})
+	return append([]byte(nil), p.frame.buf...), nil
+}
+
+// Health is the server's health.
+func (c *client) Health() *engines.Health { return &c.health }
+
+// Retire closes what is idle now, and everything else as soon as it is.
+func (c *client) Retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.retired = true
+	if c.stop != nil {
+		c.stop()
+		c.stop = nil
+	}
+	for i := len(c.sockets) - 1; i >= 0; i-- {
+		if s := c.sockets[i]; s.inFlight == 0 {
+			c.drop(s)
+		}
+	}
+}
+
+// finish gives back what p holds and p itself.
+func (c *client) finish(p *pending) {
+	c.release(p)
+	p.reset()
+	c.engine.pendings.Put(p)
+}
+
+// target is where to send: the document's address, or what its name resolves to.
+func (c *client) target(ctx context.Context) (netip.AddrPort, error) {
+	if c.literal {
+		return netip.AddrPortFrom(c.addr, c.port), nil
+	}
+	addr, err := c.engine.hosts.resolve(ctx, c.address)
+	return netip.AddrPortFrom(addr, c.port), err
+}

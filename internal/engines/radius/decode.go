@@ -1,0 +1,328 @@
+package radius
+
+import (
+	"encoding/binary"
+
+	"aaa-api/internal/aaa"
+)
+
+// decoder turns a verified reply into AVPs. Values are slices of the reply, hidden
+// ones revealed in place. What a verified server sends in a form that its definition does not
+// allow is kept whole as an unknown attribute of octets (RFC 6929 §2.8).
+type decoder struct {
+	dict aaa.Dictionary
+	hide hider
+	rest []byte // attributes not yet read
+	avps []aaa.AVP
+}
+
+// decode reads all attributes of b, whose structure verify has checked.
+func (d *decoder) decode(b []byte) []aaa.AVP {
+	d.rest = b[headerLen:]
+	n := 0
+	for r := d.rest; len(r) > 1; r = r[r[1]:] {
+		n++
+	}
+	d.avps = make([]aaa.AVP, 0, n)
+	for len(d.rest) > 0 {
+		number, value := d.next()
+		d.standard(uint32(number), value)
+	}
+	return d.avps
+}
+
+func (d *decoder) next() (number byte, value []byte) {
+	number, n := d.rest[0], d.rest[1]
+	value = d.rest[2:n:n]
+	d.rest = d.rest[n:]
+	return number, value
+}
+
+// peek looks at the next attribute.
+func (d *decoder) peek() (number byte, value []byte, ok bool) {
+	if len(d.rest) == 0 {
+		return 0, nil, false
+	}
+	return d.rest[0], d.rest[2:d.rest[1]], true
+}
+
+func (d *decoder) put(a *aaa.Attribute, tag uint8, value []byte) {
+	d.avps = append(d.avps, aaa.AVP{Attr: a, Tag: tag, Value: value})
+}
+
+func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, value []byte) {
+	d.put(d.dict.Unknown(v, parent, number), 0, value)
+}
+
+func (d *decoder) standard(number uint32, value []byte) {
+	if number == attrVendor {
+		d.vendor(value)
+		return
+	}
+	a := d.dict.Standard(number)
+	switch {
+	case a == nil:
+		d.unknown(nil, nil, number, value)
+	case a.Type == aaa.TypeExtended || a.Type == aaa.TypeLongExtended:
+		d.extended(a, value)
+	case a.Concat:
+		d.leaf(a, d.joined(byte(number), value))
+	default:
+		d.leaf(a, value)
+	}
+}
+
+// joined appends the following attributes of the same number to value.
+func (d *decoder) joined(number byte, value []byte) []byte {
+	for {
+		n, more, ok := d.peek()
+		if !ok || n != number {
+			return value
+		}
+		value = append(value, more...) // value's capacity ends with it: this copies
+		d.next()
+	}
+}
+
+// vendor reads a Vendor-Specific attribute (RFC 2865 §5.26) in its vendor's format.
+func (d *decoder) vendor(value []byte) {
+	if len(value) < 4 {
+		d.unknown(nil, nil, attrVendor, value)
+		return
+	}
+	id := binary.BigEndian.Uint32(value)
+	v := d.dict.Vendor(id)
+	if v == nil {
+		v = &aaa.Vendor{Number: id, TypeOctets: 1, LengthOctets: 1}
+	}
+	if !vendorFits(v, value[4:]) {
+		d.unknown(nil, nil, attrVendor, value)
+		return
+	}
+	for body := value[4:]; len(body) > 0; {
+		number, head, size := vendorHeader(v, body)
+		inner := body[head:size:size]
+		if v.Continuation && body[head-1]&0x80 != 0 && size == len(body) {
+			inner = d.continued(v, number, inner)
+		}
+		body = body[size:]
+		a := d.dict.OfVendor(id, number)
+		if a == nil {
+			d.unknown(v, nil, number, inner)
+			continue
+		}
+		d.leaf(a, inner)
+	}
+}
+
+// vendorFits reports whether body is a sequence of whole attributes of the vendor.
+func vendorFits(v *aaa.Vendor, body []byte) bool {
+	if len(body) == 0 || v.TypeOctets == 0 {
+		return false
+	}
+	for len(body) > 0 {
+		_, head, size := vendorHeader(v, body)
+		if size < head || size > len(body) {
+			return false
+		}
+		body = body[size:]
+	}
+	return true
+}
+
+// vendorHeader reads the header of the vendor's attribute at the start of body: its
+// number, the header's length and the whole length. size < head says there is none.
+func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
+	head = int(v.TypeOctets) + int(v.LengthOctets)
+	if v.Continuation {
+		head++
+	}
+	if len(body) < head {
+		return 0, head, 0
+	}
+	for _, b := range body[:v.TypeOctets] {
+		number = number<<8 | uint32(b)
+	}
+	if v.LengthOctets == 0 {
+		return number, head, len(body)
+	}
+	for _, b := range body[v.TypeOctets : v.TypeOctets+v.LengthOctets] {
+		size = size<<8 | int(b)
+	}
+	return number, head, size
+}
+
+// continued collects the fragments of a WiMAX attribute: each but the last has the
+// continuation flag, all are of one vendor and number, one to an attribute.
+func (d *decoder) continued(v *aaa.Vendor, number uint32, value []byte) []byte {
+	for {
+		outer, more, ok := d.peek()
+		if !ok || outer != attrVendor || len(more) < 4 || binary.BigEndian.Uint32(more) != v.Number {
+			return value
+		}
+		body := more[4:]
+		n, head, size := vendorHeader(v, body)
+		if n != number || size < head || size != len(body) {
+			return value
+		}
+		value = append(value, body[head:]...)
+		d.next()
+		if body[head-1]&0x80 == 0 {
+			return value
+		}
+	}
+}
+
+// extended reads an attribute of RFC 6929, fragments joined.
+func (d *decoder) extended(top *aaa.Attribute, value []byte) {
+	head := 1
+	if top.Type == aaa.TypeLongExtended {
+		head = 2
+	}
+	if len(value) < head {
+		d.unknown(nil, nil, top.Number, value)
+		return
+	}
+	number, body := uint32(value[0]), value[head:]
+	if head == 2 && value[1]&0x80 != 0 {
+		for {
+			outer, more, ok := d.peek()
+			if !ok || uint32(outer) != top.Number || len(more) < 2 || uint32(more[0]) != number {
+				break
+			}
+			body = append(body, more[2:]...)
+			last := more[1]&0x80 == 0
+			d.next()
+			if last {
+				break
+			}
+		}
+	}
+	a := d.dict.Child(top, number)
+	switch {
+	case a == nil:
+		d.unknown(nil, top, number, body)
+	case a.Type == aaa.TypeEVS:
+		d.evs(a, body)
+	default:
+		d.leaf(a, body)
+	}
+}
+
+// evs reads an Extended-Vendor-Specific value (RFC 6929 §2.4).
+func (d *decoder) evs(container *aaa.Attribute, body []byte) {
+	if len(body) < 5 {
+		d.unknown(nil, container.Parent, container.Number, body)
+		return
+	}
+	id, number := binary.BigEndian.Uint32(body), uint32(body[4])
+	a := d.ofEVS(container, id, number)
+	if a == nil {
+		v := d.dict.Vendor(id)
+		if v == nil {
+			v = &aaa.Vendor{Number: id, TypeOctets: 1, LengthOctets: 1}
+		}
+		d.unknown(v, container, number, body[5:])
+		return
+	}
+	d.leaf(a, body[5:])
+}
+
+// ofEVS finds an attribute of a vendor inside an Extended-Vendor-Specific container,
+// which a dictionary may hold below the container or in the vendor's own space.
+func (d *decoder) ofEVS(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
+	if v, ok := d.dict.(vendorChild); ok {
+		return v.ChildOfVendor(container, vendor, number)
+	}
+	if a := d.dict.Child(container, number); a != nil && vendorNumber(a) == vendor {
+		return a
+	}
+	if a := d.dict.OfVendor(vendor, number); a != nil && a.Parent != nil && same(a.Parent, container) {
+		return a
+	}
+	return nil
+}
+
+// vendorChild is what a dictionary of several vendors inside one container offers.
+type vendorChild interface {
+	// ChildOfVendor finds a vendor's attribute inside an evs container; nil if there is none.
+	ChildOfVendor(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute
+}
+
+// leaf appends the AVP of a value, or those of the leaves inside a TLV.
+func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
+	if a.Type == aaa.TypeTLV {
+		if !d.tlv(a, value, 1) {
+			d.unknown(a.Vendor, a.Parent, a.Number, value)
+		}
+		return
+	}
+	tag := uint8(0)
+	raw := value
+	if a.HasTag && len(value) > 0 {
+		switch {
+		case a.Enc == aaa.EncTunnel: // always tagged; a tag out of range is ignored (RFC 2868 §3.5)
+			if value[0] <= 0x1f {
+				tag = value[0]
+			}
+			value = value[1:]
+		case value[0] > 0x1f: // no tag but the value's first octet
+		case wide(a.Type) && a.Enc == aaa.EncNone && len(value) == 4:
+			tag = value[0]
+			value[0] = 0
+		default:
+			tag, value = value[0], value[1:]
+		}
+	}
+	var err error
+	switch a.Enc {
+	case aaa.EncUser:
+		value, err = d.hide.user(value)
+	case aaa.EncTunnel:
+		value, err = d.hide.tunnel(value)
+	case aaa.EncAscend:
+		value, err = d.hide.ascend(value)
+	}
+	size := fixedSize(a.Type)
+	switch {
+	case err != nil || a.Enc != aaa.EncNone && !rightSize(a, len(value)):
+		// An unknown attribute is not hidden from traces: it must not hold a half-revealed value.
+		d.unknown(a.Vendor, a.Parent, a.Number, nil)
+	case a.Array && size > 0 && len(value) > size && len(value)%size == 0:
+		for ; len(value) > 0; value = value[size:] {
+			d.put(a, tag, value[:size:size])
+		}
+	case !rightSize(a, len(value)):
+		d.unknown(a.Vendor, a.Parent, a.Number, raw)
+	default:
+		d.put(a, tag, value)
+	}
+}
+
+// tlv appends the leaves of a TLV; false says that it is no sequence of TLVs, and
+// nothing was appended.
+func (d *decoder) tlv(a *aaa.Attribute, value []byte, depth int) bool {
+	if depth >= maxDepth || len(value) == 0 {
+		return false
+	}
+	for r := value; len(r) > 0; r = r[r[1]:] {
+		if len(r) < 2 || r[1] < 2 || int(r[1]) > len(r) {
+			return false
+		}
+	}
+	for r := value; len(r) > 0; r = r[r[1]:] {
+		number, inner := uint32(r[0]), r[2:r[1]:r[1]]
+		child := d.dict.Child(a, number)
+		switch {
+		case child == nil:
+			d.unknown(a.Vendor, a, number, inner)
+		case child.Type == aaa.TypeTLV:
+			if !d.tlv(child, inner, depth+1) {
+				d.unknown(a.Vendor, a, number, inner)
+			}
+		default:
+			d.leaf(child, inner)
+		}
+	}
+	return true
+}

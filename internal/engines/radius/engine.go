@@ -1,0 +1,128 @@
+package radius
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// Name is the engine's aaa_engine value.
+const Name = "radius"
+
+// Resolver looks host names up; *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Options tune an Engine. The zero value is what production uses.
+type Options struct {
+	Logger   *slog.Logger  // changes of server health; nil: none
+	Rand     io.Reader     // of authenticators, salts and challenges; nil: crypto/rand
+	Resolver Resolver      // nil: net.DefaultResolver
+	HostTTL  time.Duration // how long a resolved name is used; 0: 60 s
+
+	IdleTimeout   time.Duration // an unused socket is closed after; 0: 60 s
+	MaxSockets    int           // of one Client, 256 requests each; 0: 32
+	ProbeInterval time.Duration // between probes of a server that is not alive, ±10 %; 0: 10 s
+	ReviveAfter   time.Duration // health_check time: a dead server is tried again after; 0: 60 s
+}
+
+// Engine opens Clients of RADIUS servers.
+type Engine struct {
+	opts     Options
+	hosts    *hosts
+	pendings sync.Pool
+}
+
+var _ engines.Engine = (*Engine)(nil)
+
+// New makes an Engine.
+func New(opts Options) *Engine {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Rand == nil {
+		opts.Rand = rand.Reader
+	}
+	if opts.Resolver == nil {
+		opts.Resolver = net.DefaultResolver
+	}
+	def(&opts.HostTTL, time.Minute)
+	def(&opts.IdleTimeout, time.Minute)
+	def(&opts.ProbeInterval, 10*time.Second)
+	def(&opts.ReviveAfter, time.Minute)
+	if opts.MaxSockets <= 0 {
+		opts.MaxSockets = 32
+	}
+	e := &Engine{opts: opts, hosts: newHosts(opts.Resolver, opts.HostTTL)}
+	e.pendings.New = func() any { return newPending(opts.Rand) }
+	return e
+}
+
+func def(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
+
+// Name is radius.
+func (e *Engine) Name() string { return Name }
+
+// Open makes the Client of a server. It checks what the document's schema has
+// checked already; an error is an *aaa.Error of KindBadInput.
+func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
+	s := &cfg.Server
+	bad := func(path, rule, message string) (engines.Client, error) {
+		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
+	}
+	switch {
+	case s.Address == "":
+		return bad("address", "required", "a server needs an address")
+	case s.Port < 1 || s.Port > 65535:
+		return bad("port", "range", "a port is 1 to 65535")
+	case s.Secret.IsZero():
+		return bad("secret", "required", "RADIUS needs a shared secret")
+	}
+	c := &client{
+		engine: e, account: cfg.Account, name: s.Name,
+		address: s.Address, port: uint16(s.Port),
+		secret: []byte(s.Secret.Reveal()), timeout: 5 * time.Second, retries: max(s.Retries, 0),
+	}
+	if s.Timeout > 0 {
+		c.timeout = time.Duration(s.Timeout) * time.Millisecond
+	}
+	c.macs.secret = c.secret
+	c.addr, c.literal = parseAddress(s.Address)
+	switch s.RequireMessageAuthenticator {
+	case "", "auto":
+	case "yes":
+		c.needMA.Store(true)
+	case "no":
+		c.neverMA = true
+	default:
+		// A setting that is not understood must not turn the check off.
+		return bad("require_message_authenticator", "enum", "auto, yes or no, not "+strconv.Quote(s.RequireMessageAuthenticator))
+	}
+	switch s.HealthCheck.Type {
+	case "", "status-server":
+	case "user":
+		c.check, c.checkUser, c.checkPassword = checkUser, s.HealthCheck.Username, s.HealthCheck.Password
+		if len(c.checkUser) == 0 || len(c.checkUser) > 253 || len(c.checkPassword.Reveal()) > maxUserPassword {
+			return bad("health_check", "length", "needs a user name of 1 to 253 octets and a password of at most 128")
+		}
+	case "time":
+		c.check = checkTime
+	default:
+		return bad("health_check.type", "enum", "status-server, user or time, not "+strconv.Quote(s.HealthCheck.Type))
+	}
+	return c, nil
+}

@@ -1,0 +1,90 @@
+package radius
+
+import (
+	"io"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// pending is one request on its way. It is reused: its buffers, its timer and its
+// channel serve many requests in turn.
+type pending struct {
+	code  byte
+	auth  [authLen]byte // of the packet as it is now
+	frame framer
+	delay uint32 // Acct-Delay-Time at first
+	held  []held // identifiers taken
+
+	timer *time.Timer
+	done  chan struct{} // gets one token from the one that ends the request
+	ended atomic.Bool   // taken by the one that ends the request
+
+	// Set before done by whoever set ended.
+	reply []byte        // verified
+	asked [authLen]byte // authenticator of the packet that it answers
+	err   error         // the network's
+
+	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
+
+	source io.Reader
+	stock  [256]byte // random octets, of which
+	left   int       // so many are unused
+}
+
+// held is an identifier that a pending holds on a socket.
+type held struct {
+	socket *socket
+	id     byte
+}
+
+func newPending(source io.Reader) *pending {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &pending{timer: t, done: make(chan struct{}, 1), source: source, frame: framer{buf: make([]byte, 0, 512)}}
+}
+
+// reset makes p as new; it holds no identifier any more, so no reader knows it.
+func (p *pending) reset() {
+	p.timer.Stop()
+	select {
+	case <-p.done:
+	default:
+	}
+	p.ended.Store(false)
+	p.dropped.Store(nil)
+	p.reply, p.err, p.delay = nil, nil, 0
+	p.held = p.held[:0]
+	p.frame.hide.secret = nil
+	// Passwords in the clear stay in no buffer.
+	clear(p.frame.value[:cap(p.frame.value)])
+	clear(p.frame.whole[:cap(p.frame.whole)])
+}
+
+// random fills b from the stock, which is read in one piece to save system calls.
+func (p *pending) random(b []byte) error {
+	for len(b) > 0 {
+		if p.left == 0 {
+			if _, err := io.ReadFull(p.source, p.stock[:]); err != nil {
+				return aaa.Errorf(aaa.KindInternal, "no random numbers: %w", err)
+			}
+			p.left = len(p.stock)
+		}
+		n := copy(b, p.stock[len(p.stock)-p.left:])
+		clear(p.stock[len(p.stock)-p.left:][:n])
+		p.left -= n
+		b = b[n:]
+	}
+	return nil
+}
+
+// claim takes the request for the caller, who alone may then set the result and call wake.
+func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
+func (p *pending) wake()       { p.done <- struct{}{} }
+
+// jitter spreads a duration by ±10 %, so that requests sent together are not sent again together.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
+}

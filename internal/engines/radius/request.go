@@ -1,0 +1,245 @@
+package radius
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// nasIdentifier names the NAS where neither the AVPs nor the document do, since a
+// request must name it (RFC 2865 §4.1, RFC 2866 §4.1), and in probes (RFC 5997 §3).
+const nasIdentifier = "aaa-api"
+
+// facts is what the AVPs already bring, so that nothing is filled in twice.
+type facts struct {
+	userName      []byte
+	chapChallenge []byte
+	msChallenge   []byte
+	has           [128]bool // by number in the standard space
+}
+
+func (s *facts) note(v aaa.AVP) {
+	if n := standard(v.Attr); n > 0 && n < uint32(len(s.has)) {
+		s.has[n] = true
+		switch n {
+		case attrUserName:
+			s.userName = v.Value
+		case attrCHAPChallenge:
+			s.chapChallenge = v.Value
+		}
+	}
+	if microsoft(v.Attr) == attrMSCHAPChallenge {
+		s.msChallenge = v.Value
+	}
+}
+
+// build puts the request into p.frame.buf, complete but for the identifier and what
+// sign computes. Errors are *aaa.Error of KindBadInput, or of the random source.
+func (p *pending) build(req *engines.Request, secret []byte, now time.Time) error {
+	code := byte(codeAccessRequest)
+	if req.Op == aaa.Accounting {
+		code = codeAccountingRequest
+	}
+	var seen facts
+	for _, v := range req.AVPs {
+		if v.Attr == nil {
+			return aaa.Errorf(aaa.KindBadInput, "an AVP without a definition")
+		}
+		seen.note(v)
+	}
+	if err := p.begin(code, secret); err != nil {
+		return err
+	}
+	for _, v := range req.AVPs {
+		if err := p.one(v, &seen); err != nil {
+			return err
+		}
+		if len(p.frame.buf) > maxPacket {
+			return errPacket(len(p.frame.buf))
+		}
+	}
+	p.nas(req, &seen)
+	if code == codeAccountingRequest {
+		if err := p.accounting(&seen, now); err != nil {
+			return err
+		}
+	}
+	return p.end()
+}
+
+// begin starts a packet. A Message-Authenticator comes first in whatever has a
+// random authenticator (CVE-2024-3596); an Accounting-Request is signed as a whole by its own (RFC 2866 §3).
+func (p *pending) begin(code byte, secret []byte) error {
+	f := &p.frame
+	p.code = code
+	f.buf = append(f.buf[:0], make([]byte, headerLen)...)
+	f.buf[0] = code
+	f.depth, f.delayAt = 0, 0
+	f.hide.secret, f.hide.auth = secret, &p.auth
+	p.auth = [authLen]byte{}
+	if code == codeAccountingRequest {
+		return nil
+	}
+	var salt [2]byte
+	if err := p.random(p.auth[:]); err != nil {
+		return err
+	}
+	if err := p.random(salt[:]); err != nil {
+		return err
+	}
+	f.salt = binary.BigEndian.Uint16(salt[:])
+	copy(f.buf[4:], p.auth[:])
+	f.raw(attrMessageAuth, make([]byte, md5.Size)...)
+	return nil
+}
+
+// one appends an AVP of the caller's.
+func (p *pending) one(v aaa.AVP, seen *facts) error {
+	number := standard(v.Attr)
+	if number == attrMessageAuth {
+		return nil // ours stands at the front
+	}
+	if p.code == codeAccountingRequest {
+		switch number {
+		case attrUserPassword, attrCHAPPassword, attrReplyMessage, attrState:
+			return nil // must not be present (RFC 2866 §4.1), though a document's rule may feed them to all operations
+		}
+		if v.Attr.Enc != aaa.EncNone {
+			// The authenticator comes last here, so there is no key to hide it with.
+			return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
+		}
+	}
+	if v.Clear {
+		var err error
+		if v, err = p.hashed(v, seen); err != nil {
+			return err
+		}
+	}
+	return p.frame.add(v)
+}
+
+// nas fills in who asks (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
+func (p *pending) nas(req *engines.Request, seen *facts) {
+	f := &p.frame
+	if !seen.has[attrNASIPAddress] && !seen.has[attrNASIPv6] {
+		switch a := req.NASAddress.Unmap(); {
+		case a.Is4():
+			b := a.As4()
+			f.raw(attrNASIPAddress, b[:]...)
+		case a.Is6():
+			b := a.As16()
+			f.raw(attrNASIPv6, b[:]...)
+		case !seen.has[attrNASIdentifier]:
+			f.raw(attrNASIdentifier, []byte(nasIdentifier)...)
+		}
+	}
+	if req.HasNASPort && !seen.has[attrNASPort] {
+		f.raw32(attrNASPort, req.NASPort)
+	}
+}
+
+// accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record
+// that tells a duration or a cause of its end is a Stop, else a Start.
+func (p *pending) accounting(seen *facts, now time.Time) error {
+	f := &p.frame
+	if !seen.has[attrStatusType] {
+		status := uint32(statusStart)
+		if seen.has[attrSessionTime] || seen.has[attrTerminate] {
+			status = statusStop
+		}
+		f.raw32(attrStatusType, status)
+	}
+	if !seen.has[attrSessionID] {
+		var id [8]byte
+		if err := p.random(id[:]); err != nil {
+			return err
+		}
+		var text [16]byte
+		hex.Encode(text[:], id[:])
+		f.raw(attrSessionID, text[:]...)
+	}
+	if !seen.has[attrTimestamp] {
+		f.raw32(attrTimestamp, uint32(now.Unix()))
+	}
+	if !seen.has[attrDelayTime] {
+		f.raw32(attrDelayTime, 0)
+		f.delayAt = len(f.buf) - 4
+	}
+	if f.delayAt > 0 {
+		p.delay = binary.BigEndian.Uint32(f.buf[f.delayAt:])
+	}
+	return nil
+}
+
+// status makes a Status-Server packet (RFC 5997 §3).
+func (p *pending) status(secret []byte) error {
+	if err := p.begin(codeStatusServer, secret); err != nil {
+		return err
+	}
+	p.frame.raw(attrNASIdentifier, []byte(nasIdentifier)...)
+	return p.end()
+}
+
+// end checks and writes the packet's length.
+func (p *pending) end() error {
+	n := len(p.frame.buf)
+	if n > maxPacket {
+		return errPacket(n)
+	}
+	binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(n))
+	return nil
+}
+
+func errPacket(n int) error {
+	return aaa.Invalid(aaa.Field{
+		Rule: "maxLength", Target: maxPacket,
+		Message: fmt.Sprintf("the packet would have %d octets or more, the most is %d", n, maxPacket),
+	})
+}
+
+// sign gives the packet its identifier and computes what depends on it: the
+// Message-Authenticator (RFC 3579 §3.2), or an Accounting-Request's authenticator (RFC 2866 §3).
+func (p *pending) sign(id byte, secret []byte, m *macs) {
+	b := p.frame.buf
+	b[1] = id
+	if p.code == codeAccountingRequest {
+		clear(b[4:headerLen])
+		sum := p.sum(b, secret)
+		copy(b[4:], sum[:])
+		p.auth = sum
+		return
+	}
+	clear(b[headerLen+2 : headerLen+2+md5.Size])
+	sum := m.sum(b)
+	copy(b[headerLen+2:], sum[:])
+}
+
+// sum is MD5(b, secret), made in b's spare room where there is some.
+func (p *pending) sum(b, secret []byte) [md5.Size]byte {
+	b = append(b, secret...)
+	p.frame.buf = b[:len(b)-len(secret)]
+	return md5.Sum(b)
+}
+
+// aged returns what Acct-Delay-Time is after waiting d, and whether that changes
+// the packet, which is then a new request (RFC 2866 §5.2).
+func (p *pending) aged(d time.Duration) (delay uint32, changed bool) {
+	at := p.frame.delayAt
+	if p.code != codeAccountingRequest || at == 0 {
+		return 0, false
+	}
+	delay = p.delay + uint32(d/time.Second)
+	return delay, delay > binary.BigEndian.Uint32(p.frame.buf[at:])
+}
+
+// parseAddress takes the address of a document: an IP address, with a zone if need be.
+func parseAddress(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a.Unmap(), err == nil
+}

@@ -1,0 +1,275 @@
+package radius
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// identifiers is how many requests one socket carries: RFC 2865 §3 has one octet.
+const identifiers = 256
+
+// socket is a connected UDP socket, so that the kernel takes packets from the
+// server's address and port alone. Its fields are guarded by client.mu, but for
+// conn and remote, which never change.
+type socket struct {
+	client   *client
+	conn     *net.UDPConn
+	remote   netip.AddrPort
+	slots    [identifiers]slot
+	free     [identifiers]byte // a ring of unused identifiers, the longest unused at head
+	head     int
+	inFlight int
+	used     time.Time // when an identifier was given back last
+}
+
+// slot is what a reply to an identifier is checked against.
+type slot struct {
+	pending *pending // nil: nothing is awaited
+	auth    [authLen]byte
+	code    byte
+}
+
+// take reserves an identifier at the server, on a new socket if need be. It waits
+// where as many requests are out as MaxSockets sockets hold. Errors are ctx's and the network's.
+func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort) (held, error) {
+	c.mu.Lock()
+	if c.places == nil {
+		c.places = semaphore.NewWeighted(int64(c.engine.opts.MaxSockets) * identifiers)
+	}
+	places := c.places
+	c.mu.Unlock()
+	if err := places.Acquire(ctx, 1); err != nil {
+		return held{}, err
+	}
+	h, err := c.place(p, to)
+	if err != nil {
+		places.Release(1)
+	}
+	return h, err
+}
+
+// tryTake is take that does not wait; p holds an identifier already.
+func (c *client) tryTake(p *pending, to netip.AddrPort) (held, bool) {
+	if !c.places.TryAcquire(1) {
+		return held{}, false
+	}
+	h, err := c.place(p, to)
+	if err != nil {
+		c.places.Release(1)
+	}
+	return h, err == nil
+}
+
+// place picks the identifier: sockets in turn and each socket's longest unused one,
+// so that it comes again as late as possible.
+func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var s *socket
+	for i := range c.sockets {
+		at := (c.turn + i) % len(c.sockets)
+		if x := c.sockets[at]; x.inFlight < identifiers && x.remote == to {
+			s, c.turn = x, at+1
+			break
+		}
+	}
+	if s == nil {
+		var err error
+		if s, err = c.open(to); err != nil {
+			return held{}, err
+		}
+	}
+	h := held{socket: s, id: s.free[s.head]}
+	s.head = (s.head + 1) % identifiers
+	s.inFlight++
+	p.held = append(p.held, h)
+	return h, nil
+}
+
+// open adds a socket; c.mu is held.
+func (c *client) open(to netip.AddrPort) (*socket, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{client: c, conn: conn, remote: to}
+	for i := range s.free {
+		s.free[i] = byte(i)
+	}
+	c.sockets = append(c.sockets, s)
+	go s.read()
+	return s, nil
+}
+
+// arm makes the signed packet's reply awaited.
+func (h held) arm(p *pending) {
+	c := h.socket.client
+	c.mu.Lock()
+	h.socket.slots[h.id] = slot{pending: p, auth: p.auth, code: p.code}
+	c.mu.Unlock()
+}
+
+// release gives back all identifiers of p. After it no reader knows p.
+func (c *client) release(p *pending) {
+	if len(p.held) == 0 {
+		return
+	}
+	now := time.Now()
+	c.mu.Lock()
+	for _, h := range p.held {
+		s := h.socket
+		s.slots[h.id].pending = nil
+		s.inFlight--
+		s.free[(s.head+identifiers-1-s.inFlight)%identifiers] = h.id
+		s.used = now
+		if s.inFlight == 0 && c.retired {
+			c.drop(s)
+		}
+	}
+	c.mu.Unlock()
+	c.places.Release(int64(len(p.held)))
+}
+
+// drop closes a socket; c.mu is held.
+func (c *client) drop(s *socket) {
+	for i, x := range c.sockets {
+		if x == s {
+			c.sockets = append(c.sockets[:i], c.sockets[i+1:]...)
+			s.conn.Close()
+			return
+		}
+	}
+}
+
+// send writes one packet. Errors are those that tell that the server can't be
+// reached; anything else counts as a packet lost on the way.
+func (s *socket) send(b []byte) error {
+	_, err := s.conn.Write(b)
+	if err == nil || !unreachable(err) {
+		return nil
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		s.fail(err)
+	}
+	return err
+}
+
+func unreachable(err error) bool {
+	for _, e := range []error{
+		syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN,
+		syscall.EACCES, syscall.EPERM, syscall.EADDRNOTAVAIL, syscall.EMSGSIZE, net.ErrClosed,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// fail ends every request that awaits a reply on the socket.
+func (s *socket) fail(err error) {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	for i := range s.slots {
+		if p := s.slots[i].pending; p != nil && p.claim() {
+			p.err = err
+			p.wake()
+		}
+	}
+}
+
+// read is the socket's reader, until the socket is closed: by Retire, or by
+// itself when it was idle for long enough.
+func (s *socket) read() {
+	idle := s.client.engine.opts.IdleTimeout
+	buf := make([]byte, maxPacket+1, maxPacket+1+len(s.client.secret))
+	wait := idle
+	s.conn.SetReadDeadline(time.Now().Add(wait))
+	for {
+		n, err := s.conn.Read(buf)
+		switch {
+		case err == nil:
+			s.reply(buf[:n])
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if wait = s.rest(idle); wait <= 0 {
+				return
+			}
+			s.conn.SetReadDeadline(time.Now().Add(wait))
+		case errors.Is(err, net.ErrClosed):
+			return
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+			s.fail(err) // an ICMP error; the socket goes on
+		default:
+			s.client.mu.Lock()
+			s.client.drop(s)
+			s.client.mu.Unlock()
+			s.fail(err)
+			return
+		}
+	}
+}
+
+// rest closes the socket and returns 0 if it has been idle for long enough, else
+// it returns how long it may rest still.
+func (s *socket) rest(idle time.Duration) time.Duration {
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.inFlight > 0 {
+		return idle
+	}
+	left := idle - time.Since(s.used)
+	if left <= 0 {
+		c.drop(s)
+	}
+	return left
+}
+
+// reply hands a datagram to the request that it answers, if it verifies.
+func (s *socket) reply(b []byte) {
+	c := s.client
+	whole, err := trim(b)
+	if len(b) < 2 {
+		return
+	}
+	c.mu.Lock()
+	at := s.slots[b[1]]
+	c.mu.Unlock()
+	if at.pending == nil {
+		return // late, a duplicate, or never asked for
+	}
+	hasMA := false
+	if err == nil {
+		hasMA, err = verify(whole, at.code, &at.auth, c.secret, &c.macs, c.needMA.Load())
+	}
+	var own []byte
+	if err == nil {
+		own = append(make([]byte, 0, len(whole)), whole...)
+		if hasMA && at.code == codeAccessRequest && !c.neverMA && !c.needMA.Load() && !hasEAP(whole) {
+			c.needMA.Store(true)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := &s.slots[b[1]]
+	p := at.pending
+	if now.pending != p || now.auth != at.auth {
+		return // given up in the meantime
+	}
+	if err != nil {
+		why := err // only this rare case needs it on the heap
+		p.dropped.Store(&why)
+		return
+	}
+	if p.claim() {
+		p.reply, p.asked = own, at.auth
+		p.wake()
+	}
+}

@@ -1,0 +1,132 @@
+package radius
+
+import (
+	"crypto/hmac"
+	"crypto/md5"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"sync"
+)
+
+// Why a reply was dropped.
+var (
+	errShort     = errors.New("shorter than a header or its own length")
+	errLong      = errors.New("longer than 4096 octets")
+	errMalformed = errors.New("malformed attributes")
+	errCode      = errors.New("a code that answers no such request")
+	errAuth      = errors.New("the Response Authenticator does not verify")
+	errMA        = errors.New("the Message-Authenticator does not verify")
+	errMAMissing = errors.New("the Message-Authenticator is missing")
+)
+
+// macs hands out HMAC-MD5 states of one secret.
+type macs struct {
+	pool   sync.Pool
+	secret []byte
+}
+
+func (m *macs) sum(parts ...[]byte) (out [md5.Size]byte) {
+	h, _ := m.pool.Get().(hash.Hash)
+	if h == nil {
+		h = hmac.New(md5.New, m.secret)
+	}
+	h.Reset()
+	for _, b := range parts {
+		h.Write(b)
+	}
+	h.Sum(out[:0])
+	m.pool.Put(h)
+	return out
+}
+
+// trim checks a datagram's length against RFC 2865 §3 and cuts the padding off.
+func trim(b []byte) ([]byte, error) {
+	if len(b) > maxPacket {
+		return nil, errLong
+	}
+	if len(b) < headerLen {
+		return nil, errShort
+	}
+	n := int(binary.BigEndian.Uint16(b[2:]))
+	if n < headerLen || n > len(b) {
+		return nil, errShort
+	}
+	return b[:n], nil
+}
+
+// answers reports whether a reply's code may answer a request's. A Status-Server is
+// answered as the port's requests are (RFC 5997 §3).
+func answers(request, reply byte) bool {
+	switch request {
+	case codeAccountingRequest:
+		return reply == codeAccountingResponse
+	case codeStatusServer:
+		return reply == codeAccessAccept || reply == codeAccountingResponse
+	default:
+		return reply == codeAccessAccept || reply == codeAccessReject || reply == codeAccessChallenge
+	}
+}
+
+// messageAuth walks the attributes and returns the offset of Message-Authenticator's
+// value, 0 without one. Its position is not checked: a reply's is up to the server.
+func messageAuth(b []byte) (int, error) {
+	at := 0
+	for i := headerLen; i < len(b); {
+		if len(b)-i < 2 || b[i+1] < 2 || int(b[i+1]) > len(b)-i {
+			return 0, errMalformed
+		}
+		if b[i] == attrMessageAuth {
+			if at != 0 || b[i+1] != 2+md5.Size {
+				return 0, errMA
+			}
+			at = i + 2
+		}
+		i += int(b[i+1])
+	}
+	return at, nil
+}
+
+// verify checks a trimmed reply against the request it claims to answer: code,
+// structure, Response Authenticator, Message-Authenticator where present or needed.
+// b keeps its octets, but needs capacity for the secret behind its length to avoid a copy.
+func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs, needMA bool) (hasMA bool, err error) {
+	if !answers(request, b[0]) {
+		return false, errCode
+	}
+	at, err := messageAuth(b)
+	if err != nil {
+		return false, err
+	}
+	var got [authLen]byte
+	copy(got[:], b[4:])
+	copy(b[4:], auth[:])
+	want := md5.Sum(append(b, secret...))
+	valid := hmac.Equal(want[:], got[:])
+	if valid && at > 0 {
+		var zero [md5.Size]byte
+		mac := m.sum(b[:at], zero[:], b[at+md5.Size:])
+		if !hmac.Equal(mac[:], b[at:at+md5.Size]) {
+			err = errMA
+		}
+	}
+	copy(b[4:], got[:])
+	switch {
+	case !valid:
+		return false, errAuth
+	case err == nil && at == 0 && needMA && b[0] != codeAccountingResponse:
+		return false, errMAMissing
+	}
+	return at > 0 && err == nil, err
+}
+
+// hasEAP reports an EAP-Message. Where there is one, a Message-Authenticator is there by
+// RFC 3579 §3.2 and does not show that the server adds it to every reply.
+func hasEAP(b []byte) bool {
+	for i := headerLen; i < len(b); i += int(b[i+1]) {
+		if b[i] == attrEAPMessage {
+			return true
+		}
+	}
+	return false
+}
