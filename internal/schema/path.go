@@ -77,6 +77,15 @@ func (f *faults) list() []aaa.Field {
 	return f.fields
 }
 
+// Bounded cuts a list of faults to 200 and adds one that tells how many more there are.
+func Bounded(list []aaa.Field) []aaa.Field {
+	var f faults
+	for _, field := range list {
+		f.add(field)
+	}
+	return f.list()
+}
+
 // fault is a Field with its place, to be sorted by.
 type fault struct {
 	at    path

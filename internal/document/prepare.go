@@ -1,0 +1,153 @@
+package document
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/schema"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+)
+
+// Catalog finds dictionaries as an account sees them.
+type Catalog interface {
+	// Lookup searches the account, its ancestors and the system dictionaries. ref is nil for a
+	// system dictionary. store.ErrNotFound where there is none of that name.
+	Lookup(ctx context.Context, account aaa.AccountID, name string) (c *dict.Compiled, ref *store.DictionaryRef, err error)
+}
+
+// Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
+type Preparer struct {
+	catalog     Catalog
+	sealer      secmod.Sealer
+	engines     func(name string) bool
+	authorizers func(ctx context.Context, name string) bool
+}
+
+// Option changes a Preparer.
+type Option func(*Preparer)
+
+// WithAuthorizers tells which names of authz_apps the system configuration
+// registers as external authorisers. Without it none counts as registered.
+func WithAuthorizers(registered func(ctx context.Context, name string) bool) Option {
+	return func(p *Preparer) { p.authorizers = registered }
+}
+
+// NewPreparer makes a Preparer. engines tells which protocol engines this service has.
+func NewPreparer(catalog Catalog, sealer secmod.Sealer, engines func(name string) bool, opts ...Option) *Preparer {
+	p := &Preparer{
+		catalog: catalog, sealer: sealer, engines: engines,
+		authorizers: func(context.Context, string) bool { return false },
+	}
+	for _, o := range opts {
+		o(p)
+	}
+	return p
+}
+
+// Prepared is a document fit to be stored.
+type Prepared struct {
+	Body     json.RawMessage       // the members as written, with secrets sealed
+	Uses     []store.DictionaryRef // the stored dictionaries that it names
+	Warnings []Warning
+}
+
+// Warning is something that was stored all the same.
+type Warning struct {
+	Path    string `json:"path"`
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine
+	Message string `json:"message"`
+}
+
+// Prepare checks a document that a client wrote for an account, or for
+// aaa.SystemConfig. stored is the document that it replaces, as stored, or nil:
+// its secrets are kept where the new one has aaa.Mask.
+//
+// All faults of the form are told at once, and when there are none all those of
+// the content (names that clash or that nothing has, regexps, addresses …), in an
+// *aaa.Error of KindBadInput. Errors of the catalog and of the sealer come as they are.
+func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stored json.RawMessage) (*Prepared, error) {
+	value, err := schema.Parse(doc, schema.MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	form := schema.AAA
+	if account == aaa.SystemConfig {
+		form = schema.SystemAAA
+	}
+	if faults := schema.Validate(form, value); faults != nil {
+		return nil, aaa.Invalid(faults...)
+	}
+	body := plainIntegers(value).(map[string]any)
+	text, err := marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	d, err := decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("the schema let pass what does not decode: %w", err)
+	}
+	before, err := parseStored(stored)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", account, err)
+	}
+
+	c := check{ctx: ctx, account: account, doc: d, prepare: p}
+	if err := c.run(); err != nil {
+		return nil, err
+	}
+	fresh, faults := keep(body, before)
+	if c.faults = append(c.faults, faults...); len(c.faults) > 0 {
+		return nil, aaa.Invalid(schema.Bounded(c.faults)...)
+	}
+	for _, place := range fresh {
+		clear, _ := place.Text()
+		sealed, err := p.sealer.Seal(ctx, account, place.Purpose, clear)
+		if err != nil {
+			return nil, fmt.Errorf("seal %s: %w", place.Purpose, err)
+		}
+		place.Set(sealed)
+	}
+	out := &Prepared{Uses: c.uses, Warnings: c.warnings()}
+	if out.Body, err = marshal(body); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// plainIntegers copies a document, integers written as 1812.0 or 2e3 (which JSON
+// Schema takes as integers) in plain digits. Members that begin with x- stay as they are.
+func plainIntegers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for name, e := range v {
+			if !strings.HasPrefix(name, "x-") {
+				e = plainIntegers(e)
+			}
+			m[name] = e
+		}
+		return m
+	case []any:
+		a := make([]any, len(v))
+		for i := range v {
+			a[i] = plainIntegers(v[i])
+		}
+		return a
+	case json.Number:
+		if !strings.ContainsAny(string(v), ".eE-") {
+			return v
+		}
+		if r, ok := new(big.Rat).SetString(string(v)); ok && r.IsInt() {
+			return json.Number(r.Num().String())
+		}
+		return v
+	default:
+		return v
+	}
+}

@@ -1,0 +1,133 @@
+package document
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+)
+
+// maxWarnings bounds the warnings of one answer.
+const maxWarnings = 200
+
+// warnings tells what will not do what its writer may think, in a document without faults.
+func (c *check) warnings() []Warning {
+	var list []Warning
+	warn := func(path, rule, message string) {
+		if len(list) < maxWarnings {
+			list = append(list, Warning{Path: path, Rule: rule, Message: message})
+		}
+	}
+	c.warnServers(warn)
+	c.warnApps(warn)
+	sets := make(map[string]*dict.Set)
+	for op := range sections {
+		c.warnAttributes(aaa.Op(op), sets, warn)
+		warnShadowed(sections[op], c.doc.Rules(aaa.Op(op)), warn)
+	}
+	return list
+}
+
+func (c *check) warnServers(warn func(path, rule, message string)) {
+	for i := range c.doc.Servers {
+		s := &c.doc.Servers[i]
+		at := "servers." + strconv.Itoa(i)
+		if !c.prepare.engines(s.Engine) {
+			warn(at+".aaa_engine", "engine", "this service does not speak "+s.Engine+" yet: the server counts as one that does not answer")
+		}
+		used := false
+		for op := range lists {
+			used = used || slices.Contains(c.doc.ServerNames(aaa.Op(op)), s.Name)
+		}
+		if !used {
+			warn(at+".name", "unused", "the server is in no list of an operation")
+		}
+	}
+}
+
+func (c *check) warnApps(warn func(path, rule, message string)) {
+	for i, name := range c.doc.AuthzApps {
+		if name == aaa.Circlemaker {
+			continue
+		}
+		registered := c.prepare.authorizers(c.ctx, name)
+		if c.account == aaa.SystemConfig { // about to be replaced by this very document
+			_, registered = c.doc.AuthzProviders[name]
+		}
+		if !registered {
+			warn("authz_apps."+strconv.Itoa(i), "unregistered", "the system configuration registers no authoriser of this name: authz requests that need it are refused")
+		}
+	}
+}
+
+// warnAttributes tells of rules whose attribute no strict server has in its
+// dictionaries. Those servers count that the operation asks, or all while it asks none.
+func (c *check) warnAttributes(op aaa.Op, sets map[string]*dict.Set, warn func(path, rule, message string)) {
+	program := c.programs[op]
+	if program.Len() == 0 {
+		return
+	}
+	names := c.doc.ServerNames(op)
+	var missing []int // rules that none of the servers seen so far has; nil before the first
+	strict := 0
+	for i := range c.doc.Servers {
+		s := &c.doc.Servers[i]
+		if s.AVP == aaa.CustomAVP || len(names) > 0 && !slices.Contains(names, s.Name) {
+			continue
+		}
+		unknown := program.Unknown(c.set(s, sets))
+		if strict++; strict == 1 {
+			missing = unknown
+		} else {
+			missing = slices.DeleteFunc(missing, func(rule int) bool {
+				_, lacks := slices.BinarySearch(unknown, rule)
+				return !lacks
+			})
+		}
+	}
+	rules := c.doc.Rules(op)
+	for _, i := range missing {
+		warn(fmt.Sprintf("%s.%d.attribute", sections[op], i), "unknown_attribute",
+			fmt.Sprintf("no strict server's dictionaries hold %q: it is not sent", rules[i].Attribute))
+	}
+}
+
+// set is the dictionaries of a server; servers with the same list share one.
+func (c *check) set(s *aaa.Server, sets map[string]*dict.Set) *dict.Set {
+	key := strings.Join(s.Dicts, "\x00")
+	set, ok := sets[key]
+	if !ok {
+		list := make([]*dict.Compiled, len(s.Dicts))
+		for i, name := range s.Dicts {
+			list[i] = c.found[name]
+		}
+		set = dict.NewSet(list...)
+		sets[key] = set
+	}
+	return set
+}
+
+// warnShadowed tells of rules that a later one between the same key and attribute
+// repeats. Several rules may feed one attribute, and one key several; but with the same
+// regexp one value is sent, or given back, twice.
+func warnShadowed(section string, rules []aaa.Rule, warn func(path, rule, message string)) {
+	type same struct{ key, attribute, regexp string }
+	out, back := make(map[same]int), make(map[same]int)
+	for i, r := range rules {
+		attribute := strings.ToLower(r.Attribute)
+		out[same{r.RequestKey, attribute, r.RequestValue}] = i
+		back[same{r.RequestKey, attribute, r.AttrValue}] = i
+	}
+	for i, r := range rules {
+		attribute := strings.ToLower(r.Attribute)
+		at := section + "." + strconv.Itoa(i)
+		if j := out[same{r.RequestKey, attribute, r.RequestValue}]; j > i {
+			warn(at, "shadowed", fmt.Sprintf("rule %d takes the same value of the same key for the same attribute: it is sent twice", j))
+		} else if j := back[same{r.RequestKey, attribute, r.AttrValue}]; j > i {
+			warn(at, "shadowed", fmt.Sprintf("rule %d takes the same value of the same attribute for the same key: it is given back twice", j))
+		}
+	}
+}
