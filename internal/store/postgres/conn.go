@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlstore"
+)
+
+// conn runs statements on the pool or in a transaction.
+type conn struct {
+	on interface {
+		Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	}
+}
+
+func (c conn) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	rows, err := c.on.Query(ctx, sql, args...)
+	if err != nil {
+		return mapError(ctx, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return mapError(ctx, err)
+		}
+	}
+	return mapError(ctx, rows.Err())
+}
+
+func (c conn) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	tag, err := c.on.Exec(ctx, sql, args...)
+	return tag.RowsAffected(), mapError(ctx, err)
+}
+
+// Query tries a second time where the first met a broken connection before any
+// row: the pool may hold connections to a server that was restarted.
+func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	begun := false
+	seen := func(scan sqlstore.Scan) error {
+		begun = true
+		return row(scan)
+	}
+	err := conn{d.pool}.Query(ctx, seen, sql, args...)
+	if errors.Is(err, store.ErrUnavailable) && !begun && ctx.Err() == nil {
+		err = conn{d.pool}.Query(ctx, seen, sql, args...)
+	}
+	return err
+}
+
+// Exec runs a statement that may be run twice with the result of once.
+func (d *driver) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	n, err := conn{d.pool}.Exec(ctx, sql, args...)
+	if errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
+		n, err = conn{d.pool}.Exec(ctx, sql, args...)
+	}
+	return n, err
+}
+
+// maxAttempts bounds how often a transaction is begun that can't be serialised.
+const maxAttempts = 10
+
+// Write runs the transaction again, from its beginning, where the database could
+// not serialise it, and once where the connection broke before the commit was
+// sent. A connection that breaks during the commit leaves open whether the write
+// was made; that is ErrUnavailable too, and the caller's to find out.
+func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	broken := false
+	for attempt := 1; ; attempt++ {
+		committing, err := d.once(ctx, fn)
+		switch {
+		case isSerialization(err):
+			if attempt == maxAttempts {
+				return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+			}
+			if werr := pause(ctx, attempt); werr != nil {
+				return fmt.Errorf("%w: %w", mapError(ctx, werr), err)
+			}
+		case errors.Is(err, store.ErrUnavailable) && !committing && !broken && ctx.Err() == nil:
+			broken = true
+		default:
+			return err
+		}
+	}
+}
+
+// once runs a transaction and says whether it came to the commit.
+func (d *driver) once(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) (committing bool, err error) {
+	tx, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: d.begin})
+	if err != nil {
+		return false, mapError(ctx, err)
+	}
+	// Without the caller's context, which may be why there is something to roll back.
+	// A broken connection makes this return at once.
+	defer func() {
+		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = tx.Rollback(rctx)
+	}()
+	if err := fn(ctx, conn{tx}); err != nil {
+		return false, err
+	}
+	return true, mapError(ctx, tx.Commit(ctx))
+}
+
+// pause waits a random time that grows with the attempts.
+func pause(ctx context.Context, attempt int) error {
+	t := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

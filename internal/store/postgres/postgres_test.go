@@ -1,0 +1,32 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/pgtest"
+	"aaa-api/internal/store/postgres"
+	"aaa-api/internal/store/storetest"
+)
+
+func open(t *testing.T, url string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), url, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pgtest.Open(t)) })
+}
