@@ -1,0 +1,290 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
+	"aaa-api/internal/schema"
+	"aaa-api/internal/store"
+)
+
+// accountView is an account as answers show it.
+type accountView struct {
+	ID        aaa.AccountID  `json:"id"`
+	Name      string         `json:"name"`
+	Realm     string         `json:"realm,omitempty"`
+	ParentID  *aaa.AccountID `json:"parent_id"` // null for the root
+	Enabled   bool           `json:"enabled"`
+	CreatedAt time.Time      `json:"created_at"`
+	UpdatedAt time.Time      `json:"updated_at"`
+}
+
+func viewAccount(a store.Account) accountView {
+	v := accountView{
+		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
+	}
+	if a.ParentID != "" {
+		v.ParentID = &a.ParentID
+	}
+	return v
+}
+
+func accountKey(a store.Account) string { return string(a.ID) }
+
+func accountRow(a store.Account) any { return viewAccount(a) }
+
+// createAccount makes a child of the account of the URL, or of the token's own.
+func (a *API) createAccount(c *call) error {
+	data, err := c.data()
+	if err != nil {
+		return err
+	}
+	if len(c.r.Header["If-Match"]) > 0 {
+		return errStale // what does not exist matches nothing
+	}
+	next := store.Account{ID: aaa.NewAccountID(), ParentID: c.account, Enabled: true}
+	if err := applyAccount(&next, data); err != nil {
+		return err
+	}
+	made, err := a.Store.Accounts().Create(c.ctx(), next)
+	if err != nil {
+		return err
+	}
+	c.sync()
+	return c.reply(answer{data: viewAccount(made), revision: made.Revision}.created("/v2/accounts/" + string(made.ID)))
+}
+
+func (a *API) getAccount(c *call) error {
+	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if isUnavailable(err) {
+		got, err = a.Tree.Account(c.ctx(), c.account)
+	}
+	if err != nil {
+		return err
+	}
+	if done, err := c.notModified(etagOf(got.Revision)); done || err != nil {
+		return err
+	}
+	return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+}
+
+// replaceAccount sets all of an account: what the client leaves out gets its default.
+func (a *API) replaceAccount(c *call) error {
+	return a.updateAccount(c, func(_, sent map[string]any) any { return sent })
+}
+
+// patchAccount merges what the client sent into the account (RFC 7396).
+func (a *API) patchAccount(c *call) error {
+	return a.updateAccount(c, func(have, sent map[string]any) any { return document.MergePatch(have, sent) })
+}
+
+func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any) error {
+	sent, err := c.data()
+	if err != nil {
+		return err
+	}
+	return c.retryStale(func() error {
+		old, err := a.Store.Accounts().Get(c.ctx(), c.account)
+		if err != nil {
+			return err
+		}
+		if _, _, err := c.ifMatch(old.Revision); err != nil {
+			return err
+		}
+		sent := maps.Clone(sent)
+		if err := takeReadOnly(sent, viewAccount(old)); err != nil {
+			return err
+		}
+		next := old
+		data, _ := combine(settable(old), sent).(map[string]any)
+		if err := applyAccount(&next, data); err != nil {
+			return err
+		}
+		if next.Enabled != old.Enabled && c.account == c.who.Account {
+			// Else a tenant locks itself out, or the root everybody.
+			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
+		}
+		got, err := a.Store.Accounts().Update(c.ctx(), c.account, old.Revision, next)
+		if err != nil {
+			return err
+		}
+		c.sync()
+		return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+	})
+}
+
+func (a *API) deleteAccount(c *call) error {
+	if c.account == c.who.Account {
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is deleted by those above it"}
+	}
+	old, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	revision, _, err := c.ifMatch(old.Revision)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.Accounts().Delete(c.ctx(), c.account, revision); err != nil {
+		return err
+	}
+	c.sync()
+	return c.reply(answer{data: viewAccount(old)})
+}
+
+func (a *API) children(c *call) error {
+	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
+		return a.Store.Accounts().Children(ctx, c.account, p)
+	}, accountKey, accountRow)
+}
+
+func (a *API) descendants(c *call) error {
+	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
+		return a.Store.Accounts().Descendants(ctx, c.account, p)
+	}, accountKey, accountRow)
+}
+
+// ancestors lists those above the account, the topmost first, as far as the token reaches.
+func (a *API) ancestors(c *call) error {
+	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	path := got.Path
+	if i := slices.Index(path, c.who.Account); i >= 0 {
+		path = path[i:]
+	} else {
+		path = nil // the token's own account: all above it is out of reach
+	}
+	above := make([]store.Account, 0, len(path))
+	for _, id := range path {
+		one, err := a.Store.Accounts().Get(c.ctx(), id)
+		if err != nil {
+			return err
+		}
+		above = append(above, one)
+	}
+	return serveList(c, slicePage(above, accountKey), accountKey, accountRow)
+}
+
+// treeNode is an account with those below it.
+type treeNode struct {
+	ID       aaa.AccountID `json:"id"`
+	Name     string        `json:"name"`
+	Enabled  bool          `json:"enabled"`
+	Children []*treeNode   `json:"children"`
+}
+
+// subtree gives the account with all its descendants, nested.
+func (a *API) subtree(c *call) error {
+	top, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	below, next, err := a.Store.Accounts().Descendants(c.ctx(), c.account, store.Page{Limit: maxList})
+	if err != nil {
+		return err
+	}
+	if next != "" {
+		return aaa.Errorf(aaa.KindConflict, "more than %d accounts: page through /descendants instead", maxList)
+	}
+	nodes := make(map[aaa.AccountID]*treeNode, len(below)+1)
+	node := func(a store.Account) *treeNode {
+		n := &treeNode{ID: a.ID, Name: a.Name, Enabled: a.Enabled, Children: []*treeNode{}}
+		nodes[a.ID] = n
+		return n
+	}
+	root := node(top)
+	for _, one := range below {
+		node(one)
+	}
+	for _, one := range below {
+		if parent := nodes[one.ParentID]; parent != nil {
+			parent.Children = append(parent.Children, nodes[one.ID])
+		}
+	}
+	return c.reply(answer{data: root})
+}
+
+// moveAccount puts an account below another that the token reaches.
+func (a *API) moveAccount(c *call) error {
+	to, err := c.onlyText("to", 32)
+	if err != nil {
+		return err
+	}
+	parent, err := aaa.ParseAccountID(to)
+	if err != nil {
+		return aaa.Invalid(aaa.Field{Path: "to", Rule: "pattern", Message: err.Error()})
+	}
+	if within, err := a.Tree.Within(c.ctx(), c.who.Account, parent); err != nil && !isNotFound(err) {
+		return err
+	} else if !within {
+		return &failure{
+			status: http.StatusNotFound, slug: slugIdentifier, detail: errNoSuchAccount.detail,
+			fields: []aaa.Field{{Path: "to", Rule: "exists", Message: errNoSuchAccount.detail}},
+		}
+	}
+	if c.account == c.who.Account {
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is moved by those above it"}
+	}
+	got, err := a.Store.Accounts().Move(c.ctx(), c.account, parent)
+	if err != nil {
+		return err
+	}
+	c.sync()
+	return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+}
+
+// applyAccount checks data, the whole of what a client may set, and sets it on next.
+func applyAccount(next *store.Account, data map[string]any) error {
+	if faults := schema.Validate(schema.Account, data); len(faults) > 0 {
+		return aaa.Invalid(faults...)
+	}
+	next.Name, _ = data["name"].(string)
+	next.Realm, _ = data["realm"].(string)
+	enabled, given := data["enabled"].(bool)
+	next.Enabled = enabled || !given
+	return nil
+}
+
+// settable is the part of an account that clients write.
+func settable(a store.Account) map[string]any {
+	m := map[string]any{"name": a.Name, "enabled": a.Enabled}
+	if a.Realm != "" {
+		m["realm"] = a.Realm
+	}
+	return m
+}
+
+// takeReadOnly takes out of data the members that nobody writes: they may come back as they
+// were read, and must then be what they are.
+func takeReadOnly(data map[string]any, view any) error {
+	text, err := json.Marshal(view)
+	if err != nil {
+		return err
+	}
+	var have map[string]any
+	if err := json.Unmarshal(text, &have); err != nil {
+		return err
+	}
+	var faults []aaa.Field
+	for _, name := range []string{"id", "parent_id", "created_at", "updated_at"} {
+		if v, ok := data[name]; ok {
+			if v != have[name] {
+				faults = append(faults, aaa.Field{Path: name, Rule: "readOnly", Message: "cannot be changed"})
+			}
+			delete(data, name)
+		}
+	}
+	if faults != nil {
+		return aaa.Invalid(faults...)
+	}
+	return nil
+}

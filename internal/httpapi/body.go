@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
+)
+
+// readBody reads the body as far as the route allows.
+func (c *call) readBody() error {
+	limit := c.api.Limits.Body
+	if c.route.body == upload {
+		limit = c.api.Limits.DictionaryBody
+	}
+	return c.readUpTo(limit)
+}
+
+// readUpTo reads a body of at most limit octets; a longer one is refused.
+func (c *call) readUpTo(limit int64) error {
+	if c.read {
+		return nil
+	}
+	if c.original.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	c.read = true
+	if c.original.ContentLength == 0 || c.original.Body == nil {
+		return nil
+	}
+	if e := c.original.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return unsupportedMedia("the body must be sent without a Content-Encoding")
+	}
+	c.buffer = getBuffer()
+	if n := c.original.ContentLength; n > 0 {
+		c.buffer.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := c.buffer.ReadFrom(http.MaxBytesReader(c.ResponseWriter, c.original.Body, limit))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge(limit)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body ended early", err: err}
+	case err != nil:
+		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body could not be read", err: err}
+	}
+	c.body = c.buffer.Bytes()[:n]
+	return nil
+}
+
+// bodyVerb returns the method that the member verb of a POST's body asks for, empty without one.
+func (c *call) bodyVerb() (string, error) {
+	if err := c.readUpTo(c.api.Limits.Body); err != nil {
+		return "", err
+	}
+	if isText(c.original) || !bytes.Contains(c.body, []byte(`"verb"`)) {
+		return "", nil
+	}
+	if err := c.decodeBody(); err != nil {
+		return "", err
+	}
+	v, ok := c.envelope["verb"]
+	if !ok {
+		return "", nil
+	}
+	text, _ := v.(string)
+	if text = knownVerb(text); text == "" {
+		return "", errVerb
+	}
+	return text, nil
+}
+
+// decodeBody decodes a JSON body into the envelope: strict UTF-8, no duplicate
+// members, bounded depth, nothing after it. An empty body leaves the envelope nil.
+func (c *call) decodeBody() error {
+	if c.envelope != nil || len(bytes.TrimSpace(c.body)) == 0 {
+		return nil
+	}
+	if err := checkJSONType(c.original); err != nil {
+		return err
+	}
+	v, err := schema.Parse(c.body, schema.MaxDepth)
+	if err != nil {
+		return bodyError(err)
+	}
+	envelope, ok := v.(map[string]any)
+	if !ok {
+		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: `the body must be an object: {"data": …}`}
+	}
+	c.envelope = envelope
+	return nil
+}
+
+// checkBody holds the body against what the route takes.
+func (c *call) checkBody() error {
+	if c.route.scope == public && c.route.body == noBody {
+		return nil
+	}
+	if c.route.body == upload && isText(c.original) {
+		return checkUTF8(c.original)
+	}
+	if len(c.body) > 0 && c.route.body != noBody {
+		if err := checkJSONType(c.original); err != nil {
+			return err
+		}
+	}
+	if c.route.body == noBody && c.envelope == nil {
+		return nil // a body that nobody asked for means nothing
+	}
+	if err := c.decodeBody(); err != nil {
+		return err
+	}
+	for member := range c.envelope {
+		switch member {
+		case "data":
+		case "auth_token":
+		case "verb":
+			if verb, _ := c.envelope[member].(string); knownVerb(verb) != c.route.method {
+				return errVerb
+			}
+		default:
+			return aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: "the envelope has no such member"})
+		}
+	}
+	if _, ok := c.envelope["data"]; !ok && (c.route.body == jsonBody || c.route.body == upload) {
+		return aaa.Invalid(aaa.Field{Path: "data", Rule: "required", Message: `the body must be {"data": …}`})
+	}
+	return nil
+}
+
+// data is the member data of the envelope as an object.
+func (c *call) data() (map[string]any, error) {
+	v, ok := c.envelope["data"]
+	if !ok && c.route.body != jsonBody {
+		return map[string]any{}, nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, aaa.Invalid(aaa.Field{Path: "data", Rule: "type", Message: "must be an object", Target: "object"})
+	}
+	return m, nil
+}
+
+// onlyText is the one member of data, a text of at most limit octets.
+func (c *call) onlyText(name string, limit int) (string, error) {
+	data, err := c.data()
+	if err != nil {
+		return "", err
+	}
+	for member := range data {
+		if member != name {
+			return "", aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: "there is no such member"})
+		}
+	}
+	v, ok := data[name]
+	if !ok {
+		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "required", Message: "is needed"})
+	}
+	text, ok := v.(string)
+	if !ok {
+		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "type", Message: "must be a string", Target: "string"})
+	}
+	if text == "" || len(text) > limit {
+		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "maxLength", Message: "has the wrong length", Target: limit})
+	}
+	return text, nil
+}
+
+// isLine reports text without control characters.
+func isLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// checkJSONType accepts what clients label JSON with. curl -d says form data when told nothing else.
+func checkJSONType(r *http.Request) error {
+	list := r.Header["Content-Type"]
+	if len(list) == 0 || list[0] == "application/json" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(list[0])
+	if err != nil {
+		return unsupportedMedia("the Content-Type cannot be read")
+	}
+	switch kind {
+	case "application/json", "application/merge-patch+json", "application/x-www-form-urlencoded":
+	default:
+		return unsupportedMedia("the body must be application/json")
+	}
+	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
+		return unsupportedMedia("the charset must be utf-8")
+	}
+	return nil
+}
+
+// checkUTF8 accepts text/plain that is UTF-8 or ASCII by its label.
+func checkUTF8(r *http.Request) error {
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return unsupportedMedia("the Content-Type cannot be read")
+	}
+	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "us-ascii") {
+		return unsupportedMedia("the charset must be utf-8")
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
+	"aaa-api/internal/gateway"
+	"aaa-api/internal/store"
+	"aaa-api/internal/token"
+)
+
+// Tree answers questions about accounts from memory. Errors are store.ErrNotFound and
+// store.ErrUnavailable or an *aaa.Error of the same meaning.
+type Tree interface {
+	// Within reports whether id is ancestor itself or below it.
+	Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error)
+	// Enabled reports whether the account and all of its ancestors are enabled.
+	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
+	// Account returns the account; its Path is as long as the tree is deep.
+	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
+	// Document returns the document of a warm account, for reads while the store is away.
+	Document(id aaa.AccountID) (store.Document, bool)
+	// Visible is every dictionary that an upload to the account may refer to.
+	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
+}
+
+// Verifier finds out whose a token is. A token unknown, revoked or run out is
+// an *aaa.Error of KindUnauthorized.
+type Verifier interface {
+	Verify(ctx context.Context, text string) (token.Principal, error)
+	// VerifyKey is Verify for an API key.
+	VerifyKey(ctx context.Context, text string) (token.Principal, error)
+}
+
+// Preparer makes what a client wrote fit to be stored.
+type Preparer interface {
+	Prepare(ctx context.Context, account aaa.AccountID, doc, stored json.RawMessage) (*document.Prepared, error)
+}
+
+// SystemDictionaries are the dictionaries that the service ships.
+type SystemDictionaries interface {
+	Names() []string
+	Entries(name string) ([]dict.Entry, bool)
+	Default() *dict.Set
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name string
+	Ask  func(ctx context.Context) error
+}
+
+// Options are the parts that the API works with. All but the ones marked
+// optional must be there.
+type Options struct {
+	Store    store.Store
+	Tree     Tree
+	Service  gateway.Service
+	Verifier Verifier
+	Preparer Preparer
+	System   SystemDictionaries
+	// Sync returns once this node uses every write made before the call, so that a
+	// writer sees its own write at once. Optional.
+	Sync func(ctx context.Context) error
+
+	Log     *slog.Logger
+	Metrics http.Handler // serves /metrics; optional
+	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
+	Meter func(method, route string) func(status int, took time.Duration)
+	Ready []Check // asked by /readyz, beside the store; optional
+
+	Node    string // name of this node, shown in answers
+	Version string
+	Limits  Limits // zero members mean the defaults
+}
+
+// Limits bound what one client can ask for.
+type Limits struct {
+	Body           int64         // octets of a request body; default 256 KiB
+	DictionaryBody int64         // octets of a dictionary upload; default 8 MiB
+	Rate           float64       // requests a second of one token; default 5000, negative for no limit
+	Burst          int           // default twice the rate
+	SessionLife    time.Duration // of a token from api_auth; default 1 h
+	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
+	ReplayLife     time.Duration // how long they are kept; default 10 min
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Body == 0 {
+		l.Body = 256 << 10
+	}
+	if l.DictionaryBody == 0 {
+		l.DictionaryBody = 8 << 20
+	}
+	if l.Rate == 0 {
+		l.Rate = 5000
+	}
+	if l.Burst == 0 {
+		l.Burst = max(1, int(2*l.Rate))
+	}
+	if l.SessionLife == 0 {
+		l.SessionLife = time.Hour
+	}
+	if l.Replays == 0 {
+		l.Replays = 10_000
+	}
+	if l.ReplayLife == 0 {
+		l.ReplayLife = 10 * time.Minute
+	}
+	return l
+}

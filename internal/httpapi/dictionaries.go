@@ -1,0 +1,317 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/schema"
+	"aaa-api/internal/store"
+)
+
+// dictionaryView is a dictionary as answers show it. Lists leave Value out.
+type dictionaryView struct {
+	ID        string          `json:"id"`
+	Name      string          `json:"name"`
+	Owner     aaa.AccountID   `json:"owner"`
+	Value     json.RawMessage `json:"value,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
+}
+
+func viewDictionary(d store.Dictionary) dictionaryView {
+	return dictionaryView{
+		ID: d.ID, Name: d.Name, Owner: d.Account, Value: d.Body,
+		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
+	}
+}
+
+// listDictionaries lists the account's own dictionaries, or with ?system=true the service's.
+func (a *API) listDictionaries(c *call) error {
+	system, err := c.flag("system")
+	if err != nil {
+		return err
+	}
+	if system {
+		return a.listSystemDictionaries(c)
+	}
+	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Dictionary, string, error) {
+		return a.Store.Dictionaries().List(ctx, c.account, p)
+	}, func(d store.Dictionary) string { return d.Name }, func(d store.Dictionary) any {
+		d.Body = nil
+		return viewDictionary(d)
+	})
+}
+
+// getDictionary gives one of the account's dictionaries by id or by name, or a system one by name.
+func (a *API) getDictionary(c *call) error {
+	d, err := a.find(c)
+	if isNotFound(err) {
+		if err := a.getSystemDictionary(c); !isNotFound(err) {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if wantsText(c.r) {
+		etag := strings.TrimSuffix(etagOf(d.Revision), `"`) + textSuffix + `"`
+		c.Header().Set("Vary", "Accept")
+		if done, err := c.notModified(etag); done || err != nil {
+			return err
+		}
+		entries, err := dict.ParseJSON(d.Body)
+		if err != nil {
+			return err
+		}
+		visible, err := a.Tree.Visible(c.ctx(), c.account)
+		if err != nil {
+			return err
+		}
+		c.Header()["Etag"] = []string{etag}
+		return c.replyText(entries, visible)
+	}
+	c.Header().Set("Vary", "Accept")
+	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
+		return err
+	}
+	return c.reply(answer{data: viewDictionary(d), revision: d.Revision})
+}
+
+// find reads the dictionary that the path names by id or by name.
+func (a *API) find(c *call) (store.Dictionary, error) {
+	key := c.param("dict")
+	if aaa.IsID(key) {
+		d, err := a.Store.Dictionaries().Get(c.ctx(), c.account, key)
+		if !isNotFound(err) {
+			return d, err
+		}
+	}
+	if key == "" || len(key) > dict.MaxName {
+		return store.Dictionary{}, errNotFound
+	}
+	return a.Store.Dictionaries().ByName(c.ctx(), c.account, key)
+}
+
+// createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
+func (a *API) createDictionary(c *call) error {
+	if len(c.r.Header["If-Match"]) > 0 {
+		return errStale
+	}
+	d, err := a.uploaded(c, "")
+	if err != nil {
+		return err
+	}
+	d.ID = aaa.NewID()
+	made, err := a.Store.Dictionaries().Create(c.ctx(), d)
+	if err != nil {
+		return err
+	}
+	c.sync()
+	base := c.r.URL.Path
+	return c.reply(answer{data: viewDictionary(made), revision: made.Revision}.created(base + "/" + made.ID))
+}
+
+// replaceDictionary replaces the dictionary of the path, or that of the name given.
+func (a *API) replaceDictionary(c *call) error {
+	byName := c.param("dict") == ""
+	return c.retryStale(func() error {
+		var old store.Dictionary
+		var err error
+		if byName {
+			// The name says which: it is read from the upload before anything is looked up.
+			var name string
+			if name, err = c.uploadName(""); err != nil {
+				return err
+			}
+			old, err = a.Store.Dictionaries().ByName(c.ctx(), c.account, name)
+		} else {
+			old, err = a.find(c)
+			if isNotFound(err) && slices.Contains(a.System.Names(), c.param("dict")) {
+				return errSystemDictionary
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if _, _, err := c.ifMatch(old.Revision); err != nil {
+			return err
+		}
+		next, err := a.uploaded(c, old.Name)
+		if err != nil {
+			return err
+		}
+		next.ID = old.ID
+		got, err := a.Store.Dictionaries().Replace(c.ctx(), next, old.Revision)
+		if err != nil {
+			return err
+		}
+		c.sync()
+		return c.reply(answer{data: viewDictionary(got), revision: got.Revision})
+	})
+}
+
+var errSystemDictionary = &failure{status: http.StatusForbidden, slug: slugForbidden, detail: "a system dictionary cannot be changed"}
+
+func (a *API) deleteDictionary(c *call) error {
+	old, err := a.find(c)
+	if isNotFound(err) && slices.Contains(a.System.Names(), c.param("dict")) {
+		return errSystemDictionary
+	}
+	if err != nil {
+		return err
+	}
+	revision, _, err := c.ifMatch(old.Revision)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.Dictionaries().Delete(c.ctx(), c.account, old.ID, revision); err != nil {
+		return err
+	}
+	c.sync()
+	old.Body = nil
+	return c.reply(answer{data: viewDictionary(old)})
+}
+
+// uploadName is the name of an upload: ?name= for text, where that is left out the
+// old one; the member name for JSON.
+func (c *call) uploadName(old string) (string, error) {
+	name := c.query.Get("name")
+	if !isText(c.original) {
+		data, err := c.data()
+		if err != nil {
+			return "", err
+		}
+		inside, _ := data["name"].(string)
+		if name != "" && name != inside {
+			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the query and the dictionary give different names"})
+		}
+		if inside == "" {
+			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed"})
+		}
+		return inside, nil
+	}
+	if name == "" {
+		name = old
+	}
+	if name == "" {
+		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "the query parameter name is needed with a text"})
+	}
+	return name, nil
+}
+
+// uploaded reads a dictionary from the body and compiles it: what does not compile is not stored.
+func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
+	d := store.Dictionary{Account: c.account}
+	name, err := c.uploadName(old)
+	if err != nil {
+		return d, err
+	}
+	d.Name = name
+	visible, err := a.Tree.Visible(c.ctx(), c.account)
+	if err != nil {
+		return d, err
+	}
+	var entries []dict.Entry
+	if isText(c.original) {
+		if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
+			return d, aaa.Invalid(faults...)
+		}
+		entries, err = dict.ParseText(name, c.body, visible)
+	} else {
+		entries, err = c.jsonEntries()
+	}
+	if err != nil {
+		return d, err
+	}
+	if _, err := dict.Compile(name, entries, visible); err != nil {
+		return d, err
+	}
+	d.Body, err = json.Marshal(entries)
+	return d, err
+}
+
+// jsonEntries reads the entries of a dictionary in JSON. The owner that a client writes
+// means nothing: it is the account of the URL.
+func (c *call) jsonEntries() ([]dict.Entry, error) {
+	data, err := c.data()
+	if err != nil {
+		return nil, err
+	}
+	checked := make(map[string]any, len(data))
+	for member, v := range data {
+		switch member {
+		case "id", "created_at", "updated_at": // as read; they mean nothing here
+		case "value":
+			if _, ok := v.([]any); ok {
+				v = []any{} // the compiler checks the entries, better than a schema can
+			}
+			checked[member] = v
+		default:
+			checked[member] = v
+		}
+	}
+	if faults := schema.Validate(schema.Dictionary, checked); len(faults) > 0 {
+		return nil, aaa.Invalid(faults...)
+	}
+	text, err := json.Marshal(data["value"])
+	if err != nil {
+		return nil, err
+	}
+	return dict.ParseJSON(text)
+}
+
+// systemView is a system dictionary as answers show it.
+type systemView struct {
+	Name  string          `json:"name"`
+	Owner aaa.AccountID   `json:"owner"`
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+func (a *API) listSystemDictionaries(c *call) error {
+	names := slices.Sorted(slices.Values(a.System.Names()))
+	key := func(name string) string { return name }
+	return serveList(c, slicePage(names, key), key, func(name string) any {
+		return systemView{Name: name, Owner: aaa.SystemConfig}
+	})
+}
+
+func (a *API) getSystemDictionary(c *call) error {
+	name := c.param("dict")
+	entries, ok := a.System.Entries(name)
+	if !ok {
+		return errNotFound
+	}
+	c.Header().Set("Vary", "Accept")
+	if wantsText(c.r) {
+		return c.replyText(entries, a.System.Default())
+	}
+	value, err := json.Marshal(entries)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: systemView{name, aaa.SystemConfig, value}})
+}
+
+// replyText answers with a dictionary as FreeRADIUS writes it.
+func (c *call) replyText(entries []dict.Entry, visible *dict.Set) error {
+	text, err := dict.FormatText(entries, visible)
+	if err != nil {
+		return err
+	}
+	c.send(http.StatusOK, textType, text)
+	return nil
+}
+
+var textType = []string{"text/plain; charset=utf-8"}
+
+// wantsText reports a client that asks for text/plain and not for JSON as well.
+func wantsText(r *http.Request) bool {
+	accept := strings.ToLower(strings.Join(r.Header["Accept"], ","))
+	return strings.Contains(accept, "text/plain") && !strings.Contains(accept, "json")
+}

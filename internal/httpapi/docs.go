@@ -1,0 +1,84 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/swaggest/swgui/v5emb"
+
+	contract "aaa-api"
+)
+
+// docs is the interactive page on /docs: Swagger UI from this binary, no other
+// host asked for anything.
+type docs struct {
+	handler http.Handler
+	policy  string
+}
+
+const docsBase = "/docs/"
+
+func newDocs() *docs {
+	d := &docs{handler: v5emb.New("AAA API", "/openapi.yaml", docsBase)}
+	// The page is the same each time, so its inline scripts can be named by their
+	// hashes, and no other inline script runs.
+	page := recorder{header: http.Header{}}
+	d.handler.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: docsBase}})
+	d.policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+		"connect-src 'self'; img-src 'self' data:; font-src 'self' data:; " +
+		"style-src 'self' 'unsafe-inline'; script-src 'self'" + hashes(page.String())
+	return d
+}
+
+// recorder keeps what a handler writes.
+type recorder struct {
+	bytes.Buffer
+	header http.Header
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+func (r *recorder) WriteHeader(int)     {}
+
+var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+
+// hashes lists the sources of CSP for a page's inline scripts.
+func hashes(page string) string {
+	var b strings.Builder
+	for _, m := range inlineScript.FindAllStringSubmatch(page, -1) {
+		sum := sha256.Sum256([]byte(m[1]))
+		b.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
+	}
+	return b.String()
+}
+
+func (a *API) docsPage(c *call) error {
+	h := c.Header()
+	h.Set("Content-Security-Policy", a.docs.policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cache-Control", "no-cache")
+	a.docs.handler.ServeHTTP(c, c.r)
+	return nil
+}
+
+// contract gives openapi.yaml.
+func (a *API) contract(c *call) error {
+	if done, err := c.notModified(contractTag); done || err != nil {
+		return err
+	}
+	h := c.Header()
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", contractTag)
+	c.send(http.StatusOK, []string{"application/yaml"}, contract.OpenAPI)
+	return nil
+}
+
+var contractTag = func() string {
+	sum := sha256.Sum256(contract.OpenAPI)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}()

@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"aaa-api/internal/aaa"
+)
+
+// pass takes a request through the gate of its route and runs the handler. The order
+// matters: who asks, then whether what the URL names exists for them at all, then
+// what they may do, and only then what they sent.
+func (c *call) pass() error {
+	if c.route.scope != public {
+		if err := c.identify(); err != nil {
+			return err
+		}
+		if err := c.api.limiter.allow(c); err != nil {
+			return err
+		}
+		if err := c.reachEntity(); err != nil {
+			return err
+		}
+	}
+	if err := c.readBody(); err != nil {
+		return err
+	}
+	// A POST may be another method in disguise; that one's route has a gate of its own.
+	if c.route.method == http.MethodPost && !c.tunnelled {
+		verb, err := c.bodyVerb()
+		if err != nil {
+			return err
+		}
+		if verb != "" && verb != http.MethodPost {
+			c.tunnelled = true
+			c.dispatch(verb)
+			return nil
+		}
+	}
+	if err := c.checkScope(); err != nil {
+		return err
+	}
+	if err := c.checkQuery(); err != nil {
+		return err
+	}
+	if err := c.checkBody(); err != nil {
+		return err
+	}
+	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
+		return errNoCondition
+	}
+	return c.route.handle(c.api, c)
+}
+
+// identify finds out whose token came along.
+func (c *call) identify() error {
+	if c.who.TokenID != "" {
+		return nil // known since before a tunnelled method was found
+	}
+	text, err := c.tokenText()
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		return errNoToken
+	}
+	who, err := c.api.Verifier.Verify(c.ctx(), text)
+	if err != nil {
+		return err
+	}
+	if err := c.checkEnabled(who.Account); err != nil {
+		return err
+	}
+	c.who, c.account = who, who.Account
+	return nil
+}
+
+// checkEnabled refuses the credentials of an account that is gone or disabled.
+func (c *call) checkEnabled(id aaa.AccountID) error {
+	enabled, err := c.api.Tree.Enabled(c.ctx(), id)
+	switch {
+	case isNotFound(err):
+		return errNoToken // the account is gone, and its credentials with it
+	case err != nil:
+		return err
+	case !enabled:
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the account is disabled"}
+	}
+	return nil
+}
+
+// tokenText looks for a token in X-Auth-Token, Authorization, the query and the body, in this order.
+func (c *call) tokenText() (string, error) {
+	h := c.original.Header
+	if v := h["X-Auth-Token"]; len(v) > 0 {
+		return v[0], nil
+	}
+	if v := h["Authorization"]; len(v) > 0 {
+		scheme, text, ok := strings.Cut(v[0], " ")
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			return "", errNoToken
+		}
+		return strings.TrimSpace(text), nil
+	}
+	if strings.Contains(c.original.URL.RawQuery, "auth_token=") {
+		return c.original.URL.Query().Get("auth_token"), nil
+	}
+	if c.original.ContentLength == 0 || isText(c.original) {
+		return "", nil
+	}
+	// Nobody is known yet: read no more than a small body.
+	if err := c.readUpTo(c.api.Limits.Body); err != nil {
+		return "", err
+	}
+	if err := c.decodeBody(); err != nil {
+		return "", err
+	}
+	text, _ := c.envelope["auth_token"].(string)
+	return text, nil
+}
+
+// reachEntity resolves what the URL names. Whatever the token does not reach answers as if it were not there.
+func (c *call) reachEntity() error {
+	switch c.route.reach {
+	case onAccount:
+		id, err := aaa.ParseAccountID(c.param("id"))
+		if err != nil {
+			return errNoSuchAccount
+		}
+		if id != c.who.Account {
+			within, err := c.api.Tree.Within(c.ctx(), c.who.Account, id)
+			if err != nil {
+				if isNotFound(err) {
+					return errNoSuchAccount
+				}
+				return err
+			}
+			if !within {
+				return errNoSuchAccount
+			}
+		}
+		c.account = id
+	case onSystem:
+		own, err := c.api.Tree.Within(c.ctx(), c.who.Account, aaa.SystemConfig)
+		if err != nil {
+			return err
+		}
+		if !own {
+			return errNotFound
+		}
+		c.account = aaa.SystemConfig
+	}
+	return nil
+}
+
+func (c *call) checkScope() error {
+	if s := c.route.scope; s == public || s == anyToken || c.who.Can(string(s)) {
+		return nil
+	}
+	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + string(c.route.scope)}
+}
+
+// isText reports a body that is plain text, so that nothing is looked for in it.
+func isText(r *http.Request) bool {
+	return strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "text/plain")
+}

@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 1000
+	// maxList bounds paginate=false, and how many entries a filter looks through for one answer.
+	maxList = 10_000
+)
+
+// pageQuery is the part of a list that was asked for.
+type pageQuery struct {
+	store.Page
+	filters map[string]string
+}
+
+// page reads page_size, start_key, paginate and filter_KEY.
+func (c *call) page() (pageQuery, error) {
+	p := pageQuery{Page: store.Page{Limit: defaultPage}}
+	if c.query == nil {
+		return p, nil
+	}
+	if c.query.Has("page_size") {
+		n, err := strconv.Atoi(c.query.Get("page_size"))
+		if err != nil || n < 1 || n > maxPage {
+			return p, aaa.Invalid(aaa.Field{Path: "page_size", Rule: "range", Message: "must be a number from 1 to 1000", Target: maxPage})
+		}
+		p.Limit = n
+	}
+	if c.query.Has("paginate") {
+		paginate, err := c.flag("paginate")
+		if err != nil {
+			return p, err
+		}
+		if !paginate {
+			p.Limit = maxList
+		}
+	}
+	p.Start = c.query.Get("start_key")
+	if len(p.Start) > 256 || strings.ContainsRune(p.Start, 0) {
+		return p, aaa.Invalid(aaa.Field{Path: "start_key", Rule: "maxLength", Message: "is no key of this list", Target: 256})
+	}
+	for name := range c.query {
+		if key, ok := strings.CutPrefix(name, "filter_"); ok {
+			if p.filters == nil {
+				p.filters = make(map[string]string)
+			}
+			p.filters[key] = c.query.Get(name)
+		}
+	}
+	return p, nil
+}
+
+// serveList answers with a page of what fetch gives; key is an entry's key in fetch's
+// order. With filters it goes on through the list until the page is full, at
+// most over maxList entries: next_start_key then tells where to go on.
+func serveList[T any](c *call, fetch fetcher[T], key func(T) string, view func(T) any) error {
+	p, err := c.page()
+	if err != nil {
+		return err
+	}
+	rows, next, err := collect(c.ctx(), p, fetch, key, view)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: rows, page: &pageInfo{size: len(rows), start: p.Start, next: next}})
+}
+
+// fetcher gives a page of a list and the key of the next page, empty at the end.
+type fetcher[T any] func(context.Context, store.Page) ([]T, string, error)
+
+func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func(T) string, view func(T) any) (rows []json.RawMessage, next string, err error) {
+	rows = []json.RawMessage{}
+	at := p.Page
+	if p.filters != nil {
+		at.Limit = maxPage
+	}
+	for seen := 0; ; {
+		part, after, err := fetch(ctx, at)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, entry := range part {
+			if len(rows) == p.Limit {
+				return rows, key(entry), nil
+			}
+			row, err := json.Marshal(view(entry))
+			if err != nil {
+				return nil, "", err
+			}
+			if p.matches(row) {
+				rows = append(rows, row)
+			}
+		}
+		seen += len(part)
+		if after == "" || len(rows) == p.Limit || seen >= maxList {
+			return rows, after, nil
+		}
+		at.Start = after
+	}
+}
+
+// matches reports whether every filter equals the member of that name: strings by
+// their text, others by their JSON.
+func (p pageQuery) matches(row json.RawMessage) bool {
+	if len(p.filters) == 0 {
+		return true
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(row, &members) != nil {
+		return false
+	}
+	for key, want := range p.filters {
+		have, ok := members[key]
+		if !ok {
+			return false
+		}
+		var text string
+		if json.Unmarshal(have, &text) != nil {
+			text = string(bytes.TrimSpace(have))
+		}
+		if text != want {
+			return false
+		}
+	}
+	return true
+}
+
+// slicePage pages through a list held in memory, keyed by its entries' own keys in order.
+func slicePage[T any](all []T, key func(T) string) fetcher[T] {
+	return func(_ context.Context, p store.Page) ([]T, string, error) {
+		from := 0
+		if p.Start != "" {
+			for from < len(all) && key(all[from]) != p.Start {
+				from++
+			}
+		}
+		rest := all[from:]
+		if p.Limit > 0 && len(rest) > p.Limit {
+			return rest[:p.Limit], key(rest[p.Limit]), nil
+		}
+		return rest, "", nil
+	}
+}

@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/token"
+)
+
+// reach says which entity a route is about, and so what its gate checks.
+type reach uint8
+
+const (
+	onToken   reach = iota // the token's own account, or none
+	onAccount              // {id} of the path
+	onSystem               // the system configuration: the root account's tokens only
+)
+
+// scope is what a token must be allowed to do.
+type scope string
+
+// What routes ask for.
+const (
+	public     scope = ""    // no token needed
+	anyToken   scope = "any" // any valid token
+	mayRead    scope = token.ScopeRead
+	mayWrite   scope = token.ScopeWrite
+	mayRequest scope = token.ScopeRequest
+)
+
+// bodyKind is what a route takes as its body.
+type bodyKind uint8
+
+const (
+	noBody    bodyKind = iota // nothing is expected; an envelope may bring auth_token
+	jsonBody                  // the envelope {"data": …}
+	maybeJSON                 // the same, and may be left out
+	upload                    // the same, or the text of a dictionary; up to Limits.DictionaryBody
+)
+
+// route is one operation of the API.
+type route struct {
+	method, pattern string
+	scope           scope
+	reach           reach
+	body            bodyKind
+	query           string // the query parameters taken, separated by spaces
+	ifMatch         bool   // If-Match is honoured; elsewhere it is refused rather than ignored
+	handle          func(*API, *call) error
+}
+
+// paged are the query parameters of a list; filter_KEY goes with them.
+const paged = "page_size start_key paginate filter_"
+
+const (
+	atAccount      = "/v2/accounts/{id}"
+	atDocument     = atAccount + "/aaa"
+	atDictionaries = atDocument + "/dictionary"
+	atSystemV1     = "/v1/system_configs/circlemaker"
+	atSystem       = "/v2/system_configs/circlemaker"
+)
+
+// routes is the whole API. The contract (openapi.yaml) and the tenancy test are held against it.
+var routes = []route{
+	{"GET", "/v2/whoami", anyToken, onToken, noBody, "", false, (*API).whoami},
+	{"PUT", "/v2/api_auth", public, onToken, jsonBody, "", false, (*API).apiAuth},
+
+	{"PUT", "/v2/accounts", mayWrite, onToken, jsonBody, "", false, (*API).createAccount},
+	{"GET", atAccount, mayRead, onAccount, noBody, "", false, (*API).getAccount},
+	{"PUT", atAccount, mayWrite, onAccount, jsonBody, "", false, (*API).createAccount},
+	{"POST", atAccount, mayWrite, onAccount, jsonBody, "", true, (*API).replaceAccount},
+	{"PATCH", atAccount, mayWrite, onAccount, jsonBody, "", true, (*API).patchAccount},
+	{"DELETE", atAccount, mayWrite, onAccount, noBody, "", true, (*API).deleteAccount},
+	{"GET", atAccount + "/children", mayRead, onAccount, noBody, paged, false, (*API).children},
+	{"GET", atAccount + "/descendants", mayRead, onAccount, noBody, paged, false, (*API).descendants},
+	{"GET", atAccount + "/ancestors", mayRead, onAccount, noBody, paged, false, (*API).ancestors},
+	{"GET", atAccount + "/tree", mayRead, onAccount, noBody, "", false, (*API).subtree},
+	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "", false, (*API).moveAccount},
+
+	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
+	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},
+	{"DELETE", atAccount + "/tokens/{token}", mayWrite, onAccount, noBody, "", false, (*API).revokeToken},
+	{"PUT", atAccount + "/api_key", mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
+	{"DELETE", atAccount + "/api_key", mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
+
+	{"GET", atDocument, mayRead, onAccount, noBody, "", false, (*API).getDocument},
+	{"PUT", atDocument, mayWrite, onAccount, jsonBody, "", false, (*API).createDocument},
+	{"POST", atDocument, mayWrite, onAccount, jsonBody, "", true, (*API).replaceDocument},
+	{"PATCH", atDocument, mayWrite, onAccount, jsonBody, "", true, (*API).patchDocument},
+	{"DELETE", atDocument, mayWrite, onAccount, noBody, "", true, (*API).deleteDocument},
+	{"GET", atDocument + "/revisions", mayRead, onAccount, noBody, paged, false, (*API).listRevisions},
+	{"GET", atDocument + "/revisions/{n}", mayRead, onAccount, noBody, "", false, (*API).getRevision},
+	{"POST", atDocument + "/revisions/{n}", mayWrite, onAccount, noBody, "", true, (*API).rollBack},
+	{"GET", atDocument + "/effective", mayRead, onAccount, noBody, "op", false, (*API).effective},
+	{"POST", atDocument + "/translate", mayRequest, onAccount, jsonBody, "op", false, (*API).dryRun},
+
+	{"POST", atDocument + "/authn", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authn)},
+	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
+	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Accounting)},
+	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
+
+	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
+	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, (*API).createDictionary},
+	{"POST", atDictionaries, mayWrite, onAccount, upload, "name", true, (*API).replaceDictionary},
+	{"GET", atDictionaries + "/{dict}", mayRead, onAccount, noBody, "", false, (*API).getDictionary},
+	{"POST", atDictionaries + "/{dict}", mayWrite, onAccount, upload, "name", true, (*API).replaceDictionary},
+	{"DELETE", atDictionaries + "/{dict}", mayWrite, onAccount, noBody, "", true, (*API).deleteDictionary},
+
+	{"GET", atSystemV1, mayRead, onSystem, noBody, "", false, (*API).getDocument},
+	{"PUT", atSystemV1, mayWrite, onSystem, jsonBody, "", false, (*API).createDocument},
+	{"POST", atSystemV1, mayWrite, onSystem, jsonBody, "", true, (*API).replaceDocument},
+	{"PATCH", atSystemV1, mayWrite, onSystem, jsonBody, "", true, (*API).patchDocument},
+	{"DELETE", atSystemV1, mayWrite, onSystem, noBody, "", true, (*API).deleteDocument},
+	{"GET", atSystem, mayRead, onSystem, noBody, "", false, (*API).getDocument},
+	{"PUT", atSystem, mayWrite, onSystem, jsonBody, "", false, (*API).createDocument},
+	{"POST", atSystem, mayWrite, onSystem, jsonBody, "", true, (*API).replaceDocument},
+	{"PATCH", atSystem, mayWrite, onSystem, jsonBody, "", true, (*API).patchDocument},
+	{"DELETE", atSystem, mayWrite, onSystem, noBody, "", true, (*API).deleteDocument},
+	{"GET", atSystem + "/revisions", mayRead, onSystem, noBody, paged, false, (*API).listRevisions},
+	{"GET", atSystem + "/revisions/{n}", mayRead, onSystem, noBody, "", false, (*API).getRevision},
+	{"POST", atSystem + "/revisions/{n}", mayWrite, onSystem, noBody, "", true, (*API).rollBack},
+	{"GET", atSystem + "/dictionary", mayRead, onSystem, noBody, paged, false, (*API).listSystemDictionaries},
+	{"GET", atSystem + "/dictionary/{dict}", mayRead, onSystem, noBody, "", false, (*API).getSystemDictionary},
+
+	{"GET", "/healthz", public, onToken, noBody, "", false, (*API).healthz},
+	{"GET", "/readyz", public, onToken, noBody, "", false, (*API).readyz},
+	{"GET", "/metrics", public, onToken, noBody, "*", false, (*API).metrics},
+	{"GET", "/openapi.yaml", public, onToken, noBody, "", false, (*API).contract},
+	{"GET", "/docs", public, onToken, noBody, "", false, (*API).docsPage},
+	{"GET", "/docs/*", public, onToken, noBody, "*", false, (*API).docsPage},
+}
