@@ -32,9 +32,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	start := time.Now()
 	for {
 		attempts++
-		if err := h.socket.send(p.frame.buf); err != nil {
-			return attempts, c.failed(engines.Unreachable, attempts, err)
-		}
+		h.socket.send(p.frame.buf)
 		p.timer.Reset(jitter(timeout))
 		select {
 		case <-p.done:

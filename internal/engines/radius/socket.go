@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -21,7 +22,9 @@ const identifiers = 256
 type socket struct {
 	client   *client
 	conn     *net.UDPConn
+	packets  *ipv4.PacketConn // conn, for batches; IPv6 too
 	remote   netip.AddrPort
+	queue    queue // has a lock of its own
 	slots    [identifiers]slot
 	free     [identifiers]byte // a ring of unused identifiers, the longest unused at head
 	head     int
@@ -99,7 +102,7 @@ func (c *client) open(to netip.AddrPort) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{client: c, conn: conn, remote: to}
+	s := &socket{client: c, conn: conn, remote: to, packets: ipv4.NewPacketConn(conn)}
 	for i := range s.free {
 		s.free[i] = byte(i)
 	}
@@ -148,31 +151,6 @@ func (c *client) drop(s *socket) {
 	}
 }
 
-// send writes one packet. Errors are those that tell that the server can't be
-// reached; anything else counts as a packet lost on the way.
-func (s *socket) send(b []byte) error {
-	_, err := s.conn.Write(b)
-	if err == nil || !unreachable(err) {
-		return nil
-	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		s.fail(err)
-	}
-	return err
-}
-
-func unreachable(err error) bool {
-	for _, e := range []error{
-		syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN,
-		syscall.EACCES, syscall.EPERM, syscall.EADDRNOTAVAIL, syscall.EMSGSIZE, net.ErrClosed,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 // fail ends every request that awaits a reply on the socket.
 func (s *socket) fail(err error) {
 	s.client.mu.Lock()
@@ -196,7 +174,9 @@ func (s *socket) read() {
 		n, err := s.conn.Read(buf)
 		switch {
 		case err == nil:
-			s.reply(buf[:n])
+			if s.reply(buf[:n]) >= batchFrom {
+				s.more()
+			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if wait = s.rest(idle); wait <= 0 {
 				return
@@ -232,18 +212,20 @@ func (s *socket) rest(idle time.Duration) time.Duration {
 	return left
 }
 
-// reply hands a datagram to the request that it answers, if it verifies.
-func (s *socket) reply(b []byte) {
+// reply hands a datagram to the request that it answers, if it verifies, and
+// returns how many requests are out on the socket.
+func (s *socket) reply(b []byte) (inFlight int) {
 	c := s.client
 	whole, err := trim(b)
 	if len(b) < 2 {
-		return
+		return 0
 	}
 	c.mu.Lock()
 	at := s.slots[b[1]]
+	inFlight = s.inFlight
 	c.mu.Unlock()
 	if at.pending == nil {
-		return // late, a duplicate, or never asked for
+		return inFlight // late, a duplicate, or never asked for
 	}
 	hasMA := false
 	if err == nil {
@@ -261,15 +243,14 @@ func (s *socket) reply(b []byte) {
 	now := &s.slots[b[1]]
 	p := at.pending
 	if now.pending != p || now.auth != at.auth {
-		return // given up in the meantime
+		return inFlight // given up in the meantime
 	}
 	if err != nil {
 		why := err // only this rare case needs it on the heap
 		p.dropped.Store(&why)
-		return
-	}
-	if p.claim() {
+	} else if p.claim() {
 		p.reply, p.asked = own, at.auth
 		p.wake()
 	}
+	return inFlight
 }
