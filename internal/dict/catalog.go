@@ -1,0 +1,169 @@
+package dict
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"aaa-api/internal/aaa"
+)
+
+//go:embed system
+var shipped embed.FS
+
+// standardName is the dictionary of the standard space: the RFCs' attributes together.
+const standardName = "dictionary"
+
+// Catalog holds the system dictionaries: those that the service ships and those of
+// the operator's directory, which come in place of a shipped one of the same name. A
+// shipped dictionary is compiled when it is first asked for. Safe for concurrent use.
+type Catalog struct {
+	sources map[string]*source
+	names   []string // sorted
+	order   []string // the shipped dictionaries of Default
+	extra   []string // the operator's dictionaries in the order they were loaded
+	all     func() *Set
+}
+
+// source is one system dictionary.
+type source struct {
+	document func() (*Document, error)
+	compile  func() (*Compiled, error) // once
+}
+
+// LoadSystem opens the system dictionaries. dir is the operator's directory, "" for
+// none: files NAME.json hold a document as the API takes it; files dictionary and
+// dictionary.NAME hold FreeRADIUS text and give a dictionary dictionary_NAME, dots
+// written as underscores. A faulty file is an error that names file and line.
+func LoadSystem(dir string) (*Catalog, error) {
+	c := &Catalog{sources: make(map[string]*source)}
+	files, err := shipped.ReadDir("system")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(f.Name(), ".json"); ok {
+			c.sources[name] = c.shippedSource(name)
+		}
+	}
+	order, err := shipped.ReadFile("system/default.txt")
+	if err != nil {
+		return nil, err
+	}
+	c.order = strings.Fields(string(order))
+	c.all = sync.OnceValue(func() *Set { return c.buildDefault() })
+	if dir != "" {
+		if err := c.loadDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	for name := range c.sources {
+		c.names = append(c.names, name)
+	}
+	slices.Sort(c.names)
+	return c, nil
+}
+
+func (c *Catalog) shippedSource(name string) *source {
+	s := &source{document: func() (*Document, error) {
+		b, err := shipped.ReadFile("system/" + name + ".json")
+		if err != nil {
+			return nil, err
+		}
+		return ParseDocument(b)
+	}}
+	s.compile = sync.OnceValues(func() (*Compiled, error) {
+		doc, err := s.document()
+		if err != nil {
+			return nil, err
+		}
+		var visible []*Compiled
+		for _, used := range doc.Uses {
+			other, ok := c.Get(used)
+			if !ok {
+				return nil, fmt.Errorf("no dictionary %s", used)
+			}
+			visible = append(visible, other)
+		}
+		return Compile(name, doc.Value, NewSet(visible...))
+	})
+	return s
+}
+
+// Names lists the system dictionaries, sorted.
+func (c *Catalog) Names() []string { return slices.Clone(c.names) }
+
+// Get finds a system dictionary by its name.
+func (c *Catalog) Get(name string) (*Compiled, bool) {
+	s, ok := c.sources[name]
+	if !ok {
+		return nil, false
+	}
+	compiled, err := s.compile()
+	if err != nil {
+		// The operator's were compiled at the start, so the service ships a fault,
+		// which a test of this package would have found.
+		panic(fmt.Errorf("system dictionary %s: %w", name, err))
+	}
+	return compiled, true
+}
+
+// Entries gives the entries of a system dictionary, read anew: the caller may keep them.
+func (c *Catalog) Entries(name string) ([]Entry, bool) {
+	s, ok := c.sources[name]
+	if !ok {
+		return nil, false
+	}
+	doc, err := s.document()
+	if err != nil {
+		panic(fmt.Errorf("system dictionary %s: %w", name, err))
+	}
+	return doc.Value, true
+}
+
+// Default is the Set of everything that names and uploads may refer to: the standard
+// space, the vendors that don't contradict each other, FreeRADIUS's internal
+// attributes, and the operator's dictionaries. The first call takes some 100 ms.
+func (c *Catalog) Default() *Set { return c.all() }
+
+// buildDefault compiles the shipped dictionaries other than the standard one together, into a
+// single table: a Set of 200 would be slow to search.
+func (c *Catalog) buildDefault() *Set {
+	standard, _ := c.Get(standardName)
+	var lists [][]Entry
+	for _, name := range c.order {
+		if name == standardName || slices.Contains(c.extra, name) {
+			continue
+		}
+		entries, ok := c.Entries(name)
+		if !ok {
+			panic(fmt.Errorf("no system dictionary %s", name))
+		}
+		lists = append(lists, entries)
+	}
+	rest, err := Compile("system", Merge(lists...), NewSet(standard))
+	if err != nil {
+		panic(fmt.Errorf("system dictionaries: %w", err))
+	}
+	list := []*Compiled{standard, rest}
+	for _, name := range c.extra {
+		if name != standardName {
+			own, _ := c.Get(name)
+			list = append(list, own)
+		}
+	}
+	return NewSet(list...)
+}
+
+// sourceError says which file the first of an error's faults is in.
+func sourceError(file string, err error) error {
+	var e *aaa.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	f := e.Fields[0]
+	return &aaa.Error{Kind: e.Kind, Fields: e.Fields, Message: file + ": " + f.Path + ": " + f.Message, Err: err}
+}

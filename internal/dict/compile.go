@@ -1,0 +1,487 @@
+package dict
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"aaa-api/internal/aaa"
+)
+
+// Compiled is one dictionary ready for use: immutable, safe for concurrent use,
+// and holding nothing of the entries it was made of.
+type Compiled struct {
+	name    string
+	attrs   []aaa.Attribute
+	vendors []*aaa.Vendor // own and, behind them, those of others that attributes use
+	vals    []value
+
+	attrByName, attrByID     table // of attrs
+	valByName, valByNumber   table // of vals
+	vendorByName, vendorByNo table // of vendors
+}
+
+// value is a named value. attr gives the identity it belongs to, of whichever dictionary.
+type value struct {
+	attr   *aaa.Attribute
+	name   string
+	number int64
+}
+
+// Name is the dictionary's name.
+func (c *Compiled) Name() string { return c.name }
+
+// Attributes calls f for each attribute in the order of definition until it returns false.
+func (c *Compiled) Attributes(f func(*aaa.Attribute) bool) {
+	for i := range c.attrs {
+		if !f(&c.attrs[i]) {
+			return
+		}
+	}
+}
+
+// Counts tells how many attributes, named values and vendors the dictionary has.
+func (c *Compiled) Counts() (attrs, vals, vendors int) {
+	return len(c.attrs), len(c.vals), len(c.vendors)
+}
+
+// Compile checks entries against each other and makes a dictionary of them. Parents
+// and vendors that the entries lack are taken from visible (nil: none are). Errors
+// are *aaa.Error of KindBadInput; paths are value.3.attr.id, or "line 12" for entries that
+// came from text.
+func Compile(name string, entries []Entry, visible *Set) (*Compiled, error) {
+	if len(entries) > MaxEntries {
+		return nil, aaa.Invalid(aaa.Field{Path: "value", Rule: "maxItems", Message: "a dictionary has at most 65536 entries", Target: MaxEntries})
+	}
+	b := &compiler{c: &Compiled{name: strings.Clone(name)}, entries: entries, visible: visible}
+	b.prepare()
+	for _, step := range []func(){b.addVendors, b.addAttrs, b.resolveParents, b.indexAttrs, b.addVals} {
+		step()
+		if err := b.faults.err(); err != nil {
+			return nil, err
+		}
+	}
+	return b.c, nil
+}
+
+type compiler struct {
+	c       *Compiled
+	entries []Entry
+	visible *Set
+	faults  faults
+	names   string // every name of the dictionary in one piece of memory
+	from    []int  // entry index of each of c.attrs
+	state   []uint8
+}
+
+// prepare sizes everything, so that pointers into c.attrs stay good, and gathers the names.
+func (b *compiler) prepare() {
+	var attrs, vals, vendors int
+	var names strings.Builder
+	size := 0
+	for _, e := range b.entries {
+		size += len(entryName(e))
+	}
+	names.Grow(size)
+	for i, e := range b.entries {
+		switch {
+		case e.Vendor != nil && e.Attr == nil && e.Val == nil:
+			vendors++
+		case e.Attr != nil && e.Vendor == nil && e.Val == nil:
+			attrs++
+		case e.Val != nil && e.Vendor == nil && e.Attr == nil:
+			vals++
+		default:
+			b.fault(i, "", "required", "an entry holds exactly one of vendor, attr, val", nil)
+		}
+		names.WriteString(entryName(e))
+	}
+	b.names = names.String()
+	b.c.attrs = make([]aaa.Attribute, 0, attrs)
+	b.c.vals = make([]value, 0, vals)
+	b.c.vendors = make([]*aaa.Vendor, 0, vendors)
+	b.c.attrByName, b.c.attrByID = newTable(attrs), newTable(attrs)
+	b.c.valByName, b.c.valByNumber = newTable(vals), newTable(vals)
+	b.from = make([]int, 0, attrs)
+}
+
+func entryName(e Entry) string {
+	switch {
+	case e.Vendor != nil:
+		return e.Vendor.Name
+	case e.Attr != nil:
+		return e.Attr.Name
+	case e.Val != nil:
+		return e.Val.Name
+	}
+	return ""
+}
+
+func (b *compiler) fault(i int, member, rule, message string, value any) {
+	b.faults.add(b.entries[i].path(i, member), rule, message, value)
+}
+
+// each visits the entries with their names, as they lie in the common memory.
+func (b *compiler) each(f func(i int, e Entry, name string)) {
+	offset := 0
+	for i, e := range b.entries {
+		n := len(entryName(e))
+		f(i, e, b.names[offset:offset+n])
+		offset += n
+		if b.faults.full() {
+			return
+		}
+	}
+}
+
+func (b *compiler) addVendors() {
+	c := b.c
+	count := cap(c.vendors)
+	store := make([]aaa.Vendor, 0, count)
+	c.vendorByName, c.vendorByNo = newTable(count), newTable(count)
+	b.each(func(i int, e Entry, name string) {
+		if e.Vendor == nil {
+			return
+		}
+		if message := checkName(name); message != "" {
+			b.fault(i, "", "pattern", message, clip(name))
+			return
+		}
+		if e.Vendor.Number == 0 || e.Vendor.Number >= 1<<24 {
+			b.fault(i, name, "range", "a vendor's number is in 1..16777215", e.Vendor.Number)
+			return
+		}
+		typ, length, cont, ok := parseFormat(e.Vendor.Format)
+		if !ok {
+			b.fault(i, "format", "enum", `a format is "T,L" or "1,1,c": T is 1, 2 or 4, L is 0, 1 or 2`, clip(e.Vendor.Format))
+			return
+		}
+		v := aaa.Vendor{Name: name, Number: e.Vendor.Number, TypeOctets: typ, LengthOctets: length, Continuation: cont}
+		if old := c.vendorNamed(name); old != nil {
+			if old.Number != v.Number {
+				b.fault(i, name, "unique", fmt.Sprintf("vendor %s is already defined as %d", name, old.Number), v.Number)
+				return
+			}
+		}
+		if old := c.vendor(v.Number); old != nil {
+			if old.TypeOctets != typ || old.LengthOctets != length || old.Continuation != cont {
+				b.fault(i, "format", "unique", fmt.Sprintf("vendor %d is already defined with another format", v.Number), nil)
+				return
+			}
+			if equalFold(old.Name, name) {
+				return // said twice, the same
+			}
+		}
+		store = append(store, v)
+		c.vendors = append(c.vendors, &store[len(store)-1])
+		c.vendorByName.insert(hashName(name), len(c.vendors)-1)
+		c.vendorByNo.insert(hashPlace(nil, v.Number, 0), len(c.vendors)-1)
+	})
+}
+
+// borrow finds the vendor of a number among the others visible, or makes a nameless one.
+func (b *compiler) borrow(number uint32) *aaa.Vendor {
+	c := b.c
+	if v := c.vendor(number); v != nil {
+		return v
+	}
+	v := b.visible.Vendor(number)
+	if v == nil {
+		v = &aaa.Vendor{Name: fmt.Sprintf("Vendor-%d", number), Number: number, TypeOctets: 1, LengthOctets: 1}
+	}
+	if 3*(len(c.vendors)+1) > 2*len(c.vendorByNo) {
+		c.vendorByNo = newTable(2 * (len(c.vendors) + 1))
+		for i, v := range c.vendors {
+			c.vendorByNo.insert(hashPlace(nil, v.Number, 0), i)
+		}
+	}
+	c.vendors = append(c.vendors, v)
+	c.vendorByNo.insert(hashPlace(nil, number, 0), len(c.vendors)-1)
+	return v
+}
+
+func (b *compiler) addAttrs() {
+	c := b.c
+	b.each(func(i int, e Entry, name string) {
+		if e.Attr == nil {
+			return
+		}
+		in := e.Attr
+		if message := checkName(name); message != "" {
+			b.fault(i, "name", "pattern", message, clip(name))
+			return
+		}
+		typ, length, ok := TypeOf(in.Type)
+		if !ok {
+			b.fault(i, "type", "enum", "the type is unknown", clip(in.Type))
+			return
+		}
+		enc, ok := EncOf(in.Enc)
+		if !ok {
+			b.fault(i, "enc", "enum", "enc is one of no, yes, scramble, salt_crypt, ascend", clip(in.Enc))
+			return
+		}
+		if in.VID >= 1<<24 {
+			b.fault(i, "vid", "range", "a vendor's number is in 1..16777215", in.VID)
+			return
+		}
+		if member, message := checkFlags(in, typ, enc); message != "" {
+			b.fault(i, member, "type", message, nil)
+			return
+		}
+		a := aaa.Attribute{
+			Name: name, Number: in.ID, Type: typ, Enc: enc, Length: length,
+			HasTag: in.HasTag, Concat: in.Concat, Array: in.Array,
+		}
+		if in.VID != 0 {
+			a.Vendor = b.borrow(in.VID)
+		}
+		if at := c.attrNamed(name); at >= 0 && !b.repeats(b.entries[b.from[at]].Attr, in) {
+			b.fault(i, "name", "unique", "the dictionary has another attribute of this name", name)
+			return
+		} else if at >= 0 {
+			return
+		}
+		c.attrs = append(c.attrs, a)
+		b.from = append(b.from, i)
+		c.attrByName.insert(hashName(name), len(c.attrs)-1)
+	})
+}
+
+// repeats says whether an entry only says again, knowingly, what another said.
+func (b *compiler) repeats(old, in *AttrEntry) bool {
+	if !in.Alias {
+		return false
+	}
+	x, y := *old, *in
+	x.Alias, y.Alias, x.Name, y.Name = false, false, "", ""
+	return Entry{Attr: &x}.Equal(Entry{Attr: &y})
+}
+
+func checkFlags(in *AttrEntry, typ aaa.Type, enc aaa.Encryption) (member, message string) {
+	switch {
+	case in.HasTag && typ != aaa.TypeString && typ != aaa.TypeInteger && typ != aaa.TypeOctets:
+		return "has_tag", "only a string, octets or integer can have a tag"
+	case in.Concat && typ != aaa.TypeString && typ != aaa.TypeOctets:
+		return "concat", "only a string or octets can be split over several attributes"
+	case in.Concat && (in.HasTag || enc != aaa.EncNone):
+		return "concat", "a tagged or encrypted attribute can't be split"
+	case container(typ) && (enc != aaa.EncNone || in.HasTag || in.Array):
+		return "type", "an attribute that holds others has no enc, has_tag or array"
+	}
+	return "", ""
+}
+
+func (b *compiler) resolveParents() {
+	b.state = make([]uint8, len(b.c.attrs))
+	for at := range b.c.attrs {
+		b.resolve(at)
+		if b.faults.full() {
+			return
+		}
+	}
+}
+
+const (
+	parentUnknown = iota
+	parentInWork
+	parentKnown
+	parentBad
+)
+
+// resolve finds the parents of an attribute up to the top, iteratively: a chain
+// can be as long as the dictionary.
+func (b *compiler) resolve(at int) {
+	c := b.c
+	var chain []int
+	for b.state[at] == parentUnknown {
+		b.state[at] = parentInWork
+		chain = append(chain, at)
+		name := b.entries[b.from[at]].Attr.Parent
+		if name == "" {
+			break
+		}
+		next := c.attrNamed(name)
+		if next < 0 {
+			break
+		}
+		if b.state[next] == parentInWork {
+			b.fault(b.from[at], "parent", "cycle", "the parents loop", name)
+			for _, i := range chain {
+				b.state[i] = parentBad
+			}
+			return
+		}
+		at = next
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		b.attach(chain[i])
+	}
+}
+
+// attach links one attribute to its parent, which is known, and checks its place.
+func (b *compiler) attach(at int) {
+	c, a, in := b.c, &b.c.attrs[at], b.entries[b.from[at]].Attr
+	fault := func(member, rule, message string, value any) {
+		b.fault(b.from[at], member, rule, message, value)
+		b.state[at] = parentBad
+	}
+	b.state[at] = parentKnown
+	if in.Parent != "" {
+		if i := c.attrNamed(in.Parent); i >= 0 {
+			if b.state[i] == parentBad {
+				b.state[at] = parentBad
+				return
+			}
+			a.Parent = &c.attrs[i]
+		} else if a.Parent = b.visible.ByName(in.Parent); a.Parent == nil {
+			fault("parent", "unknown", "no dictionary visible here defines the parent", in.Parent)
+			return
+		}
+		depth := 0
+		for p := a.Parent; p != nil; p = p.Parent {
+			depth++
+		}
+		if depth > MaxDepth {
+			fault("parent", "maximum", "too many parents above", nil)
+			return
+		}
+	}
+	if member, rule, message := checkPlace(a); message != "" {
+		fault(member, rule, message, in.ID)
+		return
+	}
+	a.Wire = !in.Virtual && !in.Internal && (a.Parent == nil || a.Parent.Wire) && (a.Vendor != nil || a.Number <= 255)
+	protect(a)
+	a.Hidden = a.Hidden || in.Secret
+}
+
+// checkPlace checks an attribute's number and type against the space it lies in.
+func checkPlace(a *aaa.Attribute) (member, rule, message string) {
+	p := a.Parent
+	limit, lowest := uint32(255), uint32(1)
+	switch {
+	case p == nil && a.Vendor == nil:
+		limit = math.MaxUint16 // over 255: FreeRADIUS's internal attributes
+	case p == nil:
+		limit, lowest = math.MaxUint32>>(32-8*uint(a.Vendor.TypeOctets)), 0
+	case p.Type == aaa.TypeEVS:
+		lowest = 0
+		if a.Vendor == nil {
+			return "vid", "required", "an attribute inside an evs has a vendor"
+		}
+	case p.Type == aaa.TypeExtended || p.Type == aaa.TypeLongExtended || p.Type == aaa.TypeTLV:
+		if vendorNumber(a) != vendorNumber(p) {
+			return "vid", "enum", "the attribute and its parent are not of one vendor"
+		}
+		if p.Type == aaa.TypeTLV {
+			lowest = 0
+		}
+	default:
+		return "parent", "type", fmt.Sprintf("the parent is of type %s, which holds no attributes", TypeName(p.Type))
+	}
+	if a.Number < lowest || a.Number > limit {
+		return "id", "range", fmt.Sprintf("the number is not in %d..%d", lowest, limit)
+	}
+	switch a.Type {
+	case aaa.TypeExtended, aaa.TypeLongExtended, aaa.TypeVSA:
+		if p != nil || a.Vendor != nil || a.Number > 255 {
+			return "type", "enum", "only an attribute of the standard space can be of this type"
+		}
+	case aaa.TypeEVS:
+		if p == nil || p.Type != aaa.TypeExtended && p.Type != aaa.TypeLongExtended {
+			return "type", "enum", "an evs lies inside an extended attribute"
+		}
+	}
+	if a.Length > MaxLen(a) {
+		return "type", "maximum", "so many octets don't fit into the attribute"
+	}
+	return "", "", ""
+}
+
+func (b *compiler) indexAttrs() {
+	c := b.c
+	for at := range c.attrs {
+		a := &c.attrs[at]
+		i := b.from[at]
+		if old := c.at(a.Parent, vendorNumber(a), a.Number); old != nil && !b.entries[i].Attr.Alias {
+			b.fault(i, "id", "unique", fmt.Sprintf("%s already has this number; a second name for it has to say \"alias\": true", old.Name), a.Number)
+			if b.faults.full() {
+				return
+			}
+		}
+		c.attrByID.insert(hashAttr(a), at)
+	}
+}
+
+func (b *compiler) addVals() {
+	c := b.c
+	var last *aaa.Attribute // values of one attribute mostly stand together
+	var lastKey ValEntry
+	b.each(func(i int, e Entry, name string) {
+		if e.Val == nil {
+			return
+		}
+		in := e.Val
+		if message := checkValueName(name); message != "" {
+			b.fault(i, "name", "pattern", message, clip(name))
+			return
+		}
+		key := ValEntry{VID: in.VID, ID: in.ID, Parent: in.Parent, Attr: in.Attr}
+		if last == nil || key != lastKey {
+			if last = b.valueAttr(i, in); last == nil {
+				return // a fault, or of an attribute without definition
+			}
+			lastKey = key
+		}
+		if lowest, highest := typeRange(last); in.Val < lowest || in.Val > highest {
+			b.fault(i, "val", "range", fmt.Sprintf("%s is of type %s: the value does not fit", last.Name, TypeName(last.Type)), in.Val)
+			return
+		}
+		if old, ok := c.valueNamed(last, hashAttr(last), name); ok {
+			if old != in.Val {
+				b.fault(i, "name", "unique", fmt.Sprintf("value name %s of %s is already defined as %d", name, last.Name, old), in.Val)
+			}
+			return
+		}
+		c.vals = append(c.vals, value{last, name, in.Val})
+		h := hashAttr(last)
+		c.valByName.insert(mix(h, hashName(name)), len(c.vals)-1)
+		c.valByNumber.insert(mix(h, uint64(in.Val)), len(c.vals)-1)
+	})
+}
+
+// valueAttr finds the attribute whose value an entry names; one that nobody defines
+// (yet) gets a stand-in of that identity.
+func (b *compiler) valueAttr(i int, in *ValEntry) *aaa.Attribute {
+	if in.Attr != "" {
+		if at := b.c.attrNamed(in.Attr); at >= 0 {
+			return &b.c.attrs[at]
+		}
+		a := b.visible.ByName(in.Attr)
+		if a == nil && in.VID == 0 {
+			b.fault(i, "attr", "unknown", "no dictionary visible here defines the attribute", in.Attr)
+		}
+		return a
+	}
+	var parent *aaa.Attribute
+	if in.Parent != "" {
+		if at := b.c.attrNamed(in.Parent); at >= 0 {
+			parent = &b.c.attrs[at]
+		} else if parent = b.visible.ByName(in.Parent); parent == nil {
+			b.fault(i, "parent", "unknown", "no dictionary visible here defines the parent", in.Parent)
+			return nil
+		}
+	}
+	if a := b.c.at(parent, in.VID, in.ID); a != nil {
+		return a
+	}
+	if a := b.visible.at(parent, in.VID, in.ID); a != nil {
+		return a
+	}
+	var vendor *aaa.Vendor
+	if in.VID != 0 {
+		vendor = b.borrow(in.VID)
+	}
+	return b.visible.Unknown(vendor, parent, in.ID)
+}

@@ -1,0 +1,137 @@
+package dict
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Document is a dictionary as a file or the API holds it.
+type Document struct {
+	Name  string // empty where the source gave none
+	Owner string // account of the owner; empty for a system dictionary
+	// Uses are the system dictionaries in which Value's foreign parents and vendors are found.
+	Uses  []string
+	Value []Entry
+}
+
+// ParseDocument reads {"name", "owner", "uses", "value": [entry…]}, of which value is
+// required, or a bare array of entries. Errors are as ParseJSON's.
+func ParseDocument(b []byte) (*Document, error) {
+	if trimmed := bytes.TrimLeft(b, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+		list, err := ParseJSON(b)
+		if err != nil {
+			return nil, err
+		}
+		return &Document{Value: list}, nil
+	}
+	if err := checkSource(b); err != nil {
+		return nil, err
+	}
+	d := &jsonReader{dec: json.NewDecoder(bytes.NewReader(b))}
+	d.dec.UseNumber()
+	doc := &Document{}
+	found := false
+	d.object("", func(key, path string) {
+		path = strings.TrimPrefix(path, ".")
+		switch key {
+		case "name":
+			doc.Name = d.text(path)
+		case "owner":
+			doc.Owner = d.text(path)
+		case "uses":
+			if t := d.token(path); t != json.Delim('[') {
+				d.fail(path, "type", "an array of names is wanted")
+			}
+			for d.err == nil && d.dec.More() {
+				doc.Uses = append(doc.Uses, d.text(path+"."+strconv.Itoa(len(doc.Uses))))
+			}
+			d.token(path)
+		case "value":
+			doc.Value, found = d.array(path), true
+		default:
+			d.fail(path, "unknown", "no such member")
+		}
+	})
+	if d.err == nil {
+		if _, err := d.dec.Token(); err != io.EOF {
+			d.fail("", "trailing", "something follows the object")
+		}
+	}
+	if d.err == nil && !found {
+		d.faults.add("value", "required", "the member is required", nil)
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return doc, d.faults.err()
+}
+
+// FormatDocument writes a document as JSON, one entry a line.
+func FormatDocument(doc *Document) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString(`{"name":`)
+	member := func(v any) error {
+		b, err := json.Marshal(v)
+		out.Write(b)
+		return err
+	}
+	errs := []error{member(doc.Name)}
+	if doc.Owner != "" {
+		out.WriteString(`,"owner":`)
+		errs = append(errs, member(doc.Owner))
+	}
+	if len(doc.Uses) > 0 {
+		out.WriteString(`,"uses":`)
+		errs = append(errs, member(doc.Uses))
+	}
+	out.WriteString(`,"value":[`)
+	for i := range doc.Value {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteByte('\n')
+		errs = append(errs, member(&doc.Value[i]))
+	}
+	out.WriteString("\n]}\n")
+	return out.Bytes(), errors.Join(errs...)
+}
+
+// Lint reads a dictionary of either form (JSON begins with a brace or bracket) and
+// checks it as an upload is checked; name is used where it says none itself. Errors are
+// *aaa.Error of KindBadInput; its Fields are all faults found, up to 20.
+func Lint(name string, source []byte, visible *Set) (*Document, error) {
+	doc, _, err := read(name, source, visible)
+	return doc, err
+}
+
+// Convert turns a dictionary of one form into the other: JSON into FreeRADIUS text, text into JSON.
+func Convert(name string, source []byte, visible *Set) ([]byte, error) {
+	doc, isJSON, err := read(name, source, visible)
+	if err != nil {
+		return nil, err
+	}
+	if isJSON {
+		return FormatText(doc.Value, visible)
+	}
+	return FormatDocument(doc)
+}
+
+func read(name string, source []byte, visible *Set) (doc *Document, isJSON bool, err error) {
+	trimmed := bytes.TrimLeft(source, " \t\r\n")
+	if isJSON = len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '['); isJSON {
+		doc, err = ParseDocument(source)
+	} else {
+		doc = &Document{}
+		doc.Value, err = ParseText(name, source, visible)
+	}
+	if err != nil {
+		return nil, isJSON, err
+	}
+	doc.Name = orElse(doc.Name, name)
+	_, err = Compile(doc.Name, doc.Value, visible)
+	return doc, isJSON, err
+}

@@ -1,0 +1,433 @@
+package dict
+
+import (
+	"encoding/binary"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// maxLong bounds a value that may span several attributes: a packet has 4096
+// octets, 20 of them header (RFC 2865 §3).
+const maxLong = 4096 - 20 - 2
+
+// MaxLen is the most octets that a value of the attribute can have, before
+// encryption and without its tag.
+func MaxLen(a *aaa.Attribute) int {
+	n := room(a)
+	if a.HasTag {
+		n--
+	}
+	switch a.Enc {
+	case aaa.EncUser:
+		n = min(n, 128) // RFC 2865 §5.2
+	case aaa.EncTunnel:
+		n = (min(n, 253)-2)/16*16 - 1 // RFC 2868 §3.5: salt, then a length octet and the text in blocks of 16
+	case aaa.EncAscend:
+		n = min(n, 16)
+	}
+	return n
+}
+
+// room is what one attribute can carry in its place.
+func room(a *aaa.Attribute) int {
+	p := a.Parent
+	switch {
+	case p == nil && a.Concat:
+		return maxLong
+	case p == nil && a.Vendor == nil:
+		return 253
+	case p == nil && a.Vendor.Continuation:
+		return maxLong
+	case p == nil:
+		return 255 - 6 - int(a.Vendor.TypeOctets) - int(a.Vendor.LengthOctets)
+	case p.Type == aaa.TypeExtended:
+		return 252
+	case p.Type == aaa.TypeLongExtended:
+		return maxLong
+	case p.Type == aaa.TypeEVS:
+		return room(p) - 5
+	}
+	return min(room(p), 255) - 2
+}
+
+// typeRange is the range of an integer type's values that fit an int64.
+func typeRange(a *aaa.Attribute) (lowest, highest int64) {
+	switch a.Type {
+	case aaa.TypeInteger, aaa.TypeDate:
+		return 0, math.MaxUint32
+	case aaa.TypeShort:
+		return 0, math.MaxUint16
+	case aaa.TypeByte:
+		return 0, math.MaxUint8
+	case aaa.TypeBool:
+		return 0, 1
+	case aaa.TypeSigned:
+		return math.MinInt32, math.MaxInt32
+	case aaa.TypeInteger64:
+		return 0, math.MaxInt64
+	}
+	return math.MinInt32, math.MaxInt64
+}
+
+// size is the length of a fixed-size type's value; 0 for the others.
+func size(t aaa.Type) int {
+	switch t {
+	case aaa.TypeInteger, aaa.TypeSigned, aaa.TypeDate, aaa.TypeIPAddr:
+		return 4
+	case aaa.TypeInteger64, aaa.TypeIfID:
+		return 8
+	case aaa.TypeShort:
+		return 2
+	case aaa.TypeByte, aaa.TypeBool:
+		return 1
+	case aaa.TypeIPv6Addr:
+		return 16
+	case aaa.TypeIPv4Prefix, aaa.TypeEther:
+		return 6
+	}
+	return 0
+}
+
+func isInteger(t aaa.Type) bool {
+	switch t {
+	case aaa.TypeInteger, aaa.TypeInteger64, aaa.TypeShort, aaa.TypeByte, aaa.TypeSigned:
+		return true
+	}
+	return false
+}
+
+// Encode turns a text into the value's octets, as Append does.
+func (s *Set) Encode(a *aaa.Attribute, text string) ([]byte, error) { return s.Append(nil, a, text) }
+
+// Append appends the octets of a value given as text. What it takes: value names and decimal
+// or 0x numbers for integers; true, false, yes, no for bool; RFC 3339 times, FreeRADIUS's "Jan
+// 2 2006 15:04:05 UTC" and seconds for date; addresses; prefixes with or
+// without their length; ifid as a:b:c:d; octets as 0x… or as the text itself. Any other type that
+// is not text also takes 0x and its exact octets. Several values of an array attribute are
+// separated by commas. Errors are of KindBadInput and never hold the value.
+func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	if a.Array && size(a.Type) > 0 && strings.IndexByte(text, ',') >= 0 {
+		out := dst
+		for part := range strings.SplitSeq(text, ",") {
+			var err error
+			if out, err = s.appendOne(out, a, strings.TrimSpace(part)); err != nil {
+				return dst, err
+			}
+		}
+		if err := checkLen(a, len(out)-len(dst)); err != nil {
+			return dst, err
+		}
+		return out, nil
+	}
+	return s.appendOne(dst, a, text)
+}
+
+func (s *Set) appendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	switch a.Type {
+	case aaa.TypeString:
+		if err := checkLen(a, len(text)); err != nil {
+			return dst, err
+		}
+		return append(dst, text...), nil
+	case aaa.TypeOctets, aaa.TypeABinary, aaa.TypeTLV, aaa.TypeExtended, aaa.TypeLongExtended, aaa.TypeVSA, aaa.TypeEVS:
+		return appendOctets(dst, a, text)
+	case aaa.TypeInteger, aaa.TypeShort, aaa.TypeByte, aaa.TypeInteger64, aaa.TypeSigned:
+		return s.appendInteger(dst, a, text)
+	}
+	if n, ok := s.ValueNumber(a, text); ok {
+		if lowest, highest := typeRange(a); (a.Type == aaa.TypeBool || a.Type == aaa.TypeDate) && n >= lowest && n <= highest {
+			return appendSized(dst, a, uint64(n)), nil
+		}
+	}
+	if rest, ok := cutHex(text); ok && hexFits(a.Type, len(rest)/2) {
+		if out, ok := appendHex(dst, rest); ok {
+			return out, nil
+		}
+	}
+	switch a.Type {
+	case aaa.TypeBool:
+		switch {
+		case text == "1" || strings.EqualFold(text, "true") || strings.EqualFold(text, "yes"):
+			return append(dst, 1), nil
+		case text == "0" || strings.EqualFold(text, "false") || strings.EqualFold(text, "no"):
+			return append(dst, 0), nil
+		}
+		return dst, bad(a, "not true or false")
+	case aaa.TypeDate:
+		return appendDate(dst, a, text)
+	case aaa.TypeIPAddr, aaa.TypeIPv6Addr, aaa.TypeComboIP:
+		return appendAddr(dst, a, text)
+	case aaa.TypeIPv4Prefix, aaa.TypeIPv6Prefix:
+		return appendPrefix(dst, a, text)
+	case aaa.TypeIfID:
+		return appendIfID(dst, a, text)
+	case aaa.TypeEther:
+		return appendEther(dst, a, text)
+	}
+	return dst, bad(a, "its type can't be written")
+}
+
+// EncodeInt turns an integer into the value's octets; for a string attribute into
+// its decimal. Errors are of KindBadInput: overflow, or a type that is no integer.
+func (s *Set) EncodeInt(a *aaa.Attribute, n int64) ([]byte, error) { return s.AppendInt(nil, a, n) }
+
+// AppendInt appends the octets of an integer value, as EncodeInt makes them.
+func (s *Set) AppendInt(dst []byte, a *aaa.Attribute, n int64) ([]byte, error) {
+	if a.Type == aaa.TypeString {
+		return strconv.AppendInt(dst, n, 10), nil
+	}
+	if !isInteger(a.Type) && a.Type != aaa.TypeDate && a.Type != aaa.TypeBool {
+		return dst, bad(a, "takes no integer: its type is "+TypeName(a.Type))
+	}
+	lowest, highest := typeRange(a)
+	if a.HasTag {
+		highest = min(highest, 1<<24-1) // RFC 2868 §3.1: the tag takes the first octet
+	}
+	if n < lowest || n > highest {
+		return dst, bad(a, "the number is not in "+strconv.FormatInt(lowest, 10)+".."+strconv.FormatInt(highest, 10))
+	}
+	return appendSized(dst, a, uint64(n)), nil
+}
+
+func appendSized(dst []byte, a *aaa.Attribute, n uint64) []byte {
+	switch size(a.Type) {
+	case 1:
+		return append(dst, byte(n))
+	case 2:
+		return binary.BigEndian.AppendUint16(dst, uint16(n))
+	case 4:
+		return binary.BigEndian.AppendUint32(dst, uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(dst, n)
+}
+
+func (s *Set) appendInteger(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	// Names first: a few dictionaries name values by digits ("56" is 1), and what
+	// is printed must be read back as it was.
+	if n, ok := s.ValueNumber(a, text); ok {
+		return s.AppendInt(dst, a, n)
+	}
+	digits, base, negative := text, 10, false
+	if rest, ok := cutHex(text); ok {
+		digits, base = rest, 16
+	} else if rest, ok := strings.CutPrefix(text, "-"); ok {
+		digits, negative = rest, true
+	}
+	n, ok, overflow := parseDigits(digits, uint64(base))
+	switch {
+	case overflow:
+		return dst, bad(a, "the number is too big")
+	case !ok:
+		return dst, bad(a, "neither a number nor a value name")
+	case a.Type == aaa.TypeInteger64 && !negative:
+		return binary.BigEndian.AppendUint64(dst, n), nil
+	case negative && n <= math.MaxInt64:
+		return s.AppendInt(dst, a, -int64(n))
+	case base == 16 && a.Type == aaa.TypeSigned && n <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
+	case n > math.MaxInt64:
+		return dst, bad(a, "the number is too big")
+	}
+	return s.AppendInt(dst, a, int64(n))
+}
+
+// parseDigits is strconv.ParseUint without an error to allocate.
+func parseDigits(s string, base uint64) (n uint64, ok, overflow bool) {
+	if s == "" {
+		return 0, false, false
+	}
+	for i := range len(s) {
+		d := uint64(hexDigit(s[i]))
+		if d >= base {
+			return 0, false, false
+		}
+		if n > (math.MaxUint64-d)/base {
+			overflow = true
+		}
+		n = n*base + d
+	}
+	return n, !overflow, overflow
+}
+
+// hexDigit is the value of a hexadecimal digit, 255 for anything else.
+func hexDigit(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}
+
+func cutHex(text string) (string, bool) {
+	if len(text) >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X') {
+		return text[2:], true
+	}
+	return text, false
+}
+
+func appendHex(dst []byte, digits string) ([]byte, bool) {
+	if len(digits)%2 != 0 {
+		return dst, false
+	}
+	out := dst
+	for i := 0; i < len(digits); i += 2 {
+		hi, lo := hexDigit(digits[i]), hexDigit(digits[i+1])
+		if hi > 15 || lo > 15 {
+			return dst, false
+		}
+		out = append(out, hi<<4|lo)
+	}
+	return out, true
+}
+
+// hexFits says whether n octets can be a value of a type that is neither text nor integer.
+func hexFits(t aaa.Type, n int) bool {
+	switch t {
+	case aaa.TypeComboIP:
+		return n == 4 || n == 16
+	case aaa.TypeIPv6Prefix:
+		return n >= 2 && n <= 18
+	}
+	return n > 0 && n == size(t) && t != aaa.TypeBool
+}
+
+func appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	rest, isHex := cutHex(text)
+	n := len(text)
+	if isHex {
+		n = len(rest) / 2
+	}
+	if err := checkLen(a, n); err != nil {
+		return dst, err
+	}
+	if !isHex {
+		return append(dst, text...), nil
+	}
+	out, ok := appendHex(dst, rest)
+	if !ok {
+		return dst, bad(a, "after 0x comes an even number of hexadecimal digits")
+	}
+	return out, nil
+}
+
+func checkLen(a *aaa.Attribute, n int) error {
+	if a.Length > 0 && n != a.Length {
+		return bad(a, "the value has "+strconv.Itoa(n)+" octets; exactly "+strconv.Itoa(a.Length)+" are wanted")
+	}
+	if most := MaxLen(a); n > most {
+		return bad(a, "the value is too long: "+strconv.Itoa(n)+" octets, at most "+strconv.Itoa(most)+" fit")
+	}
+	return nil
+}
+
+func appendDate(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	if n, ok, overflow := parseDigits(text, 10); ok || overflow {
+		if overflow || n > math.MaxUint32 {
+			return dst, bad(a, "the number is not in 0..4294967295")
+		}
+		return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
+	}
+	for _, layout := range [...]string{time.RFC3339, "Jan _2 2006 15:04:05 MST"} {
+		t, err := time.Parse(layout, text)
+		if err != nil || t.Location() != time.UTC && layout != time.RFC3339 {
+			continue
+		}
+		if n := t.Unix(); n >= 0 && n <= math.MaxUint32 {
+			return binary.BigEndian.AppendUint32(dst, uint32(n)), nil
+		}
+		return dst, bad(a, "the time is not in 1970..2106")
+	}
+	return dst, bad(a, "neither an RFC 3339 time nor seconds since 1970")
+}
+
+func appendAddr(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	addr, err := netip.ParseAddr(text)
+	switch {
+	case err == nil && addr.Is4() && a.Type != aaa.TypeIPv6Addr:
+		b := addr.As4()
+		return append(dst, b[:]...), nil
+	case err == nil && addr.Is6() && addr.Zone() == "" && a.Type != aaa.TypeIPAddr:
+		b := addr.As16()
+		return append(dst, b[:]...), nil
+	case a.Type == aaa.TypeIPAddr:
+		return dst, bad(a, "not an IPv4 address")
+	case a.Type == aaa.TypeIPv6Addr:
+		return dst, bad(a, "not an IPv6 address")
+	}
+	return dst, bad(a, "not an IP address")
+}
+
+// appendPrefix writes the prefix types of RFC 8044 §3.10 and §3.11; bits behind the prefix are cleared.
+func appendPrefix(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	var p netip.Prefix
+	var err error
+	if strings.IndexByte(text, '/') >= 0 {
+		p, err = netip.ParsePrefix(text)
+	} else {
+		var addr netip.Addr
+		if addr, err = netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+	}
+	v4 := a.Type == aaa.TypeIPv4Prefix
+	if err != nil || !p.IsValid() || p.Addr().Is4() != v4 {
+		if v4 {
+			return dst, bad(a, "not an IPv4 prefix")
+		}
+		return dst, bad(a, "not an IPv6 prefix")
+	}
+	p = p.Masked()
+	dst = append(dst, 0, byte(p.Bits()))
+	if v4 {
+		b := p.Addr().As4()
+		return append(dst, b[:]...), nil
+	}
+	// The prefix takes no more octets than it needs (RFC 3162 §2.3).
+	b := p.Addr().As16()
+	return append(dst, b[:(p.Bits()+7)/8]...), nil
+}
+
+// appendIfID reads four groups of hexadecimal digits (RFC 3162 §2.2).
+func appendIfID(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	out := dst
+	groups := 0
+	for part := range strings.SplitSeq(text, ":") {
+		n, ok, _ := parseDigits(part, 16)
+		if groups++; !ok || len(part) > 4 || groups > 4 {
+			return dst, bad(a, "not an interface id like 1:2:3:4")
+		}
+		out = binary.BigEndian.AppendUint16(out, uint16(n))
+	}
+	if groups != 4 {
+		return dst, bad(a, "not an interface id like 1:2:3:4")
+	}
+	return out, nil
+}
+
+func appendEther(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	if len(text) != 17 {
+		return dst, bad(a, "not an Ethernet address")
+	}
+	out := dst
+	for i := 0; i < 17; i += 3 {
+		hi, lo := hexDigit(text[i]), hexDigit(text[i+1])
+		if hi > 15 || lo > 15 || i < 15 && text[i+2] != ':' && text[i+2] != '-' {
+			return dst, bad(a, "not an Ethernet address")
+		}
+		out = append(out, hi<<4|lo)
+	}
+	return out, nil
+}
+
+func bad(a *aaa.Attribute, message string) error {
+	return &aaa.Error{Kind: aaa.KindBadInput, Message: a.Name + ": " + message}
+}
