@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"aaa-api/internal/config"
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/postgres"
+	"aaa-api/internal/store/sqlite"
+)
+
+// migrateStore brings the database that cfg names to the newest version. Two nodes that
+// start at once may both do it.
+func migrateStore(ctx context.Context, cfg *config.Config) error {
+	if !cfg.DatabaseURL.IsZero() {
+		return postgres.Migrate(ctx, cfg.DatabaseURL.Reveal())
+	}
+	if err := makeDataDir(cfg); err != nil {
+		return err
+	}
+	return sqlite.Migrate(ctx, cfg.StorePath())
+}
+
+// openStore opens the database that cfg names. It must have been migrated.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store.Store, error) {
+	if !cfg.DatabaseURL.IsZero() {
+		return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), postgres.Options{Log: log})
+	}
+	if _, err := os.Stat(cfg.StorePath()); err != nil {
+		return nil, fmt.Errorf("no database yet (aaa-api serve or migrate makes it): %w", err)
+	}
+	return sqlite.Open(ctx, cfg.StorePath())
+}
+
+// makeDataDir makes the data folder, for its owner alone.
+func makeDataDir(cfg *config.Config) error {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
+}
+
+func migrateCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database to this version (serve does so too)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), env.vars)
+			if err != nil {
+				return err
+			}
+			if err := migrateStore(cmd.Context(), cfg); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the database is up to date")
+			return err
+		},
+	}
+	config.AddFlags(cmd.Flags(), config.DataDir, config.Database)
+	return cmd
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDemoLinesWorkWhenPasted runs what --demo prints, as printed, in a shell: at the
+// first start, again, and after a restart that takes another RADIUS port.
+func TestDemoLinesWorkWhenPasted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, nil, "--demo")
+	first := paste(t, dir, p)
+	checkDemo(t, first)
+	if avps, _ := first[0]["avps"].(map[string]any); avps["Demo-Greeting"] != nil || avps["Demo-Ticket"] != float64(7) {
+		t.Errorf("before the upload the greeting has a name already, or the ticket none: %v", avps)
+	}
+	checkDemo(t, paste(t, dir, p))
+	p.stop()
+
+	keep := start(t, t.TempDir(), nil, "--demo") // is likely to take the port that was given back
+	again := start(t, dir, nil, "--demo")
+	checkDemo(t, paste(t, dir, again))
+	again.stop()
+	keep.stop()
+}
+
+// checkDemo looks at the data of the printed lines' answers.
+func checkDemo(t *testing.T, got []map[string]any) {
+	t.Helper()
+	if len(got) != 5 {
+		t.Fatalf("%d answers, want 5: %v", len(got), got)
+	}
+	accept, reject, patch, last := got[0], got[1], got[2], got[4]
+	if accept["AAA-Result"] != "accept" || accept["message"] != "Welcome, alice" || accept["timeout"] != "3600" || accept["account_id"] != string(demoProvider) {
+		t.Errorf("accept: %v", accept)
+	}
+	if reject["AAA-Result"] != "reject" || reject["Is-Authorized"] != false {
+		t.Errorf("reject: %v", reject)
+	}
+	if patch["workers"] != float64(8) || patch["aaa_mode"] != "inherit" {
+		t.Errorf("PATCH: %v", patch)
+	}
+	if avps, _ := last["avps"].(map[string]any); last["AAA-Result"] != "accept" || avps["Demo-Greeting"] != "Down the rabbit hole, alice" {
+		t.Errorf("after the upload: %v", last)
+	}
+}
+
+// paste runs the indented lines of the demo in bash and returns the data of each answer.
+func paste(t *testing.T, dir string, p *process) []map[string]any {
+	t.Helper()
+	_, text, ok := strings.Cut(p.out(), "Paste these lines")
+	if !ok {
+		t.Fatalf("no lines to paste in:\n%s", p.out())
+	}
+	var lines []string
+	for line := range strings.Lines(text) {
+		if l, ok := strings.CutPrefix(line, "    "); ok {
+			lines = append(lines, l)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-e", "-u", "-o", "pipefail")
+	cmd.Dir = dir
+	cmd.Stdin = strings.NewReader(strings.Join(lines, ""))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	var list []map[string]any
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		var a struct {
+			Status string
+			Data   map[string]any
+		}
+		if err := json.Unmarshal([]byte(line), &a); err != nil || a.Status != "success" {
+			t.Fatalf("answer %s (%v)", line, err)
+		}
+		list = append(list, a.Data)
+	}
+	return list
+}
+
+func TestDemoTokenReachesTheProviderOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, nil, "--demo")
+	token := readToken(t, dir, "demo.token")
+	call(t, token, "GET", p.url+"/v2/whoami", "").want(t, 200).has(t, "account_id", demoProvider)
+	call(t, token, "GET", p.url+"/v1/system_configs/circlemaker", "").want(t, 404)
+	if matches, _ := filepath.Glob(filepath.Join(dir, "data", ".*")); len(matches) != 0 {
+		t.Errorf("left behind: %v", matches)
+	}
+	// A challenge of the demo's server and its answer.
+	authn := p.url + "/v2/accounts/" + string(demoTenant) + "/aaa/authn"
+	asked := call(t, token, "POST", authn, `{"data":{"User-Name":"carol","User-Password":"looking-glass"}}`).want(t, 200).has(t, "AAA-Result", "challenge")
+	state, _ := asked.Data["State"].(string)
+	call(t, token, "POST", authn, `{"data":{"User-Name":"carol","User-Password":"424242","State":"`+state+`"}}`).want(t, 200).has(t, "AAA-Result", "accept")
+	p.stop()
+}
+
+func TestShellQuote(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"data/admin.token", "/srv/my data/it's", "", "$(id)", "a;b"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+shellQuote(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q came out as %q (%v)", word, out, err)
+		}
+	}
+}

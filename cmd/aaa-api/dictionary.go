@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/config"
+	"aaa-api/internal/dict"
+)
+
+func dictionaryCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dictionary",
+		Short: "Check dictionary files and turn one form into the other",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		dictionaryFile(env, "lint", "Check a dictionary, in JSON or as FreeRADIUS text", lint),
+		dictionaryFile(env, "convert", "Print a JSON dictionary as FreeRADIUS text, and the other way round", convert),
+	)
+	return cmd
+}
+
+// dictFile is a dictionary to work on, with the system dictionaries that it may refer to.
+type dictFile struct {
+	path, name string
+	text       []byte
+	visible    *dict.Set
+}
+
+// dictionaryFile makes a command that reads the file of its argument and hands it to do.
+func dictionaryFile(env environment, use, short string, do func(io.Writer, *dictFile) error) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use + " FILE",
+		Short: short + ` ("-" reads the standard input)`,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(cmd.Flags(), env.vars)
+			if err != nil {
+				return err
+			}
+			system, err := dict.LoadSystem(cfg.DictionaryDir)
+			if err != nil {
+				return fmt.Errorf("system dictionaries: %w", err)
+			}
+			f := &dictFile{path: args[0], visible: system.Default()}
+			f.name = strings.TrimSuffix(filepath.Base(f.path), ".json")
+			if f.text, err = readBounded(cmd.InOrStdin(), f.path); err == nil {
+				err = do(cmd.OutOrStdout(), f)
+			}
+			return explainFaults(f.path, err)
+		},
+	}
+	config.AddFlags(cmd.Flags(), config.DictionaryDir)
+	return cmd
+}
+
+func lint(out io.Writer, f *dictFile) error {
+	doc, err := dict.Lint(f.name, f.text, f.visible)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d entries, no faults\n", f.path, len(doc.Value))
+	return err
+}
+
+func convert(out io.Writer, f *dictFile) error {
+	text, err := dict.Convert(f.name, f.text, f.visible)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+func readBounded(stdin io.Reader, path string) ([]byte, error) {
+	from := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // it was only read
+		from = f
+	}
+	text, err := io.ReadAll(io.LimitReader(from, dict.MaxBytes+1))
+	if err == nil && len(text) > dict.MaxBytes {
+		err = fmt.Errorf("it is longer than %d octets", dict.MaxBytes)
+	}
+	return text, err
+}
+
+// explainFaults lists every fault of a file, each on a line of its own.
+func explainFaults(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *aaa.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	lines := make([]string, 0, len(e.Fields))
+	for _, f := range e.Fields {
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", path, f.Path, f.Message))
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+	"aaa-api/internal/token"
+)
+
+// firstStart makes the root account and its first token where there is no root account
+// yet. Of several nodes that start at once on one database, one does it.
+func firstStart(ctx context.Context, n *node, out io.Writer) error {
+	root, err := n.store.Accounts().Root(ctx)
+	if err == nil {
+		return warnWithoutToken(ctx, n, root.ID)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("looking for the root account: %w", err)
+	}
+	root, err = n.store.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID(), Name: "root", Enabled: true})
+	if errors.Is(err, store.ErrExists) {
+		return nil // another node was first, and has the token
+	}
+	if err != nil {
+		return fmt.Errorf("making the root account: %w", err)
+	}
+	t, text, err := mintToken(ctx, n.store, root.ID, token.Scopes(), "made at the first start")
+	if err != nil {
+		return err
+	}
+	path := n.cfg.TokenFile()
+	if err := replaceFile(path, []byte(text+"\n")); err != nil {
+		// Without its file the token is lost with the terminal: better none.
+		return errors.Join(fmt.Errorf("writing the token: %w", err), n.store.Tokens().Revoke(ctx, root.ID, t.ID))
+	}
+	n.log.InfoContext(ctx, "first start: the root account was made", "account", root.ID, "token_file", path)
+	_, err = fmt.Fprintf(out, "First start. The root account is %s.\nIts token, shown this once and kept in %s:\n\n    %s\n\n", root.ID, path, text)
+	return err
+}
+
+// warnWithoutToken tells of a root account that nobody can reach: a first start was cut short, or the last token revoked.
+func warnWithoutToken(ctx context.Context, n *node, root aaa.AccountID) error {
+	list, _, err := n.store.Tokens().List(ctx, root, store.Page{Limit: 1})
+	if err != nil {
+		return fmt.Errorf("looking for tokens: %w", err)
+	}
+	if len(list) == 0 {
+		n.log.WarnContext(ctx, "the root account has no token; make one with: aaa-api token create --account "+string(root))
+	}
+	return nil
+}
+
+// replaceFile writes a file of mode 0600 whole or not at all.
+func replaceFile(path string, text []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // after the rename it is gone
+	_, err = tmp.Write(text)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

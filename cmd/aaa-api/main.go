@@ -1,0 +1,69 @@
+// Command aaa-api serves AAA documents and dictionaries over HTTP and answers AAA
+// requests from RADIUS servers. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], environment{
+		vars: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}))
+}
+
+// environment is what a command has from the process.
+type environment struct {
+	vars           []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// errUsage marks an error of how the command was called: exit code 2.
+var errUsage = errors.New("usage")
+
+// run executes a command line and returns the exit code.
+func run(ctx context.Context, args []string, env environment) int {
+	root := &cobra.Command{
+		Use:           "aaa-api",
+		Short:         "Multi-tenant AAA gateway: a REST API in front of RADIUS servers",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// A word that is no command is an error, not a page of help.
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetArgs(args)
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	root.AddCommand(
+		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), versionCommand(),
+	)
+	switch err := root.ExecuteContext(ctx); {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
+		return 2
+	default:
+		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
+		return 1
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aaa-api/internal/config"
+	"aaa-api/internal/httpapi"
+)
+
+// drainTime bounds how long a stopping node waits for requests in flight: the
+// deadline of an AAA request.
+const drainTime = 30 * time.Second
+
+func serveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API",
+		Long: `Serve the API. Each flag can be given as a variable instead: --data-dir is AAA_API_DATA_DIR.
+
+The first start makes the key file, the root account and a token for it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), env.vars)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+			return serve(cmd.Context(), cfg, log, env.stdout)
+		},
+	}
+	config.AddFlags(cmd.Flags(), config.Listen, config.DataDir, config.Database, config.KeyFile,
+		config.DictionaryDir, config.LogLevel, config.Demo)
+	return cmd
+}
+
+// serve runs a node until ctx ends, and then lets it finish what it has begun.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
+	n, err := openNode(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	if err := firstStart(ctx, n, out); err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if cfg.Demo {
+		d, err := startDemo(ctx, n)
+		if err != nil {
+			return errors.Join(fmt.Errorf("demo: %w", err), listener.Close())
+		}
+		defer d.Close()                                                  //nolint:errcheck // it only answers; nothing can be lost
+		if err := d.explain(out, baseURL(listener.Addr())); err != nil { // the listener takes connections already
+			return errors.Join(err, listener.Close())
+		}
+	}
+	return n.serve(ctx, listener)
+}
+
+// serve answers on the listener until ctx ends. Then /readyz answers 503, the listener
+// closes, and requests in flight have drainTime to finish.
+func (n *node) serve(ctx context.Context, listener net.Listener) error {
+	server := httpapi.NewServer(listener.Addr().String(), n.handler)
+	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	n.log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	n.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
+	n.draining.Store(true)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.Join(fmt.Errorf("requests were still in flight after %v", drainTime), server.Close())
+	}
+	if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	n.log.InfoContext(ctx, "stopped")
+	return err
+}
+
+// storeName is the database as logs may show it.
+func (n *node) storeName() string {
+	if n.cfg.DatabaseURL.IsZero() {
+		return n.cfg.StorePath()
+	}
+	return n.cfg.DatabaseURL.String()
+}
+
+// baseURL is how a client on this machine reaches addr.
+func baseURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"layeh.com/radius"
+)
+
+func TestFirstStartMakesRootTokenAndKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, nil)
+	token := readToken(t, dir, "admin.token")
+	for _, name := range []string{"admin.token", "secret.key", "aaa-api.db"} {
+		info, err := os.Stat(filepath.Join(dir, "data", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v, want 0600", name, info.Mode())
+		}
+	}
+	if n := strings.Count(p.out(), token); n != 1 {
+		t.Errorf("the token is shown %d times, want once, in:\n%s", n, p.out())
+	}
+	if strings.Contains(p.log(), token) {
+		t.Error("the token is in the log")
+	}
+	who := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK)
+	root, _ := who.Data["account_id"].(string)
+	if len(root) != 32 || !strings.Contains(p.out(), root) {
+		t.Errorf("whoami says %s, and the start:\n%s", who.Body, p.out())
+	}
+	call(t, token, "GET", p.url+"/readyz", "").want(t, http.StatusOK)
+	if m := call(t, "", "GET", p.url+"/metrics", ""); !strings.Contains(m.Body, "aaa_api_reload_lag_seconds") {
+		t.Errorf("no reload lag in the metrics: %.300s", m.Body)
+	}
+	p.stop()
+
+	again := start(t, dir, nil)
+	if out := again.out(); out != "" {
+		t.Errorf("the second start says:\n%s", out)
+	}
+	call(t, token, "GET", again.url+"/v2/whoami", "").want(t, http.StatusOK).has(t, "account_id", root)
+	again.stop()
+}
+
+// TestStopFinishesWhatIsInFlight holds an answer back until the process has been
+// told to stop: the caller still gets it, and the process ends well.
+func TestStopFinishesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}, 8), make(chan struct{})
+	port := slowRADIUS(t, func() {
+		arrived <- struct{}{}
+		<-release
+	})
+	dir := t.TempDir()
+	p := start(t, dir, nil)
+	token := readToken(t, dir, "admin.token")
+	root, _ := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK).Data["account_id"].(string)
+	aaaURL := p.url + "/v2/accounts/" + root + "/aaa"
+	call(t, token, "PUT", aaaURL, documentFor(port)).want(t, http.StatusCreated)
+
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := tryCall(t.Context(), token, "POST", aaaURL+"/authn", `{"data":{"User-Name":"alice","User-Password":"wonderland"}}`)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a
+	}()
+	<-arrived
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the port is closed", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(release)
+	(<-answered).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
+	p.wait()
+}
+
+func TestServeRefusesBadSettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, tc := range map[string]struct {
+		env  []string
+		args []string
+		code int
+		want string
+	}{
+		"unknown flag":     {args: []string{"serve", "--lisen=:0"}, code: 2, want: "unknown flag: --lisen"},
+		"unknown variable": {env: []string{"AAA_API_LISEN=:0"}, args: []string{"serve"}, code: 1, want: "AAA_API_LISEN: no such setting"},
+		"unknown command":  {args: []string{"server"}, code: 1, want: `unknown command "server"`},
+		"an argument":      {args: []string{"serve", "now"}, code: 1, want: `unknown command "now"`},
+		"bad key file":     {args: []string{"serve", "--key-file=/dev/null"}, code: 1, want: "/dev/null is not a regular file"},
+		"no database":      {env: []string{"AAA_API_DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=2"}, args: []string{"serve"}, code: 1, want: "127.0.0.1"},
+	} {
+		stdout, stderr, code := output(t, dir, tc.env, tc.args...)
+		if code != tc.code || !strings.Contains(stderr, tc.want) || stdout != "" {
+			t.Errorf("%s: code %d, want %d with %q:\n%s%s", name, code, tc.code, tc.want, stdout, stderr)
+		}
+		if strings.Contains(stderr, "hunter2") {
+			t.Errorf("%s: the password is shown: %s", name, stderr)
+		}
+	}
+}
+
+func TestServeRefusesAnotherKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir, nil).stop()
+	key := filepath.Join(dir, "data", "secret.key")
+	if err := os.Rename(key, key+".old"); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := output(t, dir, nil, "serve", "--listen=127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "data/secret.key does not exist: copy the key file") {
+		t.Errorf("key file lost: code %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(key); err == nil {
+		t.Error("a new key was made for a store that is sealed with another")
+	}
+	start(t, t.TempDir(), nil, "--key-file="+key).stop() // makes a key, for another store
+	_, stderr, code = output(t, dir, nil, "serve", "--listen=127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "does not open the seal of this database") {
+		t.Errorf("another key: code %d: %s", code, stderr)
+	}
+}
+
+// documentFor is the body of a document with one RADIUS server that is asked for authn.
+func documentFor(port int) string {
+	return `{"data":{"aaa_mode":"on","servers":[{"enabled":true,"name":"one","address":"127.0.0.1","port":` + itoa(port) + `,
+		"secret":"` + demoSecret + `","aaa_engine":"radius","dicts":["dictionary"],"retries":2,"timeout":20000}],
+		"authentication":["one"],"authorization":[],"accounting":[],"workers":32,"nas_address":"127.0.0.1","nas_port":"1",
+		"authn_avp_translation":[` + demoLogin + `]}}`
+}
+
+// slowRADIUS is the demo's server with something to do before each answer. It returns its port.
+func slowRADIUS(t *testing.T, before func()) int {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &radius.PacketServer{
+		SecretSource: radius.StaticSecretSource([]byte(demoSecret)),
+		Handler: radius.HandlerFunc(func(w radius.ResponseWriter, r *radius.Request) {
+			before()
+			demoAnswer(w, r)
+		}),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(conn) }()
+	t.Cleanup(func() {
+		_ = server.Shutdown(t.Context())
+		<-done
+	})
+	return conn.LocalAddr().(*net.UDPAddr).Port
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/config"
+	"aaa-api/internal/store"
+	"aaa-api/internal/token"
+)
+
+func tokenCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke API tokens, straight in the database",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(tokenCreate(env), tokenList(env), tokenRevoke(env))
+	return cmd
+}
+
+// withStore opens the database for one command.
+func withStore(cmd *cobra.Command, env environment, fn func(context.Context, store.Store) error) error {
+	cfg, err := config.Load(cmd.Flags(), env.vars)
+	if err != nil {
+		return err
+	}
+	st, err := openStore(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(cmd.Context(), st), st.Close())
+}
+
+// accountFlag adds --account. Without it, and where it may be left out, the root account is meant.
+func accountFlag(cmd *cobra.Command, usage string) *string {
+	config.AddFlags(cmd.Flags(), config.DataDir, config.Database)
+	return cmd.Flags().String("account", "", usage)
+}
+
+// theAccount finds the account that --account names, or the root.
+func theAccount(ctx context.Context, st store.Store, text string) (store.Account, error) {
+	if text == "" {
+		a, err := st.Accounts().Root(ctx)
+		if errors.Is(err, store.ErrNotFound) {
+			return a, errors.New("there is no root account yet: aaa-api serve makes it")
+		}
+		return a, err
+	}
+	id, err := aaa.ParseAccountID(text)
+	if err != nil {
+		return store.Account{}, fmt.Errorf("%w: --account: %w", errUsage, err)
+	}
+	a, err := st.Accounts().Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return a, fmt.Errorf("there is no account %s", id)
+	}
+	return a, err
+}
+
+func tokenCreate(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create --account ID",
+		Short: "Make a token; it stands alone on the last line and is shown this once",
+		Args:  cobra.NoArgs,
+	}
+	account := accountFlag(cmd, "the account that the token reaches, with all below it")
+	scopes := cmd.Flags().StringSlice("scopes", token.Scopes(), "any of "+strings.Join(token.Scopes(), ", "))
+	note := cmd.Flags().String("note", "", "what the token is for")
+	_ = cmd.MarkFlagRequired("account") // the flag exists: there is no error
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for _, s := range *scopes {
+			if !slices.Contains(token.Scopes(), s) {
+				return fmt.Errorf("%w: --scopes: %q is not one of %s", errUsage, s, strings.Join(token.Scopes(), ", "))
+			}
+		}
+		if len(*scopes) == 0 {
+			return fmt.Errorf("%w: --scopes: a token without scopes can do nothing", errUsage)
+		}
+		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
+			a, err := theAccount(ctx, st, *account)
+			if err != nil {
+				return err
+			}
+			t, text, err := mintToken(ctx, st, a.ID, *scopes, *note)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s of account %s (%s), scopes %s:\n%s\n",
+				t.ID, a.ID, a.Name, strings.Join(t.Scopes, ","), text)
+			return err
+		})
+	}
+	return cmd
+}
+
+// mintToken makes a token of an account and stores its hash. The text is nowhere but in the result.
+func mintToken(ctx context.Context, st store.Store, account aaa.AccountID, scopes []string, note string) (store.Token, string, error) {
+	text, hash := token.Mint()
+	t := store.Token{
+		ID: aaa.NewID(), Account: account, Hash: hash, Kind: token.KindToken,
+		Scopes: scopes, Note: note, CreatedAt: time.Now().UTC(),
+	}
+	if err := st.Tokens().Create(ctx, t); err != nil {
+		return t, "", fmt.Errorf("storing the token: %w", err)
+	}
+	return t, text, nil
+}
+
+func tokenList(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List an account's tokens (never their text: nobody knows it)",
+		Args:  cobra.NoArgs,
+	}
+	account := accountFlag(cmd, "the account (default: the root account)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
+			a, err := theAccount(ctx, st, *account)
+			if err != nil {
+				return err
+			}
+			list, _, err := st.Tokens().List(ctx, a.ID, store.Page{})
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tKIND\tSCOPES\tCREATED\tEXPIRES\tNOTE")
+			for _, t := range list {
+				expires := "never"
+				if !t.ExpiresAt.IsZero() {
+					expires = t.ExpiresAt.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", t.ID, t.Kind, strings.Join(t.Scopes, ","), t.CreatedAt.UTC().Format(time.RFC3339), expires, t.Note)
+			}
+			return w.Flush()
+		})
+	}
+	return cmd
+}
+
+func tokenRevoke(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Revoke a token by its id; running nodes refuse it within a second",
+		Args:  cobra.ExactArgs(1),
+	}
+	account := accountFlag(cmd, "the token's account (default: the root account)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
+			a, err := theAccount(ctx, st, *account)
+			if err != nil {
+				return err
+			}
+			err = st.Tokens().Revoke(ctx, a.ID, args[0])
+			if errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("account %s has no token %q", a.ID, args[0])
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s is revoked\n", args[0])
+			return err
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/authorizer"
+	"aaa-api/internal/config"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/radius"
+	"aaa-api/internal/gateway"
+	"aaa-api/internal/httpapi"
+	"aaa-api/internal/router"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+	"aaa-api/internal/tenant"
+	"aaa-api/internal/token"
+)
+
+// node is one running instance of the service: every part of it, wired.
+type node struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	name     string
+	store    store.Store
+	vault    *secmod.Vault
+	system   *dict.Catalog
+	tenants  *tenant.Tenants
+	preparer *document.Preparer
+	follower *store.Follower
+	handler  http.Handler
+	draining atomic.Bool // /readyz answers 503
+
+	background sync.WaitGroup
+	stop       context.CancelFunc // of what runs in the background
+}
+
+// openNode makes a node that is ready to serve: database migrated, seal opened,
+// dictionaries loaded, change log followed. Close it afterwards.
+func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *node, err error) {
+	if err := makeDataDir(cfg); err != nil {
+		return nil, err
+	}
+	n := &node{cfg: cfg, name: nodeName()}
+	n.log = log.With("node", n.name)
+	if n.system, err = dict.LoadSystem(cfg.DictionaryDir); err != nil {
+		return nil, fmt.Errorf("system dictionaries: %w", err)
+	}
+	if err := migrateStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if n.store, err = openStore(ctx, cfg, n.log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.vault, err = openVault(ctx, cfg, n.store); err != nil {
+		return nil, err
+	}
+	if err := n.assemble(); err != nil {
+		return nil, err
+	}
+	n.start(ctx)
+	// From here on the caches follow every change.
+	if err := n.follower.Sync(ctx); err != nil {
+		return nil, fmt.Errorf("reading the change log: %w", err)
+	}
+	return n, nil
+}
+
+// assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines.
+func (n *node) assemble() error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}))
+	n.tenants = tenant.New(tenant.Options{
+		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Log: n.log,
+	})
+	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
+	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{})
+	n.follower.Subscribe(n.tenants.Changed)
+	n.follower.Subscribe(verifier.Changed)
+
+	attributes, err := router.StandardOf(n.system.Default())
+	if err != nil {
+		return err
+	}
+	routes := router.New(authorizer.New(), router.NewMetrics(registry), attributes, n.log)
+	service := gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag), gateway.DefaultDeadline)
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
+	n.handler = httpapi.New(httpapi.Options{
+		Store:    n.store,
+		Tree:     n.tenants,
+		Service:  service,
+		Verifier: verifier,
+		Preparer: n.preparer,
+		System:   n.system,
+		Sync:     n.follower.Sync,
+		Log:      n.log,
+		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Meter:    httpapi.NewMeter(registry),
+		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
+		Node:     n.name,
+		Version:  buildVersion(),
+	})
+	return nil
+}
+
+// hasAuthorizer reports whether the system configuration registers an external authoriser.
+// It decides about a warning on write, so it asks the store and takes silence for a no.
+func (n *node) hasAuthorizer(ctx context.Context, name string) bool {
+	doc, err := n.store.Documents().Get(ctx, aaa.SystemConfig)
+	if err != nil {
+		return false
+	}
+	var d struct {
+		Providers map[string]json.RawMessage `json:"authz_providers"`
+	}
+	if json.Unmarshal(doc.Body, &d) != nil {
+		return false
+	}
+	_, ok := d.Providers[name]
+	return ok
+}
+
+// errDraining is why a node that stops is not ready.
+var errDraining = errors.New("the node is stopping")
+
+func (n *node) serving(context.Context) error {
+	if n.draining.Load() {
+		return errDraining
+	}
+	return nil
+}
+
+// start runs what goes on beside the requests, until Close.
+func (n *node) start(ctx context.Context) {
+	// A signal ends what is served first: the background goes on until Close.
+	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
+	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
+	n.background.Go(func() { n.expireTokens(ctx) })
+}
+
+// expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.
+func (n *node) expireTokens(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if _, err := n.store.Tokens().DeleteExpired(ctx, now); err != nil && ctx.Err() == nil {
+				n.log.WarnContext(ctx, "expired tokens were not deleted", "error", err)
+			}
+		}
+	}
+}
+
+// Close stops what runs in the background and closes the store. No request may be in flight.
+func (n *node) Close() error {
+	if n.stop != nil {
+		n.stop()
+	}
+	n.background.Wait()
+	return n.store.Close()
+}
+
+// openVault loads the key file, or makes one where neither it nor the store's seal
+// exists, and opens the seal with it.
+func openVault(ctx context.Context, cfg *config.Config, st store.Store) (*secmod.Vault, error) {
+	kek, err := secmod.LoadKeyFile(cfg.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		sealed, serr := secmod.Sealed(ctx, st.Keys())
+		switch {
+		case serr != nil:
+			return nil, fmt.Errorf("the store's seal: %w", serr)
+		case sealed:
+			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there", cfg.KeyFile)
+		}
+		kek, err = secmod.CreateKeyFile(cfg.KeyFile)
+		if errors.Is(err, fs.ErrExist) { // another process was first
+			kek, err = secmod.LoadKeyFile(cfg.KeyFile)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	vault := secmod.New(kek, st.Keys())
+	if err := vault.Check(ctx); errors.Is(err, secmod.ErrWrongKey) {
+		return nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("the store's seal: %w", err)
+	}
+	return vault, nil
+}
+
+// nodeName tells nodes apart in answers and logs, also two on one machine.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "node"
+	}
+	return host + "-" + aaa.NewID()[:6]
+}
