@@ -1,12 +1,15 @@
 package translate
 
-import "aaa-api/internal/aaa"
+import (
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+)
 
 // Binding is a Program with its attributes looked up in one server's
 // dictionaries. It is immutable and safe for use by many goroutines.
 type Binding struct {
 	prog  *Program
-	set   Set
+	set   *dict.Set
 	slots []slot // one a rule
 }
 
@@ -14,7 +17,6 @@ type Binding struct {
 type slot struct {
 	attr   *aaa.Attribute // nil where the AVP is dropped
 	reason string         // why it is dropped
-	limit  uint16         // octets that a value may have on the wire
 	tag    uint8
 	hash   uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
 	mask   bool  // traces and errors don't show the value
@@ -28,7 +30,7 @@ const (
 
 // Bind looks the Program's attributes up in a server's dictionaries. In
 // aaa.CustomAVP mode they may also be written by number.
-func (p *Program) Bind(set Set, mode aaa.AVPMode) *Binding {
+func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 	b := &Binding{prog: p, set: set, slots: make([]slot, len(p.rules))}
 	for i, r := range p.rules {
 		s := &b.slots[i]
@@ -40,13 +42,12 @@ func (p *Program) Bind(set Set, mode aaa.AVPMode) *Binding {
 			continue
 		case !a.Wire:
 			s.reason = reasonInternal
-			s.mask = true
+			s.mask = a.Hidden || r.sensitive
 			continue
 		}
 		s.attr, s.tag = a, tag
 		s.mask = a.Hidden || r.sensitive
 		s.hash = hashOctets(a)
-		s.limit = octetLimit(a, tag)
 	}
 	return b
 }
@@ -93,58 +94,3 @@ func hashOctets(a *aaa.Attribute) uint8 {
 // maxPassword is the longest clear password of a hash attribute: MS-CHAP's 256
 // characters (RFC 2759 §8.1), each of up to 3 octets in UTF-8.
 const maxPassword = 3 * 256
-
-// octetLimit is how many octets a value of the attribute may have before
-// encryption: what fits into one attribute of 255 octets (RFC 2865 §5) after the
-// headers of all it is nested in, or into a packet of 4096 where the value may
-// be split over several.
-func octetLimit(a *aaa.Attribute, tag uint8) uint16 {
-	const packet = 4096 - 20
-	limit := 253
-	if a.Concat {
-		return packet
-	}
-	if a.Enc == aaa.EncUser {
-		return 128 // RFC 2865 §5.2
-	}
-	top := a
-	for ; top.Parent != nil; top = top.Parent {
-		switch top.Parent.Type {
-		case aaa.TypeLongExtended:
-			return packet // RFC 6929 §2.2
-		case aaa.TypeEVS:
-			limit -= 5 // vendor and type, RFC 6929 §2.4
-		case aaa.TypeVSA: // the vendor's header is counted below
-		case aaa.TypeExtended:
-			limit-- // RFC 6929 §2.1
-		default:
-			limit -= 2 // RFC 6929 §2.3
-		}
-	}
-	if v := top.Vendor; v != nil && !underEVS(a) {
-		if v.Continuation {
-			return packet
-		}
-		limit -= 4 + int(max(v.TypeOctets, 1)) + int(v.LengthOctets)
-	}
-	switch {
-	case a.Enc == aaa.EncTunnel:
-		// RFC 2868 §3.5: tag and salt go before, the length octet inside, padded to whole blocks of 16.
-		if a.HasTag {
-			limit--
-		}
-		limit = (limit-2)/16*16 - 1
-	case a.HasTag && tag > 0:
-		limit--
-	}
-	return uint16(limit)
-}
-
-func underEVS(a *aaa.Attribute) bool {
-	for p := a.Parent; p != nil; p = p.Parent {
-		if p.Type == aaa.TypeEVS {
-			return true
-		}
-	}
-	return false
-}

@@ -59,7 +59,7 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 type outgoing struct {
 	b     *Binding
 	dst   []aaa.AVP
-	arena []byte // the octets of short values; all of one call share it
+	arena []byte // the octets of values; all of one call share it
 	tr    *Tracer
 	added int
 }
@@ -95,17 +95,10 @@ func (o *outgoing) one(i, j int, value any) error {
 		o.trace(i, "", "empty value")
 		return nil
 	}
-	avp, err := o.encode(s, text)
-	if err != nil {
-		reason := err.Error()
-		if s.mask && !errors.Is(err, errLength) {
-			reason = "the value does not fit the attribute's type" // the encoder's words may quote the value
-		}
-		rule := "encode"
-		if errors.Is(err, errLength) {
-			rule = "maxLength"
-		}
-		return o.bad(i, j, rule, reason, text)
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
+	if err := o.encode(&avp, r, s, text); err != nil {
+		// The dictionary's errors don't hold the value, but begin with the attribute.
+		return o.bad(i, j, "encode", strings.TrimPrefix(err.Error(), s.attr.Name+": "), text)
 	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
@@ -118,52 +111,43 @@ func (o *outgoing) one(i, j int, value any) error {
 	return nil
 }
 
-// errLength is the class of errors that tell about a value's length alone.
-var errLength = errors.New("too long")
+var errPassword = errors.New("the password is longer than 256 characters")
 
-func tooLong(limit int) error {
-	return fmt.Errorf("the value is %w: the attribute takes %d octets", errLength, limit)
-}
-
-func (o *outgoing) encode(s *slot, text string) (aaa.AVP, error) {
-	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
-	switch {
-	case s.hash > 0:
+// encode puts a text's octets into the arena and the AVP.
+func (o *outgoing) encode(avp *aaa.AVP, r *rule, s *slot, text string) error {
+	if s.hash > 0 {
 		if raw, ok := rawHash(text, int(s.hash)); ok {
 			avp.Value = raw
-			return avp, nil
+			return nil
 		}
 		if len(text) > maxPassword {
-			return avp, tooLong(maxPassword)
+			return errPassword
 		}
-		avp.Value, avp.Clear = o.copyText(text), true
-		return avp, nil
-	case s.attr.Type == aaa.TypeString:
-		if len(text) > int(s.limit) {
-			return avp, tooLong(int(s.limit))
-		}
-		avp.Value = o.copyText(text)
-		return avp, nil
+		avp.Clear = true
 	}
-	value, err := o.b.set.Encode(s.attr, text)
+	if need := len(text) + 20; cap(o.arena)-len(o.arena) < need {
+		o.arena = make([]byte, 0, max(need, 32*min(len(o.b.prog.rules), 64)))
+	}
+	arena, err := o.appendValue(o.arena, r, s, text)
 	if err != nil {
-		return avp, err
+		return err
 	}
-	if len(value) > int(s.limit) {
-		return avp, tooLong(int(s.limit))
-	}
-	avp.Value = value
-	return avp, nil
+	avp.Value = arena[len(o.arena):len(arena):len(arena)]
+	o.arena = arena
+	return nil
 }
 
-// copyText puts a text into the arena.
-func (o *outgoing) copyText(text string) []byte {
-	if cap(o.arena)-len(o.arena) < len(text) {
-		o.arena = make([]byte, 0, max(len(text), 32*min(len(o.b.prog.rules), 64)))
+func (o *outgoing) appendValue(dst []byte, r *rule, s *slot, text string) ([]byte, error) {
+	if s.hash > 0 {
+		return append(dst, text...), nil
 	}
-	at := len(o.arena)
-	o.arena = append(o.arena, text...)
-	return o.arena[at:len(o.arena):len(o.arena)]
+	if r.toInteger {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return o.b.set.AppendInt(dst, s.attr, n)
+		}
+		// Beyond 63 bits: integer64 takes it as text, all other types report the overflow.
+	}
+	return o.b.set.Append(dst, s.attr, text)
 }
 
 func (o *outgoing) trace(i int, text, note string) {

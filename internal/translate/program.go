@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
 )
 
 // Bounds of one section.
@@ -124,7 +125,7 @@ func (p *Program) Len() int { return len(p.rules) }
 
 // Unknown lists the rules, by index, whose attribute the set does not hold by
 // name or that never travels (FreeRADIUS's internal attributes).
-func (p *Program) Unknown(set Set) []int {
+func (p *Program) Unknown(set *dict.Set) []int {
 	var list []int
 	for i, r := range p.rules {
 		if a, _, ok := set.Lookup(r.attribute, false); !ok || !a.Wire {
