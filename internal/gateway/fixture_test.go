@@ -46,15 +46,16 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{t: t, ctx: ctx, engine: newScripted(), asked: &scriptedAuthorizer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
-	db, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "test.db"))
+	path := filepath.Join(t.TempDir(), "test.db")
+	f.must(sqlite.Migrate(ctx, path))
+	db, err := sqlite.Open(ctx, path)
 	f.must(err)
-	f.must(db.Migrate(ctx))
 	f.store = db
 	system, err := systemDictionaries()
 	f.must(err)
 	kek, err := secmod.CreateKeyFile(filepath.Join(t.TempDir(), "key"))
 	f.must(err)
-	vault := secmod.NewVault(kek, db.Keys())
+	vault := secmod.New(kek, db.Keys())
 	log := slog.New(slog.DiscardHandler)
 	registry := engines.NewRegistry(f.engine)
 	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Log: log})
@@ -73,7 +74,7 @@ func newFixture(t testing.TB) *fixture {
 	std, err := router.StandardOf(system.Default())
 	f.must(err)
 	reg := prometheus.NewRegistry()
-	f.gateway = New(f.tenants, router.New(f.asked, router.NewMetrics(reg), std), vault, NewMetrics(reg, f.tenants, f.follower.Lag), 0)
+	f.gateway = New(f.tenants, router.New(f.asked, router.NewMetrics(reg), std, log), vault, NewMetrics(reg, f.tenants, f.follower.Lag), 0)
 	f.account("root", "")
 	f.account("reseller", "root")
 	f.account("customer", "reseller")
@@ -135,7 +136,7 @@ func (f *fixture) ask(account string, op aaa.Op, values map[string]any) (*aaa.Re
 // server that is not enabled, "x@diameter" one of another engine.
 func doc(mode string, servers ...string) string {
 	type server map[string]any
-	var list []server
+	list := []server{}
 	names := []string{}
 	for _, s := range servers {
 		enabled, engine := true, "radius"
@@ -156,7 +157,7 @@ func doc(mode string, servers ...string) string {
 		{"attribute": "User-Password", "request_key": "User-Password", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
 	}
 	b, err := json.Marshal(map[string]any{
-		"aaa_mode": mode, "servers": list, "authentication": names, "authorization": names, "accounting": names, "custom": names,
+		"aaa_mode": mode, "nas_address": "127.0.0.1", "nas_port": 0, "workers": tenant.DefaultWorkers, "servers": list, "authentication": names, "authorization": names, "accounting": names, "custom": names,
 		"authn_avp_translation": rules, "authz_avp_translation": rules, "accounting_avp_translation": rules,
 	})
 	if err != nil {

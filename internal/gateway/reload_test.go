@@ -150,8 +150,8 @@ func TestAccountChange(t *testing.T) {
 func TestWorkersAreTheAskersOwn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.put("reseller", with(doc("on", "a"), `"workers":7`))
-	f.put("customer", with(doc("inherit"), `"workers":3`))
+	f.put("reseller", strings.Replace(doc("on", "a"), `"workers":32`, `"workers":7`, 1))
+	f.put("customer", strings.Replace(doc("inherit"), `"workers":32`, `"workers":3`, 1))
 	for account, want := range map[string]int{"customer": 3, "reseller": 7, "sibling": 32} {
 		p, err := f.tenants.Plan(f.ctx, f.ids[account])
 		f.must(err)

@@ -211,7 +211,7 @@ func TestBlockedChannels(t *testing.T) {
 func TestAuthzApps(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.put("system", `{"aaa_mode":"inherit","authz_providers":{"jonny5":{"url":"http://192.0.2.9/authz","secret":"k3y"}}}`)
+	f.put("system", with(doc("inherit"), `"authz_providers":{"jonny5":{"url":"http://192.0.2.9/authz","secret":"k3y"}}`))
 	for _, c := range []struct {
 		apps      string
 		yes       bool

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type Router struct {
 	authorizer Authorizer
 	metrics    *Metrics
 	std        Standard
+	log        *slog.Logger
 }
 
 // Standard is the attributes that the router itself sets, whatever a server's dictionaries hold.
@@ -44,8 +46,8 @@ func StandardOf(d aaa.Dictionary) (Standard, error) {
 }
 
 // New makes a Router.
-func New(a Authorizer, m *Metrics, std Standard) *Router {
-	return &Router{authorizer: a, metrics: m, std: std}
+func New(a Authorizer, m *Metrics, std Standard, log *slog.Logger) *Router {
+	return &Router{authorizer: a, metrics: m, std: std, log: log}
 }
 
 // run is one request on its way.
@@ -149,7 +151,7 @@ func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, erro
 			agreed = res
 			continue
 		}
-		if !x.external(ctx, app) {
+		if !x.external(ctx, level, app) {
 			agreed.Outcome, agreed.IsAuthorized, agreed.RefusedBy = aaa.Reject, false, app
 			break
 		}
@@ -159,31 +161,22 @@ func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, erro
 }
 
 // external asks an authoriser other than this service's own servers.
-func (x *run) external(ctx context.Context, app string) bool {
-	start := time.Now()
-	outcome := "not registered"
-	yes := false
+func (x *run) external(ctx context.Context, level *tenant.Level, app string) bool {
+	v := authorizer.Verdict{Outcome: "not registered"}
 	if p, ok := x.plan.Providers[app]; ok {
-		v, err := x.authorizer.Ask(ctx, app, p, authorizer.Question{
-			Account: x.req.Account, RequestID: x.req.ID, Op: x.op, Values: x.req.Values,
+		var err error
+		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
+			Account: x.req.Account, RequestID: x.req.ID, Op: x.op, Values: x.req.Values, Hidden: level.HiddenKeys,
 		})
-		yes = v.Authorized
-		switch {
-		case err != nil && yes:
-			outcome = "no answer, fail open"
-		case err != nil:
-			outcome = "no answer"
-		case yes:
-			outcome = "accept"
-		default:
-			outcome = "reject"
+		if err != nil {
+			x.log.WarnContext(ctx, "no answer of an external authoriser", "account", x.req.Account, "request_id", x.req.ID, "authorizer", app, "error", err)
 		}
 	}
-	x.metrics.external(outcome)
+	x.metrics.external(v.Outcome)
 	if x.trace != nil {
-		x.trace.Apps = append(x.trace.Apps, aaa.TraceApp{Name: app, Outcome: outcome, Elapsed: aaa.MicrosOf(time.Since(start))})
+		x.trace.Apps = append(x.trace.Apps, aaa.TraceApp{Name: app, Outcome: v.Outcome, Elapsed: aaa.MicrosOf(v.Elapsed)})
 	}
-	return yes
+	return v.Authorized
 }
 
 // servers tries the servers of a document in order. Dead ones are passed over

@@ -35,6 +35,7 @@ type Level struct {
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
 	AuthzApps       []string
+	HiddenKeys      []string // request keys of authz whose attribute is a password or secret
 	AuthzUsername   string
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
@@ -127,7 +128,25 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 			return nil, err
 		}
 	}
+	level.HiddenKeys = hiddenKeys(level, doc.AuthzTranslation)
 	return level, nil
+}
+
+// hiddenKeys lists the request keys that feed a hidden attribute of any server.
+func hiddenKeys(level *Level, rules []aaa.Rule) []string {
+	if len(level.AuthzApps) == 0 {
+		return nil // nobody else is told anything
+	}
+	var keys []string
+	for _, r := range rules {
+		for _, s := range level.Servers {
+			if a, _, ok := s.Dict.Lookup(r.Attribute, true); ok && a.Hidden {
+				keys = append(keys, r.RequestKey)
+				break
+			}
+		}
+	}
+	return keys
 }
 
 func blocks(list []aaa.Block) []Channels {
