@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
 )
 
-// FuzzPrepare: nothing panics; what is refused is an *aaa.Error with a place for each
-// fault; what is accepted decodes, can be shown, and can be written back as shown.
+// FuzzPrepare takes its input as a document and as a patch of a good one. Nothing panics; what is refused
+// is an *aaa.Error with faults; what is accepted decodes, can be shown, and can be written back as shown.
 func FuzzPrepare(f *testing.F) {
 	for _, name := range []string{"example_on", "example_inherit", "example_put"} {
 		f.Add([]byte(example(f, name)))
@@ -16,37 +17,56 @@ func FuzzPrepare(f *testing.F) {
 	f.Add([]byte(everySecret(f)))
 	f.Add([]byte(patched(f, `{"workers":1e2,"nas_port":1.0e1,"x-a":{"servers":[{"secret":1}]},"authz_providers":{"x-p":{"url":"http://[::1]:80","secret":"s"}}}`)))
 	f.Add([]byte(`{"servers":[{"health_check":[]}],"authz_providers":[]}`))
-	p := newPreparer(f)
+	for _, patch := range []string{
+		`{"servers":[{"enabled":true,"name":"a/b","address":"h","port":1,"secret":"s","aaa_engine":"radius","dicts":["dictionary"]}],"authorization":["a/b"]}`,
+		`{"authz_avp_translation":[{"attribute":"A","request_key":"k","request_value_regexp":"(?P<value>.)","attr_value_regexp":"(.){2}"}]}`,
+		`{"block_authz":[{"channel":["inbound","internal"]}],"session_timeout":0.0,"custom":["server1"],"authz_password":"p"}`,
+	} {
+		f.Add([]byte(patch))
+	}
+	p, good := newPreparer(f), parse(f, everySecret(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, id := range []aaa.AccountID{account, aaa.SystemConfig} {
-			got, err := p.Prepare(t.Context(), id, data, nil)
-			if err != nil {
-				var e *aaa.Error
-				if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || len(e.Fields) == 0 {
-					t.Fatalf("refused with %v", err)
-				}
-				continue
-			}
-			d, err := Decode(t.Context(), id, got.Body, vault{})
-			if err != nil {
-				t.Fatalf("accepted, but does not decode: %v\n%s", err, got.Body)
-			}
-			if d.Workers < 1 || len(d.Servers) > 64 {
-				t.Fatalf("accepted out of bounds: %+v", d)
-			}
-			shown, err := Mask(got.Body)
+		fuzzPrepare(t, p, data)
+		if patch, err := schema.Parse(data, schema.MaxDepth); err == nil {
+			text, err := marshal(MergePatch(good, patch))
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := p.Prepare(t.Context(), id, shown, got.Body)
-			if err != nil {
-				t.Fatalf("what is shown can't be written back: %v\n%s", err, shown)
-			}
-			if string(again.Body) != string(got.Body) {
-				t.Fatalf("written back it differs:\n%s\n%s", got.Body, again.Body)
-			}
+			fuzzPrepare(t, p, text)
 		}
 	})
+}
+
+func fuzzPrepare(t *testing.T, p *Preparer, data []byte) {
+	t.Helper()
+	for _, id := range []aaa.AccountID{account, aaa.SystemConfig} {
+		got, err := p.Prepare(t.Context(), id, data, nil)
+		if err != nil {
+			var e *aaa.Error
+			if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || len(e.Fields) == 0 {
+				t.Fatalf("refused with %v", err)
+			}
+			continue
+		}
+		d, err := Decode(t.Context(), id, got.Body, vault{})
+		if err != nil {
+			t.Fatalf("accepted, but does not decode: %v\n%s", err, got.Body)
+		}
+		if d.Workers < 1 || len(d.Servers) > 64 {
+			t.Fatalf("accepted out of bounds: %+v", d)
+		}
+		shown, err := Mask(got.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := p.Prepare(t.Context(), id, shown, got.Body)
+		if err != nil {
+			t.Fatalf("what is shown can't be written back: %v\n%s", err, shown)
+		}
+		if string(again.Body) != string(got.Body) {
+			t.Fatalf("written back it differs:\n%s\n%s", got.Body, again.Body)
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

@@ -93,7 +93,24 @@ func TestPrepareKeepsMembersAsWritten(t *testing.T) {
 	}
 }
 
-// server makes a server's entry with a patch applied.
+// TestDecodeTellsZeroFromAbsent: retries 0 is one attempt, no retries the default.
+func TestDecodeTellsZeroFromAbsent(t *testing.T) {
+	t.Parallel()
+	got := prepare(t, patched(t, "{"+servers(`{"retries":0,"timeout":10}`, `{"name":"b","retries":10,"timeout":60000}`, `{"name":"c"}`)+"}"), nil)
+	d, err := Decode(t.Context(), account, got.Body, vault{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have [][2]int
+	for _, s := range d.Servers {
+		have = append(have, [2]int{s.Retries, s.Timeout})
+	}
+	if diff := cmp.Diff([][2]int{{0, 10}, {10, 60000}, {DefaultRetries, DefaultTimeout}}, have); diff != "" {
+		t.Errorf("retries and timeouts (-want +got):\n%s", diff)
+	}
+}
+
+// serverWith makes a server's entry with a patch applied.
 func serverWith(patch string) string {
 	base := map[string]any{
 		"enabled": true, "name": "s", "address": "127.0.0.1", "port": 1812, "secret": "hush",
@@ -145,6 +162,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"a server twice":           {`"authorization":["server1","server1"]`, []string{"authorization uniqueItems"}},
 		"missing dictionaries":     {servers(`{"dicts":["dictionary","no"]}`, `{"name":"b","dicts":["no"]}`), []string{"servers.0.dicts.1 exists", "servers.1.dicts.0 exists"}},
 		"addresses":                {`"nas_address":"nas.example",` + servers(`{"address":"256.1.1.1"}`, `{"name":"b","address":"a_b"}`, `{"name":"c","address":"0.0.0.0"}`), []string{"servers.0.address address", "servers.1.address address", "servers.2.address address", "nas_address address"}},
+		"NAS address with a zone":  {`"nas_address":"fe80::1%eth0"`, []string{"nas_address address"}},
 		"engine and AVP mode":      {servers(`{"aaa_engine":"kerberos","avp":"lax"}`), []string{"servers.0.aaa_engine enum", "servers.0.avp enum"}},
 		"regexp does not compile":  {ruleWith(`"request_key":"k","attribute":"a","request_value_regexp":"(","attr_value_regexp":"(?<x"`), []string{"authz_avp_translation.1.request_value_regexp regexp", "authz_avp_translation.1.attr_value_regexp regexp"}},
 		"regexp without a group":   {ruleWith(`"request_key":"k","attribute":"a","request_value_regexp":"(?:a)","attr_value_regexp":"^.*$"`), []string{"authz_avp_translation.1.request_value_regexp regexp", "authz_avp_translation.1.attr_value_regexp regexp"}},

@@ -147,6 +147,18 @@ func TestValidateTellsEveryFault(t *testing.T) {
 	}
 }
 
+// TestValidateDoubtsNames: below a name that sounds like a secret no value is
+// repeated, though the schema does not say writeOnly there.
+func TestValidateDoubtsNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]any{"jonny5": json.Number("5"), "user-password": nil} {
+		got := Validate(SystemAAA, parse(t, document(`,"authz_providers":{"`+name+`":{"url":"http://x","secret":"k","timeout":5}}`)))
+		if len(got) != 1 || got[0].Rule != "minimum" || got[0].Value != want {
+			t.Errorf("%s: %+v, want the value %v", name, got, want)
+		}
+	}
+}
+
 func TestValidateMessages(t *testing.T) {
 	t.Parallel()
 	got := map[string]string{}
