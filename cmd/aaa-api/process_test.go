@@ -39,6 +39,8 @@ type process struct {
 	url    string
 	exited chan error
 
+	serving chan string
+
 	mu     sync.Mutex
 	stdout bytes.Buffer
 	stderr bytes.Buffer
@@ -77,7 +79,15 @@ func output(t *testing.T, dir string, env []string, args ...string) (stdout, std
 // serves. The test's end stops it.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, exited: make(chan error, 1)}
+	p := launch(t, dir, env, args...)
+	p.await()
+	return p
+}
+
+// launch is start without waiting.
+func launch(t *testing.T, dir string, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, exited: make(chan error, 1), serving: make(chan string, 1)}
 	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -90,10 +100,9 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	serving := make(chan string, 1)
 	var pipes sync.WaitGroup
 	pipes.Go(func() { p.copy(stdout, &p.stdout, nil) })
-	pipes.Go(func() { p.copy(stderr, &p.stderr, serving) })
+	pipes.Go(func() { p.copy(stderr, &p.stderr, p.serving) })
 	go func() {
 		pipes.Wait()
 		p.exited <- p.cmd.Wait()
@@ -107,16 +116,21 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 			t.Logf("standard output:\n%s\nstandard error:\n%s", p.out(), p.log())
 		}
 	})
+	return p
+}
+
+// await returns when the process serves.
+func (p *process) await() {
+	p.t.Helper()
 	select {
-	case address := <-serving:
+	case address := <-p.serving:
 		p.url = "http://" + address
 	case err := <-p.exited:
 		p.exited <- err
-		t.Fatalf("serve ended: %v\n%s", err, p.log())
+		p.t.Fatalf("serve ended: %v\n%s", err, p.log())
 	case <-time.After(patience):
-		t.Fatal("serve does not come up")
+		p.t.Fatal("serve does not come up")
 	}
-	return p
 }
 
 // copy keeps what the process writes and finds the address that it serves.

@@ -51,6 +51,10 @@ type node struct {
 	stop       context.CancelFunc // of what runs in the background
 }
 
+// reloadInterval is how often the change log is read where no notification tells of a
+// write: what is written on one node is then in use on all others within a second.
+const reloadInterval = 500 * time.Millisecond
+
 // openNode makes a node that is ready to serve: database migrated, seal opened,
 // dictionaries loaded, change log followed. Close it afterwards.
 func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *node, err error) {
@@ -97,7 +101,7 @@ func (n *node) assemble() error {
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Log: n.log,
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
-	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{})
+	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
 	n.follower.Subscribe(n.tenants.Changed)
 	n.follower.Subscribe(verifier.Changed)
 
