@@ -1,0 +1,205 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/go-chi/chi/v5"
+
+	contract "aaa-api"
+	"aaa-api/schemas"
+)
+
+// checker holds exchanges against openapi.yaml.
+type checker struct {
+	doc    *openapi3.T
+	router routers.Router
+}
+
+var loadContract = sync.OnceValues(func() (*checker, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(openapi3.NewLoader().Context); err != nil {
+		return nil, err
+	}
+	router, err := gorillamux.NewRouter(doc)
+	return &checker{doc, router}, err
+})
+
+func contractChecker(t *testing.T) *checker {
+	t.Helper()
+	c, err := loadContract()
+	ok(t, err)
+	return c
+}
+
+// check validates an answer, and the request too where it was accepted. A status
+// that the contract does not list for the operation fails the test.
+func (k *checker) check(t *testing.T, a ask, sent *http.Request, resp *http.Response, body []byte) {
+	t.Helper()
+	if a.unchecked {
+		return
+	}
+	req := sent.Clone(t.Context())
+	req.URL.Host, req.URL.Scheme, req.Host = "", "", ""
+	req.Body = io.NopCloser(strings.NewReader(a.body))
+	if req.Method == http.MethodHead {
+		req.Method = http.MethodGet
+	}
+	route, params, err := k.router.FindRoute(req)
+	if err != nil {
+		k.checkError(t, resp.StatusCode, body)
+		return
+	}
+	options := &openapi3filter.Options{
+		IncludeResponseStatus: true, MultiError: true, SkipSettingDefaults: true,
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
+	if kind := req.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/x-www-form-urlencoded") || (kind == "" && a.body != "") {
+		req.Header.Set("Content-Type", "application/json") // what it is read as
+	}
+	input := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route, Options: options}
+	if resp.StatusCode < 300 {
+		if err := openapi3filter.ValidateRequest(t.Context(), input); err != nil {
+			t.Errorf("%s %s was accepted and the contract does not allow it: %v", sent.Method, sent.URL.Path, err)
+		}
+	}
+	if sent.Method == http.MethodHead {
+		return
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: resp.StatusCode, Header: resp.Header, Options: options,
+		Body: io.NopCloser(bytes.NewReader(body)),
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer %d is not as the contract says: %v\n%s", sent.Method, sent.URL.Path, resp.StatusCode, err, body)
+	}
+}
+
+// checkError validates an answer to what is no operation of the contract.
+func (k *checker) checkError(t *testing.T, status int, body []byte) {
+	t.Helper()
+	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+		t.Errorf("what is no operation of the contract is answered with %d: %s", status, body)
+	}
+	var v any
+	ok(t, json.Unmarshal(body, &v))
+	if err := k.doc.Components.Schemas["Error"].Value.VisitJSON(v); err != nil {
+		t.Errorf("no error as the contract says: %v\n%s", err, body)
+	}
+}
+
+// Every route that chi serves is in the contract, and the other way round.
+func TestRoutesAreTheContract(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	want := make(map[string]bool)
+	for path, item := range k.doc.Paths.Map() {
+		for method := range item.Operations() {
+			want[method+" "+path] = true
+		}
+	}
+	have := make(map[string]bool)
+	w := newWorld(t)
+	ok(t, chi.Walk(w.api.mux, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		have[method+" "+strings.ReplaceAll(pattern, "/*", "/{asset}")] = true
+		return nil
+	}))
+	for r := range have {
+		if !want[r] {
+			t.Errorf("%s is served and not in the contract", r)
+		}
+	}
+	for r := range want {
+		if !have[r] {
+			t.Errorf("%s is in the contract and not served", r)
+		}
+	}
+	if len(have) != len(routes) {
+		t.Errorf("%d routes are served, the table has %d", len(have), len(routes))
+	}
+}
+
+// The query parameters of the contract are those of the route table.
+func TestParametersAreTheContract(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	for _, r := range routes {
+		if r.query == "*" {
+			continue
+		}
+		op := k.doc.Paths.Find(r.pattern).GetOperation(r.method)
+		var query, header []string
+		for _, p := range op.Parameters {
+			switch p.Value.In {
+			case "query":
+				query = append(query, p.Value.Name)
+			case "header":
+				header = append(header, p.Value.Name)
+			}
+		}
+		want := strings.Fields(r.query)
+		want = slices.DeleteFunc(want, func(s string) bool { return s == "filter_" })
+		slices.Sort(want)
+		slices.Sort(query)
+		if !slices.Equal(query, want) {
+			t.Errorf("%s %s: the contract has the query parameters %q, the route %q", r.method, r.pattern, query, want)
+		}
+		if slices.Contains(header, "If-Match") != r.ifMatch {
+			t.Errorf("%s %s: contract and route differ in If-Match", r.method, r.pattern)
+		}
+		if hasBody := op.RequestBody != nil; hasBody != (r.body != noBody) {
+			t.Errorf("%s %s: contract and route differ in having a body", r.method, r.pattern)
+		}
+		if open := op.Security != nil && len(*op.Security) == 0; open != (r.scope == public) {
+			t.Errorf("%s %s: contract and route differ in needing a token", r.method, r.pattern)
+		}
+	}
+}
+
+// The members of documents in the contract are those of the schemas that documents are checked by.
+func TestContractHasTheSchemasOfDocuments(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	for file, component := range map[string]string{"aaa.json": "Document", "system_aaa.json": "SystemDocument", "token.json": "TokenWrite"} {
+		text, err := schemas.Files.ReadFile(file)
+		ok(t, err)
+		var schema struct {
+			Required   []string
+			Properties map[string]json.RawMessage
+			Defs       map[string]struct {
+				Required   []string
+				Properties map[string]json.RawMessage
+			} `json:"$defs"`
+		}
+		ok(t, json.Unmarshal(text, &schema))
+		compare := func(component string, required []string, properties map[string]json.RawMessage) {
+			have := k.doc.Components.Schemas[component].Value
+			if a, b := slices.Sorted(maps.Keys(have.Properties)), slices.Sorted(maps.Keys(properties)); !slices.Equal(a, b) {
+				t.Errorf("%s has the members %q, %s %q", component, a, file, b)
+			}
+			if a, b := slices.Sorted(slices.Values(have.Required)), slices.Sorted(slices.Values(required)); !slices.Equal(a, b) {
+				t.Errorf("%s requires %q, %s %q", component, a, file, b)
+			}
+		}
+		compare(component, schema.Required, schema.Properties)
+		for name, def := range map[string]string{"server": "Server", "rule": "Rule"} {
+			if d, found := schema.Defs[name]; found {
+				compare(def, d.Required, d.Properties)
+			}
+		}
+	}
+}

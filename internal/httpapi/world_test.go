@@ -1,0 +1,356 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/authorizer"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/gateway"
+	"aaa-api/internal/router"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/tenant"
+	"aaa-api/internal/token"
+)
+
+// world is the whole service but for the network behind it: real store, tenants,
+// documents and gateway, and an engine that answers by the user's name.
+type world struct {
+	t        *testing.T
+	api      *API
+	store    store.Store
+	backend  *backend
+	server   *httptest.Server
+	log      *syncBuffer
+	contract *checker
+
+	root, tenant, child, sibling aaa.AccountID
+	rootToken, tenantToken       string
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
+
+// memoryKEK wraps keys by hiding nothing: the sealing itself is tested in secmod.
+type memoryKEK struct{}
+
+func (memoryKEK) Wrap(_ context.Context, _ aaa.AccountID, key []byte) ([]byte, error) {
+	return bytes.Clone(key), nil
+}
+
+func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]byte, error) {
+	return bytes.Clone(wrapped), nil
+}
+
+// newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
+func newWorld(t *testing.T, change ...func(*Options)) *world {
+	t.Helper()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "aaa.db")
+	ok(t, sqlite.Migrate(ctx, path))
+	st, err := sqlite.Open(ctx, path)
+	ok(t, err)
+	system, err := systemDictionaries()
+	ok(t, err)
+
+	w := &world{t: t, store: st, backend: &backend{}, log: &syncBuffer{}}
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	vault := secmod.New(memoryKEK{}, st.Keys())
+	registry := engines.NewRegistry(w.backend)
+	tenants := tenant.New(tenant.Options{Store: st, Opener: vault, System: system, Engines: registry, Log: log})
+	verifier := token.NewVerifier(st.Tokens(), time.Now)
+	follower := store.NewFollower(st.Changes(), log, store.FollowerOptions{})
+	follower.Subscribe(tenants.Changed)
+	follower.Subscribe(verifier.Changed)
+	standard, err := router.StandardOf(system.Default())
+	ok(t, err)
+	metrics := prometheus.NewRegistry()
+	routes := router.New(authorizer.New(), router.NewMetrics(metrics), standard, log)
+	o := Options{
+		Store: st, Tree: tenants, Verifier: verifier, System: system, Log: log,
+		Service:  gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag), 5*time.Second),
+		Preparer: document.NewPreparer(tenants, vault, registry.Has),
+		Sync:     follower.Sync,
+		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Meter:    NewMeter(metrics),
+		Node:     "node1", Version: "test",
+	}
+	for _, fn := range change {
+		fn(&o)
+	}
+	w.api = New(o)
+	w.contract = contractChecker(t)
+
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var done sync.WaitGroup
+	done.Go(func() { _ = follower.Run(running) })
+	w.server = httptest.NewServer(w.api)
+	t.Cleanup(func() {
+		w.server.Close()
+		stop()
+		done.Wait()
+		if err := st.Close(); err != nil && !errors.Is(err, store.ErrUnavailable) {
+			t.Error(err)
+		}
+	})
+
+	w.root = w.account("root", "")
+	w.rootToken = w.token(w.root, token.Scopes()...)
+	w.tenant = w.account("tenant", w.root)
+	w.child = w.account("child", w.tenant)
+	w.sibling = w.account("sibling", w.root)
+	w.tenantToken = w.token(w.tenant, token.Scopes()...)
+	ok(t, follower.Sync(ctx))
+	return w
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) account(name string, parent aaa.AccountID) aaa.AccountID {
+	w.t.Helper()
+	a, err := w.store.Accounts().Create(w.t.Context(), store.Account{ID: aaa.NewAccountID(), Name: name, ParentID: parent, Enabled: true})
+	ok(w.t, err)
+	return a.ID
+}
+
+// token makes a token of an account, straight in the store.
+func (w *world) token(account aaa.AccountID, scopes ...string) string {
+	w.t.Helper()
+	text, hash := token.Mint()
+	ok(w.t, w.store.Tokens().Create(w.t.Context(), store.Token{
+		ID: aaa.NewID(), Account: account, Hash: hash, Kind: token.KindToken, Scopes: scopes, CreatedAt: time.Now(),
+	}))
+	return text
+}
+
+// ask is one request of a test.
+type ask struct {
+	method, path string
+	token        string
+	body         string
+	header       map[string]string // an empty value leaves the header away
+	unchecked    bool              // the request is not one that the contract describes
+}
+
+// reply is what came back.
+type reply struct {
+	t      *testing.T
+	status int
+	header http.Header
+	text   string
+}
+
+// do sends a request and holds both sides of the exchange against the contract.
+func (w *world) do(a ask) reply {
+	w.t.Helper()
+	var body io.Reader
+	if a.body != "" {
+		body = strings.NewReader(a.body)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), a.method, w.server.URL+a.path, body)
+	ok(w.t, err)
+	if a.token != "" {
+		req.Header.Set("X-Auth-Token", a.token)
+	}
+	if a.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for k, v := range a.header {
+		if v == "" {
+			req.Header.Del(k)
+		} else {
+			req.Header.Set(k, v)
+		}
+	}
+	resp, err := w.server.Client().Do(req)
+	ok(w.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ok(w.t, err)
+	w.contract.check(w.t, a, req, resp, text)
+	return reply{w.t, resp.StatusCode, resp.Header, string(text)}
+}
+
+// call is do with a token and no more.
+func (w *world) call(token, method, path, body string) reply {
+	w.t.Helper()
+	return w.do(ask{method: method, path: path, token: token, body: body})
+}
+
+// want checks the status.
+func (r reply) want(status int) reply {
+	r.t.Helper()
+	if r.status != status {
+		r.t.Fatalf("got %d, want %d: %s", r.status, status, r.text)
+	}
+	return r
+}
+
+// refused checks the status and the word for the error.
+func (r reply) refused(status int, slug string) reply {
+	r.t.Helper()
+	r.want(status)
+	if got := r.at("message"); got != slug {
+		r.t.Fatalf("message is %v, want %s: %s", got, slug, r.text)
+	}
+	return r
+}
+
+// at is a member of the answer, named by its path; nil where there is none.
+func (r reply) at(path ...string) any {
+	r.t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(r.text), &v); err != nil {
+		r.t.Fatalf("the answer is no JSON: %q", r.text)
+	}
+	for _, name := range path {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[name]
+		case []any:
+			if len(name) != 1 || int(name[0]-'0') >= len(in) {
+				return nil
+			}
+			v = in[name[0]-'0']
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+func (r reply) str(path ...string) string {
+	r.t.Helper()
+	s, isText := r.at(path...).(string)
+	if !isText {
+		r.t.Fatalf("%v is no text in %s", path, r.text)
+	}
+	return s
+}
+
+// backend is an engine with no network: the user's name says how a server answers.
+type backend struct {
+	mu   sync.Mutex
+	sent []*engines.Request
+	hold chan struct{} // where it is set, every exchange waits for it to be closed
+}
+
+func (b *backend) Name() string                                { return "radius" }
+func (b *backend) Open(engines.Config) (engines.Client, error) { return &client{b: b}, nil }
+
+func (b *backend) requests() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.sent)
+}
+
+type client struct {
+	b      *backend
+	health engines.Health
+}
+
+func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {
+	c.b.mu.Lock()
+	c.b.sent = append(c.b.sent, req)
+	hold := c.b.hold
+	c.b.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	user := ""
+	for _, avp := range req.AVPs {
+		if avp.Attr.Name == "User-Name" {
+			user = string(avp.Value)
+		}
+	}
+	message := func(text string) []aaa.AVP {
+		return []aaa.AVP{{Attr: req.Dict.ByName("Reply-Message"), Value: []byte(text)}}
+	}
+	switch user {
+	case "challenge":
+		return &engines.Reply{Outcome: aaa.Challenge, State: []byte{1, 2, 3}, AVPs: message("code?"), Attempts: 1}, nil
+	case "reject":
+		return &engines.Reply{Outcome: aaa.Reject, AVPs: message("no"), Attempts: 1}, nil
+	case "silent":
+		return nil, &engines.Failure{Reason: engines.NoAnswer, Attempts: 4}
+	case "nonsense":
+		return nil, &engines.Failure{Reason: engines.BadReply, Attempts: 4}
+	}
+	return &engines.Reply{Outcome: aaa.Accept, AVPs: message("hello " + user), Attempts: 1}, nil
+}
+
+func (c *client) Encode(*engines.Request) ([]byte, error) { return []byte{1, 0, 0, 20}, nil }
+func (c *client) Health() *engines.Health                 { return &c.health }
+func (c *client) Retire()                                 {}
+
+// aDocument is a document with one server and rules for names and passwords.
+var aDocument = `{"aaa_mode":"on","servers":[{"enabled":true,"name":"server1","address":"127.0.0.1","port":1812,
+"secret":"sesame-open-up","aaa_engine":"radius","dicts":["dictionary"],"avp":"strict","retries":1,"timeout":100}],
+"authentication":["server1"],"authorization":["server1"],"accounting":["server1"],"custom":["server1"],
+"workers":5,"nas_address":"127.0.0.1","nas_port":"2000","authz_apps":["circlemaker"],` + rules + `}`
+
+var rules = strings.Join([]string{
+	section("authn"), section("authz"), section("accounting"), section("custom"),
+}, ",")
+
+func section(op string) string {
+	rule := func(name string) string {
+		return `{"request_key":"` + name + `","attribute":"` + name + `","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`
+	}
+	return `"` + op + `_avp_translation":[` + rule("User-Name") + "," + rule("User-Password") + "," + rule("Reply-Message") + `]`
+}
+
+func data(text string) string { return `{"data":` + text + `}` }
+
+func at(id aaa.AccountID, rest string) string { return "/v2/accounts/" + string(id) + rest }
+
+// document gives an account a document through the API.
+func (w *world) document(id aaa.AccountID) {
+	w.t.Helper()
+	w.call(w.rootToken, "PUT", at(id, "/aaa"), data(aDocument)).want(http.StatusCreated)
+}
