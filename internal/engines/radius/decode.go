@@ -228,17 +228,10 @@ func (d *decoder) evs(container *aaa.Attribute, body []byte) {
 	d.leaf(a, body[5:])
 }
 
-// ofEVS finds an attribute of a vendor inside an Extended-Vendor-Specific container,
-// which a dictionary may hold below the container or in the vendor's own space.
+// ofEVS finds an attribute of a vendor inside an Extended-Vendor-Specific container.
 func (d *decoder) ofEVS(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
 	if v, ok := d.dict.(vendorChild); ok {
 		return v.ChildOfVendor(container, vendor, number)
-	}
-	if a := d.dict.Child(container, number); a != nil && vendorNumber(a) == vendor {
-		return a
-	}
-	if a := d.dict.OfVendor(vendor, number); a != nil && a.Parent != nil && same(a.Parent, container) {
-		return a
 	}
 	return nil
 }
