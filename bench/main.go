@@ -1,0 +1,110 @@
+// Command bench measures the service against what it has to beat and prints one
+// table of ratios. The servers under test, the load generators and the RADIUS
+// backend are processes of their own, compared in alternating rounds; a missed
+// ratio is printed, and only a measurement that could not be made fails the run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings of a run.
+type settings struct {
+	rounds   int
+	seconds  float64 // of one contender in one round
+	binary   string  // the service; built when empty
+	accounts int
+	only     map[string]bool // measurements to make; empty: all
+}
+
+func main() {
+	if err := command(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// command runs the whole measurement, or the part of a child process.
+func command(args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return measure(args)
+	}
+	switch args[0] {
+	case "responder":
+		return runResponder(backendSecret)
+	case "naive", "echo":
+		return runHTTPServer(args[0], args[1:])
+	case "http-load":
+		return runHTTPLoad()
+	case "radius-load":
+		return runRADIUSLoad()
+	}
+	return fmt.Errorf("no part named %q", args[0])
+}
+
+var errIncomplete = errors.New("not everything could be measured")
+
+func measure(args []string) error {
+	var s settings
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.IntVar(&s.rounds, "rounds", 5, "alternating rounds")
+	fs.Float64Var(&s.seconds, "seconds", 2, "seconds of one contender in one round")
+	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
+	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, warm, start, memory")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *only != "" {
+		s.only = make(map[string]bool)
+		for name := range strings.SplitSeq(*only, ",") {
+			s.only[name] = true
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := os.MkdirTemp("", "aaa-api-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if s.binary == "" {
+		if s.binary, err = build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	var rows []row
+	for _, m := range []struct {
+		name string
+		run  func(context.Context, settings, string) []row
+	}{
+		{"rest", measureREST},
+		{"client", measureClient},
+		{"warm", measureWarmPath},
+		{"start", measureStart},
+		{"memory", measureMemory},
+	} {
+		if len(s.only) > 0 && !s.only[m.name] {
+			continue
+		}
+		begun := time.Now()
+		sub, err := os.MkdirTemp(dir, m.name)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, m.run(ctx, s, sub)...)
+		fmt.Fprintf(os.Stderr, "bench: %s took %.0f s\n", m.name, time.Since(begun).Seconds())
+	}
+	if !printTable(os.Stdout, rows) {
+		return errIncomplete
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The tenants of the memory measurement.
+const (
+	writers         = 8    // that fill the store
+	dictionaryEvery = 100  // one account in so many has a dictionary of its own
+	regexpEvery     = 10   // one in so many has a regexp of its own
+	entries         = 100  // of a dictionary
+	coldAccounts    = 200  // whose first request is timed
+	residentTarget  = 1024 // MiB
+)
+
+// measureMemory fills a store through the API, starts the service anew, and
+// looks at its memory when it has resolved every account. Documents differ in
+// their secret, their NAS and, some of them, their regexps and dictionaries. The accounts
+// are resolved by dry runs, which make everything that a request needs but its packet on the network.
+func measureMemory(ctx context.Context, s settings, dir string) []row {
+	rows := []row{
+		{name: fmt.Sprintf("resident, %d accounts warm", s.accounts), format: "%.0f MiB", target: residentTarget, atMost: true},
+		{name: "first request of a cold account", format: "%.2f ms", target: 5, atMost: true},
+	}
+	fail := func(err error) []row {
+		for i := range rows {
+			rows[i].err = err
+		}
+		return rows
+	}
+	responder, backend, err := startSelf(ctx, "responder")
+	if err != nil {
+		return fail(err)
+	}
+	defer responder.stop() //nolint:errcheck // it ends by our signal
+	svc, err := startService(ctx, s.binary, dir)
+	if err != nil {
+		return fail(err)
+	}
+	begun := time.Now()
+	ids, err := fill(ctx, svc, backend, s.accounts)
+	if stop := svc.stop(); err == nil {
+		err = stop
+	}
+	if err != nil {
+		return fail(err)
+	}
+	filled := time.Since(begun)
+
+	if svc, err = startService(ctx, s.binary, dir); err != nil {
+		return fail(err)
+	}
+	defer svc.stop() //nolint:errcheck // it ends by our signal
+	cold, warm, err := coldRequests(ctx, svc, ids)
+	if err != nil {
+		return fail(err)
+	}
+	rows[1].value = median(cold)
+	rows[1].detail = fmt.Sprintf("median of %d; 95 %% within %.2f ms; the second request %.2f ms", len(cold), slices.Sorted(slices.Values(cold))[len(cold)*95/100], median(warm))
+
+	tokens, err := svc.tokens(ctx, svc.root, restClients)
+	if err != nil {
+		return fail(err)
+	}
+	l := load{Address: svc.address, Clients: restClients, Want: `"packets":[{`}
+	for i, id := range ids {
+		l.Requests = append(l.Requests, postRequest(svc.address, "/v2/accounts/"+id+"/aaa/translate?op=authn", tokens[i%len(tokens)], requestBody))
+	}
+	var t tally
+	if err := runSelf(ctx, l, &t, "http-load"); err != nil {
+		return fail(err)
+	}
+	if t.Bad > 0 {
+		return fail(fmt.Errorf("%d of %d dry runs were bad, the first: %s", t.Bad, t.Requests, t.FirstBad))
+	}
+	octets, err := svc.resident()
+	if err != nil {
+		return fail(err)
+	}
+	rows[0].value = float64(octets) / (1 << 20)
+	rows[0].detail = fmt.Sprintf("%d with a dictionary of %d entries; written in %.0f s, resolved in %.0f s", len(ids)/dictionaryEvery, entries, filled.Seconds(), t.Seconds)
+	return rows
+}
+
+// coldRequests times the first and the second request of accounts that nobody
+// has asked for since the start, in ms; half of them have a dictionary.
+func coldRequests(ctx context.Context, svc *service, ids []string) (first, second []float64, err error) {
+	n := min(coldAccounts, len(ids)/dictionaryEvery)
+	for i := range n {
+		id := ids[i*dictionaryEvery+i%2]
+		for j := range 2 {
+			begun := time.Now()
+			var answer struct {
+				Result string `json:"AAA-Result"`
+			}
+			if err := svc.call(ctx, http.MethodPost, "/v2/accounts/"+id+"/aaa/authn", requestData, &answer); err != nil {
+				return nil, nil, err
+			}
+			took := float64(time.Since(begun).Microseconds()) / 1000
+			if answer.Result != "accept" {
+				return nil, nil, fmt.Errorf("account %s was answered %q", id, answer.Result)
+			}
+			if j == 0 {
+				first = append(first, took)
+			} else {
+				second = append(second, took)
+			}
+		}
+	}
+	return first, second, nil
+}
+
+// fill makes accounts below the root, each with a document.
+func fill(ctx context.Context, svc *service, backend string, accounts int) ([]string, error) {
+	ids := make([]string, accounts)
+	g, ctx := errgroup.WithContext(ctx)
+	for w := range writers {
+		g.Go(func() error {
+			for i := w; i < accounts; i += writers {
+				id, err := svc.child(ctx, fmt.Sprintf("tenant %d", i))
+				if err != nil {
+					return err
+				}
+				ids[i] = id
+				if err := equip(ctx, svc, backend, id, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return ids, g.Wait()
+}
+
+// equip gives account number i its document, and its dictionary.
+func equip(ctx context.Context, svc *service, backend, id string, i int) error {
+	var dicts []string
+	if i%dictionaryEvery == 0 {
+		dicts = []string{"dictionary_own"}
+		data := map[string]any{"name": "dictionary_own", "value": ownDictionary(i)}
+		if err := svc.call(ctx, http.MethodPut, "/v2/accounts/"+id+"/aaa/dictionary", data, nil); err != nil {
+			return err
+		}
+	}
+	doc, err := tenantDocument(backend, 8, dicts...)
+	if err != nil {
+		return err
+	}
+	doc["nas_port"] = i
+	if i%regexpEvery == 0 {
+		doc["authn_avp_translation"] = append(doc["authn_avp_translation"].([]any), map[string]any{
+			"request_key": "Realm", "attribute": "Filter-Id",
+			"request_value_regexp": fmt.Sprintf("^tenant-%d-([a-z]+)$", i), "attr_value_regexp": "^(.*)$",
+		})
+	}
+	return svc.put(ctx, id, doc)
+}
+
+// ownDictionary is a vendor with its attributes, under names and numbers that no other tenant has.
+func ownDictionary(i int) []any {
+	vendor := 1_000_000 + i
+	list := []any{map[string]any{"vendor": map[string]any{fmt.Sprintf("Tenant%d", i): vendor}}}
+	for n := 1; n < entries; n++ {
+		list = append(list, map[string]any{"attr": map[string]any{
+			"vid": vendor, "id": n, "type": "string", "name": fmt.Sprintf("Tenant%d-Attribute-%d", i, n),
+		}})
+	}
+	return list
+}

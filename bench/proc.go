@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a child that this run started: a server under test, or part of the load.
+type process struct {
+	cmd    *exec.Cmd
+	stdout *bufio.Reader
+	stderr *tail
+	done   chan struct{} // closed once the child has ended
+}
+
+// startProcess starts a child. It ends with ctx, or when stop is called.
+func startProcess(ctx context.Context, name string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, name, args...), stderr: &tail{}, done: make(chan struct{})}
+	p.cmd.Stderr = p.stderr
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = 10 * time.Second
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.stdout = bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// startSelf starts this program with a subcommand and returns the first line
+// that it prints: the address on which it serves.
+func startSelf(ctx context.Context, args ...string) (p *process, address string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	if p, err = startProcess(ctx, self, args...); err != nil {
+		return nil, "", err
+	}
+	line, err := p.stdout.ReadString('\n')
+	if err != nil {
+		return nil, "", fmt.Errorf("%s did not start: %w: %s", args[0], p.stop(), p.stderr)
+	}
+	return p, strings.TrimSpace(line), nil
+}
+
+// runSelf runs this program with a subcommand to its end: input is given as
+// JSON on its standard input, its standard output is read as JSON into output.
+func runSelf(ctx context.Context, input, output any, args ...string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	in, err := json.Marshal(input)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stdin = bytes.NewReader(in)
+	complaint := &tail{}
+	cmd.Stderr = complaint
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", args[0], err, complaint)
+	}
+	return json.Unmarshal(out, output)
+}
+
+// stop ends the child and waits for it.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_, _ = io.Copy(io.Discard, p.stdout)
+	return p.cmd.Wait()
+}
+
+// resident is the child's resident memory in octets.
+func (p *process) resident() (int64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("%s has no VmRSS", p.cmd.Path)
+}
+
+// tail keeps the last of what a child wrote to its standard error.
+type tail struct{ b []byte }
+
+func (t *tail) Write(b []byte) (int, error) {
+	const most = 4 << 10
+	t.b = append(t.b, b...)
+	if over := len(t.b) - most; over > 0 {
+		t.b = append(t.b[:0], t.b[over:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string { return string(t.b) }
