@@ -1,0 +1,231 @@
+package enginetest
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/md5"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+)
+
+// Codes of replies (RFC 2865 §3, RFC 2866 §3).
+const (
+	AccessAccept       = 2
+	AccessReject       = 3
+	AccountingResponse = 5
+	AccessChallenge    = 11
+)
+
+// ScriptedRADIUS is a RADIUS server on loopback that does with each datagram what
+// its script says.
+type ScriptedRADIUS struct {
+	Addr   netip.AddrPort
+	Secret string
+
+	conn   *net.UDPConn
+	mu     sync.Mutex
+	got    [][]byte
+	change chan struct{} // closed and renewed with every datagram
+}
+
+// Query is a datagram that a ScriptedRADIUS got.
+type Query struct {
+	Packet []byte
+	Count  int // of datagrams that the server got so far, this one included
+	From   netip.AddrPort
+	Server *ScriptedRADIUS
+}
+
+// NewScriptedRADIUS starts a server that ends with the test. The script runs for one
+// datagram at a time.
+func NewScriptedRADIUS(t testing.TB, secret string, script func(*Query)) *ScriptedRADIUS {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadBuffer(1 << 20)
+	s := &ScriptedRADIUS{
+		Addr: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Secret: secret,
+		conn: conn, change: make(chan struct{}),
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.serve(script)
+	}()
+	t.Cleanup(func() {
+		conn.Close()
+		<-ended
+	})
+	return s
+}
+
+func (s *ScriptedRADIUS) serve(script func(*Query)) {
+	buf := make([]byte, 65536)
+	for {
+		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // a client's closed socket
+		}
+		q := &Query{Packet: bytes.Clone(buf[:n]), From: from, Server: s}
+		s.mu.Lock()
+		s.got = append(s.got, q.Packet)
+		q.Count = len(s.got)
+		close(s.change)
+		s.change = make(chan struct{})
+		s.mu.Unlock()
+		script(q)
+	}
+}
+
+// Packets returns the datagrams that arrived so far.
+func (s *ScriptedRADIUS) Packets() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([][]byte(nil), s.got...)
+}
+
+// Wait returns once n datagrams have arrived, or with the test's end.
+func (s *ScriptedRADIUS) Wait(t testing.TB, n int) {
+	t.Helper()
+	for {
+		s.mu.Lock()
+		have, change := len(s.got), s.change
+		s.mu.Unlock()
+		if have >= n {
+			return
+		}
+		select {
+		case <-change:
+		case <-t.Context().Done():
+			t.Fatal("the test ended before the datagrams came")
+		}
+	}
+}
+
+// Send sends a datagram back.
+func (q *Query) Send(b []byte) { _, _ = q.Server.conn.WriteToUDPAddrPort(b, q.From) }
+
+// SendFromElsewhere sends a datagram back from another port.
+func (q *Query) SendFromElsewhere(b []byte) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = conn.WriteToUDPAddrPort(b, q.From)
+}
+
+// Answer makes a reply that verifies: Message-Authenticator first, then the attributes given.
+func (q *Query) Answer(code byte, attributes ...byte) []byte {
+	return q.sign(append(q.header(code), append(append([]byte{80, 18}, make([]byte, md5.Size)...), attributes...)...), 22)
+}
+
+// Bare makes a reply that verifies, without a Message-Authenticator.
+func (q *Query) Bare(code byte, attributes ...byte) []byte {
+	return q.sign(append(q.header(code), attributes...), 0)
+}
+
+func (q *Query) header(code byte) []byte {
+	return append([]byte{code, q.Packet[1], 0, 0}, q.Packet[4:20]...)
+}
+
+// sign fills in the length, the Message-Authenticator whose value is at ma (0: none)
+// and the Response Authenticator; b holds the request's authenticator.
+func (q *Query) sign(b []byte, ma int) []byte {
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	copy(b[4:20], q.Packet[4:20])
+	if ma > 0 {
+		clear(b[ma : ma+md5.Size])
+		h := hmac.New(md5.New, []byte(q.Server.Secret))
+		h.Write(b)
+		copy(b[ma:], h.Sum(nil))
+	}
+	return q.authenticate(b)
+}
+
+// authenticate computes the Response Authenticator (RFC 2865 §3).
+func (q *Query) authenticate(b []byte) []byte {
+	copy(b[4:20], q.Packet[4:20])
+	sum := md5.Sum(append(bytes.Clone(b), q.Server.Secret...))
+	copy(b[4:20], sum[:])
+	return b
+}
+
+// Misdeed is a reply that a client must drop.
+type Misdeed struct {
+	Name string
+	// Seen tells that the client can tell which request the reply claims to answer, so
+	// that it can say BadReply when nothing better comes.
+	Seen bool
+	Do   func(q *Query)
+}
+
+// Misdeeds are the replies that no client of an access request may take for an answer.
+var Misdeeds = []Misdeed{
+	{"wrong Response Authenticator", true, func(q *Query) {
+		b := q.Answer(AccessAccept)
+		b[10] ^= 1
+		q.Send(b)
+	}},
+	{"forged by one who does not know the secret", true, func(q *Query) {
+		other := *q
+		other.Server = &ScriptedRADIUS{Secret: "not " + q.Server.Secret}
+		q.Send(other.Answer(AccessAccept))
+	}},
+	{"another request's identifier", false, func(q *Query) {
+		other := *q
+		other.Packet = bytes.Clone(q.Packet)
+		other.Packet[1] += 100
+		q.Send(other.Answer(AccessAccept))
+	}},
+	{"another request's authenticator", true, func(q *Query) {
+		other := *q
+		other.Packet = bytes.Clone(q.Packet)
+		other.Packet[4] ^= 1
+		q.Send(other.Answer(AccessAccept))
+	}},
+	{"from another port", false, func(q *Query) { q.SendFromElsewhere(q.Answer(AccessAccept)) }},
+	{"truncated", true, func(q *Query) { q.Send(q.Answer(AccessAccept)[:30]) }},
+	{"shorter than a header", true, func(q *Query) { q.Send(q.Answer(AccessAccept)[:19]) }},
+	{"one octet", false, func(q *Query) { q.Send([]byte{AccessAccept}) }},
+	{"empty", false, func(q *Query) { q.Send(nil) }},
+	{"length field under 20", true, func(q *Query) {
+		b := q.Answer(AccessAccept)
+		b[2], b[3] = 0, 19
+		q.Send(b)
+	}},
+	{"oversized", true, func(q *Query) {
+		var long []byte
+		for range 17 {
+			long = append(append(long, 18, 255), make([]byte, 253)...)
+		}
+		q.Send(q.Answer(AccessAccept, long...))
+	}},
+	{"oversized with a small length field", true, func(q *Query) {
+		q.Send(append(q.Answer(AccessAccept), make([]byte, 4096)...))
+	}},
+	{"attribute of length 0", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 0)) }},
+	{"attribute of length 1", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 1)) }},
+	{"attribute past the end", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 9, 'x')) }},
+	{"attribute of one octet at the end", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18)) }},
+	{"wrong Message-Authenticator", true, func(q *Query) {
+		b := q.Answer(AccessAccept)
+		b[25] ^= 1
+		q.Send(q.authenticate(b))
+	}},
+	{"two Message-Authenticators", true, func(q *Query) {
+		q.Send(q.Answer(AccessAccept, append([]byte{80, 18}, make([]byte, md5.Size)...)...))
+	}},
+	{"short Message-Authenticator", true, func(q *Query) { q.Send(q.Bare(AccessAccept, 80, 3, 0)) }},
+	{"a code that answers no Access-Request", true, func(q *Query) { q.Send(q.Answer(AccountingResponse)) }},
+	{"its own request sent back", true, func(q *Query) { q.Send(q.Packet) }},
+}

@@ -1,0 +1,92 @@
+package radius
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+func wait(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); !done(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// kill makes a server dead by silence and returns what probes of it look like once
+// it answers again.
+func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
+	t.Helper()
+	var back atomic.Bool
+	var first atomic.Pointer[[]byte]
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if back.Load() {
+			first.CompareAndSwap(nil, &q.Packet)
+			q.Send(q.Answer(enginetest.AccessAccept))
+		}
+	})
+	cfg := scriptedServer(s, 20*time.Millisecond, 0)
+	cfg.HealthCheck = check
+	c := openTest(t, New(opts), cfg)
+	want := []engines.State{engines.Zombie, engines.Zombie, engines.Dead}
+	if opts.ProbeInterval == 0 {
+		opts.ProbeInterval = time.Hour
+	}
+	for range want {
+		if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+			t.Fatal("silence was an answer")
+		}
+	}
+	wait(t, "dead", func() bool { return !c.Health().Usable() })
+	back.Store(true)
+	wait(t, "usable again", c.Health().Usable)
+	wait(t, "a probe", func() bool { return first.Load() != nil || check.Type == "time" })
+	if check.Type == "time" {
+		for range engines.AnswersToAlive {
+			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(t, "alive", func() bool { return c.Health().State() == engines.Alive })
+		return nil
+	}
+	wait(t, "alive", func() bool { return c.Health().State() == engines.Alive })
+	wait(t, "the prober's end", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.stop == nil
+	})
+	return *first.Load()
+}
+
+// RFC 5997 §3: Status-Server, with a Message-Authenticator.
+func TestProbeStatusServer(t *testing.T) {
+	t.Parallel()
+	p := revived(t, aaa.HealthCheck{}, Options{ProbeInterval: 10 * time.Millisecond})
+	if p[0] != codeStatusServer || !has(p, attrNASIdentifier) || has(p, attrUserName) {
+		t.Errorf("probe %x", p)
+	}
+	checkMessageAuthenticator(t, p)
+}
+
+func TestProbeUser(t *testing.T) {
+	t.Parallel()
+	p := revived(t, aaa.HealthCheck{Type: "user", Username: "probe", Password: aaa.NewSecret("pw")}, Options{ProbeInterval: 10 * time.Millisecond})
+	if p[0] != codeAccessRequest || string(find(t, p, attrUserName)) != "probe" || !has(p, attrUserPassword) {
+		t.Errorf("probe %x", p)
+	}
+	checkMessageAuthenticator(t, p)
+}
+
+func TestReviveByTime(t *testing.T) {
+	t.Parallel()
+	revived(t, aaa.HealthCheck{Type: "time"}, Options{ReviveAfter: 30 * time.Millisecond})
+}

@@ -1,0 +1,225 @@
+package radius
+
+import (
+	"errors"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+// More requests than one socket has identifiers, answered in reverse order: each
+// gets its own answer.
+func TestManyInFlight(t *testing.T) {
+	t.Parallel()
+	const n = 600
+	var held []*enginetest.Query
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if held = append(held, q); len(held) < n {
+			return
+		}
+		for i := len(held) - 1; i >= 0; i-- {
+			user := find(t, held[i].Packet, attrUserName)
+			held[i].Send(held[i].Answer(enginetest.AccessAccept, append([]byte{attrReplyMessage, byte(2 + len(user))}, user...)...))
+		}
+		held = nil
+	})
+	c := openTest(t, New(Options{}), scriptedServer(s, 20*time.Second, 0))
+	d := newTestDict()
+	for range 2 { // the second round reuses the sockets
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				user := string([]byte{'u', byte('a' + i/26/26%26), byte('a' + i/26%26), byte('a' + i%26)})
+				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+				if err != nil {
+					t.Error(err)
+				} else if got := string(r.AVPs[1].Value); got != user {
+					t.Errorf("%s got the answer for %s", user, got)
+				}
+			})
+		}
+		wg.Wait()
+		if len(c.sockets) != 3 {
+			t.Errorf("%d sockets for %d requests", len(c.sockets), n)
+		}
+	}
+}
+
+// Past MaxSockets requests wait for an identifier instead of failing.
+func TestSocketsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	c := openTest(t, New(Options{MaxSockets: 1}), scriptedServer(s, 2*time.Second, 3))
+	var wg sync.WaitGroup
+	for range 700 {
+		wg.Go(func() {
+			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(c.sockets) != 1 {
+		t.Errorf("%d sockets", len(c.sockets))
+	}
+}
+
+// An identifier comes again only after all others of its socket.
+func TestIdentifiersAreReusedLate(t *testing.T) {
+	t.Parallel()
+	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	d := newTestDict()
+	for range 2 * identifiers {
+		if _, err := c.Exchange(t.Context(), login(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := map[byte]int{}
+	for i, p := range s.Packets() {
+		if at, ok := last[p[1]]; ok && i-at != identifiers {
+			t.Fatalf("identifier %d came again after %d requests", p[1], i-at)
+		}
+		last[p[1]] = i
+	}
+}
+
+// sockets waits until the Client has none, since its readers close them in their own time.
+func waitNoSockets(t *testing.T, c *client) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		c.mu.Lock()
+		n := len(c.sockets)
+		c.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d sockets are still open", n)
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestIdleSocketsClose(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	c := openTest(t, New(Options{IdleTimeout: 30 * time.Millisecond}), scriptedServer(s, 5*time.Second, 0))
+	for range 2 { // and open again when needed
+		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			t.Fatal(err)
+		}
+		waitNoSockets(t, c)
+	}
+}
+
+// Retire lets what is in flight end, and a holder of an older plan may go on.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
+		<-release
+		q.Send(q.Answer(enginetest.AccessAccept))
+	})
+	done := make(chan error)
+	go func() {
+		_, err := c.Exchange(t.Context(), login(newTestDict()))
+		done <- err
+	}()
+	s.Wait(t, 1)
+	c.Retire()
+	if len(c.sockets) != 1 {
+		t.Errorf("%d sockets while a request is out", len(c.sockets))
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("in flight: %v", err)
+	}
+	waitNoSockets(t, c)
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Errorf("after Retire: %v", err)
+	}
+	waitNoSockets(t, c)
+	c.failing()
+	if c.stop != nil {
+		t.Error("a retired client probes")
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	c := openTest(t, New(Options{}), aaa.Server{Address: "::1", Port: 9, Secret: aaa.NewSecret("s"), Timeout: 50, Retries: 0})
+	to, err := c.target(t.Context())
+	if err != nil || to != netip.MustParseAddrPort("[::1]:9") {
+		t.Fatalf("%v, %v", to, err)
+	}
+	// Nobody listens: refused where there is IPv6, unreachable where there is none.
+	_, err = c.Exchange(t.Context(), login(newTestDict()))
+	var f *engines.Failure
+	if !errors.As(err, &f) || f.Reason != engines.Unreachable {
+		t.Errorf("%v", err)
+	}
+}
+
+// A node holds a Client for every server of every warm tenant.
+func TestOpenedClientIsSmall(t *testing.T) {
+	const n = 2000
+	e := New(Options{})
+	keep := make([]engines.Client, n)
+	open := func(i int) {
+		c, err := e.Open(engines.Config{Account: aaa.SystemConfig, Server: aaa.Server{
+			Name: "server", Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("a secret of 32 characters, or so"),
+			Timeout: 5000, Retries: 3, HealthCheck: aaa.HealthCheck{Type: "status-server"},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep[i] = c
+	}
+	open(0)
+	var before, after runtime.MemStats
+	goroutines := runtime.NumGoroutine()
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range keep {
+		open(i)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if each := int64(after.HeapAlloc-before.HeapAlloc) / n; each >= 1024 {
+		t.Errorf("a Client takes %d octets", each)
+	}
+	if got := runtime.NumGoroutine(); got > goroutines+8 {
+		t.Errorf("opening started goroutines: %d, then %d", goroutines, got)
+	}
+	runtime.KeepAlive(keep)
+}
+
+func TestOpenChecks(t *testing.T) {
+	t.Parallel()
+	good := aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s")}
+	for name, change := range map[string]func(*aaa.Server){
+		"address":                       func(s *aaa.Server) { s.Address = "" },
+		"port":                          func(s *aaa.Server) { s.Port = 65536 },
+		"secret":                        func(s *aaa.Server) { s.Secret = aaa.Secret{} },
+		"require_message_authenticator": func(s *aaa.Server) { s.RequireMessageAuthenticator = "Yes" },
+		"health_check.type":             func(s *aaa.Server) { s.HealthCheck.Type = "ping" },
+		"health_check":                  func(s *aaa.Server) { s.HealthCheck.Type = "user" },
+	} {
+		s := good
+		change(&s)
+		_, err := New(Options{}).Open(engines.Config{Server: s})
+		var e *aaa.Error
+		if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := New(Options{}).Open(engines.Config{Server: good}); err != nil {
+		t.Error(err)
+	}
+}
