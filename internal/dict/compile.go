@@ -225,13 +225,15 @@ func (b *compiler) addAttrs() {
 			b.fault(i, "vid", "range", "a vendor's number is in 1..16777215", in.VID)
 			return
 		}
-		if member, message := checkFlags(in, typ, enc); message != "" {
+		// RFC 8044 §3.6 makes a type of what FreeRADIUS has as a flag.
+		concat := in.Concat || strings.EqualFold(in.Type, "concat")
+		if member, message := checkFlags(in, typ, enc, concat); message != "" {
 			b.fault(i, member, "type", message, nil)
 			return
 		}
 		a := aaa.Attribute{
 			Name: name, Number: in.ID, Type: typ, Enc: enc, Length: length,
-			HasTag: in.HasTag, Concat: in.Concat, Array: in.Array,
+			HasTag: in.HasTag, Concat: concat, Array: in.Array,
 		}
 		if in.VID != 0 {
 			a.Vendor = b.borrow(in.VID)
@@ -258,13 +260,13 @@ func (b *compiler) repeats(old, in *AttrEntry) bool {
 	return Entry{Attr: &x}.Equal(Entry{Attr: &y})
 }
 
-func checkFlags(in *AttrEntry, typ aaa.Type, enc aaa.Encryption) (member, message string) {
+func checkFlags(in *AttrEntry, typ aaa.Type, enc aaa.Encryption, concat bool) (member, message string) {
 	switch {
 	case in.HasTag && typ != aaa.TypeString && typ != aaa.TypeInteger && typ != aaa.TypeOctets:
 		return "has_tag", "only a string, octets or integer can have a tag"
-	case in.Concat && typ != aaa.TypeString && typ != aaa.TypeOctets:
+	case concat && typ != aaa.TypeString && typ != aaa.TypeOctets:
 		return "concat", "only a string or octets can be split over several attributes"
-	case in.Concat && (in.HasTag || enc != aaa.EncNone):
+	case concat && (in.HasTag || enc != aaa.EncNone):
 		return "concat", "a tagged or encrypted attribute can't be split"
 	case container(typ) && (enc != aaa.EncNone || in.HasTag || in.Array):
 		return "type", "an attribute that holds others has no enc, has_tag or array"

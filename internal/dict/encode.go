@@ -309,6 +309,9 @@ func appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	if err := checkLen(a, n); err != nil {
 		return dst, err
 	}
+	if !isHex && a.Type != aaa.TypeOctets {
+		return dst, bad(a, "a value of type "+TypeName(a.Type)+" is written as 0x and hexadecimal digits")
+	}
 	if !isHex {
 		return append(dst, text...), nil
 	}

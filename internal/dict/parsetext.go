@@ -446,15 +446,21 @@ func (p *textParser) define(a *AttrEntry) {
 			return
 		}
 	}
-	if _, ok := p.paths[key]; ok {
-		a.Alias = true
-	} else {
-		p.paths[key] = a.Name
+	first, taken := p.paths[key]
+	a.Alias = taken
+	if !taken || holds(a.Type) && !holds(p.entries[p.attrs[strings.ToLower(first)].at].Attr.Type) {
+		p.paths[key] = a.Name // of several names, the one in which others can lie
 	}
 	if _, ok := p.attrs[lower]; !ok {
 		p.attrs[lower] = ref{vid: a.VID, id: a.ID, parent: a.Parent, at: len(p.entries)}
 	}
 	p.entries = append(p.entries, Entry{Attr: a, Line: p.line})
+}
+
+// holds says whether a spelling is of a type that holds attributes.
+func holds(typ string) bool {
+	t, _, _ := TypeOf(typ)
+	return container(t)
 }
 
 func (p *textParser) value(args []string) {

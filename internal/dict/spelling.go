@@ -73,8 +73,6 @@ func EncOf(s string) (aaa.Encryption, bool) {
 	return 0, false
 }
 
-var encNames = [...]string{aaa.EncNone: "no", aaa.EncUser: "scramble", aaa.EncTunnel: "salt_crypt", aaa.EncAscend: "ascend"}
-
 // container tells the types that hold attributes of their own.
 func container(t aaa.Type) bool {
 	switch t {
