@@ -39,7 +39,7 @@ func command(args []string) error {
 	}
 	switch args[0] {
 	case "responder":
-		return runResponder(backendSecret)
+		return runResponder()
 	case "naive", "echo":
 		return runHTTPServer(args[0], args[1:])
 	case "http-load":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,7 @@ func measureMemory(ctx context.Context, s settings, dir string) []row {
 	}
 	l := load{Address: svc.address, Clients: restClients, Want: `"packets":[{`}
 	for i, id := range ids {
-		l.Requests = append(l.Requests, postRequest(svc.address, "/v2/accounts/"+id+"/aaa/translate?op=authn", tokens[i%len(tokens)], requestBody))
+		l.Requests = append(l.Requests, postRequest(svc.address, "/v2/accounts/"+id+"/aaa/translate?op=authn", tokens[i%len(tokens)], []byte(requestBody)))
 	}
 	var t tally
 	if err := runSelf(ctx, l, &t, "http-load"); err != nil {
@@ -100,7 +101,7 @@ func coldRequests(ctx context.Context, svc *service, ids []string) (first, secon
 			var answer struct {
 				Result string `json:"AAA-Result"`
 			}
-			if err := svc.call(ctx, http.MethodPost, "/v2/accounts/"+id+"/aaa/authn", requestData, &answer); err != nil {
+			if err := svc.send(ctx, http.MethodPost, "/v2/accounts/"+id+"/aaa/authn", strings.NewReader(requestBody), &answer); err != nil {
 				return nil, nil, err
 			}
 			took := float64(time.Since(begun).Microseconds()) / 1000

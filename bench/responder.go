@@ -24,15 +24,27 @@ const (
 // runResponder is a RADIUS server that accepts everything: the backend of all
 // that is measured. It reads and writes many datagrams per system call, so that
 // it takes as little of the machine as possible.
-func runResponder(secret string) error {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func runResponder() error {
+	conn, err := listenResponder()
 	if err != nil {
 		return err
 	}
-	_ = conn.SetReadBuffer(4 << 20)
-	_ = conn.SetWriteBuffer(4 << 20)
 	fmt.Fprintln(os.Stdout, conn.LocalAddr())
+	return serveResponder(conn, []byte(backendSecret))
+}
 
+func listenResponder() (*net.UDPConn, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(4 << 20) // as much of it as the machine grants
+	_ = conn.SetWriteBuffer(4 << 20)
+	return conn, nil
+}
+
+// serveResponder answers until the socket is closed.
+func serveResponder(conn *net.UDPConn, secret []byte) error {
 	const batch = 64
 	p := ipv4.NewPacketConn(conn)
 	in, out := make([]ipv4.Message, batch), make([]ipv4.Message, batch)
@@ -40,7 +52,6 @@ func runResponder(secret string) error {
 		in[i].Buffers = [][]byte{make([]byte, 4096)}
 		out[i].Buffers = [][]byte{make([]byte, 0, 64)}
 	}
-	key := []byte(secret)
 	for {
 		n, err := p.ReadBatch(in, 0)
 		if err != nil {
@@ -48,7 +59,7 @@ func runResponder(secret string) error {
 		}
 		k := 0
 		for i := range n {
-			reply, ok := respond(out[k].Buffers[0][:0], in[i].Buffers[0][:in[i].N], key)
+			reply, ok := respond(out[k].Buffers[0][:0], in[i].Buffers[0][:in[i].N], secret)
 			if !ok {
 				continue
 			}

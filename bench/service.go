@@ -92,14 +92,18 @@ func (s *service) ready(ctx context.Context) error {
 
 // call sends data (nil: no body) in the API's envelope and reads the answer's data into result (nil: it is not wanted).
 func (s *service) call(ctx context.Context, method, path string, data, result any) error {
-	var body io.Reader
-	if data != nil {
-		b, err := json.Marshal(map[string]any{"data": data})
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(b)
+	if data == nil {
+		return s.send(ctx, method, path, nil, result)
 	}
+	body, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, method, path, bytes.NewReader(body), result)
+}
+
+// send is call with the envelope already written.
+func (s *service) send(ctx context.Context, method, path string, body io.Reader, result any) error {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, body)
 	if err != nil {
 		return err
@@ -184,19 +188,14 @@ func tenantDocument(backend string, workers int, dicts ...string) (map[string]an
 	}, nil
 }
 
-// requestData is the request that all gateways are measured with; requestBody is its JSON.
-var (
-	requestData = map[string]any{
-		"User-Name": "bob@example.com", "User-Password": "hello-password", "Calling-Station-Id": "00-11-22-33-44-55",
-	}
-	requestBody = []byte(`{"data":{"User-Name":"bob@example.com","User-Password":"hello-password","Calling-Station-Id":"00-11-22-33-44-55"}}`)
-)
+// requestBody is the request that all gateways are measured with.
+const requestBody = `{"data":{"User-Name":"bob@example.com","User-Password":"hello-password","Calling-Station-Id":"00-11-22-33-44-55"}}`
 
 // authnRequests are complete authn requests, one with each token.
 func authnRequests(host, account string, tokens ...string) [][]byte {
 	var list [][]byte
 	for _, token := range tokens {
-		list = append(list, postRequest(host, "/v2/accounts/"+account+"/aaa/authn", token, requestBody))
+		list = append(list, postRequest(host, "/v2/accounts/"+account+"/aaa/authn", token, []byte(requestBody)))
 	}
 	return list
 }
