@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/swaggest/swgui/v5emb"
@@ -56,7 +57,13 @@ func hashes(page string) string {
 	return b.String()
 }
 
+// docsAssets are the files that the page loads.
+var docsAssets = []string{"", "swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png"}
+
 func (a *API) docsPage(c *call) error {
+	if !slices.Contains(docsAssets, c.param("*")) {
+		return errNoRoute
+	}
 	h := c.Header()
 	h.Set("Content-Security-Policy", a.docs.policy)
 	h.Set("Referrer-Policy", "no-referrer")
