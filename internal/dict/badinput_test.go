@@ -1,6 +1,8 @@
 package dict
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,8 +82,8 @@ func TestBadJSON(t *testing.T) {
 
 func TestTooMuch(t *testing.T) {
 	t.Parallel()
-	if _, err := ParseJSON(make([]byte, MaxBytes+1)); err == nil {
-		t.Error("9 MiB of JSON taken")
+	if _, err := ParseJSON(bytes.Repeat([]byte{' '}, maxJSON+1)); err == nil {
+		t.Error("129 MiB of JSON taken")
 	}
 	if _, err := ParseText("", make([]byte, MaxBytes+1), nil); err == nil {
 		t.Error("9 MiB of text taken")
@@ -93,6 +95,23 @@ func TestTooMuch(t *testing.T) {
 	text := strings.Repeat("VENDOR A 1\n", MaxEntries+1)
 	if path, rule := firstFault(t, errOf(ParseText("", []byte(text), nil))); path != fmt.Sprintf("line %d", MaxEntries+1) || rule != "maxItems" {
 		t.Errorf("fault %s %s", path, rule)
+	}
+	// The JSON of the longest text that is taken is read again.
+	var long strings.Builder
+	long.WriteString("ATTRIBUTE A 1 integer\n")
+	for i := 0; long.Len() < MaxBytes-200; i++ {
+		fmt.Fprintf(&long, "VALUE A %s%06d %d\n", strings.Repeat("<", 122), i, i)
+	}
+	entries, err := ParseText("", []byte(long.String()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := json.Marshal(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := ParseJSON(stored); err != nil || len(back) != len(entries) {
+		t.Errorf("%d of %d entries read again: %v", len(back), len(entries), err)
 	}
 	// As many faults as entries: the answer stays short.
 	bad := "[" + strings.Repeat(`{"vendor":{"A":0}},`, 1000) + `{"vendor":{"A":1}}]`
@@ -195,6 +214,45 @@ func TestContradictions(t *testing.T) {
 				t.Errorf("fault %q %q, want %q %q (%v)", path, rule, tc.path, tc.rule, err)
 			}
 		})
+	}
+}
+
+// TestManyNamesForOneNumber: each is found, the first by its number, and nothing
+// takes the time of all pairs.
+func TestManyNamesForOneNumber(t *testing.T) {
+	t.Parallel()
+	entries := []Entry{{Attr: &AttrEntry{ID: 6, Type: "integer", Name: "A"}}}
+	for i := range MaxEntries/3 - 1 {
+		entries = append(
+			entries,
+			Entry{Vendor: &VendorEntry{Name: fmt.Sprintf("V%d", i), Number: 9}},
+			Entry{Attr: &AttrEntry{ID: 6, Type: "integer", Name: fmt.Sprintf("A%d", i), Alias: true}},
+			Entry{Val: &ValEntry{ID: 6, Val: 1, Name: fmt.Sprintf("X%d", i)}},
+		)
+	}
+	c, err := Compile("d", entries, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSet(c)
+	if name, _ := s.ValueName(s.Standard(6), 1); s.Standard(6).Name != "A" || name != "X0" || s.Vendor(9).Name != "V0" {
+		t.Errorf("found %s, %s, %s", s.Standard(6).Name, name, s.Vendor(9).Name)
+	}
+	if n, ok := s.ValueNumber(s.ByName("A777"), "X888"); !ok || n != 1 || s.VendorByName("V999") == nil {
+		t.Error("a later name is lost")
+	}
+	// No slot of a table is followed by a long run of taken ones.
+	for _, table := range []table{c.attrByName, c.attrByID, c.valByName, c.valByNumber, c.vendorByName, c.vendorByNo} {
+		run, longest := 0, 0
+		for _, slot := range table {
+			if run++; slot == 0 {
+				run = 0
+			}
+			longest = max(longest, run)
+		}
+		if longest > 300 {
+			t.Errorf("a run of %d slots of %d", longest, len(table))
+		}
 	}
 }
 

@@ -175,7 +175,9 @@ func (b *compiler) addVendors() {
 		store = append(store, v)
 		c.vendors = append(c.vendors, &store[len(store)-1])
 		c.vendorByName.insert(hashName(name), len(c.vendors)-1)
-		c.vendorByNo.insert(hashPlace(nil, v.Number, 0), len(c.vendors)-1)
+		if old := c.vendor(v.Number); old == nil {
+			c.vendorByNo.insert(hashPlace(nil, v.Number, 0), len(c.vendors)-1)
+		}
 	})
 }
 
@@ -192,7 +194,9 @@ func (b *compiler) borrow(number uint32) *aaa.Vendor {
 	if 3*(len(c.vendors)+1) > 2*len(c.vendorByNo) {
 		c.vendorByNo = newTable(2 * (len(c.vendors) + 1))
 		for i, v := range c.vendors {
-			c.vendorByNo.insert(hashPlace(nil, v.Number, 0), i)
+			if c.vendor(v.Number) == nil {
+				c.vendorByNo.insert(hashPlace(nil, v.Number, 0), i)
+			}
 		}
 	}
 	c.vendors = append(c.vendors, v)
@@ -406,13 +410,19 @@ func (b *compiler) indexAttrs() {
 	for at := range c.attrs {
 		a := &c.attrs[at]
 		i := b.from[at]
-		if old := c.at(a.Parent, vendorNumber(a), a.Number); old != nil && !b.entries[i].Attr.Alias {
+		old := c.at(a.Parent, vendorNumber(a), a.Number)
+		if old == nil {
+			c.attrByID.insert(hashAttr(a), at)
+			continue
+		}
+		// Only the first is found by number: thousands of names for one number would
+		// else make a chain through the table.
+		if !b.entries[i].Attr.Alias {
 			b.fault(i, "id", "unique", fmt.Sprintf("%s already has this number; a second name for it has to say \"alias\": true", old.Name), a.Number)
 			if b.faults.full() {
 				return
 			}
 		}
-		c.attrByID.insert(hashAttr(a), at)
 	}
 }
 
@@ -449,7 +459,9 @@ func (b *compiler) addVals() {
 		c.vals = append(c.vals, value{last, name, in.Val})
 		h := hashAttr(last)
 		c.valByName.insert(mix(h, hashName(name)), len(c.vals)-1)
-		c.valByNumber.insert(mix(h, uint64(in.Val)), len(c.vals)-1)
+		if byNumber := mix(h, uint64(in.Val)); c.valueAt(byNumber, last, in.Val) == nil {
+			c.valByNumber.insert(byNumber, len(c.vals)-1)
+		}
 	})
 }
 

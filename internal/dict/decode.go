@@ -142,7 +142,7 @@ func integer(a *aaa.Attribute, value []byte) (int64, bool) {
 	return 0, false
 }
 
-// prefix reads an ipv4prefix or ipv6prefix (RFC 8044 §3.10, §3.11).
+// prefix reads an ipv4prefix or ipv6prefix (RFC 8044 §3.11, §3.10).
 func prefix(t aaa.Type, value []byte) (netip.Prefix, bool) {
 	if len(value) < 2 {
 		return netip.Prefix{}, false

@@ -28,7 +28,7 @@ func ParseDocument(b []byte) (*Document, error) {
 		}
 		return &Document{Value: list}, nil
 	}
-	if err := checkSource(b); err != nil {
+	if err := checkSource(b, maxJSON); err != nil {
 		return nil, err
 	}
 	d := &jsonReader{dec: json.NewDecoder(bytes.NewReader(b))}

@@ -369,7 +369,7 @@ func appendAddr(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	return dst, bad(a, "not an IP address")
 }
 
-// appendPrefix writes the prefix types of RFC 8044 §3.10 and §3.11; bits behind the prefix are cleared.
+// appendPrefix writes the prefix types of RFC 8044 §3.11 and §3.10; bits behind the prefix are cleared.
 func appendPrefix(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	var p netip.Prefix
 	var err error

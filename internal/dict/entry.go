@@ -10,7 +10,7 @@ import (
 
 // Bounds of one dictionary.
 const (
-	MaxBytes   = 8 << 20 // of its text or JSON
+	MaxBytes   = 8 << 20 // of its text, or of its JSON as uploaded
 	MaxEntries = 65536
 	MaxName    = 128 // octets of an attribute's, vendor's or value's name
 	MaxDepth   = 8   // parents above an attribute

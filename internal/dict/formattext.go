@@ -17,7 +17,7 @@ func FormatText(entries []Entry, visible *Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &textWriter{own: NewSet(c), all: NewSet(c).Join(visible), c: c}
+	w := &textWriter{own: NewSet(c), all: NewSet(c).Join(visible), vendors: make(map[uint32]string)}
 	entries = vendorsFirst(entries)
 	for i, e := range entries {
 		switch {
@@ -65,10 +65,11 @@ type context struct {
 
 type textWriter struct {
 	out bytes.Buffer
-	c   *Compiled
 	own *Set
 	all *Set // own, then what else is visible
 	now context
+	// vendors remembers vendorName.
+	vendors map[uint32]string
 }
 
 func (w *textWriter) open(want context) {
@@ -98,18 +99,22 @@ func (w *textWriter) vendor(v *VendorEntry) {
 
 // vendorName is a name by which a reader of the text finds the number.
 func (w *textWriter) vendorName(number uint32) string {
-	for _, s := range []*Set{w.own, w.all} {
-		for _, c := range s.list {
-			for _, v := range c.vendors {
-				if v.Number == number {
-					if found := w.all.VendorByName(v.Name); found != nil && found.Number == number {
-						return v.Name
-					}
-				}
-			}
+	if name, ok := w.vendors[number]; ok {
+		return name
+	}
+	name := "Vendor-" + strconv.FormatUint(uint64(number), 10)
+	for _, c := range w.all.list {
+		v := c.vendor(number)
+		if v == nil {
+			continue
+		}
+		if found := w.all.VendorByName(v.Name); found != nil && found.Number == number {
+			name = v.Name
+			break
 		}
 	}
-	return "Vendor-" + strconv.FormatUint(uint64(number), 10)
+	w.vendors[number] = name
+	return name
 }
 
 func (w *textWriter) attribute(e *AttrEntry) {

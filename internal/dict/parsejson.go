@@ -17,7 +17,7 @@ import (
 // entry; what entries say about each other is Compile's. Errors are *aaa.Error of
 // KindBadInput with paths like value.3.attr.type.
 func ParseJSON(value []byte) ([]Entry, error) {
-	if err := checkSource(value); err != nil {
+	if err := checkSource(value, maxJSON); err != nil {
 		return nil, err
 	}
 	d := &jsonReader{dec: json.NewDecoder(bytes.NewReader(value))}
@@ -37,9 +37,13 @@ func ParseJSON(value []byte) ([]Entry, error) {
 	return list, nil
 }
 
-func checkSource(b []byte) error {
-	if len(b) > MaxBytes {
-		return aaa.Invalid(aaa.Field{Path: "value", Rule: "maxLength", Message: "a dictionary has at most 8 MiB", Target: MaxBytes})
+// maxJSON bounds JSON well above MaxBytes, which uploads are bounded by: the JSON made of a
+// text that was taken can be several times as long, and has to be read again.
+const maxJSON = 16 * MaxBytes
+
+func checkSource(b []byte, most int) error {
+	if len(b) > most {
+		return aaa.Invalid(aaa.Field{Path: "value", Rule: "maxLength", Message: "the dictionary is too long", Target: most})
 	}
 	if !utf8.Valid(b) {
 		return aaa.Invalid(aaa.Field{Path: "value", Rule: "encoding", Message: "not valid UTF-8"})

@@ -23,7 +23,7 @@ func ParseText(_ string, text []byte, visible *Set) ([]Entry, error) {
 
 // parseText is ParseText; include, where not nil, judges each $INCLUDE, which is then passed over.
 func parseText(text []byte, visible *Set, include func(file string) error) (*textParser, error) {
-	if err := checkSource(text); err != nil {
+	if err := checkSource(text, MaxBytes); err != nil {
 		return nil, err
 	}
 	p := &textParser{

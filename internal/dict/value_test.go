@@ -108,7 +108,7 @@ func TestValues(t *testing.T) {
 		{"IPv4Prefix", "192.0.2.77/24", "0018c0000200", "192.0.2.0/24"},
 		{"IPv4Prefix", "192.0.2.77", "0020c000024d", "192.0.2.77/32"},
 		{"IPv4Prefix", "0.0.0.0/0", "000000000000", ""},
-		{"IPv6Prefix", "2001:db8::/32", "002020010db8", ""}, // RFC 8044 §3.11: no more octets than needed
+		{"IPv6Prefix", "2001:db8::/32", "002020010db8", ""}, // RFC 8044 §3.10: no more octets than needed
 		{"IPv6Prefix", "2001:db8::1", "008020010db8000000000000000000000001", "2001:db8::1/128"},
 		{"IPv6Prefix", "::/0", "0000", ""},
 		{"IfID", "0:1:ABCD:ffff", "00000001abcdffff", "0:1:abcd:ffff"},
