@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/net/ipv4"
 	layeh "layeh.com/radius"
 	"layeh.com/radius/rfc2865"
@@ -33,7 +34,12 @@ func TestMain(m *testing.M) {
 		respond()
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // respond accepts everything, many datagrams a system call, until standard input ends.

@@ -3,6 +3,7 @@ package radius
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -99,6 +100,11 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	}
 	p.sign(0, secret, &macs{secret: secret})
 	return append([]byte(nil), p.frame.buf...), nil
+}
+
+// Format keeps the secret out of whatever prints a Client.
+func (c *client) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "radius server %s (%s:%d)", c.name, c.address, c.port)
 }
 
 // Health is the server's health.

@@ -21,8 +21,8 @@ func wait(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// kill makes a server dead by silence and returns what probes of it look like once
-// it answers again.
+// revived makes a server dead by silence, lets it answer again, waits until it
+// counts as alive, and returns the first probe that it got by then.
 func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 	t.Helper()
 	var back atomic.Bool
@@ -36,11 +36,7 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 	cfg := scriptedServer(s, 20*time.Millisecond, 0)
 	cfg.HealthCheck = check
 	c := openTest(t, New(opts), cfg)
-	want := []engines.State{engines.Zombie, engines.Zombie, engines.Dead}
-	if opts.ProbeInterval == 0 {
-		opts.ProbeInterval = time.Hour
-	}
-	for range want {
+	for range engines.FailuresToDead {
 		if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
 			t.Fatal("silence was an answer")
 		}

@@ -1,0 +1,47 @@
+package radius
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	state := []byte("a state")
+	enginetest.Run(t, enginetest.Harness{
+		Engine: New(Options{}),
+		State:  state,
+		Start: func(t *testing.T, b enginetest.Behaviour) aaa.Server {
+			if b == enginetest.Absent {
+				l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				return aaa.Server{Name: "absent", Address: "127.0.0.1", Port: l.LocalAddr().(*net.UDPAddr).Port, Secret: aaa.NewSecret(testSecret)}
+			}
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+				switch {
+				case b == enginetest.Silent:
+				case q.Packet[0] == codeAccountingRequest:
+					q.Send(q.Bare(enginetest.AccountingResponse))
+				case b == enginetest.Rejects:
+					q.Send(q.Answer(enginetest.AccessReject))
+				case b == enginetest.Challenges:
+					q.Send(q.Answer(enginetest.AccessChallenge, append([]byte{attrState, byte(2 + len(state))}, state...)...))
+				default:
+					q.Send(q.Answer(enginetest.AccessAccept))
+				}
+			})
+			return scriptedServer(s, 0, 0)
+		},
+		Request: func(op aaa.Op) *engines.Request { r := login(d); r.Op = op; return r },
+		Unfit:   &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", strings.Repeat("x", 254))}},
+	})
+}

@@ -1,0 +1,68 @@
+package radius
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+var zeroTime time.Time
+
+// FuzzDecodeReply gives a reply's octets to all that looks at them: first as a
+// stranger's, then as those of a server that knows the secret.
+func FuzzDecodeReply(f *testing.F) {
+	d := newTestDict()
+	for _, avps := range [][]aaa.AVP{
+		{d.avp("User-Name", "bob"), d.avp("User-Password", "x"), d.avp("EAP-Message", string(make([]byte, 600)))},
+		{d.avp("Tunnel-Password", "x"), d.avp("Ascend-Send-Secret", "y"), d.avp("MS-MPPE-Send-Key", "z")},
+		{d.avp("WiMAX-Release", "1"), d.avp("WiMAX-Sub-One", "\x01"), d.avp("WiMAX-Text", string(make([]byte, 600)))},
+		{d.avp("EVS-Text", "1"), d.avp("EVS-Long-Text", string(make([]byte, 600))), d.avp("Ext-TLV-Two", "1")},
+		{d.avp("USR-Text", "1"), d.avp("Lucent-Text", "1"), d.avp("Starent-Text", "1"), d.avp("Tunnel-Type", "\x00\x00\x00\x01")},
+	} {
+		p := newPending(fixed{})
+		if err := p.build(&engines.Request{AVPs: avps}, []byte(testSecret), zeroTime); err != nil {
+			f.Fatal(err)
+		}
+		b := bytes.Clone(p.frame.buf)
+		b[0] = codeAccessAccept
+		f.Add(b)
+	}
+	f.Add([]byte{})
+	f.Add(make([]byte, maxPacket+1))
+	secret := []byte(testSecret)
+	m := &macs{secret: secret}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := bytes.Clone(b)
+		whole, err := trim(b)
+		if err != nil {
+			return
+		}
+		var auth [authLen]byte
+		if _, err := verify(whole, codeAccessRequest, &auth, secret, m, true); err == nil {
+			t.Fatal("verified without the secret")
+		}
+		if !bytes.Equal(whole, before[:len(whole)]) {
+			t.Fatal("verify changed the packet")
+		}
+		if _, err := messageAuth(whole); err != nil {
+			return
+		}
+		x := decoder{dict: d, hide: hider{secret: secret, auth: &auth}}
+		size := 0
+		for _, v := range x.decode(whole) {
+			if v.Attr == nil {
+				t.Fatal("an AVP without a definition")
+			}
+			if v.Attr.Type != aaa.TypeOctets && !rightSize(v.Attr, len(v.Value)) {
+				t.Fatalf("%s of %d octets", v.Attr.Name, len(v.Value))
+			}
+			size += len(v.Value)
+		}
+		if size > len(b) {
+			t.Fatalf("%d octets became %d", len(b), size)
+		}
+	})
+}
