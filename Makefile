@@ -18,7 +18,7 @@ run: build ## build and serve on 127.0.0.1:8000 with a RADIUS server and a tenan
 	./$(BIN) serve --demo
 
 build:
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
 
 test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, fuzzing for some seconds
 	scripts/go-test.sh
