@@ -213,23 +213,24 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 		return d, err
 	}
 	d.Name = name
-	visible, err := a.Tree.Visible(c.ctx(), c.account)
-	if err != nil {
-		return d, err
-	}
 	var entries []dict.Entry
 	if isText(c.original) {
+		visible, err := a.Tree.Visible(c.ctx(), c.account)
+		if err != nil {
+			return d, err
+		}
 		if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
 			return d, aaa.Invalid(faults...)
 		}
-		entries, err = dict.ParseText(name, c.body, visible)
-	} else {
-		entries, err = c.jsonEntries()
-	}
-	if err != nil {
+		if entries, err = dict.ParseText(name, c.body, visible); err != nil {
+			return d, err
+		}
+	} else if entries, err = c.jsonEntries(); err != nil {
 		return d, err
 	}
-	if _, err := dict.Compile(name, entries, visible); err != nil {
+	// Compiled as it will be for requests: against the system's dictionaries alone. A
+	// change of another dictionary of the account then never breaks this one.
+	if _, err := dict.Compile(name, entries, a.System.Default()); err != nil {
 		return d, err
 	}
 	d.Body, err = json.Marshal(entries)

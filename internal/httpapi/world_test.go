@@ -273,7 +273,7 @@ func (r reply) str(path ...string) string {
 type backend struct {
 	mu   sync.Mutex
 	sent []*engines.Request
-	hold chan struct{} // where it is set, every exchange waits for it to be closed
+	hold chan struct{} // where it is set, every exchange sends on it and then waits to receive
 }
 
 func (b *backend) Name() string                                { return "radius" }
@@ -296,11 +296,8 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	hold := c.b.hold
 	c.b.mu.Unlock()
 	if hold != nil {
-		select {
-		case <-hold:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		hold <- struct{}{}
+		<-hold
 	}
 	user := ""
 	for _, avp := range req.AVPs {

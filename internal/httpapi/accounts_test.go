@@ -1,0 +1,237 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+	"aaa-api/internal/token"
+)
+
+func TestAccountLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made := w.call(w.tenantToken, "PUT", "/v2/accounts", data(`{"name":"shop","realm":"shop.example"}`)).want(201)
+	id := aaa.AccountID(made.str("data", "id"))
+	if made.str("data", "parent_id") != string(w.tenant) || made.at("data", "enabled") != true || made.header.Get("Location") != at(id, "") {
+		t.Errorf("%v %s", made.header, made.text)
+	}
+	w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","realm":"shop.example"}`)).refused(409, slugConflict)
+	grandchild := w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","enabled":false}`)).want(201)
+	if grandchild.str("data", "parent_id") != string(id) || grandchild.at("data", "enabled") != false {
+		t.Errorf("%s", grandchild.text)
+	}
+	if r := w.call(w.tenantToken, "PATCH", at(id, ""), data(`{"realm":null}`)).want(200); r.at("data", "realm") != nil || r.at("data", "name") != "shop" {
+		t.Errorf("%s", r.text)
+	}
+	// What was read may be written back.
+	read := w.call(w.tenantToken, "GET", at(id, ""), "").want(200)
+	_, rest, _ := strings.Cut(read.text, `{"data":`)
+	body, _, _ := strings.Cut(rest, `,"request_id"`)
+	w.call(w.tenantToken, "POST", at(id, ""), data(body)).want(200)
+	w.call(w.tenantToken, "POST", at(id, ""), data(strings.Replace(body, string(w.tenant), string(w.child), 1))).refused(400, slugInvalid)
+
+	for _, bad := range []string{`{}`, `{"name":""}`, `{"name":null}`, `{"name":"a\nb"}`, `{"name":"a","realm":"-x-"}`, `{"name":"` + strings.Repeat("x", 129) + `"}`} {
+		w.call(w.tenantToken, "POST", at(id, ""), data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "PUT", at(id, ""), data(bad)).refused(400, slugInvalid)
+	}
+	w.call(w.tenantToken, "DELETE", at(id, ""), "").refused(409, slugConflict)
+	w.call(w.tenantToken, "DELETE", at(aaa.AccountID(grandchild.str("data", "id")), ""), "").want(200)
+	text := w.token(id, "read")
+	w.call(text, "GET", at(id, ""), "").want(200)
+	w.call(w.tenantToken, "DELETE", at(id, ""), "").want(200)
+	w.call(w.tenantToken, "GET", at(id, ""), "").refused(404, slugIdentifier)
+	w.call(text, "GET", at(id, ""), "").refused(401, slugToken) // it went with its account
+	w.call(w.rootToken, "DELETE", at(w.root, ""), "").refused(403, slugForbidden)
+}
+
+func TestTree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	grandchild := w.account("grandchild", w.child)
+	names := func(r reply) string {
+		t.Helper()
+		r.want(200)
+		var all []string
+		list, _ := r.at("data").([]any)
+		for _, v := range list {
+			name, _ := v.(map[string]any)["name"].(string)
+			all = append(all, name)
+		}
+		if r.at("page_size") != float64(len(all)) {
+			t.Errorf("page_size is %v of %d", r.at("page_size"), len(all))
+		}
+		slices.Sort(all)
+		return strings.Join(all, " ")
+	}
+	for path, want := range map[string]string{
+		at(w.tenant, "/children"):                                                      "child",
+		at(w.tenant, "/descendants"):                                                   "child grandchild",
+		at(w.tenant, "/ancestors"):                                                     "", // the token does not reach them
+		at(grandchild, "/ancestors"):                                                   "child tenant",
+		at(w.tenant, "/descendants?filter_name=grandchild"):                            "grandchild",
+		at(w.tenant, "/descendants?filter_enabled=false"):                              "",
+		at(w.tenant, "/descendants?filter_colour=red"):                                 "",
+		at(w.tenant, "/descendants?paginate=false"):                                    "child grandchild",
+		at(w.tenant, "/descendants?filter_enabled=true&filter_name=child&page_size=1"): "child",
+	} {
+		if got := names(w.call(w.tenantToken, "GET", path, "")); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if got := names(w.call(w.rootToken, "GET", at(grandchild, "/ancestors"), "")); got != "child root tenant" {
+		t.Errorf("%q", got)
+	}
+	r := w.call(w.tenantToken, "GET", at(w.tenant, "/tree"), "").want(200)
+	if r.at("data", "children", "0", "children", "0", "name") != "grandchild" {
+		t.Errorf("%s", r.text)
+	}
+}
+
+// Pages, with and without a filter, give each entry once.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 23 {
+		w.account(fmt.Sprintf("n%d", i%2), w.child)
+	}
+	for query, want := range map[string]int{"page_size=5": 23, "page_size=23": 23, "page_size=5&filter_name=n0": 12, "page_size=1&filter_name=n1": 11, "": 23} {
+		seen := make(map[string]bool)
+		start := ""
+		for {
+			r := w.call(w.tenantToken, "GET", at(w.child, "/children?"+query+start), "").want(200)
+			list, _ := r.at("data").([]any)
+			for _, v := range list {
+				id, _ := v.(map[string]any)["id"].(string)
+				if seen[id] {
+					t.Fatalf("%s: %s is there twice", query, id)
+				}
+				seen[id] = true
+			}
+			next, more := r.at("next_start_key").(string)
+			if !more {
+				break
+			}
+			start = "&start_key=" + url.QueryEscape(next)
+		}
+		if len(seen) != want {
+			t.Errorf("%s: %d entries, want %d", query, len(seen), want)
+		}
+	}
+}
+
+func TestMove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.account("other", w.tenant)
+	move := func(token string, id, to aaa.AccountID) reply {
+		t.Helper()
+		return w.call(token, "POST", at(id, "/move"), data(`{"to":"`+string(to)+`"}`))
+	}
+	if r := move(w.tenantToken, w.child, other).want(200); r.str("data", "parent_id") != string(other) {
+		t.Errorf("%s", r.text)
+	}
+	// Seen at once by the token that now reaches it in another way, and no longer by the one that doesn't.
+	w.call(w.token(other, "read"), "GET", at(w.child, ""), "").want(200)
+	move(w.tenantToken, other, w.child).refused(409, slugConflict)
+	move(w.tenantToken, other, other).refused(409, slugConflict)
+	for _, to := range []aaa.AccountID{w.root, w.sibling, aaa.NewAccountID()} { // out of reach: all alike
+		move(w.tenantToken, w.child, to).refused(404, slugIdentifier)
+	}
+	move(w.tenantToken, w.tenant, other).refused(403, slugForbidden)
+	move(w.tenantToken, w.child, "nonsense").refused(400, slugInvalid)
+	move(w.rootToken, w.child, w.sibling).want(200)
+	w.call(w.tenantToken, "GET", at(w.child, ""), "").refused(404, slugIdentifier)
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := at(w.tenant, "/tokens")
+	made := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read"],"note":"for the billing"}`)).want(201)
+	text := made.str("data", "token")
+	if r := w.call(text, "GET", "/v2/whoami", "").want(200); r.str("data", "account_id") != string(w.tenant) || r.at("data", "scopes", "1") != nil {
+		t.Errorf("%s", r.text)
+	}
+	listed := w.call(w.tenantToken, "GET", path+"?filter_note=for+the+billing", "").want(200)
+	if strings.Contains(listed.text, text) || listed.at("data", "0", "id") != made.at("data", "id") {
+		t.Errorf("%s", listed.text)
+	}
+	// No token gives what it lacks.
+	writer := w.token(w.tenant, token.ScopeWrite)
+	w.call(writer, "PUT", path, data(`{"scopes":["write","read"]}`)).refused(403, slugForbidden)
+	w.call(writer, "PUT", at(w.tenant, "/api_key"), data(`{"scopes":["request"]}`)).refused(403, slugForbidden)
+	if r := w.call(writer, "PUT", path, "").want(201); r.at("data", "scopes", "0") != "write" || r.at("data", "scopes", "1") != nil {
+		t.Errorf("%s", r.text)
+	}
+	for _, bad := range []string{`{"scopes":[]}`, `{"scopes":["all"]}`, `{"expires_at":"soon"}`, `{"expires_at":"2001-01-01T00:00:00Z"}`, `{"kind":"api_key"}`, `{"x":1}`} {
+		w.call(w.tenantToken, "PUT", path, data(bad)).refused(400, slugInvalid)
+	}
+	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	if r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+soon+`"}`)).want(201); r.str("data", "expires_at") != soon {
+		t.Errorf("%s", r.text)
+	}
+	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").want(200)
+	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "DELETE", path+"/x", "").refused(404, slugIdentifier)
+	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+	if strings.Contains(w.log.String(), text) {
+		t.Error("a token is in the log")
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Limits.SessionLife = time.Minute })
+	path := at(w.tenant, "/api_key")
+	trade := func(key string) reply {
+		t.Helper()
+		return w.do(ask{method: "PUT", path: "/v2/api_auth", body: data(`{"api_key":"` + key + `"}`)})
+	}
+	w.call(w.tenantToken, "DELETE", path, "").refused(404, slugIdentifier)
+	first := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read","request"]}`)).want(201).str("data", "api_key")
+	w.call(first, "GET", "/v2/whoami", "").refused(401, slugToken) // a key is no token
+	session := trade(first).want(201)
+	text := session.str("auth_token")
+	if session.str("data", "account_id") != string(w.tenant) || strings.Count(session.text, text) != 1 {
+		t.Errorf("%s", session.text)
+	}
+	r := w.call(text, "GET", at(w.child, ""), "").want(200)
+	if strings.Contains(r.text, text) {
+		t.Error("the token is echoed")
+	}
+	w.call(text, "PATCH", at(w.child, ""), data(`{}`)).refused(403, slugForbidden)
+	if end, err := time.Parse(time.RFC3339, session.str("data", "expires_at")); err != nil || time.Until(end) > time.Minute {
+		t.Errorf("%s", session.text)
+	}
+
+	second := w.call(w.tenantToken, "PUT", path, "").want(201).str("data", "api_key")
+	trade(first).refused(401, slugToken) // it was rotated
+	trade(second).want(201)
+	trade(w.tenantToken).refused(401, slugToken) // a token is no key
+	trade("x").refused(401, slugToken)
+	trade("").refused(400, slugInvalid)
+	keys := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_kind=api_key"), "").want(200)
+	if keys.at("data", "0") == nil || keys.at("data", "1") != nil {
+		t.Errorf("not one key: %s", keys.text)
+	}
+	w.call(w.tenantToken, "DELETE", path, "").want(200)
+	trade(second).refused(401, slugToken)
+}
+
+// A credential that ran out is refused although it is remembered.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text, hash := token.Mint()
+	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
+		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"},
+		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(-time.Second),
+	}))
+	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+}

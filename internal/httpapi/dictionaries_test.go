@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+const acmeText = `VENDOR	Acme	99999
+BEGIN-VENDOR	Acme
+ATTRIBUTE	Acme-Level	1	integer
+VALUE	Acme-Level	High	7
+END-VENDOR	Acme
+`
+
+func (w *world) upload(method, path, text string) reply {
+	w.t.Helper()
+	return w.do(ask{method: method, path: path, token: w.tenantToken, body: text, header: map[string]string{"Content-Type": "text/plain; charset=utf-8"}})
+}
+
+func TestDictionariesAsText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	made := w.upload("PUT", base+"?name=dictionary_acme", acmeText).want(201)
+	if made.at("data", "value", "0", "vendor", "Acme") != 99999.0 || made.at("data", "value", "2", "val", "name") != "High" || made.str("data", "owner") != string(w.tenant) {
+		t.Errorf("%s", made.text)
+	}
+	id := made.str("data", "id")
+	text := func(path string) reply {
+		t.Helper()
+		return w.do(ask{method: "GET", path: path, token: w.tenantToken, header: map[string]string{"Accept": "text/plain"}})
+	}
+	got := text(base + "/" + id).want(200)
+	if !strings.Contains(got.text, "Acme-Level") || !strings.Contains(got.text, "99999") || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%v %s", got.header, got.text)
+	}
+	if tag := got.header.Get("Etag"); tag != `"1-text"` {
+		t.Errorf("the text has the tag %s", tag)
+	}
+	w.do(ask{method: "GET", path: base + "/" + id, token: w.tenantToken, header: map[string]string{"Accept": "text/plain", "If-None-Match": `"1-text"`}}).want(http.StatusNotModified)
+	w.do(ask{method: "GET", path: base + "/" + id, token: w.tenantToken, header: map[string]string{"If-None-Match": `"1-text"`}}).want(200)
+	// What was given back can be uploaded: by id, by name in the path, by name in the query.
+	w.upload("POST", base+"/"+id, got.text).want(200)
+	w.upload("POST", base+"/dictionary_acme", got.text).want(200)
+	w.upload("POST", base+"?name=dictionary_acme", got.text).want(200)
+	again := w.call(w.tenantToken, "GET", base+"/dictionary_acme", "").want(200)
+	if again.str("revision") != "4" || fmt.Sprint(again.at("data", "value")) != fmt.Sprint(made.at("data", "value")) {
+		t.Errorf("%s", again.text)
+	}
+	// A VALUE of an attribute that another visible dictionary defines, the parent's or a system one.
+	child := at(w.child, "/aaa/dictionary")
+	w.upload("PUT", child+"?name=more", "VALUE	Acme-Level	Low	1\nVALUE	Service-Type	Acme-Service	4711\n").want(201)
+
+	// An attribute inside one of another dictionary would break with that one.
+	w.call(w.tenantToken, "PUT", base, data(`{"name":"outer","value":[{"vendor":{"Outer":99998}},{"attr":{"vid":99998,"id":1,"type":"tlv","name":"Outer-TLV"}}]}`)).want(201)
+	w.call(w.tenantToken, "PUT", base, data(`{"name":"inner","value":[{"attr":{"vid":99998,"id":1,"type":"string","name":"Inner","parent":"Outer-TLV"}}]}`)).refused(400, slugInvalid)
+
+	w.upload("PUT", base+"?name=dictionary_acme", acmeText).refused(409, slugConflict)
+	w.upload("PUT", base, acmeText).refused(400, slugInvalid)
+	w.upload("PUT", base+"?name=a%20b", acmeText).refused(400, slugInvalid)
+	w.upload("POST", base+"?name=nobody", acmeText).refused(404, slugIdentifier)
+	if r := w.upload("PUT", base+"?name=x", acmeText+"ATTRIBUTE	Broken	x	integer\n").refused(400, slugInvalid); r.at("data", "line 6") == nil {
+		t.Errorf("no line: %s", r.text)
+	}
+	w.upload("PUT", base+"?name=x", "$INCLUDE /etc/passwd\n").refused(400, slugInvalid)
+	w.do(ask{method: "PUT", path: base + "?name=x", token: w.tenantToken, body: acmeText, header: map[string]string{"Content-Type": "text/plain; charset=utf-16"}}).refused(415, "unsupported_media_type")
+	// curl --data-binary without a Content-Type says form data: JSON is read, so this is none.
+	w.do(ask{method: "PUT", path: base + "?name=x", token: w.tenantToken, body: acmeText, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}).refused(400, slugParse)
+	w.call(w.tenantToken, "GET", base+"/x", "").refused(404, slugIdentifier)
+}
+
+func TestDictionariesAsJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	id := w.call(w.tenantToken, "PUT", base, data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id")
+	for name, bad := range map[string]string{
+		"value.0.attr.type": `{"name":"x","value":[{"attr":{"id":1,"type":"colour","name":"A"}}]}`,
+		"value.1.attr.id":   `{"name":"x","value":[{"attr":{"id":201,"type":"string","name":"A"}},{"attr":{"id":201,"type":"integer","name":"B"}}]}`,
+		"name":              `{"name":"a b","value":[]}`,
+		"value":             `{"name":"x"}`,
+		"colour":            `{"name":"x","value":[],"colour":1}`,
+		"owner":             `{"name":"x","value":[],"owner":1}`,
+	} {
+		if r := w.call(w.tenantToken, "PUT", base, data(bad)).refused(400, slugInvalid); r.at("data", name) == nil {
+			t.Errorf("no fault at %s: %s", name, r.text)
+		}
+		if r := w.call(w.tenantToken, "POST", base+"/"+id, data(bad)); r.status != 400 {
+			t.Errorf("%s: %d", name, r.status)
+		}
+	}
+	if r := w.call(w.tenantToken, "PUT", base+"?name=other", data(fmt.Sprintf(aDictionary, "x"))).refused(400, slugInvalid); r.at("data", "name") == nil {
+		t.Errorf("%s", r.text)
+	}
+	list := w.call(w.tenantToken, "GET", base, "").want(200)
+	if list.at("data", "0", "value") != nil || list.at("data", "1") != nil {
+		t.Errorf("%s", list.text)
+	}
+	// In use: neither deleted nor renamed, and the answer says by whom.
+	using := strings.Replace(aDocument, `["dictionary"]`, `["dictionary_acme","dictionary"]`, 1)
+	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(using)).want(201)
+	for _, r := range []reply{
+		w.call(w.tenantToken, "DELETE", base+"/"+id, ""),
+		w.call(w.tenantToken, "POST", base+"/"+id, data(fmt.Sprintf(aDictionary, "renamed"))),
+	} {
+		if r.refused(409, slugConflict).at("data", "dictionary", "in_use", "target", "0") != string(w.child) {
+			t.Errorf("%s", r.text)
+		}
+	}
+	w.call(w.tenantToken, "DELETE", at(w.child, "/aaa"), "").want(200)
+	w.call(w.tenantToken, "POST", base+"/"+id, data(fmt.Sprintf(aDictionary, "renamed"))).want(200)
+	w.call(w.tenantToken, "DELETE", base+"/renamed", "").want(200)
+}
+
+// System dictionaries are read through every account and written through none.
+func TestSystemDictionaries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	list := w.call(w.tenantToken, "GET", base+"?system=true&filter_name=dictionary_3gpp", "").want(200)
+	if list.at("data", "0", "owner") != "system_config" {
+		t.Errorf("%s", list.text)
+	}
+	if r := w.call(w.tenantToken, "GET", base+"?system=false", "").want(200); r.at("data", "0") != nil {
+		t.Errorf("%s", r.text)
+	}
+	w.call(w.tenantToken, "GET", base+"?system=yes", "").refused(400, slugInvalid)
+	if r := w.call(w.tenantToken, "GET", base+"/dictionary_3gpp", "").want(200); r.at("data", "value", "0") == nil {
+		t.Errorf("%s", r.text)
+	}
+	r := w.do(ask{method: "GET", path: base + "/dictionary_3gpp", token: w.tenantToken, header: map[string]string{"Accept": "text/plain"}}).want(200)
+	if !strings.Contains(r.text, "3GPP-IMSI") {
+		t.Errorf("%.300s", r.text)
+	}
+	w.call(w.tenantToken, "POST", base+"/dictionary_3gpp", data(fmt.Sprintf(aDictionary, "dictionary_3gpp"))).refused(403, slugForbidden)
+	w.call(w.tenantToken, "DELETE", base+"/dictionary_3gpp", "").refused(403, slugForbidden)
+	w.call(w.tenantToken, "GET", base+"/dictionary_of_nobody", "").refused(404, slugIdentifier)
+	// An account's own dictionary of the same name hides the system's, and only there.
+	w.call(w.tenantToken, "PUT", base, data(fmt.Sprintf(aDictionary, "dictionary_3gpp"))).want(201)
+	if r := w.call(w.tenantToken, "GET", base+"/dictionary_3gpp", "").want(200); r.at("data", "owner") != string(w.tenant) {
+		t.Errorf("%s", r.text)
+	}
+	for _, path := range []string{"", "/dictionary_3gpp"} {
+		w.call(w.rootToken, "GET", atSystem+"/dictionary"+path, "").want(200)
+		w.call(w.rootToken, "PUT", atSystem+"/dictionary"+path, data(fmt.Sprintf(aDictionary, "x"))).refused(405, "invalid_method")
+	}
+}

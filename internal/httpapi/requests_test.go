@@ -1,0 +1,230 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	post := func(id aaa.AccountID, op, user string) reply {
+		t.Helper()
+		return w.call(w.tenantToken, "POST", at(id, "/aaa/"+op), data(`{"User-Name":"`+user+`","User-Password":"sesame","unmapped":[1,true,"x"]}`))
+	}
+	for _, op := range []string{"authn", "authz", "accounting", "custom"} {
+		r := post(w.tenant, op, "bob").want(200)
+		if r.at("data", "AAA-Result") != "accept" || r.at("data", "Is-Authorized") != true || r.at("data", "server") != "server1" ||
+			r.at("data", "account_id") != string(w.tenant) || r.at("data", "attempts") != 1.0 || r.at("data", "Reply-Message") != "hello bob" {
+			t.Errorf("%s: %s", op, r.text)
+		}
+		if r.at("data", "trace") != nil || r.at("revision") != nil || r.header.Get("Etag") != "" {
+			t.Errorf("%s: too much: %s", op, r.text)
+		}
+	}
+	if r := post(w.child, "authn", "reject").want(200); r.at("data", "AAA-Result") != "reject" || r.at("data", "Is-Authorized") != false || r.at("data", "account_id") != string(w.tenant) {
+		t.Errorf("%s", r.text)
+	}
+	challenge := post(w.tenant, "authn", "challenge").want(200)
+	if challenge.at("data", "AAA-Result") != "challenge" {
+		t.Errorf("%s", challenge.text)
+	}
+	state := challenge.str("data", "State")
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob","State":"`+state+`"}`)).want(200)
+	post(w.tenant, "authn", "silent").refused(504, "gateway_timeout")
+	post(w.tenant, "authn", "nonsense").refused(502, "bad_gateway")
+
+	traced := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=true"), data(`{"User-Name":"bob","User-Password":"sesame"}`)).want(200)
+	if traced.at("data", "trace", "servers", "0", "name") != "server1" || strings.Contains(traced.text, "sesame") {
+		t.Errorf("%s", traced.text)
+	}
+	failed := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=true"), data(`{"User-Name":"silent"}`)).refused(504, "gateway_timeout")
+	if failed.at("data", "trace", "servers", "0", "name") != "server1" {
+		t.Errorf("%s", failed.text)
+	}
+	for _, bad := range []string{`{"User-Name":null}`, `{"User-Name":{"a":1}}`, `{"User-Name":[[1]]}`, `{"":"x"}`, `[]`, `"x"`, `{"User-Name":"` + strings.Repeat("x", 300) + `"}`} {
+		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/translate?op=authn"), data(bad))
+	}
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=1"), data(`{}`)).refused(400, slugInvalid)
+
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"aaa_mode":"off"}`)).want(200)
+	if r := post(w.tenant, "authz", "bob").want(200); r.at("data", "AAA-Result") != "off" {
+		t.Errorf("%s", r.text)
+	}
+	if strings.Contains(w.log.String(), "sesame") || strings.Contains(w.log.String(), "bob") {
+		t.Error("what was sent is in the log")
+	}
+}
+
+func TestDryRunAndEffective(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	sent := w.backend.requests()
+	r := w.call(w.tenantToken, "POST", at(w.child, "/aaa/translate?op=authn"), data(`{"User-Name":"bob","User-Password":"sesame"}`)).want(200)
+	if r.at("data", "packets", "0", "avps", "0", "value") != "bob" || r.str("data", "packets", "0", "packet") == "" || strings.Contains(r.text, "sesame") {
+		t.Errorf("%s", r.text)
+	}
+	if w.backend.requests() != sent {
+		t.Error("a dry run was sent")
+	}
+	e := w.call(w.tenantToken, "GET", at(w.child, "/aaa/effective?op=authz"), "").want(200)
+	if e.at("data", "levels", "0", "account_id") != string(w.tenant) || e.at("data", "outcome") != "servers" {
+		t.Errorf("%s", e.text)
+	}
+	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, slugForbidden)
+}
+
+// A backend can't overrule the members that say what the answer is.
+func TestMappedKeysReplaceNothing(t *testing.T) {
+	t.Parallel()
+	res := &aaa.Result{
+		Outcome: aaa.Reject, Attempts: 1, Server: "s",
+		Keys: map[string]any{"Is-Authorized": true, "AAA-Result": "accept", "server": "x", "mine": []any{"a", json.Number("1"), int64(-2), uint64(3), true}, "q\"<é": "v\n"},
+		AVPs: map[string]any{"A": uint32(7), "B": "0x01"},
+	}
+	text, err := appendResult(nil, res)
+	ok(t, err)
+	var got map[string]any
+	ok(t, json.Unmarshal(text, &got))
+	want := map[string]any{
+		"AAA-Result": "reject", "Is-Authorized": false, "server": "s", "attempts": 1.0, "mine": []any{"a", 1.0, -2.0, 3.0, true},
+		"q\"<é": "v\n", "avps": map[string]any{"A": 7.0, "B": "0x01"},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestAppendString(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "plain ~!", `a"b\c`, "<&>", "é\u2028\x00\x1f\x7f", "\xff"} {
+		want, err := json.Marshal(s)
+		ok(t, err)
+		if got := string(appendString(nil, s)); got != string(want) {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+		}
+	}
+}
+
+func TestIdempotency(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.document(w.child)
+	post := func(id aaa.AccountID, op, key, user string) reply {
+		t.Helper()
+		return w.do(ask{method: "POST", path: at(id, "/aaa/"+op), token: w.tenantToken, body: data(`{"User-Name":"` + user + `"}`), header: map[string]string{"Idempotency-Key": key}})
+	}
+	first := post(w.tenant, "accounting", "k1", "bob").want(200)
+	again := post(w.tenant, "accounting", "k1", "bob").want(200)
+	if w.backend.requests() != 1 || again.header.Get("Idempotency-Replayed") != "true" || first.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("%d requests, %v", w.backend.requests(), again.header)
+	}
+	if again.str("request_id") == first.str("request_id") || fmt.Sprint(again.at("data")) != fmt.Sprint(first.at("data")) {
+		t.Errorf("%s\n%s", first.text, again.text)
+	}
+	post(w.tenant, "accounting", "k1", "eve").want(200)    // another body
+	post(w.child, "accounting", "k1", "bob").want(200)     // another account
+	post(w.tenant, "accounting", "k2", "bob").want(200)    // another key
+	post(w.tenant, "authn", "k1", "bob").want(200)         // not accounting
+	post(w.tenant, "accounting", "k3", "silent").want(504) // a failure is not kept
+	post(w.tenant, "accounting", "k3", "silent").want(504)
+	if got := w.backend.requests(); got != 7 {
+		t.Errorf("%d requests", got)
+	}
+	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, slugInvalid)
+
+	// Duplicates that come at the same time wait for the first.
+	hold := make(chan struct{})
+	w.backend.mu.Lock()
+	w.backend.hold = hold
+	w.backend.mu.Unlock()
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() { post(w.tenant, "accounting", "k4", "bob").want(200) })
+	}
+	<-hold // the first is at the backend; the others come while it is there, or are replayed
+	hold <- struct{}{}
+	wg.Wait()
+	if got := w.backend.requests(); got != 8 {
+		t.Errorf("%d requests", got)
+	}
+}
+
+func TestReplays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplays(2, time.Minute)
+		runs := 0
+		run := func(n byte) bool {
+			t.Helper()
+			_, replayed, err := r.do(t.Context(), replayKey{n}, func() (*aaa.Result, error) { runs++; return &aaa.Result{}, nil })
+			ok(t, err)
+			return replayed
+		}
+		if run(1) || !run(1) {
+			t.Error("not replayed once")
+		}
+		time.Sleep(time.Minute)
+		if run(1) {
+			t.Error("kept for too long")
+		}
+		run(2)
+		run(3) // there is room for two: the oldest goes
+		if run(1) || len(r.entries) != 2 || r.order.Len() != 2 {
+			t.Errorf("%d entries of 2", len(r.entries))
+		}
+
+		// While the places are taken by requests under way, others run unremembered.
+		hold := make(chan struct{})
+		var wg sync.WaitGroup
+		for n := range byte(2) {
+			wg.Go(func() {
+				_, _, err := r.do(t.Context(), replayKey{10 + n}, func() (*aaa.Result, error) { <-hold; return nil, errors.New("failed") })
+				if err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+		synctest.Wait()
+		if run(20) || run(20) {
+			t.Error("remembered without room")
+		}
+		// Who waits gives up with its own request; who goes on waiting tries it after a failure.
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := r.do(short, replayKey{10}, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		var second *aaa.Result
+		wg.Go(func() {
+			second, _, _ = r.do(t.Context(), replayKey{11}, func() (*aaa.Result, error) { return &aaa.Result{Server: "second"}, nil })
+		})
+		synctest.Wait()
+		close(hold)
+		wg.Wait()
+		if second == nil || second.Server != "second" {
+			t.Errorf("got %v", second)
+		}
+		// A panic leaves nothing behind.
+		func() {
+			defer func() { _ = recover() }()
+			_, _, _ = r.do(t.Context(), replayKey{30}, func() (*aaa.Result, error) { panic("x") })
+		}()
+		if run(30) {
+			t.Error("a panic was remembered")
+		}
+	})
+}
