@@ -96,10 +96,10 @@ func TestTooMuch(t *testing.T) {
 	if path, rule := firstFault(t, errOf(ParseText("", []byte(text), nil))); path != fmt.Sprintf("line %d", MaxEntries+1) || rule != "maxItems" {
 		t.Errorf("fault %s %s", path, rule)
 	}
-	// The JSON of the longest text that is taken is read again.
+	// The JSON of a text is read again though it is longer than an upload may be.
 	var long strings.Builder
 	long.WriteString("ATTRIBUTE A 1 integer\n")
-	for i := 0; long.Len() < MaxBytes-200; i++ {
+	for i := 0; long.Len() < MaxBytes/4; i++ {
 		fmt.Fprintf(&long, "VALUE A %s%06d %d\n", strings.Repeat("<", 122), i, i)
 	}
 	entries, err := ParseText("", []byte(long.String()), nil)
@@ -109,6 +109,9 @@ func TestTooMuch(t *testing.T) {
 	stored, err := json.Marshal(entries)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(stored) < MaxBytes {
+		t.Fatalf("%d octets are no test", len(stored))
 	}
 	if back, err := ParseJSON(stored); err != nil || len(back) != len(entries) {
 		t.Errorf("%d of %d entries read again: %v", len(back), len(entries), err)

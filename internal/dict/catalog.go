@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,22 @@ type source struct {
 // dictionary.NAME hold FreeRADIUS text and give a dictionary dictionary_NAME, dots
 // written as underscores. A faulty file is an error that names file and line.
 func LoadSystem(dir string) (*Catalog, error) {
+	system, err := shippedCatalog()
+	if err != nil || dir == "" {
+		return system, err
+	}
+	c := &Catalog{sources: maps.Clone(system.sources), order: system.order}
+	if err := c.loadDir(dir, system.Default); err != nil {
+		return nil, err
+	}
+	c.finish()
+	return c, nil
+}
+
+// shippedCatalog is the catalog without an operator's directory, shared by the process: it never changes.
+var shippedCatalog = sync.OnceValues(loadShipped)
+
+func loadShipped() (*Catalog, error) {
 	c := &Catalog{sources: make(map[string]*source)}
 	files, err := shipped.ReadDir("system")
 	if err != nil {
@@ -54,17 +71,13 @@ func LoadSystem(dir string) (*Catalog, error) {
 		return nil, err
 	}
 	c.order = strings.Fields(string(order))
-	c.all = sync.OnceValue(func() *Set { return c.buildDefault() })
-	if dir != "" {
-		if err := c.loadDir(dir); err != nil {
-			return nil, err
-		}
-	}
-	for name := range c.sources {
-		c.names = append(c.names, name)
-	}
-	slices.Sort(c.names)
+	c.finish()
 	return c, nil
+}
+
+func (c *Catalog) finish() {
+	c.names = slices.Sorted(maps.Keys(c.sources))
+	c.all = sync.OnceValue(c.buildDefault)
 }
 
 func (c *Catalog) shippedSource(name string) *source {

@@ -21,12 +21,12 @@ type operatorFile struct {
 
 // loadDir loads the operator's directory. Files may refer to the shipped dictionaries and
 // to each other in any order: a file is tried again as long as others get done.
-func (c *Catalog) loadDir(dir string) error {
+func (c *Catalog) loadDir(dir string, shipped func() *Set) error {
 	files, err := listDir(dir)
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	visible := c.buildDefault()
+	visible := shipped()
 	for len(files) > 0 {
 		var again []operatorFile
 		var firstErr error
