@@ -98,6 +98,8 @@ func TestRetransmissionIsTheSamePacket(t *testing.T) {
 	if err != nil || r.Attempts != 4 {
 		t.Fatalf("%+v, %v", r, err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for i, p := range s.Packets() {
 		if !bytes.Equal(p, s.Packets()[0]) || ports[i] != ports[0] {
 			t.Errorf("attempt %d differs", i+1)

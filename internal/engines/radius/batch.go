@@ -120,15 +120,22 @@ func (s *socket) flush(octets []byte, ends []int) {
 // lost handles an error of writing. One that says that the server can't be reached
 // ends the requests; anything else is a packet lost on the way, to be sent again in its time.
 func (s *socket) lost(err error) {
+	if unreachable(err) || errors.Is(err, net.ErrClosed) {
+		s.fail(err)
+	}
+}
+
+// unreachable tells whether the network says that packets do not arrive.
+func unreachable(err error) bool {
 	for _, e := range []error{
 		syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN,
-		syscall.EACCES, syscall.EPERM, syscall.EADDRNOTAVAIL, net.ErrClosed,
+		syscall.EACCES, syscall.EPERM, syscall.EADDRNOTAVAIL, syscall.EINVAL,
 	} {
 		if errors.Is(err, e) {
-			s.fail(err)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // more reads what else has arrived, without waiting. Only then is memory for many datagrams in use.

@@ -21,11 +21,14 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		return 0, c.failed(engines.Unreachable, 0, err)
 	}
 	h, err := c.take(ctx, p, to)
-	if err != nil {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case unreachable(err):
 		return 0, c.failed(engines.Unreachable, 0, err)
+	default: // this machine's fault, such as too many open files
+		return 0, &engines.Failure{Reason: engines.Unreachable, Err: err}
 	}
 	p.sign(h.id, c.secret, &c.macs)
 	h.arm(p)

@@ -16,6 +16,9 @@ import (
 // request must name it (RFC 2865 §4.1, RFC 2866 §4.1), and in probes (RFC 5997 §3).
 const nasIdentifier = "aaa-api"
 
+// noMAC stands for a Message-Authenticator that is yet to be computed.
+var noMAC [md5.Size]byte
+
 // facts is what the AVPs already bring, so that nothing is filled in twice.
 type facts struct {
 	userName      []byte
@@ -78,7 +81,8 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 func (p *pending) begin(code byte, secret []byte) error {
 	f := &p.frame
 	p.code = code
-	f.buf = append(f.buf[:0], make([]byte, headerLen)...)
+	var head [headerLen]byte
+	f.buf = append(f.buf[:0], head[:]...)
 	f.buf[0] = code
 	f.depth, f.delayAt = 0, 0
 	f.hide.secret, f.hide.auth = secret, &p.auth
@@ -95,7 +99,7 @@ func (p *pending) begin(code byte, secret []byte) error {
 	}
 	f.salt = binary.BigEndian.Uint16(salt[:])
 	copy(f.buf[4:], p.auth[:])
-	f.raw(attrMessageAuth, make([]byte, md5.Size)...)
+	f.raw(attrMessageAuth, noMAC[:]...)
 	return nil
 }
 

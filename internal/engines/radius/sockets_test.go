@@ -89,13 +89,18 @@ func TestIdentifiersAreReusedLate(t *testing.T) {
 	}
 }
 
-// sockets waits until the Client has none, since its readers close them in their own time.
+// count is how many sockets the Client has.
+func count(c *client) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sockets)
+}
+
+// waitNoSockets waits until the Client has none: its readers close them in their own time.
 func waitNoSockets(t *testing.T, c *client) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; {
-		c.mu.Lock()
-		n := len(c.sockets)
-		c.mu.Unlock()
+		n := count(c)
 		if n == 0 {
 			return
 		}
@@ -133,8 +138,8 @@ func TestRetire(t *testing.T) {
 	}()
 	s.Wait(t, 1)
 	c.Retire()
-	if len(c.sockets) != 1 {
-		t.Errorf("%d sockets while a request is out", len(c.sockets))
+	if n := count(c); n != 1 {
+		t.Errorf("%d sockets while a request is out", n)
 	}
 	close(release)
 	if err := <-done; err != nil {
