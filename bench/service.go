@@ -26,6 +26,9 @@ func build(ctx context.Context, dir string) (string, error) {
 	return binary, nil
 }
 
+// dataDir is the service's --data-dir inside the folder of a measurement.
+const dataDir = "data"
+
 // service is the running service.
 type service struct {
 	*process
@@ -44,7 +47,7 @@ func startService(ctx context.Context, binary, dir string) (*service, error) {
 	}
 	s := &service{address: l.Addr().String()}
 	l.Close()
-	data := filepath.Join(dir, "data")
+	data := filepath.Join(dir, dataDir)
 	begun := time.Now()
 	if s.process, err = startProcess(ctx, binary, "serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn"); err != nil {
 		return nil, err

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlite"
+)
+
+// writers fill a store at once.
+const writers = 4
+
+// ownName is the dictionary that some accounts have of their own.
+const ownName = "dictionary_own"
+
+// filler puts accounts into the embedded store of a service that is not running,
+// each as the service itself would write it: checked, with its secret sealed.
+type filler struct {
+	store    store.Store
+	system   *dict.Catalog
+	preparer *document.Preparer
+	root     aaa.AccountID
+	backend  string
+}
+
+// fill makes accounts below the root, each with a document, and returns their ids.
+func fill(ctx context.Context, data string, root aaa.AccountID, backend string, accounts int) (_ []string, err error) {
+	f := &filler{root: root, backend: backend}
+	if f.system, err = dict.LoadSystem(""); err != nil {
+		return nil, err
+	}
+	kek, err := secmod.LoadKeyFile(filepath.Join(data, "secret.key"))
+	if err != nil {
+		return nil, err
+	}
+	if f.store, err = sqlite.Open(ctx, filepath.Join(data, "aaa-api.db")); err != nil {
+		return nil, err
+	}
+	f.preparer = document.NewPreparer(f, secmod.New(kek, f.store.Keys()), func(string) bool { return true })
+	ids := make([]string, accounts)
+	g, gctx := errgroup.WithContext(ctx)
+	for w := range writers {
+		g.Go(func() error {
+			for i := w; i < accounts; i += writers {
+				id := aaa.NewAccountID()
+				if err := f.account(gctx, id, i); err != nil {
+					return fmt.Errorf("account %d: %w", i, err)
+				}
+				ids[i] = string(id)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	if closed := f.store.Close(); err == nil {
+		err = closed
+	}
+	return ids, err
+}
+
+// account makes account number i with its document, and its dictionary if it is to have one.
+func (f *filler) account(ctx context.Context, id aaa.AccountID, i int) error {
+	if _, err := f.store.Accounts().Create(ctx, store.Account{
+		ID: id, Name: fmt.Sprintf("tenant %d", i), ParentID: f.root, Enabled: true,
+	}); err != nil {
+		return err
+	}
+	var dicts []string
+	if i%dictionaryEvery == 0 {
+		dicts = []string{ownName}
+		body, err := json.Marshal(ownDictionary(i))
+		if err != nil {
+			return err
+		}
+		if _, err := f.store.Dictionaries().Create(ctx, store.Dictionary{Account: id, ID: aaa.NewID(), Name: ownName, Body: body}); err != nil {
+			return err
+		}
+	}
+	doc, err := tenantDocument(f.backend, 8, dicts...)
+	if err != nil {
+		return err
+	}
+	doc["nas_port"] = i
+	if i%regexpEvery == 0 {
+		doc["authn_avp_translation"] = append(doc["authn_avp_translation"].([]any), map[string]any{
+			"request_key": "Realm", "attribute": "Filter-Id",
+			"request_value_regexp": fmt.Sprintf("^tenant-%d-([a-z]+)$", i), "attr_value_regexp": "^(.*)$",
+		})
+	}
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	prepared, err := f.preparer.Prepare(ctx, id, body, nil)
+	if err != nil {
+		return err
+	}
+	_, err = f.store.Documents().Create(ctx, store.Document{Account: id, Body: prepared.Body, Author: "bench"}, prepared.Uses)
+	return err
+}
+
+// Lookup finds the dictionaries that the documents name: it is the Preparer's
+// catalog, without a cache that 100,000 accounts would fill.
+func (f *filler) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.DictionaryRef, error) {
+	if name != ownName {
+		c, ok := f.system.Get(name)
+		if !ok {
+			return nil, nil, store.ErrNotFound
+		}
+		return c, nil, nil
+	}
+	d, err := f.store.Dictionaries().ByName(ctx, account, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := dict.ParseJSON(d.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := dict.Compile(name, list, f.system.Default())
+	return c, &store.DictionaryRef{Account: account, Name: name}, err
+}
+
+// ownDictionary is a vendor with its attributes, under names and numbers that no other tenant has.
+func ownDictionary(i int) []any {
+	vendor := 1_000_000 + i
+	list := []any{map[string]any{"vendor": map[string]any{fmt.Sprintf("Tenant%d", i): vendor}}}
+	for n := 1; n < entries; n++ {
+		list = append(list, map[string]any{"attr": map[string]any{
+			"vid": vendor, "id": n, "type": "string", "name": fmt.Sprintf("Tenant%d-Attribute-%d", i, n),
+		}})
+	}
+	return list
+}
