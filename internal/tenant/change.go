@@ -15,7 +15,7 @@ import (
 func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset bool) {
 	if reset {
 		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-			t.reload(ctx, n)
+			t.reload(ctx, n, "")
 			return ctx.Err() == nil
 		})
 		t.invalidate(func(*node) bool { return true }, func(*node) bool { return true })
@@ -26,21 +26,34 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		if !warm || c.Kind == store.ChangedToken {
 			continue
 		}
-		t.reload(ctx, n)
+		t.reload(ctx, n, c.Kind)
 		below := func(m *node) bool { return t.isBelow(m, c.Account) }
+		if c.Kind != store.ChangedDocument {
+			t.reloadDicts(ctx, n, below)
+		}
 		switch c.Kind {
 		case store.ChangedDocument:
 			t.invalidate(func(m *node) bool { return m == n }, below)
 		case store.ChangedDictionary:
-			t.invalidate(func(m *node) bool { return t.isBelow(m, c.Account) && names(m, c.Name) }, below)
+			t.invalidate(func(m *node) bool { return below(m) && dependsOn(m, c.Name) }, below)
 		case store.ChangedAccount: // a move changes which dictionaries the documents below see
 			t.invalidate(below, below)
 		}
 	}
 }
 
-// reload reads a node's state anew.
-func (t *Tenants) reload(ctx context.Context, n *node) {
+// reloadDicts compiles the dictionaries of the accounts below n anew: they may refer to n's.
+func (t *Tenants) reloadDicts(ctx context.Context, n *node, below func(*node) bool) {
+	t.nodes.Range(func(_ aaa.AccountID, m *node) bool {
+		if s := m.state.Load(); m != n && s != nil && len(s.dicts) > 0 && below(m) {
+			t.reload(ctx, m, store.ChangedDictionary)
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// reload reads what a change of a kind touched of a node's state.
+func (t *Tenants) reload(ctx context.Context, n *node, kind store.ChangeKind) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.state.Load()
@@ -48,7 +61,7 @@ func (t *Tenants) reload(ctx context.Context, n *node) {
 		return
 	}
 	for {
-		s, err := t.read(ctx, n.id, before)
+		s, err := t.read(ctx, n.id, before, kind)
 		switch {
 		case err == nil:
 			n.state.Store(s)
@@ -121,12 +134,20 @@ func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
 	return true
 }
 
-// names reports whether a node's compiled document names a dictionary.
-func names(n *node, dictionary string) bool {
+// dependsOn reports whether a node's compiled document was made of a tenant's dictionary
+// of that name, or of one that may refer to it.
+func dependsOn(n *node, dictionary string) bool {
 	l := n.level.Load()
 	if l == nil {
 		return false
 	}
-	_, ok := l.Dicts[dictionary]
-	return ok
+	if _, ok := l.Dicts[dictionary]; ok {
+		return true
+	}
+	for _, source := range l.Dicts {
+		if source.Owner != aaa.SystemConfig {
+			return true
+		}
+	}
+	return false
 }

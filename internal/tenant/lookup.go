@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -18,7 +19,7 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, owner := range owners {
+	for i, owner := range owners {
 		d, err := t.store.Dictionaries().ByName(ctx, owner, name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -26,7 +27,11 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 		if err != nil {
 			return nil, nil, err
 		}
-		c, err := compileDict(d, t.system.Default())
+		visible, err := t.visible(ctx, owners[i:])
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := compileDict(d, visible)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,21 +50,14 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 	if err != nil {
 		return nil, err
 	}
-	var list []*dict.Compiled
-	for _, owner := range owners {
-		own, err := t.store.Dictionaries().All(ctx, owner)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range own {
-			c, err := compileDict(d, t.system.Default())
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, c)
-		}
-	}
-	return dict.NewSet(append(list, t.system.Default().List()...)...), nil
+	return t.visible(ctx, owners)
+}
+
+// visible is Visible for an account and its ancestors, nearest first.
+func (t *Tenants) visible(ctx context.Context, owners []aaa.AccountID) (*dict.Set, error) {
+	rootFirst := slices.Clone(owners)
+	slices.Reverse(rootFirst)
+	return t.inherited(ctx, rootFirst)
 }
 
 // owners lists an account and its ancestors, nearest first, as the store has them now.

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/store"
 )
@@ -31,13 +30,6 @@ type state struct {
 	account  store.Account   // ID alone for the system configuration
 	document *store.Document // nil where there is none
 	dicts    map[string]storedDict
-}
-
-// storedDict is an account's own dictionary, ready for use.
-type storedDict struct {
-	id       string
-	revision int64
-	compiled *dict.Compiled
 }
 
 // load returns the state of an account, from the store where the account is cold.
@@ -73,7 +65,7 @@ func (t *Tenants) fill(ctx context.Context, n *node) (*state, error) {
 	if s := n.state.Load(); s != nil {
 		return s, nil
 	}
-	s, err := t.read(ctx, n.id, nil)
+	s, err := t.read(ctx, n.id, nil, "")
 	if err != nil {
 		t.drop(n)
 		return nil, storeError("account", err)
@@ -88,23 +80,23 @@ func (t *Tenants) drop(n *node) {
 	t.nodes.Delete(n.id)
 }
 
-// read fetches an account's state. A dictionary that does not compile keeps its
-// predecessor from before, and is left out where there was none.
-func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state) (*state, error) {
+// read fetches an account's state. What a change of one kind can't have touched
+// is taken from before, where there is one; every kind but these reads all.
+func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state, kind store.ChangeKind) (*state, error) {
 	s := &state{account: store.Account{ID: id, Enabled: true}}
-	if id != aaa.SystemConfig {
-		a, err := t.store.Accounts().Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		a.Path = nil // moves of ancestors change it; Account works it out
-		s.account = a
-		list, err := t.store.Dictionaries().All(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		s.dicts = t.compileDicts(list, before)
+	if before != nil {
+		*s = *before
 	}
+	partial := before != nil && kind != ""
+	if id != aaa.SystemConfig && !(partial && kind == store.ChangedDocument) {
+		if err := t.readAccount(ctx, id, s, before); err != nil {
+			return nil, err
+		}
+	}
+	if partial && kind != store.ChangedDocument {
+		return s, nil
+	}
+	s.document = nil
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
@@ -115,39 +107,27 @@ func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state) (*s
 	return s, nil
 }
 
-func (t *Tenants) compileDicts(list []store.Dictionary, before *state) map[string]storedDict {
-	if len(list) == 0 {
-		return nil
-	}
-	dicts := make(map[string]storedDict, len(list))
-	for _, d := range list {
-		var previous storedDict
-		if before != nil {
-			previous = before.dicts[d.Name]
-		}
-		if previous.compiled != nil && previous.id == d.ID && previous.revision == d.Revision {
-			dicts[d.Name] = previous
-			continue
-		}
-		c, err := compileDict(d, t.system.Default())
-		if err != nil {
-			t.log.Error("stored dictionary does not compile", "account", d.Account, "dictionary", d.Name, "revision", d.Revision, "error", err)
-			if previous.compiled != nil {
-				dicts[d.Name] = previous
-			}
-			continue
-		}
-		dicts[d.Name] = storedDict{id: d.ID, revision: d.Revision, compiled: c}
-	}
-	return dicts
-}
-
-func compileDict(d store.Dictionary, visible *dict.Set) (*dict.Compiled, error) {
-	entries, err := dict.ParseJSON(d.Body)
+// readAccount fetches an account's row and its dictionaries.
+func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before *state) error {
+	a, err := t.store.Accounts().Get(ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return dict.Compile(d.Name, entries, visible)
+	list, err := t.store.Dictionaries().All(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.dicts = nil
+	if len(list) > 0 {
+		visible, err := t.inherited(ctx, a.Path)
+		if err != nil {
+			return err
+		}
+		s.dicts = t.compileDicts(list, visible, before)
+	}
+	a.Path = nil // moves of ancestors change it; Account works it out
+	s.account = a
+	return nil
 }
 
 // link is an account of a chain with its state.
