@@ -221,6 +221,27 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
+// An attribute whose dictionary entry is encrypted never leaves in the clear.
+func TestEncryptedNeverInTheClear(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	for _, a := range d.attrs {
+		if a.Enc == aaa.EncNone {
+			continue
+		}
+		v := aaa.AVP{Attr: a, Value: []byte("correct horse")}
+		for op := range aaa.Op(aaa.NumOps) {
+			p, err := built(t, &engines.Request{Op: op, AVPs: []aaa.AVP{v}})
+			if err == nil && bytes.Contains(p.frame.buf, v.Value) {
+				t.Errorf("%s in %v: %x", a.Name, op, p.frame.buf)
+			}
+			if err != nil && op != aaa.Accounting {
+				t.Errorf("%s in %v: %v", a.Name, op, err)
+			}
+		}
+	}
+}
+
 // No salt is used twice in a packet, and each has its high bit (RFC 2868 §3.5).
 func TestSalts(t *testing.T) {
 	t.Parallel()

@@ -95,7 +95,10 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, roundTrip)
 }
 
-func FuzzRoundTrip(f *testing.F) { f.Fuzz(rapid.MakeFuzz(roundTrip)) }
+func FuzzRoundTrip(f *testing.F) {
+	f.Add(bytes.Repeat([]byte{3, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0xff, 0x5a, 0, 0, 0, 0}, 64))
+	f.Fuzz(rapid.MakeFuzz(roundTrip))
+}
 
 // Every attribute that the service ships goes out and comes back under its own definition.
 func TestSystemDictionariesRoundTrip(t *testing.T) {
