@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2869"
 
@@ -192,5 +195,31 @@ func TestRatio(t *testing.T) {
 	}
 	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
 		t.Errorf("median %v", got)
+	}
+}
+
+// TestProcess reads this process's own figures from /proc.
+func TestProcess(t *testing.T) {
+	t.Parallel()
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: &exec.Cmd{Process: self}}
+	if n, err := p.resident(); err != nil || n < 1<<20 || n > 1<<34 {
+		t.Errorf("resident %d, %v", n, err)
+	}
+	var usage unix.Rusage
+	before, err := p.processor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	after, err := p.processor()
+	want := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	if slack := 20 * time.Millisecond; err != nil || want < before-slack || want > after+slack {
+		t.Errorf("processor time %v to %v, getrusage says %v (%v)", before, after, want, err)
 	}
 }

@@ -21,12 +21,11 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
 	stderr *tail
-	done   chan struct{} // closed once the child has ended
 }
 
 // startProcess starts a child. It ends with ctx, or when stop is called.
 func startProcess(ctx context.Context, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, name, args...), stderr: &tail{}, done: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(ctx, name, args...), stderr: &tail{}}
 	p.cmd.Stderr = p.stderr
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 10 * time.Second
@@ -102,6 +101,29 @@ func (p *process) resident() (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%s has no VmRSS", p.cmd.Path)
+}
+
+// processor is the processor time that the child has used, to a hundredth of a second.
+func (p *process) processor() (time.Duration, error) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "stat"))
+	if err != nil {
+		return 0, err
+	}
+	// proc(5): the name in brackets may hold anything; utime and stime are the 12th and 13th field behind it.
+	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')'):]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("%s has no processor time", p.cmd.Path)
+	}
+	ticks := 0
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil
 }
 
 // tail keeps the last of what a child wrote to its standard error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // restClients is how many keep-alive connections load a gateway.
@@ -60,39 +61,60 @@ func measureREST(ctx context.Context, s settings, dir string) []row {
 	}
 
 	const accepted = `"AAA-Result":"accept"`
-	contenders := []contender{
-		{"service", httpContender(ctx, s, svc.address, authnRequests(svc.address, account, tokens...), accepted)},
-		{"naive", httpContender(ctx, s, naiveAddress, authnRequests(naiveAddress, account, ""), accepted)},
-		{"echo", httpContender(ctx, s, echoAddress, authnRequests(echoAddress, account, ""), `"User-Name":"bob@example.com"`)},
+	gateways := []*gateway{
+		{process: svc.process, load: load{Address: svc.address, Want: accepted, Requests: authnRequests(svc.address, account, tokens...)}},
+		{process: naive, load: load{Address: naiveAddress, Want: accepted, Requests: authnRequests(naiveAddress, account, "")}},
+		{process: echo, load: load{Address: echoAddress, Want: `"User-Name":"bob@example.com"`, Requests: authnRequests(echoAddress, account, "")}},
 	}
-	for _, c := range contenders { // connections, pools and caches are warm before it counts
-		if _, err := c.run(); err != nil {
+	contenders := []contender{{name: "service"}, {name: "naive"}, {name: "echo"}}
+	for i, g := range gateways {
+		g.Clients, g.Seconds = restClients, s.seconds
+		contenders[i].run = func() (float64, error) { return g.run(ctx) }
+		if _, err := g.run(ctx); err != nil { // connections, pools and caches are warm before it counts
 			return fail(err)
 		}
+		g.used, g.answered = 0, 0
 	}
 	rates, err := alternate(s.rounds, contenders...)
 	if err != nil {
 		return fail(err)
 	}
-	service := median(rates["service"])
-	rows[0].value = ratio(rates["service"], rates["naive"])
-	rows[0].detail = fmt.Sprintf("%.0f/s against %.0f/s", service, median(rates["naive"]))
-	rows[1].value = ratio(rates["service"], rates["echo"])
-	rows[1].detail = fmt.Sprintf("%.0f/s against %.0f/s", service, median(rates["echo"]))
+	for i, other := range []string{"naive", "echo"} {
+		rows[i].value = ratio(rates["service"], rates[other])
+		rows[i].detail = fmt.Sprintf("%.0f/s against %.0f/s; processor time of a request %v against %v",
+			median(rates["service"]), median(rates[other]), gateways[0].perRequest(), gateways[i+1].perRequest())
+	}
 	return rows
 }
 
-// httpContender loads one gateway from a process of its own; an answer that is not the expected one fails the run.
-func httpContender(ctx context.Context, s settings, address string, requests [][]byte, want string) func() (float64, error) {
-	l := load{Address: address, Clients: restClients, Seconds: s.seconds, Want: want, Requests: requests}
-	return func() (float64, error) {
-		var t tally
-		if err := runSelf(ctx, l, &t, "http-load"); err != nil {
-			return 0, err
-		}
-		if t.Bad > 0 {
-			return 0, fmt.Errorf("%d of %d answers were bad, the first: %s", t.Bad, t.Requests, strings.TrimSpace(t.FirstBad))
-		}
-		return t.rate(), nil
+// gateway is an HTTP server under test.
+type gateway struct {
+	load
+	process  *process
+	used     time.Duration // processor time
+	answered int
+}
+
+// run loads the gateway once, from a process of its own; an answer that is not the expected one fails the run.
+func (g *gateway) run(ctx context.Context) (float64, error) {
+	before, err := g.process.processor()
+	if err != nil {
+		return 0, err
 	}
+	var t tally
+	if err := runSelf(ctx, g.load, &t, "http-load"); err != nil {
+		return 0, err
+	}
+	if t.Bad > 0 {
+		return 0, fmt.Errorf("%d of %d answers were bad, the first: %s", t.Bad, t.Requests, strings.TrimSpace(t.FirstBad))
+	}
+	after, err := g.process.processor()
+	g.used += after - before
+	g.answered += t.Requests
+	return t.rate(), err
+}
+
+// perRequest is the processor time of one request, which other work on the machine disturbs less than a rate.
+func (g *gateway) perRequest() time.Duration {
+	return (g.used / time.Duration(max(g.answered, 1))).Round(100 * time.Nanosecond)
 }
