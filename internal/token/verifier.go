@@ -41,6 +41,8 @@ type Verifier struct {
 	unknown *xsync.Map[[32]byte, time.Time] // when to ask again
 	asking  singleflight.Group
 
+	maxKnown, maxUnknown int
+
 	// generation counts the changes. Who asked the store before a change and got
 	// the answer after it must not remember that answer.
 	generation atomic.Uint64
@@ -55,7 +57,7 @@ type entry struct {
 // NewVerifier makes a Verifier. now is time.Now but in tests.
 func NewVerifier(t Tokens, now func() time.Time) *Verifier {
 	return &Verifier{
-		tokens: t, now: now,
+		tokens: t, now: now, maxKnown: maxKnown, maxUnknown: maxUnknown,
 		known: xsync.NewMap[[32]byte, *entry](), unknown: xsync.NewMap[[32]byte, time.Time](),
 	}
 }
@@ -162,7 +164,7 @@ func (v *Verifier) load(ctx context.Context, hash [32]byte, generation uint64) (
 // remember stores first and then looks at the generation, and Changed moves the
 // generation first and then deletes: whichever comes second takes the entry out.
 func (v *Verifier) remember(hash [32]byte, e *entry, generation uint64) {
-	if v.known.Size() >= maxKnown {
+	if v.known.Size() >= v.maxKnown {
 		v.makeRoom()
 	}
 	v.known.Store(hash, e)
@@ -182,10 +184,10 @@ func (v *Verifier) makeRoom() {
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
 		return !e.expires.IsZero() && !now.Before(e.expires), false
 	})
-	if v.known.Size() < maxKnown*7/8 {
+	if v.known.Size() < v.maxKnown*7/8 {
 		return
 	}
-	left := maxKnown / 8
+	left := v.maxKnown / 8
 	v.known.DeleteMatching(func([32]byte, *entry) (drop, stop bool) {
 		left--
 		return true, left <= 0
@@ -195,7 +197,7 @@ func (v *Verifier) makeRoom() {
 // forget notes that a hash is unknown. A flood of guesses empties the note book
 // rather than growing it.
 func (v *Verifier) forget(hash [32]byte, generation uint64) {
-	if v.unknown.Size() >= maxUnknown {
+	if v.unknown.Size() >= v.maxUnknown {
 		v.unknown.Clear()
 	}
 	v.unknown.Store(hash, v.now().Add(unknownFor))
