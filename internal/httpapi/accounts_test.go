@@ -220,6 +220,10 @@ func TestAPIKeys(t *testing.T) {
 	if keys.at("data", "0") == nil || keys.at("data", "1") != nil {
 		t.Errorf("not one key: %s", keys.text)
 	}
+	w.api.logins.rate, w.api.logins.burst = 0.001, 1
+	w.api.logins.buckets.Clear()
+	trade(second).want(201)
+	trade(second).refused(429, "too_many_requests")
 	w.call(w.tenantToken, "DELETE", path, "").want(200)
 	trade(second).refused(401, slugToken)
 }

@@ -12,11 +12,18 @@ import (
 type API struct {
 	Options
 	mux     *chi.Mux
-	limiter *limiter
+	limiter *limiter // of requests, by token
+	logins  *limiter // of sessions made, by API key
 	replays *replays
 	docs    *docs
 	tail    []byte // the constant end of every envelope: version and node
 }
+
+// How many sessions an API key gives: each is a row in the store.
+const (
+	sessionRate  = 5 // a second
+	sessionBurst = 100
+)
 
 // New builds the routes.
 func New(o Options) *API {
@@ -25,6 +32,7 @@ func New(o Options) *API {
 		Options: o,
 		mux:     chi.NewRouter(),
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
+		logins:  newLimiter(sessionRate, sessionBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
 	}

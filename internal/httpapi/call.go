@@ -39,7 +39,6 @@ type call struct {
 	envelope map[string]any // the body decoded; nil before
 
 	status int
-	size   int
 	err    error // what made the answer a failure; for the log
 }
 
@@ -82,9 +81,7 @@ func (c *call) Write(b []byte) (int, error) {
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}
-	n, err := c.ResponseWriter.Write(b)
-	c.size += n
-	return n, err
+	return c.ResponseWriter.Write(b)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -104,7 +101,9 @@ func (c *call) finish() {
 		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "panic",
 			slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		if c.status == 0 {
-			c.fail(&failure{status: http.StatusInternalServerError, slug: slugInternal})
+			c.fail(&failure{status: http.StatusInternalServerError, slug: slugInternal, detail: "an internal error; the log has it under the request id"})
+		} else {
+			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
 	if c.buffer != nil {
@@ -127,22 +126,18 @@ func (c *call) logAccess(took time.Duration) {
 	if !c.api.Log.Enabled(c.ctx(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
 	path := c.original.URL.Path
 	if len(path) > 256 {
 		path = path[:256]
 	}
+	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs,
 		slog.String("request_id", c.id),
 		slog.String("method", c.original.Method),
 		slog.String("path", path),
 		slog.Int("status", c.status),
-		slog.Int("octets", c.size),
-		slog.Duration("took", took),
+		slog.Int64("took_us", took.Microseconds()),
 	)
-	if c.route != nil {
-		attrs = append(attrs, slog.String("route", c.route.pattern))
-	}
 	if c.account != "" {
 		attrs = append(attrs, slog.String("account_id", string(c.account)))
 	}

@@ -42,7 +42,7 @@ var loadContract = sync.OnceValues(func() (*checker, error) {
 	return &checker{doc, router}, err
 })
 
-func contractChecker(t *testing.T) *checker {
+func contractChecker(t testing.TB) *checker {
 	t.Helper()
 	c, err := loadContract()
 	ok(t, err)
@@ -51,7 +51,7 @@ func contractChecker(t *testing.T) *checker {
 
 // check validates an answer, and the request too where it was accepted. A status
 // that the contract does not list for the operation fails the test.
-func (k *checker) check(t *testing.T, a ask, sent *http.Request, resp *http.Response, body []byte) {
+func (k *checker) check(t testing.TB, a ask, sent *http.Request, resp *http.Response, body []byte) {
 	t.Helper()
 	if a.unchecked {
 		return
@@ -93,7 +93,7 @@ func (k *checker) check(t *testing.T, a ask, sent *http.Request, resp *http.Resp
 }
 
 // checkError validates an answer to what is no operation of the contract.
-func (k *checker) checkError(t *testing.T, status int, body []byte) {
+func (k *checker) checkError(t testing.TB, status int, body []byte) {
 	t.Helper()
 	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 		t.Errorf("what is no operation of the contract is answered with %d: %.2000s", status, body)

@@ -169,8 +169,10 @@ func TestWritersRace(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range statuses {
 			wg.Go(func() {
-				statuses[i] = w.do(ask{method: "PATCH", path: at(w.tenant, "/aaa"), token: w.tenantToken, header: header,
-					body: data(fmt.Sprintf(`{"x-%d":true}`, i))}).status
+				statuses[i] = w.do(ask{
+					method: "PATCH", path: at(w.tenant, "/aaa"), token: w.tenantToken, header: header,
+					body: data(fmt.Sprintf(`{"x-%d":true}`, i)),
+				}).status
 			})
 		}
 		wg.Wait()

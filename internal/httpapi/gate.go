@@ -15,7 +15,7 @@ func (c *call) pass() error {
 		if err := c.identify(); err != nil {
 			return err
 		}
-		if err := c.api.limiter.allow(c); err != nil {
+		if err := c.api.limiter.allow(c, c.who.TokenID); err != nil {
 			return err
 		}
 		if err := c.reachEntity(); err != nil {

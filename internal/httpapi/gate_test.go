@@ -49,8 +49,10 @@ func TestTokenPlaces(t *testing.T) {
 		"bearer": {method: "GET", path: path, header: map[string]string{"Authorization": "bearer " + w.tenantToken}},
 		"query":  {method: "GET", path: path + "?auth_token=" + w.tenantToken},
 		"body":   {method: "PATCH", path: path, body: `{"data":{"name":"x"},"auth_token":"` + w.tenantToken + `"}`},
-		"body of a DELETE": {method: "DELETE", path: at(w.account("doomed", w.tenant), ""),
-			body: `{"auth_token":"` + w.tenantToken + `"}`},
+		"body of a DELETE": {
+			method: "DELETE", path: at(w.account("doomed", w.tenant), ""),
+			body: `{"auth_token":"` + w.tenantToken + `"}`,
+		},
 	} {
 		if r := w.do(a); r.status != 200 || strings.Contains(r.text, w.tenantToken) {
 			t.Errorf("%s: %d %s", name, r.status, r.text)
@@ -198,8 +200,10 @@ func TestRequestID(t *testing.T) {
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.do(ask{method: "PATCH", path: at(w.tenant, ""), token: w.tenantToken, body: data(`{"enabled":1,"colour":2}`),
-		header: map[string]string{"Accept": "application/json, application/problem+json;q=0.5"}}).want(400)
+	r := w.do(ask{
+		method: "PATCH", path: at(w.tenant, ""), token: w.tenantToken, body: data(`{"enabled":1,"colour":2}`),
+		header: map[string]string{"Accept": "application/json, application/problem+json;q=0.5"},
+	}).want(400)
 	if r.header.Get("Content-Type") != "application/problem+json" || r.at("status") != 400.0 || r.at("code") != slugInvalid ||
 		r.at("errors", "0", "path") != "colour" || r.at("errors", "1", "path") != "enabled" {
 		t.Errorf("%v %s", r.header, r.text)

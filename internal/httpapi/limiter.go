@@ -31,17 +31,17 @@ func newLimiter(r float64, burst int) *limiter {
 	return &limiter{rate: rate.Limit(r), burst: burst, buckets: xsync.NewMap[string, *bucket]()}
 }
 
-// allow takes one request of the call's token from its bucket.
-func (l *limiter) allow(c *call) error {
+// allow takes one request from the bucket of a credential.
+func (l *limiter) allow(c *call, id string) error {
 	if l.rate < 0 {
 		return nil
 	}
-	b, ok := l.buckets.Load(c.who.TokenID)
+	b, ok := l.buckets.Load(id)
 	if !ok {
 		if l.buckets.Size() >= maxBuckets {
 			l.forgetIdle(c.start)
 		}
-		b, _ = l.buckets.LoadOrStore(c.who.TokenID, &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)})
+		b, _ = l.buckets.LoadOrStore(id, &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)})
 	}
 	if now := c.start.Unix(); b.used.Load() != now {
 		b.used.Store(now)
@@ -56,7 +56,7 @@ func (l *limiter) allow(c *call) error {
 	h.Set("RateLimit", `"token";r=0;t=`+strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return &failure{
 		status: http.StatusTooManyRequests, slug: "too_many_requests",
-		detail: "the token is used too often", retryAfter: wait,
+		detail: "this credential is used too often", retryAfter: wait,
 	}
 }
 

@@ -176,6 +176,9 @@ func (a *API) apiAuth(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.logins.allow(c, who.TokenID); err != nil {
+		return err
+	}
 	if err := c.checkEnabled(who.Account); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ import (
 // world is the whole service but for the network behind it: real store, tenants,
 // documents and gateway, and an engine that answers by the user's name.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	api      *API
 	store    store.Store
 	backend  *backend
@@ -79,7 +79,7 @@ func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]b
 }
 
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
-func newWorld(t *testing.T, change ...func(*Options)) *world {
+func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "aaa.db")
@@ -140,7 +140,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	return w
 }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ type ask struct {
 
 // reply is what came back.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	text   string

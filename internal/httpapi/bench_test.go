@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
+)
+
+// instant is a service that answers without doing anything.
+type instant struct{ gateway.Service }
+
+func (instant) Handle(context.Context, *aaa.Request) (*aaa.Result, error) {
+	return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "server1", Attempts: 1, Keys: map[string]any{"Reply-Message": "hello bob"}}, nil
+}
+
+// discard is a ResponseWriter that costs nothing.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}
+
+// BenchmarkAuthn is what the HTTP side costs of one request, net/http itself and the
+// service behind it left out.
+func BenchmarkAuthn(b *testing.B) {
+	w := newWorld(b, func(o *Options) {
+		o.Service = instant{}
+		o.Limits.Rate = 1e9
+		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	})
+	body := []byte(data(`{"User-Name":"bob@example.com","User-Password":"secret","Calling-Station-Id":"00-11-22-33-44-55","NAS-Identifier":"nas1"}`))
+	req, err := http.NewRequestWithContext(b.Context(), "POST", at(w.tenant, "/aaa/authn"), nil)
+	ok(b, err)
+	req.Header.Set("X-Auth-Token", w.tenantToken)
+	req.Header.Set("Content-Type", "application/json")
+	req.ContentLength = int64(len(body))
+	reader := bytes.NewReader(body)
+	out := discard{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		reader.Reset(body)
+		req.Body = io.NopCloser(reader)
+		clear(out.header)
+		w.api.ServeHTTP(out, req)
+	}
+}
