@@ -54,7 +54,7 @@ wait $!
 `
 
 // StartCluster makes a cluster and starts it. Its one role is postgres, trusted.
-// Data is not forced to the disk: it is for tests.
+// Data outlives a crash of the server but is not forced to the disk: it is for tests.
 func StartCluster() (*Cluster, error) {
 	bin, err := programs()
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Cluster) Start() error {
 	defer out.Close() //nolint:errcheck // the server has its own copy
 	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", filepath.Join(c.bin, "postgres"), c.dir,
 		"-D", c.data(), "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=64MB",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+		"-c", "fsync=off", "-c", "full_page_writes=off")
 	cmd.Dir = c.dir
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own: an interrupt at the terminal is for the tests, whose end is what stops the server.

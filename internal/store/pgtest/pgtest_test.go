@@ -97,8 +97,12 @@ func TestWithPG(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd = exec.Command(binary, "sh", "-c", `echo "$AAA_API_TEST_POSTGRES"; exec sleep 60`)
+	cmd = exec.Command(binary, "sh", "-c", `echo "$AAA_API_TEST_POSTGRES"; exec cat`)
 	cmd.Stdout = write
+	stdin, err := cmd.StdinPipe() // its end is the end of cat, which nobody else would tell
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +119,7 @@ func TestWithPG(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+	_ = stdin.Close()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(config.Host); errors.Is(err, os.ErrNotExist) {
 			return
