@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -126,6 +127,25 @@ func list(t *testing.T) []pkg {
 			t.Fatal(err)
 		case len(p.GoFiles) > 0:
 			all = append(all, p.pkg)
+		}
+	}
+}
+
+// TestArchitectureIsComplete holds ARCHITECTURE.md against the tree: every package has its row.
+func TestArchitectureIsComplete(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		parent, last := path.Split(name)
+		named := strings.Contains(string(text), "`"+name+"`") ||
+			// A row may name siblings: `internal/store/postgres`, `/sqlite`.
+			strings.Contains(string(text), "`"+parent) && strings.Contains(string(text), "`/"+last+"`")
+		if !named && p.Name != "main" && name != module && !strings.HasPrefix(name, "bench/") {
+			t.Errorf("ARCHITECTURE.md does not name %s", name)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Every test, on one PostgreSQL for the whole run (AAA_API_TEST_POSTGRES, made and
-# removed by withpg) and with the FreeRADIUS and the embedded stores that the tests start
-# themselves. SOAK is how often each is run.
+# Every test, with one PostgreSQL and one FreeRADIUS for the whole run, which withpg and
+# withfreeradius start and stop. SOAK is how often each test is run.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,7 +9,8 @@ if [ "${1:-}" != --inside ]; then
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 1' HUP INT TERM
 	go build -o "$work/withpg" ./internal/store/pgtest/withpg
-	"$work/withpg" -- "$0" --inside
+	go build -o "$work/withfreeradius" ./internal/engines/enginetest/withfreeradius
+	"$work/withpg" -- "$work/withfreeradius" "$0" --inside
 	exit
 fi
 
@@ -22,9 +22,11 @@ plain=$(echo "$all" | grep -E -x "$sequential")
 raced=$(echo "$all" | grep -E -x -v "$sequential")
 count=${SOAK:-1}
 
+failed=0
 echo "== tests, with the race detector"
 # shellcheck disable=SC2086 # lists of packages
-go test -race -vet=off -count="$count" -timeout 10m $raced
+go test -race -vet=off -count="$count" -timeout 5m $raced || failed=1
 echo "== tests"
 # shellcheck disable=SC2086
-go test -vet=off -count="$count" -timeout 10m $plain
+go test -vet=off -count="$count" -timeout 5m $plain || failed=1
+exit $failed
