@@ -282,3 +282,34 @@ func TestLockedOut(t *testing.T) {
 	}
 	must[store.Account](t)(s.Accounts().Create(ctx, store.Account{}))
 }
+
+// TestLastWordOfACommand has a short-lived process write and close: what it owes
+// the listeners is sent before it goes.
+func TestLastWordOfACommand(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	address := pgtest.Open(t)
+	s := open(t, address)
+	woken := s.Changes().Wake(ctx)
+	wait := func(what string) {
+		t.Helper()
+		select {
+		case <-woken:
+		case <-time.After(20 * time.Second):
+			t.Fatal("not woken ", what)
+		}
+	}
+	wait("when it began to listen")
+	for range 5 {
+		cli := must[*postgres.Store](t)(postgres.Open(ctx, address, postgres.Options{}))
+		root := must[store.Account](t)(cli.Accounts().Create(ctx, store.Account{}))
+		if err := cli.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wait("by a write")
+		if err := s.Accounts().Delete(ctx, root.ID, store.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+		wait("by its own write")
+	}
+}

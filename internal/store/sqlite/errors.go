@@ -48,3 +48,9 @@ func mapError(ctx context.Context, err error) error {
 func isClosed(err error) bool {
 	return err.Error() == "sql: database is closed"
 }
+
+// isBusy reports that another process holds a lock.
+func isBusy(err error) bool {
+	var e *driverlib.Error
+	return errors.As(err, &e) && (e.Code()&0xff == lib.SQLITE_BUSY || e.Code()&0xff == lib.SQLITE_LOCKED)
+}

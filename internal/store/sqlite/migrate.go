@@ -31,7 +31,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	var err error
 	// Two processes may meet here. Each step is one transaction, so the one that
 	// comes second fails and then finds the step done.
-	const attempts = 5
+	const attempts = 10
 	for n := 1; ; n++ {
 		if err = migrate(ctx, s.driver.writer); err == nil || n == attempts || ctx.Err() != nil {
 			break

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"sync"
@@ -24,8 +25,9 @@ const readers = 4
 // timeout bounds one operation, the wait for its connection and for other processes included.
 const timeout = 10 * time.Second
 
-// busyTimeout is how long a statement waits for a lock of another process.
-const busyTimeout = 5 * time.Second
+// busyTimeout is how long SQLite itself waits for a lock of another process. It
+// can't be cancelled in that time, so it is short and patiently tries again.
+const busyTimeout = 50 * time.Millisecond
 
 // Store is an open database.
 type Store struct {
@@ -86,28 +88,61 @@ type driver struct {
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return conn{d.reader}.Query(ctx, row, query, args...)
+	begun := false
+	seen := func(scan sqlstore.Scan) error {
+		begun = true
+		return row(scan)
+	}
+	return patiently(ctx, func() (again bool, err error) {
+		err = conn{d.reader}.Query(ctx, seen, query, args...)
+		return !begun, err
+	})
 }
 
-func (d *driver) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return conn{d.writer}.Exec(ctx, query, args...)
+	err = patiently(ctx, func() (again bool, err error) {
+		n, err = conn{d.writer}.Exec(ctx, query, args...)
+		return true, err
+	})
+	return n, err
 }
 
-// Write needs no second attempt: a transaction that has begun holds the write lock.
+// Write needs no second attempt once its transaction has begun, for that holds the write lock.
 func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	tx, err := d.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return mapError(ctx, err)
+	var tx *sql.Tx
+	if err := patiently(ctx, func() (again bool, err error) {
+		tx, err = d.writer.BeginTx(ctx, nil)
+		return true, mapError(ctx, err)
+	}); err != nil {
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 	if err := fn(ctx, conn{tx}); err != nil {
 		return err
 	}
 	return mapError(ctx, tx.Commit())
+}
+
+// patiently calls fn, whose errors are mapped, until no other process is in its
+// way, or ctx ends, or it must not be called again.
+func patiently(ctx context.Context, fn func() (again bool, err error)) error {
+	for {
+		again, err := fn()
+		if !again || !isBusy(err) || ctx.Err() != nil {
+			return err
+		}
+		t := time.NewTimer(rand.N(10 * time.Millisecond))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return mapError(ctx, err)
+		}
+	}
 }
 
 // Notify wakes the readers of this process. Those of others find the change when they next poll.
