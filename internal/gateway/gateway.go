@@ -160,8 +160,8 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 	for _, s := range l.Lists[op] {
 		e.Servers = append(e.Servers, s.Name)
 	}
-	for name, d := range l.Dicts {
-		e.Dicts[name] = DictionarySource{Owner: d.Owner, Revision: d.Revision}
+	for _, d := range l.Dicts {
+		e.Dicts[d.Name] = DictionarySource{Owner: d.Owner, Revision: d.Revision}
 	}
 	stored, ok := g.tenants.Document(l.Account)
 	if !ok {

@@ -105,27 +105,6 @@ func TestDictionaryChange(t *testing.T) {
 	}
 }
 
-// TestDictionaryRefersToAnother: a dictionary may build on one of its own account or of an ancestor.
-func TestDictionaryRefersToAnother(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	box := func(n int) string {
-		return fmt.Sprintf(`[{"vendor":{"Acme":99999}},{"attr":{"vid":99999,"id":%d,"type":"tlv","name":"Acme-Box"}}]`, n)
-	}
-	f.dictionary("root", "boxes", box(7))
-	f.dictionary("customer", "inner", `[{"attr":{"vid":99999,"id":2,"parent":"Acme-Box","type":"string","name":"Acme-Inner"}}]`)
-	d := strings.Replace(doc("on", "a"), `"dicts":["dictionary"]`, `"dicts":["inner","dictionary"]`, 1)
-	f.put("customer", strings.Replace(d, `"authn_avp_translation":[`, `"authn_avp_translation":[{"attribute":"Acme-Inner","request_key":"inner","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"},`, 1))
-	for _, want := range []uint32{7, 9} {
-		f.dictionary("root", "boxes", box(int(want)))
-		f.mustAsk("customer", aaa.Authn, map[string]any{"inner": "x"})
-		avps := f.engine.last().AVPs
-		if len(avps) != 1 || avps[0].Attr.Parent == nil || avps[0].Attr.Parent.Number != want {
-			t.Fatalf("sent %+v, want an attribute inside Acme-Box as number %d", avps, want)
-		}
-	}
-}
-
 func TestAccountChange(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -84,7 +84,7 @@ type Options struct {
 type Limits struct {
 	Body           int64         // octets of a request body; default 256 KiB
 	DictionaryBody int64         // octets of a dictionary upload; default 8 MiB
-	Rate           float64       // requests a second of one token; default 5000, negative for no limit
+	Rate           float64       // requests a second of one token; default 100,000, negative for no limit
 	Burst          int           // default twice the rate
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
 	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
@@ -99,7 +99,7 @@ func (l Limits) withDefaults() Limits {
 		l.DictionaryBody = 8 << 20
 	}
 	if l.Rate == 0 {
-		l.Rate = 5000
+		l.Rate = 100_000
 	}
 	if l.Burst == 0 {
 		l.Burst = max(1, int(2*l.Rate))

@@ -225,6 +225,7 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 		if entries, err = dict.ParseText(name, c.body, visible); err != nil {
 			return d, err
 		}
+		entries = dict.WithVendors(entries, visible, a.System.Default())
 	} else if entries, err = c.jsonEntries(); err != nil {
 		return d, err
 	}

@@ -28,28 +28,15 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		}
 		t.reload(ctx, n, c.Kind)
 		below := func(m *node) bool { return t.isBelow(m, c.Account) }
-		if c.Kind != store.ChangedDocument {
-			t.reloadDicts(ctx, n, below)
-		}
 		switch c.Kind {
 		case store.ChangedDocument:
 			t.invalidate(func(m *node) bool { return m == n }, below)
 		case store.ChangedDictionary:
-			t.invalidate(func(m *node) bool { return below(m) && dependsOn(m, c.Name) }, below)
+			t.invalidate(func(m *node) bool { return below(m) && names(m, c.Name) }, below)
 		case store.ChangedAccount: // a move changes which dictionaries the documents below see
 			t.invalidate(below, below)
 		}
 	}
-}
-
-// reloadDicts compiles the dictionaries of the accounts below n anew: they may refer to n's.
-func (t *Tenants) reloadDicts(ctx context.Context, n *node, below func(*node) bool) {
-	t.nodes.Range(func(_ aaa.AccountID, m *node) bool {
-		if s := m.state.Load(); m != n && s != nil && len(s.dicts) > 0 && below(m) {
-			t.reload(ctx, m, store.ChangedDictionary)
-		}
-		return ctx.Err() == nil
-	})
 }
 
 // reload reads what a change of a kind touched of a node's state.
@@ -134,20 +121,8 @@ func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
 	return true
 }
 
-// dependsOn reports whether a node's compiled document was made of a tenant's dictionary
-// of that name, or of one that may refer to it.
-func dependsOn(n *node, dictionary string) bool {
+// names reports whether a node's compiled document names a dictionary.
+func names(n *node, dictionary string) bool {
 	l := n.level.Load()
-	if l == nil {
-		return false
-	}
-	if _, ok := l.Dicts[dictionary]; ok {
-		return true
-	}
-	for _, source := range l.Dicts {
-		if source.Owner != aaa.SystemConfig {
-			return true
-		}
-	}
-	return false
+	return l != nil && l.dict(dictionary) != nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"unique"
 	"unsafe"
 
 	"aaa-api/internal/aaa"
@@ -39,11 +40,12 @@ type Level struct {
 	AuthzUsername   string
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
-	Dicts           map[string]DictSource        // where each dictionary that the document names was found
+	Dicts           []DictSource                 // where each dictionary that the document names was found
 }
 
 // DictSource is where a dictionary's name led.
 type DictSource struct {
+	Name     string
 	Owner    aaa.AccountID
 	Revision int64 // 0 for a system dictionary
 	Missing  bool  // deleted behind the document's back (an import, a restored backup)
@@ -160,13 +162,14 @@ func blocks(list []aaa.Block) []Channels {
 // server makes one enabled server ready.
 func (t *Tenants) server(level *Level, chain []link, config aaa.Server, previous *Level) (*Server, error) {
 	s := &Server{
-		Name: config.Name, Engine: config.Engine, config: config,
+		Name: config.Name, Engine: unique.Make(config.Engine).Value(), config: config,
 		Address: net.JoinHostPort(config.Address, strconv.Itoa(config.Port)),
 	}
 	var err error
 	if s.Dict, err = t.set(level, chain, config.Dicts); err != nil {
 		return nil, err
 	}
+	s.config.Dicts = nil // resolved
 	if old := previous.find(config.Name); old != nil && sameServer(old.config, config) {
 		s.Client = old.Client
 		return s, nil
@@ -255,10 +258,9 @@ func (t *Tenants) set(level *Level, chain []link, names []string) (*dict.Set, er
 	var key []byte
 	for _, name := range names {
 		c, source := t.resolve(chain, name)
-		if level.Dicts == nil {
-			level.Dicts = make(map[string]DictSource, len(names))
+		if level.dict(name) == nil {
+			level.Dicts = append(level.Dicts, source)
 		}
-		level.Dicts[name] = source
 		if c == nil {
 			t.log.Warn("document names a dictionary that is gone", "account", level.Account, "dictionary", name)
 			continue
@@ -271,13 +273,24 @@ func (t *Tenants) set(level *Level, chain []link, names []string) (*dict.Set, er
 }
 
 func (t *Tenants) resolve(chain []link, name string) (*dict.Compiled, DictSource) {
+	name = unique.Make(name).Value() // one text for all who name it
 	for _, l := range chain {
 		if d, ok := l.state.dicts[name]; ok {
-			return d.compiled, DictSource{Owner: l.node.id, Revision: d.revision}
+			return d.compiled, DictSource{Name: name, Owner: l.node.id, Revision: d.revision}
 		}
 	}
 	if c, ok := t.system.Get(name); ok {
-		return c, DictSource{Owner: aaa.SystemConfig}
+		return c, DictSource{Name: name, Owner: aaa.SystemConfig}
 	}
-	return nil, DictSource{Missing: true}
+	return nil, DictSource{Name: name, Missing: true}
+}
+
+// dict finds where a dictionary that the document names was found, nil for any other.
+func (l *Level) dict(name string) *DictSource {
+	for i := range l.Dicts {
+		if l.Dicts[i].Name == name {
+			return &l.Dicts[i]
+		}
+	}
+	return nil
 }

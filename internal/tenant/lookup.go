@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -19,7 +18,7 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, owner := range owners {
+	for _, owner := range owners {
 		d, err := t.store.Dictionaries().ByName(ctx, owner, name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -27,11 +26,7 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 		if err != nil {
 			return nil, nil, err
 		}
-		visible, err := t.visible(ctx, owners[i:])
-		if err != nil {
-			return nil, nil, err
-		}
-		c, err := compileDict(d, visible)
+		c, err := t.compileDict(d)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -50,14 +45,21 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 	if err != nil {
 		return nil, err
 	}
-	return t.visible(ctx, owners)
-}
-
-// visible is Visible for an account and its ancestors, nearest first.
-func (t *Tenants) visible(ctx context.Context, owners []aaa.AccountID) (*dict.Set, error) {
-	rootFirst := slices.Clone(owners)
-	slices.Reverse(rootFirst)
-	return t.inherited(ctx, rootFirst)
+	var list []*dict.Compiled
+	for _, owner := range owners {
+		own, err := t.store.Dictionaries().All(ctx, owner)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range own {
+			c, err := t.compileDict(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, c)
+		}
+	}
+	return dict.NewSet(list...).Join(t.system.Default()), nil
 }
 
 // owners lists an account and its ancestors, nearest first, as the store has them now.

@@ -117,14 +117,7 @@ func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before *
 	if err != nil {
 		return err
 	}
-	s.dicts = nil
-	if len(list) > 0 {
-		visible, err := t.inherited(ctx, a.Path)
-		if err != nil {
-			return err
-		}
-		s.dicts = t.compileDicts(list, visible, before)
-	}
+	s.dicts = t.compileDicts(list, before)
 	a.Path = nil // moves of ancestors change it; Account works it out
 	s.account = a
 	return nil
