@@ -140,11 +140,14 @@ func classifyStore(err error) *failure {
 		}
 	}
 	var inUse *store.InUseError
+	var left *store.LeftBehindError
 	var missing *store.MissingDictionaryError
 	var exists *store.ExistsError
 	switch {
 	case errors.As(err, &inUse):
 		return conflict("dictionary", "in_use", "the documents of these accounts name the dictionary", inUse.Accounts)
+	case errors.As(err, &left):
+		return conflict("to", "dictionaries", "the documents of these accounts name dictionaries of an account that would no longer be above them", left.Accounts)
 	case errors.As(err, &missing):
 		return conflict("servers.dicts", "missing", "the document names dictionaries that are gone", missing.Names)
 	case errors.As(err, &exists):
@@ -157,6 +160,8 @@ func classifyStore(err error) *failure {
 		return &failure{status: errStale.status, slug: errStale.slug, detail: errStale.detail}
 	case errors.Is(err, store.ErrCycle):
 		return conflict("to", "cycle", "an account cannot be moved below itself", nil)
+	case errors.Is(err, store.ErrTooDeep):
+		return conflict("to", "depth", fmt.Sprintf("an account may have %d ancestors at most", store.MaxAccountDepth), store.MaxAccountDepth)
 	case errors.Is(err, store.ErrHasChildren):
 		return &failure{status: http.StatusConflict, slug: slugConflict, detail: "the account has descendants"}
 	case errors.Is(err, store.ErrUnavailable):

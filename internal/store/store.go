@@ -36,6 +36,13 @@ type InUseError struct{ Accounts []aaa.AccountID }
 
 func (e *InUseError) Error() string { return "the dictionary is named by documents" }
 
+// LeftBehindError refuses to move accounts whose documents name dictionaries of an ancestor that they would leave.
+type LeftBehindError struct{ Accounts []aaa.AccountID }
+
+func (e *LeftBehindError) Error() string {
+	return "documents name dictionaries of an ancestor that the move would leave"
+}
+
 // MissingDictionaryError refuses a document that names dictionaries no longer there.
 type MissingDictionaryError struct{ Names []string }
 
@@ -94,7 +101,8 @@ type Accounts interface {
 	// Update changes Name, Realm and Enabled.
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
-	// descendant, or where id is the root. The paths of all descendants follow.
+	// descendant, or where id is the root; LeftBehindError where documents would lose a
+	// dictionary that they name. The paths of all descendants follow.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
 	// Delete removes the account with its document, history, dictionaries, tokens
 	// and key; ErrHasChildren while it has descendants.

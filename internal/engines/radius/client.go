@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,9 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	reply := &engines.Reply{Attempts: attempts}
 	d := decoder{dict: req.Dict, hide: hider{secret: c.secret, auth: &p.asked}}
-	reply.AVPs = d.decode(p.reply)
+	reply.AVPs = slices.DeleteFunc(d.decode(p.reply), func(v aaa.AVP) bool {
+		return standard(v.Attr) == attrMessageAuth // verified, and nobody else's business
+	})
 	switch p.reply[0] {
 	case codeAccessReject:
 		reply.Outcome = aaa.Reject

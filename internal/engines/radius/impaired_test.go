@@ -40,7 +40,7 @@ func TestImpairedPath(t *testing.T) {
 				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
 				if err != nil {
 					t.Error(err)
-				} else if got := string(r.AVPs[1].Value); got != user {
+				} else if got := string(r.AVPs[0].Value); got != user {
 					t.Errorf("%s got the answer for %s", user, got)
 				}
 			}

@@ -96,12 +96,18 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 	return h, nil
 }
 
+// readBuffer is the kernel's memory for replies not yet read, in octets: one small
+// datagram takes up to 1 KiB of it.
+const readBuffer = identifiers << 10
+
 // open adds a socket; c.mu is held.
 func (c *client) open(to netip.AddrPort) (*socket, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
 	}
+	// 256 replies may come at once; the usual buffer holds fewer. Less than asked for is no fault.
+	_ = conn.SetReadBuffer(readBuffer)
 	s := &socket{client: c, conn: conn, remote: to, packets: ipv4.NewPacketConn(conn)}
 	for i := range s.free {
 		s.free[i] = byte(i)

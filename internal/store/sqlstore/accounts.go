@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,7 +168,12 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		if a.ParentID == "" || to.ID == a.ID || strings.HasPrefix(joinPath(to.Path...), from) {
 			return store.ErrCycle
 		}
+		left := a.Path
 		a.Path = append(to.Path, to.ID)
+		left = slices.DeleteFunc(left, func(owner aaa.AccountID) bool { return slices.Contains(a.Path, owner) })
+		if err := nothingLeftBehind(ctx, tx, id, from, until, left); err != nil {
+			return err
+		}
 		if err := shallow(ctx, tx, len(a.Path), from, until); err != nil {
 			return err
 		}
@@ -190,6 +196,30 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		return store.Account{}, err
 	}
 	return a, nil
+}
+
+// nothingLeftBehind is a LeftBehindError where documents of an account or its
+// descendants name dictionaries of the ancestors that a move leaves.
+func nothingLeftBehind(ctx context.Context, tx *write, id aaa.AccountID, from, until string, left []aaa.AccountID) error {
+	var users []aaa.AccountID
+	for _, owner := range left {
+		if err := tx.Query(ctx, func(scan Scan) error {
+			var user aaa.AccountID
+			err := scan(&user)
+			if !slices.Contains(users, user) && len(users) < maxInUse {
+				users = append(users, user)
+			}
+			return err
+		}, `SELECT d.account_id FROM document_dictionaries d JOIN accounts a ON a.id = d.account_id
+			WHERE d.owner_id = $1 AND (a.id = $2 OR a.path >= $3 AND a.path < $4)
+			ORDER BY d.account_id LIMIT $5`, string(owner), string(id), from, until, int64(maxInUse)); err != nil {
+			return err
+		}
+	}
+	if users != nil {
+		return &store.LeftBehindError{Accounts: users}
+	}
+	return nil
 }
 
 // shallow refuses a move that would put the deepest descendant below the tree's bound.

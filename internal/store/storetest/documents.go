@@ -193,6 +193,34 @@ func testDictionaries(t *testing.T, s store.Store) {
 	must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: aaa.SystemConfig, Name: "other"}))
 }
 
+func testMoveLeavesDictionary(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	a, b := account(t, s, "a", root.ID), account(t, s, "b", root.ID)
+	below := account(t, s, "below", a.ID)
+	leaf := account(t, s, "leaf", below.ID)
+	for _, owner := range []store.Account{root, a, below} {
+		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: owner.ID, Name: "d", Body: []byte(`[]`)}))
+	}
+	uses := func(owners ...store.Account) (list []store.DictionaryRef) {
+		for _, o := range owners {
+			list = append(list, store.DictionaryRef{Account: o.ID, Name: "d"})
+		}
+		return list
+	}
+	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: leaf.ID, Body: []byte(`{}`)}, uses(root, a, below)))
+	var e *store.LeftBehindError
+	if _, err := s.Accounts().Move(ctx, below.ID, b.ID); !errors.As(err, &e) || !slices.Equal(e.Accounts, []aaa.AccountID{leaf.ID}) {
+		t.Fatalf("a move away from a dictionary in use: %v (%+v)", err, e)
+	}
+	if got := must[store.Account](t)(s.Accounts().Get(ctx, leaf.ID)); got.Path[1] != a.ID {
+		t.Errorf("the refused move left the path %v", got.Path)
+	}
+	// What goes along or stays above is not left.
+	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: leaf.ID, Body: []byte(`{}`)}, store.AnyRevision, uses(root, below)))
+	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, b.ID))
+}
+
 func testDictionaryInUse(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "")

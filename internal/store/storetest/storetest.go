@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"one of two writers wins":                       testWritersRace,
 		"one of two creators wins":                      testCreatorsRace,
 		"dictionaries are stored and found":             testDictionaries,
+		"a move leaves no dictionary in use behind":     testMoveLeavesDictionary,
 		"a dictionary in use stays":                     testDictionaryInUse,
 		"a document needs its dictionaries":             testMissingDictionary,
 		"a dictionary's deletion races with a document": testDictionaryRace,
