@@ -102,8 +102,8 @@ func (n *node) assemble() error {
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
+	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
-	n.follower.Subscribe(verifier.Changed)
 
 	attributes, err := router.StandardOf(n.system.Default())
 	if err != nil {
@@ -163,6 +163,7 @@ func (n *node) start(ctx context.Context) {
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.expireTokens(ctx) })
+	n.background.Go(func() { tuneGC(ctx) })
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.

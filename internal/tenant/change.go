@@ -72,23 +72,32 @@ func retireAll(n *node) {
 	retire(n.level.Load(), nil)
 }
 
-// invalidate drops the levels and plans of the nodes chosen. The generation moves first:
-// what is being made of the states before is then not kept.
+// invalidate drops the levels and then the plans of the nodes chosen, whose states
+// are new already. The generation moves before each:
+//
+//   - a level compiled of an old state is either in place before its drop, or finds
+//     that the generation moved and is not kept;
+//   - a plan made of a level not yet dropped is either in place before its drop,
+//     or finds that the generation moved again.
 func (t *Tenants) invalidate(levels, plans func(*node) bool) {
 	t.generation.Add(1)
-	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-		dropLevel, dropPlan := levels(n), plans(n)
-		if !dropLevel && !dropPlan {
-			return true
-		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if l := n.level.Load(); dropLevel && l != nil {
+	t.each(levels, func(n *node) {
+		if l := n.level.Load(); l != nil {
 			n.old = l
 			n.level.Store(nil)
 		}
-		if dropPlan {
-			n.plan.Store(nil)
+	})
+	t.generation.Add(1)
+	t.each(plans, func(n *node) { n.plan.Store(nil) })
+}
+
+// each calls fn with the nodes chosen, their locks held.
+func (t *Tenants) each(chosen func(*node) bool, fn func(*node)) {
+	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+		if chosen(n) {
+			n.mu.Lock()
+			fn(n)
+			n.mu.Unlock()
 		}
 		return true
 	})

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// heapHeadroom is what the heap may grow by between two collections: a node with few
+	// tenants has a small heap, and the default of doubling would collect it many times a second.
+	heapHeadroom = 64 << 20
+	// leastPercent is how far a large heap may grow, so that a hundred thousand tenants do not cost twice their memory.
+	leastPercent, mostPercent = 50, 800
+)
+
+// tuneGC keeps the collector's percentage at what heapHeadroom is of the live heap,
+// until ctx ends. An operator's GOGC or GOMEMLIMIT is left alone.
+func tuneGC(ctx context.Context) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	last := 100 // the runtime's default
+	for {
+		metrics.Read(sample)
+		if p := gcPercent(sample[0].Value.Uint64()); p != last {
+			debug.SetGCPercent(p)
+			last = p
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// gcPercent is heapHeadroom as a percentage of live octets, in steps so that it seldom changes.
+func gcPercent(live uint64) int {
+	p := int(heapHeadroom * 100 / max(live, 1<<20))
+	return min(max(p/50*50, leastPercent), mostPercent)
+}
