@@ -17,7 +17,7 @@ func FormatText(entries []Entry, visible *Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &textWriter{own: NewSet(c), all: NewSet(c).Join(visible), vendors: make(map[uint32]string)}
+	w := &textWriter{own: NewSet(c), all: NewSet(c).Join(visible), visible: visible, vendors: make(map[uint32]string)}
 	entries = vendorsFirst(entries)
 	for i, e := range entries {
 		switch {
@@ -64,10 +64,11 @@ type context struct {
 }
 
 type textWriter struct {
-	out bytes.Buffer
-	own *Set
-	all *Set // own, then what else is visible
-	now context
+	out     bytes.Buffer
+	own     *Set
+	all     *Set // own, then what else is visible
+	visible *Set
+	now     context
 	// vendors remembers vendorName.
 	vendors map[uint32]string
 }
@@ -197,5 +198,6 @@ func (w *textWriter) attrName(parent *aaa.Attribute, vid, id uint32) (string, bo
 	if vid != 0 {
 		vendor = &aaa.Vendor{Number: vid, TypeOctets: 4}
 	}
-	return NumberName(vendor, nil, id), true
+	name := NumberName(vendor, nil, id)
+	return name, w.visible.byNumber(name) != nil // the reader knows no more
 }
