@@ -11,9 +11,9 @@ import (
 const (
 	// heapHeadroom is what the heap may grow by between two collections: a node with few
 	// tenants has a small heap, and the default of doubling would collect it many times a second.
-	heapHeadroom = 64 << 20
+	heapHeadroom = 128 << 20
 	// leastPercent is how far a large heap may grow, so that a hundred thousand tenants do not cost twice their memory.
-	leastPercent, mostPercent = 50, 800
+	leastPercent, mostPercent = 50, 1600
 )
 
 // tuneGC keeps the collector's percentage at what heapHeadroom is of the live heap,

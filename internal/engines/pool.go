@@ -47,6 +47,18 @@ func (p *Pool) SetWorkers(n int) {
 	p.mu.Unlock()
 }
 
+// TryAcquire takes a place if one is free and nobody waits for it. After true the
+// caller owes one Release.
+func (p *Pool) TryAcquire() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running >= p.workers || p.head != nil {
+		return false
+	}
+	p.running++
+	return true
+}
+
 // Acquire takes a place, waiting for one where none is free. It returns an
 // *aaa.Error of KindBusy, with RetryAfter, when the queue is full or when ctx's
 // deadline passes while waiting, and ctx's error when ctx is cancelled. After nil

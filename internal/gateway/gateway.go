@@ -52,10 +52,15 @@ func (g *Gateway) handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.deadline)
-	defer cancel()
-	if err := plan.Pool.Acquire(ctx); err != nil {
-		return nil, err
+	// A request that needs not wait, and whose servers' timeouts end before the deadline
+	// does, is spared a timer that can't fire.
+	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= g.deadline || !plan.Pool.TryAcquire() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, g.deadline)
+		defer cancel()
+		if err := plan.Pool.Acquire(ctx); err != nil {
+			return nil, err
+		}
 	}
 	defer plan.Pool.Release()
 	return g.router.Run(ctx, plan, req)

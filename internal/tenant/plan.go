@@ -2,7 +2,9 @@ package tenant
 
 import (
 	"context"
+	"net"
 	"slices"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -27,6 +29,9 @@ type Route struct {
 	Off bool
 	// LocalAccept: authn, mode on, and the document's list is empty.
 	LocalAccept bool
+	// Bounded: every server and attempt together, all of them silent, take less
+	// than this long; 0 where that can't be told beforehand.
+	Bounded time.Duration
 }
 
 // Step is one document of the walk up the tree.
@@ -133,6 +138,7 @@ func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
 	}
 	for op := range aaa.Op(aaa.NumOps) {
 		p.Routes[op] = route(levels, op)
+		p.Routes[op].Bounded = bound(&p.Routes[op], op)
 	}
 	for op := 1; op < aaa.NumOps; op++ { // most routes of an account are alike
 		if slices.Equal(p.Routes[op].Levels, p.Routes[0].Levels) {
@@ -169,4 +175,24 @@ func route(levels []*Level, op aaa.Op) Route {
 		}
 	}
 	return r
+}
+
+// bound adds up what a route's servers may take. A server that is not named by an IP
+// address may have to be resolved first, and an external authoriser has a
+// time limit of its own: for such a route nothing is promised.
+func bound(r *Route, op aaa.Op) time.Duration {
+	var sum time.Duration
+	for _, l := range r.Levels {
+		if op == aaa.Authz && len(l.AuthzApps) > 0 {
+			return 0
+		}
+		for _, s := range l.Lists[op] {
+			if net.ParseIP(s.config.Address) == nil {
+				return 0
+			}
+			// The jitter of an attempt is at most ten per cent.
+			sum += time.Duration(s.config.Retries+1) * time.Duration(s.config.Timeout) * time.Millisecond * 11 / 10
+		}
+	}
+	return sum
 }
