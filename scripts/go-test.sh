@@ -24,8 +24,9 @@ count=${SOAK:-1}
 
 failed=0
 echo "== tests, with the race detector"
+# In the environment, so that what tests build themselves is built in the same way.
 # shellcheck disable=SC2086 # lists of packages
-go test -race -vet=off -count="$count" -timeout 5m $raced || failed=1
+GOFLAGS="${GOFLAGS:-} -race" go test -vet=off -count="$count" -timeout 5m $raced || failed=1
 echo "== tests"
 # shellcheck disable=SC2086
 go test -vet=off -count="$count" -timeout 5m $plain || failed=1

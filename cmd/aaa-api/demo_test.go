@@ -53,10 +53,11 @@ func checkDemo(t *testing.T, got []map[string]any) {
 // paste runs the indented lines of the demo in bash and returns the data of each answer.
 func paste(t *testing.T, dir string, p *process) []map[string]any {
 	t.Helper()
-	_, text, ok := strings.Cut(p.out(), "Paste these lines")
-	if !ok {
-		t.Fatalf("no lines to paste in:\n%s", p.out())
-	}
+	var text string
+	eventually(t, "the lines are there to the last", func() bool {
+		_, text, _ = strings.Cut(p.out(), "Paste these lines")
+		return strings.Contains(text, "alice@example.org")
+	})
 	var lines []string
 	for line := range strings.Lines(text) {
 		if l, ok := strings.CutPrefix(line, "    "); ok {

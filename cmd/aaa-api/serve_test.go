@@ -26,29 +26,29 @@ func TestFirstStartMakesRootTokenAndKey(t *testing.T) {
 			t.Errorf("%s has mode %v, want 0600", name, info.Mode())
 		}
 	}
+	who := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK)
+	root, _ := who.Data["account_id"].(string)
+	call(t, token, "GET", p.url+"/readyz", "").want(t, http.StatusOK)
+	if m := call(t, "", "GET", p.url+"/metrics", ""); !strings.Contains(m.Body, "aaa_api_reload_lag_seconds") {
+		t.Errorf("no reload lag in the metrics: %.300s", m.Body)
+	}
+	p.stop() // all that it wrote has been read then
+	if len(root) != 32 || !strings.Contains(p.out(), root) {
+		t.Errorf("whoami says %s, and the start:\n%s", who.Body, p.out())
+	}
 	if n := strings.Count(p.out(), token); n != 1 {
 		t.Errorf("the token is shown %d times, want once, in:\n%s", n, p.out())
 	}
 	if strings.Contains(p.log(), token) {
 		t.Error("the token is in the log")
 	}
-	who := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK)
-	root, _ := who.Data["account_id"].(string)
-	if len(root) != 32 || !strings.Contains(p.out(), root) {
-		t.Errorf("whoami says %s, and the start:\n%s", who.Body, p.out())
-	}
-	call(t, token, "GET", p.url+"/readyz", "").want(t, http.StatusOK)
-	if m := call(t, "", "GET", p.url+"/metrics", ""); !strings.Contains(m.Body, "aaa_api_reload_lag_seconds") {
-		t.Errorf("no reload lag in the metrics: %.300s", m.Body)
-	}
-	p.stop()
 
 	again := start(t, dir, nil)
+	call(t, token, "GET", again.url+"/v2/whoami", "").want(t, http.StatusOK).has(t, "account_id", root)
+	again.stop()
 	if out := again.out(); out != "" {
 		t.Errorf("the second start says:\n%s", out)
 	}
-	call(t, token, "GET", again.url+"/v2/whoami", "").want(t, http.StatusOK).has(t, "account_id", root)
-	again.stop()
 }
 
 // TestStopFinishesWhatIsInFlight holds an answer back until the process has been
