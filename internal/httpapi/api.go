@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -74,8 +75,19 @@ func (a *API) serveError(fn func(*call) error) http.HandlerFunc {
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{ResponseWriter: w, api: a, original: r, r: r, start: time.Now()}
+	c := calls.Get().(*call)
+	*c = call{ResponseWriter: w, api: a, original: r, r: r, start: time.Now()}
 	c.id = requestID(r)
+	a.route(c, w, r)
+	*c = call{}
+	calls.Put(c) // not after a panic that goes on: then nobody knows who holds it
+}
+
+// calls keep the memory of requests: nothing holds on to a call once it is answered.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// route takes the request to its handler.
+func (a *API) route(c *call, w http.ResponseWriter, r *http.Request) {
 	defer c.finish()
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}

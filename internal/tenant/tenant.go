@@ -112,11 +112,17 @@ func (t *Tenants) Within(ctx context.Context, ancestor, id aaa.AccountID) (bool,
 
 // Enabled reports whether an account and all of its ancestors are enabled.
 func (t *Tenants) Enabled(ctx context.Context, id aaa.AccountID) (bool, error) {
-	chain, err := t.chain(ctx, id)
-	if err != nil {
-		return false, err
+	for range maxDepth {
+		_, s, err := t.load(ctx, id)
+		if err != nil || !s.account.Enabled {
+			return false, err
+		}
+		if s.account.ParentID == "" {
+			return true, nil
+		}
+		id = s.account.ParentID
 	}
-	return enabled(chain), nil
+	return false, nil
 }
 
 // Document returns the stored document of a warm account, secrets sealed; ok is
