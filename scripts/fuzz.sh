@@ -4,14 +4,16 @@
 # is forgotten afterwards unless FUZZCACHE names a folder for it.
 set -eu
 cd "$(dirname "$0")/.."
+export GORACE=atexit_sleep_ms=0 # or each process would wait for a second at its end
 
 if [ "${1:-}" = --one ]; then # binary package-folder target time
 	bin=$2 dir=$3 target=$4 time=$5
 	cache=${FUZZCACHE:+$FUZZCACHE/$dir/$target}
 	log=$bin.$target.log
 	cd "$dir"
+	# Interesting inputs are not made shorter for long: that would take all of a short time.
 	if "$bin" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" \
-		-test.fuzzcachedir "${cache:-$bin.$target.cache}" -test.parallel 1 >"$log" 2>&1; then
+		-test.fuzzcachedir "${cache:-$bin.$target.cache}" -test.parallel 1 -test.fuzzminimizetime 10x >"$log" 2>&1; then
 		echo "ok   $dir $target: $(grep -o 'execs: [0-9]*' "$log" | tail -n 1)"
 		exit 0
 	fi
@@ -36,13 +38,15 @@ list=$work/list
 : >"$list"
 for dir in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
 	bin=$work/$(echo "$dir" | tr './' '__')
-	# Short runs do without coverage where it would mean to compile all of SQLite once
-	# more: the binary for the race detector is there already.
-	how=-fuzz=.
-	if [ -z "${FUZZCACHE:-}" ] && go list -deps -test "$dir" | grep -q '^modernc.org/sqlite/lib'; then
-		how=-race
+	# A short run measures the coverage of our own packages and takes all others as they are.
+	# SQLite takes long to compile: what needs it is built as for the race detector, like the tests.
+	if [ -n "${FUZZCACHE:-}" ]; then
+		go test -c -vet=off -fuzz=. -o "$bin" "$dir"
+	elif go list -deps -test "$dir" | grep -q '^modernc.org/sqlite/lib'; then
+		go test -c -vet=off -race -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
+	else
+		go test -c -vet=off -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
 	fi
-	go test -c -vet=off "$how" -o "$bin" "$dir"
 	targets=$(cd "$dir" && "$bin" -test.list '^Fuzz')
 	for target in $targets; do
 		printf '%s %s %s %s\n' "$bin" "$dir" "$target" "$time" >>"$list"

@@ -22,6 +22,7 @@ plain=$(echo "$all" | grep -E -x "$sequential")
 raced=$(echo "$all" | grep -E -x -v "$sequential")
 count=${SOAK:-1}
 
+export GORACE=atexit_sleep_ms=0 # or each process would wait for a second at its end
 failed=0
 echo "== tests, with the race detector"
 # In the environment, so that what tests build themselves is built in the same way.

@@ -55,7 +55,7 @@ func command(ctx context.Context, t *testing.T, dir string, env []string, args .
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, runAsCommand + "=1"}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GORACE=" + os.Getenv("GORACE"), runAsCommand + "=1"}, env...)
 	return cmd
 }
 
