@@ -133,7 +133,7 @@ func (w *textWriter) attribute(e *AttrEntry) {
 		at.vendor = w.vendorName(e.VID)
 	}
 	w.open(at)
-	fmt.Fprintf(&w.out, "ATTRIBUTE\t%s\t%s\t%s", e.Name, oid, e.Type)
+	fmt.Fprintf(&w.out, "ATTRIBUTE\t%s\t%s\t%s", e.Name, oid, strings.ToLower(e.Type))
 	if flags := flagsOf(e); flags != "" {
 		fmt.Fprintf(&w.out, "\t%s", flags)
 	}

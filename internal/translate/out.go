@@ -100,6 +100,10 @@ func (o *outgoing) one(i, j int, value any) error {
 		// The dictionary's errors don't hold the value, but begin with the attribute.
 		return o.bad(i, j, "encode", strings.TrimPrefix(err.Error(), s.attr.Name+": "), text)
 	}
+	if len(avp.Value) == 0 && !mayBeEmpty(s.attr) { // 0x
+		o.trace(i, "", "empty value")
+		return nil
+	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
 	}
@@ -175,10 +179,13 @@ func (o *outgoing) bad(i, j int, rule, message, text string) error {
 	return aaa.Invalid(f)
 }
 
-// mayBeEmpty tells a password, which is padded on the wire, from text of length
-// zero, which must not be sent (RFC 2865 §5).
+// eapMessage is the attribute that is empty in an EAP-Start (RFC 3579 §2.1).
+const eapMessage = 79
+
+// mayBeEmpty tells a password, which is padded on the wire, and EAP-Message from
+// values of length zero, which must not be sent (RFC 2865 §5).
 func mayBeEmpty(a *aaa.Attribute) bool {
-	return a.Enc != aaa.EncNone || hashOctets(a) > 0
+	return a.Enc != aaa.EncNone || hashOctets(a) > 0 || a.Vendor == nil && a.Parent == nil && a.Number == eapMessage
 }
 
 // valueText is a request value as text; false for what no value may be.
