@@ -6,7 +6,9 @@ SHELL := /bin/sh
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN      := bin/aaa-api
-LDFLAGS  := -X main.version=$(VERSION)
+# Without debugging information the first build is some seconds faster.
+DEBUG    ?= -gcflags=all=-dwarf=false
+LDFLAGS  := -w -X main.version=$(VERSION)
 
 export GOFUMPT     := mvdan.cc/gofumpt@v0.9.2
 export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -18,7 +20,7 @@ run: build ## build and serve on 127.0.0.1:8000 with a RADIUS server and a tenan
 	./$(BIN) serve --demo
 
 build:
-	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
+	$(GO) build $(DEBUG) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
 
 test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, fuzzing for some seconds
 	scripts/go-test.sh
