@@ -57,7 +57,7 @@ func startService(ctx context.Context, binary, dir string) (*service, error) {
 		if err := s.ready(ctx); err == nil {
 			break
 		} else if time.Since(begun) > time.Minute || ctx.Err() != nil {
-			return nil, fmt.Errorf("the service is not ready: %w; %v: %s", err, s.stop(), s.stderr)
+			return nil, errors.Join(fmt.Errorf("the service is not ready: %w: %s", err, s.stderr), s.stop())
 		}
 		time.Sleep(2 * time.Millisecond) // there is nothing to wait on: the process is another's
 	}

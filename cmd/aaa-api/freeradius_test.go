@@ -119,6 +119,9 @@ func TestFreeRADIUS(t *testing.T) {
 	t.Run("challenge", func(t *testing.T) {
 		a := r.ask("authn", `{"user":"challenge","password":"first"}`).has(t, "AAA-Result", "challenge").has(t, "message", "What comes second?").has(t, "Is-Authorized", false)
 		state, _ := a.Data["State"].(string)
+		if avps, _ := a.Data["avps"].(map[string]any); avps["State"] != nil {
+			t.Errorf("the server's own State is shown beside ours: %s", a.Body)
+		}
 		r.ask("authn", `{"user":"challenge","password":"second","State":"`+state+`"}`).has(t, "AAA-Result", "accept")
 		r.ask("authn", `{"user":"challenge","password":"third","State":"`+state+`"}`).has(t, "AAA-Result", "reject")
 	})

@@ -54,7 +54,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 }
 
 func (m *Metrics) count(op aaa.Op, res *aaa.Result, err error, elapsed time.Duration) {
-	name := ""
+	var name string
 	if err == nil {
 		name = string(res.Outcome)
 	} else if name = kindOutcomes[aaa.KindOf(err)]; name == "" {

@@ -95,7 +95,7 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 		if err != nil {
 			return err
 		}
-		if _, _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
 		sent := maps.Clone(sent)
@@ -128,7 +128,7 @@ func (a *API) deleteAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	revision, _, err := c.ifMatch(old.Revision)
+	revision, err := c.ifMatch(old.Revision)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (a *API) replaceDictionary(c *call) error {
 		if err != nil {
 			return err
 		}
-		if _, _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
 		next, err := a.uploaded(c, old.Name)
@@ -166,7 +166,7 @@ func (a *API) deleteDictionary(c *call) error {
 	if err != nil {
 		return err
 	}
-	revision, _, err := c.ifMatch(old.Revision)
+	revision, err := c.ifMatch(old.Revision)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 		if err != nil {
 			return err
 		}
-		if _, _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
 		doc, err := make(old)
@@ -112,7 +112,7 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	revision, _, err := c.ifMatch(old.Revision)
+	revision, err := c.ifMatch(old.Revision)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (a *API) rollBack(c *call) error {
 		if gone && len(c.r.Header["If-Match"]) > 0 {
 			return errStale
 		}
-		if _, _, err := c.ifMatch(current.Revision); err != nil {
+		if _, err := c.ifMatch(current.Revision); err != nil {
 			return err
 		}
 		next, err := a.Preparer.Prepare(c.ctx(), c.account, masked, old.Body)

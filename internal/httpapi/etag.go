@@ -16,26 +16,26 @@ func etagOf(revision int64) string { return `"` + strconv.FormatInt(revision, 10
 const textSuffix = "-text"
 
 // ifMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
-// returns the revision to make the write conditional on; given is false
-// without the header. A header that can't be read is refused, never passed over.
-func (c *call) ifMatch(current int64) (revision int64, given bool, err error) {
+// returns the revision to make the write conditional on, store.AnyRevision without
+// the header. A header that can't be read is refused, never passed over.
+func (c *call) ifMatch(current int64) (revision int64, err error) {
 	list, ok := c.r.Header["If-Match"]
 	if !ok {
-		return store.AnyRevision, false, nil
+		return store.AnyRevision, nil
 	}
 	tags, any, err := parseTags("If-Match", strings.Join(list, ","))
 	if err != nil {
-		return 0, true, err
+		return 0, err
 	}
 	if any {
-		return current, true, nil
+		return current, nil
 	}
 	for _, t := range tags {
 		if !t.weak && t.revision == current {
-			return current, true, nil
+			return current, nil
 		}
 	}
-	return 0, true, errStale
+	return 0, errStale
 }
 
 // notModified evaluates If-None-Match (RFC 9110 §13.1.2) for a read and answers 304 where it holds.

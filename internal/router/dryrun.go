@@ -1,6 +1,8 @@
 package router
 
 import (
+	"time"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/tenant"
@@ -18,6 +20,7 @@ type Message struct {
 
 // DryRun translates a request for every server that it might go to, in order, and sends nothing.
 func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
+	start := time.Now()
 	route := &plan.Routes[req.Op]
 	x := run{Router: r, plan: plan, req: req, op: req.Op, trace: newTrace(route)}
 	x.tracer = &translate.Tracer{Trace: x.trace}
@@ -41,5 +44,6 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 			messages = append(messages, m)
 		}
 	}
+	x.trace.Elapsed = aaa.MicrosOf(time.Since(start))
 	return messages, x.trace, nil
 }

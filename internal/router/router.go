@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,9 +37,16 @@ type Standard struct {
 	UserName, UserPassword, State *aaa.Attribute
 }
 
-// StandardOf finds the router's attributes (RFC 2865 §5.1, §5.2, §5.24) in a dictionary.
+// The router's attributes by number (RFC 2865 §5.1, §5.2, §5.24).
+const (
+	userNameNumber     = 1
+	userPasswordNumber = 2
+	stateNumber        = 24
+)
+
+// StandardOf finds the router's attributes in a dictionary.
 func StandardOf(d aaa.Dictionary) (Standard, error) {
-	s := Standard{UserName: d.Standard(1), UserPassword: d.Standard(2), State: d.Standard(24)}
+	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber)}
 	if s.UserName == nil || s.UserPassword == nil || s.State == nil {
 		return s, errors.New("the system dictionaries lack User-Name, User-Password or State")
 	}
@@ -244,11 +252,16 @@ func (x *run) server(ctx context.Context, level *tenant.Level, s *tenant.Server)
 		Outcome: reply.Outcome, IsAuthorized: reply.Outcome == aaa.Accept,
 		Document: level.Account, Server: s.Name,
 	}
-	res.Keys, res.AVPs = s.Rules[x.op].Back(reply.AVPs, x.tracer)
 	if reply.Outcome == aaa.Challenge {
 		res.State = pack(level.Account, s.Name, reply.State)
+		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isState(v.Attr) }) // it is in there
 	}
+	res.Keys, res.AVPs = s.Rules[x.op].Back(reply.AVPs, x.tracer)
 	return res, nil
+}
+
+func isState(a *aaa.Attribute) bool {
+	return a.Vendor == nil && a.Parent == nil && a.Number == stateNumber
 }
 
 // message translates the request for one server.

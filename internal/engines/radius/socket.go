@@ -175,7 +175,7 @@ func (s *socket) read() {
 	idle := s.client.engine.opts.IdleTimeout
 	buf := make([]byte, maxPacket+1, maxPacket+1+len(s.client.secret))
 	wait := idle
-	s.conn.SetReadDeadline(time.Now().Add(wait))
+	_ = s.conn.SetReadDeadline(time.Now().Add(wait)) // fails on a closed socket alone, which Read will tell
 	for {
 		n, err := s.conn.Read(buf)
 		switch {
@@ -187,7 +187,7 @@ func (s *socket) read() {
 			if wait = s.rest(idle); wait <= 0 {
 				return
 			}
-			s.conn.SetReadDeadline(time.Now().Add(wait))
+			_ = s.conn.SetReadDeadline(time.Now().Add(wait))
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
