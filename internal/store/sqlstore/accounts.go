@@ -230,7 +230,7 @@ func shallow(ctx context.Context, tx *write, depth int, from, until string) erro
 		return err
 	}
 	if longest > 0 {
-		depth += (int(longest)-len(from))/(len(joinPath(aaa.NewAccountID()))) + 1
+		depth += (int(longest)-len(from))/len(joinPath(aaa.NewAccountID())) + 1
 	}
 	if depth > store.MaxAccountDepth {
 		return store.ErrTooDeep
