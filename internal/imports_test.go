@@ -21,6 +21,7 @@ const module = "aaa-api"
 var rules = map[string][]string{
 	"aaa":      {},
 	"config":   {},
+	"intern":   {},
 	"schema":   {"aaa", "/schemas"},
 	"dict":     {"aaa"},
 	"store":    {"aaa"},
@@ -34,14 +35,14 @@ var rules = map[string][]string{
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
-	"translate":  {"aaa", "dict"},
+	"translate":  {"aaa", "dict", "intern"},
 	"authorizer": {"aaa"},
 
 	"engines":            {"aaa"},
 	"engines/radius":     {"aaa", "engines"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
-	"tenant":  {"aaa", "store", "dict", "translate", "document", "engines", "secmod"},
+	"tenant":  {"aaa", "store", "dict", "intern", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "tenant", "engines", "translate", "authorizer"},
 	"gateway": {"aaa", "document", "router", "secmod", "tenant"},
 	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "/"},

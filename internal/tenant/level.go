@@ -226,7 +226,7 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 			if mode == "" {
 				mode = aaa.Strict
 			}
-			b, err := t.bindings.get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
+			b, err := t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
 				return program.Bind(s.Dict, mode), nil
 			})
 			if err != nil {
@@ -246,7 +246,7 @@ func (t *Tenants) program(op aaa.Op, rules []aaa.Rule) (*translate.Program, erro
 		return nil, err
 	}
 	section := op.String() + "_avp_translation"
-	return t.programs.get(section+string(key), func() (*translate.Program, error) {
+	return t.programs.Get(section+string(key), func() (*translate.Program, error) {
 		return translate.Compile(section, rules)
 	})
 }
@@ -269,7 +269,7 @@ func (t *Tenants) set(level *Level, chain []link, names []string) (*dict.Set, er
 		// The set keeps its dictionaries alive, so no address is used twice while the key stands.
 		key = binary.NativeEndian.AppendUint64(key, uint64(uintptr(unsafe.Pointer(c))))
 	}
-	return t.sets.get(string(key), func() (*dict.Set, error) { return dict.NewSet(list...), nil })
+	return t.sets.Get(string(key), func() (*dict.Set, error) { return dict.NewSet(list...), nil })
 }
 
 func (t *Tenants) resolve(chain []link, name string) (*dict.Compiled, DictSource) {

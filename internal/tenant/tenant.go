@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/intern"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/translate"
@@ -50,20 +51,17 @@ type Tenants struct {
 	// generation is kept only while that is still the current one.
 	generation atomic.Uint64
 
-	programs *interned[string, translate.Program]
-	sets     *interned[string, dict.Set]
-	bindings *interned[bindingKey, translate.Binding]
+	programs intern.Table[string, translate.Program]
+	sets     intern.Table[string, dict.Set]
+	bindings intern.Table[bindingKey, translate.Binding]
 }
 
 // New makes an empty cache. Subscribe Changed to the store's change log.
 func New(o Options) *Tenants {
 	return &Tenants{
 		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, log: o.Log,
-		retry:    200 * time.Millisecond,
-		nodes:    xsync.NewMap[aaa.AccountID, *node](),
-		programs: newInterned[string, translate.Program](),
-		sets:     newInterned[string, dict.Set](),
-		bindings: newInterned[bindingKey, translate.Binding](),
+		retry: 200 * time.Millisecond,
+		nodes: xsync.NewMap[aaa.AccountID, *node](),
 	}
 }
 

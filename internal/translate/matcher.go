@@ -7,6 +7,8 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
+
+	"aaa-api/internal/intern"
 )
 
 // Bounds of one regexp.
@@ -42,14 +44,14 @@ type matcher struct {
 	cost  int
 }
 
-var matchers interner[string, matcher]
+var matchers intern.Table[string, matcher]
 
 // compileMatcher returns the shared matcher of a regexp.
 func compileMatcher(text string) (*matcher, error) {
 	if len(text) > MaxRegexpLength {
 		return nil, fmt.Errorf("is longer than %d octets", MaxRegexpLength)
 	}
-	return matchers.get(text, func() (*matcher, error) { return newMatcher(text) })
+	return matchers.Get(text, func() (*matcher, error) { return newMatcher(text) })
 }
 
 func newMatcher(text string) (*matcher, error) {

@@ -7,6 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/intern"
 )
 
 // Bounds of one section.
@@ -33,7 +34,7 @@ type rule struct {
 	back      *matcher
 }
 
-var rules interner[aaa.Rule, rule]
+var rules intern.Table[aaa.Rule, rule]
 
 // Compile compiles a section's rules. section is the document's member
 // (authn_avp_translation) and begins the paths of faults; all faults are reported
@@ -81,7 +82,7 @@ func Compile(section string, list []aaa.Rule) (*Program, error) {
 
 // compileRule returns the shared rule, or the faults with paths inside the rule.
 func compileRule(text aaa.Rule) (*rule, []aaa.Field) {
-	if r := rules.find(text); r != nil {
+	if r := rules.Find(text); r != nil {
 		return r, nil
 	}
 	var faults []aaa.Field
@@ -111,7 +112,7 @@ func compileRule(text aaa.Rule) (*rule, []aaa.Field) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	r, _ := rules.get(text, func() (*rule, error) { // this build has no errors
+	r, _ := rules.Get(text, func() (*rule, error) { // this build has no errors
 		return &rule{
 			key: text.RequestKey, attribute: text.Attribute, toInteger: text.Cast == aaa.StringToInteger,
 			sensitive: aaa.SensitiveName(text.RequestKey), out: out, back: back,
