@@ -10,7 +10,6 @@ import (
 
 	"aaa-api/internal/config"
 	"aaa-api/internal/store"
-	"aaa-api/internal/store/postgres"
 	"aaa-api/internal/store/sqlite"
 )
 
@@ -18,7 +17,7 @@ import (
 // start at once may both do it.
 func migrateStore(ctx context.Context, cfg *config.Config) error {
 	if !cfg.DatabaseURL.IsZero() {
-		return postgres.Migrate(ctx, cfg.DatabaseURL.Reveal())
+		return migratePostgres(ctx, cfg)
 	}
 	if err := makeDataDir(cfg); err != nil {
 		return err
@@ -29,7 +28,7 @@ func migrateStore(ctx context.Context, cfg *config.Config) error {
 // openStore opens the database that cfg names. It must have been migrated.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store.Store, error) {
 	if !cfg.DatabaseURL.IsZero() {
-		return postgres.Open(ctx, cfg.DatabaseURL.Reveal(), postgres.Options{Log: log})
+		return openPostgres(ctx, cfg, log)
 	}
 	if _, err := os.Stat(cfg.StorePath()); err != nil {
 		return nil, fmt.Errorf("no database yet (aaa-api serve or migrate makes it): %w", err)
