@@ -31,6 +31,13 @@ type Document struct {
 	AccountingTranslation []Rule `json:"accounting_avp_translation,omitempty"`
 	CustomTranslation     []Rule `json:"custom_avp_translation,omitempty"`
 
+	// FSM names the state machine tables that the operations run by.
+	FSM FSM `json:"fsm,omitzero"`
+	// Realms are the rules that the action REALM chooses by: rule → realm → server of the document or
+	// one of its lists (authentication …). The realm * is any other, the empty one none. Realms compare
+	// without regard to case.
+	Realms map[string]map[string]string `json:"realms,omitempty"`
+
 	BlockAccounting []Block `json:"block_accounting,omitempty"`
 	BlockAuthz      []Block `json:"block_authz,omitempty"`
 
@@ -64,6 +71,15 @@ func (d *Document) Rules(op Op) []Rule {
 	default:
 		return d.CustomTranslation
 	}
+}
+
+// Table returns the name of the state machine table of an operation; empty where the document
+// names none, which means the built-in one.
+func (d *Document) Table(op Op) string {
+	if d.FSM.All != "" {
+		return d.FSM.All
+	}
+	return d.FSM.Each[op]
 }
 
 // Server is an upstream AAA server of a document.
