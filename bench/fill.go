@@ -110,7 +110,7 @@ func (f *filler) account(ctx context.Context, id aaa.AccountID, i int) error {
 
 // Lookup finds the dictionaries that the documents name: it is the Preparer's
 // catalog, without a cache that 100,000 accounts would fill.
-func (f *filler) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.DictionaryRef, error) {
+func (f *filler) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
 	if name != ownName {
 		c, ok := f.system.Get(name)
 		if !ok {
@@ -127,7 +127,7 @@ func (f *filler) Lookup(ctx context.Context, account aaa.AccountID, name string)
 		return nil, nil, err
 	}
 	c, err := dict.Compile(name, list, f.system.Default())
-	return c, &store.DictionaryRef{Account: account, Name: name}, err
+	return c, &store.Ref{Kind: store.RefDictionary, Account: account, Name: name}, err
 }
 
 // ownDictionary is a vendor with its attributes, under names and numbers that no other tenant has.

@@ -29,7 +29,7 @@ type check struct {
 	prepare *Preparer
 
 	faults   []aaa.Field
-	uses     []store.DictionaryRef
+	uses     []store.Ref
 	found    map[string]*dict.Compiled // dictionaries by name
 	programs [aaa.NumOps]*translate.Program
 }
@@ -130,7 +130,7 @@ func (c *check) dictionaries() error {
 		for j, name := range c.doc.Servers[i].Dicts {
 			compiled, seen := c.found[name]
 			if !seen {
-				var ref *store.DictionaryRef
+				var ref *store.Ref
 				var err error
 				compiled, ref, err = c.prepare.catalog.Lookup(c.ctx, c.account, name)
 				if err != nil && !errors.Is(err, store.ErrNotFound) {

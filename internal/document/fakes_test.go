@@ -53,7 +53,7 @@ type catalog struct {
 	err    error
 }
 
-func (c catalog) Lookup(_ context.Context, _ aaa.AccountID, name string) (*dict.Compiled, *store.DictionaryRef, error) {
+func (c catalog) Lookup(_ context.Context, _ aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
 	if c.err != nil {
 		return nil, nil, c.err
 	}
@@ -62,7 +62,7 @@ func (c catalog) Lookup(_ context.Context, _ aaa.AccountID, name string) (*dict.
 		return nil, nil, fmt.Errorf("dictionary %s: %w", name, store.ErrNotFound)
 	}
 	if owner, ok := c.owners[name]; ok {
-		return compiled, &store.DictionaryRef{Account: owner, Name: name}, nil
+		return compiled, &store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}, nil
 	}
 	return compiled, nil, nil
 }

@@ -18,7 +18,7 @@ import (
 type Catalog interface {
 	// Lookup searches the account, its ancestors and the system dictionaries. ref is nil for a
 	// system dictionary. store.ErrNotFound where there is none of that name.
-	Lookup(ctx context.Context, account aaa.AccountID, name string) (c *dict.Compiled, ref *store.DictionaryRef, err error)
+	Lookup(ctx context.Context, account aaa.AccountID, name string) (c *dict.Compiled, ref *store.Ref, err error)
 }
 
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
@@ -52,8 +52,8 @@ func NewPreparer(catalog Catalog, sealer secmod.Sealer, engines func(name string
 
 // Prepared is a document fit to be stored.
 type Prepared struct {
-	Body     json.RawMessage       // the members as written, with secrets sealed
-	Uses     []store.DictionaryRef // the stored dictionaries that it names
+	Body     json.RawMessage // the members as written, with secrets sealed
+	Uses     []store.Ref     // what it names of the store
 	Warnings []Warning
 }
 

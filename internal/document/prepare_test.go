@@ -16,11 +16,11 @@ import (
 func TestPrepareTakesTheExamples(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		uses     []store.DictionaryRef
+		uses     []store.Ref
 		warnings []string
 	}{
 		"example_on": {
-			uses: []store.DictionaryRef{{Account: account, Name: "dictionary1"}, {Account: aaa.AccountID(strings.Repeat("a", 32)), Name: "dictionary2"}},
+			uses: []store.Ref{{Kind: store.RefDictionary, Account: account, Name: "dictionary1"}, {Kind: store.RefDictionary, Account: aaa.AccountID(strings.Repeat("a", 32)), Name: "dictionary2"}},
 			warnings: []string{
 				"servers.2.aaa_engine engine", "servers.3.aaa_engine engine", "authz_apps.1 unregistered",
 			},

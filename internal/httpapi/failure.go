@@ -131,25 +131,27 @@ func classify(err error) *failure {
 	return &failure{status: http.StatusInternalServerError, slug: slugInternal, detail: "an internal error; the log has it under the request id", err: err}
 }
 
+// conflict is a 409 because of one member.
+func conflict(path, rule, message string, target any) *failure {
+	return &failure{
+		status: http.StatusConflict, slug: slugConflict, detail: message,
+		fields: []aaa.Field{{Path: path, Rule: rule, Message: message, Target: target}},
+	}
+}
+
 // classifyStore knows the errors of the store's contract; nil for others.
 func classifyStore(err error) *failure {
-	conflict := func(path, rule, message string, target any) *failure {
-		return &failure{
-			status: http.StatusConflict, slug: slugConflict, detail: message,
-			fields: []aaa.Field{{Path: path, Rule: rule, Message: message, Target: target}},
-		}
-	}
 	var inUse *store.InUseError
 	var left *store.LeftBehindError
-	var missing *store.MissingDictionaryError
+	var missing *store.MissingError
 	var exists *store.ExistsError
 	switch {
 	case errors.As(err, &inUse):
-		return conflict("dictionary", "in_use", "the documents of these accounts name the dictionary", inUse.Accounts)
+		return used(inUse)
 	case errors.As(err, &left):
-		return conflict("to", "dictionaries", "the documents of these accounts name dictionaries of an account that would no longer be above them", left.Accounts)
+		return leftBehind(left)
 	case errors.As(err, &missing):
-		return conflict("servers.dicts", "missing", "the document names dictionaries that are gone", missing.Names)
+		return gone(missing)
 	case errors.As(err, &exists):
 		return conflict(exists.Member, "unique", exists.Member+" is taken already", nil)
 	case errors.Is(err, store.ErrNotFound):

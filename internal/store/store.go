@@ -31,22 +31,28 @@ var (
 // MaxAccountDepth is how many ancestors an account can have; more is ErrTooDeep.
 const MaxAccountDepth = 64
 
-// InUseError refuses to delete a dictionary that documents name.
-type InUseError struct{ Accounts []aaa.AccountID }
-
-func (e *InUseError) Error() string { return "the dictionary is named by documents" }
-
-// LeftBehindError refuses to move accounts whose documents name dictionaries of an ancestor that they would leave.
-type LeftBehindError struct{ Accounts []aaa.AccountID }
-
-func (e *LeftBehindError) Error() string {
-	return "documents name dictionaries of an ancestor that the move would leave"
+// InUseError refuses to delete or rename what documents name.
+type InUseError struct {
+	Kind     RefKind         // of what they name
+	Accounts []aaa.AccountID // whose documents they are; 100 at most
 }
 
-// MissingDictionaryError refuses a document that names dictionaries no longer there.
-type MissingDictionaryError struct{ Names []string }
+func (e *InUseError) Error() string { return "it is named by documents" }
 
-func (e *MissingDictionaryError) Error() string { return "the document names a missing dictionary" }
+// LeftBehindError refuses to move accounts whose documents refer to what belongs to an ancestor that they would leave.
+type LeftBehindError struct {
+	Kinds    []RefKind       // what they refer to there, each once, in order
+	Accounts []aaa.AccountID // whose documents they are; 100 at most
+}
+
+func (e *LeftBehindError) Error() string {
+	return "documents refer to what belongs to an ancestor that the move would leave"
+}
+
+// MissingError refuses a document that refers to what is no longer there.
+type MissingError struct{ Refs []Ref }
+
+func (e *MissingError) Error() string { return "the document refers to what is not there" }
 
 // ExistsError says which unique member of an account clashed (realm, parent_id for a second root). It is ErrExists.
 type ExistsError struct{ Member string }
@@ -59,6 +65,7 @@ type Store interface {
 	Accounts() Accounts
 	Documents() Documents
 	Dictionaries() Dictionaries
+	Texts() Texts
 	Tokens() Tokens
 	Keys() Keys
 	Changes() Changes
@@ -102,10 +109,10 @@ type Accounts interface {
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary that they name. The paths of all descendants follow.
+	// dictionary or table that they name. The paths of all descendants follow.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
-	// Delete removes the account with its document, history, dictionaries, tokens
-	// and key; ErrHasChildren while it has descendants.
+	// Delete removes the account with its document, history, dictionaries, texts,
+	// tokens and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
@@ -122,9 +129,19 @@ type Document struct {
 	Deleted   bool // in a history: this revision was a deletion
 }
 
-// DictionaryRef names a stored dictionary.
-type DictionaryRef struct {
-	Account aaa.AccountID
+// RefKind says what a document refers to.
+type RefKind string
+
+// The kinds of reference. A users file is named by tables, not by documents.
+const (
+	RefDictionary RefKind = "dictionary"
+	RefFSM                = RefKind(TextFSM)
+)
+
+// Ref is a document's reference to a stored dictionary or table.
+type Ref struct {
+	Kind    RefKind
+	Account aaa.AccountID // the owner
 	Name    string
 }
 
@@ -135,10 +152,10 @@ const MaxDocumentRevisions = 100
 type Documents interface {
 	Get(ctx context.Context, account aaa.AccountID) (Document, error)
 	// Create stores the first document (ErrExists where there is one); uses lists the stored
-	// dictionaries that it names, a MissingDictionaryError where one is gone.
-	Create(ctx context.Context, d Document, uses []DictionaryRef) (Document, error)
+	// dictionaries and tables that it names, a MissingError where some are gone.
+	Create(ctx context.Context, d Document, uses []Ref) (Document, error)
 	// Replace stores a new revision: ErrStale where ifRevision is given and not current, ErrNotFound without a document.
-	Replace(ctx context.Context, d Document, ifRevision int64, uses []DictionaryRef) (Document, error)
+	Replace(ctx context.Context, d Document, ifRevision int64, uses []Ref) (Document, error)
 	Delete(ctx context.Context, account aaa.AccountID, ifRevision int64, author string) error
 	// Revisions lists the history, newest first; next is the revision to go on from, 0 at the end.
 	Revisions(ctx context.Context, account aaa.AccountID, from int64, limit int) (list []Document, next int64, err error)
@@ -168,6 +185,41 @@ type Dictionaries interface {
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []Dictionary, next string, err error)
 	// All returns an account's dictionaries with their bodies in one query.
 	All(ctx context.Context, account aaa.AccountID) ([]Dictionary, error)
+}
+
+// TextKind says what a text is.
+type TextKind string
+
+// The kinds of text. A name is unique in its account and kind.
+const (
+	TextFSM   TextKind = "fsm"   // a table of the state machine
+	TextUsers TextKind = "users" // a users file, sealed
+)
+
+// Text is a named text of an account. Its callers bound its length; it is UTF-8 without U+0000.
+type Text struct {
+	Account   aaa.AccountID
+	Kind      TextKind
+	Name      string // can't be changed
+	Revision  int64  // from 1; a text created anew after a deletion begins again
+	Body      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Texts keeps the accounts' tables and users files.
+type Texts interface {
+	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account.
+	Create(ctx context.Context, t Text) (Text, error)
+	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
+	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
+	Replace(ctx context.Context, t Text, ifRevision int64) (Text, error)
+	// Delete refuses with an InUseError while a document names the text.
+	Delete(ctx context.Context, account aaa.AccountID, kind TextKind, name string, ifRevision int64) error
+	// List is ordered by name, without Body.
+	List(ctx context.Context, account aaa.AccountID, kind TextKind, p Page) (list []Text, next string, err error)
+	// All returns an account's texts of every kind with their bodies in one query, by kind and name.
+	All(ctx context.Context, account aaa.AccountID) ([]Text, error)
 }
 
 // Token is an API credential; the text itself is never stored.
@@ -210,18 +262,20 @@ const (
 	ChangedAccount    ChangeKind = "account"
 	ChangedDocument   ChangeKind = "document"
 	ChangedDictionary ChangeKind = "dictionary"
+	ChangedFSM                   = ChangeKind(TextFSM)
+	ChangedUsers                 = ChangeKind(TextUsers)
 	ChangedToken      ChangeKind = "token"
 )
 
 // Change is an entry of the change log. One of an account stands for all that the
 // account holds and, as its Path, Enabled and existence bear on them, for all of
 // its descendants: no further entries tell of a moved subtree or of a deleted
-// account's document, dictionaries and tokens.
+// account's document, dictionaries, texts and tokens.
 type Change struct {
 	Seq     int64
 	Kind    ChangeKind
 	Account aaa.AccountID
-	Name    string // of a dictionary; id of a token
+	Name    string // of a dictionary or text; id of a token
 	At      time.Time
 }
 

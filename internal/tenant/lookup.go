@@ -13,7 +13,7 @@ import (
 // ancestor's, a system one (ref is then nil). It asks the store, not the memory of
 // this node, since it decides whether a write is accepted. A dictionary that nobody
 // has is store.ErrNotFound.
-func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.DictionaryRef, error) {
+func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
 	owners, err := t.owners(ctx, account)
 	if err != nil {
 		return nil, nil, err
@@ -30,7 +30,7 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 		if err != nil {
 			return nil, nil, err
 		}
-		return c, &store.DictionaryRef{Account: owner, Name: name}, nil
+		return c, &store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}, nil
 	}
 	if c, ok := t.system.Get(name); ok {
 		return c, nil, nil

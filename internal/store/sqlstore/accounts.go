@@ -198,30 +198,6 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 	return a, nil
 }
 
-// nothingLeftBehind is a LeftBehindError where documents of an account or its
-// descendants name dictionaries of the ancestors that a move leaves.
-func nothingLeftBehind(ctx context.Context, tx *write, id aaa.AccountID, from, until string, left []aaa.AccountID) error {
-	var users []aaa.AccountID
-	for _, owner := range left {
-		if err := tx.Query(ctx, func(scan Scan) error {
-			var user aaa.AccountID
-			err := scan(&user)
-			if !slices.Contains(users, user) && len(users) < maxInUse {
-				users = append(users, user)
-			}
-			return err
-		}, `SELECT d.account_id FROM document_dictionaries d JOIN accounts a ON a.id = d.account_id
-			WHERE d.owner_id = $1 AND (a.id = $2 OR a.path >= $3 AND a.path < $4)
-			ORDER BY d.account_id LIMIT $5`, string(owner), string(id), from, until, int64(maxInUse)); err != nil {
-			return err
-		}
-	}
-	if users != nil {
-		return &store.LeftBehindError{Accounts: users}
-	}
-	return nil
-}
-
 // shallow refuses a move that would put the deepest descendant below the tree's bound.
 func shallow(ctx context.Context, tx *write, depth int, from, until string) error {
 	var longest int64
@@ -255,8 +231,9 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 		if err := execAll(ctx, tx, []any{string(id)},
 			`DELETE FROM documents WHERE account_id = $1`,
 			`DELETE FROM document_revisions WHERE account_id = $1`,
-			`DELETE FROM document_dictionaries WHERE account_id = $1 OR owner_id = $1`,
+			`DELETE FROM document_references WHERE account_id = $1 OR owner_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
+			`DELETE FROM texts WHERE account_id = $1`,
 			`DELETE FROM tokens WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,

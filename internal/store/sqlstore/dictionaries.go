@@ -9,9 +9,6 @@ import (
 
 type dictionaries struct{ db Driver }
 
-// maxInUse bounds the documents that an InUseError lists.
-const maxInUse = 100
-
 const dictionaryColumns = `account_id, id, name, revision, body, created_at, updated_at`
 
 func scanDictionary(scan Scan) (d store.Dictionary, err error) {
@@ -98,7 +95,7 @@ func (s dictionaries) Replace(ctx context.Context, d store.Dictionary, ifRevisio
 
 // rename checks that the old name may go and the new one is free, and logs the old one's change.
 func rename(ctx context.Context, tx *write, old store.Dictionary, name string) error {
-	if err := unused(ctx, tx, old); err != nil {
+	if err := unused(ctx, tx, dictionaryRef(old)); err != nil {
 		return err
 	}
 	if taken, err := has(ctx, tx, `SELECT 1 FROM dictionaries WHERE account_id = $1 AND name = $2`,
@@ -110,20 +107,8 @@ func rename(ctx context.Context, tx *write, old store.Dictionary, name string) e
 	return tx.changed(ctx, store.ChangedDictionary, old.Account, old.Name)
 }
 
-// unused is an InUseError while documents name the dictionary.
-func unused(ctx context.Context, tx *write, d store.Dictionary) error {
-	var users []aaa.AccountID
-	err := tx.Query(ctx, func(scan Scan) error {
-		var id aaa.AccountID
-		err := scan(&id)
-		users = append(users, id)
-		return err
-	}, `SELECT account_id FROM document_dictionaries
-		WHERE owner_id = $1 AND dictionary_name = $2 ORDER BY account_id LIMIT $3`, string(d.Account), d.Name, int64(maxInUse))
-	if err == nil && users != nil {
-		err = &store.InUseError{Accounts: users}
-	}
-	return err
+func dictionaryRef(d store.Dictionary) store.Ref {
+	return store.Ref{Kind: store.RefDictionary, Account: d.Account, Name: d.Name}
 }
 
 func (s dictionaries) Delete(ctx context.Context, account aaa.AccountID, id string, ifRevision int64) error {
@@ -135,7 +120,7 @@ func (s dictionaries) Delete(ctx context.Context, account aaa.AccountID, id stri
 		if ifRevision != store.AnyRevision && ifRevision != d.Revision {
 			return store.ErrStale
 		}
-		if err := unused(ctx, tx, d); err != nil {
+		if err := unused(ctx, tx, dictionaryRef(d)); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM dictionaries WHERE account_id = $1 AND id = $2`, string(account), id); err != nil {

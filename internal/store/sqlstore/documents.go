@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -39,7 +38,7 @@ func (s documents) Get(ctx context.Context, account aaa.AccountID) (store.Docume
 	return d, nil
 }
 
-func (s documents) Create(ctx context.Context, d store.Document, uses []store.DictionaryRef) (store.Document, error) {
+func (s documents) Create(ctx context.Context, d store.Document, uses []store.Ref) (store.Document, error) {
 	return s.put(ctx, d, uses, func(old store.Document, found bool) error {
 		if found && !old.Deleted {
 			return store.ErrExists
@@ -48,7 +47,7 @@ func (s documents) Create(ctx context.Context, d store.Document, uses []store.Di
 	})
 }
 
-func (s documents) Replace(ctx context.Context, d store.Document, ifRevision int64, uses []store.DictionaryRef) (store.Document, error) {
+func (s documents) Replace(ctx context.Context, d store.Document, ifRevision int64, uses []store.Ref) (store.Document, error) {
 	return s.put(ctx, d, uses, current(ifRevision))
 }
 
@@ -71,7 +70,7 @@ func current(ifRevision int64) func(store.Document, bool) error {
 }
 
 // put stores d as the next revision if check agrees with the present one.
-func (s documents) put(ctx context.Context, d store.Document, uses []store.DictionaryRef,
+func (s documents) put(ctx context.Context, d store.Document, uses []store.Ref,
 	check func(old store.Document, found bool) error,
 ) (store.Document, error) {
 	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
@@ -85,7 +84,7 @@ func (s documents) put(ctx context.Context, d store.Document, uses []store.Dicti
 		if err := check(old, found); err != nil {
 			return err
 		}
-		if err := use(ctx, tx, d.Account, uses); err != nil {
+		if err := refer(ctx, tx, d.Account, uses); err != nil {
 			return err
 		}
 		d.Revision, d.CreatedAt = old.Revision+1, tx.now
@@ -109,36 +108,6 @@ func (s documents) put(ctx context.Context, d store.Document, uses []store.Dicti
 		return store.Document{}, err
 	}
 	return d, nil
-}
-
-// use records which dictionaries the account's document names. They are looked
-// up inside the write: one that was just deleted is found to be gone.
-func use(ctx context.Context, tx *write, account aaa.AccountID, uses []store.DictionaryRef) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM document_dictionaries WHERE account_id = $1`, string(account)); err != nil {
-		return err
-	}
-	var missing []string
-	for i, ref := range uses {
-		if slices.Contains(uses[:i], ref) {
-			continue
-		}
-		there, err := has(ctx, tx, `SELECT 1 FROM dictionaries WHERE account_id = $1 AND name = $2`, string(ref.Account), ref.Name)
-		if err != nil {
-			return err
-		}
-		if !there {
-			missing = append(missing, ref.Name)
-			continue
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO document_dictionaries (account_id, owner_id, dictionary_name) VALUES ($1, $2, $3)`,
-			string(account), string(ref.Account), ref.Name); err != nil {
-			return err
-		}
-	}
-	if missing != nil {
-		return &store.MissingDictionaryError{Names: missing}
-	}
-	return nil
 }
 
 func (s documents) Revisions(ctx context.Context, account aaa.AccountID, from int64, limit int) ([]store.Document, int64, error) {

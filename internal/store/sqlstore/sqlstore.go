@@ -45,6 +45,7 @@ func New(d Driver) *Store { return &Store{db: d} }
 func (s *Store) Accounts() store.Accounts         { return accounts{s.db} }
 func (s *Store) Documents() store.Documents       { return documents{s.db} }
 func (s *Store) Dictionaries() store.Dictionaries { return dictionaries{s.db} }
+func (s *Store) Texts() store.Texts               { return texts{s.db} }
 func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
 func (s *Store) Keys() store.Keys                 { return keys{s.db} }
 func (s *Store) Changes() store.Changes           { return changes{s.db} }

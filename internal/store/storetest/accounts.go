@@ -235,7 +235,7 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 	refused(t, s.Accounts().Delete(ctx, a.ID, store.AnyRevision), store.ErrHasChildren)
 
 	dict := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: b.ID, Name: "d", Body: []byte(`[]`)}))
-	uses := []store.DictionaryRef{{Account: b.ID, Name: "d"}}
+	uses := []store.Ref{{Kind: store.RefDictionary, Account: b.ID, Name: "d"}}
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: b.ID, Body: []byte(`{}`)}, uses))
 	tok := store.Token{ID: aaa.NewID(), Account: b.ID, Hash: [32]byte{1}, Kind: "token"}
 	ok(t, s.Tokens().Create(ctx, tok))

@@ -202,9 +202,9 @@ func testMoveLeavesDictionary(t *testing.T, s store.Store) {
 	for _, owner := range []store.Account{root, a, below} {
 		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: owner.ID, Name: "d", Body: []byte(`[]`)}))
 	}
-	uses := func(owners ...store.Account) (list []store.DictionaryRef) {
+	uses := func(owners ...store.Account) (list []store.Ref) {
 		for _, o := range owners {
-			list = append(list, store.DictionaryRef{Account: o.ID, Name: "d"})
+			list = append(list, store.Ref{Kind: store.RefDictionary, Account: o.ID, Name: "d"})
 		}
 		return list
 	}
@@ -226,7 +226,7 @@ func testDictionaryInUse(t *testing.T, s store.Store) {
 	root := account(t, s, "root", "")
 	child := account(t, s, "child", root.ID)
 	d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: root.ID, Name: "d", Body: []byte(`[]`)}))
-	uses := []store.DictionaryRef{{Account: root.ID, Name: "d"}, {Account: root.ID, Name: "d"}}
+	uses := []store.Ref{{Kind: store.RefDictionary, Account: root.ID, Name: "d"}, {Kind: store.RefDictionary, Account: root.ID, Name: "d"}}
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: child.ID, Body: []byte(`{}`)}, uses))
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, uses))
 
@@ -260,11 +260,13 @@ func testMissingDictionary(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "")
 	must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: root.ID, Name: "there"}))
-	_, err := s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, []store.DictionaryRef{
-		{Account: root.ID, Name: "gone"}, {Account: root.ID, Name: "there"}, {Account: aaa.SystemConfig, Name: "there"},
-	})
-	var e *store.MissingDictionaryError
-	if !errors.As(err, &e) || !slices.Equal(e.Names, []string{"gone", "there"}) {
+	ref := func(owner aaa.AccountID, name string) store.Ref {
+		return store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}
+	}
+	uses := []store.Ref{ref(root.ID, "gone"), ref(root.ID, "there"), ref(aaa.SystemConfig, "there")}
+	_, err := s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, uses)
+	var e *store.MissingError
+	if !errors.As(err, &e) || !slices.Equal(e.Refs, []store.Ref{uses[0], uses[2]}) {
 		t.Fatalf("got %v (%+v)", err, e)
 	}
 	_, err = s.Documents().Get(ctx, root.ID)
@@ -279,7 +281,7 @@ func testDictionaryRace(t *testing.T, s store.Store) {
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: a, Body: []byte(`{}`)}, nil))
 	for range 20 {
 		d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a, Name: "d"}))
-		var missing *store.MissingDictionaryError
+		var missing *store.MissingError
 		var used *store.InUseError
 		both := errors.New("one of both")
 		winner, won := race(t, 2, func(n int) (err error) {
@@ -287,7 +289,7 @@ func testDictionaryRace(t *testing.T, s store.Store) {
 				err = s.Dictionaries().Delete(ctx, a, d.ID, store.AnyRevision)
 			} else {
 				_, err = s.Documents().Replace(ctx, store.Document{Account: a, Body: []byte(`{}`)}, store.AnyRevision,
-					[]store.DictionaryRef{{Account: a, Name: "d"}})
+					[]store.Ref{{Kind: store.RefDictionary, Account: a, Name: "d"}})
 			}
 			if errors.As(err, &missing) || errors.As(err, &used) {
 				return both
