@@ -1,7 +1,11 @@
 package postgres_test
 
 import (
+	"database/sql"
 	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/pgtest"
@@ -29,4 +33,14 @@ func open(t *testing.T, url string) *postgres.Store {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pgtest.Open(t)) })
+}
+
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("pgx", pgtest.Open(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending
+	storetest.RunMigrations(t, goose.DialectPostgres, db, "postgres")
 }

@@ -1,8 +1,11 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
@@ -31,4 +34,14 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return open(t, filepath.Join(t.TempDir(), "aaa.db"))
 	})
+}
+
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "aaa.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending
+	storetest.RunMigrations(t, goose.DialectSQLite3, db, "sqlite")
 }

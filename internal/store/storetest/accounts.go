@@ -235,8 +235,12 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 	refused(t, s.Accounts().Delete(ctx, a.ID, store.AnyRevision), store.ErrHasChildren)
 
 	dict := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: b.ID, Name: "d", Body: []byte(`[]`)}))
-	uses := []store.Ref{{Kind: store.RefDictionary, Account: b.ID, Name: "d"}}
-	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: b.ID, Body: []byte(`{}`)}, uses))
+	users := store.Text{Account: b.ID, Kind: store.TextUsers, Name: "u"}
+	must[store.Text](t)(s.Texts().Create(ctx, users))
+	for _, owner := range []aaa.AccountID{a.ID, b.ID} {
+		ok(t, table.create(ctx, s, owner, "t"))
+	}
+	ok(t, document(ctx, s, b.ID, dictionary.ref(b.ID, "d"), table.ref(b.ID, "t"), table.ref(a.ID, "t")))
 	tok := store.Token{ID: aaa.NewID(), Account: b.ID, Hash: [32]byte{1}, Kind: "token"}
 	ok(t, s.Tokens().Create(ctx, tok))
 	must[[]byte](t)(s.Keys().Add(ctx, b.ID, []byte("key")))
@@ -248,17 +252,24 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 		"document":       func() { _, err = s.Documents().Get(ctx, b.ID) },
 		"revision":       func() { _, err = s.Documents().Revision(ctx, b.ID, 1) },
 		"dictionary":     func() { _, err = s.Dictionaries().Get(ctx, b.ID, dict.ID) },
+		"table":          func() { _, err = s.Texts().Get(ctx, b.ID, store.TextFSM, "t") },
+		"users file":     func() { _, err = s.Texts().Get(ctx, b.ID, store.TextUsers, "u") },
 		"token":          func() { _, err = s.Tokens().ByHash(ctx, tok.Hash) },
 		"key":            func() { _, err = s.Keys().Get(ctx, b.ID) },
 		"account again":  func() { err = s.Accounts().Delete(ctx, b.ID, store.AnyRevision) },
 		"new document":   func() { _, err = s.Documents().Create(ctx, store.Document{Account: b.ID}, nil) },
 		"new dictionary": func() { _, err = s.Dictionaries().Create(ctx, store.Dictionary{Account: b.ID, Name: "e"}) },
+		"new text":       func() { _, err = s.Texts().Create(ctx, users) },
 		"new token":      func() { err = s.Tokens().Create(ctx, store.Token{ID: aaa.NewID(), Account: b.ID, Hash: [32]byte{2}}) },
 	} {
 		if look(); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s of a deleted account: %v", what, err)
 		}
 	}
+	if all := must[[]store.Text](t)(s.Texts().All(ctx, b.ID)); len(all) != 0 {
+		t.Errorf("texts of a deleted account: %v", all)
+	}
+	ok(t, table.remove(ctx, s, a.ID, "t")) // which the document named that went with its account
 	ok(t, s.Accounts().Delete(ctx, a.ID, store.AnyRevision))
 	ok(t, s.Accounts().Delete(ctx, root.ID, store.AnyRevision))
 	account(t, s, "another root", "")

@@ -32,6 +32,11 @@ func testChanges(t *testing.T, s store.Store) {
 	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "d"}, 0))
 	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "e"}, 0))
 	ok(t, s.Dictionaries().Delete(ctx, a, d.ID, 0))
+	for _, kind := range []store.TextKind{store.TextFSM, store.TextUsers} {
+		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: a, Kind: kind, Name: "x"}))
+		must[store.Text](t)(s.Texts().Replace(ctx, store.Text{Account: a, Kind: kind, Name: "x"}, 1))
+		ok(t, s.Texts().Delete(ctx, a, kind, "x", 2))
+	}
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, nil))
 	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, 0, nil))
 	ok(t, s.Documents().Delete(ctx, aaa.SystemConfig, 0, ""))
@@ -50,6 +55,12 @@ func testChanges(t *testing.T, s store.Store) {
 		{Kind: store.ChangedDictionary, Account: a, Name: "d"}, // the name that went
 		{Kind: store.ChangedDictionary, Account: a, Name: "e"},
 		{Kind: store.ChangedDictionary, Account: a, Name: "e"},
+		{Kind: store.ChangedFSM, Account: a, Name: "x"},
+		{Kind: store.ChangedFSM, Account: a, Name: "x"},
+		{Kind: store.ChangedFSM, Account: a, Name: "x"},
+		{Kind: store.ChangedUsers, Account: a, Name: "x"},
+		{Kind: store.ChangedUsers, Account: a, Name: "x"},
+		{Kind: store.ChangedUsers, Account: a, Name: "x"},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
@@ -91,6 +102,7 @@ func testNoChange(t *testing.T, s store.Store) {
 	_, err = s.Documents().Replace(ctx, store.Document{Account: root}, 0, nil)
 	refused(t, err, store.ErrNotFound)
 	refused(t, s.Dictionaries().Delete(ctx, root, aaa.NewID(), 0), store.ErrNotFound)
+	refused(t, s.Texts().Delete(ctx, root, store.TextFSM, "t", 0), store.ErrNotFound)
 	refused(t, s.Tokens().Revoke(ctx, root, aaa.NewID()), store.ErrNotFound)
 	if last := must[int64](t)(s.Changes().Last(ctx)); last != 1 {
 		t.Errorf("refused writes moved the log to %d", last)

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -143,6 +142,12 @@ func testCreatorsRace(t *testing.T, s store.Store) {
 	}, store.ErrExists); won != 1 {
 		t.Errorf("%d dictionaries were created", won)
 	}
+	if _, won := race(t, 8, func(n int) error {
+		_, err := s.Texts().Create(ctx, store.Text{Account: a, Kind: store.TextFSM, Name: "t"})
+		return err
+	}, store.ErrExists); won != 1 {
+		t.Errorf("%d tables were created", won)
+	}
 }
 
 func testDictionaries(t *testing.T, s store.Store) {
@@ -191,117 +196,4 @@ func testDictionaries(t *testing.T, s store.Store) {
 	ok(t, s.Dictionaries().Delete(ctx, a, made.ID, 2))
 	refused(t, s.Dictionaries().Delete(ctx, a, made.ID, store.AnyRevision), store.ErrNotFound)
 	must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: aaa.SystemConfig, Name: "other"}))
-}
-
-func testMoveLeavesDictionary(t *testing.T, s store.Store) {
-	ctx := t.Context()
-	root := account(t, s, "root", "")
-	a, b := account(t, s, "a", root.ID), account(t, s, "b", root.ID)
-	below := account(t, s, "below", a.ID)
-	leaf := account(t, s, "leaf", below.ID)
-	for _, owner := range []store.Account{root, a, below} {
-		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: owner.ID, Name: "d", Body: []byte(`[]`)}))
-	}
-	uses := func(owners ...store.Account) (list []store.Ref) {
-		for _, o := range owners {
-			list = append(list, store.Ref{Kind: store.RefDictionary, Account: o.ID, Name: "d"})
-		}
-		return list
-	}
-	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: leaf.ID, Body: []byte(`{}`)}, uses(root, a, below)))
-	var e *store.LeftBehindError
-	if _, err := s.Accounts().Move(ctx, below.ID, b.ID); !errors.As(err, &e) || !slices.Equal(e.Accounts, []aaa.AccountID{leaf.ID}) {
-		t.Fatalf("a move away from a dictionary in use: %v (%+v)", err, e)
-	}
-	if got := must[store.Account](t)(s.Accounts().Get(ctx, leaf.ID)); got.Path[1] != a.ID {
-		t.Errorf("the refused move left the path %v", got.Path)
-	}
-	// What goes along or stays above is not left.
-	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: leaf.ID, Body: []byte(`{}`)}, store.AnyRevision, uses(root, below)))
-	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, b.ID))
-}
-
-func testDictionaryInUse(t *testing.T, s store.Store) {
-	ctx := t.Context()
-	root := account(t, s, "root", "")
-	child := account(t, s, "child", root.ID)
-	d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: root.ID, Name: "d", Body: []byte(`[]`)}))
-	uses := []store.Ref{{Kind: store.RefDictionary, Account: root.ID, Name: "d"}, {Kind: store.RefDictionary, Account: root.ID, Name: "d"}}
-	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: child.ID, Body: []byte(`{}`)}, uses))
-	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, uses))
-
-	want := []aaa.AccountID{root.ID, child.ID}
-	slices.Sort(want)
-	inUse := func(err error) {
-		t.Helper()
-		var e *store.InUseError
-		if !errors.As(err, &e) || !slices.Equal(e.Accounts, want) {
-			t.Fatalf("got %v (%+v), want use by %v", err, e, want)
-		}
-	}
-	inUse(s.Dictionaries().Delete(ctx, root.ID, d.ID, store.AnyRevision))
-	_, err := s.Dictionaries().Replace(ctx, store.Dictionary{Account: root.ID, ID: d.ID, Name: "e"}, store.AnyRevision)
-	inUse(err)
-	// Its contents may change.
-	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: root.ID, ID: d.ID, Name: "d", Body: []byte(`[1]`)}, 1))
-	// Another account's dictionary of that name is another one.
-	same := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: child.ID, Name: "d"}))
-	ok(t, s.Dictionaries().Delete(ctx, child.ID, same.ID, store.AnyRevision))
-
-	// The uses are those of the current revision.
-	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: child.ID, Body: []byte(`{}`)}, store.AnyRevision, nil))
-	want = []aaa.AccountID{root.ID}
-	inUse(s.Dictionaries().Delete(ctx, root.ID, d.ID, store.AnyRevision))
-	ok(t, s.Documents().Delete(ctx, root.ID, store.AnyRevision, ""))
-	ok(t, s.Dictionaries().Delete(ctx, root.ID, d.ID, store.AnyRevision))
-}
-
-func testMissingDictionary(t *testing.T, s store.Store) {
-	ctx := t.Context()
-	root := account(t, s, "root", "")
-	must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: root.ID, Name: "there"}))
-	ref := func(owner aaa.AccountID, name string) store.Ref {
-		return store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}
-	}
-	uses := []store.Ref{ref(root.ID, "gone"), ref(root.ID, "there"), ref(aaa.SystemConfig, "there")}
-	_, err := s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, uses)
-	var e *store.MissingError
-	if !errors.As(err, &e) || !slices.Equal(e.Refs, []store.Ref{uses[0], uses[2]}) {
-		t.Fatalf("got %v (%+v)", err, e)
-	}
-	_, err = s.Documents().Get(ctx, root.ID)
-	refused(t, err, store.ErrNotFound)
-}
-
-// testDictionaryRace deletes a dictionary while a document begins to name it:
-// one of them is refused, and never does a document name a dictionary that is gone.
-func testDictionaryRace(t *testing.T, s store.Store) {
-	ctx := t.Context()
-	a := account(t, s, "root", "").ID
-	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: a, Body: []byte(`{}`)}, nil))
-	for range 20 {
-		d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a, Name: "d"}))
-		var missing *store.MissingError
-		var used *store.InUseError
-		both := errors.New("one of both")
-		winner, won := race(t, 2, func(n int) (err error) {
-			if n == 0 {
-				err = s.Dictionaries().Delete(ctx, a, d.ID, store.AnyRevision)
-			} else {
-				_, err = s.Documents().Replace(ctx, store.Document{Account: a, Body: []byte(`{}`)}, store.AnyRevision,
-					[]store.Ref{{Kind: store.RefDictionary, Account: a, Name: "d"}})
-			}
-			if errors.As(err, &missing) || errors.As(err, &used) {
-				return both
-			}
-			return err
-		}, both)
-		if won != 1 {
-			t.Fatalf("%d of deletion and use succeeded", won)
-		}
-		if winner == 1 { // the document: let go of the dictionary for the next round
-			must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: a, Body: []byte(`{}`)}, store.AnyRevision, nil))
-			ok(t, s.Dictionaries().Delete(ctx, a, d.ID, store.AnyRevision))
-		}
-	}
 }

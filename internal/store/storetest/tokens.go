@@ -120,6 +120,8 @@ func testPages(t *testing.T, s store.Store) {
 	names := []string{"A", "B", "a", "a-", "aa", "b"} // in the order of octets
 	for i, n := range []int{3, 0, 5, 1, 4, 2} {
 		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: sub.ID, Name: names[n]}))
+		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextFSM, Name: names[n]}))
+		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextUsers, Name: "u" + names[n]}))
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
 	}
 	for what, c := range map[string]struct {
@@ -135,6 +137,8 @@ func testPages(t *testing.T, s store.Store) {
 		}, everyone},
 		"none":                 {func(p store.Page) ([]string, string, error) { return accounts(s.Accounts().Children(ctx, want[0], p)) }, nil},
 		"dictionaries by name": {dictionaryPage(t, s, sub.ID), names},
+		"tables by name":       {textPage(t, s, sub.ID, store.TextFSM), names},
+		"users files by name":  {textPage(t, s, sub.ID, store.TextUsers), []string{"uA", "uB", "ua", "ua-", "uaa", "ub"}},
 		"tokens by id": {func(p store.Page) (out []string, next string, err error) {
 			list, next, err := s.Tokens().List(ctx, sub.ID, p)
 			for _, tok := range list {
@@ -169,6 +173,7 @@ func testTenancy(t *testing.T, s store.Store) {
 	tok := store.Token{ID: aaa.NewID(), Account: theirs, Hash: [32]byte{1}}
 	ok(t, s.Tokens().Create(ctx, tok))
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: theirs, Body: []byte(`{}`)}, nil))
+	text := must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: theirs, Kind: store.TextUsers, Name: "u", Body: "sealed"}))
 	for _, id := range []aaa.AccountID{mine, root.ID, aaa.SystemConfig} {
 		var err error
 		for what, try := range map[string]func(){
@@ -178,6 +183,9 @@ func testTenancy(t *testing.T, s store.Store) {
 			"by name":         func() { _, err = s.Dictionaries().ByName(ctx, id, "d") },
 			"replacement":     func() { _, err = s.Dictionaries().Replace(ctx, store.Dictionary{Account: id, ID: d.ID}, 0) },
 			"deletion":        func() { err = s.Dictionaries().Delete(ctx, id, d.ID, 0) },
+			"text":            func() { _, err = s.Texts().Get(ctx, id, text.Kind, "u") },
+			"text's change":   func() { _, err = s.Texts().Replace(ctx, store.Text{Account: id, Kind: text.Kind, Name: "u"}, 0) },
+			"text's deletion": func() { err = s.Texts().Delete(ctx, id, text.Kind, "u", 0) },
 			"token's removal": func() { err = s.Tokens().Revoke(ctx, id, tok.ID) },
 			"key":             func() { _, err = s.Keys().Get(ctx, id) },
 		} {
@@ -188,6 +196,12 @@ func testTenancy(t *testing.T, s store.Store) {
 		if all := must[[]store.Dictionary](t)(s.Dictionaries().All(ctx, id)); len(all) != 0 {
 			t.Errorf("dictionaries of another account: %v", all)
 		}
+		if all := must[[]store.Text](t)(s.Texts().All(ctx, id)); len(all) != 0 {
+			t.Errorf("texts of another account: %v", all)
+		}
+		if list, _, err := s.Texts().List(ctx, id, text.Kind, store.Page{}); err != nil || len(list) != 0 {
+			t.Errorf("list of texts of another account: %v, %v", list, err)
+		}
 		if list, _, err := s.Tokens().List(ctx, id, store.Page{}); err != nil || len(list) != 0 {
 			t.Errorf("tokens of another account: %v, %v", list, err)
 		}
@@ -197,4 +211,7 @@ func testTenancy(t *testing.T, s store.Store) {
 	}
 	must[store.Dictionary](t)(s.Dictionaries().Get(ctx, theirs, d.ID))
 	must[store.Token](t)(s.Tokens().ByHash(ctx, tok.Hash))
+	if diff := cmp.Diff(text, must[store.Text](t)(s.Texts().Get(ctx, theirs, text.Kind, "u"))); diff != "" {
+		t.Errorf("their text (-before +after):\n%s", diff)
+	}
 }

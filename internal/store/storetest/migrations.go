@@ -1,0 +1,68 @@
+package storetest
+
+import (
+	"database/sql"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
+
+	"aaa-api/migrations"
+)
+
+// RunMigrations takes an empty database up and down the migrations of a folder. What
+// version 1 holds must be there in the later form after the way up, and back after the way down.
+func RunMigrations(t *testing.T, dialect goose.Dialect, db *sql.DB, folder string) {
+	ctx := t.Context()
+	files := must[fs.FS](t)(fs.Sub(migrations.Files, folder))
+	provider := must[*goose.Provider](t)(goose.NewProvider(dialect, db, files, goose.WithDisableGlobalRegistry(true)))
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	// check compares a table's rows, their columns joined by blanks.
+	check := func(query string, want ...string) {
+		t.Helper()
+		rows := must[*sql.Rows](t)(db.QueryContext(ctx, query))
+		defer rows.Close() //nolint:errcheck // Err tells
+		columns := must[[]string](t)(rows.Columns())
+		var got []string
+		for rows.Next() {
+			row, into := make([]string, len(columns)), make([]any, len(columns))
+			for i := range row {
+				into[i] = &row[i]
+			}
+			ok(t, rows.Scan(into...))
+			got = append(got, strings.Join(row, " "))
+		}
+		ok(t, rows.Err())
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+	const before = `SELECT account_id, owner_id, dictionary_name FROM document_dictionaries ORDER BY account_id, dictionary_name`
+	const after = `SELECT account_id, kind, owner_id, name FROM document_references ORDER BY account_id, kind, name`
+
+	_, err := provider.UpTo(ctx, 1)
+	ok(t, err)
+	exec(`INSERT INTO document_dictionaries (account_id, owner_id, dictionary_name)
+		VALUES ('a', 'root', 'd'), ('b', 'b', 'd'), ('b', 'root', 'e')`)
+	_, err = provider.UpTo(ctx, 2)
+	ok(t, err)
+	check(after, "a dictionary root d", "b dictionary b d", "b dictionary root e")
+	exec(`INSERT INTO document_references (account_id, kind, owner_id, name) VALUES ('a', 'fsm', 'root', 'd')`)
+	_, err = provider.DownTo(ctx, 1)
+	ok(t, err)
+	check(before, "a root d", "b b d", "b root e")
+	_, err = provider.UpTo(ctx, 2)
+	ok(t, err)
+	check(after, "a dictionary root d", "b dictionary b d", "b dictionary root e")
+	_, err = provider.Up(ctx)
+	ok(t, err)
+	_, err = provider.DownTo(ctx, 0)
+	ok(t, err)
+}
