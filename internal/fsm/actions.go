@@ -38,18 +38,51 @@ type Spec struct {
 type Actions struct {
 	specs  []Spec
 	byName map[string]int
+	// What the default table does, asked by the event alone.
+	onDup, onFatal, onTimeout, onAbort *Line
 }
 
-// NewActions makes the set, in the order given. Names that clash, are empty, too long or not upper case panic.
+// NewActions makes the set, in the order given. Names that clash, are too long, not upper case or
+// that no table could write panic.
+//
+// The default table is made of NULL, LOG and TIMEOUT; where the set lacks one of them, so does the default table.
 func NewActions(specs ...Spec) *Actions {
 	a := &Actions{specs: slices.Clone(specs), byName: make(map[string]int, len(specs))}
 	for i, s := range specs {
-		if _, taken := a.byName[s.Name]; taken || s.Name == "" || len(s.Name) > MaxActionName || s.Name != strings.ToUpper(s.Name) {
-			panic(fmt.Sprintf("action name %q clashes, is empty, too long or not upper case", s.Name))
+		if _, taken := a.byName[s.Name]; taken || !isName(s.Name) || len(s.Name) > MaxActionName || s.Name != strings.ToUpper(s.Name) {
+			panic(fmt.Sprintf("action name %q clashes, is no name, too long or not upper case", s.Name))
 		}
 		a.byName[s.Name] = i
 	}
+	a.onDup = a.byItself(DUP, "NULL", Same)
+	a.onFatal = a.byItself(FATAL, "LOG", End)
+	a.onTimeout = a.byItself(TIMEOUT, "TIMEOUT", End)
+	a.onAbort = a.byItself(ABORT, "NULL", End)
 	return a
+}
+
+// byItself makes a line of the default table, nil where the set lacks its action.
+func (a *Actions) byItself(e Event, do string, next int32) *Line {
+	at, ok := a.byName[do]
+	if !ok {
+		return nil
+	}
+	return &Line{From: Any, By: Any, Event: e, Do: int32(at), Next: next}
+}
+
+// byDefault is the default table: what to do with an event for which a state has no line of its own.
+func (a *Actions) byDefault(e Event) *Line {
+	switch e {
+	case DUP:
+		return a.onDup
+	case FATAL:
+		return a.onFatal
+	case TIMEOUT:
+		return a.onTimeout
+	case ABORT:
+		return a.onAbort
+	}
+	return nil
 }
 
 // Find returns the place of an action by name, without regard to case.

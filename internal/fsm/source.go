@@ -4,6 +4,7 @@ package fsm
 const (
 	MaxText    = 1 << 20 // octets of a table's text
 	MaxStates  = 4096
+	MaxEvents  = 1024  // that a table declares
 	MaxLines   = 65536 // of all states together
 	MaxName    = 64    // characters of a state's or a declared event's name
 	MaxXstring = 253   // octets
