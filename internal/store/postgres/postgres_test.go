@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"database/sql"
+	"io/fs"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -11,6 +12,7 @@ import (
 	"aaa-api/internal/store/pgtest"
 	"aaa-api/internal/store/postgres"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/migrations"
 )
 
 func open(t *testing.T, url string) *postgres.Store {
@@ -37,10 +39,14 @@ func TestStore(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	t.Parallel()
+	files, err := fs.Sub(migrations.Files, "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
 	db, err := sql.Open("pgx", pgtest.Open(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // nothing is pending
-	storetest.RunMigrations(t, goose.DialectPostgres, db, "postgres")
+	storetest.RunMigrations(t, goose.DialectPostgres, db, files)
 }

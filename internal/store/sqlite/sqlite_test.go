@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"database/sql"
+	"io/fs"
 	"path/filepath"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/migrations"
 )
 
 func open(t *testing.T, path string) store.Store {
@@ -38,10 +40,14 @@ func TestStore(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	t.Parallel()
+	files, err := fs.Sub(migrations.Files, "sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "aaa.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // nothing is pending
-	storetest.RunMigrations(t, goose.DialectSQLite3, db, "sqlite")
+	storetest.RunMigrations(t, goose.DialectSQLite3, db, files)
 }

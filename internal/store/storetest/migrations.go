@@ -8,15 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
-
-	"aaa-api/migrations"
 )
 
-// RunMigrations takes an empty database up and down the migrations of a folder. What
+// RunMigrations takes an empty database up and down the migrations of its driver. What
 // version 1 holds must be there in the later form after the way up, and back after the way down.
-func RunMigrations(t *testing.T, dialect goose.Dialect, db *sql.DB, folder string) {
+func RunMigrations(t *testing.T, dialect goose.Dialect, db *sql.DB, files fs.FS) {
 	ctx := t.Context()
-	files := must[fs.FS](t)(fs.Sub(migrations.Files, folder))
 	provider := must[*goose.Provider](t)(goose.NewProvider(dialect, db, files, goose.WithDisableGlobalRegistry(true)))
 	exec := func(statement string) {
 		t.Helper()
