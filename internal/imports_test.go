@@ -22,18 +22,21 @@ var rules = map[string][]string{
 	"aaa":      {},
 	"config":   {},
 	"intern":   {},
+	"fsm":      {"aaa", "schema"},
 	"schema":   {"aaa", "/schemas"},
 	"dict":     {"aaa"},
 	"store":    {"aaa"},
 	"token":    {"aaa", "store"},
 	"secmod":   {"aaa", "store"},
-	"document": {"aaa", "schema", "store", "dict", "translate", "secmod"},
+	"document": {"aaa", "schema", "store", "dict", "fsm", "translate", "secmod"},
 
 	"store/postgres":  {"aaa", "store", "store/sqlstore", "/migrations"},
 	"store/sqlite":    {"aaa", "store", "store/sqlstore", "/migrations"},
 	"store/sqlstore":  {"aaa", "store", "/migrations"},
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
+
+	"usersfile": {},
 
 	"translate":  {"aaa", "dict", "intern"},
 	"authorizer": {"aaa"},
@@ -42,10 +45,10 @@ var rules = map[string][]string{
 	"engines/radius":     {"aaa", "engines"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
-	"tenant":  {"aaa", "store", "dict", "intern", "translate", "document", "engines", "secmod"},
+	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "tenant", "engines", "translate", "authorizer"},
-	"gateway": {"aaa", "document", "router", "secmod", "tenant"},
-	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "/"},
+	"gateway": {"aaa", "document", "router", "secmod", "tenant", "usersfile"},
+	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "fsm", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -3,7 +3,6 @@ package fsm
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // ParseText reads a table's text. The faults are of syntax alone, sorted by line,
@@ -241,6 +240,3 @@ func (p *reader) name(s, what string, most int) string {
 	}
 	return s
 }
-
-// runes counts characters.
-func runes(s string) int { return utf8.RuneCountInString(s) }

@@ -25,9 +25,10 @@ const (
 	Dictionary = "dictionary"
 	Token      = "token"
 	Request    = "request" // the data of an AAA request
+	FSM        = "fsm"     // state machine table
 )
 
-var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Request}
+var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Request, FSM}
 
 // base is where the compiler believes the schemas to be.
 const base = "aaa-api:///"

@@ -1,0 +1,120 @@
+package fsm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
+)
+
+// Bounds of JSON.
+const (
+	MaxJSON  = 16 << 20 // octets; that of any table's text is smaller
+	maxDepth = 8        // a table nests six deep
+)
+
+// ParseJSON reads a table's JSON as json.Marshal writes a Source (schemas/fsm.json). Unknown
+// members, members given twice, other types and texts that no table could write are
+// refused, all at once and each with its path, at most MaxFaults. The Source is never
+// nil, and empty where there are faults.
+func ParseJSON(data []byte) (*Source, []Fault) {
+	if len(data) > MaxJSON {
+		return new(Source), []Fault{{Rule: "too_long", Message: fmt.Sprintf("the JSON has %d octets, at most %d are allowed", len(data), MaxJSON)}}
+	}
+	tree, err := schema.Parse(data, maxDepth)
+	if err != nil {
+		var invalid *aaa.Error
+		if errors.As(err, &invalid) {
+			return new(Source), faultsOf(invalid.Fields)
+		}
+		return new(Source), []Fault{{Rule: "json", Message: err.Error()}}
+	}
+	if fields := schema.Validate(schema.FSM, tree); len(fields) > 0 {
+		return new(Source), faultsOf(fields)
+	}
+	if faults := exactIntegers(tree); len(faults) > 0 {
+		return new(Source), bounded(faults)
+	}
+	s := new(Source)
+	if err := json.Unmarshal(data, s); err != nil {
+		return new(Source), []Fault{{Rule: "json", Message: err.Error()}} // the schema has seen to it
+	}
+	if faults := s.checkShape(); len(faults) > 0 {
+		return new(Source), bounded(faults)
+	}
+	return s, nil
+}
+
+func faultsOf(fields []aaa.Field) []Fault {
+	list := make([]Fault, len(fields))
+	for i, f := range fields {
+		list[i] = Fault{Path: f.Path, Rule: f.Rule, Message: f.Message}
+	}
+	return bounded(list)
+}
+
+// exactIntegers refuses integers that are written as 1.0 or 1e3: they are integers to the
+// schema, and none to Go.
+func exactIntegers(tree any) []Fault {
+	var list []Fault
+	top, _ := tree.(map[string]any)
+	states, _ := top["states"].([]any)
+	for i := range states {
+		state, _ := states[i].(map[string]any)
+		lines, _ := state["lines"].([]any)
+		for j := range lines {
+			line, _ := lines[j].(map[string]any)
+			if n, ok := line["xvalue"].(json.Number); ok && !isInteger(n.String()) {
+				list = append(list, Fault{
+					Path: fmt.Sprintf("states.%d.lines.%d.xvalue", i, j), Rule: "type", Message: "must be an integer, written in digits alone",
+				})
+			}
+		}
+	}
+	return list
+}
+
+// checkShape finds what the schema can't say, and makes empty lists nil as reading text does.
+func (s *Source) checkShape() []Fault {
+	var list []Fault
+	lines := 0
+	trim(&s.Events)
+	trim(&s.Comments)
+	for i := range s.Events {
+		trim(&s.Events[i].Comments)
+	}
+	for i := range s.States {
+		state := &s.States[i]
+		trim(&state.Lines)
+		trim(&state.Comments)
+		lines += len(state.Lines)
+		if strings.EqualFold(state.Name, wordEnd) {
+			list = append(list, Fault{Path: fmt.Sprintf("states.%d.name", i), Rule: "reserved", Message: "no state can be called " + state.Name})
+		}
+		for j := range state.Lines {
+			trim(&state.Lines[j].Comments)
+			if len(state.Lines[j].Xstring) > MaxXstring {
+				list = append(list, Fault{
+					Path: fmt.Sprintf("states.%d.lines.%d.xstring", i, j), Rule: "too_long", Message: fmt.Sprintf("Xstring may have %d octets", MaxXstring),
+				})
+			}
+		}
+	}
+	if lines > MaxLines {
+		list = append(list, Fault{Path: "states", Rule: "too_many", Message: fmt.Sprintf("a table may have %d lines", MaxLines)})
+	}
+	if n := len(s.Text()); n > MaxText {
+		list = append(list, Fault{Rule: "too_long", Message: fmt.Sprintf("as text the table has %d octets, at most %d are allowed", n, MaxText)})
+	}
+	return list
+}
+
+// trim makes an empty list nil.
+func trim[T any](list *[]T) {
+	if len(*list) == 0 {
+		*list = nil
+	}
+}
