@@ -11,6 +11,9 @@ type Request struct {
 	// or a []any of those.
 	Values map[string]any
 	Trace  bool // collect Result.Trace
+	// Repeated receives when the same request arrives again while this one runs: the
+	// state machine's DUP. nil where a repetition can't be told.
+	Repeated <-chan struct{}
 }
 
 // Outcome is the AAA-Result of an answer.
@@ -46,6 +49,7 @@ type Trace struct {
 	Dropped   []TraceDropped  `json:"dropped"`
 	Servers   []TraceServer   `json:"servers"`
 	Apps      []TraceApp      `json:"authz_apps,omitempty"`
+	FSM       []TraceStep     `json:"fsm,omitempty"`
 	Elapsed   Micros          `json:"elapsed_us"`
 }
 
@@ -90,6 +94,22 @@ type TraceApp struct {
 	Name    string `json:"name"`
 	Outcome string `json:"outcome"`
 	Elapsed Micros `json:"elapsed_us"`
+}
+
+// TraceStep is a line of a state machine table that the request took, or an event that it ignored.
+type TraceStep struct {
+	Account AccountID `json:"account_id"` // of the document
+	Table   string    `json:"table"`
+	State   string    `json:"state"`
+	Event   string    `json:"event"`          // state.action.event
+	Line    int       `json:"line,omitempty"` // of the table's text
+	Action  string    `json:"action,omitempty"`
+	Xvalue  int32     `json:"xvalue,omitempty"`
+	Xstring string    `json:"xstring,omitempty"`
+	Next    string    `json:"next,omitempty"`
+	Answer  string    `json:"answer,omitempty"` // what the action answered at once
+	Note    string    `json:"note,omitempty"`
+	At      Micros    `json:"at_us"` // since the request began
 }
 
 // Micros is a duration in whole microseconds.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
@@ -58,7 +59,11 @@ func newFixture(t testing.TB) *fixture {
 	vault := secmod.New(kek, db.Keys())
 	log := slog.New(slog.DiscardHandler)
 	registry := engines.NewRegistry(f.engine)
-	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Log: log})
+	acts := router.NewActions(
+		actions.RADIUS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Realm{}, actions.Log{}, actions.Ack{},
+		actions.Null{}, actions.Kill{}, actions.Pending{}, actions.Timeout{}, actions.Reply{}, actions.End,
+	)
+	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
 	f.preparer = document.NewPreparer(f.tenants, vault, registry.Has)
 	f.follower = store.NewFollower(db.Changes(), log, store.FollowerOptions{})
 	f.follower.Subscribe(f.tenants.Changed)
@@ -74,7 +79,11 @@ func newFixture(t testing.TB) *fixture {
 	std, err := router.StandardOf(system.Default())
 	f.must(err)
 	reg := prometheus.NewRegistry()
-	f.gateway = New(f.tenants, router.New(f.asked, router.NewMetrics(reg), std, log), vault, NewMetrics(reg, f.tenants, f.follower.Lag), 0)
+	routes, err := router.New(router.Options{
+		Authorizer: f.asked, Actions: acts, Metrics: router.NewMetrics(reg), Standard: std, Log: log,
+	})
+	f.must(err)
+	f.gateway = New(f.tenants, routes, vault, NewMetrics(reg, f.tenants, f.follower.Lag))
 	f.account("root", "")
 	f.account("reseller", "root")
 	f.account("customer", "reseller")

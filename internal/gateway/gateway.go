@@ -9,30 +9,22 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/router"
-	"aaa-api/internal/secmod"
 	"aaa-api/internal/tenant"
 )
 
-// DefaultDeadline bounds a whole AAA request, all servers and attempts together.
-const DefaultDeadline = 30 * time.Second
-
 // Gateway is the Service in this process.
 type Gateway struct {
-	tenants  *tenant.Tenants
-	router   *router.Router
-	sealer   secmod.Sealer
-	metrics  *Metrics
-	deadline time.Duration
+	tenants *tenant.Tenants
+	router  *router.Router
+	sealer  Vault
+	metrics *Metrics
 }
 
 var _ Service = (*Gateway)(nil)
 
-// New makes a Gateway; a deadline of 0 means DefaultDeadline.
-func New(t *tenant.Tenants, r *router.Router, s secmod.Sealer, m *Metrics, deadline time.Duration) *Gateway {
-	if deadline == 0 {
-		deadline = DefaultDeadline
-	}
-	return &Gateway{tenants: t, router: r, sealer: s, metrics: m, deadline: deadline}
+// New makes a Gateway.
+func New(t *tenant.Tenants, r *router.Router, s Vault, m *Metrics) *Gateway {
+	return &Gateway{tenants: t, router: r, sealer: s, metrics: m}
 }
 
 // Handle implements Service.
@@ -54,15 +46,14 @@ func (g *Gateway) handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	}
 	// A request that needs not wait, and whose servers' timeouts end before the deadline
 	// does, is spared a timer that can't fire.
-	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= g.deadline || !plan.Pool.TryAcquire() {
+	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= g.router.Deadline() || !plan.Pool.TryAcquire() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.deadline)
+		ctx, cancel = context.WithTimeout(ctx, g.router.Deadline())
 		defer cancel()
 		if err := plan.Pool.Acquire(ctx); err != nil {
 			return nil, err
 		}
 	}
-	defer plan.Pool.Release()
 	return g.router.Run(ctx, plan, req)
 }
 
@@ -76,6 +67,9 @@ func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, err
 	}
 	return plan, nil
 }
+
+// Wait waits until no request goes on in the background any more, or until ctx ends.
+func (g *Gateway) Wait(ctx context.Context) error { return g.router.Wait(ctx) }
 
 // Seal implements Service.
 func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error) {

@@ -33,6 +33,7 @@ type replayKey [sha256.Size]byte
 type replay struct {
 	key     replayKey
 	done    chan struct{} // closed when result is there
+	again   chan struct{} // receives when the request comes again while it runs
 	result  *aaa.Result   // nil where the request failed
 	expires time.Time
 }
@@ -62,19 +63,23 @@ func keyOf(account aaa.AccountID, key string, trace bool, body []byte) replayKey
 }
 
 // do runs fn, or returns the result of an earlier or concurrent run for the same
-// key. Failures are not remembered: whoever waited for one tries it itself. ctx
+// key; the concurrent run hears of it by again. Failures are not remembered: whoever waited for one tries it itself. ctx
 // ends the waiting alone.
-func (r *replays) do(ctx context.Context, key replayKey, fn func() (*aaa.Result, error)) (res *aaa.Result, replayed bool, err error) {
+func (r *replays) do(ctx context.Context, key replayKey, fn func(again <-chan struct{}) (*aaa.Result, error)) (res *aaa.Result, replayed bool, err error) {
 	for {
 		e, mine := r.enter(key)
 		if e == nil {
-			res, err = fn() // full of requests under way: run it unremembered
+			res, err = fn(nil) // full of requests under way: run it unremembered
 			return res, false, err
 		}
 		if mine {
 			defer r.leave(e)
-			e.result, err = fn()
+			e.result, err = fn(e.again)
 			return e.result, false, err
+		}
+		select {
+		case e.again <- struct{}{}: // the running one hears of it once; more at a time tell nothing new
+		default:
 		}
 		select {
 		case <-e.done:
@@ -106,7 +111,7 @@ func (r *replays) enter(key replayKey) (e *replay, mine bool) {
 	if len(r.entries) >= r.max {
 		return nil, false
 	}
-	e = &replay{key: key, done: make(chan struct{})}
+	e = &replay{key: key, done: make(chan struct{}), again: make(chan struct{}, 1)}
 	r.entries[key] = e
 	return e, true
 }

@@ -38,10 +38,13 @@ func aaaRequest(op aaa.Op) func(*API, *call) error {
 // record was handed over. With an Idempotency-Key it runs once.
 func (a *API) account(c *call, req *aaa.Request) error {
 	ctx := context.WithoutCancel(c.ctx())
-	run := func() (*aaa.Result, error) { return a.Service.Handle(ctx, req) }
+	run := func(again <-chan struct{}) (*aaa.Result, error) {
+		req.Repeated = again
+		return a.Service.Handle(ctx, req)
+	}
 	list, ok := c.r.Header["Idempotency-Key"]
 	if !ok {
-		res, err := run()
+		res, err := run(nil)
 		if err != nil {
 			return err
 		}

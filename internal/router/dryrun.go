@@ -22,28 +22,31 @@ type Message struct {
 func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
 	start := time.Now()
 	route := &plan.Routes[req.Op]
-	x := run{Router: r, plan: plan, req: req, op: req.Op, trace: newTrace(route)}
-	x.tracer = &translate.Tracer{Trace: x.trace}
-	var err error
-	if x.pin, err = takePin(plan, req); err != nil {
+	trace := newTrace(route)
+	pin, err := takePin(plan, req)
+	if err != nil {
 		return nil, nil, err
 	}
 	var messages []Message
 	for _, level := range route.Levels {
 		for _, s := range level.Lists[req.Op] {
-			if x.pin != nil && x.pin.server != s {
+			if pin != nil && pin.servers[0] != s {
 				continue
 			}
 			m := Message{Level: level, Server: s}
-			x.tracer.Server = s.Name
 			if s.Client == nil {
 				m.Err = &engines.Failure{Reason: engines.NoEngine}
-			} else if m.Request, m.Err = x.message(nil, level, s); m.Err == nil {
-				m.Packet, m.Err = s.Client.Encode(m.Request)
+			} else {
+				var made scratch
+				q := question{router: r, req: req, level: level, pin: pin, tracer: &translate.Tracer{Server: s.Name, Trace: trace}}
+				if m.Err = q.message(&made, s); m.Err == nil {
+					m.Request = &made.request
+					m.Packet, m.Err = s.Client.Encode(m.Request)
+				}
 			}
 			messages = append(messages, m)
 		}
 	}
-	x.trace.Elapsed = aaa.MicrosOf(time.Since(start))
-	return messages, x.trace, nil
+	trace.Elapsed = aaa.MicrosOf(time.Since(start))
+	return messages, trace, nil
 }

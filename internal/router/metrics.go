@@ -13,6 +13,8 @@ type Metrics struct {
 	seconds   *prometheus.HistogramVec
 	externals *prometheus.CounterVec
 	drops     prometheus.Counter
+	ignored   prometheus.Counter
+	endless   prometheus.Counter
 
 	byKey    *xsync.Map[exchangeKey, prometheus.Counter]
 	byEngine *xsync.Map[string, prometheus.Observer]
@@ -41,11 +43,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "aaa_api_avps_dropped_total",
 			Help: "AVPs left out of a packet because a strict server's dictionaries lack the attribute.",
 		}),
+		ignored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "aaa_api_fsm_ignored_events_total",
+			Help: "Events for which the state of a request's table had no line.",
+		}),
+		endless: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "aaa_api_fsm_endless_requests_total",
+			Help: "Requests that were ended because their table took too many lines.",
+		}),
 		byKey:    xsync.NewMap[exchangeKey, prometheus.Counter](),
 		byEngine: xsync.NewMap[string, prometheus.Observer](),
 	}
 	m.dropped = func(string) { m.drops.Inc() }
-	reg.MustRegister(m.exchanges, m.seconds, m.externals, m.drops)
+	reg.MustRegister(m.exchanges, m.seconds, m.externals, m.drops, m.ignored, m.endless)
 	return m
 }
 

@@ -10,9 +10,9 @@ import (
 
 // pin holds a request to the server that sent the challenge which it answers.
 type pin struct {
-	level  *tenant.Level
-	server *tenant.Server
-	state  []byte // the server's own State
+	level   *tenant.Level
+	servers [1]*tenant.Server
+	state   []byte // the server's own State
 }
 
 // statePrefix marks a State that this service gave out.
@@ -55,10 +55,8 @@ func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
 		if string(l.Account) != account {
 			continue
 		}
-		for _, s := range l.Lists[req.Op] {
-			if s.Name == server {
-				return &pin{level: l, server: s, state: []byte(state)}, nil
-			}
+		if s := l.Server(server); s != nil && s.Rules[req.Op] != nil {
+			return &pin{level: l, servers: [1]*tenant.Server{s}, state: []byte(state)}, nil
 		}
 	}
 	return nil, wrong("is of a server that the AAA document no longer has: begin anew without it")

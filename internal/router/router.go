@@ -1,6 +1,9 @@
-// Package router takes a request through the documents and servers of its
-// account's plan: sequential failover over an operation's servers, then over the
-// documents that an inheriting account falls back to.
+// Package router takes a request through the documents and servers of its account's
+// plan. Of each document it is the state machine table that says what is asked, in
+// which order or side by side, and what is answered: a Machine interprets it, and
+// Actions do what its lines say. Without a table of its own a document runs on
+// the built-in one, sequential failover. Over the documents that an inheriting account
+// falls back to, the router goes in order.
 package router
 
 import (
@@ -8,15 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/tenant"
-	"aaa-api/internal/translate"
 )
 
 // Authorizer asks an external authoriser.
@@ -24,12 +26,20 @@ type Authorizer interface {
 	Ask(ctx context.Context, name string, p aaa.AuthzProvider, q authorizer.Question) (authorizer.Verdict, error)
 }
 
+// DefaultDeadline bounds a whole AAA request, all servers and attempts together.
+const DefaultDeadline = 30 * time.Second
+
 // Router answers requests. It is safe for use by many goroutines.
 type Router struct {
-	authorizer Authorizer
-	metrics    *Metrics
-	std        Standard
-	log        *slog.Logger
+	authorizer   Authorizer
+	actions      *Actions
+	defaultTable *fsm.Table
+	metrics      *Metrics
+	std          Standard
+	deadline     time.Duration
+	log          *slog.Logger
+
+	background sync.WaitGroup // requests that go on after their answer
 }
 
 // Standard is the attributes that the router itself sets, whatever a server's dictionaries hold.
@@ -53,23 +63,62 @@ func StandardOf(d aaa.Dictionary) (Standard, error) {
 	return s, nil
 }
 
-// New makes a Router.
-func New(a Authorizer, m *Metrics, std Standard, log *slog.Logger) *Router {
-	return &Router{authorizer: a, metrics: m, std: std, log: log}
+// Options are the parts that a Router works with.
+type Options struct {
+	Authorizer Authorizer
+	Actions    *Actions
+	Metrics    *Metrics
+	Standard   Standard
+	Deadline   time.Duration // of a whole request; 0 means DefaultDeadline
+	Log        *slog.Logger
 }
 
-// run is one request on its way.
+// New makes a Router. It fails where the actions do not suffice for the built-in table.
+func New(o Options) (*Router, error) {
+	table, err := o.Actions.builtIn(DefaultTable)
+	if err != nil {
+		return nil, err
+	}
+	if o.Deadline == 0 {
+		o.Deadline = DefaultDeadline
+	}
+	return &Router{
+		authorizer: o.Authorizer, actions: o.Actions, defaultTable: table, metrics: o.Metrics,
+		std: o.Standard, deadline: o.Deadline, log: o.Log,
+	}, nil
+}
+
+// Deadline bounds a whole request.
+func (r *Router) Deadline() time.Duration { return r.deadline }
+
+// Wait waits until no request goes on in the background any more, or until ctx ends.
+func (r *Router) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		r.background.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run is one request on its way over the documents.
 type run struct {
 	*Router
 	plan     *tenant.Plan
 	req      *aaa.Request
-	op       aaa.Op
 	pin      *pin // of a request that goes on after a challenge
+	start    time.Time
 	trace    *aaa.Trace
-	tracer   *translate.Tracer
 	attempts int
 	failure  *engines.Failure // of the last server that gave no answer
 	asked    bool             // a server was tried
+	why      string           // the last table's, where it came to no answer
+	lent     bool             // the place in the account's pool went to the background
 }
 
 // Immediate answers a request that no server is needed for, nil otherwise.
@@ -94,23 +143,28 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 	return res
 }
 
-// Run takes a request to the servers. The errors are *aaa.Error: KindBadInput, KindNoAnswer
-// and KindBadReply; the last two carry the trace when one was asked for.
+// Run takes a request through its documents' tables. It is called with a place of
+// the account's pool and gives it back, at the latest when nothing of the
+// request is pending any more, which may be after the answer. The errors are
+// *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
 func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	start := time.Now()
-	x := run{Router: r, plan: plan, req: req, op: req.Op}
+	x := run{Router: r, plan: plan, req: req, start: time.Now()}
+	defer func() {
+		if !x.lent {
+			plan.Pool.Release()
+		}
+	}()
 	route := &plan.Routes[req.Op]
 	if req.Trace {
 		x.trace = newTrace(route)
 	}
-	x.tracer = &translate.Tracer{Trace: x.trace, Dropped: r.metrics.dropped}
 	var err error
 	if x.pin, err = takePin(plan, req); err != nil {
 		return nil, err
 	}
 	res, err := x.levels(ctx, route)
 	if x.trace != nil {
-		x.trace.Elapsed = aaa.MicrosOf(time.Since(start))
+		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.start))
 	}
 	if err != nil {
 		var e *aaa.Error
@@ -124,8 +178,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 	return res, nil
 }
 
-// levels tries one document after the other: a document all of whose servers
-// were silent hands on to the next.
+// levels tries one document after the other: one that came to no answer hands on to the next.
 func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, error) {
 	for i, level := range route.Levels {
 		if x.pin != nil && x.pin.level != level {
@@ -139,20 +192,23 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 			return res, err
 		}
 		x.note(i, "none answered")
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return nil, x.noAnswer()
 }
 
-// level asks one document's servers, and for authz whoever else must agree.
-// It returns neither result nor error where nobody answered.
+// level runs one document's table, and asks for authz whoever else must agree.
+// It returns neither result nor error where that came to no answer.
 func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, error) {
-	if x.op != aaa.Authz || len(level.AuthzApps) == 0 {
-		return x.servers(ctx, level)
+	if x.req.Op != aaa.Authz || len(level.AuthzApps) == 0 {
+		return x.machine(ctx, level)
 	}
 	agreed := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
 	for _, app := range level.AuthzApps {
 		if app == aaa.Circlemaker {
-			res, err := x.servers(ctx, level)
+			res, err := x.machine(ctx, level)
 			if res == nil || err != nil || !res.IsAuthorized {
 				return res, err
 			}
@@ -168,13 +224,51 @@ func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, erro
 	return agreed, nil
 }
 
+// machine runs one document's table.
+func (x *run) machine(ctx context.Context, level *tenant.Level) (*aaa.Result, error) {
+	m := newMachine(x, level)
+	ended := m.walk(ctx)
+	x.attempts += m.attempts
+	x.asked = x.asked || m.asked
+	x.why = m.why
+	if m.failure != nil {
+		x.failure = m.failure
+	}
+	res, err := m.out, m.err
+	if ended {
+		m.finish()
+	} else {
+		x.detach(m)
+	}
+	if res != nil {
+		return res, nil
+	}
+	return nil, err
+}
+
+// detach lets a request go on that was answered, with its place in the pool.
+func (x *run) detach(m *Machine) {
+	var pool *engines.Pool
+	if !x.lent {
+		x.lent, pool = true, x.plan.Pool
+	}
+	x.background.Add(1)
+	go func() {
+		defer x.background.Done()
+		m.rest()
+		if pool != nil {
+			pool.Release()
+		}
+	}()
+}
+
 // external asks an authoriser other than this service's own servers.
 func (x *run) external(ctx context.Context, level *tenant.Level, app string) bool {
 	v := authorizer.Verdict{Outcome: "not registered"}
 	if p, ok := x.plan.Providers[app]; ok {
 		var err error
 		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
-			Account: x.req.Account, RequestID: x.req.ID, Op: x.op, Values: x.req.Values, Hidden: level.HiddenKeys,
+			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: level.HiddenKeys,
 		})
 		if err != nil {
 			x.log.WarnContext(ctx, "no answer of an external authoriser", "account", x.req.Account, "request_id", x.req.ID, "authorizer", app, "error", err)
@@ -187,183 +281,19 @@ func (x *run) external(ctx context.Context, level *tenant.Level, app string) boo
 	return v.Authorized
 }
 
-// servers tries the servers of a document in order. Dead ones are passed over
-// at first; where all are dead they are tried anyway.
-func (x *run) servers(ctx context.Context, level *tenant.Level) (*aaa.Result, error) {
-	list := level.Lists[x.op]
-	usable := 0
-	for _, s := range list {
-		if s.Client != nil && s.Client.Health().Usable() {
-			usable++
-		}
-	}
-	for _, s := range list {
-		if x.pin != nil && x.pin.server != s {
-			continue
-		}
-		if s.Client != nil && usable > 0 && x.pin == nil && !s.Client.Health().Usable() {
-			x.traceServer(level, s, "dead, passed over", 0, 0)
-			continue
-		}
-		res, err := x.server(ctx, level, s)
-		if res != nil || err != nil {
-			return res, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, x.noAnswer()
-		}
-	}
-	return nil, nil
-}
-
-// avpBuffers lends the attribute lists, which live for one exchange.
-var avpBuffers = sync.Pool{New: func() any { b := make([]aaa.AVP, 0, 32); return &b }}
-
-// server asks one server. It returns neither result nor error where it gave no answer.
-func (x *run) server(ctx context.Context, level *tenant.Level, s *tenant.Server) (*aaa.Result, error) {
-	x.asked = true
-	if s.Client == nil {
-		x.failed(level, s, &engines.Failure{Reason: engines.NoEngine}, 0)
-		return nil, nil
-	}
-	buf := avpBuffers.Get().(*[]aaa.AVP)
-	defer func() {
-		clear(*buf)
-		*buf = (*buf)[:0]
-		avpBuffers.Put(buf)
-	}()
-	x.tracer.Server = s.Name
-	msg, err := x.message(*buf, level, s)
-	if err != nil {
-		return nil, err
-	}
-	*buf = msg.AVPs
-
-	start := time.Now()
-	reply, err := s.Client.Exchange(ctx, msg)
-	elapsed := time.Since(start)
-	if err != nil {
-		return nil, x.exchangeError(level, s, err, elapsed)
-	}
-	x.attempts += reply.Attempts
-	x.metrics.backend(s.Engine, s.Address, string(reply.Outcome), elapsed)
-	x.traceServer(level, s, string(reply.Outcome), reply.Attempts, elapsed)
-	res := &aaa.Result{
-		Outcome: reply.Outcome, IsAuthorized: reply.Outcome == aaa.Accept,
-		Document: level.Account, Server: s.Name,
-	}
-	if reply.Outcome == aaa.Challenge {
-		res.State = pack(level.Account, s.Name, reply.State)
-		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isState(v.Attr) }) // it is in there
-	}
-	res.Keys, res.AVPs = s.Rules[x.op].Back(reply.AVPs, x.tracer)
-	return res, nil
-}
-
-func isState(a *aaa.Attribute) bool {
-	return a.Vendor == nil && a.Parent == nil && a.Number == stateNumber
-}
-
-// message translates the request for one server.
-func (x *run) message(buf []aaa.AVP, level *tenant.Level, s *tenant.Server) (*engines.Request, error) {
-	avps, err := s.Rules[x.op].Out(buf, x.req.Values, x.tracer)
-	if err != nil {
-		return nil, err
-	}
-	if x.op == aaa.Authz && level.AuthzUsername != "" {
-		avps = x.credentials(avps, level)
-	}
-	if x.pin != nil && len(x.pin.state) > 0 {
-		avps = append(avps, aaa.AVP{Attr: x.std.State, Value: x.pin.state})
-	}
-	return &engines.Request{
-		Op: x.op, AVPs: avps, Dict: s.Dict,
-		NASAddress: level.NASAddress, NASPort: level.NASPort, HasNASPort: level.HasNASPort,
-	}, nil
-}
-
-// credentials adds the document's own to an authz request that brings none.
-func (x *run) credentials(avps []aaa.AVP, level *tenant.Level) []aaa.AVP {
-	var name, password bool
-	for i := range avps {
-		name = name || avps[i].Attr == x.std.UserName || avps[i].Attr.Name == x.std.UserName.Name
-		password = password || avps[i].Attr.Hidden
-	}
-	if !name {
-		avps = append(avps, aaa.AVP{Attr: x.std.UserName, Value: []byte(level.AuthzUsername)})
-	}
-	if !password && !level.AuthzPassword.IsZero() {
-		avps = append(avps, aaa.AVP{Attr: x.std.UserPassword, Value: []byte(level.AuthzPassword.Reveal())})
-	}
-	return avps
-}
-
-// exchangeError sorts what an Exchange that gave no answer means: nil says go on to the next server.
-func (x *run) exchangeError(level *tenant.Level, s *tenant.Server, err error, elapsed time.Duration) error {
-	var failure *engines.Failure
-	switch {
-	case errors.As(err, &failure):
-		x.failed(level, s, failure, elapsed)
-		return nil
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		x.failed(level, s, &engines.Failure{Reason: engines.NoAnswer, Err: err}, elapsed)
-		return x.noAnswer()
-	default:
-		x.traceServer(level, s, "not sent", 0, elapsed)
-		return err
-	}
-}
-
-func (x *run) failed(level *tenant.Level, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
-	x.failure = f
-	x.attempts += f.Attempts
-	x.metrics.backend(s.Engine, s.Address, f.Reason.String(), elapsed)
-	x.traceServer(level, s, f.Reason.String(), f.Attempts, elapsed)
-}
-
 // noAnswer says why the request ends without one.
 func (x *run) noAnswer() error {
 	switch {
+	case !x.asked && x.why != "":
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: " + x.why}
 	case !x.asked:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: fmt.Sprintf(
-			"no usable server for %s: name an enabled one in the account's AAA document or in a parent's", x.op)}
+			"no usable server for %s: name an enabled one in the account's AAA document or in a parent's", x.req.Op)}
+	case x.failure == nil:
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: the document's table ended without one"}
 	case x.failure.Reason == engines.BadReply:
 		return &aaa.Error{Kind: aaa.KindBadReply, Message: "the AAA servers' replies could not be verified: check the shared secret", Err: x.failure}
 	default:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered", Err: x.failure}
 	}
-}
-
-func newTrace(route *tenant.Route) *aaa.Trace {
-	t := &aaa.Trace{
-		Documents: []aaa.TraceDocument{}, Rules: []aaa.TraceRule{}, Dropped: []aaa.TraceDropped{}, Servers: []aaa.TraceServer{},
-	}
-	for _, s := range route.Walk {
-		t.Documents = append(t.Documents, aaa.TraceDocument{
-			Account: s.Level.Account, Mode: s.Level.Mode, Revision: s.Level.Revision, Note: s.Note,
-		})
-	}
-	return t
-}
-
-// note replaces the trace's word on the i-th document that was used.
-func (x *run) note(i int, text string) {
-	if x.trace == nil {
-		return
-	}
-	for j := range x.trace.Documents {
-		if x.trace.Documents[j].Account == x.plan.Routes[x.op].Levels[i].Account {
-			x.trace.Documents[j].Note = text
-		}
-	}
-}
-
-func (x *run) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {
-	if x.trace == nil {
-		return
-	}
-	x.trace.Servers = append(x.trace.Servers, aaa.TraceServer{
-		Account: level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
-		Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),
-	})
 }

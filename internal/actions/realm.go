@@ -1,0 +1,64 @@
+package actions
+
+import (
+	"strings"
+
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/router"
+)
+
+// Realm asks whom a rule of the document's realms names for the realm of User-Name.
+type Realm struct{}
+
+// Spec implements router.Action.
+func (Realm) Spec() fsm.Spec {
+	return fsm.Spec{
+		Name: "REALM", Does: "asks whom the rule names for the realm of User-Name; RC1 where it names nobody",
+		Answers: noneLeft, Later: fromServers, Decides: true, NeedsXstring: true,
+		Xstring: "a rule of the document's realms",
+		Xvalue:  "0: a list's servers in order with failover; 1: all at once",
+	}
+}
+
+// Run implements router.Action.
+func (Realm) Run(m *router.Machine, line *fsm.Line) fsm.Event {
+	name, _ := m.Level().UserName(m.Request().Op, m.Request().Values)
+	target, ok := targetOf(m.Level().Realms[line.Xstring], realmOf(name))
+	if !ok {
+		return fsm.RC(1)
+	}
+	return m.AskNamed(target, line.Xvalue == allAtOnce)
+}
+
+// realmOf is what stands behind the last @ of a user's name, or before a backslash
+// (RFC 7542 §2.2 and the older form of Windows domains), in lower case; empty without one.
+func realmOf(name string) string {
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		return strings.ToLower(name[at+1:])
+	}
+	if domain, _, ok := strings.Cut(name, `\`); ok {
+		return strings.ToLower(domain)
+	}
+	return ""
+}
+
+// otherRealms stands in a rule for every realm that it does not name.
+const otherRealms = "*"
+
+// targetOf finds a realm's server or list. Names in rules are few: they are compared one by
+// one, without regard to case.
+func targetOf(rule map[string]string, realm string) (string, bool) {
+	if target, ok := rule[realm]; ok {
+		return target, true
+	}
+	for name, target := range rule {
+		if strings.EqualFold(name, realm) {
+			return target, true
+		}
+	}
+	if realm == "" {
+		return "", false
+	}
+	target, ok := rule[otherRealms]
+	return target, ok
+}

@@ -1,0 +1,135 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/tenant"
+	"aaa-api/internal/translate"
+)
+
+// exchange is what an Answer tells of servers.
+type exchange struct {
+	asked    bool
+	attempts int
+	failure  *engines.Failure // of the last server that gave no answer
+	trace    *aaa.Trace
+}
+
+// scratch is lent for one exchange.
+type scratch struct {
+	avps    []aaa.AVP
+	request engines.Request
+	tracer  translate.Tracer
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{avps: make([]aaa.AVP, 0, 32)} }}
+
+func (s *scratch) giveBack() {
+	clear(s.avps[:cap(s.avps)])
+	*s = scratch{avps: s.avps[:0]}
+	scratches.Put(s)
+}
+
+// ask asks servers in order until one answers. Dead ones are passed over while
+// another lives. It may run beside the machine.
+func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) {
+	if m.req.Trace {
+		a.trace = new(aaa.Trace)
+	}
+	usable := 0
+	if len(servers) > 1 {
+		usable = countUsable(servers)
+	}
+	a.Event = fsm.ERROR
+	s := scratches.Get().(*scratch)
+	defer s.giveBack()
+	for _, server := range servers {
+		if passedOver(server, usable) {
+			a.traceServer(m.level, server, "dead, passed over", 0, 0)
+			continue
+		}
+		m.askOne(ctx, &a, s, server)
+		if a.Event != fsm.ERROR || ctx.Err() != nil {
+			break
+		}
+	}
+	return a
+}
+
+// askOne asks one server.
+func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *tenant.Server) {
+	a.asked = true
+	if server.Client == nil {
+		m.failed(a, server, &engines.Failure{Reason: engines.NoEngine}, 0)
+		return
+	}
+	s.tracer = translate.Tracer{Server: server.Name, Trace: a.trace, Dropped: m.router.metrics.dropped}
+	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer}
+	if err := q.message(s, server); err != nil {
+		a.Event, a.Err = fsm.FATAL, err
+		return
+	}
+	start := time.Now()
+	reply, err := server.Client.Exchange(ctx, &s.request)
+	elapsed := time.Since(start)
+	if err != nil {
+		m.exchangeError(a, server, err, elapsed)
+		return
+	}
+	a.attempts += reply.Attempts
+	m.router.metrics.backend(server.Engine, server.Address, string(reply.Outcome), elapsed)
+	a.traceServer(m.level, server, string(reply.Outcome), reply.Attempts, elapsed)
+	a.Result = &aaa.Result{Server: server.Name}
+	switch reply.Outcome {
+	case aaa.Accept:
+		a.Event = fsm.ACK
+	case aaa.Challenge:
+		a.Event = fsm.AccChal
+		a.Result.State = pack(m.level.Account, server.Name, reply.State)
+		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isState(v.Attr) }) // it is in there
+	default:
+		a.Event = fsm.NAK
+	}
+	a.Result.Keys, a.Result.AVPs = server.Rules[m.req.Op].Back(reply.AVPs, &s.tracer)
+}
+
+// exchangeError sorts what an Exchange that gave no answer means.
+func (m *Machine) exchangeError(a *Answer, s *tenant.Server, err error, elapsed time.Duration) {
+	var failure *engines.Failure
+	switch {
+	case errors.As(err, &failure):
+		m.failed(a, s, failure, elapsed)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		m.failed(a, s, &engines.Failure{Reason: engines.NoAnswer, Err: err}, elapsed)
+	default:
+		a.traceServer(m.level, s, "not sent", 0, elapsed)
+		a.Event, a.Err = fsm.FATAL, err
+	}
+}
+
+func (m *Machine) failed(a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
+	a.Event, a.failure = fsm.ERROR, f
+	a.attempts += f.Attempts
+	m.router.metrics.backend(s.Engine, s.Address, f.Reason.String(), elapsed)
+	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
+}
+
+func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {
+	if a.trace != nil {
+		a.trace.Servers = append(a.trace.Servers, aaa.TraceServer{
+			Account: level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
+			Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),
+		})
+	}
+}
+
+func isState(a *aaa.Attribute) bool {
+	return a.Vendor == nil && a.Parent == nil && a.Number == stateNumber
+}

@@ -1,0 +1,177 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
+	"aaa-api/internal/authorizer"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/router"
+	"aaa-api/internal/tenant"
+	"aaa-api/internal/translate"
+)
+
+// everyAction is what tables of these tests can use: all that needs nothing from outside.
+func everyAction() *router.Actions {
+	return router.NewActions(
+		actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd,
+		actions.Realm{}, actions.SrvStatus{}, actions.Log{}, actions.Ack{}, actions.Null{}, actions.Kill{}, actions.Redo{},
+		actions.Pending{}, actions.Timer{}, actions.Timeout{}, actions.Reply{}, actions.End, actions.Cleanup,
+		actions.AKerb, actions.KChap,
+	)
+}
+
+var dictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
+
+// lab is a router with an account whose servers answer as told.
+type lab struct {
+	t       testing.TB
+	router  *router.Router
+	actions *router.Actions
+	level   *tenant.Level
+	plan    *tenant.Plan
+	servers map[string]*backend
+}
+
+// newLab makes a document with the servers given, all in the list of every operation.
+func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
+	t.Helper()
+	system, err := dictionaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	std, err := router.StandardOf(system.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{t: t, actions: everyAction(), servers: map[string]*backend{}}
+	l.router, err = router.New(router.Options{
+		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
+		Standard: std, Deadline: deadline, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := []aaa.Rule{{RequestKey: "User-Name", Attribute: "User-Name", RequestValue: "^(.*)$", AttrValue: "^(.*)$"}}
+	program, err := translate.Compile("authn_avp_translation", rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := system.Default()
+	l.level = &tenant.Level{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn}
+	for _, name := range names {
+		b := &backend{}
+		l.servers[name] = b
+		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: b, Dict: set}
+		for op := range s.Rules {
+			s.Rules[op] = program.Bind(set, aaa.Strict)
+		}
+		l.level.Servers = append(l.level.Servers, s)
+	}
+	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: engines.NewPool(64, 64)}
+	for op := range l.plan.Routes {
+		l.level.Lists[op] = l.level.Servers
+		l.plan.Routes[op] = tenant.Route{Levels: []*tenant.Level{l.level}, Walk: []tenant.Step{{Level: l.level, Note: "used"}}}
+	}
+	return l
+}
+
+// use makes all operations run on a table.
+func (l *lab) use(text string) {
+	l.t.Helper()
+	table, faults, _ := fsm.Check([]byte(text), l.actions.Specs())
+	if len(faults) > 0 {
+		l.t.Fatalf("table: %v", faults)
+	}
+	for op := range l.level.Tables {
+		l.level.Tables[op] = &tenant.Table{Name: "test", FSM: table}
+	}
+}
+
+// ask runs a request as the gateway does.
+func (l *lab) ask(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+	if req.Values == nil {
+		req.Values = map[string]any{"User-Name": "alice"}
+	}
+	req.Account = l.plan.Account
+	if !l.plan.Pool.TryAcquire() {
+		return nil, fmt.Errorf("the pool is full: places were not given back")
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.router.Deadline())
+	defer cancel()
+	return l.router.Run(ctx, l.plan, req)
+}
+
+// quiet waits for what goes on in the background and checks that nothing is left.
+func (l *lab) quiet() {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := l.router.Wait(ctx); err != nil {
+		l.t.Fatal("a request goes on in the background for ever")
+	}
+	if running, waiting := l.plan.Pool.Depth(); running+waiting != 0 {
+		l.t.Fatalf("%d places of the pool were not given back", running+waiting)
+	}
+	for name, b := range l.servers {
+		if n := b.busy.Load(); n != 0 {
+			l.t.Fatalf("%d exchanges are still at server %s", n, name)
+		}
+	}
+}
+
+// backend is a server: an answer after a time.
+type backend struct {
+	health  engines.Health
+	after   time.Duration
+	outcome aaa.Outcome // empty: silence
+	forever bool        // silence that lasts until it is cancelled
+	err     error       // what Exchange fails with, in place of silence
+	asked   atomic.Int32
+	busy    atomic.Int32
+}
+
+func (b *backend) Exchange(ctx context.Context, _ *engines.Request) (*engines.Reply, error) {
+	b.asked.Add(1)
+	b.busy.Add(1)
+	defer b.busy.Add(-1)
+	if b.forever {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if b.after > 0 {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(b.after):
+		}
+	}
+	switch {
+	case b.err != nil:
+		return nil, b.err
+	case b.outcome == "":
+		return nil, &engines.Failure{Reason: engines.NoAnswer, Attempts: 1}
+	}
+	return &engines.Reply{Outcome: b.outcome, Attempts: 1, State: []byte("s")}, nil
+}
+
+func (b *backend) Encode(*engines.Request) ([]byte, error) { return nil, nil }
+func (b *backend) Health() *engines.Health                 { return &b.health }
+func (b *backend) Retire()                                 {}
+
+type nobody struct{}
+
+func (nobody) Ask(context.Context, string, aaa.AuthzProvider, authorizer.Question) (authorizer.Verdict, error) {
+	return authorizer.Verdict{}, nil
+}

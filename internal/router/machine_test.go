@@ -1,0 +1,214 @@
+package router_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"aaa-api/internal/aaa"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const race = `
+Start:
+	*.+AUTHEN.ACK      RAD2RAD  Race  Xvalue=1 Xstring=authentication
+Race:
+	*.RAD2RAD.ACK      REPLY    Kill
+	*.RAD2RAD.NAK      REPLY    Kill
+	*.RAD2RAD.ERROR    PENDING  Race
+	*.PENDING.NAK      REPLY    Hold
+	*.*.TIMEOUT        REPLY    Hold
+Kill:
+	*.REPLY.ACK        KILL     Hold
+	*.*.TIMEOUT        NULL     End
+Hold:
+	*.*.TIMEOUT        NULL     End
+End:
+`
+
+// TestRaceTakesTheFirstAnswer: two servers are asked at once, the faster one's answer
+// counts, and the slower one is let go.
+func TestRaceTakesTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 10*time.Second, "slow", "fast")
+	l.use(race)
+	l.servers["slow"].forever = true
+	l.servers["fast"].outcome, l.servers["fast"].after = aaa.Accept, 5*time.Millisecond
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if err != nil || !res.IsAuthorized || res.Server != "fast" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if n := l.servers["slow"].asked.Load(); n != 1 {
+		t.Errorf("the slow server was asked %d times, want once, beside the other", n)
+	}
+	l.quiet()
+}
+
+// TestRaceWaitsForTheLast: errors do not answer while another server may.
+func TestRaceWaitsForTheLast(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 10*time.Second, "dead", "late")
+	l.use(race)
+	l.servers["late"].outcome, l.servers["late"].after = aaa.Reject, 10*time.Millisecond
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if err != nil || res.Outcome != aaa.Reject || res.Server != "late" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	l.quiet()
+	l.servers["late"].outcome = ""
+	if _, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn}); aaa.KindOf(err) != aaa.KindNoAnswer {
+		t.Fatalf("with both silent: %v", err)
+	}
+	l.quiet()
+}
+
+// TestReplicateGoesOn: the first answer goes out while the other records are under way still.
+func TestReplicateGoesOn(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 10*time.Second, "first", "second")
+	l.use(`
+Start:
+	*.+ACCT.ACK    ACCT     Copies  Xvalue=1
+Copies:
+	*.ACCT.ACK     REPLY    Copies
+	*.*.TIMEOUT    NULL     End
+End:
+`)
+	l.servers["first"].outcome, l.servers["first"].after = aaa.Accept, 20*time.Millisecond
+	l.servers["second"].outcome, l.servers["second"].after = aaa.Accept, 200*time.Millisecond
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Values: map[string]any{"Acct-Status-Type": "Start"}})
+	if err != nil || res.Server != "first" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if l.servers["second"].busy.Load() != 1 {
+		t.Error("the second server's exchange was over, or cancelled, when the first one's answer went out")
+	}
+	if running, _ := l.plan.Pool.Depth(); running != 1 {
+		t.Errorf("%d places of the pool are taken, want 1 until the second server has answered", running)
+	}
+	l.quiet()
+}
+
+// TestDuplicate: a repetition is a DUP event; only a table that says REDO asks again.
+func TestDuplicate(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string]string{"default": "", "redo": "\t*.*.DUP  REDO  Same\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, 10*time.Second, "a")
+			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
+			l.servers["a"].outcome, l.servers["a"].after = aaa.Accept, 40*time.Millisecond
+			again := make(chan struct{}, 1)
+			again <- struct{}{}
+			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Repeated: again, Trace: true})
+			if err != nil || !res.IsAuthorized {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			want := int32(1)
+			if name == "redo" {
+				want = 2
+			}
+			if n := l.servers["a"].asked.Load(); n != want {
+				t.Errorf("the server was asked %d times, want %d", n, want)
+			}
+			dup := 0
+			for _, s := range res.Trace.FSM {
+				if strings.HasSuffix(s.Event, "DUP") {
+					dup++
+				}
+			}
+			if dup != 1 {
+				t.Errorf("%d DUP events in the trace %+v", dup, res.Trace.FSM)
+			}
+			l.quiet()
+		})
+	}
+}
+
+// TestTimer: an event of its own arrives beside what is pending.
+func TestTimer(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 10*time.Second, "slow", "spare")
+	l.use(`
+Start:
+	*.+AUTHEN.ACK    TIMER    Hedge  Xvalue=20
+Hedge:
+	*.TIMER.ACK      RAD2RAD  Wait   Xstring=slow
+	*.*.TIMEOUT      NULL     End
+Wait:
+	*.TIMER.TIMER    RAD2RAD  Wait   Xstring=spare
+	*.RAD2RAD.ACK    REPLY    Kill
+	*.*.TIMEOUT      NULL     End
+Kill:
+	*.REPLY.ACK      KILL     End
+End:
+`)
+	l.servers["slow"].forever = true
+	l.servers["spare"].outcome = aaa.Accept
+	start := time.Now()
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if err != nil || res.Server != "spare" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if time.Since(start) < 20*time.Millisecond {
+		t.Error("the spare server was asked before the timer was due")
+	}
+	l.quiet()
+}
+
+// TestDeadline: TIMEOUT comes once, and the table may still answer with what it has.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 30*time.Millisecond, "slow")
+	l.servers["slow"].forever = true
+	l.use("Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.RADIUS.ACK REPLY End\n\t*.*.TIMEOUT ACK Late\nLate:\n\t*.ACK.ACK REPLY End\nEnd:\n")
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if err != nil || !res.IsAuthorized || res.Server != "" {
+		t.Fatalf("a table that answers on TIMEOUT: %+v, %v", res, err)
+	}
+	l.use("Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.RADIUS.ACK REPLY End\n\t*.*.TIMEOUT RAD2RAD Wait slow\nEnd:\n")
+	if _, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn}); aaa.KindOf(err) != aaa.KindNoAnswer {
+		t.Fatalf("a table that begins anew on TIMEOUT: %v", err)
+	}
+	l.quiet()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(5*time.Millisecond, cancel)
+	if _, err := l.ask(ctx, &aaa.Request{Op: aaa.Authn}); err == nil {
+		t.Fatal("a caller who went away was answered")
+	}
+	l.quiet()
+}
+
+// TestFatalKeepsItsError: what can't be sent is the caller's fault, told as such.
+func TestFatalKeepsItsError(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, time.Second, "a", "b")
+	bad := aaa.Invalid(aaa.Field{Path: "User-Name", Rule: "maxLength", Message: "is too long"})
+	l.servers["a"].err = bad
+	_, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if !errors.Is(err, bad) {
+		t.Fatalf("%v", err)
+	}
+	if n := l.servers["b"].asked.Load(); n != 0 {
+		t.Error("a request that can't be sent went on to the next server")
+	}
+	l.quiet()
+}
+
+// TestLogDecidesNothing: an action that only helps does not turn a refusal into an accept.
+func TestLogDecidesNothing(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, time.Second, "a")
+	l.servers["a"].outcome = aaa.Reject
+	l.use("Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.RADIUS.NAK LOG Tell \"refused\"\n\t*.*.TIMEOUT NULL End\nTell:\n\t*.LOG.ACK PENDING Count\nCount:\n\t*.PENDING.NAK REPLY End\n\t*.PENDING.ACK REPLY End\nEnd:\n")
+	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	if err != nil || res.Outcome != aaa.Reject || res.IsAuthorized {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	l.quiet()
+}

@@ -1,0 +1,202 @@
+package router
+
+import (
+	"log/slog"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/tenant"
+)
+
+// What actions do to a request. All of it belongs to the goroutine that drives the
+// Machine: a Job is given what it needs.
+
+// Request is the request. It must not be changed.
+func (m *Machine) Request() *aaa.Request { return m.req }
+
+// Level is the document that the request runs on. It must not be changed.
+func (m *Machine) Level() *tenant.Level { return m.level }
+
+// Log is the service's log with the request's marks.
+func (m *Machine) Log() *slog.Logger {
+	return m.router.log.With("account", m.req.Account, "request_id", m.req.ID, "operation", m.req.Op.String(),
+		"table", m.name, "state", m.table.StateName(m.from))
+}
+
+// AskNext leaves an entry for the next server of the operation's list, or of those of it
+// that an engine speaks to, where engine is not empty. Dead servers are passed over
+// while another lives. RC1 where none is left.
+func (m *Machine) AskNext(engine string) fsm.Event {
+	if m.pin != nil {
+		if m.pinAsked {
+			return fsm.RC(1)
+		}
+		m.pinAsked = true
+		return m.add(entry{servers: m.pin.servers[:]})
+	}
+	list := m.level.Lists[m.req.Op]
+	if !m.counted {
+		m.counted, m.usable = true, countUsable(list)
+	}
+	for m.place < len(list) {
+		s := list[m.place]
+		m.place++
+		if engine != "" && s.Engine != engine {
+			continue
+		}
+		if passedOver(s, m.usable) {
+			m.traceServer(s, "dead, passed over")
+			continue
+		}
+		return m.add(entry{servers: list[m.place-1 : m.place]})
+	}
+	return fsm.RC(1)
+}
+
+// AskNamed leaves an entry for a server of the document or for a list of it (authentication,
+// authorization, accounting, custom): one entry that asks them in order with
+// failover, or with all one for each. RC1 where there is none that is enabled. A request that
+// answers a challenge goes to the server that sent it, whatever the name.
+func (m *Machine) AskNamed(name string, all bool) fsm.Event {
+	if m.pin != nil {
+		return m.add(entry{servers: m.pin.servers[:]})
+	}
+	list := m.Named(name)
+	if len(list) == 0 {
+		return fsm.RC(1)
+	}
+	if !all {
+		return m.add(entry{servers: list})
+	}
+	usable := countUsable(list)
+	event := fsm.RC(1)
+	for i, s := range list {
+		if passedOver(s, usable) {
+			m.traceServer(s, "dead, passed over")
+			continue
+		}
+		event = m.add(entry{servers: list[i : i+1]})
+	}
+	return event
+}
+
+// Named returns the enabled servers of a list of the document, or the one server of that name.
+func (m *Machine) Named(name string) []*tenant.Server {
+	switch name {
+	case "authentication":
+		return m.level.Lists[aaa.Authn]
+	case "authorization":
+		return m.level.Lists[aaa.Authz]
+	case "accounting":
+		return m.level.Lists[aaa.Accounting]
+	case "custom":
+		return m.level.Lists[aaa.Custom]
+	}
+	for i, s := range m.level.Servers {
+		if s.Name == name {
+			return m.level.Servers[i : i+1]
+		}
+	}
+	return nil
+}
+
+// Do leaves an entry for a job: WAIT now, its answer later.
+func (m *Machine) Do(job Job) fsm.Event { return m.add(entry{job: job}) }
+
+// Pending is how many entries have yet to answer, without timers.
+func (m *Machine) Pending() int { return len(m.pending.entries) }
+
+// Kill clears the list of pending events and cancels what is out.
+func (m *Machine) Kill() { m.kill() }
+
+// Redo issues all that is pending anew.
+func (m *Machine) Redo() {
+	p := &m.pending
+	if p.cancel != nil {
+		p.cancel()
+		p.ctx, p.cancel = nil, nil
+	}
+	for i := range p.entries {
+		p.lastID++ // what comes of the earlier one is ignored
+		p.entries[i].id, p.entries[i].running = p.lastID, false
+	}
+}
+
+// Timer makes a TIMER event arrive after d.
+func (m *Machine) Timer(d time.Duration) {
+	if p := &m.pending; len(p.timers) < maxEntries && !p.over {
+		p.timers = append(p.timers, timer{time.Now().Add(d), m.from, m.by})
+	}
+}
+
+// Reply answers the request with its result. Only the first reply counts: with a result
+// of ERROR, or none, it says that nobody answered.
+func (m *Machine) Reply() {
+	if m.replied {
+		return
+	}
+	m.replied = true
+	res := m.answer
+	if res == nil {
+		res = &aaa.Result{}
+	}
+	switch m.result {
+	case fsm.ACK:
+		res.Outcome, res.IsAuthorized = aaa.Accept, true
+	case fsm.NAK:
+		res.Outcome = aaa.Reject
+	case fsm.AccChal:
+		res.Outcome = aaa.Challenge
+	default:
+		return
+	}
+	res.Document = m.level.Account
+	m.out = res
+}
+
+// Decide makes the result of a deciding action that answers at once, with what goes to the
+// caller beside the outcome.
+func (m *Machine) Decide(event fsm.Event, res *aaa.Result) {
+	m.chosen = true
+	m.decide(event, res)
+}
+
+// Result is what Reply would send now: ACK, NAK, ERROR, ACC_CHAL or None.
+func (m *Machine) Result() fsm.Event { return m.result }
+
+// merge takes over what an entry's answer tells beside its event.
+func (m *Machine) merge(a *Answer) {
+	m.attempts += a.attempts
+	m.asked = m.asked || a.asked
+	if a.failure != nil {
+		m.failure = a.failure
+	}
+	if m.trace != nil && a.trace != nil {
+		m.trace.Rules = append(m.trace.Rules, a.trace.Rules...)
+		m.trace.Dropped = append(m.trace.Dropped, a.trace.Dropped...)
+		m.trace.Servers = append(m.trace.Servers, a.trace.Servers...)
+	}
+}
+
+func (m *Machine) traceServer(s *tenant.Server, outcome string) {
+	if m.trace != nil {
+		m.trace.Servers = append(m.trace.Servers, aaa.TraceServer{
+			Account: m.level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
+		})
+	}
+}
+
+func countUsable(list []*tenant.Server) (n int) {
+	for _, s := range list {
+		if s.Client != nil && s.Client.Health().Usable() {
+			n++
+		}
+	}
+	return n
+}
+
+// passedOver: a dead server is, while another of its list is usable.
+func passedOver(s *tenant.Server, usable int) bool {
+	return s.Client != nil && usable > 0 && !s.Client.Health().Usable()
+}
