@@ -32,6 +32,7 @@ type check struct {
 	uses     []store.Ref
 	found    map[string]*dict.Compiled // dictionaries by name
 	programs [aaa.NumOps]*translate.Program
+	tables   []namedTable // each table that the document names, once a place
 }
 
 // run collects the faults. Its error is one of the catalog, not of the document.
@@ -42,7 +43,11 @@ func (c *check) run() error {
 	c.blocks("block_accounting", c.doc.BlockAccounting)
 	c.blocks("block_authz", c.doc.BlockAuthz)
 	c.providers()
+	c.realms()
 	if err := c.dictionaries(); err != nil {
+		return err
+	}
+	if err := c.machine(); err != nil {
 		return err
 	}
 	return c.rules()
@@ -80,11 +85,15 @@ func (c *check) servers() {
 func (c *check) names() {
 	for op, list := range lists {
 		for i, name := range c.doc.ServerNames(aaa.Op(op)) {
-			if !slices.ContainsFunc(c.doc.Servers, func(s aaa.Server) bool { return s.Name == name }) {
+			if !c.hasServer(name) {
 				c.fault(list+"."+strconv.Itoa(i), "exists", "no server of the document has this name", name)
 			}
 		}
 	}
+}
+
+func (c *check) hasServer(name string) bool {
+	return slices.ContainsFunc(c.doc.Servers, func(s aaa.Server) bool { return s.Name == name })
 }
 
 func (c *check) nas() {

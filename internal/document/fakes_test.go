@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -46,11 +48,32 @@ func (v vault) Open(_ context.Context, account aaa.AccountID, purpose, sealed st
 	return aaa.NewSecret(clear), nil
 }
 
-// catalog holds compiled dictionaries; those of owners are stored ones.
+// catalog holds compiled dictionaries, tables and names of users files; the dictionaries and tables of owners
+// are stored ones.
 type catalog struct {
 	dicts  map[string]*dict.Compiled
+	tables map[string]*fsm.Table
+	files  []string
 	owners map[string]aaa.AccountID
 	err    error
+}
+
+func (c catalog) Table(_ context.Context, _ aaa.AccountID, name string) (*fsm.Table, *store.Ref, error) {
+	if c.err != nil {
+		return nil, nil, c.err
+	}
+	table, ok := c.tables[name]
+	if !ok {
+		return nil, nil, fmt.Errorf("table %s: %w", name, store.ErrNotFound)
+	}
+	if owner, ok := c.owners[name]; ok {
+		return table, &store.Ref{Kind: store.RefFSM, Account: owner, Name: name}, nil
+	}
+	return table, nil, nil
+}
+
+func (c catalog) UsersFile(_ context.Context, _ aaa.AccountID, name string) (bool, error) {
+	return slices.Contains(c.files, name), c.err
 }
 
 func (c catalog) Lookup(_ context.Context, _ aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
@@ -89,10 +112,42 @@ func newCatalog(t testing.TB) catalog {
 		},
 		owners: map[string]aaa.AccountID{"dictionary1": account, "dictionary2": aaa.AccountID(strings.Repeat("a", 32))},
 	}
+	c.files = []string{"staff"}
+	c.tables = map[string]*fsm.Table{}
+	for name, lines := range map[string]string{
+		"all":     "*.+AUTHEN.ACK RADIUS; *.+AUTHZ.ACK RADIUS; *.+ACCT.ACK RADIUS; *.+CUSTOM.ACK RADIUS",
+		"starts":  "*.+ACCT_START.ACK RADIUS; *.+ACCT_STOP.ACK RADIUS",
+		"servers": "*.+AUTHEN.ACK RAD2RAD Xstring=server1; *.+AUTHZ.ACK RAD2RAD Xstring=accounting; *.+PASSWD.ACK RADDNS Xstring=server2",
+		"lost":    "*.+AUTHEN.ACK RAD2RAD Xstring=nowhere; *.+AUTHZ.ACK RADDNS Xstring=Accounting",
+		"realms":  "*.+AUTHEN.ACK REALM Xstring=home; *.+AUTH_ONLY.ACK REALM Xstring=away",
+		"files":   "*.+AUTHEN.ACK FILE Xstring=staff; *.+AUTH_ONLY.ACK FILE Xstring=guests; *.+PASSWD.ACK FILE",
+	} {
+		c.tables[name] = compileTable(t, lines)
+	}
+	c.owners["all"], c.owners["starts"] = account, aaa.AccountID(strings.Repeat("a", 32))
 	for _, name := range []string{"dictionary1", "dictionary2", "dictionary2a"} {
 		c.dicts[name] = compile(name, `[{"attr":{"id":200,"type":"string","name":"`+name+`-Attribute"}}]`)
 	}
 	return c
+}
+
+// compileTable makes a table of its first state's lines, without their next state.
+func compileTable(t testing.TB, lines string) *fsm.Table {
+	t.Helper()
+	asks := func(name, xstring string) fsm.Spec {
+		return fsm.Spec{Name: name, Later: []fsm.Event{fsm.ACK, fsm.NAK}, Decides: true, Xstring: xstring}
+	}
+	text := "Start:\n"
+	for line := range strings.SplitSeq(lines, "; ") {
+		part := append(strings.Fields(line), "")
+		text += "\t" + part[0] + " " + part[1] + " End " + part[2] + "\n"
+	}
+	table, faults, _ := fsm.Check([]byte(text+"End:\n"), fsm.NewActions(
+		asks("RADIUS", ""), asks("RAD2RAD", "server"), asks("RADDNS", "server"), asks("REALM", "rule"), asks("FILE", "users file")))
+	if len(faults) > 0 {
+		t.Fatalf("%s%+v", text, faults)
+	}
+	return table
 }
 
 func radiusOnly(name string) bool { return name == "radius" }

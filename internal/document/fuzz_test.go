@@ -18,6 +18,7 @@ func FuzzPrepare(f *testing.F) {
 	f.Add([]byte(patched(f, `{"workers":1e2,"nas_port":1.0e1,"x-a":{"servers":[{"secret":1}]},"authz_providers":{"x-p":{"url":"http://[::1]:80","secret":"s"}}}`)))
 	f.Add([]byte(`{"servers":[{"health_check":[]}],"authz_providers":[]}`))
 	for _, patch := range []string{
+		`{"fsm":{"authn":"all","x-a":1},"realms":{"home":{"*":"server1","":"custom","A.b":"accounting"}}}`, `{"fsm":"realms"}`,
 		`{"servers":[{"enabled":true,"name":"a/b","address":"h","port":1,"secret":"s","aaa_engine":"radius","dicts":["dictionary"]}],"authorization":["a/b"]}`,
 		`{"authz_avp_translation":[{"attribute":"A","request_key":"k","request_value_regexp":"(?P<value>.)","attr_value_regexp":"(.){2}"}]}`,
 		`{"block_authz":[{"channel":["inbound","internal"]}],"session_timeout":0.0,"custom":["server1"],"authz_password":"p"}`,

@@ -9,16 +9,22 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
 
-// Catalog finds dictionaries as an account sees them.
+// Catalog finds dictionaries, state machine tables and users files as an account sees them.
 type Catalog interface {
 	// Lookup searches the account, its ancestors and the system dictionaries. ref is nil for a
 	// system dictionary. store.ErrNotFound where there is none of that name.
 	Lookup(ctx context.Context, account aaa.AccountID, name string) (c *dict.Compiled, ref *store.Ref, err error)
+	// Table searches the account, its ancestors and the built-in tables. ref is nil for a built-in
+	// one. store.ErrNotFound where there is none of that name.
+	Table(ctx context.Context, account aaa.AccountID, name string) (t *fsm.Table, ref *store.Ref, err error)
+	// UsersFile reports whether the account or an ancestor has a users file of that name.
+	UsersFile(ctx context.Context, account aaa.AccountID, name string) (bool, error)
 }
 
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
@@ -60,7 +66,7 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, unhandled, unknown_server, unknown_rule, unknown_file
 	Message string `json:"message"`
 }
 
@@ -113,7 +119,11 @@ func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stor
 		}
 		place.Set(sealed)
 	}
-	out := &Prepared{Uses: c.uses, Warnings: c.warnings()}
+	warnings, err := c.warnings()
+	if err != nil {
+		return nil, err
+	}
+	out := &Prepared{Uses: c.uses, Warnings: warnings}
 	if out.Body, err = marshal(body); err != nil {
 		return nil, err
 	}

@@ -13,8 +13,9 @@ import (
 // maxWarnings bounds the warnings of one answer.
 const maxWarnings = 200
 
-// warnings tells what will not do what its writer may think, in a document without faults.
-func (c *check) warnings() []Warning {
+// warnings tells what will not do what its writer may think, in a document without faults. Its error is
+// one of the catalog.
+func (c *check) warnings() ([]Warning, error) {
 	var list []Warning
 	warn := func(path, rule, message string) {
 		if len(list) < maxWarnings {
@@ -28,7 +29,8 @@ func (c *check) warnings() []Warning {
 		c.warnAttributes(aaa.Op(op), sets, warn)
 		warnShadowed(sections[op], c.doc.Rules(aaa.Op(op)), warn)
 	}
-	return list
+	err := c.warnTables(warn)
+	return list, err
 }
 
 func (c *check) warnServers(warn func(path, rule, message string)) {
@@ -38,12 +40,12 @@ func (c *check) warnServers(warn func(path, rule, message string)) {
 		if !c.prepare.engines(s.Engine) {
 			warn(at+".aaa_engine", "engine", "this service does not speak "+s.Engine+" yet: the server counts as one that does not answer")
 		}
-		used := false
+		used := c.usedByTable(s.Name)
 		for op := range lists {
 			used = used || slices.Contains(c.doc.ServerNames(aaa.Op(op)), s.Name)
 		}
 		if !used {
-			warn(at+".name", "unused", "the server is in no list of an operation")
+			warn(at+".name", "unused", "the server is in no list of an operation, no realm rule, and no table names it")
 		}
 	}
 }

@@ -31,9 +31,9 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		switch c.Kind {
 		case store.ChangedDocument:
 			t.invalidate(func(m *node) bool { return m == n }, below)
-		case store.ChangedDictionary:
-			t.invalidate(func(m *node) bool { return below(m) && names(m, c.Name) }, below)
-		case store.ChangedAccount: // a move changes which dictionaries the documents below see
+		case store.ChangedDictionary, store.ChangedFSM, store.ChangedUsers:
+			t.invalidate(func(m *node) bool { return below(m) && names(m, c) }, below)
+		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
 			t.invalidate(below, below)
 		}
 	}
@@ -130,8 +130,8 @@ func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
 	return true
 }
 
-// names reports whether a node's compiled document names a dictionary.
-func names(n *node, dictionary string) bool {
+// names reports whether a node's compiled document names what a change is of, itself or through its tables.
+func names(n *node, c store.Change) bool {
 	l := n.level.Load()
-	return l != nil && l.dict(dictionary) != nil
+	return l != nil && l.names(c.Kind, c.Name)
 }

@@ -18,6 +18,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/translate"
+	"aaa-api/internal/usersfile"
 )
 
 // Level is one document compiled. It is never changed.
@@ -28,6 +29,11 @@ type Level struct {
 	Lists    [aaa.NumOps][]*Server // usable servers of each operation, in order
 	Named    [aaa.NumOps]bool      // the operation's list names any server, usable or not
 	Servers  []*Server             // all enabled ones
+
+	Tables     [aaa.NumOps]*Table           // what the operations run by; nil: the built-in sequential
+	TableNames [aaa.NumOps]string           // as the document names them, also where Tables has nil
+	Files      map[string]*usersfile.File   // the users files that the tables may ask, as far as found
+	Realms     map[string]map[string]string // rule → realm in lower case → server or list
 
 	Workers         int
 	NASAddress      netip.Addr // invalid where the document names none
@@ -41,6 +47,9 @@ type Level struct {
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
 	Dicts           []DictSource                 // where each dictionary that the document names was found
+
+	programs  [aaa.NumOps]*translate.Program // nil for an operation that has nothing to ask
+	fileNames []string                       // users files that the tables may ask, found or not
 }
 
 // DictSource is where a dictionary's name led.
@@ -58,8 +67,10 @@ type Server struct {
 	Engine  string
 	Client  engines.Client // nil where the engine does not exist
 	Dict    *dict.Set
-	Rules   [aaa.NumOps]*translate.Binding // nil for an operation that doesn't use the server
-	config  aaa.Server
+	// Rules is nil for an operation that doesn't use the server. In a document with a table any
+	// operation may use any server.
+	Rules  [aaa.NumOps]*translate.Binding
+	config aaa.Server
 }
 
 // Channels is the channel set of a request or of a block_* entry: bits of
@@ -116,6 +127,7 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 	level.BlockAuthz = blocks(doc.BlockAuthz)
 	level.BlockAccounting = blocks(doc.BlockAccounting)
 
+	t.machine(level, chain, doc)
 	for i := range doc.Servers {
 		if doc.Servers[i].Enabled {
 			s, err := t.server(level, chain, doc.Servers[i], previous)
@@ -204,37 +216,38 @@ func (l *Level) find(name string) *Server {
 // Server returns an enabled server by name, nil where there is none.
 func (l *Level) Server(name string) *Server { return l.find(name) }
 
-// list fills an operation's server list and binds its rules to each server's dictionaries.
+// list fills an operation's server list and binds its rules to the dictionaries of each
+// server that it may use.
 func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 	names := doc.ServerNames(op)
 	level.Named[op] = len(names) > 0
-	rules := doc.Rules(op)
-	var program *translate.Program
 	for _, name := range names {
-		s := level.find(name)
-		if s == nil {
-			continue // not enabled
+		if s := level.find(name); s != nil { // else not enabled
+			level.Lists[op] = append(level.Lists[op], s)
 		}
-		if program == nil {
-			var err error
-			if program, err = t.program(op, rules); err != nil {
-				return err
-			}
+	}
+	bound := level.Lists[op]
+	if level.hasTables() {
+		bound = level.Servers
+	} else if len(bound) == 0 {
+		return nil
+	}
+	program, err := t.program(op, doc.Rules(op))
+	if err != nil {
+		return err
+	}
+	level.programs[op] = program
+	for _, s := range bound {
+		mode := s.config.AVP
+		if mode == "" {
+			mode = aaa.Strict
 		}
-		if s.Rules[op] == nil {
-			mode := s.config.AVP
-			if mode == "" {
-				mode = aaa.Strict
-			}
-			b, err := t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
-				return program.Bind(s.Dict, mode), nil
-			})
-			if err != nil {
-				return err
-			}
-			s.Rules[op] = b
+		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
+			return program.Bind(s.Dict, mode), nil
+		})
+		if err != nil {
+			return err
 		}
-		level.Lists[op] = append(level.Lists[op], s)
 	}
 	return nil
 }

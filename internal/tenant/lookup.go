@@ -3,9 +3,13 @@ package tenant
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
 )
 
@@ -60,6 +64,77 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 		}
 	}
 	return dict.NewSet(list...).Join(t.system.Default()), nil
+}
+
+// Table finds a state machine table by name for a document of an account: the account's own, an
+// ancestor's, a built-in one (ref is then nil). It asks the store, like Lookup. A table that nobody
+// has is store.ErrNotFound.
+func (t *Tenants) Table(ctx context.Context, account aaa.AccountID, name string) (*fsm.Table, *store.Ref, error) {
+	text, found, err := t.nearest(ctx, account, store.TextFSM, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if found {
+		table, err := t.compileTable(text.Body)
+		if err != nil {
+			return nil, nil, fmt.Errorf("state machine table %s of account %s: %w", name, text.Account, err)
+		}
+		return table, &store.Ref{Kind: store.RefFSM, Account: text.Account, Name: name}, nil
+	}
+	builtIn, ok := fsm.BuiltIn(name)
+	if !ok {
+		return nil, nil, store.ErrNotFound
+	}
+	table, err := t.compileTable(builtIn)
+	return table, nil, err
+}
+
+// UsersFile reports whether a document of an account sees a users file: the account's own or an
+// ancestor's. It asks the store, like Lookup.
+func (t *Tenants) UsersFile(ctx context.Context, account aaa.AccountID, name string) (bool, error) {
+	_, found, err := t.nearest(ctx, account, store.TextUsers, name)
+	return found, err
+}
+
+// nearest reads a text of an account or of the nearest ancestor that has one of the name.
+func (t *Tenants) nearest(ctx context.Context, account aaa.AccountID, kind store.TextKind, name string) (text store.Text, found bool, err error) {
+	owners, err := t.owners(ctx, account)
+	if err != nil {
+		return text, false, err
+	}
+	for _, owner := range owners {
+		text, err = t.store.Texts().Get(ctx, owner, kind, name)
+		if !errors.Is(err, store.ErrNotFound) {
+			return text, err == nil, err
+		}
+	}
+	return store.Text{}, false, nil
+}
+
+// Tables lists the stored tables that a document of an account may name, each name once with its nearest
+// owner, ordered by name and without Body. The built-in ones, which everyone sees, are not among them. It
+// asks the store, like Lookup.
+func (t *Tenants) Tables(ctx context.Context, account aaa.AccountID) ([]store.Text, error) {
+	owners, err := t.owners(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Text
+	seen := make(map[string]bool)
+	for _, owner := range owners {
+		list, _, err := t.store.Texts().List(ctx, owner, store.TextFSM, store.Page{})
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range list {
+			if !seen[text.Name] {
+				seen[text.Name] = true
+				all = append(all, text)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Text) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
 }
 
 // owners lists an account and its ancestors, nearest first, as the store has them now.

@@ -30,6 +30,8 @@ type state struct {
 	account  store.Account   // ID alone for the system configuration
 	document *store.Document // nil where there is none
 	dicts    map[string]storedDict
+	tables   map[string]storedTable
+	files    map[string]storedFile
 }
 
 // load returns the state of an account, from the store where the account is cold.
@@ -81,30 +83,51 @@ func (t *Tenants) drop(n *node) {
 }
 
 // read fetches an account's state. What a change of one kind can't have touched
-// is taken from before, where there is one; every kind but these reads all.
+// is taken from before, where there is one; no kind reads all.
 func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state, kind store.ChangeKind) (*state, error) {
 	s := &state{account: store.Account{ID: id, Enabled: true}}
 	if before != nil {
 		*s = *before
 	}
-	partial := before != nil && kind != ""
-	if id != aaa.SystemConfig && !(partial && kind == store.ChangedDocument) {
+	var row, texts, document bool
+	switch {
+	case before == nil || kind == "":
+		row, texts, document = true, true, true
+	case kind == store.ChangedDocument:
+		document = true
+	case kind == store.ChangedDictionary:
+		row = true
+	case kind == store.ChangedFSM, kind == store.ChangedUsers:
+		texts = true
+	default:
+		row, texts = true, true
+	}
+	if row && id != aaa.SystemConfig {
 		if err := t.readAccount(ctx, id, s, before); err != nil {
 			return nil, err
 		}
 	}
-	if partial && kind != store.ChangedDocument {
-		return s, nil
+	if texts && id != aaa.SystemConfig {
+		if err := t.readTexts(ctx, s, before); err != nil {
+			return nil, err
+		}
 	}
+	if document {
+		return s, t.readDocument(ctx, id, s)
+	}
+	return s, nil
+}
+
+func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) error {
 	s.document = nil
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
 		s.document = &d
 	case !errors.Is(err, store.ErrNotFound):
-		return nil, err
+		return err
 	}
-	return s, nil
+	return nil
 }
 
 // readAccount fetches an account's row and its dictionaries.

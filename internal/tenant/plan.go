@@ -27,7 +27,7 @@ type Route struct {
 	Walk   []Step   // how they were found, up the tree
 	// Off: the walk met aaa_mode off before any usable server.
 	Off bool
-	// LocalAccept: authn, mode on, and the document's list is empty.
+	// LocalAccept: authn, mode on, the document's list is empty, and it names no table.
 	LocalAccept bool
 	// Bounded: every server and attempt together, all of them silent, take less
 	// than this long; 0 where that can't be told beforehand.
@@ -154,7 +154,7 @@ func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
 func route(levels []*Level, op aaa.Op) Route {
 	var r Route
 	for _, l := range levels {
-		usable := len(l.Lists[op]) > 0
+		usable := len(l.Lists[op]) > 0 || l.Tables[op] != nil
 		switch {
 		case l.Mode == aaa.ModeOff:
 			r.Walk = append(r.Walk, Step{l, "off"})
@@ -163,7 +163,7 @@ func route(levels []*Level, op aaa.Op) Route {
 		case l.Mode == aaa.ModeOn:
 			r.Walk = append(r.Walk, Step{l, "used"})
 			r.Levels = append(r.Levels, l)
-			r.LocalAccept = op == aaa.Authn && !l.Named[op] && len(r.Levels) == 1
+			r.LocalAccept = op == aaa.Authn && !l.Named[op] && l.Tables[op] == nil && len(r.Levels) == 1
 			return r
 		case usable:
 			r.Walk = append(r.Walk, Step{l, "used"})
@@ -178,12 +178,12 @@ func route(levels []*Level, op aaa.Op) Route {
 }
 
 // bound adds up what a route's servers may take. A server that is not named by an IP
-// address may have to be resolved first, and an external authoriser has a
-// time limit of its own: for such a route nothing is promised.
+// address may have to be resolved first, an external authoriser has a time limit of
+// its own, and a document's own table may do anything: for such a route nothing is promised.
 func bound(r *Route, op aaa.Op) time.Duration {
 	var sum time.Duration
 	for _, l := range r.Levels {
-		if op == aaa.Authz && len(l.AuthzApps) > 0 {
+		if l.Tables[op] != nil || op == aaa.Authz && len(l.AuthzApps) > 0 {
 			return 0
 		}
 		for _, s := range l.Lists[op] {

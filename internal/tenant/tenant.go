@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/intern"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -34,6 +36,7 @@ type Options struct {
 	Opener  secmod.Opener
 	System  *dict.Catalog
 	Engines *engines.Registry
+	Actions *fsm.Actions // what tables may do; nil: every table is refused
 	Log     *slog.Logger
 }
 
@@ -43,6 +46,7 @@ type Tenants struct {
 	opener  secmod.Opener
 	system  *dict.Catalog
 	engines *engines.Registry
+	actions *fsm.Actions
 	log     *slog.Logger
 	retry   time.Duration // between attempts to apply a change while the store is away
 
@@ -54,12 +58,13 @@ type Tenants struct {
 	programs intern.Table[string, translate.Program]
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]
+	tables   intern.Table[[sha256.Size]byte, fsm.Table] // by the hash of the text
 }
 
 // New makes an empty cache. Subscribe Changed to the store's change log.
 func New(o Options) *Tenants {
 	return &Tenants{
-		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, log: o.Log,
+		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, actions: o.Actions, log: o.Log,
 		retry: 200 * time.Millisecond,
 		nodes: xsync.NewMap[aaa.AccountID, *node](),
 	}

@@ -1,0 +1,138 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/store"
+)
+
+// manyAccounts is a store of accounts below one root, each with a document and a table of its own, made
+// when they are asked for.
+type manyAccounts struct {
+	store.Store
+	document json.RawMessage
+	table    string
+}
+
+type (
+	manyRows      struct{ store.Accounts }
+	manyDocuments struct {
+		store.Documents
+		of *manyAccounts
+	}
+	manyDicts struct{ store.Dictionaries }
+	manyTexts struct {
+		store.Texts
+		of *manyAccounts
+	}
+)
+
+const rootOfMany = aaa.AccountID("00000000000000000000000000000000")
+
+func (m *manyAccounts) Accounts() store.Accounts         { return manyRows{} }
+func (m *manyAccounts) Documents() store.Documents       { return manyDocuments{of: m} }
+func (m *manyAccounts) Dictionaries() store.Dictionaries { return manyDicts{} }
+func (m *manyAccounts) Texts() store.Texts               { return manyTexts{of: m} }
+
+func (manyRows) Get(_ context.Context, id aaa.AccountID) (store.Account, error) {
+	a := store.Account{ID: id, Enabled: true}
+	if id != rootOfMany {
+		a.ParentID = rootOfMany
+	}
+	return a, nil
+}
+
+func (d manyDocuments) Get(_ context.Context, id aaa.AccountID) (store.Document, error) {
+	if id == rootOfMany || id == aaa.SystemConfig {
+		return store.Document{}, store.ErrNotFound
+	}
+	return store.Document{Account: id, Revision: 1, Body: append(json.RawMessage(nil), d.of.document...)}, nil
+}
+
+func (manyDicts) All(context.Context, aaa.AccountID) ([]store.Dictionary, error) { return nil, nil }
+
+func (x manyTexts) All(_ context.Context, id aaa.AccountID) ([]store.Text, error) {
+	if id == rootOfMany {
+		return nil, nil
+	}
+	body := "%FSMID " + string(id[len(id)-20:]) + "\n" + x.of.table
+	return []store.Text{{Account: id, Kind: store.TextFSM, Name: "mine", Revision: 1, Body: body}}, nil
+}
+
+// plain opens what was never sealed.
+type plain struct{}
+
+func (plain) Open(_ context.Context, _ aaa.AccountID, _, text string) (aaa.Secret, error) {
+	return aaa.NewSecret(text), nil
+}
+
+// warmAccounts loads n accounts and reports what each costs in octets of heap.
+func warmAccounts(t testing.TB, n int, members string) (*Tenants, float64) {
+	t.Helper()
+	system, err := systemDictionaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	race, ok := fsm.BuiltIn("race")
+	if !ok {
+		t.Fatal("no table race")
+	}
+	race = strings.Replace(race, "%FSMID race\n", "", 1)
+	tenants := New(Options{
+		Store:  &manyAccounts{document: documentWith(t, members), table: race},
+		Opener: plain{}, System: system, Engines: engines.NewRegistry(), Actions: actions(), Log: slog.New(slog.DiscardHandler),
+	})
+	warm := func(i int) {
+		if _, err := tenants.Plan(t.Context(), aaa.AccountID(fmt.Sprintf("%032x", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	warm(1) // what all share
+	before := heap()
+	for i := range n {
+		warm(i + 2)
+	}
+	return tenants, float64(heap()-before) / float64(n)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// budget is what a tenant with a table may cost, so that 10,000 of them stay under 300 MiB.
+const budget = 300 << 20 / 10_000
+
+func TestMemoryOfTables(t *testing.T) { // not parallel: it measures the heap
+	tenants, each := warmAccounts(t, 1000, `"fsm":"mine"`)
+	if each > budget {
+		t.Errorf("a tenant with a table of its own takes %.0f octets, want at most %d", each, budget)
+	}
+	_, without := warmAccounts(t, 1000, `"aaa_mode":"on"`)
+	t.Logf("%.0f octets a tenant, %.0f where the document names no table", each, without)
+	runtime.KeepAlive(tenants)
+}
+
+// BenchmarkTenantsWithTables loads 10,000 accounts, each with a document and a table of its own, and
+// reports what they take.
+func BenchmarkTenantsWithTables(b *testing.B) {
+	const accounts = 10_000
+	for b.Loop() {
+		tenants, each := warmAccounts(b, accounts, `"fsm":"mine"`)
+		b.ReportMetric(each, "B/tenant")
+		b.ReportMetric(each*accounts/(1<<20), "MiB")
+		runtime.KeepAlive(tenants)
+	}
+}

@@ -1,0 +1,163 @@
+package tenant
+
+import (
+	"slices"
+	"strings"
+	"unique"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/store"
+	"aaa-api/internal/translate"
+	"aaa-api/internal/usersfile"
+)
+
+// DefaultTable is the built-in table that an operation runs by where the document names none.
+const DefaultTable = "sequential"
+
+// DefaultUsersFile is the users file that the action FILE reads where a line names none.
+const DefaultUsersFile = "users"
+
+// fileAction is the action whose Xstring names a users file.
+const fileAction = "FILE"
+
+// Table is a state machine table that a document names, found.
+type Table struct {
+	Name     string
+	Owner    aaa.AccountID // aaa.SystemConfig for a built-in one
+	Revision int64         // 0 for a built-in one
+	FSM      *fsm.Table
+}
+
+// machine resolves the tables that a document names, and the users files that those name: first of
+// chain[0], then up the tree.
+func (t *Tenants) machine(level *Level, chain []link, doc *aaa.Document) {
+	for op := range aaa.Op(aaa.NumOps) {
+		name := doc.Table(op)
+		if name == "" {
+			continue
+		}
+		name = unique.Make(name).Value() // one text for all who name it
+		level.TableNames[op] = name
+		if i := slices.Index(level.TableNames[:op], name); i >= 0 {
+			level.Tables[op] = level.Tables[i]
+			continue
+		}
+		table := t.resolveTable(level, chain, name)
+		level.Tables[op] = table
+		if table != nil {
+			t.files(level, chain, table)
+		}
+	}
+	level.Realms = realms(doc.Realms)
+}
+
+// resolveTable finds a table by name. nil is the built-in sequential: named, or in the place of a
+// table that is gone (the store refuses to delete one in use; an import or a restored backup may lack
+// it) or can't be used.
+func (t *Tenants) resolveTable(level *Level, chain []link, name string) *Table {
+	for _, l := range chain {
+		if table, ok := l.state.tables[name]; ok {
+			return &Table{Name: name, Owner: l.node.id, Revision: table.revision, FSM: table.compiled}
+		}
+	}
+	if name == DefaultTable { // written out, it is what it is unsaid
+		return nil
+	}
+	text, ok := fsm.BuiltIn(name)
+	if !ok {
+		t.log.Warn("document names a state machine table that is gone: the built-in one runs instead", "account", level.Account, "table", name)
+		return nil
+	}
+	compiled, err := t.compileTable(text)
+	if err != nil {
+		t.log.Error("built-in state machine table does not compile", "table", name, "error", err)
+		return nil
+	}
+	return &Table{Name: name, Owner: aaa.SystemConfig, FSM: compiled}
+}
+
+// files finds the users files that a table names, and the one that it need not name.
+func (t *Tenants) files(level *Level, chain []link, table *Table) {
+	for _, name := range append(table.FSM.Xstrings(fileAction), DefaultUsersFile) {
+		if slices.Contains(level.fileNames, name) {
+			continue
+		}
+		level.fileNames = append(level.fileNames, name)
+		i := slices.IndexFunc(chain, func(l link) bool { _, ok := l.state.files[name]; return ok })
+		if i < 0 {
+			if name != DefaultUsersFile {
+				t.log.Warn("state machine table names a users file that is not there", "account", level.Account, "table", table.Name, "file", name)
+			}
+			continue
+		}
+		if level.Files == nil {
+			level.Files = make(map[string]*usersfile.File)
+		}
+		level.Files[name] = chain[i].state.files[name].parsed
+	}
+}
+
+// realms copies a document's rules, their realms in lower case.
+func realms(rules map[string]map[string]string) map[string]map[string]string {
+	if len(rules) == 0 {
+		return nil
+	}
+	lower := make(map[string]map[string]string, len(rules))
+	for name, rule := range rules {
+		targets := make(map[string]string, len(rule))
+		for realm, target := range rule {
+			targets[strings.ToLower(realm)] = target
+		}
+		lower[name] = targets
+	}
+	return lower
+}
+
+// hasTables reports whether any operation runs by a table that the document names.
+func (l *Level) hasTables() bool { return l.Tables != [aaa.NumOps]*Table{} }
+
+// names reports whether a Level was made by looking for what a change of a kind and name is of, found or not.
+func (l *Level) names(kind store.ChangeKind, name string) bool {
+	switch kind {
+	case store.ChangedDictionary:
+		return l.dict(name) != nil
+	case store.ChangedFSM:
+		return slices.Contains(l.TableNames[:], name)
+	case store.ChangedUsers:
+		return slices.Contains(l.fileNames, name)
+	}
+	return false
+}
+
+// UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
+// rule for User-Name takes it (see translate.Program.Value). Without such a rule both are the
+// request's key User-Name. An authz request that brings none has the document's. Of an
+// array the first element is taken. Both are empty where there is no name.
+func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
+	raw, sent = l.value(op, "User-Name", values)
+	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
+		return l.AuthzUsername, l.AuthzUsername
+	}
+	return raw, sent
+}
+
+// Password returns the clear-text password of a request as the operation's rule for User-Password takes it, or
+// else the request's key User-Password. An authz request that brings none has the document's.
+func (l *Level) Password(op aaa.Op, values map[string]any) string {
+	_, sent := l.value(op, "User-Password", values)
+	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
+		return l.AuthzPassword.Reveal()
+	}
+	return sent
+}
+
+func (l *Level) value(op aaa.Op, attribute string, values map[string]any) (raw, sent string) {
+	if p := l.programs[op]; p != nil {
+		if raw, sent, ok := p.Value(attribute, values); ok {
+			return raw, sent
+		}
+	}
+	text, _ := translate.FirstText(values[attribute])
+	return text, text
+}

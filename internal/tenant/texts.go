@@ -1,0 +1,141 @@
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"unique"
+
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/store"
+	"aaa-api/internal/usersfile"
+)
+
+// storedTable is an account's own state machine table, ready for use.
+type storedTable struct {
+	revision int64
+	compiled *fsm.Table
+}
+
+// storedFile is an account's own users file, ready for use. Its text is not kept.
+type storedFile struct {
+	sealed [sha256.Size]byte // of the text as stored: no two writes seal alike
+	parsed *usersfile.File
+}
+
+// errNoActions refuses tables where the service was put together without actions.
+var errNoActions = errors.New("this service has no actions to run state machine tables with")
+
+// readTexts fetches an account's tables and users files. One that can't be used keeps its
+// predecessor from an earlier state, and is left out where there was none.
+func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
+	list, err := t.store.Texts().All(ctx, s.account.ID)
+	if err != nil {
+		return err
+	}
+	s.tables, s.files = nil, nil
+	for _, text := range list {
+		text.Name = unique.Make(text.Name).Value()
+		switch text.Kind {
+		case store.TextFSM:
+			t.addTable(s, before, text)
+		case store.TextUsers:
+			if err := t.addFile(ctx, s, before, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Tenants) addTable(s, before *state, text store.Text) {
+	table := storedTable{revision: text.Revision}
+	var err error
+	if table.compiled, err = t.compileTable(text.Body); err != nil {
+		t.log.Error("stored state machine table does not compile", "account", text.Account, "table", text.Name, "revision", text.Revision, "error", err)
+		var ok bool
+		if table, ok = before.table(text.Name); !ok {
+			return
+		}
+	}
+	if s.tables == nil {
+		s.tables = make(map[string]storedTable)
+	}
+	s.tables[text.Name] = table
+}
+
+// addFile opens and parses a users file, unless the earlier state has it already. Its error is one of a
+// store that is away: a file that is damaged is logged, without a word of what it holds, and keeps its
+// predecessor.
+func (t *Tenants) addFile(ctx context.Context, s, before *state, text store.Text) error {
+	earlier, had := before.file(text.Name)
+	file := storedFile{sealed: sha256.Sum256([]byte(text.Body))}
+	if had && earlier.sealed == file.sealed {
+		file = earlier
+	} else {
+		var err error
+		if file.parsed, err = t.openFile(ctx, text); err != nil {
+			if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+				return err
+			}
+			t.log.Error("stored users file has faults", "account", text.Account, "file", text.Name, "revision", text.Revision, "error", err)
+			if had {
+				file = earlier
+			}
+			if file.parsed == nil {
+				return nil
+			}
+		}
+	}
+	if s.files == nil {
+		s.files = make(map[string]storedFile)
+	}
+	s.files[text.Name] = file
+	return nil
+}
+
+// openFile returns what could be read beside an error of the text: entries without faults still count.
+func (t *Tenants) openFile(ctx context.Context, text store.Text) (*usersfile.File, error) {
+	clear, err := t.opener.Open(ctx, text.Account, "users/"+text.Name, text.Body)
+	if err != nil {
+		return nil, err
+	}
+	file, faults := usersfile.Parse([]byte(clear.Reveal()))
+	if len(faults) > 0 {
+		return file, fmt.Errorf("line %d: %s", faults[0].Line, faults[0].Rule)
+	}
+	return file, nil
+}
+
+// compileTable compiles a table's text; all who have the same text share one Table.
+func (t *Tenants) compileTable(text string) (*fsm.Table, error) {
+	if t.actions == nil {
+		return nil, errNoActions
+	}
+	return t.tables.Get(sha256.Sum256([]byte(text)), func() (*fsm.Table, error) {
+		table, faults, _ := fsm.Check([]byte(text), t.actions)
+		if len(faults) > 0 {
+			return nil, fmt.Errorf("line %d: %s", faults[0].Line, faults[0].Message)
+		}
+		return table, nil
+	})
+}
+
+// table finds an account's own table; s may be nil.
+func (s *state) table(name string) (storedTable, bool) {
+	if s == nil {
+		return storedTable{}, false
+	}
+	table, ok := s.tables[name]
+	return table, ok
+}
+
+// file finds an account's own users file; s may be nil.
+func (s *state) file(name string) (storedFile, bool) {
+	if s == nil {
+		return storedFile{}, false
+	}
+	file, ok := s.files[name]
+	return file, ok
+}

@@ -1,0 +1,40 @@
+package translate
+
+import "strings"
+
+// Value is what a request would send as an attribute, as text: for who must know the user's name
+// before any server is chosen. raw is the request's value, sent what the regexp of the rule takes
+// of it. Of several rules for the attribute the first that matches counts, and where none does,
+// raw is of the first whose key the request holds and sent is empty. Of an array the first element is
+// taken. ok is false where no rule is for the attribute.
+func (p *Program) Value(attribute string, values map[string]any) (raw, sent string, ok bool) {
+	for _, r := range p.rules {
+		if !strings.EqualFold(r.attribute, attribute) {
+			continue
+		}
+		ok = true
+		text, found := FirstText(values[r.key])
+		if !found {
+			continue
+		}
+		if raw == "" {
+			raw = text
+		}
+		if taken, matches := r.out.match(text); matches {
+			return text, taken, true
+		}
+	}
+	return raw, "", ok
+}
+
+// FirstText is a request's value as text, of an array its first element; false where it is
+// neither text, number nor boolean.
+func FirstText(value any) (string, bool) {
+	if list, ok := value.([]any); ok {
+		if len(list) == 0 {
+			return "", false
+		}
+		value = list[0]
+	}
+	return valueText(value)
+}
