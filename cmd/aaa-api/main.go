@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(
-		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), versionCommand(),
+		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
 	)
 	switch err := root.ExecuteContext(ctx); {
 	case err == nil:
