@@ -23,6 +23,13 @@ type Service interface {
 	// Seal encrypts a secret of an account's document. purpose is its place in the
 	// document by name (servers/NAME/secret); a sealed text opens for the same account and purpose only.
 	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
+	// MergeUsers checks a users file and seals it for the store. Passwords written as
+	// aaa.Mask keep the hash of the user of that name in sealedStored, the file that is
+	// replaced; empty where there is none. masked is the file as it may be shown. Faults
+	// are one *aaa.Error of KindBadInput with paths like "line 12".
+	MergeUsers(ctx context.Context, account aaa.AccountID, name, text, sealedStored string) (sealed, masked string, err error)
+	// MaskUsers returns a stored users file with aaa.Mask for every password hash.
+	MaskUsers(ctx context.Context, account aaa.AccountID, name, sealed string) (string, error)
 }
 
 // DryRun is what a request would do.
