@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
@@ -107,6 +108,14 @@ func (f *filler) account(ctx context.Context, id aaa.AccountID, i int) error {
 	_, err = f.store.Documents().Create(ctx, store.Document{Account: id, Body: prepared.Body, Author: "bench"}, prepared.Uses)
 	return err
 }
+
+// Table finds none: the documents name no table.
+func (f *filler) Table(context.Context, aaa.AccountID, string) (*fsm.Table, *store.Ref, error) {
+	return nil, nil, store.ErrNotFound
+}
+
+// UsersFile finds none, since no table asks for one.
+func (f *filler) UsersFile(context.Context, aaa.AccountID, string) (bool, error) { return false, nil }
 
 // Lookup finds the dictionaries that the documents name: it is the Preparer's
 // catalog, without a cache that 100,000 accounts would fill.

@@ -19,6 +19,9 @@ var kinds = [aaa.NumOps][]fsm.Event{
 	aaa.Custom:     {fsm.CUSTOM},
 }
 
+// sending are the actions whose Xstring names a server or a list.
+var sending = []string{"RAD2RAD", "RADDNS"}
+
 // namedTable is a table at a place of the document.
 type namedTable struct {
 	path  string
@@ -84,25 +87,29 @@ func (c *check) isTarget(name string) bool {
 	return slices.Contains(lists[:], name) || c.hasServer(name)
 }
 
-// usedByTable reports whether a realm rule or a line of a table leads to a server.
-func (c *check) usedByTable(server string) bool {
+// targets collects what realm rules and lines of tables send requests to.
+func (c *check) targets() map[string]bool {
+	names := make(map[string]bool)
 	for _, rule := range c.doc.Realms {
 		for _, target := range rule {
-			if target == server {
-				return true
+			names[target] = true
+		}
+	}
+	for _, t := range c.tables {
+		for _, action := range sending {
+			for _, name := range t.table.Xstrings(action) {
+				names[name] = true
 			}
 		}
 	}
-	return slices.ContainsFunc(c.tables, func(t namedTable) bool {
-		return slices.Contains(t.table.Xstrings("RAD2RAD"), server) || slices.Contains(t.table.Xstrings("RADDNS"), server)
-	})
+	return names
 }
 
 // warnTables tells where a table asks for what the document or the account does not have.
 func (c *check) warnTables(warn func(path, rule, message string)) error {
 	for _, t := range c.tables {
 		c.warnKinds(t, warn)
-		for _, action := range []string{"RAD2RAD", "RADDNS"} {
+		for _, action := range sending {
 			for _, name := range t.table.Xstrings(action) {
 				if !c.isTarget(name) {
 					warn(t.path, "unknown_server", "a line of the table sends "+action+" to "+name+", which is neither a server of the document nor a list")

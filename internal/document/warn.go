@@ -34,17 +34,19 @@ func (c *check) warnings() ([]Warning, error) {
 }
 
 func (c *check) warnServers(warn func(path, rule, message string)) {
+	used := c.targets()
+	for op := range lists {
+		for _, name := range c.doc.ServerNames(aaa.Op(op)) {
+			used[name] = true
+		}
+	}
 	for i := range c.doc.Servers {
 		s := &c.doc.Servers[i]
 		at := "servers." + strconv.Itoa(i)
 		if !c.prepare.engines(s.Engine) {
 			warn(at+".aaa_engine", "engine", "this service does not speak "+s.Engine+" yet: the server counts as one that does not answer")
 		}
-		used := c.usedByTable(s.Name)
-		for op := range lists {
-			used = used || slices.Contains(c.doc.ServerNames(aaa.Op(op)), s.Name)
-		}
-		if !used {
+		if !used[s.Name] {
 			warn(at+".name", "unused", "the server is in no list of an operation, no realm rule, and no table names it")
 		}
 	}
