@@ -46,7 +46,8 @@ var rules = map[string][]string{
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
 	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},
-	"router":  {"aaa", "tenant", "engines", "translate", "authorizer"},
+	"router":  {"aaa", "fsm", "tenant", "engines", "translate", "authorizer"},
+	"actions": {"aaa", "fsm", "router", "tenant", "usersfile"},
 	"gateway": {"aaa", "document", "router", "secmod", "tenant", "usersfile"},
 	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "fsm", "/"},
 

@@ -38,7 +38,7 @@ The first start makes the key file, the root account and a token for it.`,
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.Listen, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.Demo)
+		config.DictionaryDir, config.LogLevel, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
 	return cmd
 }
 
@@ -94,6 +94,9 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	}
 	if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
+	}
+	if n.gateway.Wait(drain) != nil {
+		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", drainTime))
 	}
 	n.log.InfoContext(ctx, "stopped")
 	return err

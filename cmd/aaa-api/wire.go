@@ -43,6 +43,7 @@ type node struct {
 	system   *dict.Catalog
 	tenants  *tenant.Tenants
 	preparer *document.Preparer
+	gateway  *gateway.Gateway
 	follower *store.Follower
 	handler  http.Handler
 	draining atomic.Bool // /readyz answers 503
@@ -96,9 +97,10 @@ func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	acts := actionsOf(n.cfg)
 	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}))
 	n.tenants = tenant.New(tenant.Options{
-		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Log: n.log,
+		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
@@ -109,16 +111,22 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	routes := router.New(authorizer.New(), router.NewMetrics(registry), attributes, n.log)
-	service := gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag), gateway.DefaultDeadline)
+	routes, err := router.New(router.Options{
+		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.gateway = gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag))
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
 	n.handler = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
-		Service:  service,
+		Service:  n.gateway,
 		Verifier: verifier,
 		Preparer: n.preparer,
 		System:   n.system,
+		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
 		Log:      n.log,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),

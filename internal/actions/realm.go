@@ -45,20 +45,11 @@ func realmOf(name string) string {
 // otherRealms stands in a rule for every realm that it does not name.
 const otherRealms = "*"
 
-// targetOf finds a realm's server or list. Names in rules are few: they are compared one by
-// one, without regard to case.
+// targetOf finds a realm's server or list in a rule, whose realms are in lower case.
 func targetOf(rule map[string]string, realm string) (string, bool) {
-	if target, ok := rule[realm]; ok {
-		return target, true
+	target, ok := rule[realm]
+	if !ok && realm != "" {
+		target, ok = rule[otherRealms]
 	}
-	for name, target := range rule {
-		if strings.EqualFold(name, realm) {
-			return target, true
-		}
-	}
-	if realm == "" {
-		return "", false
-	}
-	target, ok := rule[otherRealms]
 	return target, ok
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,9 @@ const (
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
 	Demo          = "demo"
+
+	UnixPasswordFile     = "unix-password-file"
+	UnixPasswordAccounts = "unix-password-accounts"
 )
 
 // settings lists every setting in the order of the documentation.
@@ -41,6 +45,8 @@ var settings = []struct {
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
+	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
+	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
 }
 
@@ -53,6 +59,9 @@ type Config struct {
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
 	Demo          bool
+
+	UnixPasswordFile     string   // empty or an existing file
+	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
 }
 
 // StorePath is the file of the embedded store.
@@ -113,7 +122,10 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
 		Demo:          r.boolean(Demo),
+
+		UnixPasswordFile: r.file(UnixPasswordFile),
 	}
+	c.UnixPasswordAccounts = r.accounts(c.UnixPasswordFile)
 	if c.KeyFile == "" {
 		c.KeyFile = filepath.Join(c.DataDir, "secret.key")
 	}
@@ -185,6 +197,41 @@ func (r *reader) folder(name string) string {
 		r.fail(name, "%s is not a folder", v)
 	}
 	return v
+}
+
+func (r *reader) file(name string) string {
+	v := r.k.String(name)
+	if v == "" {
+		return ""
+	}
+	info, err := os.Stat(v)
+	switch {
+	case err != nil:
+		r.fail(name, "%w", err)
+	case !info.Mode().IsRegular():
+		r.fail(name, "%s is not a file", v)
+	}
+	return v
+}
+
+// accountID is 32 lower-case hexadecimal characters.
+var accountID = regexp.MustCompile("^[0-9a-f]{32}$")
+
+func (r *reader) accounts(passwords string) []string {
+	v := r.k.String(UnixPasswordAccounts)
+	if v == "" {
+		return nil
+	}
+	if passwords == "" {
+		r.fail(UnixPasswordAccounts, "there is no %s for them", UnixPasswordFile)
+	}
+	list := strings.Split(v, ",")
+	for i, id := range list {
+		if list[i] = strings.TrimSpace(id); !accountID.MatchString(list[i]) {
+			r.fail(UnixPasswordAccounts, "%q is no account id (32 lower-case hexadecimal characters)", list[i])
+		}
+	}
+	return list
 }
 
 func (r *reader) logLevel() slog.Level {

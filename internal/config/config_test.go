@@ -19,7 +19,7 @@ import (
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Demo)
+	AddFlags(fs, Listen, DataDir, Database, KeyFile, DictionaryDir, LogLevel, UnixPasswordFile, UnixPasswordAccounts, Demo)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +89,9 @@ func TestRefused(t *testing.T) {
 		"data dir is a file":    {args: []string{"--data-dir=" + file}, want: "--data-dir: " + file + " is not a folder"},
 		"data dir empty":        {args: []string{"--data-dir="}, want: "--data-dir: it is empty"},
 		"no dictionary dir":     {args: []string{"--dictionary-dir=" + file + "x"}, want: "--dictionary-dir: stat "},
+		"no password file":      {args: []string{"--unix-password-file=" + file + "x"}, want: "--unix-password-file: stat "},
+		"accounts without file": {args: []string{"--unix-password-accounts=" + strings.Repeat("a", 32)}, want: "there is no unix-password-file"},
+		"not an account":        {args: []string{"--unix-password-file=" + file, "--unix-password-accounts=root"}, want: "is no account id"},
 		"dictionary dir a file": {args: []string{"--dictionary-dir=" + file}, want: "is not a folder"},
 		"log level":             {env: []string{"AAA_API_LOG_LEVEL=loud"}, want: `AAA_API_LOG_LEVEL: "loud" is not debug`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},

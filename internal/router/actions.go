@@ -34,9 +34,6 @@ func NewActions(list ...Action) *Actions {
 // Specs is the set as tables are compiled against it.
 func (a *Actions) Specs() *fsm.Actions { return a.specs }
 
-// DefaultTable is the name of the table that a document without one runs on.
-const DefaultTable = "sequential"
-
 // builtIn compiles a shipped table.
 func (a *Actions) builtIn(name string) (*fsm.Table, error) {
 	text, ok := fsm.BuiltIn(name)

@@ -58,7 +58,7 @@ var machines = sync.Pool{New: func() any { return new(Machine) }}
 func newMachine(x *run, level *tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.pin, m.trace, m.start = x.Router, x.plan, x.req, level, x.pin, x.trace, x.start
-	m.table, m.name = x.defaultTable, DefaultTable
+	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name
 	}

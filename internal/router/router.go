@@ -75,7 +75,7 @@ type Options struct {
 
 // New makes a Router. It fails where the actions do not suffice for the built-in table.
 func New(o Options) (*Router, error) {
-	table, err := o.Actions.builtIn(DefaultTable)
+	table, err := o.Actions.builtIn(tenant.DefaultTable)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// MaxSecret is the longest secret that is sealed, in octets. Documents allow far less.
-const MaxSecret = 64 << 10
+// MaxSecret is the longest text that is sealed, in octets: a users file. Secrets of documents are far shorter.
+const MaxSecret = 1 << 20
 
 // maxSealed is the longest sealed text: prefix, and nonce, secret and tag in base64.
 const maxSealed = len(SealedPrefix) + (MaxSecret+overhead+2)/3*4
