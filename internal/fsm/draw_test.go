@@ -13,7 +13,7 @@ import (
 	"aaa-api/internal/fsm"
 )
 
-const nasty = `a "quoted" \N \l C:\temp\ <b>&amp;</b>; #35; %% --> [*] : {x|y} ] état 日本 ` + "`"
+const nasty = `a "quoted" \N \l C:\temp\ <b>&amp;</b>; #35; %% --> [*] : _x_ a_b {x|y} ] état 日本 ` + "`"
 
 // drawn makes a table with a text in it that is drawn.
 func drawn(t interface{ Fatalf(string, ...any) }, xstring string) *fsm.Table {
@@ -42,7 +42,7 @@ var (
 	dotLine = regexp.MustCompile(`^(?:digraph fsm \{|\}|\t(?:n\d+(?:->n\d+)?\[` + dotAttr + `(?:,` + dotAttr + `)*\];|` + dotAttr + `(?:;` + dotAttr + `)*;)?|)$`)
 	dotEdge = regexp.MustCompile(`n\d+->n\d+\[.*label=(` + dotText + `)`)
 
-	mermaidLine = regexp.MustCompile(`^(?:stateDiagram-v2|    state "[^"\n]*" as s\d+|    \[\*\] --> s\d+|    s\d+ --> (?:s\d+|\[\*\]) : (?:[^:;<>"\n]|#\d+;|<br/>)+|)$`)
+	mermaidLine = regexp.MustCompile(`^(?:stateDiagram-v2|    state "[^"\n]*" as s\d+|    \[\*\] --> s\d+|    s\d+ --> (?:s\d+|\[\*\]) : (?:[^:;<>"*\n]|#\d+;|<br/>)+|)$`)
 	mermaidEdge = regexp.MustCompile(`    s0 --> s1 : (.*)`)
 )
 
