@@ -43,6 +43,7 @@ var rules = map[string][]string{
 
 	"engines":            {"aaa"},
 	"engines/radius":     {"aaa", "engines"},
+	"engines/tacacs":     {"aaa", "engines"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
 	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},

@@ -1,0 +1,69 @@
+package tacacs
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"aaa-api/internal/engines"
+)
+
+// dial makes the connection c, on which s then goes first. Errors are ctx's or a *engines.Failure.
+func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
+	within, cancel := context.WithTimeout(ctx, m.opts.DialTimeout)
+	defer cancel()
+	raw, wire, err := m.connect(within)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.forget(c)
+		if ctx.Err() != nil && within.Err() != nil {
+			return why(ctx)
+		}
+		m.failures++
+		pause := m.opts.BackoffMax
+		if shift := m.failures - 1; shift < 20 {
+			pause = min(pause, m.opts.BackoffMin<<shift)
+		}
+		m.dialErr, m.retryAt = err, time.Now().Add(jitter(pause))
+		return &engines.Failure{Reason: engines.Unreachable, Err: err}
+	}
+	m.failures, m.retryAt, m.dialErr = 0, time.Time{}, nil
+	now := time.Now()
+	c.raw, c.wire, c.state = raw, wire, first
+	c.took, c.opened = now.Sub(c.opened), now
+	c.idle = time.AfterFunc(time.Hour, c.rest)
+	c.idle.Stop()
+	c.asked = !m.opts.NoSingleConnect
+	go c.write()
+	go c.read()
+	if s.state == ended { // closed by its owner meanwhile
+		c.settle()
+		return s.failed()
+	}
+	c.add(s)
+	s.opens = c.asked
+	return nil
+}
+
+// connect makes the TCP connection and, where TLS is called for, the handshake. wire is what
+// packets go through, raw is below it.
+func (m *Manager) connect(ctx context.Context) (raw, wire net.Conn, err error) {
+	if raw, err = m.opts.Dial(ctx, "tcp", m.addr); err != nil {
+		return nil, nil, err
+	}
+	if m.opts.TLS == nil {
+		return raw, raw, nil
+	}
+	secure := tls.Client(raw, m.opts.TLS)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, nil, errors.Join(errHandshake, err)
+	}
+	return raw, secure, nil
+}
+
+var errHandshake = errors.New("TLS handshake failed")

@@ -1,0 +1,177 @@
+package tacacs
+
+import (
+	"bufio"
+	"io"
+	"time"
+
+	"aaa-api/internal/engines"
+)
+
+// readAhead is the reader's buffer in octets. Bodies that fit are copied for their
+// session alone; room for longer ones is made only when a session awaits them.
+const readAhead = 4096
+
+// read is the reader: it hands each packet to the session that awaits it, until the
+// connection is closed.
+func (c *conn) read() {
+	r := bufio.NewReaderSize(c.wire, readAhead)
+	for {
+		head, err := r.Peek(HeaderLen)
+		if err != nil {
+			c.broken(notEOF(err, len(head)))
+			return
+		}
+		h, err := ParseHeader(head)
+		if err == nil && int(h.Length) > c.m.opts.MaxReply {
+			err = FaultTooLong
+		}
+		if err != nil {
+			c.distrust(err) // where the next packet begins is anybody's guess
+			return
+		}
+		_, _ = r.Discard(HeaderLen) // was peeked
+		if err := c.packet(r, h); err != nil {
+			c.broken(notEOF(err, 1))
+			return
+		}
+	}
+}
+
+// notEOF makes the end of the stream in the middle of a packet an unexpected one.
+func notEOF(err error, have int) error {
+	if err == io.EOF && have > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// distrust closes the connection for what the server sent.
+func (c *conn) distrust(err error) {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	c.complain(err)
+	c.fail(engines.BadReply, err)
+}
+
+// complain logs a broken rule; mu is held, which is fine for something this rare.
+func (c *conn) complain(err error) {
+	if !c.closed && !c.closing {
+		c.m.opts.Logger.Warn("TACACS+ server broke the protocol", "server", c.m.addr, "error", err)
+	}
+}
+
+// packet reads and hands over the body that follows the header. Errors are the network's.
+func (c *conn) packet(r *bufio.Reader, h Header) error {
+	n := int(h.Length)
+	if n <= readAhead {
+		body, err := r.Peek(n)
+		if err != nil {
+			return err
+		}
+		c.m.mu.Lock()
+		if s := c.await(h); s != nil {
+			s.deliver(h, append(make([]byte, 0, n), body...))
+		}
+		c.m.mu.Unlock()
+		_, err = r.Discard(n)
+		return err
+	}
+	c.m.mu.Lock()
+	s := c.await(h)
+	c.m.mu.Unlock()
+	if s == nil {
+		_, err := r.Discard(n)
+		return err
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return err
+	}
+	c.m.mu.Lock()
+	// Given up meanwhile, it has a tombstone that this packet was meant for.
+	if s := c.await(h); s != nil {
+		s.deliver(h, body)
+	}
+	c.m.mu.Unlock()
+	return nil
+}
+
+// await finds the session that awaits a packet with this header; nil: the packet is to be
+// dropped, and who broke a rule has been told. mu is held.
+func (c *conn) await(h Header) *Session {
+	if c.closed || c.closing {
+		return nil
+	}
+	s := c.sessions[h.SessionID]
+	if (h.Flags&FlagUnencrypted != 0) != (c.m.opts.TLS != nil) {
+		c.complain(FaultFlag)
+		if s != nil {
+			s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultFlag})
+		}
+		c.fail(engines.Unreachable, FaultClosed)
+		return nil
+	}
+	if s == nil {
+		c.stray(h.SessionID)
+		return nil
+	}
+	var err error
+	switch {
+	case h.Type != s.kind:
+		err = FaultType
+	case s.state != awaiting || h.Seq != s.seq+1:
+		err = FaultSequence
+	}
+	if err != nil {
+		// The others on the connection may end; none are added.
+		c.complain(err)
+		c.draining = true
+		s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: err})
+		c.settle()
+		return nil
+	}
+	if c.state == first {
+		c.negotiated(c.asked && h.Flags&FlagSingleConnect != 0)
+	}
+	return s
+}
+
+// negotiated ends the negotiation of single connection mode; mu is held.
+func (c *conn) negotiated(granted bool) {
+	c.state = alone
+	if c.asked {
+		c.m.refused = !granted
+	}
+	if granted {
+		c.state = shared
+		others := 0
+		for _, x := range c.m.conns {
+			if x.state == shared && !x.draining && x.key == c.key {
+				others++
+			}
+		}
+		if others > c.m.opts.Connections {
+			c.draining = true // opened while it looked as if it were needed
+		}
+	}
+	c.m.notify()
+}
+
+// stray deals with a packet whose session id nobody uses; mu is held.
+func (c *conn) stray(id uint32) {
+	if c.tombs.take(id) {
+		c.received = time.Now()
+		c.moved = c.received
+		return
+	}
+	c.m.strays++
+	c.strays++
+	if c.strays == 1 {
+		c.complain(FaultSessionID) // once, or a server could fill the log
+	}
+	if c.state != shared {
+		// There is one session, and this is not its answer.
+		c.fail(engines.BadReply, FaultSessionID)
+	}
+}

@@ -1,0 +1,401 @@
+package tacacs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"aaa-api/internal/engines"
+)
+
+// Session is one TACACS+ session. One goroutine at a time may call Exchange; Close and Abort
+// may be called by any.
+type Session struct {
+	m *Manager
+
+	// Set by Exchange before the session has a place, and constant while it has one.
+	kind    Type
+	version byte
+
+	// Guarded by m.mu.
+	conn     *conn // nil: no place yet
+	id       uint32
+	opens    bool // the first packet asks for single connection mode
+	state    sessionState
+	seq      byte // of the latest request; 0: none
+	sent     int  // packets, on all connections
+	since    time.Time
+	strays   uint64 // of the connection, when the request went
+	deadline time.Time
+	timer    *time.Timer // nil before the first request
+	got      Header
+	body     []byte
+	err      error // why it ended, where that was not a final reply
+
+	wake chan struct{} // gets a token when a request is answered or has failed
+}
+
+type sessionState uint8
+
+const (
+	resting  sessionState = iota // between rounds, or not begun
+	awaiting                     // a reply
+	ended
+)
+
+// lastSeq is the last sequence number that Exchange uses; the next one is kept for an abort.
+// 255 is never reached (RFC 8907 §4.1).
+const lastSeq = 251
+
+// Session makes a session. It does no I/O: the first Exchange finds it a place on a
+// connection. Close must be called on every session that had an Exchange without error and without a
+// final reply.
+func (m *Manager) Session() *Session {
+	return &Session{m: m, wake: make(chan struct{}, 1)}
+}
+
+// Exchange sends the next request of the session and waits for its reply, which it decodes
+// into receive. The bodies' types must fit each other and the session's first. With a final
+// reply the session has ended.
+//
+// Errors: a *FieldError, with nothing sent and the session as it was; ctx's; else a *engines.Failure that wraps
+// a Fault or the network's error, with the Reason
+//
+//   - NoAnswer: FaultTimeout, FaultExpired, FaultBusy
+//   - Unreachable: no connection could be made, or it broke (FaultClosed)
+//   - ServerError: FaultEmpty
+//   - BadReply: what broke the protocol. FaultSecret: garbage. FaultFlag: RFC 8907 §10.5.2
+//     has it treated like a FAIL.
+//
+// FaultEnded and FaultExhausted are a caller's mistake and the end of an endless dialogue.
+// After any error but a *FieldError the session has ended.
+func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) error {
+	if err := send.Validate(); err != nil {
+		return err
+	}
+	if s.seq == 0 {
+		s.kind, s.version = send.Type(), Version0
+		if start, ok := send.(*AuthenStart); ok {
+			s.version = start.Version()
+		}
+	}
+	if send.Type() != s.kind || receive.Type() != s.kind {
+		return &FieldError{"type", "is not the session's"}
+	}
+	if s.seq > 0 {
+		return s.round(ctx, send, receive)
+	}
+	err := s.begin(ctx, proved, send, receive)
+	if err != nil && len(s.m.secrets) > 1 && s.suspect(err) {
+		key := 1 - s.conn.key
+		s.again()
+		err = s.begin(ctx, key, send, receive)
+	}
+	return err
+}
+
+// begin is the first round. Where a connection closes between the choice and the use of
+// it, which a server may do at any time (RFC 8907 §4.3), nothing was sent and another is taken.
+func (s *Session) begin(ctx context.Context, key int, send Request, receive Reply) error {
+	for tries := 3; ; tries-- {
+		if err := s.m.place(ctx, s, key); err != nil {
+			s.m.mu.Lock()
+			s.finish(err)
+			s.m.mu.Unlock()
+			return err
+		}
+		err := s.round(ctx, send, receive)
+		if s.seq > 0 || tries == 1 || !errors.Is(err, FaultClosed) {
+			return err
+		}
+		s.again()
+	}
+}
+
+// suspect reports whether a first round ended as it does under a wrong secret.
+func (s *Session) suspect(err error) bool {
+	return s.seq == 1 && (errors.Is(err, FaultSecret) || errors.Is(err, FaultEmpty) ||
+		errors.Is(err, FaultClosed) && !s.conn.verified.Load())
+}
+
+// again makes the session new, but for its count of packets.
+func (s *Session) again() {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	s.conn, s.state, s.seq, s.err, s.opens = nil, resting, 0, nil, false
+}
+
+// buffers hold packets while they are made.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// round sends a request and waits for the reply.
+func (s *Session) round(ctx context.Context, send Request, receive Reply) error {
+	c := s.conn
+	h := Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
+	if s.seq == 0 {
+		h.Seq = 1
+	}
+	if h.Seq > lastSeq {
+		s.Abort("sequence numbers used up")
+		return &engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultExhausted}
+	}
+	secret := s.m.secret(c.key)
+	if s.m.opts.TLS != nil {
+		h.Flags |= FlagUnencrypted
+	}
+	if h.Seq == 1 && s.opens {
+		h.Flags |= FlagSingleConnect
+	}
+	buf := buffers.Get().(*[]byte)
+	packet, err := AppendPacket((*buf)[:0], h, send, secret)
+	if err == nil {
+		err = s.send(h, packet)
+	} else {
+		s.giveBack()
+	}
+	clear(packet)
+	if cap(packet) <= readAhead {
+		*buf = packet
+	}
+	buffers.Put(buf)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-s.wake:
+	case <-ctx.Done():
+		if s.cancel(ctx.Err()) {
+			return ctx.Err()
+		}
+		<-s.wake // it was answered, or failed, in the same moment
+	}
+	return s.receive(secret, receive)
+}
+
+// giveBack ends a session whose first request could not be encoded.
+func (s *Session) giveBack() {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.seq == 0 && s.conn != nil && s.state == resting {
+		s.conn.remove(s)
+		s.conn.settle()
+		s.conn = nil
+	}
+}
+
+// send queues the packet and makes its reply awaited.
+func (s *Session) send(h Header, packet []byte) error {
+	m, c, now := s.m, s.conn, time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.state == ended {
+		return s.failed()
+	}
+	if c.waiting == 0 {
+		c.moved = now
+	}
+	c.waiting++
+	s.state, s.seq, s.since, s.strays = awaiting, h.Seq, now, c.strays
+	s.sent++
+	s.alarm(now, m.opts.ReplyTimeout)
+	c.queue(packet)
+	return nil
+}
+
+// alarm sets the session's deadline; mu is held.
+func (s *Session) alarm(now time.Time, in time.Duration) {
+	s.deadline = now.Add(in)
+	if s.timer == nil {
+		s.timer = time.AfterFunc(in, s.timeout)
+	} else {
+		s.timer.Reset(in)
+	}
+}
+
+// deliver hands a reply over; mu is held.
+func (s *Session) deliver(h Header, body []byte) {
+	now := time.Now()
+	c := s.conn
+	c.waiting--
+	c.received, c.moved = now, now
+	s.state, s.got, s.body = resting, h, body
+	s.alarm(now, s.m.opts.SessionTimeout)
+	s.wake <- struct{}{}
+}
+
+// receive decodes the reply, or says why there is none.
+func (s *Session) receive(secret string, reply Reply) error {
+	m, c := s.m, s.conn
+	body, h := s.body, s.got // set before the token of wake
+	if body == nil {
+		return s.failure()
+	}
+	s.body = nil
+	var err error
+	reason := engines.BadReply
+	if len(body) == 0 {
+		reason, err = engines.ServerError, FaultEmpty
+	} else if err = DecodeBody(body, h, secret, reply); err != nil {
+		if m.opts.TLS == nil {
+			err = &secretError{err}
+		}
+	} else if !reply.known() {
+		err = FaultStatus
+	}
+	clear(body)
+	final := reply.Final()
+	if err == nil && !final && c.verified.Load() {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		// RFC 8907 §4.4: no new sessions; those that there are may end.
+		c.complain(err)
+		c.draining = true
+		failure := &engines.Failure{Reason: reason, Attempts: s.sent, Err: err}
+		s.finish(failure)
+		c.settle()
+		return failure
+	}
+	if !c.verified.Swap(true) {
+		m.proven(c)
+	}
+	if final {
+		s.finish(nil)
+		c.settle()
+	}
+	return nil
+}
+
+// secretError is FaultSecret with what did not fit.
+type secretError struct{ err error }
+
+func (e *secretError) Error() string   { return FaultSecret.Error() + ": " + e.err.Error() }
+func (e *secretError) Unwrap() []error { return []error{FaultSecret, e.err} }
+
+// finish ends the session, with an error or without, and takes it off its connection; mu
+// is held. The connection's settle comes next.
+func (s *Session) finish(err error) {
+	if s.state == ended {
+		return
+	}
+	was := s.state
+	s.state, s.err = ended, err
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.conn == nil {
+		return
+	}
+	s.conn.remove(s)
+	if was == awaiting {
+		s.conn.waiting--
+		s.wake <- struct{}{}
+	}
+}
+
+// giveUp ends a session whose reply has not come; mu is held.
+func (s *Session) giveUp(err error, now time.Time) {
+	c := s.conn
+	c.tombs.add(s.id, now)
+	s.finish(err)
+	c.settle()
+}
+
+// cancel ends a session whose caller has gone; false: it had ended, or its reply has come.
+func (s *Session) cancel(err error) bool {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.state != awaiting {
+		return false
+	}
+	s.giveUp(err, time.Now())
+	<-s.wake
+	return true
+}
+
+// timeout is the session's timer.
+func (s *Session) timeout() {
+	now := time.Now()
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.state == ended || s.conn == nil {
+		return
+	}
+	if left := s.deadline.Sub(now); left > 0 {
+		s.timer.Reset(left) // it was set anew in the moment that it ran out
+		return
+	}
+	if s.state == resting {
+		s.abort("timeout", &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultExpired})
+		return
+	}
+	failure := &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultTimeout}
+	if s.strays != s.conn.strays {
+		failure = &engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultSessionID}
+	}
+	if s.conn.received.Before(s.since) {
+		s.conn.draining = true // nothing at all came: the other end may be gone
+	}
+	s.giveUp(failure, now)
+}
+
+// Close ends the session. An authentication that is still in dialogue is aborted. A
+// session that has ended is left as it is.
+func (s *Session) Close() { s.Abort("") }
+
+// Abort ends the session; where an authentication is in dialogue, the server is told with
+// the reason, up to 255 octets (RFC 8907 §5.4.3). An Exchange under way fails with FaultEnded.
+func (s *Session) Abort(reason string) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	s.abort(reason, &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultEnded})
+}
+
+// abort is Abort with the error of an Exchange to come; mu is held.
+func (s *Session) abort(reason string, err error) {
+	switch {
+	case s.state == ended:
+	case s.state == awaiting:
+		s.giveUp(err, time.Now())
+	case s.conn == nil:
+		s.finish(err)
+	default:
+		if s.kind == TypeAuthen && s.seq > 0 {
+			h := Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
+			if s.m.opts.TLS != nil {
+				h.Flags = FlagUnencrypted
+			}
+			bye := &AuthenContinue{Flags: ContinueAbort, Data: Sensitive(reason[:min(len(reason), 255)])}
+			if packet, err := AppendPacket(nil, h, bye, s.m.secret(s.conn.key)); err == nil {
+				s.conn.queue(packet)
+			}
+		}
+		s.finish(err)
+		s.conn.settle()
+	}
+}
+
+// Err is why the session ended; nil while it goes on and after a final reply. A session
+// between rounds is told in this way that its connection has gone.
+func (s *Session) Err() error {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	return s.err
+}
+
+func (s *Session) failure() error {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	return s.failed()
+}
+
+// failed is the error of a session that has ended; mu is held.
+func (s *Session) failed() error {
+	if s.err != nil {
+		return s.err
+	}
+	return &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultEnded}
+}
