@@ -30,7 +30,7 @@ func (d discard) WriteHeader(int)             {}
 // service behind it left out.
 func BenchmarkAuthn(b *testing.B) {
 	w := newWorld(b, func(o *Options) {
-		o.Service = instant{}
+		o.Service = instant{o.Service}
 		o.Limits.Rate = 1e9
 		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
 	})

@@ -17,11 +17,19 @@ import (
 // readBody reads the body as far as the route allows.
 func (c *call) readBody() error {
 	limit := c.api.Limits.Body
-	if c.route.body == upload {
+	switch {
+	case c.route.body == upload:
 		limit = c.api.Limits.DictionaryBody
+	case c.route.body == textUpload && isText(c.original):
+		limit = c.api.Limits.TextBody
+	case c.route.body == textUpload:
+		limit = jsonOfText * c.api.Limits.TextBody
 	}
 	return c.readUpTo(limit)
 }
+
+// jsonOfText is how many times as long as a text its JSON form may be.
+const jsonOfText = 8
 
 // readUpTo reads a body of at most limit octets; a longer one is refused.
 func (c *call) readUpTo(limit int64) error {
@@ -104,7 +112,8 @@ func (c *call) checkBody() error {
 	if c.route.scope == public && c.route.body == noBody {
 		return nil
 	}
-	if c.route.body == upload && isText(c.original) {
+	uploads := c.route.body == upload || c.route.body == textUpload
+	if uploads && isText(c.original) {
 		return checkUTF8(c.original)
 	}
 	if len(c.body) > 0 && c.route.body != noBody {
@@ -130,7 +139,7 @@ func (c *call) checkBody() error {
 			return aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: "the envelope has no such member"})
 		}
 	}
-	if _, ok := c.envelope["data"]; !ok && (c.route.body == jsonBody || c.route.body == upload) {
+	if _, ok := c.envelope["data"]; !ok && (c.route.body == jsonBody || uploads) {
 		return aaa.Invalid(aaa.Field{Path: "data", Rule: "required", Message: `the body must be {"data": …}`})
 	}
 	return nil

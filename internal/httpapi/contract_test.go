@@ -28,7 +28,7 @@ type checker struct {
 }
 
 var loadContract = sync.OnceValues(func() (*checker, error) {
-	for _, kind := range []string{"text/html", "text/css", "text/javascript", "application/javascript", "image/png"} {
+	for _, kind := range []string{"text/html", "text/css", "text/javascript", "application/javascript", "image/png", "text/vnd.graphviz", "text/vnd.mermaid"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder) // text that nothing looks into
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)

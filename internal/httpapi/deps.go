@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
@@ -65,6 +66,8 @@ type Options struct {
 	Verifier Verifier
 	Preparer Preparer
 	System   SystemDictionaries
+	// Actions are those that the tables of the state machine may take.
+	Actions *fsm.Actions
 	// Sync returns once this node uses every write made before the call, so that a
 	// writer sees its own write at once. Optional.
 	Sync func(ctx context.Context) error
@@ -84,6 +87,7 @@ type Options struct {
 type Limits struct {
 	Body           int64         // octets of a request body; default 256 KiB
 	DictionaryBody int64         // octets of a dictionary upload; default 8 MiB
+	TextBody       int64         // octets of a table or a users file as text, in JSON eight times as many; default and most 1 MiB
 	Rate           float64       // requests a second of one token; default 100,000, negative for no limit
 	Burst          int           // default twice the rate
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
@@ -97,6 +101,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.DictionaryBody == 0 {
 		l.DictionaryBody = 8 << 20
+	}
+	if l.TextBody == 0 || l.TextBody > fsm.MaxText {
+		l.TextBody = fsm.MaxText
 	}
 	if l.Rate == 0 {
 		l.Rate = 100_000

@@ -60,7 +60,7 @@ func (a *API) getDictionary(c *call) error {
 		return err
 	}
 	if wantsText(c.r) {
-		etag := strings.TrimSuffix(etagOf(d.Revision), `"`) + textSuffix + `"`
+		etag := etagOfForm(d.Revision, textSuffix)
 		c.Header().Set("Vary", "Accept")
 		if done, err := c.notModified(etag); done || err != nil {
 			return err

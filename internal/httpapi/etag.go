@@ -12,8 +12,17 @@ import (
 // etagOf is the entity tag of a revision.
 func etagOf(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 
-// textSuffix tells the tag of a dictionary's text from that of its JSON.
-const textSuffix = "-text"
+// The suffixes tell the tags of other forms from that of the JSON.
+const (
+	textSuffix     = "-text"
+	graphvizSuffix = "-graphviz"
+	mermaidSuffix  = "-mermaid"
+)
+
+// etagOfForm is the entity tag of a revision in the form that a suffix stands for.
+func etagOfForm(revision int64, suffix string) string {
+	return `"` + strconv.FormatInt(revision, 10) + suffix + `"`
+}
 
 // ifMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
 // returns the revision to make the write conditional on, store.AnyRevision without
@@ -92,7 +101,13 @@ func parseTags(header, text string) (tags []entityTag, any bool, err error) {
 			}
 			t.text, text = `"`+word+`"`, rest
 		}
-		inner := strings.TrimSuffix(strings.Trim(t.text, `"`), textSuffix)
+		inner := strings.Trim(t.text, `"`)
+		for _, suffix := range []string{textSuffix, graphvizSuffix, mermaidSuffix} {
+			if cut, ok := strings.CutSuffix(inner, suffix); ok {
+				inner = cut
+				break
+			}
+		}
 		if isNumber(inner) {
 			t.revision, _ = strconv.ParseInt(inner, 10, 64) // too large a number stays no revision of ours
 		}

@@ -14,7 +14,7 @@ import (
 // service is given holds no more than texts, numbers, booleans and lists of them.
 func FuzzRequest(f *testing.F) {
 	w := newWorld(f, func(o *Options) {
-		o.Service = instant{}
+		o.Service = instant{o.Service}
 		o.Limits.Rate = -1
 		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
 	})
@@ -24,6 +24,10 @@ func FuzzRequest(f *testing.F) {
 	f.Add("PATCH", "/aaa", "", "application/merge-patch+json", data(`{"servers":null,"x-y":{"z":[1e309]}}`))
 	f.Add("PUT", "/aaa/dictionary", "name=d", "text/plain", acmeText)
 	f.Add("PUT", "/aaa/dictionary", "", "application/json", data(`{"name":"d","value":[{"attr":{"id":1,"type":"string","name":"A"}}]}`))
+	f.Add("PUT", "/aaa/fsm", "name=t", "text/plain", aTable)
+	f.Add("POST", "/aaa/fsm/check", "", "application/json", data(aTableInJSON))
+	f.Add("POST", "/aaa/fsm/sequential/simulate", "", "application/json", data(`{"request":"AUTHEN","arrives":[{"action":"RADIUS","event":"ACK"}]}`))
+	f.Add("PUT", "/aaa/users/u", "", "text/plain", aUsersFile)
 	f.Add("GET", "/children", "page_size=1&start_key=%00&filter_name=x", "", "")
 	f.Add("POST", "/move", "", "application/json", data(`{"to":"x"}`))
 	f.Add("PUT", "/tokens", "", "application/json", data(`{"scopes":["read"],"expires_at":"2030-01-01T00:00:00Z"}`))

@@ -86,7 +86,11 @@ func (c *call) kazoo(f *failure) errorEnvelope {
 			rules = make(map[string]fault, 1)
 			data[path] = rules
 		}
-		rules[field.Rule] = fault{field.Message, field.Target, shorten(field.Value)}
+		message := field.Message
+		if first, ok := rules[field.Rule]; ok {
+			message = first.Message + "; " + message
+		}
+		rules[field.Rule] = fault{message, field.Target, shorten(field.Value)}
 	}
 	if len(f.fields) == 0 && f.detail != "" {
 		data["message"] = f.detail

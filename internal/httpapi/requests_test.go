@@ -170,7 +170,7 @@ func TestReplays(t *testing.T) {
 		runs := 0
 		run := func(n byte) bool {
 			t.Helper()
-			_, replayed, err := r.do(t.Context(), replayKey{n}, func() (*aaa.Result, error) { runs++; return &aaa.Result{}, nil })
+			_, replayed, err := r.do(t.Context(), replayKey{n}, func(<-chan struct{}) (*aaa.Result, error) { runs++; return &aaa.Result{}, nil })
 			ok(t, err)
 			return replayed
 		}
@@ -192,7 +192,7 @@ func TestReplays(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range byte(2) {
 			wg.Go(func() {
-				_, _, err := r.do(t.Context(), replayKey{10 + n}, func() (*aaa.Result, error) { <-hold; return nil, errors.New("failed") })
+				_, _, err := r.do(t.Context(), replayKey{10 + n}, func(<-chan struct{}) (*aaa.Result, error) { <-hold; return nil, errors.New("failed") })
 				if err == nil {
 					t.Error("no error")
 				}
@@ -212,7 +212,7 @@ func TestReplays(t *testing.T) {
 		}
 		var second *aaa.Result
 		wg.Go(func() {
-			second, _, _ = r.do(t.Context(), replayKey{11}, func() (*aaa.Result, error) { return &aaa.Result{Server: "second"}, nil })
+			second, _, _ = r.do(t.Context(), replayKey{11}, func(<-chan struct{}) (*aaa.Result, error) { return &aaa.Result{Server: "second"}, nil })
 		})
 		synctest.Wait()
 		close(hold)
@@ -223,7 +223,7 @@ func TestReplays(t *testing.T) {
 		// A panic leaves nothing behind.
 		func() {
 			defer func() { _ = recover() }()
-			_, _, _ = r.do(t.Context(), replayKey{30}, func() (*aaa.Result, error) { panic("x") })
+			_, _, _ = r.do(t.Context(), replayKey{30}, func(<-chan struct{}) (*aaa.Result, error) { panic("x") })
 		}()
 		if run(30) {
 			t.Error("a panic was remembered")

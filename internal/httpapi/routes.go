@@ -30,10 +30,11 @@ const (
 type bodyKind uint8
 
 const (
-	noBody    bodyKind = iota // nothing is expected; an envelope may bring auth_token
-	jsonBody                  // the envelope {"data": …}
-	maybeJSON                 // the same, and may be left out
-	upload                    // the same, or the text of a dictionary; up to Limits.DictionaryBody
+	noBody     bodyKind = iota // nothing is expected; an envelope may bring auth_token
+	jsonBody                   // the envelope {"data": …}
+	maybeJSON                  // the same, and may be left out
+	upload                     // the same, or the text of a dictionary; up to Limits.DictionaryBody
+	textUpload                 // the same, or the text of a table or a users file; up to Limits.TextBody
 )
 
 // route is one operation of the API.
@@ -54,6 +55,10 @@ const (
 	atAccount      = "/v2/accounts/{id}"
 	atDocument     = atAccount + "/aaa"
 	atDictionaries = atDocument + "/dictionary"
+	atTables       = atDocument + "/fsm"
+	atTable        = atTables + "/{name}"
+	atUsers        = atDocument + "/users"
+	atUsersFile    = atUsers + "/{name}"
 	atSystemV1     = "/v1/system_configs/circlemaker"
 	atSystem       = "/v2/system_configs/circlemaker"
 )
@@ -103,6 +108,22 @@ var routes = []route{
 	{"GET", atDictionaries + "/{dict}", mayRead, onAccount, noBody, "", false, (*API).getDictionary},
 	{"POST", atDictionaries + "/{dict}", mayWrite, onAccount, upload, "name", true, (*API).replaceDictionary},
 	{"DELETE", atDictionaries + "/{dict}", mayWrite, onAccount, noBody, "", true, (*API).deleteDictionary},
+
+	{"GET", atTables, mayRead, onAccount, noBody, paged + " system", false, (*API).listTables},
+	{"PUT", atTables, mayWrite, onAccount, textUpload, "name", false, (*API).createTable},
+	{"POST", atTables, mayWrite, onAccount, textUpload, "name", true, (*API).replaceTable},
+	{"POST", atTables + "/check", mayRead, onAccount, textUpload, "", false, (*API).checkTable},
+	{"GET", atTable, mayRead, onAccount, noBody, "", false, (*API).getTable},
+	{"PUT", atTable, mayWrite, onAccount, textUpload, "", false, (*API).createTable},
+	{"POST", atTable, mayWrite, onAccount, textUpload, "", true, (*API).replaceTable},
+	{"DELETE", atTable, mayWrite, onAccount, noBody, "", true, (*API).deleteTable},
+	{"POST", atTable + "/simulate", mayRead, onAccount, jsonBody, "", false, (*API).simulateTable},
+
+	{"GET", atUsers, mayRead, onAccount, noBody, paged, false, (*API).listUsers},
+	{"GET", atUsersFile, mayRead, onAccount, noBody, "", false, (*API).getUsers},
+	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "", false, (*API).createUsers},
+	{"POST", atUsersFile, mayWrite, onAccount, textUpload, "", true, (*API).replaceUsers},
+	{"DELETE", atUsersFile, mayWrite, onAccount, noBody, "", true, (*API).deleteUsers},
 
 	{"GET", atSystemV1, mayRead, onSystem, noBody, "", false, (*API).getDocument},
 	{"PUT", atSystemV1, mayWrite, onSystem, jsonBody, "", false, (*API).createDocument},

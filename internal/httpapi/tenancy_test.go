@@ -21,6 +21,8 @@ type sample struct {
 	status int // of the answer
 	// selfRefused says that a token may not do this to its own account.
 	selfRefused bool
+	// inherited says that the route finds what an account above has.
+	inherited bool
 }
 
 const aDictionary = `{"name":"%s","value":[{"vendor":{"Acme":99999}},{"attr":{"vid":99999,"id":1,"type":"string","name":"Acme-One"}}]}`
@@ -62,12 +64,28 @@ var samples = map[string]sample{
 	"GET " + atDictionaries + "/{dict}":       {status: 200},
 	"POST " + atDictionaries + "/{dict}":      {body: data(fmt.Sprintf(aDictionary, "dictionary_acme")), status: 200},
 	"DELETE " + atDictionaries + "/{dict}":    {status: 200},
+	"GET " + atTables:                         {status: 200},
+	"PUT " + atTables:                         {body: aTable, query: "?name=new", header: asText, status: 201},
+	"POST " + atTables:                        {body: aTable, query: "?name={name}", header: asText, status: 200},
+	"POST " + atTables + "/check":             {body: aTable, header: asText, status: 200},
+	"GET " + atTable:                          {status: 200},
+	"PUT " + atTable:                          {body: data(aTableInJSON), status: 409},
+	"POST " + atTable:                         {body: data(aTableInJSON), status: 200},
+	"DELETE " + atTable:                       {status: 200},
+	"POST " + atTable + "/simulate":           {body: data(`{"request":"AUTHEN"}`), status: 200, inherited: true},
+	"GET " + atUsers:                          {status: 200},
+	"GET " + atUsersFile:                      {status: 200},
+	"PUT " + atUsersFile:                      {body: aUsersFile, header: asText, status: 409},
+	"POST " + atUsersFile:                     {body: aUsersFile, header: asText, status: 200},
+	"DELETE " + atUsersFile:                   {status: 200},
 }
+
+var asText = map[string]string{"Content-Type": "text/plain"}
 
 // tenancy is a world in which every account has everything.
 type tenancy struct {
 	*world
-	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {n}
+	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}
 }
 
 func newTenancy(t *testing.T) *tenancy {
@@ -78,13 +96,18 @@ func newTenancy(t *testing.T) *tenancy {
 	return w
 }
 
-// fill gives an account a document, a dictionary, a token, an API key.
+// fill gives an account a document, a dictionary, a table, a users file, a token, an API key.
 func (w *tenancy) fill(id aaa.AccountID) {
 	w.t.Helper()
 	w.document(id)
 	w.call(w.rootToken, "PUT", at(id, "/api_key"), "").want(201)
+	name := "of-" + string(id)
+	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
+		w.do(ask{method: "PUT", path: at(id, path+name), token: w.rootToken, body: text, header: asText}).want(201)
+	}
 	w.ids[id] = map[string]string{
 		"{n}":     "1",
+		"{name}":  name,
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
 		"{token}": w.call(w.rootToken, "PUT", at(id, "/tokens"), "").want(201).str("data", "id"),
 	}
@@ -93,11 +116,11 @@ func (w *tenancy) fill(id aaa.AccountID) {
 // url puts the ids of one account in the pattern of a route. What {id} names may be
 // another account than that whose things the rest names.
 func (w *tenancy) url(r *route, id, owner aaa.AccountID) string {
-	path := strings.Replace(r.pattern, "{id}", string(id), 1)
+	path := strings.Replace(r.pattern, "{id}", string(id), 1) + samples[r.method+" "+r.pattern].query
 	for name, value := range w.ids[owner] {
 		path = strings.ReplaceAll(path, name, value)
 	}
-	return path + samples[r.method+" "+r.pattern].query
+	return path
 }
 
 func (w *tenancy) ask(r *route, token string, id, owner aaa.AccountID) reply {
@@ -133,6 +156,9 @@ func (w *tenancy) state() string {
 		dicts, err := w.store.Dictionaries().All(ctx, a.ID)
 		ok(w.t, err)
 		dump(dicts)
+		texts, err := w.store.Texts().All(ctx, a.ID)
+		ok(w.t, err)
+		dump(texts)
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
 		ok(w.t, err)
 		dump(tokens)
@@ -171,7 +197,7 @@ func TestTenancyRefusals(t *testing.T) {
 	t.Parallel()
 	w := newTenancy(t)
 	unknown := aaa.NewAccountID()
-	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID()}
+	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody"}
 	accounts := map[string]aaa.AccountID{"own": w.tenant, "child": w.child, "parent": w.root, "sibling": w.sibling, "unknown": unknown}
 
 	revoked := w.call(w.rootToken, "PUT", at(w.tenant, "/tokens"), "").want(201)
@@ -248,8 +274,14 @@ func TestTenancyGrants(t *testing.T) {
 		text := w.token(own, token.Scopes()...)
 		w.fill(own)
 		w.fill(child)
-		if strings.Contains(r.pattern, "{dict}") || strings.Contains(r.pattern, "{token}") {
-			w.ask(r, text, child, own).refused(404, slugIdentifier)
+		named := r.method != http.MethodPut && strings.ContainsAny(strings.TrimPrefix(r.pattern, atAccount)+s.query, "{")
+		if named && !strings.Contains(r.pattern, "{n}") {
+			if above := w.ask(r, text, child, own); s.inherited {
+				above.want(s.status)
+			} else {
+				above.refused(404, slugIdentifier)
+			}
+			w.ask(r, text, own, child).refused(404, slugIdentifier)
 			w.ask(r, text, own, w.sibling).refused(404, slugIdentifier)
 		}
 		for _, id := range []aaa.AccountID{own, child} {
@@ -261,7 +293,7 @@ func TestTenancyGrants(t *testing.T) {
 			if body == "move" {
 				body = data(`{"to":"` + string(own) + `"}`)
 			}
-			if got := w.do(ask{method: r.method, path: w.url(r, id, id), token: text, body: body}); got.status != want {
+			if got := w.do(ask{method: r.method, path: w.url(r, id, id), token: text, body: body, header: s.header}); got.status != want {
 				t.Errorf("%s: got %d, want %d: %s", name, got.status, want, got.text)
 			}
 		}

@@ -19,10 +19,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -78,6 +80,26 @@ func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]b
 	return bytes.Clone(wrapped), nil
 }
 
+// everyAction is what tables may take. Those that ask a file, a host or a KDC are specified
+// alone: no request of these tests runs them.
+var everyAction = router.NewActions(
+	actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd,
+	actions.Realm{}, actions.SrvStatus{}, actions.Log{}, actions.Ack{}, actions.Null{}, actions.Kill{}, actions.Redo{},
+	actions.Pending{}, actions.Timer{}, actions.Timeout{}, actions.Reply{}, actions.End, actions.Cleanup,
+	actions.AKerb, actions.KChap,
+	specified{Name: "FILE", Later: checked, Decides: true, Xstring: "a users file"},
+	specified{Name: "UNIX-PW", Later: checked, Decides: true},
+	specified{Name: "MKERB", Later: checked, Decides: true, Xstring: "REALM or REALM@kdc:port"},
+)
+
+var checked = []fsm.Event{fsm.ACK, fsm.NAK, fsm.ERROR}
+
+// specified is an action that is never run.
+type specified fsm.Spec
+
+func (s specified) Spec() fsm.Spec                         { return fsm.Spec(s) }
+func (specified) Run(*router.Machine, *fsm.Line) fsm.Event { return fsm.ERROR }
+
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
@@ -93,7 +115,9 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	vault := secmod.New(memoryKEK{}, st.Keys())
 	registry := engines.NewRegistry(w.backend)
-	tenants := tenant.New(tenant.Options{Store: st, Opener: vault, System: system, Engines: registry, Log: log})
+	tenants := tenant.New(tenant.Options{
+		Store: st, Opener: vault, System: system, Engines: registry, Actions: everyAction.Specs(), Log: log,
+	})
 	verifier := token.NewVerifier(st.Tokens(), time.Now)
 	follower := store.NewFollower(st.Changes(), log, store.FollowerOptions{})
 	follower.Subscribe(tenants.Changed)
@@ -101,10 +125,14 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	standard, err := router.StandardOf(system.Default())
 	ok(t, err)
 	metrics := prometheus.NewRegistry()
-	routes := router.New(authorizer.New(), router.NewMetrics(metrics), standard, log)
+	routes, err := router.New(router.Options{
+		Authorizer: authorizer.New(), Actions: everyAction, Metrics: router.NewMetrics(metrics),
+		Standard: standard, Deadline: 5 * time.Second, Log: log,
+	})
+	ok(t, err)
 	o := Options{
-		Store: st, Tree: tenants, Verifier: verifier, System: system, Log: log,
-		Service:  gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag), 5*time.Second),
+		Store: st, Tree: tenants, Verifier: verifier, System: system, Actions: everyAction.Specs(), Log: log,
+		Service:  gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag)),
 		Preparer: document.NewPreparer(tenants, vault, registry.Has),
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),

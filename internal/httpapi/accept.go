@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// maxRanges bounds how many media ranges of an Accept header are looked at.
+const maxRanges = 32
+
+// accepted chooses the form of an answer by Accept (RFC 9110 §12.5.1): the offer that the
+// client likes best, the first of those that it likes equally. A client that takes none
+// of them gets the first.
+func accepted(r *http.Request, offers ...string) string {
+	list := r.Header["Accept"]
+	if len(list) == 0 {
+		return offers[0]
+	}
+	ranges := strings.SplitN(strings.ToLower(strings.Join(list, ",")), ",", maxRanges+1)
+	ranges = ranges[:min(len(ranges), maxRanges)]
+	best, bestQ := offers[0], 0.0
+	for _, offer := range offers {
+		if q := quality(ranges, offer); q > bestQ {
+			best, bestQ = offer, q
+		}
+	}
+	return best
+}
+
+// quality is the weight that the most specific of the ranges gives a type, 0 without one.
+func quality(ranges []string, offer string) float64 {
+	q, found := 0.0, 0
+	kind, _, _ := strings.Cut(offer, "/")
+	for _, text := range ranges {
+		name, params, _ := strings.Cut(text, ";")
+		specific := 0
+		switch strings.TrimSpace(name) {
+		case offer:
+			specific = 3
+		case kind + "/*":
+			specific = 2
+		case "*/*":
+			specific = 1
+		}
+		if specific > found {
+			q, found = weight(params), specific
+		}
+	}
+	return q
+}
+
+// weight reads the q of a media range's parameters: 1 without one, 0 for one that can't be read.
+func weight(params string) float64 {
+	for p := range strings.SplitSeq(params, ";") {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
+			q, err := strconv.ParseFloat(v, 64)
+			if err != nil || !(q >= 0 && q <= 1) {
+				return 0
+			}
+			return q
+		}
+	}
+	return 1
+}

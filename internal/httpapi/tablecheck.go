@@ -1,0 +1,180 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
+	"aaa-api/internal/fsm"
+	"aaa-api/internal/store"
+)
+
+// sentTable is a table that came with a request.
+type sentTable struct {
+	name             string // empty where only the URL can tell
+	text             string // as it is stored
+	source           *fsm.Source
+	errors, warnings []fsm.Fault
+}
+
+// sentTable reads and compiles the table of the body.
+func (a *API) sentTable(c *call) (*sentTable, error) {
+	if isText(c.original) {
+		t := &sentTable{text: string(c.body)}
+		t.source, _ = fsm.ParseText(c.body)
+		_, t.errors, t.warnings = fsm.Check(c.body, a.Actions)
+		return t, nil
+	}
+	data, err := c.data()
+	if err != nil {
+		return nil, err
+	}
+	t := &sentTable{}
+	form := make(map[string]any, len(data))
+	for member, v := range data {
+		switch {
+		case member == "name":
+			if t.name, err = nameMember(v); err != nil {
+				return nil, err
+			}
+		case slices.Contains(asRead, member):
+		default:
+			form[member] = v
+		}
+	}
+	text, err := json.Marshal(form)
+	if err != nil {
+		return nil, err
+	}
+	if t.source, t.errors = fsm.ParseJSON(text); len(t.errors) == 0 {
+		_, t.errors, t.warnings = fsm.Compile(t.source, a.Actions)
+	}
+	t.text = string(t.source.Text())
+	if limit := c.api.Limits.TextBody; int64(len(t.text)) > limit {
+		t.errors = append(t.errors, fsm.Fault{Rule: "too_long", Message: fmt.Sprintf("as text the table has %d octets, at most %d are allowed", len(t.text), limit)})
+	}
+	return t, nil
+}
+
+// nameMember is the member name of an upload in JSON.
+func nameMember(v any) (string, error) {
+	name, ok := v.(string)
+	if !ok || name == "" {
+		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "type", Message: "must be a string with something in it", Target: "string"})
+	}
+	return name, nil
+}
+
+// tableCheck is what the check of a table finds.
+type tableCheck struct {
+	Valid    bool        `json:"valid"`
+	Errors   []fsm.Fault `json:"errors"`
+	Warnings []fsm.Fault `json:"warnings"`
+	States   int         `json:"states"`
+	Lines    int         `json:"lines"`
+}
+
+// checkTable tells all that is wrong with a table, and stores nothing.
+func (a *API) checkTable(c *call) error {
+	t, err := a.sentTable(c)
+	if err != nil {
+		return err
+	}
+	result := tableCheck{Valid: len(t.errors) == 0, Errors: []fsm.Fault{}, Warnings: []fsm.Fault{}}
+	result.Errors = append(result.Errors, t.errors...)
+	result.Warnings = append(result.Warnings, t.warnings...)
+	result.States = len(t.source.States)
+	for i := range t.source.States {
+		result.Lines += len(t.source.States[i].Lines)
+	}
+	return c.reply(answer{data: result})
+}
+
+// placeOf is where a fault of a table stands, as paths tell it.
+func placeOf(f fsm.Fault) string {
+	switch {
+	case f.Path != "":
+		return f.Path
+	case f.Line > 0:
+		return "line " + strconv.Itoa(f.Line)
+	}
+	return "table"
+}
+
+func faultFields(list []fsm.Fault) []aaa.Field {
+	fields := make([]aaa.Field, len(list))
+	for i, f := range list {
+		fields[i] = aaa.Field{Path: placeOf(f), Rule: f.Rule, Message: f.Message}
+	}
+	return fields
+}
+
+func faultWarnings(list []fsm.Fault) []document.Warning {
+	warnings := make([]document.Warning, len(list))
+	for i, f := range list {
+		warnings[i] = document.Warning{Path: placeOf(f), Rule: f.Rule, Message: f.Message}
+	}
+	return warnings
+}
+
+// simulateTable takes a request through a table by a script: one of the account's tables,
+// one that it inherits, or a built-in one.
+func (a *API) simulateTable(c *call) error {
+	text, err := a.inheritedTable(c)
+	if err != nil {
+		return err
+	}
+	table, err := a.compiled(text)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(c.envelope["data"])
+	if err != nil {
+		return err
+	}
+	script, err := fsm.ParseScript(data)
+	if err != nil {
+		return scriptError(err)
+	}
+	walk, err := fsm.Simulate(table, script)
+	if err != nil {
+		return scriptError(err)
+	}
+	return c.reply(answer{data: walk})
+}
+
+// inheritedTable is the text of the table that a document of the account would mean by the
+// name in the path: the account's own, that of the nearest account above it, or a built-in one.
+func (a *API) inheritedTable(c *call) (string, error) {
+	name := c.param("name")
+	if !textName.MatchString(name) {
+		return "", errNotFound
+	}
+	account, err := a.Tree.Account(c.ctx(), c.account)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range slices.Backward(append(slices.Clone(account.Path), account.ID)) {
+		t, err := a.Store.Texts().Get(c.ctx(), id, store.TextFSM, name)
+		if !isNotFound(err) {
+			return t.Body, err
+		}
+	}
+	if _, text, ok := builtIn(name); ok {
+		return text, nil
+	}
+	return "", errNotFound
+}
+
+// scriptError tells a fault of a script as that of any other input.
+func scriptError(err error) error {
+	var fault *fsm.ScriptError
+	if errors.As(err, &fault) {
+		return aaa.Invalid(aaa.Field{Path: fault.Path, Rule: "script", Message: fault.Message})
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// usersView is a users file as answers show it: password hashes masked.
+type usersView struct {
+	textInfo
+	Text string `json:"text"`
+}
+
+func (a *API) listUsers(c *call) error { return a.listTexts(c, store.TextUsers) }
+
+// getUsers gives a users file as text or JSON, as Accept asks for.
+func (a *API) getUsers(c *call) error {
+	f, err := a.text(c, store.TextUsers)
+	if err != nil {
+		return err
+	}
+	form := accepted(c.r, formJSON, formText)
+	c.Header().Set("Vary", "Accept")
+	etag := etagOfForm(f.Revision, formSuffix[form])
+	if done, err := c.notModified(etag); done || err != nil {
+		return err
+	}
+	masked, err := a.Service.MaskUsers(c.ctx(), c.account, f.Name, f.Body)
+	if err != nil {
+		return err
+	}
+	if form == formJSON {
+		return c.reply(answer{data: usersView{infoOf(f), masked}, revision: f.Revision})
+	}
+	c.Header()["Etag"] = []string{etag}
+	c.send(http.StatusOK, textType, []byte(masked))
+	return nil
+}
+
+func (a *API) createUsers(c *call) error {
+	f, text, err := c.sentUsers()
+	if err != nil {
+		return err
+	}
+	var masked string
+	if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, ""); err != nil {
+		return err
+	}
+	made, err := a.Store.Texts().Create(c.ctx(), f)
+	if err != nil {
+		return err
+	}
+	c.sync()
+	return c.reply(answer{data: usersView{infoOf(made), masked}, revision: made.Revision}.created(addressOf(made)))
+}
+
+// replaceUsers makes the next revision of a users file. The write is always conditional
+// on the revision that it was made from: masked passwords are kept from that one.
+func (a *API) replaceUsers(c *call) error {
+	f, text, err := c.sentUsers()
+	if err != nil {
+		return err
+	}
+	return c.retryStale(func() error {
+		old, err := a.Store.Texts().Get(c.ctx(), c.account, store.TextUsers, f.Name)
+		if err != nil {
+			return err
+		}
+		if _, err := c.ifMatch(old.Revision); err != nil {
+			return err
+		}
+		var masked string
+		if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, old.Body); err != nil {
+			return err
+		}
+		got, err := a.Store.Texts().Replace(c.ctx(), f, old.Revision)
+		if err != nil {
+			return err
+		}
+		c.sync()
+		return c.reply(answer{data: usersView{infoOf(got), masked}, revision: got.Revision})
+	})
+}
+
+func (a *API) deleteUsers(c *call) error { return a.deleteText(c, store.TextUsers) }
+
+// sentUsers reads a users file from the body: text, or JSON with the members text and
+// name. What came with it when it was read means nothing.
+func (c *call) sentUsers() (f store.Text, text string, err error) {
+	var inside string
+	if isText(c.original) {
+		text = string(c.body)
+	} else if inside, text, err = c.jsonUsers(); err != nil {
+		return f, "", err
+	}
+	name, err := c.targetName(inside)
+	if err != nil {
+		return f, "", err
+	}
+	return store.Text{Account: c.account, Kind: store.TextUsers, Name: name}, text, nil
+}
+
+func (c *call) jsonUsers() (name, text string, err error) {
+	data, err := c.data()
+	if err != nil {
+		return "", "", err
+	}
+	var faults []aaa.Field
+	for member, v := range data {
+		switch {
+		case member == "name":
+			if name, err = nameMember(v); err != nil {
+				return "", "", err
+			}
+		case member == "text" || slices.Contains(asRead, member):
+		default:
+			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: "there is no such member"})
+		}
+	}
+	v, given := data["text"]
+	text, ok := v.(string)
+	switch {
+	case !given:
+		faults = append(faults, aaa.Field{Path: "text", Rule: "required", Message: "is needed"})
+	case !ok:
+		faults = append(faults, aaa.Field{Path: "text", Rule: "type", Message: "must be a string", Target: "string"})
+	case int64(len(text)) > c.api.Limits.TextBody:
+		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: "is too long", Target: c.api.Limits.TextBody})
+	}
+	if faults != nil {
+		return "", "", aaa.Invalid(faults...)
+	}
+	return name, text, nil
+}
