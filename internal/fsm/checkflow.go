@@ -141,12 +141,12 @@ type happened struct {
 // index finds lines as Next does, in a time that does not grow with the lines of a state.
 type index map[happened]int32
 
-// index is of all lines; of several with one key it holds the first.
+// index is of all lines that could be read; of several with one key it holds the first.
 func (c *compiler) index() index {
 	ix := make(index, len(c.lines))
 	for i := range c.lines {
 		l := &c.lines[i]
-		if l.From == unknown || l.By == unknown || l.Event == None {
+		if !c.complete(l) {
 			continue
 		}
 		key := happened{c.owner[i], l.From, l.By, l.Event}
@@ -155,6 +155,11 @@ func (c *compiler) index() index {
 		}
 	}
 	return ix
+}
+
+// complete reports whether a line's event is known.
+func (c *compiler) complete(l *Line) bool {
+	return l.From != unknown && l.By != unknown && l.Event != None && !(l.No > 0 && c.told[int(l.No)])
 }
 
 // none is no line.
@@ -178,7 +183,7 @@ func (c *compiler) checkShadows(ix index) []bool {
 	shadowed := make([]bool, len(c.lines))
 	for i := range c.lines {
 		l := &c.lines[i]
-		if l.From == unknown || l.By == unknown || l.Event == None {
+		if !c.complete(l) {
 			continue
 		}
 		by := ix.find(happened{c.owner[i], l.From, l.By, l.Event})

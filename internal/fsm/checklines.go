@@ -55,7 +55,7 @@ func (c *compiler) line(state, line int) Line {
 // lacks tells of a field that is empty, unless the reader of the text has.
 func (c *compiler) lacks(h *Handler, p place) {
 	if !c.told[h.Line] {
-		c.fail(p, "required", "a line has %s", p.member)
+		c.fail(p, "required", "the line lacks its %s", p.member)
 	}
 }
 
@@ -167,6 +167,7 @@ func (c *compiler) answer(h *Handler, action, event place) (by int32, e Event) {
 func (c *compiler) arrival(kind string, h *Handler, action, event place) Event {
 	if !strings.EqualFold(h.Event, "ACK") {
 		c.fail(event, "syntax", "a request arrives as +%s.ACK, not as %s", kind, h.Event)
+		return None
 	}
 	e := c.event(kind)
 	switch {

@@ -114,6 +114,7 @@ func (c *compiler) declare() {
 		name := strings.ToUpper(d.Name)
 		_, known := EventOf(name)
 		_, twice := c.events[name]
+		c.eventUsed[i] = known || twice
 		switch {
 		case known:
 			f.Message = d.Name + " is an event already, without being declared"

@@ -32,6 +32,9 @@ func ParseJSON(data []byte) (*Source, []Fault) {
 		}
 		return new(Source), []Fault{{Rule: "json", Message: err.Error()}}
 	}
+	if n := countLines(tree); n > MaxLines { // before the schema spends its time on them
+		return new(Source), []Fault{{Path: "states", Rule: "too_many", Message: fmt.Sprintf("a table may have %d lines", MaxLines)}}
+	}
 	if fields := schema.Validate(schema.FSM, tree); len(fields) > 0 {
 		return new(Source), faultsOf(fields)
 	}
@@ -56,31 +59,42 @@ func faultsOf(fields []aaa.Field) []Fault {
 	return bounded(list)
 }
 
-// exactIntegers refuses integers that are written as 1.0 or 1e3: they are integers to the
-// schema, and none to Go.
-func exactIntegers(tree any) []Fault {
-	var list []Fault
+// eachLines calls f with the lines of every state, whatever shape the JSON has.
+func eachLines(tree any, f func(state int, lines []any)) {
 	top, _ := tree.(map[string]any)
 	states, _ := top["states"].([]any)
 	for i := range states {
 		state, _ := states[i].(map[string]any)
 		lines, _ := state["lines"].([]any)
-		for j := range lines {
-			line, _ := lines[j].(map[string]any)
+		f(i, lines)
+	}
+}
+
+func countLines(tree any) (n int) {
+	eachLines(tree, func(_ int, lines []any) { n += len(lines) })
+	return n
+}
+
+// exactIntegers refuses integers that are written as 1.0 or 1e3: they are integers to the
+// schema, and none to Go.
+func exactIntegers(tree any) []Fault {
+	var list []Fault
+	eachLines(tree, func(state int, lines []any) {
+		for i := range lines {
+			line, _ := lines[i].(map[string]any)
 			if n, ok := line["xvalue"].(json.Number); ok && !isInteger(n.String()) {
 				list = append(list, Fault{
-					Path: fmt.Sprintf("states.%d.lines.%d.xvalue", i, j), Rule: "type", Message: "must be an integer, written in digits alone",
+					Path: fmt.Sprintf("states.%d.lines.%d.xvalue", state, i), Rule: "type", Message: "must be an integer, written in digits alone",
 				})
 			}
 		}
-	}
+	})
 	return list
 }
 
 // checkShape finds what the schema can't say, and makes empty lists nil as reading text does.
 func (s *Source) checkShape() []Fault {
 	var list []Fault
-	lines := 0
 	trim(&s.Events)
 	trim(&s.Comments)
 	for i := range s.Events {
@@ -90,7 +104,6 @@ func (s *Source) checkShape() []Fault {
 		state := &s.States[i]
 		trim(&state.Lines)
 		trim(&state.Comments)
-		lines += len(state.Lines)
 		if strings.EqualFold(state.Name, wordEnd) {
 			list = append(list, Fault{Path: fmt.Sprintf("states.%d.name", i), Rule: "reserved", Message: "no state can be called " + state.Name})
 		}
@@ -102,9 +115,6 @@ func (s *Source) checkShape() []Fault {
 				})
 			}
 		}
-	}
-	if lines > MaxLines {
-		list = append(list, Fault{Path: "states", Rule: "too_many", Message: fmt.Sprintf("a table may have %d lines", MaxLines)})
 	}
 	if n := len(s.Text()); n > MaxText {
 		list = append(list, Fault{Rule: "too_long", Message: fmt.Sprintf("as text the table has %d octets, at most %d are allowed", n, MaxText)})

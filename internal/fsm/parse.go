@@ -55,6 +55,9 @@ func (p *reader) fault(rule, format string, args ...any) {
 func (p *reader) line(s string) {
 	if what := hostile(s); what != "" {
 		p.fault("syntax", "the line %s", what)
+		if s[0] == ' ' || s[0] == '\t' {
+			p.add(Handler{Line: p.no}) // so that its state is known to have one
+		}
 		return
 	}
 	s = strings.TrimRight(s, " \t")
@@ -67,7 +70,11 @@ func (p *reader) line(s string) {
 	case p.ended:
 		p.fault("syntax", "the table is closed by End: before this line")
 	case s[0] == ' ' || s[0] == '\t':
-		p.handler(strings.TrimLeft(s, " \t"))
+		if s = strings.TrimLeft(s, " \t"); s[0] == '#' {
+			p.fault("syntax", "the # of a comment stands in column one")
+		} else {
+			p.handler(s)
+		}
 	default:
 		p.column1(s)
 	}
@@ -179,6 +186,11 @@ func (p *reader) handler(s string) {
 	h.Do = p.name(do, "an action", MaxActionName)
 	h.Next = p.name(next, "the next state", MaxName)
 	p.extras(&h, s)
+	p.add(h)
+}
+
+// add puts a line into the last state.
+func (p *reader) add(h Handler) {
 	switch states := p.src.States; {
 	case p.lines == MaxLines:
 		p.tooMany("a table may have %d lines", MaxLines)
@@ -219,6 +231,9 @@ func (p *reader) triple(s string) (state, action, event string) {
 	}
 	switch kind, plus := strings.CutPrefix(action, "+"); {
 	case action == wordAny:
+	case plus && kind == "":
+		p.fault("syntax", "%s lacks the kind of request after the +", show(s))
+		action = ""
 	case plus && p.name(kind, "the kind of request", MaxName) == "":
 		action = ""
 	case !plus:

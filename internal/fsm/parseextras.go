@@ -103,12 +103,12 @@ func (p *reader) separated(rest string) bool {
 
 // quoted reads a text in quotes. A backslash stands for itself but before a quote or another.
 func (p *reader) quoted(s string) (value, rest string, ok bool) {
-	var b []byte // where an escape asks for it
+	var b []byte // what is before start, where there are escapes
 	start := 1
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':
-			if b == nil {
+			if start == 1 {
 				return s[1:i], s[i+1:], true
 			}
 			return string(append(b, s[start:i]...)), s[i+1:], true

@@ -50,9 +50,16 @@ type Handler struct {
 }
 
 // Fault is an error or a warning about a table.
+//
+// Errors of reading have the rules syntax, too_long, too_many, duplicate, required, before_state and
+// reserved, and for JSON those of package schema too. Errors of compiling: undefined (a state), unknown_action,
+// gone (an action that works no more), unknown_event, duplicate, required, reserved, syntax, unreferenced (a state
+// that no line goes to), no_end (one that can't reach End), cycle (of lines, that no event from outside
+// breaks). Warnings: unreachable (a state), shadowed (a line, by an earlier one), never (an event that does not
+// come) and unused (an extra or a declared event). The rule more ends a list that was cut.
 type Fault struct {
 	Line    int    `json:"line,omitempty"` // of the text, from 1; 0 for JSON and for the table as a whole
 	Path    string `json:"path,omitempty"` // of JSON: states.0.lines.2.do
-	Rule    string `json:"rule"`           // syntax, unknown_action, unknown_event, undefined, duplicate, unreferenced, no_end, cycle, gone, too_long, too_many, required, unreachable, unused, …
+	Rule    string `json:"rule"`
 	Message string `json:"message"`
 }
