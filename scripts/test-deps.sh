@@ -1,6 +1,6 @@
 #!/bin/sh
-# Finds what the tests need beside Go: a C compiler for -race, PostgreSQL, FreeRADIUS
-# and curl. What is missing is installed where the machine is Debian and we are root;
+# Finds what the tests need beside Go: a C compiler for -race, PostgreSQL, FreeRADIUS,
+# a Kerberos server and curl. What is missing is installed where the machine is Debian and we are root;
 # else the packages are named and this fails. No test is left out in silence.
 set -eu
 
@@ -14,6 +14,8 @@ missing() {
 	found freeradius || found radiusd || echo freeradius
 	found radclient || echo freeradius-utils
 	[ -d /usr/share/freeradius ] || echo freeradius-common
+	found krb5kdc && found kdb5_util || echo krb5-kdc
+	found kadmin.local || echo krb5-admin-server
 }
 
 packages=$(missing | tr '\n' ' ')
