@@ -201,6 +201,7 @@ End:
 	if err != nil || res.Outcome != aaa.Challenge || res.State == "" {
 		t.Fatalf("%+v, %v", res, err)
 	}
+	f.must(f.gateway.Wait(f.ctx))
 	f.engine.set("a", nil)
 	f.engine.set("b", nil)
 	f.engine.take()

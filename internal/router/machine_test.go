@@ -38,7 +38,7 @@ func TestRaceTakesTheFirstAnswer(t *testing.T) {
 	l := newLab(t, 10*time.Second, "slow", "fast")
 	l.use(race)
 	l.servers["slow"].forever = true
-	l.servers["fast"].outcome, l.servers["fast"].after = aaa.Accept, 5*time.Millisecond
+	l.servers["fast"].outcome, l.servers["fast"].after = aaa.Accept, 50*time.Millisecond
 	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
 	if err != nil || !res.IsAuthorized || res.Server != "fast" {
 		t.Fatalf("%+v, %v", res, err)
@@ -102,9 +102,14 @@ func TestDuplicate(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 10*time.Second, "a")
 			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
-			l.servers["a"].outcome, l.servers["a"].after = aaa.Accept, 40*time.Millisecond
-			again := make(chan struct{}, 1)
-			again <- struct{}{}
+			l.servers["a"].outcome, l.servers["a"].after = aaa.Accept, 100*time.Millisecond
+			again := make(chan struct{})
+			go func() { // the same request once more, while the server has the first
+				for l.servers["a"].busy.Load() == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				again <- struct{}{}
+			}()
 			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Repeated: again, Trace: true})
 			if err != nil || !res.IsAuthorized {
 				t.Fatalf("%+v, %v", res, err)

@@ -171,6 +171,9 @@ func (m *Machine) fork(ctx context.Context) {
 
 // perform does an entry's work. It may run beside the machine.
 func (m *Machine) perform(ctx context.Context, e entry) (a Answer) {
+	if ctx.Err() != nil {
+		return Answer{Event: fsm.ERROR} // killed before it began
+	}
 	if e.job == nil {
 		return m.ask(ctx, e.servers)
 	}
