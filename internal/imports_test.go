@@ -48,7 +48,7 @@ var rules = map[string][]string{
 
 	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "fsm", "tenant", "engines", "translate", "authorizer"},
-	"actions": {"aaa", "fsm", "router", "tenant", "translate", "usersfile"},
+	"actions": {"aaa", "fsm", "router", "tenant", "usersfile"},
 	"gateway": {"aaa", "document", "router", "secmod", "tenant", "usersfile"},
 	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "fsm", "/"},
 

@@ -67,6 +67,11 @@ func TestTablesAreInherited(t *testing.T) {
 	f.asks("customer", aaa.Authn) // the reseller's asks b, which this document lacks
 	f.table("customer", "second", only("d"))
 	f.asks("customer", aaa.Authn, "d")
+	e, err := f.gateway.Effective(f.ctx, f.ids["customer"], aaa.Authn)
+	f.must(err)
+	if want := (TableSource{Name: "second", Owner: f.ids["customer"], Revision: 1}); e.Levels[0].FSM != want {
+		t.Errorf("in force is %+v, want %+v", e.Levels[0].FSM, want)
+	}
 	f.asks("customer", aaa.Accounting, "c") // its table is for authn alone
 	f.asks("sibling", aaa.Authn, "b")
 }

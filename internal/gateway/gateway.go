@@ -155,6 +155,10 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 	e := EffectiveLevel{
 		Account: l.Account, Revision: l.Revision, Mode: l.Mode, Servers: []string{},
 		Sources: map[string]aaa.AccountID{}, Dicts: map[string]DictionarySource{},
+		FSM: TableSource{Name: tenant.DefaultTable, Owner: aaa.SystemConfig},
+	}
+	if t := l.Tables[op]; t != nil {
+		e.FSM = TableSource{Name: t.Name, Owner: t.Owner, Revision: t.Revision}
 	}
 	for _, s := range l.Lists[op] {
 		e.Servers = append(e.Servers, s.Name)

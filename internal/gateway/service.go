@@ -75,6 +75,14 @@ type EffectiveLevel struct {
 	Servers  []string                    `json:"servers"`  // usable for the operation, in order
 	Sources  map[string]aaa.AccountID    `json:"sources"`  // document member → account it came from
 	Dicts    map[string]DictionarySource `json:"dicts"`    // dictionary name → where it was found
+	FSM      TableSource                 `json:"fsm"`      // the table that the operation runs by
+}
+
+// TableSource is a state machine table and where it was found.
+type TableSource struct {
+	Name     string        `json:"name"`
+	Owner    aaa.AccountID `json:"owner"`              // SystemConfig for a built-in one
+	Revision int64         `json:"revision,omitempty"` // 0 for a built-in one
 }
 
 // EffectivePart is a value with the account it came from.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -80,25 +81,14 @@ func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]b
 	return bytes.Clone(wrapped), nil
 }
 
-// everyAction is what tables may take. Those that ask a file, a host or a KDC are specified
-// alone: no request of these tests runs them.
+// everyAction is what tables may take.
 var everyAction = router.NewActions(
 	actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd,
 	actions.Realm{}, actions.SrvStatus{}, actions.Log{}, actions.Ack{}, actions.Null{}, actions.Kill{}, actions.Redo{},
 	actions.Pending{}, actions.Timer{}, actions.Timeout{}, actions.Reply{}, actions.End, actions.Cleanup,
+	actions.File{}, actions.NewUnixPW("", nil), actions.NewMKERB(net.DefaultResolver), actions.RADDNS{},
 	actions.AKerb, actions.KChap,
-	specified{Name: "FILE", Later: checked, Decides: true, Xstring: "a users file"},
-	specified{Name: "UNIX-PW", Later: checked, Decides: true},
-	specified{Name: "MKERB", Later: checked, Decides: true, Xstring: "REALM or REALM@kdc:port"},
 )
-
-var checked = []fsm.Event{fsm.ACK, fsm.NAK, fsm.ERROR}
-
-// specified is an action that is never run.
-type specified fsm.Spec
-
-func (s specified) Spec() fsm.Spec                         { return fsm.Spec(s) }
-func (specified) Run(*router.Machine, *fsm.Line) fsm.Event { return fsm.ERROR }
 
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
 func newWorld(t testing.TB, change ...func(*Options)) *world {
