@@ -143,7 +143,7 @@ func TestRADDNS(t *testing.T) {
 	}
 }
 
-// TestRADDNSSilence ends with the request.
+// TestRADDNSSilence ends with the request, long before the resolver gives up by itself (after 10 s).
 func TestRADDNSSilence(t *testing.T) {
 	t.Parallel()
 	dns := newNames(t)
@@ -157,7 +157,7 @@ func TestRADDNSSilence(t *testing.T) {
 		t.Fatal("no place in the pool")
 	}
 	_, _ = a.router.Run(ctx, a.plan, &aaa.Request{Account: account, Op: aaa.Authn})
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 9*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

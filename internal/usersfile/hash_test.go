@@ -40,18 +40,19 @@ func TestVectors(t *testing.T) {
 				t.Fatalf("faults %v", faults)
 			}
 			var wg sync.WaitGroup
-			for _, name := range []string{"ann", "bob"} {
-				for pass, want := range map[string]Verdict{password: Accepted, "Correct horse": Refused, password + " ": Refused, "": Refused} {
-					wg.Go(func() {
-						entry, got, err := f.Verify(t.Context(), name, pass)
-						if got != want || err != nil {
-							t.Errorf("%s with %q: %v, %v", name, pass, got, err)
-						}
-						if got == Accepted && entry.Name != name {
-							t.Errorf("entry of %q", entry.Name)
-						}
-					})
-				}
+			for _, c := range []struct {
+				name, password string
+				want           Verdict
+			}{{"ann", password, Accepted}, {"bob", password, Accepted}, {"ann", "Correct horse", Refused}, {"bob", password + " ", Refused}} {
+				wg.Go(func() {
+					entry, got, err := f.Verify(t.Context(), c.name, c.password)
+					if got != c.want || err != nil {
+						t.Errorf("%s with %q: %v, %v", c.name, c.password, got, err)
+					}
+					if got == Accepted && entry.Name != c.name {
+						t.Errorf("entry of %q", entry.Name)
+					}
+				})
 			}
 			wg.Wait()
 		})
