@@ -25,7 +25,6 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
