@@ -49,7 +49,7 @@ func FuzzParseJSON(f *testing.F) {
 		source, _ := fsm.ParseText([]byte(b.Text))
 		f.Add(marshal(f, source))
 	}
-	f.Add([]byte(`{"id":"x","events":[{"name":"E","comments":["", "a\tb"]}],"states":[{"name":"S","comments":[],"lines":[{"state":"*","action":"+E","event":"ACK","do":"LOG","next":"End","xvalue":-1,"xstring":"a \"\\ ="}]}],"comments":[" z"]}`))
+	f.Add([]byte(`{"id":"x","events":[{"name":"E","comments":["", "a\tb"]}],"states":[{"name":"S","comments":[],"lines":[{"state":"*","action":"+E","event":"ACK","do":"LOG","next":"End","xvalue":-1,"xstring":"a \"\\ ="}]}],"comments":[" z", "y \t"]}`))
 	f.Add([]byte(`{"states":[{"name":"end"},{"name":"S","name":"T","line":[{"xvalue":1.0}]}]}`))
 	actions := specs()
 	f.Fuzz(func(t *testing.T, data []byte) {

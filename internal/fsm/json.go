@@ -92,23 +92,23 @@ func exactIntegers(tree any) []Fault {
 	return list
 }
 
-// checkShape finds what the schema can't say, and makes empty lists nil as reading text does.
+// checkShape finds what the schema can't say, and makes of lists and comments what reading text would.
 func (s *Source) checkShape() []Fault {
 	var list []Fault
 	trim(&s.Events)
-	trim(&s.Comments)
+	trimComments(&s.Comments)
 	for i := range s.Events {
-		trim(&s.Events[i].Comments)
+		trimComments(&s.Events[i].Comments)
 	}
 	for i := range s.States {
 		state := &s.States[i]
 		trim(&state.Lines)
-		trim(&state.Comments)
+		trimComments(&state.Comments)
 		if strings.EqualFold(state.Name, wordEnd) {
 			list = append(list, Fault{Path: fmt.Sprintf("states.%d.name", i), Rule: "reserved", Message: "no state can be called " + state.Name})
 		}
 		for j := range state.Lines {
-			trim(&state.Lines[j].Comments)
+			trimComments(&state.Lines[j].Comments)
 			if len(state.Lines[j].Xstring) > MaxXstring {
 				list = append(list, Fault{
 					Path: fmt.Sprintf("states.%d.lines.%d.xstring", i, j), Rule: "too_long", Message: fmt.Sprintf("Xstring may have %d octets", MaxXstring),
@@ -126,5 +126,13 @@ func (s *Source) checkShape() []Fault {
 func trim[T any](list *[]T) {
 	if len(*list) == 0 {
 		*list = nil
+	}
+}
+
+// trimComments takes the white space from the ends of comments too.
+func trimComments(list *[]string) {
+	trim(list)
+	for i, c := range *list {
+		(*list)[i] = strings.TrimRight(c, " \t")
 	}
 }

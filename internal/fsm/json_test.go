@@ -29,7 +29,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		{`{"states":[{"name":"S"}],"id":"` + strings.Repeat("x", 21) + `"}`, "id maxLength"},
 		{`{"states":[{"name":"S"}],"id":" x"}`, "id pattern"},
 		{`{"states":[{"name":"S"}],"comments":["ok\tso","no\nt","end ","x\u0000"]}`, "comments.3 character"},
-		{`{"states":[{"name":"S"}],"comments":["ok\tso","no\nt","end ","\u0085x"]}`, "comments.1 pattern; comments.2 pattern; comments.3 pattern"},
+		{`{"states":[{"name":"S"}],"comments":["ok\tso","no\nt","end ","\u0085x"]}`, "comments.1 pattern; comments.3 pattern"},
 		{`{"states":[{"name":"S"}],"events":[{"name":"E","comments":[{}]},{"nome":"E"}]}`, "events.0.comments.0 type; events.1.name required; events.1.nome unknown"},
 		{line(whole + `,"xvalue":1.0`), "states.0.lines.1.xvalue type"},
 		{line(whole + `,"xvalue":2147483648`), "states.0.lines.1.xvalue maximum"},
@@ -98,4 +98,39 @@ func TestCompileJSON(t *testing.T) {
 	if s := strings.Join(got, "; "); s != want {
 		t.Error(s)
 	}
+}
+
+// TestSchemaHasTheBounds holds schemas/fsm.json against the bounds of text.
+func TestSchemaHasTheBounds(t *testing.T) {
+	t.Parallel()
+	many := func(n int, element string) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
+	word := func(n int) string { return strings.Repeat("x", n) }
+	for place, c := range map[string]struct {
+		most int
+		data func(n int) string
+	}{
+		"events": {fsm.MaxEvents, func(n int) string { return `{"states":[{"name":"S"}],"events":` + many(n, `{"name":"E"}`) + `}` }},
+		"states": {fsm.MaxStates, func(n int) string { return `{"states":` + many(n, `{"name":"S"}`) + `}` }},
+		"id":     {fsm.MaxID, func(n int) string { return `{"states":[{"name":"S"}],"id":"` + word(n) + `"}` }},
+		"name":   {fsm.MaxName, func(n int) string { return `{"states":[{"name":"` + word(n) + `"}]}` }},
+		"state":  {fsm.MaxName, func(n int) string { return lineOf(word(n), "*", "ACK", "LOG", "End", "") }},
+		"action": {fsm.MaxActionName, func(n int) string { return lineOf("*", word(n), "ACK", "LOG", "End", "") }},
+		"kind":   {fsm.MaxName, func(n int) string { return lineOf("*", "+"+word(n), "ACK", "LOG", "End", "") }},
+		"event":  {fsm.MaxName, func(n int) string { return lineOf("*", "*", word(n), "LOG", "End", "") }},
+		"do":     {fsm.MaxActionName, func(n int) string { return lineOf("*", "*", "ACK", word(n), "End", "") }},
+		"next":   {fsm.MaxName, func(n int) string { return lineOf("*", "*", "ACK", "LOG", word(n), "") }},
+		"text":   {fsm.MaxXstring, func(n int) string { return lineOf("*", "*", "ACK", "LOG", "End", word(n)) }},
+	} {
+		if _, faults := fsm.ParseJSON([]byte(c.data(c.most))); len(faults) > 0 {
+			t.Errorf("%s: %v", place, faults)
+		}
+		if _, faults := fsm.ParseJSON([]byte(c.data(c.most + 1))); len(faults) != 1 {
+			t.Errorf("%s: over the bound: %v", place, faults)
+		}
+	}
+}
+
+func lineOf(state, action, event, do, next, xstring string) string {
+	return `{"states":[{"name":"S","lines":[{"state":"` + state + `","action":"` + action + `","event":"` + event +
+		`","do":"` + do + `","next":"` + next + `","xstring":"` + xstring + `"}]}]}`
 }

@@ -189,8 +189,8 @@ func TestBounds(t *testing.T) {
 		if source, faults := fsm.ParseText([]byte(c.fits)); len(faults) > 0 {
 			t.Errorf("%s: %v", name, faults)
 		} else {
-			again, _ := fsm.ParseText(source.Text())
-			if string(again.Text()) != string(source.Text()) {
+			written := source.Text()
+			if again, _ := fsm.ParseText(written); string(again.Text()) != string(written) {
 				t.Errorf("%s: the text does not come back", name)
 			}
 		}
