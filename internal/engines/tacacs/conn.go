@@ -53,10 +53,10 @@ type conn struct {
 }
 
 // patience is how much longer others may wait for what is being negotiated on c; mu is
-// held. Dialling has a limit of its own.
+// held. Dialling has a limit of its own, and fails for all.
 func (c *conn) patience(now time.Time) time.Duration {
 	if c.state == dialling {
-		return max(c.m.opts.DialTimeout-now.Sub(c.opened), 0)
+		return c.m.opts.DialTimeout
 	}
 	return max(patience+2*c.took-now.Sub(c.opened), 0)
 }

@@ -56,9 +56,7 @@ func (c *conn) distrust(err error) {
 
 // complain logs a broken rule; mu is held, which is fine for something this rare.
 func (c *conn) complain(err error) {
-	if !c.closed && !c.closing {
-		c.m.opts.Logger.Warn("TACACS+ server broke the protocol", "server", c.m.addr, "error", err)
-	}
+	c.m.opts.Logger.Warn("TACACS+ server broke the protocol", "server", c.m.addr, "error", err)
 }
 
 // packet reads and hands over the body that follows the header. Errors are the network's.

@@ -1,0 +1,238 @@
+package tacacs
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aaa-api/internal/engines"
+)
+
+// lines joins lines as a wire log has them.
+func lines(s ...string) string { return strings.Join(s, "\n") }
+
+// TestWireNotShared: the client asks for single connection mode and the server does not
+// grant it. The client closes the connection after the transaction, and the next one has its own.
+func TestWireNotShared(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, refuses)
+	m := managerOf(t, p, Options{})
+	s := m.Session()
+	var r AuthenReply
+	exchange(t, s, ascii(), &r)
+	exchange(t, s, typed("password"), &r)
+	if r.Status != AuthenPass {
+		t.Errorf("status %v", r.Status)
+	}
+	want := []string{
+		"1 a> AuthenStart 1 single",
+		"1 a< AuthenReply 2",
+		"1 a> AuthenContinue 3",
+		"1 a< AuthenReply 4",
+		"1 closed by client",
+	}
+	if got := p.wire(5); got != lines(want...) {
+		t.Errorf("on the wire:\n%s", got)
+	}
+	exchange(t, m.Session(), acct(), new(AcctReply))
+	want = append(want, "2 b> AcctRequest 1 single", "2 b< AcctReply 2", "2 closed by client")
+	if got := p.wire(8); got != lines(want...) {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
+
+// TestWireOfferedUnasked: the server offers what the client did not ask for. The client
+// closes the connection after the transaction.
+func TestWireOfferedUnasked(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, func(l *link) {
+		for {
+			h, body, ok := l.next()
+			if !ok {
+				return
+			}
+			l.send(h.answer(FlagSingleConnect), pass(body))
+		}
+	})
+	m := managerOf(t, p, Options{NoSingleConnect: true})
+	s := m.Session()
+	var r AuthenReply
+	exchange(t, s, ascii(), &r)
+	exchange(t, s, typed("password"), &r)
+	if got := p.wire(5); got != lines(
+		"1 a> AuthenStart 1",
+		"1 a< AuthenReply 2 single",
+		"1 a> AuthenContinue 3",
+		"1 a< AuthenReply 4 single",
+		"1 closed by client") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
+
+// TestWireSharedBlocking: one transaction after the other on one connection. The flag is in
+// the first two packets alone.
+func TestWireSharedBlocking(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	m := managerOf(t, p, Options{})
+	s := m.Session()
+	var r AuthenReply
+	exchange(t, s, ascii(), &r)
+	exchange(t, s, typed("password"), &r)
+	exchange(t, m.Session(), acct(), new(AcctReply))
+	if got := p.wire(6); got != lines(
+		"1 a> AuthenStart 1 single",
+		"1 a< AuthenReply 2 single",
+		"1 a> AuthenContinue 3",
+		"1 a< AuthenReply 4",
+		"1 b> AcctRequest 1",
+		"1 b< AcctReply 2") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
+
+// TestWireSharedNonBlocking: while a user types a password, an accounting record and then
+// an authorization come and go on the same connection.
+func TestWireSharedNonBlocking(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	m := managerOf(t, p, Options{Connections: 1})
+	s := m.Session()
+	var r AuthenReply
+	exchange(t, s, ascii(), &r)
+	exchange(t, m.Session(), acct(), new(AcctReply))
+	exchange(t, m.Session(), authorExample(), new(AuthorResponse))
+	exchange(t, s, typed("password"), &r)
+	if r.Status != AuthenPass {
+		t.Errorf("status %v", r.Status)
+	}
+	if got := p.wire(8); got != lines(
+		"1 a> AuthenStart 1 single",
+		"1 a< AuthenReply 2 single",
+		"1 b> AcctRequest 1",
+		"1 b< AcctReply 2",
+		"1 c> AuthorRequest 1",
+		"1 c< AuthorResponse 2",
+		"1 a> AuthenContinue 3",
+		"1 a< AuthenReply 4") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
+
+// TestWireCrossing: replies come in another order than their requests went, and each
+// finds its session.
+func TestWireCrossing(t *testing.T) {
+	t.Parallel()
+	held := make(chan struct{})
+	p := newPeer(t, func(l *link) {
+		h, body, _ := l.next()
+		l.send(h.answer(FlagSingleConnect), pass(body))
+		h1, _, _ := l.next()
+		close(held)
+		h2, _, _ := l.next()
+		l.send(h2.answer(0), &AcctReply{Status: AcctSuccess, ServerMsg: "second"})
+		l.send(h1.answer(0), &AcctReply{Status: AcctSuccess, ServerMsg: "first"})
+		l.next()
+	})
+	m := managerOf(t, p, Options{Connections: 1})
+	login(t, m)
+	var wg sync.WaitGroup
+	var first, second AcctReply
+	wg.Go(func() { exchange(t, m.Session(), acct(), &first) })
+	<-held
+	wg.Go(func() { exchange(t, m.Session(), acct(), &second) })
+	wg.Wait()
+	if first.ServerMsg != "first" || second.ServerMsg != "second" {
+		t.Errorf("first got %q, second %q", first.ServerMsg, second.ServerMsg)
+	}
+	if got := p.wire(6); got != lines(
+		"1 a> AuthenStart 1 single",
+		"1 a< AuthenReply 2 single",
+		"1 b> AcctRequest 1",
+		"1 c> AcctRequest 1",
+		"1 c< AcctReply 2",
+		"1 b< AcctReply 2") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
+
+// TestServerGone: when the server goes, every session is told, also one that waits for
+// its user.
+func TestServerGone(t *testing.T) {
+	t.Parallel()
+	reached := make(chan struct{})
+	p := newPeer(t, func(l *link) {
+		h, body, _ := l.next()
+		l.send(h.answer(FlagSingleConnect), pass(body))
+		h, body, _ = l.next()
+		l.send(h.answer(0), pass(body))
+		for range 10 {
+			l.next()
+		}
+		close(reached)
+		l.next()
+	})
+	m := managerOf(t, p, Options{Connections: 1})
+	login(t, m)
+	typing := m.Session()
+	exchange(t, typing, ascii(), new(AuthenReply))
+	errs := make(chan error, 10)
+	for range 10 {
+		go func() { errs <- m.Exchange(context.Background(), acct(), new(AcctReply)) }()
+	}
+	<-reached
+	p.cut()
+	for range 10 {
+		fails(t, "waiting", <-errs, engines.Unreachable, FaultClosed)
+	}
+	eventually(t, "the resting session's error", func() bool { return typing.Err() != nil })
+	fails(t, "resting", typing.Err(), engines.Unreachable, FaultClosed)
+	fails(t, "going on", typing.Exchange(context.Background(), typed("password"), new(AuthenReply)), engines.Unreachable, FaultClosed)
+	if s := m.Stats(); s.Connections != 0 || s.Sessions != 0 {
+		t.Errorf("left over: %+v", s)
+	}
+}
+
+// TestFirstGoesAlone: until the reply that grants single connection mode, no second
+// packet is on a connection, however many sessions wait.
+func TestFirstGoesAlone(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, func(l *link) {
+		h, body, ok := l.next()
+		if !ok {
+			return
+		}
+		_ = l.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := l.r.Peek(1); err == nil {
+			l.t.Error("a second packet came before the reply to the first")
+		}
+		_ = l.SetReadDeadline(time.Time{})
+		l.send(h.answer(h.Flags), pass(body))
+		good(l)
+	})
+	m := managerOf(t, p, Options{Connections: 2})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { login(t, m) })
+	}
+	wg.Wait()
+	for range 20 {
+		login(t, m)
+	}
+	flags := make(map[string]int) // of each connection
+	for _, line := range strings.Split(p.wire(80), "\n") {
+		if n, rest, _ := strings.Cut(line, " "); strings.HasSuffix(rest, " single") {
+			flags[n]++
+		}
+	}
+	for n, got := range flags {
+		if got != 2 {
+			t.Errorf("connection %s has %d packets with the flag", n, got)
+		}
+	}
+	if s := m.Stats(); s.Shared > 2 {
+		t.Errorf("%+v, two connections were to be kept", s)
+	}
+}

@@ -1,0 +1,347 @@
+package tacacs
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// peer is a server that does what a test's script says, one call of it a connection.
+type peer struct {
+	t      testing.TB
+	ln     net.Listener
+	secret string
+	tls    *tls.Config
+	quiet  bool // no log
+
+	mu       sync.Mutex
+	conns    int
+	open     map[net.Conn]bool
+	sessions map[uint32]string // letters, in the order they turned up
+	log      []string
+	wg       sync.WaitGroup
+}
+
+// link is a connection to the peer.
+type link struct {
+	*peer
+	net.Conn
+	r *bufio.Reader
+	n int // which, from 1
+}
+
+func newPeer(t testing.TB, script func(*link)) *peer {
+	return startPeer(t, &peer{secret: testSecret}, script)
+}
+
+func startPeer(t testing.TB, p *peer, script func(*link)) *peer {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.t, p.ln, p.open, p.sessions = t, ln, make(map[net.Conn]bool), make(map[uint32]string)
+	p.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if p.tls != nil {
+				c = tls.Server(c, p.tls)
+			}
+			p.mu.Lock()
+			p.conns++
+			l := &link{p, c, bufio.NewReader(c), p.conns}
+			p.open[c] = true
+			p.mu.Unlock()
+			p.wg.Go(func() {
+				script(l)
+				c.Close()
+				p.mu.Lock()
+				delete(p.open, c)
+				p.mu.Unlock()
+			})
+		}
+	})
+	t.Cleanup(p.stop)
+	return p
+}
+
+func (p *peer) stop() {
+	p.ln.Close()
+	p.cut()
+	p.wg.Wait()
+}
+
+// cut closes all connections.
+func (p *peer) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		c.Close()
+	}
+}
+
+func (p *peer) note(format string, args ...any) {
+	if p.quiet {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log, fmt.Sprintf(format, args...))
+}
+
+// accepted is how many connections there were.
+func (p *peer) accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conns
+}
+
+// letter names a session in the log.
+func (p *peer) letter(id uint32) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions[id] == "" {
+		p.sessions[id] = string(rune('a' + len(p.sessions)%26))
+	}
+	return p.sessions[id]
+}
+
+func (p *peer) describe(h Header, body Body) string {
+	s := fmt.Sprintf("%s %d", strings.TrimPrefix(fmt.Sprintf("%T", body), "*tacacs."), h.Seq)
+	if h.Flags&FlagSingleConnect != 0 {
+		s += " single"
+	}
+	return s
+}
+
+// wire is the log once it has n lines.
+func (p *peer) wire(n int) string {
+	p.t.Helper()
+	eventually(p.t, fmt.Sprintf("%d lines of log", n), func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.log) >= n
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.log, "\n")
+}
+
+// next reads a request; false at the end of the connection.
+func (l *link) next() (Header, Body, bool) {
+	head := make([]byte, HeaderLen)
+	if _, err := io.ReadFull(l.r, head); err != nil {
+		if err == io.EOF {
+			l.note("%d closed by client", l.n)
+		}
+		return Header{}, nil, false
+	}
+	h, err := ParseHeader(head)
+	if err != nil {
+		l.t.Errorf("client sent header %x: %v", head, err)
+		return h, nil, false
+	}
+	b := make([]byte, h.Length)
+	if _, err := io.ReadFull(l.r, b); err != nil {
+		return h, nil, false
+	}
+	var body Body
+	switch {
+	case h.Type == TypeAuthor:
+		body = new(AuthorRequest)
+	case h.Type == TypeAcct:
+		body = new(AcctRequest)
+	case h.Seq == 1:
+		body = new(AuthenStart)
+	default:
+		body = new(AuthenContinue)
+	}
+	if h.Seq%2 == 0 {
+		l.t.Errorf("client sent sequence number %d", h.Seq)
+	}
+	if (h.Flags&FlagUnencrypted != 0) != (l.tls != nil) {
+		l.t.Errorf("client sent flags %x", h.Flags)
+	}
+	if err := DecodeBody(b, h, l.secret, body); err != nil {
+		l.note("%d unreadable", l.n)
+		return h, nil, true
+	}
+	if !l.quiet {
+		l.note("%d %s> %s", l.n, l.letter(h.SessionID), l.describe(h, body))
+	}
+	return h, body, true
+}
+
+// send sends a packet with the header as it is, but for its length.
+func (l *link) send(h Header, body Body) {
+	if l.tls != nil {
+		h.Flags |= FlagUnencrypted
+	}
+	if !l.quiet {
+		l.note("%d %s< %s", l.n, l.letter(h.SessionID), l.describe(h, body))
+	}
+	b, err := AppendPacket(nil, h, body, l.secret)
+	if err != nil {
+		l.t.Error(err)
+	}
+	_, _ = l.Write(b)
+}
+
+// answer makes the header of the answer to h, with these flags.
+func (h Header) answer(flags byte) Header { h.Seq++; h.Flags = flags; return h }
+
+// pass is the good answer to a request: what each type calls success, once a password has come.
+func pass(body Body) Body {
+	switch b := body.(type) {
+	case *AuthenStart:
+		if b.Method == AuthenASCII {
+			return &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho, ServerMsg: "Password:"}
+		}
+		if string(b.Data) != "password" {
+			return &AuthenReply{Status: AuthenFail}
+		}
+		return &AuthenReply{Status: AuthenPass}
+	case *AuthenContinue:
+		if string(b.UserMsg) != "password" {
+			return &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho, ServerMsg: "Password:"}
+		}
+		return &AuthenReply{Status: AuthenPass}
+	case *AuthorRequest:
+		return &AuthorResponse{Status: AuthorPassAdd}
+	default:
+		return &AcctReply{Status: AcctSuccess}
+	}
+}
+
+// good is a server that does everything right, in single connection mode where asked for.
+func good(l *link) {
+	for {
+		h, body, ok := l.next()
+		if !ok || body == nil {
+			return
+		}
+		if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
+			continue
+		}
+		l.send(h.answer(h.Flags), pass(body))
+	}
+}
+
+// refuses is one that does not know single connection mode: it serves one session a connection.
+func refuses(l *link) {
+	for {
+		h, body, ok := l.next()
+		if !ok || body == nil {
+			return
+		}
+		l.send(h.answer(0), pass(body))
+	}
+}
+
+// managerOf makes the manager of a peer, which must be empty at the end of the test.
+func managerOf(t testing.TB, p *peer, opts Options) *Manager {
+	t.Helper()
+	return managerWith(t, p, Secrets{Current: aaa.NewSecret(testSecret)}, opts)
+}
+
+func managerWith(t testing.TB, p *peer, secrets Secrets, opts Options) *Manager {
+	t.Helper()
+	m, err := NewManager(p.ln.Addr().String(), secrets, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		m.Retire()
+		eventually(t, "an empty manager", func() bool {
+			s := m.Stats()
+			return s.Connections == 0 && s.Sessions == 0 && s.Tombstones == 0
+		})
+	})
+	return m
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("in vain waited for %s", what)
+			return
+		}
+	}
+}
+
+func pap(password string) *AuthenStart {
+	return &AuthenStart{ActionLogin, PrivUser, AuthenPAP, ServiceLogin, "bob", "tty1", "192.0.2.7", Sensitive(password)}
+}
+
+func ascii() *AuthenStart {
+	return &AuthenStart{Action: ActionLogin, Method: AuthenASCII, Service: ServiceLogin, User: "bob"}
+}
+
+func typed(s string) *AuthenContinue { return &AuthenContinue{UserMsg: Sensitive(s)} }
+
+func acct() *AcctRequest {
+	return &AcctRequest{AcctStart, Identity{User: "bob", Port: "tty1"}, []string{"task_id=1"}}
+}
+
+// login is one PAP login, which must pass.
+func login(t testing.TB, m *Manager) {
+	t.Helper()
+	if err := tryLogin(m); err != nil {
+		t.Error(err)
+	}
+}
+
+func tryLogin(m *Manager) error {
+	var r AuthenReply
+	if err := m.Exchange(context.Background(), pap("password"), &r); err != nil {
+		return err
+	}
+	if r.Status != AuthenPass {
+		return fmt.Errorf("status %v", r.Status)
+	}
+	return nil
+}
+
+// exchange is a round that must succeed.
+func exchange(t testing.TB, s *Session, send Request, receive Reply) {
+	t.Helper()
+	if err := s.Exchange(context.Background(), send, receive); err != nil {
+		t.Errorf("%T: %v", send, err)
+	}
+}
+
+// fails checks that err is a Failure of that reason and fault.
+func fails(t testing.TB, what string, err error, reason engines.Reason, fault error) {
+	t.Helper()
+	var f *engines.Failure
+	if !errors.As(err, &f) || f.Reason != reason || !errors.Is(err, fault) {
+		t.Errorf("%s: %v, want %v: %v", what, err, reason, fault)
+	}
+}

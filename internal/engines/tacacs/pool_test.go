@@ -1,0 +1,406 @@
+package tacacs
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// TestStalledBesideOthers: on one connection, a session without an answer holds up nobody.
+func TestStalledBesideOthers(t *testing.T) {
+	t.Parallel()
+	p := newHolding(t)
+	m := managerOf(t, p.peer, Options{Connections: 1})
+	login(t, m)
+	stalledOne := make(chan error, 1)
+	go func() { stalledOne <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+	<-p.held
+	for range 100 {
+		login(t, m)
+	}
+	select {
+	case err := <-stalledOne:
+		t.Errorf("the stalled session ended: %v", err)
+	default:
+	}
+	p.let()
+	if err := <-stalledOne; err != nil {
+		t.Error(err)
+	}
+	if p.accepted() != 1 {
+		t.Errorf("%d connections", p.accepted())
+	}
+}
+
+// TestStalledConnection: a server that works off a connection one request at a time is
+// stuck with it on a stalled one. New sessions go to other connections.
+func TestStalledConnection(t *testing.T) {
+	t.Parallel()
+	held, release := make(chan struct{}), make(chan struct{})
+	p := newPeer(t, func(l *link) {
+		for {
+			h, body, ok := l.next()
+			if !ok {
+				return
+			}
+			if a, ok := body.(*AcctRequest); ok && a.User == "held" {
+				close(held)
+				<-release
+			}
+			l.send(h.answer(4), pass(body))
+		}
+	})
+	m := managerOf(t, p, Options{Connections: 2})
+	login(t, m)
+	done := make(chan error, 1)
+	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+	<-held
+	for range 100 {
+		login(t, m)
+	}
+	time.Sleep(2 * stalled) // now it is known to be stuck, and even a busier one is better
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { login(t, m) })
+	}
+	wg.Wait()
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := p.accepted(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestConnectionsAreBounded: many sessions at once use as many connections as allowed and no more.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := newHolding(t)
+	m := managerOf(t, p.peer, Options{Connections: 3, MaxSessions: 4})
+	login(t, m)
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			if err := m.Exchange(context.Background(), heldAcct(), new(AcctReply)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 12 {
+		<-p.held
+	}
+	// All places are taken. One more waits for one, with its caller's patience and no more.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	full := managerIsFull(m)
+	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); full && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("beyond: %v", err)
+	}
+	wg.Go(func() { login(t, m) })
+	p.let()
+	wg.Wait()
+	if s := m.Stats(); s.Shared > 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func managerIsFull(m *Manager) bool {
+	s := m.Stats()
+	return s.Sessions == 12 && s.Connections == 3
+}
+
+// TestConnectionEach: a server that refuses single connection mode gets a connection a session, at most
+// MaxConnections at once; who has no place waits, and gives up when told to.
+func TestConnectionEach(t *testing.T) {
+	t.Parallel()
+	var open, most atomic.Int32
+	p := newPeer(t, func(l *link) {
+		if n := open.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		refuses(l)
+		open.Add(-1)
+	})
+	m := managerOf(t, p, Options{MaxConnections: 5})
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() { login(t, m) })
+	}
+	wg.Wait()
+	// A connection that the manager has closed may be open at the server for a moment more.
+	if n := p.accepted(); n != 50 || most.Load() > 10 {
+		t.Errorf("%d connections, %d at once", n, most.Load())
+	}
+	typing := make([]*Session, 5)
+	for i := range typing {
+		typing[i] = m.Session()
+		exchange(t, typing[i], ascii(), new(AuthenReply))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without a place: %v", err)
+	}
+	wg.Go(func() { login(t, m) })
+	typing[0].Close()
+	wg.Wait()
+	for _, s := range typing {
+		s.Close()
+	}
+}
+
+// TestBusy: without a deadline of the caller's, waiting for a place ends all the same.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, refuses)
+	m := managerOf(t, p, Options{MaxConnections: 1, ReplyTimeout: 300 * time.Millisecond, DialTimeout: 300 * time.Millisecond})
+	s := m.Session()
+	exchange(t, s, ascii(), new(AuthenReply))
+	fails(t, "busy", m.Exchange(context.Background(), pap("password"), new(AuthenReply)), engines.NoAnswer, FaultBusy)
+	s.Close()
+	eventually(t, "a place", func() bool { return tryLogin(m) == nil })
+}
+
+// TestBackoff: after a failure no connection is tried for a while, twice as long after the
+// next, and sessions fail at once meanwhile. A connection makes it as new.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	var dials, refuse atomic.Int32
+	refuse.Store(1)
+	opts := Options{BackoffMin: 50 * time.Millisecond, BackoffMax: 80 * time.Millisecond}
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		if refuse.Load() == 1 {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	m := managerOf(t, p, opts)
+	pause := func() time.Duration {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return time.Until(m.retryAt)
+	}
+	for i, want := range []time.Duration{50, 80, 80} {
+		want *= time.Millisecond
+		start := time.Now()
+		fails(t, "refused", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
+		spent := time.Since(start)
+		if got := pause(); got > want*11/10 || got < want*9/10-spent {
+			t.Errorf("pause %v after failure %d, want %v", got, i+1, want)
+		}
+		for range 10 {
+			fails(t, "at once", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
+			if pause() <= 0 {
+				break // a slow machine
+			}
+		}
+		time.Sleep(max(pause(), 0) + time.Millisecond)
+		if n := int(dials.Load()); n < i+1 || n > 2*(i+1) {
+			t.Errorf("%d dials after failure %d", n, i+1)
+		}
+	}
+	time.Sleep(max(pause(), 0))
+	refuse.Store(0)
+	eventually(t, "a connection", func() bool { return tryLogin(m) == nil })
+	if m.failures != 0 {
+		t.Errorf("%d failures remembered", m.failures)
+	}
+}
+
+// TestUnreachable: many sessions that wait for one connection fail together.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	opts := Options{Connections: 2, BackoffMin: 10 * time.Second, DialTimeout: 30 * time.Millisecond}
+	opts.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dials.Add(1)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	m, err := NewManager("192.0.2.1:49", Secrets{Current: aaa.NewSecret("x")}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() { fails(t, "nobody there", tryLogin(m), engines.Unreachable, context.DeadlineExceeded) })
+	}
+	wg.Wait()
+	if n := dials.Load(); n > 2 {
+		t.Errorf("%d connections were tried", n)
+	}
+	if s := m.Stats(); s != (Stats{}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestDialCancelled: a caller that goes while it dials is no failure of the server's.
+func TestDialCancelled(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	dialling, first := make(chan struct{}), true
+	opts := Options{}
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if first {
+			first = false
+			close(dialling)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	m := managerOf(t, p, opts)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { <-dialling; cancel() }()
+	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	login(t, m)
+}
+
+// TestIdle: an unused connection is closed by the client; the next session has a new one.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	m := managerOf(t, p, Options{IdleTimeout: 30 * time.Millisecond})
+	login(t, m)
+	if s := m.Stats(); s.Connections != 1 {
+		t.Errorf("%+v", s)
+	}
+	if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+	s := m.Session()
+	exchange(t, s, ascii(), new(AuthenReply))
+	time.Sleep(60 * time.Millisecond) // a dialogue is not idleness
+	exchange(t, s, typed("password"), new(AuthenReply))
+	if n := p.accepted(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestServerClosesIdle: a server may close a shared connection at any time (RFC 8907 §4.3).
+func TestServerClosesIdle(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	m := managerOf(t, p, Options{})
+	for range 5 {
+		login(t, m)
+		p.cut()
+		eventually(t, "notice of it", func() bool { return m.Stats().Connections == 0 })
+	}
+	if n := p.accepted(); n != 5 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestClosedBeforeUse: a connection that goes between its choice and its use is replaced,
+// since nothing was sent on it, though not for ever.
+func TestClosedBeforeUse(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	p := newPeer(t, good)
+	opts := Options{}
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if dials.Add(1) <= 2 {
+			c.Close()
+		}
+		return c, err
+	}
+	m := managerOf(t, p, opts)
+	for range 3 { // when the reader notices is chance: before the use, or after it
+		if err := tryLogin(m); err == nil {
+			break
+		} else if !errors.Is(err, FaultClosed) {
+			t.Error(err)
+		}
+	}
+	login(t, m)
+}
+
+// TestRetire: what is under way ends, idle connections close, and a late session still works.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	m := managerOf(t, p, Options{Connections: 2})
+	s := m.Session()
+	exchange(t, s, ascii(), new(AuthenReply))
+	m.Retire()
+	if st := m.Stats(); st.Connections != 1 {
+		t.Errorf("%+v", st)
+	}
+	exchange(t, s, typed("password"), new(AuthenReply))
+	eventually(t, "the end of the connection", func() bool { return m.Stats().Connections == 0 })
+	login(t, m)
+	eventually(t, "the end of the late one's", func() bool { return m.Stats().Connections == 0 })
+}
+
+// TestNothingReads: a server that takes no octets does not fill memory, and its connection
+// is closed after WriteTimeout.
+func TestNothingReads(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	p := newPeer(t, func(l *link) {
+		h, body, ok := l.next()
+		if !ok {
+			return
+		}
+		l.send(h.answer(4), pass(body))
+		<-stop
+	})
+	opts := Options{Connections: 1, ReplyTimeout: 5 * time.Second, WriteTimeout: 100 * time.Millisecond}
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+		}
+		return c, err
+	}
+	m := managerOf(t, p, opts)
+	login(t, m)
+	answer := &AuthenContinue{UserMsg: make(Sensitive, 60000)}
+	var wg sync.WaitGroup
+	m.mu.Lock()
+	c := m.conns[0]
+	m.mu.Unlock()
+	// 200 dialogues whose second request is long: 12 MB, more than any socket buffer here.
+	for range 200 {
+		s := m.Session()
+		m.mu.Lock()
+		c.add(s)
+		s.kind, s.version, s.seq = TypeAuthen, Version0, 1
+		m.mu.Unlock()
+		wg.Go(func() {
+			fails(t, "unread", s.Exchange(context.Background(), answer, new(AuthenReply)), engines.Unreachable, FaultClosed)
+		})
+	}
+	eventually(t, "a full queue", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(c.out) > maxQueued || c.closed
+	})
+	wg.Wait()
+	close(stop)
+}
+
+func TestNewManager(t *testing.T) {
+	t.Parallel()
+	if _, err := NewManager("192.0.2.1:49", Secrets{}, Options{}); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("without a secret: %v", err)
+	}
+	if _, err := NewManager("192.0.2.1", Secrets{Current: aaa.NewSecret("x")}, Options{}); err == nil {
+		t.Error("no port is no fault")
+	}
+}

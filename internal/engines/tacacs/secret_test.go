@@ -1,0 +1,145 @@
+package tacacs
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// How servers tell that they can't read a request.
+var refusals = map[string]func(l *link, h Header){
+	"answers under its own secret": func(l *link, h Header) {
+		l.send(h.answer(h.Flags), &AuthenReply{Status: AuthenError, ServerMsg: "wrong secret, I think"})
+	},
+	"answers with an empty body": func(l *link, h Header) { raw(l, h.answer(h.Flags), nil, 0) },
+	"closes":                     func(*link, Header) {},
+}
+
+// knows is a server with one secret.
+func knows(tell func(*link, Header)) func(*link) {
+	return func(l *link) {
+		for {
+			h, body, ok := l.next()
+			if !ok {
+				return
+			}
+			if body == nil {
+				tell(l, h)
+				return
+			}
+			l.send(h.answer(h.Flags), pass(body))
+		}
+	}
+}
+
+var bothSecrets = Secrets{aaa.NewSecret(testSecret + " new"), aaa.NewSecret(testSecret + " old")}
+
+// TestRotation: with two secrets the one that the server has is found, whatever it says to
+// the other, and used from then on; when the server changes, so does the client.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	for name, tell := range refusals {
+		for _, which := range []string{" new", " old"} {
+			t.Run(name+which, func(t *testing.T) {
+				t.Parallel()
+				p := startPeer(t, &peer{secret: testSecret + which}, knows(tell))
+				m := managerWith(t, p, bothSecrets, Options{})
+				want := 1
+				if which == " old" {
+					want = 2
+				}
+				for range 3 {
+					login(t, m)
+				}
+				if n := p.accepted(); n != want {
+					t.Errorf("%d connections, want %d", n, want)
+				}
+			})
+		}
+	}
+}
+
+// TestRotationWhileRunning: the server's secret changes under a manager with an open
+// connection, on which the change is felt at once, and then back.
+func TestRotationWhileRunning(t *testing.T) {
+	t.Parallel()
+	for name, tell := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var old atomic.Bool
+			p := newPeer(t, func(l *link) {
+				for {
+					head, err := l.r.Peek(HeaderLen)
+					if err != nil {
+						return
+					}
+					own := &link{&peer{t: t, quiet: true, secret: testSecret + " new"}, l.Conn, l.r, l.n}
+					if old.Load() {
+						own.secret = testSecret + " old"
+					}
+					h, _ := ParseHeader(head)
+					_, body, ok := own.next()
+					switch {
+					case !ok:
+						return
+					case body == nil:
+						tell(own, h)
+						return
+					}
+					own.send(h.answer(h.Flags), pass(body))
+				}
+			})
+			m := managerWith(t, p, bothSecrets, Options{Connections: 1})
+			for range 3 {
+				old.Store(!old.Load())
+				for range 3 {
+					// A connection that has worked and then closes is no sign of a wrong secret. What
+					// follows on a new connection is.
+					if err := tryLogin(m); err != nil && !errors.Is(err, FaultClosed) {
+						t.Error(err)
+					}
+				}
+				login(t, m)
+			}
+		})
+	}
+}
+
+// TestWrongSecret: with one secret, the wrong one, each session says so and no connection is kept.
+func TestWrongSecret(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, knows(refusals["answers under its own secret"]))
+	var log strings.Builder
+	m := managerWith(t, p, Secrets{Current: aaa.NewSecret("wrong-secret-that-nobody-prints")}, Options{Logger: logTo(&log)})
+	for range 2 {
+		fails(t, "wrong secret", tryLogin(m), engines.BadReply, FaultSecret)
+		eventually(t, "the connection's end", func() bool { return m.Stats().Connections == 0 })
+	}
+	both := managerWith(t, p, bothSecrets, Options{})
+	fails(t, "both wrong", tryLogin(both), engines.BadReply, FaultSecret)
+	if n := p.accepted(); n != 4 {
+		t.Errorf("%d connections", n)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if text := log.String(); !strings.Contains(text, "unreadable under the shared secret") || strings.Contains(text, "nobody-prints") {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// TestAttempts: the Failure says how many packets went out.
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, knows(refusals["closes"]))
+	for secrets, want := range map[*Secrets]int{{Current: aaa.NewSecret("wrong")}: 1, &bothSecrets: 2} {
+		var f *engines.Failure
+		if err := managerWith(t, p, *secrets, Options{}).Exchange(context.Background(), acct(), new(AcctReply)); !errors.As(err, &f) || f.Attempts != want {
+			t.Errorf("%+v, want %d attempts", err, want)
+		}
+	}
+}
