@@ -23,19 +23,25 @@ const writers = 4
 // ownName is the dictionary that some accounts have of their own.
 const ownName = "dictionary_own"
 
+// dress makes account number i differ from all others: it adds to the account's document, and to
+// the store what the document then names.
+type dress func(ctx context.Context, f *filler, id aaa.AccountID, i int, doc map[string]any) error
+
 // filler puts accounts into the embedded store of a service that is not running,
 // each as the service itself would write it: checked, with its secret sealed.
 type filler struct {
 	store    store.Store
 	system   *dict.Catalog
+	actions  *fsm.Actions
 	preparer *document.Preparer
+	dress    dress
 	root     aaa.AccountID
 	backend  string
 }
 
 // fill makes accounts below the root, each with a document, and returns their ids.
-func fill(ctx context.Context, data string, root aaa.AccountID, backend string, accounts int) (_ []string, err error) {
-	f := &filler{root: root, backend: backend}
+func fill(ctx context.Context, data string, root aaa.AccountID, backend string, accounts int, with dress) (_ []string, err error) {
+	f := &filler{root: root, backend: backend, dress: with, actions: everyAction().Specs()}
 	if f.system, err = dict.LoadSystem(""); err != nil {
 		return nil, err
 	}
@@ -68,34 +74,20 @@ func fill(ctx context.Context, data string, root aaa.AccountID, backend string, 
 	return ids, err
 }
 
-// account makes account number i with its document, and its dictionary if it is to have one.
+// account makes account number i with its document.
 func (f *filler) account(ctx context.Context, id aaa.AccountID, i int) error {
 	if _, err := f.store.Accounts().Create(ctx, store.Account{
 		ID: id, Name: fmt.Sprintf("tenant %d", i), ParentID: f.root, Enabled: true,
 	}); err != nil {
 		return err
 	}
-	var dicts []string
-	if i%dictionaryEvery == 0 {
-		dicts = []string{ownName}
-		body, err := json.Marshal(ownDictionary(i))
-		if err != nil {
-			return err
-		}
-		if _, err := f.store.Dictionaries().Create(ctx, store.Dictionary{Account: id, ID: aaa.NewID(), Name: ownName, Body: body}); err != nil {
-			return err
-		}
-	}
-	doc, err := tenantDocument(f.backend, 8, dicts...)
+	doc, err := tenantDocument(f.backend, 8)
 	if err != nil {
 		return err
 	}
 	doc["nas_port"] = i
-	if i%regexpEvery == 0 {
-		doc["authn_avp_translation"] = append(doc["authn_avp_translation"].([]any), map[string]any{
-			"request_key": "Realm", "attribute": "Filter-Id",
-			"request_value_regexp": fmt.Sprintf("^tenant-%d-([a-z]+)$", i), "attr_value_regexp": "^(.*)$",
-		})
+	if err := f.dress(ctx, f, id, i, doc); err != nil {
+		return err
 	}
 	body, err := json.Marshal(doc)
 	if err != nil {
@@ -109,13 +101,26 @@ func (f *filler) account(ctx context.Context, id aaa.AccountID, i int) error {
 	return err
 }
 
-// Table finds none: the documents name no table.
-func (f *filler) Table(context.Context, aaa.AccountID, string) (*fsm.Table, *store.Ref, error) {
-	return nil, nil, store.ErrNotFound
+// mixed gives some accounts a dictionary of their own, and some a regexp.
+func mixed(ctx context.Context, f *filler, id aaa.AccountID, i int, doc map[string]any) error {
+	if i%dictionaryEvery == 0 {
+		body, err := json.Marshal(ownDictionary(i))
+		if err != nil {
+			return err
+		}
+		if _, err := f.store.Dictionaries().Create(ctx, store.Dictionary{Account: id, ID: aaa.NewID(), Name: ownName, Body: body}); err != nil {
+			return err
+		}
+		doc["servers"].([]any)[0].(map[string]any)["dicts"] = []string{ownName, "dictionary"}
+	}
+	if i%regexpEvery == 0 {
+		doc["authn_avp_translation"] = append(doc["authn_avp_translation"].([]any), map[string]any{
+			"request_key": "Realm", "attribute": "Filter-Id",
+			"request_value_regexp": fmt.Sprintf("^tenant-%d-([a-z]+)$", i), "attr_value_regexp": "^(.*)$",
+		})
+	}
+	return nil
 }
-
-// UsersFile finds none, since no table asks for one.
-func (f *filler) UsersFile(context.Context, aaa.AccountID, string) (bool, error) { return false, nil }
 
 // Lookup finds the dictionaries that the documents name: it is the Preparer's
 // catalog, without a cache that 100,000 accounts would fill.
@@ -138,6 +143,22 @@ func (f *filler) Lookup(ctx context.Context, account aaa.AccountID, name string)
 	c, err := dict.Compile(name, list, f.system.Default())
 	return c, &store.Ref{Kind: store.RefDictionary, Account: account, Name: name}, err
 }
+
+// Table finds the tables that the documents name, like Lookup.
+func (f *filler) Table(ctx context.Context, account aaa.AccountID, name string) (*fsm.Table, *store.Ref, error) {
+	text, err := f.store.Texts().Get(ctx, account, store.TextFSM, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, faults, _ := fsm.Check([]byte(text.Body), f.actions)
+	if len(faults) > 0 {
+		return nil, nil, fmt.Errorf("table %s, line %d: %s", name, faults[0].Line, faults[0].Message)
+	}
+	return table, &store.Ref{Kind: store.RefFSM, Account: account, Name: name}, nil
+}
+
+// UsersFile reports that no account has one.
+func (f *filler) UsersFile(context.Context, aaa.AccountID, string) (bool, error) { return false, nil }
 
 // ownDictionary is a vendor with its attributes, under names and numbers that no other tenant has.
 func ownDictionary(i int) []any {

@@ -22,6 +22,7 @@ type settings struct {
 	seconds  float64 // of one contender in one round
 	binary   string  // the service; built when empty
 	accounts int
+	tables   int
 	only     map[string]bool // measurements to make; empty: all
 }
 
@@ -59,7 +60,8 @@ func measure(args []string) error {
 	fs.Float64Var(&s.seconds, "seconds", 2, "seconds of one contender in one round")
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, warm, start, memory")
+	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, warm, fsm, start, memory")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -89,6 +91,7 @@ func measure(args []string) error {
 		{"rest", measureREST},
 		{"client", measureClient},
 		{"warm", measureWarmPath},
+		{"fsm", measureFSM},
 		{"start", measureStart},
 		{"memory", measureMemory},
 	} {

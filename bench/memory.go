@@ -37,62 +37,99 @@ func measureMemory(ctx context.Context, s settings, dir string) []row {
 		}
 		return rows
 	}
-	if memory, err := os.MkdirTemp("/dev/shm", "aaa-api-bench-"); err == nil {
-		dir = memory // hundreds of thousands of commits wait for no disk there; elsewhere it takes longer
-		defer os.RemoveAll(memory)
-	}
-	responder, backend, err := startSelf(ctx, "responder")
+	full, err := openFull(ctx, s, dir, s.accounts, mixed)
 	if err != nil {
 		return fail(err)
 	}
-	defer responder.stop() //nolint:errcheck // it ends by our signal
-	svc, err := startService(ctx, s.binary, dir)
-	if err != nil {
-		return fail(err)
-	}
-	if err := svc.stop(); err != nil {
-		return fail(err)
-	}
-	begun := time.Now()
-	ids, err := fill(ctx, filepath.Join(dir, dataDir), aaa.AccountID(svc.root), backend, s.accounts)
-	if err != nil {
-		return fail(err)
-	}
-	filled := time.Since(begun)
-
-	if svc, err = startService(ctx, s.binary, dir); err != nil {
-		return fail(err)
-	}
-	defer svc.stop() //nolint:errcheck // it ends by our signal
-	cold, warm, err := coldRequests(ctx, svc, ids)
+	defer full.close()
+	cold, warm, err := coldRequests(ctx, full.svc, full.ids)
 	if err != nil {
 		return fail(err)
 	}
 	rows[1].value = median(cold)
 	rows[1].detail = fmt.Sprintf("median of %d; 95 %% within %.2f ms; the second request %.2f ms", len(cold), slices.Sorted(slices.Values(cold))[len(cold)*95/100], median(warm))
 
-	tokens, err := svc.tokens(ctx, svc.root, restClients)
-	if err != nil {
-		return fail(err)
-	}
-	l := load{Address: svc.address, Clients: restClients, Want: `"packets":[{`}
-	for i, id := range ids {
-		l.Requests = append(l.Requests, postRequest(svc.address, "/v2/accounts/"+id+"/aaa/translate?op=authn", tokens[i%len(tokens)], []byte(requestBody)))
-	}
-	var t tally
-	if err := runSelf(ctx, l, &t, "http-load"); err != nil {
-		return fail(err)
-	}
-	if t.Bad > 0 {
-		return fail(fmt.Errorf("%d of %d dry runs were bad, the first: %s", t.Bad, t.Requests, t.FirstBad))
-	}
-	octets, err := svc.resident()
+	octets, resolved, err := full.warm(ctx)
 	if err != nil {
 		return fail(err)
 	}
 	rows[0].value = float64(octets) / (1 << 20)
-	rows[0].detail = fmt.Sprintf("%d with a dictionary of %d entries; written in %.0f s, resolved in %.0f s", len(ids)/dictionaryEvery, entries, filled.Seconds(), t.Seconds)
+	rows[0].detail = fmt.Sprintf("%d with a dictionary of %d entries; written in %.0f s, resolved in %.0f s", len(full.ids)/dictionaryEvery, entries, full.filled.Seconds(), resolved.Seconds())
 	return rows
+}
+
+// full is the service, newly started on a store that holds many accounts.
+type full struct {
+	svc       *service
+	responder *process
+	ids       []string
+	filled    time.Duration // what writing them took
+	memory    string        // folder in memory, to be removed
+}
+
+// openFull lets the service make its store, fills that, and starts the service anew. Close it afterwards.
+func openFull(ctx context.Context, s settings, dir string, accounts int, with dress) (_ *full, err error) {
+	f := &full{}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if memory, err := os.MkdirTemp("/dev/shm", "aaa-api-bench-"); err == nil {
+		f.memory, dir = memory, memory // hundreds of thousands of commits wait for no disk there; elsewhere it takes longer
+	}
+	responder, backend, err := startSelf(ctx, "responder")
+	if err != nil {
+		return nil, err
+	}
+	f.responder = responder
+	svc, err := startService(ctx, s.binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := svc.stop(); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	if f.ids, err = fill(ctx, filepath.Join(dir, dataDir), aaa.AccountID(svc.root), backend, accounts, with); err != nil {
+		return nil, err
+	}
+	f.filled = time.Since(begun)
+	f.svc, err = startService(ctx, s.binary, dir)
+	return f, err
+}
+
+func (f *full) close() {
+	if f.svc != nil {
+		_ = f.svc.stop() // it ends by our signal
+	}
+	if f.responder != nil {
+		_ = f.responder.stop() // it ends by our signal
+	}
+	if f.memory != "" {
+		_ = os.RemoveAll(f.memory)
+	}
+}
+
+// warm lets the service resolve all accounts and returns its resident octets then.
+func (f *full) warm(ctx context.Context) (octets int64, took time.Duration, err error) {
+	tokens, err := f.svc.tokens(ctx, f.svc.root, restClients)
+	if err != nil {
+		return 0, 0, err
+	}
+	l := load{Address: f.svc.address, Clients: restClients, Want: `"packets":[{`}
+	for i, id := range f.ids {
+		l.Requests = append(l.Requests, postRequest(f.svc.address, "/v2/accounts/"+id+"/aaa/translate?op=authn", tokens[i%len(tokens)], []byte(requestBody)))
+	}
+	var t tally
+	if err := runSelf(ctx, l, &t, "http-load"); err != nil {
+		return 0, 0, err
+	}
+	if t.Bad > 0 {
+		return 0, 0, fmt.Errorf("%d of %d dry runs were bad, the first: %s", t.Bad, t.Requests, t.FirstBad)
+	}
+	octets, err = f.svc.resident()
+	return octets, time.Duration(t.Seconds * float64(time.Second)), err
 }
 
 // coldRequests times the first and the second request of accounts that nobody

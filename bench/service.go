@@ -169,9 +169,8 @@ func (s *service) put(ctx context.Context, account string, document map[string]a
 	return s.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa", document, nil)
 }
 
-// tenantDocument is a tenant's AAA document whose one server is the responder. dicts
-// come before the standard dictionary.
-func tenantDocument(backend string, workers int, dicts ...string) (map[string]any, error) {
+// tenantDocument is a tenant's AAA document whose one server is the responder.
+func tenantDocument(backend string, workers int) (map[string]any, error) {
 	host, port, err := net.SplitHostPort(backend)
 	if err != nil {
 		return nil, err
@@ -183,7 +182,7 @@ func tenantDocument(backend string, workers int, dicts ...string) (map[string]an
 		"aaa_mode": "on",
 		"servers": []any{map[string]any{
 			"enabled": true, "name": "backend", "address": host, "port": json.Number(port), "secret": backendSecret,
-			"aaa_engine": "radius", "dicts": append(dicts, "dictionary"), "avp": "strict", "retries": 3, "timeout": 5000,
+			"aaa_engine": "radius", "dicts": []string{"dictionary"}, "avp": "strict", "retries": 3, "timeout": 5000,
 		}},
 		"authentication": []string{"backend"}, "authorization": []string{"backend"}, "accounting": []string{"backend"},
 		"workers": workers, "nas_address": "127.0.0.1", "nas_port": "2000", "authz_apps": []string{"circlemaker"},

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
+	"aaa-api/internal/authorizer"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/router"
+	"aaa-api/internal/tenant"
+	"aaa-api/internal/translate"
+)
+
+// everyAction is the set of actions as the service registers it.
+func everyAction() *router.Actions {
+	return router.NewActions(
+		actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd, actions.Realm{},
+		actions.File{}, actions.NewUnixPW("", nil), actions.NewMKERB(net.DefaultResolver), actions.RADDNS{}, actions.SrvStatus{},
+		actions.Log{}, actions.Timer{}, actions.Timeout{}, actions.Pending{}, actions.Redo{}, actions.Kill{}, actions.Null{},
+		actions.Ack{}, actions.Reply{}, actions.End, actions.Cleanup, actions.AKerb, actions.KChap,
+	)
+}
+
+// quiet is a server that answers at once and costs nothing: what is left is the way to it and back.
+type quiet struct {
+	health  engines.Health
+	reply   *engines.Reply
+	failure *engines.Failure
+}
+
+// Exchange implements engines.Client.
+func (q *quiet) Exchange(context.Context, *engines.Request) (*engines.Reply, error) {
+	if q.failure != nil {
+		return nil, q.failure
+	}
+	return q.reply, nil
+}
+
+// Encode implements engines.Client.
+func (q *quiet) Encode(*engines.Request) ([]byte, error) { return nil, nil }
+
+// Health implements engines.Client.
+func (q *quiet) Health() *engines.Health { return &q.health }
+
+// Retire implements engines.Client.
+func (q *quiet) Retire() {}
+
+// failover is an account with two quiet servers, a request to them, and the two ways to answer it.
+type failover struct {
+	router *router.Router
+	plan   *tenant.Plan
+	req    *aaa.Request
+}
+
+// answer is a way to answer a request.
+type answer func(context.Context, *tenant.Plan, *aaa.Request) (*aaa.Result, error)
+
+// newFailover makes the account. Of its servers the first one fails when told to.
+func newFailover(firstFails bool) (*failover, error) {
+	system, err := dict.LoadSystem("")
+	if err != nil {
+		return nil, err
+	}
+	set := system.Default()
+	std, err := router.StandardOf(set)
+	if err != nil {
+		return nil, err
+	}
+	f := &failover{req: &aaa.Request{
+		Op: aaa.Authn, Account: aaa.NewAccountID(), ID: "bench",
+		Values: map[string]any{"User-Name": "bob@example.com", "User-Password": "hello-password"},
+	}}
+	if f.router, err = router.New(router.Options{
+		Authorizer: authorizer.New(), Actions: everyAction(), Metrics: router.NewMetrics(prometheus.NewRegistry()),
+		Standard: std, Log: slog.New(slog.DiscardHandler),
+	}); err != nil {
+		return nil, err
+	}
+	program, err := translate.Compile("authn_avp_translation", []aaa.Rule{
+		{RequestKey: "User-Name", Attribute: "User-Name", RequestValue: "^(.*)$", AttrValue: "^(.*)$"},
+		{RequestKey: "User-Password", Attribute: "User-Password", RequestValue: "^(.*)$", AttrValue: "^(.*)$"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	level := &tenant.Level{Account: f.req.Account, Mode: aaa.ModeOn}
+	for _, name := range []string{"first", "second"} {
+		client := &quiet{reply: &engines.Reply{Outcome: aaa.Accept, Attempts: 1}}
+		if name == "first" && firstFails {
+			client.failure = &engines.Failure{Reason: engines.NoAnswer, Attempts: 3}
+		}
+		server := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: client, Dict: set}
+		server.Rules[aaa.Authn] = program.Bind(set, aaa.Strict)
+		level.Servers = append(level.Servers, server)
+	}
+	level.Lists[aaa.Authn] = level.Servers
+	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: engines.NewPool(1, 0)}
+	f.plan.Routes[aaa.Authn] = tenant.Route{Levels: []*tenant.Level{level}, Walk: []tenant.Step{{Level: level, Note: "used"}}}
+	return f, nil
+}
+
+// ask answers the request once.
+func (f *failover) ask(ctx context.Context, by answer) (*aaa.Result, error) {
+	if !f.plan.Pool.TryAcquire() {
+		return nil, fmt.Errorf("a place of the pool was not given back")
+	}
+	return by(ctx, f.plan, f.req)
+}
+
+// turn is how many requests in a row make one measurement: a few milliseconds' worth.
+const turn = 5000
+
+// contender measures a way to answer, in requests a second of this thread's processor time, which
+// other work on the machine disturbs less than the time of day.
+func (f *failover) contender(ctx context.Context, name string, by answer) contender {
+	return contender{name, func() (float64, error) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		var begun, ended unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &begun); err != nil {
+			return 0, err
+		}
+		for range turn {
+			if res, err := f.ask(ctx, by); err != nil || !res.IsAuthorized {
+				return 0, fmt.Errorf("%s: %+v, %w", name, res, err)
+			}
+		}
+		if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ended); err != nil {
+			return 0, err
+		}
+		return turn * 1e9 / float64(ended.Nano()-begun.Nano()), nil
+	}}
+}
+
+// added is what the table adds to one request, and what the plain way takes.
+type added struct{ nanos, allocs, plainNanos, plainAllocs float64 }
+
+// compare measures the built-in table against the plain way, in alternating turns.
+func (f *failover) compare(turns int) (a added, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // as a request has one
+	defer cancel()
+	rates, err := alternate(turns, f.contender(ctx, "table", f.router.Run), f.contender(ctx, "plain", plainFailover))
+	if err != nil {
+		return a, err
+	}
+	var nanos, plain []float64
+	for i := range turns {
+		plain = append(plain, 1e9/rates["plain"][i])
+		nanos = append(nanos, 1e9/rates["table"][i]-plain[i])
+	}
+	a.nanos, a.plainNanos = median(nanos), median(plain)
+	count := func(by answer) float64 {
+		return testing.AllocsPerRun(turn, func() { _, _ = f.ask(ctx, by) })
+	}
+	a.plainAllocs = count(plainFailover)
+	a.allocs = count(f.router.Run) - a.plainAllocs
+	return a, nil
+}
+
+// turnsPerRound makes a round of the run as many turns here, which are short.
+const turnsPerRound = 20
+
+// measureFailover tells what a request costs more through the built-in table than through plain failover.
+func measureFailover(s settings) []row {
+	rows := []row{
+		{name: "built-in table over plain failover, time", format: "%.0f ns", target: 1000, atMost: true},
+		{name: "built-in table over plain failover, memory", format: "%.0f allocs", target: 0, atMost: true},
+	}
+	for _, c := range []struct {
+		what  string
+		fails bool
+	}{{"first server answers", false}, {"first one fails, second answers", true}} {
+		f, err := newFailover(c.fails)
+		if err != nil {
+			rows[0].err, rows[1].err = err, err
+			return rows
+		}
+		a, err := f.compare(turnsPerRound * s.rounds)
+		if err != nil {
+			rows[0].err, rows[1].err = err, err
+			return rows
+		}
+		rows[0].worse(a.nanos, "%s: %.0f on top of %.0f", c.what, a.nanos, a.plainNanos)
+		rows[1].worse(a.allocs, "%s: %.0f on top of %.0f", c.what, a.allocs, a.plainAllocs)
+	}
+	rows[0].detail += "; processor time"
+	return rows
+}
+
+// worse takes the larger value of several cases, and the details of all.
+func (r *row) worse(value float64, format string, args ...any) {
+	if r.detail == "" || value > r.value {
+		r.value = value
+	}
+	if r.detail != "" {
+		r.detail += "; "
+	}
+	r.detail += fmt.Sprintf(format, args...)
+}
