@@ -1,0 +1,71 @@
+package aaa
+
+import "time"
+
+// SessionState is where an AAA session stands. The five are those of ocserv's security module.
+type SessionState string
+
+// The states of an AAA session.
+const (
+	SessionInactive  SessionState = "inactive"  // known, nothing done yet
+	SessionInit      SessionState = "init"      // the first authentication is under way
+	SessionCont      SessionState = "cont"      // a challenge is out, its answer awaited
+	SessionCompleted SessionState = "completed" // authenticated: to be opened, open, or closed again
+	SessionFailed    SessionState = "failed"    // rejected, failed, or ended before it was authenticated
+)
+
+// Session is an AAA session as answers show it. Its SID, which is its holder's key to it, is never part of it.
+type Session struct {
+	ID            string // derived of the SID: what logs and lists show
+	Account       AccountID
+	State         SessionState
+	Open          bool
+	User          string
+	Server        string // that answered last
+	Rounds        int    // challenges answered
+	AcctSessionID string // Acct-Session-Id of its accounting (RFC 2866 §5.5); empty before it is opened
+
+	Counters        Counters
+	InterimInterval int // seconds between interim updates; 0: none
+	SessionTimeout  int // seconds from its opening; 0: none
+	IdleTimeout     int // seconds without a change of the counters; 0: none
+
+	CreatedAt time.Time
+	OpenedAt  time.Time // zero before it is opened
+	EndedAt   time.Time // zero before its end
+	ExpiresAt time.Time // when it ends by itself unless something happens; zero: never
+	Cause     string    // of its end: Acct-Terminate-Cause (RFC 2866 §5.10) by name
+}
+
+// Counters are what a session has used. They never go back.
+type Counters struct {
+	InputOctets   uint64
+	OutputOctets  uint64
+	InputPackets  uint64
+	OutputPackets uint64
+	SessionTime   uint64 // seconds
+}
+
+// SessionResult is what a verb did to a session.
+type SessionResult string
+
+// The results of a session's verbs.
+const (
+	SessionAuthenticated SessionResult = "authenticated"
+	SessionRejected      SessionResult = "rejected"
+	SessionChallenge     SessionResult = "challenge"
+	SessionOpened        SessionResult = "opened"
+	SessionUpdated       SessionResult = "updated"
+	SessionClosed        SessionResult = "closed"
+)
+
+// SessionAnswer is the answer to a verb.
+type SessionAnswer struct {
+	Result  SessionResult
+	SID     string // of a new session alone: 256 random bits, base64url; nobody is told twice
+	Prompt  string // with a challenge: what to show the user
+	Echo    bool   // with a challenge: what is typed may be shown
+	Session Session
+	Keys    map[string]any // what the rules mapped back
+	AVPs    map[string]any // reply attributes by dictionary name
+}
