@@ -371,6 +371,7 @@ func (s *Session) abort(reason string, err error) {
 			bye := &AuthenContinue{Flags: ContinueAbort, Data: Sensitive(reason[:min(len(reason), 255)])}
 			if packet, err := AppendPacket(nil, h, bye, s.m.secret(s.conn.key)); err == nil {
 				s.conn.queue(packet)
+				s.conn.tombs.add(s.id, time.Now()) // no reply is due, but some servers send one
 			}
 		}
 		s.finish(err)

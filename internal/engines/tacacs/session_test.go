@@ -179,6 +179,7 @@ func TestAbort(t *testing.T) {
 			}
 			if c, ok := body.(*AuthenContinue); ok && c.Flags == ContinueAbort {
 				reasons <- string(c.Data)
+				l.send(h.answer(0), &AuthenReply{Status: AuthenFail}) // not due, but seen
 				continue
 			}
 			l.send(h.answer(single), pass(body))
@@ -198,6 +199,9 @@ func TestAbort(t *testing.T) {
 	login(t, m) // the connection goes on
 	if p.accepted() != 1 {
 		t.Errorf("%d connections", p.accepted())
+	}
+	if st := m.Stats(); st.Tombstones != 0 || st.Strays != 0 {
+		t.Errorf("the answer to the abort: %+v", st)
 	}
 	// On a connection of its own, the server hears of it before the connection closes.
 	own := managerOf(t, p, Options{})
