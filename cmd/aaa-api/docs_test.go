@@ -22,7 +22,7 @@ import (
 // block is a fenced block of a page: a shell script, or what the script before it answers.
 type block struct {
 	line  int    // of its fence, from 1
-	kind  string // sh, json or text
+	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing)
 	notes string // of the comment before the fence: background, alone, fails
 	text  string
 }
@@ -32,14 +32,15 @@ type block struct {
 // them. Only addresses, folders and the database's URL are put in place of the printed ones.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	pages, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	pages := []string{"../../README.md"}
+	for _, folder := range []string{"docs", "docs/fsm"} {
+		list, err := filepath.Glob("../../" + folder + "/*.md")
+		if err != nil || len(list) == 0 {
+			t.Fatalf("no pages in %s: %v", folder, err)
+		}
+		pages = append(pages, list...)
 	}
-	if len(pages) == 0 {
-		t.Fatal("no pages in docs")
-	}
-	for _, page := range append(pages, "../../README.md") {
+	for _, page := range pages {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(page)
@@ -64,8 +65,8 @@ func readBlocks(t *testing.T, page string) []block {
 			open = false
 		case isFence:
 			open = true
-			if !slices.Contains([]string{"sh", "json", "text"}, fence) {
-				t.Fatalf("line %d: a block in %q: sh, json and text are known", i+1, fence)
+			if !slices.Contains([]string{"sh", "json", "text", "fsm", "mermaid"}, fence) {
+				t.Fatalf("line %d: a block in %q: sh, json, text, fsm and mermaid are known", i+1, fence)
 			}
 			list = append(list, block{line: i + 1, kind: fence, notes: notes})
 		case open:
@@ -256,10 +257,16 @@ func number(name string) int {
 }
 
 // check holds a script's output against the block that shows it. Each line of a text must
-// be somewhere in the output. JSON is compared with the last answer, or with its data: what
-// is shown must be there and equal, members that are left out don't matter.
+// be somewhere in the output, a table or a drawing is all of it. JSON is compared with the last
+// answer, or with its data: what is shown must be there and equal, members that are left out don't matter.
 func (b block) check(out string) error {
-	if b.kind == "text" {
+	switch b.kind {
+	case "fsm", "mermaid":
+		if out != b.text {
+			return fmt.Errorf("the output is another: %s", out)
+		}
+		return nil
+	case "text":
 		for line := range strings.Lines(b.text) {
 			if line = strings.TrimSpace(line); !strings.Contains(out, line) {
 				return fmt.Errorf("%q is not in the output: %s", line, out)
