@@ -43,6 +43,21 @@ func TestActionPages(t *testing.T) {
 	noneLeftOver(t, "../../docs/fsm/actions", known)
 }
 
+// TestGuideHasEvents: docs/fsm.md names every event that a table can have, but for the numbered ones.
+func TestGuideHasEvents(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/fsm.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := fsm.ACK; e <= fsm.RC(21); e++ {
+		numbered := e > fsm.RC(1) && e < fsm.RC(21)
+		if !numbered && !strings.Contains(string(guide), "`"+e.String()+"`") {
+			t.Errorf("docs/fsm.md has no word on the event %s", e)
+		}
+	}
+}
+
 // factsOf is the block that a page begins with.
 func factsOf(s *fsm.Spec) string {
 	var b strings.Builder
