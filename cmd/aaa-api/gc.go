@@ -22,7 +22,8 @@ func tuneGC(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	tick := time.NewTicker(5 * time.Second)
+	// Often, for a heap that has just grown tenfold may else grow by the old percentage of that.
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	last := 100 // the runtime's default

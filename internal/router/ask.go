@@ -25,14 +25,16 @@ type exchange struct {
 // scratch is lent for one exchange.
 type scratch struct {
 	avps    []aaa.AVP
+	used    int // places of avps that held something
 	request engines.Request
 	tracer  translate.Tracer
 }
 
 var scratches = sync.Pool{New: func() any { return &scratch{avps: make([]aaa.AVP, 0, 32)} }}
 
+// giveBack leaves no password behind for the next to find.
 func (s *scratch) giveBack() {
-	clear(s.avps[:cap(s.avps)])
+	clear(s.avps[:min(s.used, cap(s.avps))])
 	*s = scratch{avps: s.avps[:0]}
 	scratches.Put(s)
 }

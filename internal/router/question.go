@@ -20,6 +20,7 @@ type question struct {
 func (q *question) message(s *scratch, server *tenant.Server) error {
 	avps, err := server.Rules[q.req.Op].Out(s.avps[:0], q.req.Values, q.tracer)
 	if err != nil {
+		s.used = cap(s.avps) // who knows how far it came
 		return err
 	}
 	if q.req.Op == aaa.Authz && q.level.AuthzUsername != "" {
@@ -28,7 +29,7 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 	if q.pin != nil && len(q.pin.state) > 0 {
 		avps = append(avps, aaa.AVP{Attr: q.router.std.State, Value: q.pin.state})
 	}
-	s.avps = avps
+	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
 		Op: q.req.Op, AVPs: avps, Dict: server.Dict,
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,

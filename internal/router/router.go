@@ -252,9 +252,10 @@ func (x *run) detach(m *Machine) {
 	if !x.lent {
 		x.lent, pool = true, x.plan.Pool
 	}
-	x.background.Add(1)
+	background := &x.background // not x itself, which would then be on the heap for every request
+	background.Add(1)
 	go func() {
-		defer x.background.Done()
+		defer background.Done()
 		m.rest()
 		if pool != nil {
 			pool.Release()
