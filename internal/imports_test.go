@@ -37,6 +37,7 @@ var rules = map[string][]string{
 	"store/pgtest":    {"aaa"},
 
 	"usersfile": {},
+	"peer":      {"aaa", "secmod"},
 
 	"translate":  {"aaa", "dict", "intern"},
 	"authorizer": {"aaa"},

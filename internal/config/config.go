@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,6 +25,7 @@ import (
 // The settings, by the name of their flag. The variable of data-dir is AAA_API_DATA_DIR, and so on.
 const (
 	Listen        = "listen"
+	Advertise     = "advertise"
 	DataDir       = "data-dir"
 	Database      = "database-url"
 	KeyFile       = "key-file"
@@ -40,6 +42,7 @@ var settings = []struct {
 	name, value, usage string
 }{
 	{Listen, "127.0.0.1:8000", "address and port to serve HTTP on; port 0 takes a free one"},
+	{Advertise, "", "URL at which the other nodes of this database reach this one (default: http and the address of --listen, where that names a host)"},
 	{DataDir, "./data", "folder of the embedded store, the key file and the first token"},
 	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
@@ -53,6 +56,7 @@ var settings = []struct {
 // Config is a complete, checked configuration.
 type Config struct {
 	Listen        string      // host:port
+	Advertise     string      // http or https URL with a host and no more; empty: as Listen says
 	DataDir       string      // never empty; need not exist
 	DatabaseURL   DatabaseURL // zero: the embedded store
 	KeyFile       string      // never empty; need not exist
@@ -116,6 +120,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 	r.errs = append(r.errs, unknownVariables(environ)...)
 	c := &Config{
 		Listen:        r.listen(),
+		Advertise:     r.advertise(),
 		DataDir:       r.dataDir(),
 		DatabaseURL:   r.databaseURL(),
 		KeyFile:       k.String(KeyFile),
@@ -168,6 +173,21 @@ func (r *reader) listen() string {
 		r.fail(Listen, "port %q is not 0 to 65535", port)
 	} else if n > 0 && port[0] == '0' {
 		r.fail(Listen, "port %q begins with a zero", port)
+	}
+	return v
+}
+
+func (r *reader) advertise() string {
+	v := strings.TrimSuffix(r.k.String(Advertise), "/")
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		r.fail(Advertise, "it is not of the form http://host:port or https://host:port")
+	case v != u.Scheme+"://"+u.Host:
+		r.fail(Advertise, "it has more than http or https, a host and a port")
 	}
 	return v
 }

@@ -19,7 +19,7 @@ import (
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, DataDir, Database, KeyFile, DictionaryDir, LogLevel, UnixPasswordFile, UnixPasswordAccounts, Demo)
+	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, UnixPasswordFile, UnixPasswordAccounts, Demo)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +45,9 @@ func TestPrecedence(t *testing.T) {
 			want: Config{Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Demo: true},
 		},
 		"flags win": {
-			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn"},
-			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG"},
-			want: Config{Listen: "[::1]:0", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug},
+			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000"},
+			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/"},
+			want: Config{Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug},
 		},
 		"a service called aaa-api in Kubernetes": {
 			env: []string{
@@ -81,11 +81,16 @@ func TestRefused(t *testing.T) {
 	}{
 		"unknown variable":      {env: []string{"AAA_API_DATADIR=/x"}, want: "AAA_API_DATADIR: no such setting; did you mean AAA_API_DATA_DIR?"},
 		"short variable":        {env: []string{"AAA_API_DATABASE=x"}, want: "did you mean AAA_API_DATABASE_URL?"},
-		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_DATABASE_URL, AAA_API_DATA_DIR, AAA_API_DEMO"},
+		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADVERTISE, AAA_API_DATABASE_URL, AAA_API_DATA_DIR"},
 		"lower case":            {env: []string{"AAA_API_listen=:1"}, want: "AAA_API_listen: no such setting"},
 		"no port":               {args: []string{"--listen=localhost"}, want: `--listen: "localhost" is not address:port`},
 		"port too large":        {env: []string{"AAA_API_LISTEN=:65536"}, want: `AAA_API_LISTEN: port "65536" is not 0 to 65535`},
 		"port by name":          {args: []string{"--listen=:http"}, want: `port "http"`},
+		"advertise no URL":      {args: []string{"--advertise=10.0.0.1:8000"}, want: "--advertise: it is not of the form http://host:port"},
+		"advertise no host":     {args: []string{"--advertise=http://:8000"}, want: "--advertise: it is not of the form"},
+		"advertise a file":      {env: []string{"AAA_API_ADVERTISE=file:///etc/hunter2"}, want: "AAA_API_ADVERTISE: it is not of the form"},
+		"advertise a path":      {args: []string{"--advertise=http://node1/v2"}, want: "--advertise: it has more than"},
+		"advertise a password":  {args: []string{"--advertise=http://u:hunter2@node1"}, want: "--advertise: it has more than"},
 		"data dir is a file":    {args: []string{"--data-dir=" + file}, want: "--data-dir: " + file + " is not a folder"},
 		"data dir empty":        {args: []string{"--data-dir="}, want: "--data-dir: it is empty"},
 		"no dictionary dir":     {args: []string{"--dictionary-dir=" + file + "x"}, want: "--dictionary-dir: stat "},
