@@ -57,10 +57,7 @@ func (p *AcctRequest) Validate() error {
 	default:
 		return &FieldError{"flags", "are none of start, stop, watchdog, and watchdog with start"}
 	}
-	if err := validIdentity(p.PrivLvl, p.User, p.Port, p.RemAddr); err != nil {
-		return err
-	}
-	return checkArgs(p.Args)
+	return p.validate(p.Args)
 }
 
 // AcctStatus is the answer to an accounting record (§7.2).

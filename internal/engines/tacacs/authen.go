@@ -129,10 +129,14 @@ func (p *AuthenStart) size() int {
 	return startFixed + len(p.User) + len(p.Port) + len(p.RemAddr) + len(p.Data)
 }
 
+func (p *AuthenStart) fits() error {
+	return fits(255, sized{"user", len(p.User)}, sized{"port", len(p.Port)},
+		sized{"rem_addr", len(p.RemAddr)}, sized{"data", len(p.Data)})
+}
+
 // Append implements Body.
 func (p *AuthenStart) Append(dst []byte) ([]byte, error) {
-	if err := fits(255, sized{"user", len(p.User)}, sized{"port", len(p.Port)},
-		sized{"rem_addr", len(p.RemAddr)}, sized{"data", len(p.Data)}); err != nil {
+	if err := p.fits(); err != nil {
 		return dst, err
 	}
 	dst = append(dst, byte(p.Action), p.PrivLvl, byte(p.Method), byte(p.Service),
@@ -163,20 +167,10 @@ func (p *AuthenStart) Decode(b []byte) error {
 
 // Validate implements Request.
 func (p *AuthenStart) Validate() error {
+	if err := p.fits(); err != nil {
+		return err
+	}
 	return validIdentity(p.PrivLvl, p.User, p.Port, p.RemAddr)
-}
-
-func validIdentity(privLvl uint8, user, port, remAddr string) error {
-	if privLvl > PrivMax {
-		return &FieldError{"priv_lvl", "is over 15"}
-	}
-	if err := checkUser(user); err != nil {
-		return err
-	}
-	if err := checkText("port", port); err != nil {
-		return err
-	}
-	return checkText("rem_addr", remAddr)
 }
 
 // AuthenReply is the body of a server's answer in an authentication (§5.2).
@@ -248,7 +242,7 @@ func (p *AuthenContinue) size() int { return continueFixed + len(p.UserMsg) + le
 
 // Append implements Body.
 func (p *AuthenContinue) Append(dst []byte) ([]byte, error) {
-	if err := fits(65535, sized{"user_msg", len(p.UserMsg)}, sized{"data", len(p.Data)}); err != nil {
+	if err := p.Validate(); err != nil {
 		return dst, err
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(p.UserMsg)))
@@ -273,4 +267,6 @@ func (p *AuthenContinue) Decode(b []byte) error {
 }
 
 // Validate implements Request: a password may be any octets.
-func (p *AuthenContinue) Validate() error { return nil }
+func (p *AuthenContinue) Validate() error {
+	return fits(65535, sized{"user_msg", len(p.UserMsg)}, sized{"data", len(p.Data)})
+}

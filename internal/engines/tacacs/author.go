@@ -39,12 +39,27 @@ const identityFixed = 8 // with the count of arguments
 
 func (i *Identity) size() int { return identityFixed + len(i.User) + len(i.Port) + len(i.RemAddr) }
 
+func (i *Identity) fits(args []string) error {
+	if err := fits(255, sized{"user", len(i.User)}, sized{"port", len(i.Port)}, sized{"rem_addr", len(i.RemAddr)}); err != nil {
+		return err
+	}
+	return argsFit(args)
+}
+
+// validate is all of Validate that is about the identity and the arguments.
+func (i *Identity) validate(args []string) error {
+	if err := i.fits(args); err != nil {
+		return err
+	}
+	if err := validIdentity(i.PrivLvl, i.User, i.Port, i.RemAddr); err != nil {
+		return err
+	}
+	return checkArgs(args)
+}
+
 // appendWith appends the identity with arguments, which is all of an authorization request.
 func (i *Identity) appendWith(dst []byte, args []string) ([]byte, error) {
-	if err := fits(255, sized{"user", len(i.User)}, sized{"port", len(i.Port)}, sized{"rem_addr", len(i.RemAddr)}); err != nil {
-		return dst, err
-	}
-	if err := argsFit(args); err != nil {
+	if err := i.fits(args); err != nil {
 		return dst, err
 	}
 	dst = append(dst, byte(i.AuthenMethod), i.PrivLvl, byte(i.AuthenType), byte(i.AuthenService),
@@ -99,12 +114,7 @@ func (p *AuthorRequest) Decode(b []byte) (err error) {
 }
 
 // Validate implements Request.
-func (p *AuthorRequest) Validate() error {
-	if err := validIdentity(p.PrivLvl, p.User, p.Port, p.RemAddr); err != nil {
-		return err
-	}
-	return checkArgs(p.Args)
-}
+func (p *AuthorRequest) Validate() error { return p.validate(p.Args) }
 
 // AuthorStatus is the answer to an authorization request (§6.2).
 type AuthorStatus uint8

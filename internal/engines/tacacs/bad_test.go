@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"testing"
+	"time"
 
 	"aaa-api/internal/engines"
 )
@@ -216,7 +217,7 @@ func TestUnknownSession(t *testing.T) {
 	if s := shared.Stats(); s.Strays != 1 {
 		t.Errorf("%+v", s)
 	}
-	first := managerOf(t, p, Options{})
+	first := managerOf(t, p, Options{ReplyTimeout: time.Hour})
 	err = first.Exchange(context.Background(), acct(), new(AcctReply))
 	fails(t, "first", err, engines.BadReply, FaultSessionID)
 	eventually(t, "the connection's end", func() bool { return first.Stats().Connections == 0 })

@@ -140,7 +140,6 @@ func (c *conn) settle() {
 func (c *conn) end() {
 	c.idle.Stop()
 	c.armed = false
-	c.tombs = tombstones{}
 	c.m.forget(c)
 }
 

@@ -10,18 +10,22 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// dial makes the connection c, on which s then goes first. Errors are ctx's or a *engines.Failure.
+// dial makes the connection c, on which s then goes first. ctx has a deadline. Errors are
+// ctx's or a *engines.Failure.
 func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	within, cancel := context.WithTimeout(ctx, m.opts.DialTimeout)
 	defer cancel()
 	raw, wire, err := m.connect(within)
+	if by, _ := ctx.Deadline(); err != nil && !time.Now().Before(by) {
+		<-ctx.Done() // the network's own timer may run out a moment before the context's
+	}
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
 		m.forget(c)
-		if ctx.Err() != nil && within.Err() != nil {
-			return why(ctx)
+		if ctx.Err() != nil {
+			return why(ctx) // the caller's haste is no failure of the server's
 		}
 		m.failures++
 		pause := m.opts.BackoffMax

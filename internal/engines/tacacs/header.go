@@ -104,8 +104,8 @@ type Body interface {
 // Request is a body that a client sends.
 type Request interface {
 	Body
-	// Validate checks what RFC 8907 says of the content of fields; Append checks only that
-	// they fit. An error is a *FieldError.
+	// Validate checks that the fields fit, as Append does, and what RFC 8907 says of their
+	// content. An error is a *FieldError.
 	Validate() error
 }
 
@@ -118,13 +118,16 @@ type Reply interface {
 	known() bool
 }
 
+// errBodySize is the error of fields that fit one by one, but not together.
+var errBodySize = &FieldError{Field: "body", Problem: "is over 65535 octets"}
+
 // AppendPacket appends a whole packet to dst: the header with the right length, and the
 // body, obfuscated under the secret unless h has FlagUnencrypted. An error is a
 // *FieldError, and dst comes back as it was.
 func AppendPacket(dst []byte, h Header, body Body, secret string) ([]byte, error) {
 	n := body.size()
 	if n > MaxBody {
-		return dst, &FieldError{Field: "body", Problem: "is over 65535 octets"}
+		return dst, errBodySize
 	}
 	h.Length = uint32(n)
 	start := len(dst)

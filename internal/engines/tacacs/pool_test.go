@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -81,41 +82,56 @@ func TestStalledConnection(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreBounded: many sessions at once use as many connections as allowed and no more.
+// TestConnectionsAreBounded: many sessions at once use as many connections as allowed, and each as many
+// sessions as allowed. One more waits until a place is free.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newHolding(t)
-	m := managerOf(t, p.peer, Options{Connections: 3, MaxSessions: 4})
-	login(t, m)
+	m := managerOf(t, p.peer, Options{Connections: 3, MaxSessions: 4, ReplyTimeout: time.Hour})
 	var wg sync.WaitGroup
-	for range 12 {
+	var sessions []*Session
+	for len(sessions) < 12 {
+		if len(sessions) < 3 {
+			login(t, m) // makes a connection, since those before are busy
+		}
+		s := m.Session()
+		sessions = append(sessions, s)
 		wg.Go(func() {
-			if err := m.Exchange(context.Background(), heldAcct(), new(AcctReply)); err != nil {
+			if err := s.Exchange(context.Background(), heldAcct(), new(AcctReply)); err != nil && !errors.Is(err, FaultEnded) {
 				t.Error(err)
 			}
 		})
-	}
-	for range 12 {
 		<-p.held
 	}
-	// All places are taken. One more waits for one, with its caller's patience and no more.
+	if st := m.Stats(); st.Connections != 3 || st.Shared != 3 || st.Sessions != 12 {
+		t.Errorf("%+v", st)
+	}
+	m.mu.Lock()
+	for _, c := range m.conns {
+		if len(c.sessions) != 4 {
+			t.Errorf("%d sessions on a connection", len(c.sessions))
+		}
+	}
+	m.opts.MaxConnections = 3
+	m.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	full := managerIsFull(m)
-	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); full && !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("beyond: %v", err)
+	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without a place: %v", err)
 	}
-	wg.Go(func() { login(t, m) })
+	done := make(chan error, 1)
+	go func() { done <- tryLogin(m) }()
+	eventually(t, "a session that waits", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.changed != nil
+	})
+	sessions[7].Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	p.let()
 	wg.Wait()
-	if s := m.Stats(); s.Shared > 3 {
-		t.Errorf("%+v", s)
-	}
-}
-
-func managerIsFull(m *Manager) bool {
-	s := m.Stats()
-	return s.Sessions == 12 && s.Connections == 3
 }
 
 // TestConnectionEach: a server that refuses single connection mode gets a connection a session, at most
@@ -269,6 +285,31 @@ func TestDialCancelled(t *testing.T) {
 	login(t, m)
 }
 
+// TestDialHasty: nor is one whose deadline ends the attempt, which net.Dialer reports in its own words.
+func TestDialHasty(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, good)
+	hasty := true
+	opts := Options{BackoffMin: time.Hour, BackoffMax: time.Hour}
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if hasty {
+			by, _ := ctx.Deadline()
+			time.Sleep(time.Until(by))
+			return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	m := managerOf(t, p, opts)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	var f *engines.Failure
+	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) {
+		t.Errorf("hasty: %v", err)
+	}
+	hasty = false
+	login(t, m)
+}
+
 // TestIdle: an unused connection is closed by the client; the next session has a new one.
 func TestIdle(t *testing.T) {
 	t.Parallel()
@@ -305,29 +346,40 @@ func TestServerClosesIdle(t *testing.T) {
 	}
 }
 
+// watched is a START that calls seen each time that its size is asked for: first when it is
+// checked, and then, with a connection chosen, when it is encoded.
+type watched struct {
+	*AuthenStart
+	seen func()
+}
+
+func (w watched) size() int { w.seen(); return w.AuthenStart.size() }
+
 // TestClosedBeforeUse: a connection that goes between its choice and its use is replaced,
 // since nothing was sent on it, though not for ever.
 func TestClosedBeforeUse(t *testing.T) {
 	t.Parallel()
-	var dials atomic.Int32
-	p := newPeer(t, good)
-	opts := Options{}
-	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, address)
-		if dials.Add(1) <= 2 {
-			c.Close()
+	for cuts, want := range map[int]error{1: nil, 2: nil, 3: FaultClosed} {
+		p := newPeer(t, good)
+		m := managerOf(t, p, Options{})
+		calls := 0
+		start := watched{ascii(), func() {
+			if calls++; calls == 1 || calls > cuts+1 {
+				return
+			}
+			eventually(t, "the peer's side", func() bool { return p.accepted() == calls-1 })
+			p.cut()
+			eventually(t, "notice", func() bool { return m.Stats().Connections == 0 })
+		}}
+		s := m.Session()
+		if err := s.Exchange(context.Background(), start, new(AuthenReply)); !errors.Is(err, want) {
+			t.Errorf("closed %d times: %v", cuts, err)
 		}
-		return c, err
-	}
-	m := managerOf(t, p, opts)
-	for range 3 { // when the reader notices is chance: before the use, or after it
-		if err := tryLogin(m); err == nil {
-			break
-		} else if !errors.Is(err, FaultClosed) {
-			t.Error(err)
+		if n := p.accepted(); n != min(cuts+1, 3) {
+			t.Errorf("closed %d times: %d connections", cuts, n)
 		}
+		s.Close()
 	}
-	login(t, m)
 }
 
 // TestRetire: what is under way ends, idle connections close, and a late session still works.

@@ -74,6 +74,9 @@ func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) err
 	if err := send.Validate(); err != nil {
 		return err
 	}
+	if send.size() > MaxBody {
+		return errBodySize
+	}
 	if s.seq == 0 {
 		s.kind, s.version = send.Type(), Version0
 		if start, ok := send.(*AuthenStart); ok {
@@ -84,6 +87,12 @@ func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) err
 		return &FieldError{"type", "is not the session's"}
 	}
 	if s.seq > 0 {
+		if err := ctx.Err(); err != nil {
+			s.m.mu.Lock()
+			defer s.m.mu.Unlock()
+			s.abort("", err)
+			return err
+		}
 		return s.round(ctx, send, receive)
 	}
 	err := s.begin(ctx, proved, send, receive)
@@ -149,11 +158,11 @@ func (s *Session) round(ctx context.Context, send Request, receive Reply) error 
 	}
 	buf := buffers.Get().(*[]byte)
 	packet, err := AppendPacket((*buf)[:0], h, send, secret)
-	if err == nil {
-		err = s.send(h, packet)
-	} else {
-		s.giveBack()
+	if err != nil { // never: Validate checks all that Append does
+		s.Abort("")
+		return err
 	}
+	err = s.send(h, packet)
 	clear(packet)
 	if cap(packet) <= readAhead {
 		*buf = packet
@@ -171,17 +180,6 @@ func (s *Session) round(ctx context.Context, send Request, receive Reply) error 
 		<-s.wake // it was answered, or failed, in the same moment
 	}
 	return s.receive(secret, receive)
-}
-
-// giveBack ends a session whose first request could not be encoded.
-func (s *Session) giveBack() {
-	s.m.mu.Lock()
-	defer s.m.mu.Unlock()
-	if s.seq == 0 && s.conn != nil && s.state == resting {
-		s.conn.remove(s)
-		s.conn.settle()
-		s.conn = nil
-	}
 }
 
 // send queues the packet and makes its reply awaited.

@@ -3,6 +3,8 @@ package tacacs
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +126,11 @@ func TestCallerGone(t *testing.T) {
 	}
 	if err := m.Exchange(ctx, acct(), new(AcctReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("begun too late: %v", err)
+	}
+	s = m.Session()
+	exchange(t, s, ascii(), new(AuthenReply))
+	if err := s.Exchange(ctx, typed("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("gone between rounds: %v", err)
 	}
 	login(t, m)
 	if s := m.Stats(); s.Tombstones == 0 || s.Sessions != 0 {
@@ -305,6 +312,14 @@ func TestWrongUse(t *testing.T) {
 		t.Errorf("too long later: %v", err)
 	}
 	exchange(t, s, typed("password"), new(AuthenReply)) // it is as it was
+	full := &AuthorRequest{Args: slices.Repeat([]string{"a=" + strings.Repeat("x", 253)}, 255)}
+	full.User, full.Port = strings.Repeat("x", 255), strings.Repeat("x", 255)
+	if err := m.Exchange(context.Background(), full, new(AuthorResponse)); !errors.As(err, &field) {
+		t.Errorf("too long together: %v", err)
+	}
+	if p.accepted() != 1 {
+		t.Error("a connection was made for nothing")
+	}
 	eventually(t, "rest", func() bool { return m.Stats().Sessions == 0 })
 }
 

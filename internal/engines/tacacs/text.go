@@ -28,7 +28,21 @@ type sized struct {
 	n    int
 }
 
-// user checks a user name: any text without control characters (RFC 8907 §3.7).
+// validIdentity checks the fields that all requests share.
+func validIdentity(privLvl uint8, user, port, remAddr string) error {
+	if privLvl > PrivMax {
+		return &FieldError{"priv_lvl", "is over 15"}
+	}
+	if err := checkUser(user); err != nil {
+		return err
+	}
+	if err := checkText("port", port); err != nil {
+		return err
+	}
+	return checkText("rem_addr", remAddr)
+}
+
+// checkUser checks a user name: any text without control characters (RFC 8907 §3.7).
 func checkUser(s string) error {
 	if hasControl(s) {
 		return &FieldError{"user", "has a control character"}

@@ -81,6 +81,7 @@ func TestTLS(t *testing.T) {
 	other := m.Session()
 	exchange(t, other, ascii(), new(AuthenReply))
 	other.Abort("enough")
+	p.wire(9) // to the last, whose flag is then checked too
 	if v := <-version; v != tls.VersionTLS13 || p.accepted() != 1 {
 		t.Errorf("TLS %x on %d connections", v, p.accepted())
 	}
