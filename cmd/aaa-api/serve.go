@@ -37,7 +37,7 @@ The first start makes the key file, the root account and a token for it.`,
 			return serve(cmd.Context(), cfg, log, env.stdout)
 		},
 	}
-	config.AddFlags(cmd.Flags(), config.Listen, config.DataDir, config.Database, config.KeyFile,
+	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
 		config.DictionaryDir, config.LogLevel, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
 	return cmd
 }
@@ -52,32 +52,27 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err := firstStart(ctx, n, out); err != nil {
 		return err
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
 	if cfg.Demo {
 		d, err := startDemo(ctx, n)
 		if err != nil {
-			return errors.Join(fmt.Errorf("demo: %w", err), listener.Close())
+			return fmt.Errorf("demo: %w", err)
 		}
-		defer d.Close()                                                  //nolint:errcheck // it only answers; nothing can be lost
-		if err := d.explain(out, baseURL(listener.Addr())); err != nil { // the listener takes connections already
-			return errors.Join(err, listener.Close())
+		defer d.Close()                                                    //nolint:errcheck // it only answers; nothing can be lost
+		if err := d.explain(out, baseURL(n.listener.Addr())); err != nil { // the listener takes connections already
+			return err
 		}
 	}
-	return n.serve(ctx, listener)
+	return n.serve(ctx)
 }
 
 // serve answers on the listener until ctx ends. Then /readyz answers 503, the listener
 // closes, and requests in flight have drainTime to finish.
-func (n *node) serve(ctx context.Context, listener net.Listener) error {
-	server := httpapi.NewServer(listener.Addr().String(), n.handler)
+func (n *node) serve(ctx context.Context) error {
+	server := httpapi.NewServer(n.listener.Addr().String(), n.handler)
 	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	n.log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
+	go func() { failed <- server.Serve(n.listener) }()
+	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
 
 	select {
 	case err := <-failed:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -46,7 +47,8 @@ type node struct {
 	gateway  *gateway.Gateway
 	follower *store.Follower
 	handler  http.Handler
-	draining atomic.Bool // /readyz answers 503
+	listener net.Listener // taken before the parts are put together, since they are told the address
+	draining atomic.Bool  // /readyz answers 503
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -80,6 +82,9 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	}()
 	if n.vault, err = openVault(ctx, cfg, n.store); err != nil {
 		return nil, err
+	}
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
 	}
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -196,7 +201,13 @@ func (n *node) Close() error {
 		n.stop()
 	}
 	n.background.Wait()
-	return n.store.Close()
+	var err error
+	if n.listener != nil {
+		if err = n.listener.Close(); errors.Is(err, net.ErrClosed) {
+			err = nil // serve has closed it
+		}
+	}
+	return errors.Join(err, n.store.Close())
 }
 
 // openVault loads the key file, or makes one where neither it nor the store's seal

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -46,20 +45,6 @@ var ErrGone = errors.New("the node that holds the dialogue cannot be asked")
 type Vault interface {
 	secmod.Sealer
 	secmod.Opener
-}
-
-// Self is where the others reach this node.
-type Self struct{ url atomic.Pointer[string] }
-
-// Set tells the URL, as IsURL accepts it. It is set before the node serves.
-func (s *Self) Set(url string) { s.url.Store(&url) }
-
-// URL is the URL, empty where the others can't reach this node.
-func (s *Self) URL() string {
-	if u := s.url.Load(); u != nil {
-		return *u
-	}
-	return ""
 }
 
 // IsURL reports whether a text is a node's URL: http or https, host and port, no more.

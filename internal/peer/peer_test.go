@@ -87,8 +87,7 @@ func newPair(t *testing.T, serve Continue) *pair {
 	t.Helper()
 	p := &pair{vault: newVault(t)}
 	log := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	self := &Self{}
-	p.server = NewServer(p.vault, self, func(ctx context.Context, a aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	serving := func(ctx context.Context, a aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 		p.mu.Lock()
 		p.served++
 		p.mu.Unlock()
@@ -96,7 +95,7 @@ func newPair(t *testing.T, serve Continue) *pair {
 			return &aaa.SessionAnswer{Result: aaa.SessionAuthenticated}, nil
 		}
 		return serve(ctx, a, sid, values, requestID)
-	}, log)
+	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -111,7 +110,7 @@ func newPair(t *testing.T, serve Continue) *pair {
 		}
 	}))
 	t.Cleanup(web.Close)
-	self.Set(web.URL)
+	p.server = NewServer(p.vault, web.URL, serving, log) // before the first request
 	p.client, p.url = NewClient(p.vault, log), web.URL
 	return p
 }

@@ -19,7 +19,7 @@ const maxInFlight = 256
 // Server serves messages of other nodes.
 type Server struct {
 	vault  Vault
-	self   *Self
+	self   string // URL of this node
 	serve  Continue
 	log    *slog.Logger
 	clock  func() time.Time
@@ -27,8 +27,9 @@ type Server struct {
 	places chan struct{}
 }
 
-// NewServer makes a Server that goes on with logins by serve, which must not ask another node.
-func NewServer(v Vault, self *Self, serve Continue, log *slog.Logger) *Server {
+// NewServer makes a Server that goes on with logins by serve, which must not ask another node. self
+// is the URL at which the others reach this node; where it is empty no message is good.
+func NewServer(v Vault, self string, serve Continue, log *slog.Logger) *Server {
 	return &Server{
 		vault: v, self: self, serve: serve, log: log, clock: time.Now,
 		nonces: nonces{limit: maxNonces}, places: make(chan struct{}, maxInFlight),
@@ -90,7 +91,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) (*message, nonce, 
 
 // admit holds an authentic message against place, time and the nonces seen.
 func (s *Server) admit(m *message) (nonce, error) {
-	if len(m.Nonce) != nonceBytes || m.To == "" || m.To != s.self.URL() {
+	if len(m.Nonce) != nonceBytes || m.To == "" || m.To != s.self {
 		return nonce{}, errors.New("it is meant for another node: is each node's --advertise its own?")
 	}
 	now := s.clock()
