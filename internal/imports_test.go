@@ -50,7 +50,8 @@ var rules = map[string][]string{
 	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "fsm", "tenant", "engines", "translate", "authorizer"},
 	"actions": {"aaa", "fsm", "router", "tenant", "usersfile"},
-	"gateway": {"aaa", "document", "router", "secmod", "tenant", "usersfile"},
+	"session": {"aaa", "store"},
+	"gateway": {"aaa", "document", "router", "secmod", "session", "store", "tenant", "usersfile"},
 	"httpapi": {"aaa", "schema", "store", "dict", "document", "token", "gateway", "fsm", "/"},
 
 	"/migrations": {},

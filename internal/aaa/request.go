@@ -36,6 +36,8 @@ type Result struct {
 	Server       string         // name of the server that answered; empty where none was asked
 	Attempts     int            // packets sent, over all servers
 	State        string         // opaque; to be sent back as the key State after a challenge
+	Prompt       string         // with a challenge: what to show the user
+	Echo         bool           // with a challenge: the answer may be shown while it is typed
 	RefusedBy    string         // the authoriser that said no, where it was not a server
 	Keys         map[string]any // what the rules mapped back
 	AVPs         map[string]any // reply attributes by dictionary name

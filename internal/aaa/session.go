@@ -8,7 +8,7 @@ type SessionState string
 // The states of an AAA session.
 const (
 	SessionInactive  SessionState = "inactive"  // known, nothing done yet
-	SessionInit      SessionState = "init"      // the first authentication is under way
+	SessionInit      SessionState = "init"      // an authentication is under way: a server is being asked
 	SessionCont      SessionState = "cont"      // a challenge is out, its answer awaited
 	SessionCompleted SessionState = "completed" // authenticated: to be opened, open, or closed again
 	SessionFailed    SessionState = "failed"    // rejected, failed, or ended before it was authenticated

@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/router"
+	"aaa-api/internal/session"
 	"aaa-api/internal/tenant"
 )
 
@@ -18,6 +19,8 @@ type Gateway struct {
 	router  *router.Router
 	sealer  Vault
 	metrics *Metrics
+
+	sessions *session.Manager // nil where none are kept
 }
 
 var _ Service = (*Gateway)(nil)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // Service is the AAA service as the HTTP side sees it. It is the line along
@@ -30,6 +31,35 @@ type Service interface {
 	MergeUsers(ctx context.Context, account aaa.AccountID, name, text, sealedStored string) (sealed, masked string, err error)
 	// MaskUsers returns a stored users file with aaa.Mask for every password hash.
 	MaskUsers(ctx context.Context, account aaa.AccountID, name, sealed string) (string, error)
+	Sessions
+}
+
+// Sessions is the life of AAA sessions. A SID unknown or of another account is KindNotFound, a verb that the
+// session's state does not allow, or that another caller was ahead of, KindConflict; else the errors are Handle's.
+type Sessions interface {
+	// StartSession (INIT) begins a session with an authn request: Op is ignored, Values are the
+	// caller's keys. Where the request fails, so does the session, and nobody learns its SID.
+	StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error)
+	// ContinueSession (CONT) answers a challenge. values go over the keys of INIT, of which no password was kept;
+	// the key answer stands for that of the document's rule for User-Password or password. A login
+	// whose server's dialogue is gone fails with KindBadInput or KindConflict: it must begin anew.
+	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
+	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	// OpenSession (OPEN) sends the accounting Start and gives what the accept configured. A session whose
+	// Start is not delivered is not open, and the error is accounting's.
+	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
+	// ReportSession (INTERIM) takes counters: whole numbers of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
+	// Acct-Input-Packets, Acct-Output-Packets and Acct-Session-Time. One smaller than before is KindBadInput.
+	ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
+	// CloseSession (CLOSE) ends a session, with a Stop where it was open; values may bring the last counters. cause
+	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
+	// is tried again for a day and is no error.
+	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	// Session returns a session.
+	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
+	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end.
+	Sessions(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
 }
 
 // DryRun is what a request would do.

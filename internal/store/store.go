@@ -68,6 +68,7 @@ type Store interface {
 	Texts() Texts
 	Tokens() Tokens
 	Keys() Keys
+	Sessions() Sessions
 	Changes() Changes
 
 	// Ping asks the database a trivial question: ErrUnavailable when it cannot answer.
@@ -112,7 +113,7 @@ type Accounts interface {
 	// dictionary or table that they name. The paths of all descendants follow.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
-	// tokens and key; ErrHasChildren while it has descendants.
+	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
@@ -252,6 +253,42 @@ type Keys interface {
 	Get(ctx context.Context, account aaa.AccountID) ([]byte, error)
 	// Add stores a wrapped key if there is none yet and returns the one that is stored. It is no change.
 	Add(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error)
+}
+
+// SessionRecord is an AAA session as stored.
+type SessionRecord struct {
+	Account    aaa.AccountID
+	Hash       [32]byte // SHA-256 of the SID, which is stored nowhere
+	ID         string   // derived of the SID; unique in the account
+	Revision   int64    // from 1; every write counts, a claim too
+	State      aaa.SessionState
+	Open       bool
+	Body       []byte    // UTF-8 of the session package's own; what is secret in it is sealed
+	DueAt      time.Time // when it next needs something done by itself; zero: never
+	LeaseUntil time.Time // a node that claimed it works on it until then; zero: none does
+	Node       string    // that claimed it last
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	EndedAt    time.Time // zero while it lives
+}
+
+// Sessions keeps the AAA sessions. They are no configuration: no write of them is a change. All times
+// are the caller's, which is what lets many nodes and a test's clock share the timers.
+type Sessions interface {
+	// Create stores a session with revision 1: ErrNotFound where there is no such account, ErrExists where
+	// the hash or the id is taken.
+	Create(ctx context.Context, r SessionRecord) error
+	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
+	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new
+	// revision: ErrStale where ifRevision is not the current one, ErrNotFound without a record.
+	Update(ctx context.Context, r SessionRecord, ifRevision int64) (SessionRecord, error)
+	// List is ordered by id.
+	List(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
+	// Due claims up to limit sessions of all accounts whose DueAt has come and whose lease is over, those
+	// due longest first: each is given to one caller, until now + lease or its next Update.
+	Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]SessionRecord, error)
+	// DeleteEnded removes sessions that ended before a time and have nothing left to do, and says how many.
+	DeleteEnded(ctx context.Context, before time.Time) (int, error)
 }
 
 // ChangeKind says what a change was of.

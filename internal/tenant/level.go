@@ -35,6 +35,9 @@ type Level struct {
 	Files      map[string]*usersfile.File   // the users files that the tables may ask, as far as found
 	Realms     map[string]map[string]string // rule → realm in lower case → server or list
 
+	SessionTimeout  int // seconds an AAA session lasts where the accept does not say; 0: for ever
+	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
+
 	Workers         int
 	NASAddress      netip.Addr // invalid where the document names none
 	NASPort         uint32
@@ -119,6 +122,7 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 	level.Revision = own.state.document.Revision
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
+	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders

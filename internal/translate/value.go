@@ -38,3 +38,14 @@ func FirstText(value any) (string, bool) {
 	}
 	return valueText(value)
 }
+
+// Key returns the request key of the first rule for an attribute, written without a tag; empty where no rule names it.
+func (p *Program) Key(attribute string) string {
+	for _, r := range p.rules {
+		name, _, _ := strings.Cut(r.attribute, ":")
+		if strings.EqualFold(name, attribute) {
+			return r.key
+		}
+	}
+	return ""
+}

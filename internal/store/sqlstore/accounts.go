@@ -235,6 +235,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
 			`DELETE FROM tokens WHERE account_id = $1`,
+			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,
 		); err != nil {

@@ -48,6 +48,7 @@ func (s *Store) Dictionaries() store.Dictionaries { return dictionaries{s.db} }
 func (s *Store) Texts() store.Texts               { return texts{s.db} }
 func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
 func (s *Store) Keys() store.Keys                 { return keys{s.db} }
+func (s *Store) Sessions() store.Sessions         { return sessions{s.db} }
 func (s *Store) Changes() store.Changes           { return changes{s.db} }
 
 // Ping reads the change counter: it proves that the database answers and has been migrated.

@@ -1,0 +1,149 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// The scheduler.
+const (
+	pollInterval  = time.Second
+	maxAtOnce     = 256 // sessions that one node works on at once
+	sweepInterval = 10 * time.Minute
+	retention     = 24 * time.Hour // how long ended sessions can be read
+)
+
+// Run does what sessions do by themselves, until ctx ends and what it has begun is done.
+func (m *Manager) Run(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	poll, sweep := time.NewTicker(pollInterval), time.NewTicker(sweepInterval)
+	defer poll.Stop()
+	defer sweep.Stop()
+	for {
+		m.poll(ctx, &under)
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		case <-sweep.C:
+			m.sweep(ctx)
+		}
+	}
+}
+
+// poll claims what is due and starts it, as long as there are free slots. What was due while no node was up is
+// claimed like all else, the oldest first.
+func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
+	for ctx.Err() == nil {
+		free := cap(m.slots) - len(m.slots)
+		if free == 0 {
+			return
+		}
+		claimed, err := m.store.Due(ctx, m.now(), lease, m.self.Node, free)
+		if err != nil {
+			if ctx.Err() == nil {
+				m.log.WarnContext(ctx, "due sessions could not be claimed", "error", err)
+			}
+			return
+		}
+		for _, rec := range claimed {
+			m.slots <- struct{}{} // only this goroutine takes slots, so there is one
+			under.Go(func() {
+				defer func() { <-m.slots }()
+				work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
+				s, err := m.open(work, rec)
+				if err == nil {
+					err = m.due(work, s)
+				}
+				if err != nil {
+					m.log.ErrorContext(work, "a due session was not dealt with", "account", rec.Account, "session", rec.ID, "error", err)
+				}
+			})
+		}
+		if len(claimed) < free {
+			return
+		}
+	}
+}
+
+// sweep forgets sessions that ended long ago.
+func (m *Manager) sweep(ctx context.Context) {
+	if _, err := m.store.DeleteEnded(ctx, m.now().Add(-retention)); err != nil && ctx.Err() == nil {
+		m.log.WarnContext(ctx, "ended sessions were not deleted", "error", err)
+	}
+}
+
+// due does what a claimed session is due for.
+func (m *Manager) due(ctx context.Context, s *session) error {
+	now := m.now()
+	at, cause := s.expires()
+	switch {
+	case !at.IsZero() && !at.After(now):
+		return m.expire(ctx, s, at, cause)
+	case s.place() == Opened && !s.NextInterim.IsZero() && !s.NextInterim.After(now):
+		return m.interim(ctx, s, now)
+	case s.Stop != nil && !s.Stop.Next.After(now):
+		m.deliverStop(ctx, s)
+		return nil
+	}
+	return m.release(ctx, s)
+}
+
+// release gives a claim back that there was nothing to do for.
+func (m *Manager) release(ctx context.Context, s *session) error {
+	s.rec.LeaseUntil = time.Time{}
+	if err := m.save(ctx, s); err != nil {
+		return ignoreOver(m.overtaken(err))
+	}
+	return nil
+}
+
+// expire ends a session whose time is over. It ended then, even where nobody was there to see it.
+func (m *Manager) expire(ctx context.Context, s *session, at time.Time, cause string) error {
+	m.end(s, cause, at)
+	if err := m.save(ctx, s); err != nil {
+		return ignoreOver(m.overtaken(err)) // whoever was first wrote when it is due next
+	}
+	m.metrics.count(countExpired)
+	m.log.InfoContext(ctx, "a session's time is over", "account", s.rec.Account, "session", s.rec.ID, "cause", cause)
+	if s.Stop != nil {
+		m.deliverStop(ctx, s)
+	}
+	return nil
+}
+
+// interim sends an interim update from the last counters reported. One that is not delivered is not repeated: the next
+// one tells all that it would have told.
+func (m *Manager) interim(ctx context.Context, s *session, now time.Time) error {
+	told := s.sessionTime(now)
+	s.SentTime = told
+	_, err := m.account(ctx, s, statusInterim, now, aaa.NewID())
+	if err == nil {
+		m.metrics.count(countInterim)
+	} else {
+		m.log.WarnContext(ctx, "an interim update was not delivered", "account", s.rec.Account, "session", s.rec.ID, "error", err)
+	}
+	_, serr := m.change(ctx, m.again(ctx, s), func(s *session) error {
+		if s.place() != Opened {
+			return errOver
+		}
+		s.SentTime = max(s.SentTime, told)
+		s.rec.LeaseUntil = time.Time{}
+		s.NextInterim = now.Add(seconds(s.InterimInterval))
+		return nil
+	})
+	return ignoreOver(serr)
+}
+
+// ignoreOver drops errors of sessions that were ended or deleted meanwhile, or taken on by another.
+func ignoreOver(err error) error {
+	if errors.Is(err, errOver) || aaa.KindOf(err) == aaa.KindNotFound || aaa.KindOf(err) == aaa.KindConflict {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,249 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlite"
+)
+
+// world is a store with two accounts, a clock that stands still, and an AAA service that answers by script.
+type world struct {
+	t             testing.TB
+	ctx           context.Context
+	store         store.Store
+	vault         *secmod.Vault
+	path          string
+	mine, foreign aaa.AccountID
+	aaa           *scripted
+	clock         *clock
+	log           *bytes.Buffer
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// scripted answers requests: authn as the script says, one function a request and the last one for all further
+// ones, accounting by acct.
+type scripted struct {
+	mu     sync.Mutex
+	script []func(*aaa.Request) (*aaa.Result, error)
+	acct   func(*aaa.Request) (*aaa.Result, error)
+	sent   []aaa.Request
+	terms  Terms
+}
+
+func (s *scripted) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+	s.mu.Lock()
+	kept := *req
+	kept.Values = maps.Clone(req.Values)
+	s.sent = append(s.sent, kept)
+	f := s.acct
+	if req.Op == aaa.Authn {
+		f = s.script[0]
+		if len(s.script) > 1 {
+			s.script = s.script[1:]
+		}
+	}
+	s.mu.Unlock()
+	if f == nil {
+		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}, nil
+	}
+	return f(req)
+}
+
+func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) (Terms, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.terms, nil
+}
+
+// take returns the accounting records since the last call.
+func (s *scripted) take() []map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []map[string]any
+	for _, r := range s.sent {
+		if r.Op == aaa.Accounting {
+			list = append(list, r.Values)
+		}
+	}
+	s.sent = nil
+	return list
+}
+
+func (s *scripted) last() aaa.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent[len(s.sent)-1]
+}
+
+func challenge(state string) func(*aaa.Request) (*aaa.Result, error) {
+	return func(*aaa.Request) (*aaa.Result, error) {
+		return &aaa.Result{Outcome: aaa.Challenge, Server: "one", State: state, Prompt: "code?", Echo: true}, nil
+	}
+}
+
+// accept has a reply with attributes by name.
+func accept(avps map[string]any) func(*aaa.Request) (*aaa.Result, error) {
+	return func(*aaa.Request) (*aaa.Result, error) {
+		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "one", AVPs: avps, Keys: map[string]any{"ip": "192.0.2.7"}}, nil
+	}
+}
+
+func rejects(*aaa.Request) (*aaa.Result, error) {
+	return &aaa.Result{Outcome: aaa.Reject, Server: "one"}, nil
+}
+
+func fails(kind aaa.Kind, fields ...aaa.Field) func(*aaa.Request) (*aaa.Result, error) {
+	return func(*aaa.Request) (*aaa.Result, error) {
+		return nil, &aaa.Error{Kind: kind, Message: "as the script says", Fields: fields}
+	}
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{
+		t: t, ctx: t.Context(), clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: new(bytes.Buffer),
+		path: filepath.Join(t.TempDir(), "test.db"),
+	}
+	keys := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
+	w.aaa = &scripted{
+		script: []func(*aaa.Request) (*aaa.Result, error){accept(nil)},
+		terms:  Terms{Hidden: []string{"code"}, Key: func(a string) string { return keys[a] }},
+	}
+	w.must(sqlite.Migrate(w.ctx, w.path))
+	s, err := sqlite.Open(w.ctx, w.path)
+	w.must(err)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.store = s
+	kek, err := secmod.CreateKeyFile(filepath.Join(t.TempDir(), "key"))
+	w.must(err)
+	w.vault = secmod.New(kek, s.Keys())
+	root, err := s.Accounts().Create(w.ctx, store.Account{ID: aaa.NewAccountID(), Name: "root", Enabled: true})
+	w.must(err)
+	other, err := s.Accounts().Create(w.ctx, store.Account{ID: aaa.NewAccountID(), Name: "other", ParentID: root.ID, Enabled: true})
+	w.must(err)
+	w.mine, w.foreign = root.ID, other.ID
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// manager makes the Manager of a node.
+func (w *world) manager(node string, more ...func(*Options)) *Manager {
+	o := Options{
+		Store: w.store.Sessions(), Vault: w.vault, AAA: w.aaa, Node: node, URL: "https://" + node, Now: w.clock.now,
+		Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	for _, f := range more {
+		f(&o)
+	}
+	return New(o)
+}
+
+// start begins a session of alice's.
+func (w *world) start(m *Manager) *aaa.SessionAnswer {
+	w.t.Helper()
+	a, err := m.Start(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: map[string]any{"login": "alice", "code": "wonderland", "port": "tty1"}})
+	w.must(err)
+	return a
+}
+
+// opened is the SID of a session that was opened after an accept with these attributes.
+func (w *world) opened(m *Manager, avps map[string]any) string {
+	w.t.Helper()
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(avps)}
+	sid := w.start(m).SID
+	_, err := m.Open(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	w.aaa.take()
+	return sid
+}
+
+// settle lets a node do all that is due.
+func (m *Manager) settle(ctx context.Context) {
+	var under sync.WaitGroup
+	m.poll(ctx, &under)
+	under.Wait()
+}
+
+// is checks a session's place and cause.
+func (w *world) is(m *Manager, sid string, want Place, cause string) *aaa.Session {
+	w.t.Helper()
+	s, err := m.Get(w.ctx, w.mine, sid)
+	w.must(err)
+	if got := placeOf(s.State, s.Open, s.EndedAt); got != want || s.Cause != cause {
+		w.t.Fatalf("the session is %v of cause %q, want %v, %q", got, s.Cause, want, cause)
+	}
+	return s
+}
+
+func (w *world) refused(err error, kind aaa.Kind) {
+	w.t.Helper()
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != kind {
+		w.t.Fatalf("got %v, want an error of kind %d", err, kind)
+	}
+}
+
+// rows is all that the database holds of sessions, as text.
+func (w *world) rows() string {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", w.path)
+	w.must(err)
+	defer db.Close() //nolint:errcheck // it only read
+	rows, err := db.QueryContext(w.ctx, "SELECT * FROM sessions")
+	w.must(err)
+	defer rows.Close() //nolint:errcheck // Err tells
+	columns, err := rows.Columns()
+	w.must(err)
+	var out bytes.Buffer
+	for rows.Next() {
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		w.must(rows.Scan(into...))
+		fmt.Fprintf(&out, "%s\n", row)
+	}
+	w.must(rows.Err())
+	return out.String()
+}

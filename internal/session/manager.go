@@ -1,0 +1,146 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// AAA runs the requests that sessions are made of.
+type AAA interface {
+	// Handle runs one as any other. An accounting request of an account that has nothing to send it to is
+	// answered by aaa.Off. Its errors are *aaa.Error.
+	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// Terms tells what a session must know of the documents in force for an account's authn: of the
+	// one that belongs to document, where that is given and still in force, else of the
+	// first. server is the one of its servers that answered. The errors are *aaa.Error.
+	Terms(ctx context.Context, account, document aaa.AccountID, server string) (Terms, error)
+}
+
+// Terms is what a document says that bears on sessions.
+type Terms struct {
+	Hidden          []string                      // request keys of hidden attributes: never stored
+	Key             func(attribute string) string // the request key of the first authn rule for an attribute; empty without one
+	SessionTimeout  int                           // seconds; 0: none
+	InterimInterval int                           // seconds; 0: none
+	Dialogue        bool                          // the server's engine keeps a challenge's dialogue in memory
+}
+
+// secret tells keys that are not to be stored.
+func (t *Terms) secret(key string) bool {
+	return aaa.SensitiveName(key) || slices.Contains(t.Hidden, key)
+}
+
+// attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.
+func (t *Terms) attribute(res *aaa.Result, name string) any {
+	if v, ok := res.AVPs[name]; ok {
+		return v
+	}
+	if key := t.Key(name); key != "" {
+		return res.Keys[key]
+	}
+	return nil
+}
+
+// Vault seals what is secret in a record and opens it again.
+type Vault interface {
+	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
+	Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
+}
+
+// ErrPeerAway is the error of Peers where the other node can't be reached.
+var ErrPeerAway = errors.New("the other node does not answer")
+
+// Peers asks the other nodes of the service.
+type Peers interface {
+	// Continue has the node at a URL do what Manager.ContinueHere does. Its error is ErrPeerAway where that
+	// node gives no answer, and any other is that node's answer.
+	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+}
+
+// Options are the parts that a Manager works with.
+type Options struct {
+	Store   store.Sessions
+	Vault   Vault
+	AAA     AAA
+	Peers   Peers // nil: this node is the only one
+	Node    string
+	URL     string           // at which other nodes reach this one; empty: they don't
+	Now     func() time.Time // nil: time.Now
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Manager does what callers ask of sessions, and with Run what sessions do by themselves. It
+// is safe for use by many goroutines and on many nodes at once.
+type Manager struct {
+	store   store.Sessions
+	vault   Vault
+	aaa     AAA
+	peers   Peers
+	self    home
+	clock   func() time.Time
+	metrics *Metrics
+	log     *slog.Logger
+	slots   chan struct{} // of what the scheduler does at once
+}
+
+// New makes a Manager.
+func New(o Options) *Manager {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Manager{
+		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
+		metrics: o.Metrics, log: o.Log, slots: make(chan struct{}, maxAtOnce),
+	}
+}
+
+// now is the time as stores keep it.
+func (m *Manager) now() time.Time { return m.clock().UTC().Truncate(time.Microsecond) }
+
+// Get returns a session; KindNotFound for a SID that is unknown or of another account.
+func (m *Manager) Get(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error) {
+	s, err := m.get(ctx, account, sid)
+	if err != nil {
+		return nil, err
+	}
+	v := s.view(m.now())
+	return &v, nil
+}
+
+// List gives a page of an account's sessions by derived id, ended ones for a day.
+func (m *Manager) List(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
+	records, next, err := m.store.List(ctx, account, p)
+	if err != nil {
+		return nil, "", stored(err)
+	}
+	list = make([]aaa.Session, 0, len(records))
+	for _, rec := range records {
+		s, err := unpack(rec)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, s.view(m.now()))
+	}
+	return list, next, nil
+}
+
+// answer is the answer to a verb, and counts it.
+func (m *Manager) answer(s *session, result aaa.SessionResult) *aaa.SessionAnswer {
+	m.metrics.count(string(result))
+	return &aaa.SessionAnswer{Result: result, Session: s.view(m.now())}
+}
+
+// saveTime bounds the writes that are made even where the caller has gone.
+const saveTime = 10 * time.Second
+
+// detached is a context for writes that must not be lost with the caller.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+}

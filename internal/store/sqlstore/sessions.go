@@ -1,0 +1,136 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+type sessions struct{ db Driver }
+
+const sessionColumns = `account_id, hash, id, revision, state, open, body, due_at, lease_until, node, created_at, updated_at, ended_at`
+
+func scanSession(scan Scan) (r store.SessionRecord, err error) {
+	var (
+		hash              []byte
+		body              string
+		due, lease, ended *time.Time
+	)
+	err = scan(&r.Account, &hash, &r.ID, &r.Revision, &r.State, &r.Open, &body, &due, &lease, &r.Node, &r.CreatedAt, &r.UpdatedAt, &ended)
+	copy(r.Hash[:], hash)
+	r.Body = []byte(body)
+	r.DueAt, r.LeaseUntil, r.EndedAt = utc(due), utc(lease), utc(ended)
+	r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC()
+	return r, err
+}
+
+// nullable is NULL for the zero time. The stores keep microseconds.
+func nullable(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Microsecond)
+	return &t
+}
+
+func (s sessions) Create(ctx context.Context, r store.SessionRecord) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		if err := exists(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(r.Account)); err != nil {
+			return err
+		}
+		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.LeaseUntil),
+			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt))
+		return err
+	})
+}
+
+func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (r store.SessionRecord, err error) {
+	found, err := one(ctx, s.db, func(scan Scan) (err error) { r, err = scanSession(scan); return err },
+		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND hash = $2`, string(account), hash[:])
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return r, err
+}
+
+func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
+	err := s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		n, err := tx.Exec(ctx, `UPDATE sessions SET revision = $3, state = $4, open = $5, body = $6,
+			due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11
+			WHERE account_id = $1 AND hash = $2 AND revision = $12`,
+			string(r.Account), r.Hash[:], ifRevision+1, string(r.State), r.Open, string(r.Body),
+			nullable(r.DueAt), nullable(r.LeaseUntil), r.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision)
+		if err != nil || n > 0 {
+			return err
+		}
+		if err := exists(ctx, tx, `SELECT 1 FROM sessions WHERE account_id = $1 AND hash = $2`, string(r.Account), r.Hash[:]); err != nil {
+			return err
+		}
+		return store.ErrStale
+	})
+	if err != nil {
+		return store.SessionRecord{}, err
+	}
+	r.Revision = ifRevision + 1
+	return r, nil
+}
+
+func (s sessions) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.SessionRecord, string, error) {
+	var list []store.SessionRecord
+	err := s.db.Query(ctx, func(scan Scan) error {
+		r, err := scanSession(scan)
+		list = append(list, r)
+		return err
+	}, `SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
+		string(account), p.Start, limit(p))
+	if err != nil {
+		return nil, "", err
+	}
+	list, next := cut(list, p, func(r store.SessionRecord) string { return r.ID })
+	return list, next, nil
+}
+
+// Due looks first and claims then, one statement a session: where two nodes look at once, the revision lets one
+// of them win, with no lock that a distributed engine would lack.
+func (s sessions) Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]store.SessionRecord, error) {
+	var due []store.SessionRecord
+	err := s.db.Query(ctx, func(scan Scan) error {
+		r, err := scanSession(scan)
+		due = append(due, r)
+		return err
+	}, `SELECT `+sessionColumns+` FROM sessions WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+		ORDER BY due_at, account_id, hash LIMIT $2`, nullable(now), int64(limit))
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	until := nullable(now.Add(lease))
+	var claimed []store.SessionRecord
+	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		claimed = make([]store.SessionRecord, 0, len(due))
+		for _, r := range due {
+			n, err := tx.Exec(ctx, `UPDATE sessions SET revision = revision + 1, lease_until = $4, node = $5
+				WHERE account_id = $1 AND hash = $2 AND revision = $3`, string(r.Account), r.Hash[:], r.Revision, until, node)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				r.Revision, r.LeaseUntil, r.Node = r.Revision+1, *until, node
+				claimed = append(claimed, r)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+func (s sessions) DeleteEnded(ctx context.Context, before time.Time) (int, error) {
+	n, err := s.db.Exec(ctx, `DELETE FROM sessions WHERE ended_at < $1 AND due_at IS NULL`, nullable(before))
+	return int(n), err
+}
