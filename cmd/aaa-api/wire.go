@@ -25,10 +25,12 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/radius"
+	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
@@ -103,7 +105,7 @@ func (n *node) assemble() error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	acts := actionsOf(n.cfg)
-	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}))
+	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}), tacacs.New(tacacs.EngineOptions{Logger: n.log}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 	})
@@ -123,6 +125,9 @@ func (n *node) assemble() error {
 		return err
 	}
 	n.gateway = gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag))
+	n.gateway.KeepSessions(gateway.SessionOptions{
+		Store: n.store.Sessions(), Node: n.name, Metrics: session.NewMetrics(registry), Log: n.log,
+	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
 	n.handler = httpapi.New(httpapi.Options{
 		Store:    n.store,
@@ -176,6 +181,7 @@ func (n *node) start(ctx context.Context) {
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.expireTokens(ctx) })
+	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
 }
 
