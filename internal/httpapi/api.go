@@ -26,6 +26,9 @@ const (
 	sessionBurst = 100
 )
 
+// internalPaths begins the paths at which nodes speak to each other.
+const internalPaths = "/internal/"
+
 // New builds the routes.
 func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
@@ -94,6 +97,12 @@ func (a *API) route(c *call, w http.ResponseWriter, r *http.Request) {
 	h["X-Content-Type-Options"] = noSniff
 	h["Cache-Control"] = noStore
 
+	if a.Peers != nil && strings.HasPrefix(r.URL.Path, internalPaths) {
+		if !a.Peers.Serve(c, r) {
+			c.fail(errNoRoute)
+		}
+		return
+	}
 	if r.Method == http.MethodHead {
 		c.dispatch(http.MethodGet) // net/http leaves the body away
 		return

@@ -127,6 +127,10 @@ func (c *call) logAccess(took time.Duration) {
 		return
 	}
 	path := c.original.URL.Path
+	if len(path) > 4*256 {
+		path = path[:4*256]
+	}
+	path = withoutSIDs(path)
 	if len(path) > 256 {
 		path = path[:256]
 	}

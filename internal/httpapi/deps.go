@@ -57,6 +57,12 @@ type Check struct {
 	Ask  func(ctx context.Context) error
 }
 
+// Peers serves messages of other nodes.
+type Peers interface {
+	// Serve answers a message. It returns false, with nothing written, for what is none.
+	Serve(w http.ResponseWriter, r *http.Request) bool
+}
+
 // Options are the parts that the API works with. All but the ones marked
 // optional must be there.
 type Options struct {
@@ -77,6 +83,9 @@ type Options struct {
 	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
 	Meter func(method, route string) func(status int, took time.Duration)
 	Ready []Check // asked by /readyz, beside the store; optional
+	// Peers serves what other nodes of the service send. It has the paths below /internal/,
+	// which are no part of the API. Optional.
+	Peers Peers
 
 	Node    string // name of this node, shown in answers
 	Version string

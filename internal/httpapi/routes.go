@@ -59,6 +59,8 @@ const (
 	atTable        = atTables + "/{name}"
 	atUsers        = atDocument + "/users"
 	atUsersFile    = atUsers + "/{name}"
+	atSessions     = atDocument + "/sessions"
+	atSession      = atSessions + "/{sid}"
 	atSystemV1     = "/v1/system_configs/circlemaker"
 	atSystem       = "/v2/system_configs/circlemaker"
 )
@@ -101,6 +103,14 @@ var routes = []route{
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
 	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Accounting)},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
+
+	{"GET", atSessions, mayRead, onAccount, noBody, paged, false, (*API).listSessions},
+	{"POST", atSessions, mayRequest, onAccount, jsonBody, "", false, (*API).startSession},
+	{"GET", atSession, mayRead, onAccount, noBody, "", false, (*API).getSession},
+	{"POST", atSession + "/continue", mayRequest, onAccount, jsonBody, "", false, (*API).continueSession},
+	{"POST", atSession + "/open", mayRequest, onAccount, maybeJSON, "", false, (*API).openSession},
+	{"POST", atSession + "/interim", mayRequest, onAccount, maybeJSON, "", false, (*API).reportSession},
+	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
 	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, (*API).createDictionary},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,6 +59,13 @@ var samples = map[string]sample{
 	"POST " + atDocument + "/authz":           {body: data(`{"User-Name":"bob"}`), status: 200},
 	"POST " + atDocument + "/accounting":      {body: data(`{"User-Name":"bob"}`), status: 200},
 	"POST " + atDocument + "/custom":          {body: data(`{"User-Name":"bob"}`), status: 200},
+	"GET " + atSessions:                       {status: 200},
+	"POST " + atSessions:                      {body: data(`{"User-Name":"bob"}`), status: 201},
+	"GET " + atSession:                        {status: 200},
+	"POST " + atSession + "/continue":         {body: data(`{"User-Password":"42"}`), status: 200},
+	"POST " + atSession + "/open":             {status: 200},
+	"POST " + atSession + "/interim":          {body: data(`{"counters":{"input_octets":1}}`), status: 200},
+	"DELETE " + atSession:                     {query: "?cause=Admin-Reset", status: 200},
 	"GET " + atDictionaries:                   {status: 200},
 	"PUT " + atDictionaries:                   {body: data(fmt.Sprintf(aDictionary, "dictionary_new")), status: 201},
 	"POST " + atDictionaries:                  {body: data(fmt.Sprintf(aDictionary, "dictionary_acme")), status: 200},
@@ -85,7 +93,7 @@ var asText = map[string]string{"Content-Type": "text/plain"}
 // tenancy is a world in which every account has everything.
 type tenancy struct {
 	*world
-	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}
+	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}, {sid} and {sid}/VERB
 }
 
 func newTenancy(t *testing.T) *tenancy {
@@ -96,7 +104,8 @@ func newTenancy(t *testing.T) *tenancy {
 	return w
 }
 
-// fill gives an account a document, a dictionary, a table, a users file, a token, an API key.
+// fill gives an account a document, a dictionary, a table, a users file, a token, an API key, and sessions
+// in three states.
 func (w *tenancy) fill(id aaa.AccountID) {
 	w.t.Helper()
 	w.document(id)
@@ -105,7 +114,10 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
 		w.do(ask{method: "PUT", path: at(id, path+name), token: w.rootToken, body: text, header: asText}).want(201)
 	}
+	waiting, loggedIn, open := w.session(id, "twice"), w.session(id, "bob"), w.session(id, "bob")
+	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+open+"/open"), "").want(200)
 	w.ids[id] = map[string]string{
+		"{sid}": waiting, "{sid}/open": loggedIn + "/open", "{sid}/interim": open + "/interim",
 		"{n}":     "1",
 		"{name}":  name,
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
@@ -117,8 +129,9 @@ func (w *tenancy) fill(id aaa.AccountID) {
 // another account than that whose things the rest names.
 func (w *tenancy) url(r *route, id, owner aaa.AccountID) string {
 	path := strings.Replace(r.pattern, "{id}", string(id), 1) + samples[r.method+" "+r.pattern].query
-	for name, value := range w.ids[owner] {
-		path = strings.ReplaceAll(path, name, value)
+	names := slices.Sorted(maps.Keys(w.ids[owner]))
+	for _, name := range slices.Backward(names) { // {sid}/open before {sid}
+		path = strings.ReplaceAll(path, name, w.ids[owner][name])
 	}
 	return path
 }
@@ -159,6 +172,9 @@ func (w *tenancy) state() string {
 		texts, err := w.store.Texts().All(ctx, a.ID)
 		ok(w.t, err)
 		dump(texts)
+		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.Page{Limit: maxPage})
+		ok(w.t, err)
+		dump(sessions)
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
 		ok(w.t, err)
 		dump(tokens)
@@ -197,7 +213,7 @@ func TestTenancyRefusals(t *testing.T) {
 	t.Parallel()
 	w := newTenancy(t)
 	unknown := aaa.NewAccountID()
-	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody"}
+	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody", "{sid}": strings.Repeat("A", sidLength)}
 	accounts := map[string]aaa.AccountID{"own": w.tenant, "child": w.child, "parent": w.root, "sibling": w.sibling, "unknown": unknown}
 
 	revoked := w.call(w.rootToken, "PUT", at(w.tenant, "/tokens"), "").want(201)

@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/tenant"
@@ -119,9 +120,11 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 		Standard: standard, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
+	service := gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag))
+	service.KeepSessions(gateway.SessionOptions{Store: st.Sessions(), Node: "node1", Metrics: session.NewMetrics(metrics), Log: log})
 	o := Options{
 		Store: st, Tree: tenants, Verifier: verifier, System: system, Actions: everyAction.Specs(), Log: log,
-		Service:  gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag)),
+		Service:  service,
 		Preparer: document.NewPreparer(tenants, vault, registry.Has),
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
@@ -316,11 +319,17 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		hold <- struct{}{}
 		<-hold
 	}
-	user := ""
+	user, answered := "", false
 	for _, avp := range req.AVPs {
-		if avp.Attr.Name == "User-Name" {
+		switch avp.Attr.Name {
+		case "User-Name":
 			user = string(avp.Value)
+		case "State":
+			answered = true
 		}
+	}
+	if user == "twice" && !answered {
+		return &engines.Reply{Outcome: aaa.Challenge, State: []byte{4, 5}, Prompt: "Code?", Echo: true, Attempts: 1}, nil
 	}
 	message := func(text string) []aaa.AVP {
 		return []aaa.AVP{{Attr: req.Dict.ByName("Reply-Message"), Value: []byte(text)}}

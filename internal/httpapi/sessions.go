@@ -1,0 +1,215 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// sessionView is an AAA session as answers show it.
+type sessionView struct {
+	ID            string           `json:"id"`
+	State         aaa.SessionState `json:"state"`
+	Open          bool             `json:"open"`
+	User          string           `json:"user,omitempty"`
+	Server        string           `json:"server,omitempty"`
+	Rounds        int              `json:"rounds"`
+	AcctSessionID string           `json:"acct_session_id,omitempty"`
+
+	Counters        countersView `json:"counters"`
+	InterimInterval int          `json:"interim_interval,omitempty"`
+	SessionTimeout  int          `json:"session_timeout,omitempty"`
+	IdleTimeout     int          `json:"idle_timeout,omitempty"`
+
+	CreatedAt time.Time `json:"created_at"`
+	OpenedAt  time.Time `json:"opened_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Cause     string    `json:"cause,omitempty"`
+}
+
+type countersView struct {
+	InputOctets   uint64 `json:"input_octets"`
+	OutputOctets  uint64 `json:"output_octets"`
+	InputPackets  uint64 `json:"input_packets"`
+	OutputPackets uint64 `json:"output_packets"`
+	SessionTime   uint64 `json:"session_time"`
+}
+
+func viewSession(s aaa.Session) sessionView {
+	return sessionView{
+		ID: s.ID, State: s.State, Open: s.Open, User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
+		Counters:        countersView(s.Counters),
+		InterimInterval: s.InterimInterval, SessionTimeout: s.SessionTimeout, IdleTimeout: s.IdleTimeout,
+		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
+	}
+}
+
+// stepView is the answer to a verb. What a backend named stands apart from what this service says.
+type stepView struct {
+	Result  aaa.SessionResult `json:"result"`
+	SID     string            `json:"sid,omitempty"`
+	Prompt  *string           `json:"prompt,omitempty"` // with a challenge, be it empty
+	Echo    *bool             `json:"echo,omitempty"`   // with a challenge
+	Session sessionView       `json:"session"`
+	Keys    map[string]any    `json:"keys,omitempty"`
+	AVPs    map[string]any    `json:"avps,omitempty"`
+}
+
+// replyStep answers with what a verb did.
+func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
+	if err != nil {
+		return err
+	}
+	v := stepView{Result: s.Result, SID: s.SID, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	if s.Result == aaa.SessionChallenge {
+		v.Prompt, v.Echo = &s.Prompt, &s.Echo
+	}
+	a := answer{data: v}
+	if s.SID != "" {
+		a = a.created("/v2/accounts/" + string(c.account) + "/aaa/sessions/" + s.SID)
+	}
+	return c.reply(a)
+}
+
+// startSession is INIT.
+func (a *API) startSession(c *call) error {
+	values, err := c.values()
+	if err != nil {
+		return err
+	}
+	return c.replyStep(a.Service.StartSession(c.ctx(), &aaa.Request{ID: c.id, Account: c.account, Op: aaa.Authn, Values: values}))
+}
+
+func (a *API) listSessions(c *call) error {
+	return serveList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
+		return a.Service.Sessions(ctx, c.account, p)
+	}, func(s aaa.Session) string { return s.ID }, func(s aaa.Session) any { return viewSession(s) })
+}
+
+func (a *API) getSession(c *call) error {
+	s, err := a.Service.Session(c.ctx(), c.account, c.param("sid"))
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: viewSession(*s)})
+}
+
+// continueSession is CONT.
+func (a *API) continueSession(c *call) error {
+	values, err := c.values()
+	if err != nil {
+		return err
+	}
+	return c.replyStep(a.Service.ContinueSession(c.ctx(), c.account, c.param("sid"), values, c.id))
+}
+
+// openSession is OPEN. It goes on when the caller goes away, as accounting does.
+func (a *API) openSession(c *call) error {
+	values, err := c.maybeValues()
+	if err != nil {
+		return err
+	}
+	return c.replyStep(a.Service.OpenSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), values))
+}
+
+// reportSession is INTERIM.
+func (a *API) reportSession(c *call) error {
+	values, err := c.usage()
+	if err != nil {
+		return err
+	}
+	step, err := a.Service.ReportSession(c.ctx(), c.account, c.param("sid"), values)
+	return c.replyStep(step, inCounters(err))
+}
+
+// closeSession is CLOSE. It goes on when the caller goes away.
+func (a *API) closeSession(c *call) error {
+	values, err := c.usage()
+	if err != nil {
+		return err
+	}
+	step, err := a.Service.CloseSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
+	return c.replyStep(step, inCounters(err))
+}
+
+// maybeValues are the caller's keys, none without a body.
+func (c *call) maybeValues() (map[string]any, error) {
+	if _, ok := c.envelope["data"]; !ok {
+		return map[string]any{}, nil
+	}
+	return c.values()
+}
+
+// countersMember is the member of data that holds the counters.
+const countersMember = "counters"
+
+// counterKeys are the keys under which the service takes the members of counters.
+var counterKeys = map[string]string{
+	"input_octets": "Acct-Input-Octets", "output_octets": "Acct-Output-Octets",
+	"input_packets": "Acct-Input-Packets", "output_packets": "Acct-Output-Packets",
+	"session_time": "Acct-Session-Time",
+}
+
+// usage are the caller's keys, with the counters under the names of their attributes.
+func (c *call) usage() (map[string]any, error) {
+	data, _ := c.envelope["data"].(map[string]any)
+	sent, ok := data[countersMember]
+	if !ok {
+		return c.maybeValues()
+	}
+	delete(data, countersMember)
+	values, err := c.values()
+	if err != nil {
+		return nil, err
+	}
+	counters, ok := sent.(map[string]any)
+	if !ok {
+		return nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
+	}
+	var faults []aaa.Field
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		path := countersMember + "." + name
+		key, known := counterKeys[name]
+		_, twice := values[key]
+		number, isNumber := counters[name].(json.Number)
+		_, err := strconv.ParseUint(number.String(), 10, 64)
+		switch {
+		case !known:
+			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: "there is no such counter"})
+		case twice:
+			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + key})
+		case !isNumber || err != nil:
+			faults = append(faults, aaa.Field{Path: path, Rule: "type", Message: "must be a whole number from 0 to 18446744073709551615", Value: counters[name]})
+		default:
+			values[key] = number
+		}
+	}
+	if faults != nil {
+		return nil, aaa.Invalid(faults...)
+	}
+	return values, nil
+}
+
+// inCounters gives faults of counters the paths by which callers know them.
+func inCounters(err error) error {
+	var e *aaa.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	for i, f := range e.Fields {
+		for name, key := range counterKeys {
+			if f.Path == key {
+				e.Fields[i].Path = countersMember + "." + name
+			}
+		}
+	}
+	return err
+}

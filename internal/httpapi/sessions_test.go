@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/token"
+)
+
+// session begins a session and returns its SID.
+func (w *world) session(account aaa.AccountID, user string) string {
+	w.t.Helper()
+	return w.call(w.rootToken, "POST", at(account, "/aaa/sessions"), data(`{"User-Name":"`+user+`","User-Password":"sesame"}`)).want(201).str("data", "sid")
+}
+
+func TestSessionFromChallengeToStop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	base := at(w.tenant, "/aaa/sessions")
+	call := func(method, rest, body string) reply {
+		t.Helper()
+		return w.call(w.tenantToken, method, base+rest, body)
+	}
+	begun := call("POST", "", data(`{"User-Name":"twice","User-Password":"sesame"}`)).want(201)
+	sid, id := begun.str("data", "sid"), begun.str("data", "session", "id")
+	if begun.at("data", "result") != "challenge" || begun.at("data", "prompt") != "Code?" || begun.at("data", "echo") != true ||
+		begun.at("data", "session", "state") != "cont" || begun.at("data", "session", "user") != "twice" ||
+		len(sid) != sidLength || begun.header.Get("Location") != base+"/"+sid {
+		t.Fatalf("%v %s", begun.header, begun.text)
+	}
+	call("POST", "/"+sid+"/open", "").refused(409, slugConflict)
+	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).want(200)
+	if in.at("data", "result") != "authenticated" || in.at("data", "keys", "Reply-Message") != "hello twice" ||
+		in.at("data", "session", "rounds") != 1.0 || in.at("data", "prompt") != nil || in.at("data", "sid") != nil {
+		t.Fatalf("%s", in.text)
+	}
+	call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).refused(409, slugConflict)
+	open := call("POST", "/"+sid+"/open", data(`{"Acct-Session-Id":"mine"}`)).want(200)
+	if open.at("data", "result") != "opened" || open.at("data", "session", "open") != true || open.at("data", "session", "acct_session_id") != "mine" ||
+		open.at("data", "keys", "Reply-Message") != "hello twice" || open.str("data", "session", "opened_at") == "" {
+		t.Fatalf("%s", open.text)
+	}
+	call("POST", "/"+sid+"/interim", data(`{"counters":{"input_octets":18446744073709551615,"session_time":7},"NAS-Port":3}`)).want(200)
+	one := call("GET", "/"+sid, "").want(200)
+	if !strings.Contains(one.text, `"input_octets":18446744073709551615,"output_octets":0`) || one.at("data", "counters", "session_time") != 7.0 || one.at("data", "id") != id {
+		t.Errorf("%s", one.text)
+	}
+	other := call("POST", "", data(`{"User-Name":"reject"}`)).want(201)
+	if other.at("data", "result") != "rejected" || other.at("data", "session", "state") != "failed" {
+		t.Errorf("%s", other.text)
+	}
+	list := call("GET", "?filter_open=true", "").want(200)
+	if list.at("data", "0", "id") != id || list.at("data", "1") != nil {
+		t.Errorf("%s", list.text)
+	}
+	for _, r := range []reply{one, list, call("GET", "?page_size=1", "").want(200)} {
+		if strings.Contains(r.text, sid) || strings.Contains(r.text, "sesame") {
+			t.Errorf("shown: %s", r.text)
+		}
+	}
+	w.call(w.tenantToken, "DELETE", base+"/"+sid+"?cause=Boredom", "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "DELETE", base+"/"+sid, data(`{"counters":{"output_octets":9,"session_time":6}}`)).refused(400, slugInvalid)
+	over := w.call(w.tenantToken, "DELETE", base+"/"+sid+"?cause=NAS-Request", data(`{"counters":{"output_octets":9}}`)).want(200)
+	if over.at("data", "result") != "closed" || over.at("data", "session", "cause") != "NAS-Request" || over.at("data", "session", "open") != false ||
+		over.at("data", "session", "counters", "output_octets") != 9.0 {
+		t.Errorf("%s", over.text)
+	}
+	if r := call("DELETE", "/"+sid, "").refused(409, slugConflict); !strings.Contains(r.text, "closed") {
+		t.Errorf("the state is not named: %s", r.text)
+	}
+}
+
+func TestCountersAreChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	base := at(w.tenant, "/aaa/sessions/"+w.session(w.tenant, "bob"))
+	w.call(w.tenantToken, "POST", base+"/open", "").want(200)
+	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"input_octets":10,"input_packets":2}}`)).want(200)
+	for counters, path := range map[string]string{
+		`{"input_octets":9}`:                     "counters.input_octets", // back
+		`{"input_packets":1,"output_octets":99}`: "counters.input_packets",
+		`{"input_octets":-1}`:                    "counters.input_octets",
+		`{"input_octets":1.5}`:                   "counters.input_octets",
+		`{"input_octets":1e3}`:                   "counters.input_octets",
+		`{"output_octets":18446744073709551616}`: "counters.output_octets",
+		`{"output_packets":"7"}`:                 "counters.output_packets",
+		`{"session_time":null}`:                  "counters.session_time",
+		`{"octets":1}`:                           "counters.octets",
+		`7`:                                      "counters",
+		`null`:                                   "counters",
+	} {
+		r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":`+counters+`}`)).refused(400, slugInvalid)
+		if r.at("data", path) == nil {
+			t.Errorf("%s: %s is not named: %s", counters, path, r.text)
+		}
+	}
+	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"input_octets":11},"Acct-Input-Octets":12}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{},"x":{"y":1}}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", `{"data":[]}`).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", "").want(200)
+	r := w.call(w.tenantToken, "GET", base, "").want(200)
+	if got := fmt.Sprint(r.at("data", "counters", "input_octets"), r.at("data", "counters", "output_octets")); got != "10 0" {
+		t.Errorf("a report that was refused was taken: %s", got)
+	}
+}
+
+// Neither the log nor the metrics ever hold a SID, whatever becomes of the request.
+func TestSIDsAreNotLogged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	begun := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/sessions"), data(`{"User-Name":"bob","User-Password":"hunter2"}`)).want(201)
+	sid, id := begun.str("data", "sid"), begun.str("data", "session", "id")
+	base := at(w.tenant, "/aaa/sessions/"+sid)
+	w.call(w.tenantToken, "GET", base, "").want(200)
+	w.call(w.tenantToken, "POST", base+"/open", "").want(200)
+	w.call(w.tenantToken, "POST", base+"/continue", data(`{"answer":"hunter2"}`)).want(409)
+	w.call(w.tenantToken, "POST", base+"/interim?sid="+sid, "").want(400)
+	w.call(w.token(w.tenant, token.ScopeRead), "DELETE", base, "").want(403)
+	w.call(w.token(w.sibling, token.ScopeRead), "GET", base, "").want(404)
+	w.call("", "GET", base, "").want(401)
+	w.do(ask{method: "PUT", path: base, token: w.tenantToken, unchecked: true}).want(405)
+	w.do(ask{method: "GET", path: base + "/nothing/" + sid, token: w.tenantToken, unchecked: true}).want(404)
+	w.do(ask{method: "GET", path: "/" + sid, unchecked: true}).want(404)
+	w.do(ask{method: "POST", path: base + "?verb=DELETE", token: w.tenantToken, unchecked: true}).want(200)
+	ok(t, w.store.Close())
+	w.call(w.tenantToken, "GET", base, "").want(503)
+	log := w.log.String()
+	if strings.Contains(log, sid) || strings.Contains(log, "hunter2") {
+		t.Errorf("a SID or password is in the log:\n%s", log)
+	}
+	if n := strings.Count(log, "/aaa/sessions/"+id); n < 8 {
+		t.Errorf("the derived id is in %d lines:\n%s", n, log)
+	}
+	if m := w.call("", "GET", "/metrics", ""); strings.Contains(m.text, sid) || !strings.Contains(m.text, `aaa_api_sessions_total{result="opened"} 1`) {
+		t.Errorf("metrics: %s", m.text)
+	}
+}
+
+// peersOf answers messages of which the body is "good".
+type peersOf struct{}
+
+func (peersOf) Serve(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != "POST" || r.ContentLength != 4 {
+		return false
+	}
+	w.WriteHeader(http.StatusOK)
+	return true
+}
+
+// The address at which nodes speak to each other is no part of the contract, and to all others
+// nothing is there, whatever the method.
+func TestPeersHaveAnAddressThatNobodySees(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Peers = peersOf{} })
+	for path := range w.contract.doc.Paths.Map() {
+		if strings.HasPrefix(path, internalPaths) {
+			t.Errorf("the contract has %s", path)
+		}
+	}
+	ask := func(method, path, body string) *httptest.ResponseRecorder {
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		r.Header.Set("X-Request-Id", "same")
+		w.api.ServeHTTP(rec, r)
+		return rec
+	}
+	nothing := ask("POST", "/no/such/path", "x")
+	withoutTime := func(r *httptest.ResponseRecorder) string {
+		before, rest, _ := strings.Cut(r.Body.String(), `"timestamp"`)
+		_, after, _ := strings.Cut(rest, ",")
+		return fmt.Sprint(r.Code, r.Header(), before, after)
+	}
+	for _, tc := range []struct{ method, path, body string }{
+		{"POST", "/internal/continue", "bad one"},
+		{"GET", "/internal/continue", "good"},
+		{"POST", "/internal/continue?verb=GET", "bad one"},
+		{"PUT", "/internal/", ""},
+		{"HEAD", "/internal/continue", ""},
+		{"POST", "/internal/continue", `{"verb":"GET"}`},
+	} {
+		if got := ask(tc.method, tc.path, tc.body); withoutTime(got) != withoutTime(nothing) {
+			t.Errorf("%v: got %s, want what there is at no address: %s", tc, withoutTime(got), withoutTime(nothing))
+		}
+	}
+	if got := ask("POST", "/internal/continue", "good"); got.Code != http.StatusOK || got.Body.Len() > 0 {
+		t.Errorf("a good message: %d %s", got.Code, got.Body)
+	}
+}
