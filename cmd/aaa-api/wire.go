@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
+	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
@@ -125,8 +126,9 @@ func (n *node) assemble() error {
 		return err
 	}
 	n.gateway = gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag))
+	url := advertised(n.cfg, n.listener.Addr())
 	n.gateway.KeepSessions(gateway.SessionOptions{
-		Store: n.store.Sessions(), Node: n.name, Metrics: session.NewMetrics(registry), Log: n.log,
+		Store: n.store.Sessions(), Node: n.name, URL: url, Peers: peers{peer.NewClient(n.vault, n.log)}, Metrics: session.NewMetrics(registry), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
 	n.handler = httpapi.New(httpapi.Options{
@@ -142,6 +144,7 @@ func (n *node) assemble() error {
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    httpapi.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
+		Peers:    peer.NewServer(n.vault, url, n.gateway.ContinueSessionHere, n.log),
 		Node:     n.name,
 		Version:  buildVersion(),
 	})
