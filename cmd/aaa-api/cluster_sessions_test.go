@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/store/pgtest"
+)
+
+const asciiSecret = "a-secret-of-thirty-two-characters"
+
+// asciiServer is a TACACS+ server that asks for a password and then for a code, in one
+// dialogue on one connection. It returns its port.
+func asciiServer(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open sync.WaitGroup
+	var mu sync.Mutex
+	conns := []net.Conn{}
+	open.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, conn)
+			mu.Unlock()
+			open.Go(func() {
+				defer conn.Close()
+				if err := asciiDialogue(conn); err != nil {
+					t.Logf("the server's dialogue ended: %v", err)
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		mu.Lock()
+		for _, conn := range conns {
+			conn.Close()
+		}
+		mu.Unlock()
+		open.Wait()
+	})
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// asciiDialogue answers the packets of one connection, which may hold one login.
+func asciiDialogue(conn net.Conn) error {
+	for {
+		b := make([]byte, tacacs.HeaderLen)
+		if _, err := io.ReadFull(conn, b); err != nil {
+			return err
+		}
+		h, err := tacacs.ParseHeader(b)
+		if err != nil {
+			return err
+		}
+		body := make([]byte, h.Length)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			return err
+		}
+		reply := tacacs.AuthenReply{Status: tacacs.AuthenFail}
+		var typed string
+		if h.Seq > 1 {
+			var p tacacs.AuthenContinue
+			if err := tacacs.DecodeBody(body, h, asciiSecret, &p); err != nil {
+				return err
+			}
+			typed = string(p.UserMsg)
+		}
+		switch {
+		case h.Seq == 1:
+			reply = tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Your password, please:"}
+		case h.Seq == 3 && typed == "wonderland":
+			reply = tacacs.AuthenReply{Status: tacacs.AuthenGetData, ServerMsg: "Your code:"}
+		case h.Seq == 5 && typed == "424242":
+			reply.Status = tacacs.AuthenPass
+		}
+		h.Seq, h.Flags = h.Seq+1, 0
+		out, err := tacacs.AppendPacket(nil, h, &reply, asciiSecret)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Write(out); err != nil {
+			return err
+		}
+	}
+}
+
+func asciiDocument(port int) string {
+	rule := `{"request_key":%q,"attribute":%q,"request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`
+	return fmt.Sprintf(`{"data":{"aaa_mode":"on","servers":[{"enabled":true,"name":"ascii","address":"127.0.0.1","port":%d,
+		"secret":%q,"aaa_engine":"tacacs","dicts":["dictionary_tacacs"],"retries":1,"timeout":20000}],
+		"authentication":["ascii"],"authorization":[],"accounting":[],"workers":32,"nas_address":"127.0.0.1","nas_port":"1",
+		"authn_avp_translation":[`+rule+","+rule+`]}}`, port, asciiSecret, "User-Name", "user", "User-Password", "password")
+}
+
+// TestLoginGoesOnAtAnotherNode begins a TACACS+ login at one node and answers its challenges at
+// the other, which can't hold the server's connection and passes them on. When the first node
+// falls, the login is over and the other says so.
+func TestLoginGoesOnAtAnotherNode(t *testing.T) {
+	t.Parallel()
+	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
+	dir := t.TempDir()
+	first := start(t, dir, env)
+	second := start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
+	token := readToken(t, dir, "admin.token")
+	at := "/v2/accounts/" + rootOf(t, first, token) + "/aaa"
+	call(t, token, "PUT", first.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
+	eventually(t, "the document is in use on the other node", func() bool {
+		return call(t, token, "GET", second.url+at, "").Status == http.StatusOK
+	})
+	at += "/sessions"
+	begin := func() string {
+		a := call(t, token, "POST", first.url+at, `{"data":{"User-Name":"alice"}}`).want(t, http.StatusCreated)
+		a.has(t, "result", "challenge")
+		a.has(t, "prompt", "Your password, please:")
+		a.has(t, "echo", false)
+		sid, _ := a.Data["sid"].(string)
+		return "/" + sid
+	}
+	answer := func(node *process, sid, text string) answer {
+		return call(t, token, "POST", node.url+at+sid+"/continue", `{"data":{"answer":"`+text+`"}}`)
+	}
+	state := func(sid string) any {
+		return call(t, token, "GET", second.url+at+sid, "").want(t, http.StatusOK).Data["state"]
+	}
+
+	sid := begin()
+	a := answer(second, sid, "wonderland").want(t, http.StatusOK)
+	a.has(t, "result", "challenge")
+	a.has(t, "prompt", "Your code:")
+	a.has(t, "echo", true)
+	answer(second, sid, "424242").want(t, http.StatusOK).has(t, "result", "authenticated")
+	answer(second, sid, "424242").want(t, http.StatusConflict)
+	if wrong := begin(); state(wrong) != "cont" {
+		t.Errorf("state %v before its answer", state(wrong))
+	} else if answer(second, wrong, "looking-glass").want(t, http.StatusOK).has(t, "result", "rejected"); state(wrong) != "failed" {
+		t.Errorf("state %v after a wrong password", state(wrong))
+	}
+	there := begin() // begun and gone on with on one node: the other has no part in it
+	answer(first, there, "wonderland").want(t, http.StatusOK).has(t, "result", "challenge")
+	call(t, "", "POST", first.url+"/internal/continue", "sealed:v1:AAAA").want(t, http.StatusNotFound)
+
+	late := begin()
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-first.exited
+	gone := answer(second, late, "wonderland")
+	if gone.Status != http.StatusBadRequest && gone.Status != http.StatusConflict || !strings.Contains(gone.Body, "begin anew") {
+		t.Errorf("after the first node fell: %d %s", gone.Status, gone.Body)
+	}
+	if got := state(late); got != "failed" {
+		t.Errorf("its state is %v", got)
+	}
+	second.stop()
+	for _, log := range []string{first.log(), second.log()} {
+		for _, secret := range []string{sid[1:], late[1:], "wonderland", "424242"} {
+			if strings.Contains(log, secret) {
+				t.Errorf("%s is in the log:\n%s", secret, log)
+			}
+		}
+	}
+	if n := strings.Count(first.log(), `"path":"/internal/continue","status":200`); n != 3 {
+		t.Errorf("the first node was asked %d times, want 3", n)
+	}
+}
