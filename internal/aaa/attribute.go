@@ -75,7 +75,37 @@ type AVP struct {
 	// Clear marks a password given in clear text for an attribute that carries a
 	// hash of it (CHAP-Password, MS-CHAP-Response, MS-CHAP2-Response): the engine computes it.
 	Clear bool
+	// Optional marks a TACACS+ argument that its receiver may disregard: name*value
+	// in place of name=value (RFC 8907 §6.1).
+	Optional bool
 }
+
+// VendorTACACS is the vendor under whose number dictionaries define the header fields
+// and arguments of TACACS+. IANA gives that number to nobody, and no RADIUS packet carries it. Below
+// FirstArgument are the fields, from it on the arguments. The number 0 stands for
+// every argument that no dictionary has: those differ by name alone.
+const (
+	VendorTACACS  uint32 = 1<<24 - 1
+	FirstArgument uint32 = 64
+)
+
+// IsArgument reports whether an attribute is an argument of TACACS+, as opposed to a
+// header field and to all of RADIUS.
+func (a *Attribute) IsArgument() bool {
+	return a.OfTACACS() && (a.Number == 0 || a.Number >= FirstArgument)
+}
+
+// OfTACACS reports whether an attribute belongs to TACACS+.
+func (a *Attribute) OfTACACS() bool {
+	return a.Parent == nil && a.Vendor != nil && a.Vendor.Number == VendorTACACS
+}
+
+// NewArgument makes the definition of an argument that no dictionary has.
+func NewArgument(name string) *Attribute {
+	return &Attribute{Name: name, Vendor: &vendorTACACS, Type: TypeString, Wire: true, Hidden: SensitiveName(name)}
+}
+
+var vendorTACACS = Vendor{Name: "TACACS-Plus", Number: VendorTACACS, TypeOctets: 2, LengthOctets: 1}
 
 // Dictionary finds definitions: an ordered set of dictionaries, first entry wins.
 type Dictionary interface {

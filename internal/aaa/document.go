@@ -97,6 +97,34 @@ type Server struct {
 
 	RequireMessageAuthenticator string      `json:"require_message_authenticator,omitempty"` // auto (default), yes, no
 	HealthCheck                 HealthCheck `json:"health_check,omitzero"`
+
+	// For aaa_engine tacacs alone.
+	Transport      string    `json:"transport,omitempty"` // tcp (default) or tls (RFC 9887)
+	TLS            ServerTLS `json:"tls,omitzero"`
+	PreviousSecret Secret    `json:"previous_secret,omitzero"` // still good while the secret is being changed
+	SingleConnect  string    `json:"single_connect,omitempty"` // auto (default) or no
+	Connections    int       `json:"connections,omitempty"`    // shared ones kept, 1 to 8; 0 means the default
+}
+
+// ServerTLS is how a server reached by TLS is verified, and what this side shows it.
+type ServerTLS struct {
+	CA          string `json:"ca,omitempty"`          // PEM; empty: the host's own trust store
+	Certificate string `json:"certificate,omitempty"` // PEM, the client's own and its chain
+	Key         Secret `json:"key,omitzero"`          // PEM, of the certificate
+	ServerName  string `json:"server_name,omitempty"` // in the server's certificate; empty: the address
+}
+
+// Mode is the server's avp member as its engine means it: empty is strict, and custom is
+// AnyName where attributes go by name.
+func (s *Server) Mode() AVPMode {
+	switch {
+	case s.AVP != CustomAVP:
+		return Strict
+	case s.Engine == "tacacs":
+		return AnyName
+	default:
+		return CustomAVP
+	}
 }
 
 // HealthCheck says how a server that stopped answering is found to be back.
@@ -114,6 +142,8 @@ type AVPMode string
 const (
 	Strict    AVPMode = "strict"
 	CustomAVP AVPMode = "custom"
+	// AnyName is never written in a document: it is custom at a TACACS+ server, which takes arguments of any name.
+	AnyName AVPMode = "any name"
 )
 
 // Rule translates one request key to one attribute and back.

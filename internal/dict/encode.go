@@ -35,6 +35,8 @@ func MaxLen(a *aaa.Attribute) int {
 func room(a *aaa.Attribute) int {
 	p := a.Parent
 	switch {
+	case a.OfTACACS():
+		return 65535 // the longest field of TACACS+ (RFC 8907 §5.3); its engine knows the others' bounds
 	case p == nil && a.Concat:
 		return maxLong
 	case p == nil && a.Vendor == nil:

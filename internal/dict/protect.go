@@ -34,6 +34,12 @@ var mustHide = map[place]bool{
 	{311, 6}:  true, // MS-CHAP-NT-Enc-PW, RFC 2548 §2.1.9
 	{311, 25}: true, // MS-CHAP2-Response, RFC 2548 §2.3.2
 	{311, 27}: true, // MS-CHAP2-CPW, RFC 2548 §2.3.4
+
+	{aaa.VendorTACACS, 2}:  true, // password
+	{aaa.VendorTACACS, 3}:  true, // new_password
+	{aaa.VendorTACACS, 11}: true, // user_msg: what a user answers, often a password
+	{aaa.VendorTACACS, 13}: true, // data: CHAP responses and what servers leave to administrators
+	{aaa.VendorTACACS, 16}: true, // chap_response
 }
 
 // protect sets Enc and Hidden of what has to be protected. A name that ends in

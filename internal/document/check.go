@@ -70,6 +70,7 @@ func (c *check) servers() {
 		if !validAddress(s.Address) {
 			c.fault(at+".address", "address", "must be the IP address of a host or a host name", s.Address)
 		}
+		c.tacacs(at, s)
 		if s.HealthCheck.Type == "user" {
 			if s.HealthCheck.Username == "" {
 				c.fault(at+".health_check.username", "required", "is required with type user", nil)

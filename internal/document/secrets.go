@@ -55,6 +55,10 @@ func Places(body map[string]any) []Place {
 		name, _ := server["name"].(string)
 		path := "servers." + strconv.Itoa(i) + "."
 		add(server, "secret", path, purposeServer(name))
+		add(server, "previous_secret", path, purposePrevious(name))
+		if tls, ok := server["tls"].(map[string]any); ok {
+			add(tls, "key", path+"tls.", purposeTLSKey(name))
+		}
 		if check, ok := server["health_check"].(map[string]any); ok {
 			add(check, "password", path+"health_check.", purposeHealthCheck(name))
 		}
@@ -68,6 +72,8 @@ const purposeAuthz = "authz_password"
 
 func purposeProvider(name string) string    { return "authz_providers/" + name + "/secret" }
 func purposeServer(name string) string      { return "servers/" + name + "/secret" }
+func purposePrevious(name string) string    { return "servers/" + name + "/previous_secret" }
+func purposeTLSKey(name string) string      { return "servers/" + name + "/tls/key" }
 func purposeHealthCheck(name string) string { return "servers/" + name + "/health_check/password" }
 
 // eachSecret calls fn with every secret that the document has, until one fails.
@@ -90,6 +96,12 @@ func eachSecret(d *aaa.Document, fn func(purpose string, s *aaa.Secret) error) e
 	for i := range d.Servers {
 		s := &d.Servers[i]
 		if err := visit(purposeServer(s.Name), &s.Secret); err != nil {
+			return err
+		}
+		if err := visit(purposePrevious(s.Name), &s.PreviousSecret); err != nil {
+			return err
+		}
+		if err := visit(purposeTLSKey(s.Name), &s.TLS.Key); err != nil {
 			return err
 		}
 		if err := visit(purposeHealthCheck(s.Name), &s.HealthCheck.Password); err != nil {

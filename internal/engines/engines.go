@@ -59,6 +59,8 @@ type Reply struct {
 	Outcome  aaa.Outcome // Accept, Reject or Challenge
 	AVPs     []aaa.AVP   // decrypted, in packet order
 	State    []byte      // with Challenge: to be sent back unchanged
+	Prompt   string      // with Challenge: what to show the user; may be empty
+	Echo     bool        // with Challenge: what the user types may be shown
 	Attempts int         // packets sent
 }
 

@@ -80,7 +80,7 @@ func (c *call) values() (map[string]any, error) {
 // backend could say who is authorised.
 func reserved(key string) bool {
 	switch key {
-	case "AAA-Result", "Is-Authorized", "account_id", "server", "attempts", "State", "refused_by", "avps", "trace":
+	case "AAA-Result", "Is-Authorized", "account_id", "server", "attempts", "State", "prompt", "echo", "refused_by", "avps", "trace":
 		return true
 	}
 	return false
@@ -113,6 +113,10 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	b = strconv.AppendInt(append(b, `,"attempts":`...), int64(res.Attempts), 10)
 	if res.State != "" {
 		b = appendString(append(b, `,"State":`...), res.State)
+	}
+	if res.Outcome == aaa.Challenge {
+		b = appendString(append(b, `,"prompt":`...), res.Prompt)
+		b = strconv.AppendBool(append(b, `,"echo":`...), res.Echo)
 	}
 	if res.RefusedBy != "" {
 		b = appendString(append(b, `,"refused_by":`...), res.RefusedBy)

@@ -95,6 +95,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	case aaa.Challenge:
 		a.Event = fsm.AccChal
 		a.Result.State = pack(m.level.Account, server.Name, reply.State)
+		a.Result.Prompt, a.Result.Echo = reply.Prompt, reply.Echo
 		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isState(v.Attr) }) // it is in there
 	default:
 		a.Event = fsm.NAK

@@ -198,10 +198,9 @@ func (t *Tenants) server(level *Level, chain []link, config aaa.Server, previous
 	return s, err
 }
 
-// sameServer reports whether a Client for a serves b too: dictionaries and avp are not its concern.
+// sameServer reports whether a Client for a serves b too: dictionaries are not its concern.
 func sameServer(a, b aaa.Server) bool {
 	a.Dicts, b.Dicts = nil, nil
-	a.AVP, b.AVP = "", ""
 	return reflect.DeepEqual(a, b)
 }
 
@@ -242,10 +241,7 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 	}
 	level.programs[op] = program
 	for _, s := range bound {
-		mode := s.config.AVP
-		if mode == "" {
-			mode = aaa.Strict
-		}
+		mode := s.config.Mode()
 		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
 			return program.Bind(s.Dict, mode), nil
 		})

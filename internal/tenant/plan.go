@@ -178,7 +178,7 @@ func route(levels []*Level, op aaa.Op) Route {
 }
 
 // bound adds up what a route's servers may take. A server that is not named by an IP
-// address may have to be resolved first, an external authoriser has a time limit of
+// address may have to be resolved first, one of TACACS+ connected to, an external authoriser has a time limit of
 // its own, and a document's own table may do anything: for such a route nothing is promised.
 func bound(r *Route, op aaa.Op) time.Duration {
 	var sum time.Duration
@@ -187,7 +187,7 @@ func bound(r *Route, op aaa.Op) time.Duration {
 			return 0
 		}
 		for _, s := range l.Lists[op] {
-			if net.ParseIP(s.config.Address) == nil {
+			if net.ParseIP(s.config.Address) == nil || s.Engine == "tacacs" {
 				return 0
 			}
 			// The jitter of an attempt is at most ten per cent.

@@ -64,8 +64,12 @@ func (b *Binding) text(r *rule, avp *aaa.AVP) string {
 	return b.set.Text(avp.Attr, avp.Value)
 }
 
-// avpName is the dictionary name with the tag, where there is one.
+// avpName is the dictionary name with the tag, where there is one, and with the star of an
+// optional argument.
 func avpName(avp *aaa.AVP) string {
+	if avp.Optional {
+		return avp.Attr.Name + "*"
+	}
 	if avp.Tag == 0 {
 		return avp.Attr.Name
 	}
@@ -89,6 +93,9 @@ func add(m map[string]any, key string, value any) {
 func sameAttribute(a, b *aaa.Attribute) bool {
 	for a != b {
 		if a == nil || b == nil || a.Number != b.Number {
+			return false
+		}
+		if a.Number == 0 && a.OfTACACS() && a.Name != b.Name { // arguments that no dictionary has
 			return false
 		}
 		if (a.Vendor == nil) != (b.Vendor == nil) || a.Vendor != nil && a.Vendor.Number != b.Vendor.Number {

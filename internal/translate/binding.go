@@ -18,8 +18,10 @@ type slot struct {
 	attr   *aaa.Attribute // nil where the AVP is dropped
 	reason string         // why it is dropped
 	tag    uint8
-	hash   uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
-	mask   bool  // traces and errors don't show the value
+	// optional: an argument of TACACS+, written with a star behind its name
+	optional bool
+	hash     uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
+	mask     bool  // traces and errors don't show the value
 }
 
 // Why an AVP does not go to a server.
@@ -29,12 +31,16 @@ const (
 )
 
 // Bind looks the Program's attributes up in a server's dictionaries. In
-// aaa.CustomAVP mode they may also be written by number.
+// aaa.CustomAVP mode they may also be written by number, in aaa.AnyName mode be
+// arguments of TACACS+ that no dictionary has. A star behind an argument's name makes it optional.
 func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 	b := &Binding{prog: p, set: set, slots: make([]slot, len(p.rules))}
 	for i, r := range p.rules {
 		s := &b.slots[i]
 		a, tag, ok := set.Lookup(r.attribute, mode == aaa.CustomAVP)
+		if !ok {
+			a, s.optional, ok = argument(set, r.attribute, mode)
+		}
 		switch {
 		case !ok:
 			s.reason = reasonUnknown

@@ -7,7 +7,7 @@
 // attribute and one key several attributes; an array gives one AVP an element.
 // What does not match is left out, and so is a group that took no part in the
 // match or an empty text (RFC 2865 §5: text of length zero is not sent); the
-// trace says so. Only a password and an EAP-Message may be empty.
+// trace says so. Only a password, an EAP-Message and what goes to a TACACS+ server may be empty.
 //
 // Back, the reply's attributes become keys in the same way; several values
 // become an array. Attributes that no rule took stay available by name.

@@ -95,7 +95,7 @@ func (o *outgoing) one(i, j int, value any) error {
 		o.trace(i, "", "empty value")
 		return nil
 	}
-	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag, Optional: s.optional}
 	if err := o.encode(&avp, r, s, text); err != nil {
 		// The dictionary's errors don't hold the value, but begin with the attribute.
 		return o.bad(i, j, "encode", strings.TrimPrefix(err.Error(), s.attr.Name+": "), text)
@@ -182,10 +182,11 @@ func (o *outgoing) bad(i, j int, rule, message, text string) error {
 // eapMessage is the attribute that is empty in an EAP-Start (RFC 3579 §2.1).
 const eapMessage = 79
 
-// mayBeEmpty tells a password, which is padded on the wire, and EAP-Message from
-// values of length zero, which must not be sent (RFC 2865 §5).
+// mayBeEmpty tells a password, which is padded on the wire, EAP-Message and all of
+// TACACS+ (cmd= is the shell itself, RFC 8907 §8.2) from values of length zero,
+// which must not be sent (RFC 2865 §5).
 func mayBeEmpty(a *aaa.Attribute) bool {
-	return a.Enc != aaa.EncNone || hashOctets(a) > 0 || a.Vendor == nil && a.Parent == nil && a.Number == eapMessage
+	return a.OfTACACS() || a.Enc != aaa.EncNone || hashOctets(a) > 0 || a.Vendor == nil && a.Parent == nil && a.Number == eapMessage
 }
 
 // valueText is a request value as text; false for what no value may be.

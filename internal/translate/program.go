@@ -129,7 +129,11 @@ func (p *Program) Len() int { return len(p.rules) }
 func (p *Program) Unknown(set *dict.Set) []int {
 	var list []int
 	for i, r := range p.rules {
-		if a, _, ok := set.Lookup(r.attribute, false); !ok || !a.Wire {
+		a, _, ok := set.Lookup(r.attribute, false)
+		if !ok {
+			a, _, ok = argument(set, r.attribute, aaa.Strict)
+		}
+		if !ok || !a.Wire {
 			list = append(list, i)
 		}
 	}

@@ -46,6 +46,9 @@ type file struct {
 
 const standardName = "dictionary"
 
+// ownName is the shipped dictionary that FreeRADIUS has not: it is written by hand.
+const ownName = "dictionary_tacacs"
+
 func run(from, to string) error {
 	files, err := load(from)
 	if err != nil {
@@ -60,6 +63,9 @@ func run(from, to string) error {
 		return err
 	}
 	for _, path := range old {
+		if filepath.Base(path) == ownName+".json" {
+			continue
+		}
 		if err := os.Remove(path); err != nil {
 			return err
 		}

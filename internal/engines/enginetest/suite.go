@@ -32,7 +32,7 @@ type Harness struct {
 	Start func(t *testing.T, b Behaviour) aaa.Server
 	// Request makes a well-formed request.
 	Request func(op aaa.Op) *engines.Request
-	// State is what Challenges sends.
+	// State is what Challenges sends; nil where the engine makes it, a fresh one each time.
 	State []byte
 	// Unfit is a request that can't be put into a packet.
 	Unfit *engines.Request
@@ -75,7 +75,10 @@ func (h Harness) answers(t *testing.T) {
 				t.Errorf("%v: %+v, %v; want %v at the first attempt", op, r, err, want)
 				continue
 			}
-			if b == Challenges && string(r.State) != string(h.State) {
+			if b == Challenges && h.State == nil && len(r.State) == 0 {
+				t.Error("a challenge without State")
+			}
+			if b == Challenges && h.State != nil && string(r.State) != string(h.State) {
 				t.Errorf("State %x, want %x", r.State, h.State)
 			}
 			if b != Challenges && r.State != nil {

@@ -3,9 +3,11 @@ package radius
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,17 +80,31 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	case codeAccessReject:
 		reply.Outcome = aaa.Reject
 	case codeAccessChallenge:
-		reply.Outcome = aaa.Challenge
-		for _, v := range reply.AVPs {
-			if standard(v.Attr) == attrState {
-				reply.State = v.Value
-				break
-			}
-		}
+		challenge(reply)
 	default:
 		reply.Outcome = aaa.Accept
 	}
 	return reply, nil
+}
+
+// challenge makes a reply one: its State, what to show (RFC 2865 §5.18, several texts one
+// below the other), and whether the answer may be seen (RFC 2869 §5.10).
+func challenge(reply *engines.Reply) {
+	reply.Outcome = aaa.Challenge
+	var texts []string
+	for _, v := range reply.AVPs {
+		switch standard(v.Attr) {
+		case attrState:
+			if reply.State == nil {
+				reply.State = v.Value
+			}
+		case attrReplyMessage:
+			texts = append(texts, strings.ToValidUTF8(string(v.Value), "\uFFFD"))
+		case attrPrompt:
+			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == promptEcho
+		}
+	}
+	reply.Prompt = strings.Join(texts, "\n")
 }
 
 // Encode makes the packet that Exchange would send, under a random secret that

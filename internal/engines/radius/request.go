@@ -109,6 +109,9 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 	if number == attrMessageAuth {
 		return nil // ours stands at the front
 	}
+	if v.Attr.OfTACACS() {
+		return nil // of another protocol, and its passwords are not encrypted here
+	}
 	if p.code == codeAccountingRequest {
 		switch number {
 		case attrUserPassword, attrCHAPPassword, attrReplyMessage, attrState:

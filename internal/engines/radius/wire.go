@@ -41,6 +41,7 @@ const (
 	attrTerminate     = 49
 	attrTimestamp     = 55
 	attrCHAPChallenge = 60
+	attrPrompt        = 76
 	attrEAPMessage    = 79
 	attrMessageAuth   = 80
 	attrNASIPv6       = 95
@@ -59,6 +60,9 @@ const (
 	statusStart = 1
 	statusStop  = 2
 )
+
+// promptEcho is the value of Prompt that has the user's answer shown (RFC 2869 §5.10).
+const promptEcho = 1
 
 // standard returns the number of an attribute at the top of the standard space, else 0.
 func standard(a *aaa.Attribute) uint32 {

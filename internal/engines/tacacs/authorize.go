@@ -1,0 +1,78 @@
+package tacacs
+
+import (
+	"context"
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// authorization is an authorization request of all the arguments (RFC 8907 §6.1).
+func (f *fields) authorization() *AuthorRequest {
+	return &AuthorRequest{Identity: f.identity(), Args: f.withService()}
+}
+
+// authorize asks whether the arguments are allowed. With an Accept the Reply holds those in force:
+// the server's alone after PASS_REPL, the request's and the server's after PASS_ADD (§6.2).
+//
+// A mandatory argument that its receiver can't handle is a denial (§6.1). What this service handles
+// is what it can name to the caller: at a strict server an argument of the
+// dictionaries, at a custom one any. An optional argument is always handed on.
+func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*engines.Reply, error) {
+	ask := f.authorization()
+	var r AuthorResponse
+	_, sent, err := c.first(ctx, ask, &r)
+	if err != nil {
+		return refusedLogin(sent, err)
+	}
+	if r.Status == AuthorError {
+		return nil, c.unable(sent)
+	}
+	c.succeeded()
+	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
+	if r.Status != AuthorPassAdd && r.Status != AuthorPassRepl {
+		return reply, nil // FAIL; FOLLOW is never followed and to be taken for one
+	}
+	if name, ok := c.unhandled(r.Args, d); ok {
+		c.engine.opts.Logger.Warn("denied for a mandatory argument of the server's that none of its dictionaries has",
+			"engine", Name, "account", string(c.account), "server", c.name, "argument", short(name))
+		return reply, nil
+	}
+	reply.Outcome = aaa.Accept
+	for _, text := range inForce(ask.Args, &r) {
+		a, _ := ParseArgument(text) // unhandled has refused what is none
+		attr, _ := definition(d, a.Name)
+		reply.AVPs = append(reply.AVPs, aaa.AVP{Attr: attr, Value: []byte(a.Value), Optional: !a.Mandatory})
+	}
+	return reply, nil
+}
+
+// unhandled finds an argument that makes a PASS a denial: a mandatory one that is not known, or
+// what is no argument at all, which nobody can tell the meaning of.
+func (c *client) unhandled(args []string, d aaa.Dictionary) (name string, found bool) {
+	for _, text := range args {
+		a, ok := ParseArgument(text)
+		if !ok {
+			return text, true
+		}
+		if _, known := definition(d, a.Name); !known && c.strict && a.Mandatory {
+			return a.Name, true
+		}
+	}
+	return "", false
+}
+
+// inForce merges the arguments of a request and of the response that allowed it.
+func inForce(asked []string, r *AuthorResponse) []string {
+	if r.Status == AuthorPassRepl {
+		return r.Args
+	}
+	all := slices.Clone(asked)
+	for _, text := range r.Args {
+		if !slices.Contains(asked, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}

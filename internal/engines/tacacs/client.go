@@ -1,0 +1,183 @@
+package tacacs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// client exchanges requests with one server. Many are open and few in use: a Manager that
+// was never used has neither connection nor goroutine.
+type client struct {
+	engine  *Engine
+	account aaa.AccountID
+	name    string
+	address string
+	strict  bool  // arguments are those of the dictionaries
+	broken  error // why there is no manager
+	manager *Manager
+	retries int          // attempts after the first
+	probe   *AuthenStart // nil: a dead server is tried again after a while
+	health  engines.Health
+
+	mu      sync.Mutex
+	retired bool
+	timer   *time.Timer // runs while the server is not alive; else nil
+}
+
+var _ engines.Client = (*client)(nil)
+
+// Exchange sends the request and returns the server's answer; see engines.Client.
+func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := read(req)
+	if err != nil {
+		return nil, err
+	}
+	if c.broken != nil {
+		return nil, c.failed(&engines.Failure{Reason: engines.Unreachable, Err: c.broken}, 0)
+	}
+	switch {
+	case req.Op == aaa.Authn && f.state != nil:
+		return c.resume(ctx, f)
+	case req.Op == aaa.Authn:
+		return c.login(ctx, f)
+	case req.Op == aaa.Accounting:
+		return c.record(ctx, f)
+	default:
+		return c.authorize(ctx, f, req.Dict)
+	}
+}
+
+// first exchanges the first packet of a session, again on a new session where there was no
+// answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
+// is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's.
+func (c *client) first(ctx context.Context, send Request, receive Reply) (s *Session, sent int, err error) {
+	for try := 0; ; try++ {
+		s = c.manager.Session()
+		err = s.Exchange(ctx, send, receive)
+		sent += s.sent // written by this goroutine alone
+		if err == nil {
+			return s, sent, nil
+		}
+		if try < c.retries && ctx.Err() == nil && lost(err) {
+			continue
+		}
+		if ctx.Err() != nil && try > 0 {
+			c.failing() // at least one whole timeout passed in silence
+		}
+		return nil, sent, c.failed(err, sent)
+	}
+}
+
+// lost reports whether a first packet, or its answer, went astray.
+func lost(err error) bool {
+	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, FaultSessionID)
+}
+
+// failed makes of a Session's error what Exchange returns, and tells the server's health.
+func (c *client) failed(err error, sent int) error {
+	var field *FieldError
+	if errors.As(err, &field) {
+		return aaa.Invalid(aaa.Field{Path: field.Field, Rule: "field", Message: "the field of the TACACS+ packet " + field.Problem})
+	}
+	var failure *engines.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	c.failing()
+	return &engines.Failure{Reason: failure.Reason, Attempts: sent, Err: failure.Err}
+}
+
+// errStatus is a server's own word that it can't answer (RFC 8907 §5.4, §6.2, §7.2). What it says
+// beside that is not repeated: it may hold what the user typed.
+var errStatus = errors.New("the server answered ERROR")
+
+// unable is the Failure of a server that says that it can't answer.
+func (c *client) unable(sent int) error {
+	c.failing()
+	return &engines.Failure{Reason: engines.ServerError, Attempts: sent, Err: errStatus}
+}
+
+// refusedByFlag reports whether an error is a reply whose unencrypted flag does not match the
+// transport: it is to be taken for a FAIL, not for a reason to ask another server (§10.5.2).
+func refusedByFlag(err error) bool { return errors.Is(err, FaultFlag) }
+
+// Encode makes the packet that Exchange would send first, obfuscated under a random secret that
+// nobody learns, over TLS too, so that nothing in it can be revealed.
+func (c *client) Encode(req *engines.Request) ([]byte, error) {
+	f, err := read(req)
+	if err != nil {
+		return nil, err
+	}
+	var body Request
+	h := Header{Version: Version0, Seq: 1, SessionID: newSessionID()}
+	switch {
+	case req.Op == aaa.Authn && f.state != nil:
+		answer, _ := f.typed()
+		body, h.Seq = &AuthenContinue{UserMsg: answer}, 3
+	case req.Op == aaa.Authn:
+		start, err := f.start()
+		if err != nil {
+			return nil, err
+		}
+		body, h.Version = start, start.Version()
+	case req.Op == aaa.Accounting:
+		if body, err = f.accounting(time.Now()); err != nil {
+			return nil, err
+		}
+	default:
+		body = f.authorization()
+	}
+	h.Type = body.Type()
+	if err := body.Validate(); err != nil {
+		return nil, c.failed(err, 0)
+	}
+	packet, err := AppendPacket(nil, h, body, rand.Text())
+	if err != nil {
+		return nil, c.failed(err, 0)
+	}
+	return packet, nil
+}
+
+func newSessionID() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// newTaskID is 16 hexadecimal digits.
+func newTaskID() string {
+	var b [8]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
+
+// Format keeps the secrets out of whatever prints a Client.
+func (c *client) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "tacacs server %s (%s)", c.name, c.address)
+}
+
+// Health is the server's health.
+func (c *client) Health() *engines.Health { return &c.health }
+
+// Retire closes what is idle now, and everything else as soon as it is.
+func (c *client) Retire() {
+	c.mu.Lock()
+	c.retired = true
+	c.stopTimer()
+	c.mu.Unlock()
+	if c.manager != nil {
+		c.manager.Retire()
+	}
+}

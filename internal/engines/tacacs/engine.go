@@ -1,0 +1,145 @@
+package tacacs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// Name is the engine's aaa_engine value.
+const Name = "tacacs"
+
+// EngineOptions tune an Engine. The zero value is what production uses.
+type EngineOptions struct {
+	Logger *slog.Logger // changes of server health, denials for an argument that nobody knows; nil: none
+
+	ReviveAfter   time.Duration // a dead server is tried again after, ±10 %; 0: 60 s
+	ProbeInterval time.Duration // health_check user: between probes of a server that is not alive, ±10 %; 0: 10 s
+	DialogueLife  time.Duration // a login that the user doesn't go on with is given up after; 0: 5 min
+	MaxDialogues  int           // logins that wait for a user's answer; 0: 10,000
+
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
+}
+
+// Engine opens Clients of TACACS+ servers.
+type Engine struct {
+	opts      EngineOptions
+	dialogues *dialogues
+}
+
+var _ engines.Engine = (*Engine)(nil)
+
+// New makes an Engine.
+func New(opts EngineOptions) *Engine {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Dial == nil {
+		opts.Dial = new(net.Dialer).DialContext
+	}
+	span(&opts.ReviveAfter, time.Minute)
+	span(&opts.ProbeInterval, 10*time.Second)
+	span(&opts.DialogueLife, 5*time.Minute)
+	count(&opts.MaxDialogues, 10_000)
+	return &Engine{opts: opts, dialogues: newDialogues(opts.DialogueLife, opts.MaxDialogues)}
+}
+
+// Name is tacacs.
+func (e *Engine) Name() string { return Name }
+
+// Open makes the Client of a server. It checks what the document's schema has checked
+// already; an error is an *aaa.Error of KindBadInput. A certificate and a key that do not fit
+// each other can't be told when a document is written, since its secrets are sealed: such a server
+// counts as one that can't be reached.
+func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
+	s := &cfg.Server
+	bad := func(path, rule, message string) (engines.Client, error) {
+		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
+	}
+	c := &client{
+		engine: e, account: cfg.Account, name: s.Name, strict: s.Mode() == aaa.Strict,
+		address: net.JoinHostPort(s.Address, strconv.Itoa(s.Port)), retries: max(s.Retries, 0),
+	}
+	timeout := time.Duration(s.Timeout) * time.Millisecond
+	opts := Options{
+		Connections: s.Connections, DialTimeout: timeout, ReplyTimeout: timeout,
+		SessionTimeout: e.opts.DialogueLife + time.Minute, // the dialogue's end comes first
+		Dial:           e.opts.Dial,
+		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
+	}
+	switch {
+	case s.Address == "":
+		return bad("address", "required", "a server needs an address")
+	case s.Port < 1 || s.Port > 65535:
+		return bad("port", "range", "a port is 1 to 65535")
+	case s.Connections < 0 || s.Connections > 8:
+		return bad("connections", "range", "1 to 8 connections")
+	}
+	switch s.SingleConnect {
+	case "", "auto":
+	case "no":
+		opts.NoSingleConnect = true
+	default:
+		return bad("single_connect", "enum", "auto or no, not "+strconv.Quote(s.SingleConnect))
+	}
+	switch s.Transport {
+	case "", "tcp":
+		if s.Secret.IsZero() {
+			return bad("secret", "required", "TACACS+ without TLS needs a shared secret")
+		}
+	case "tls":
+		opts.TLS, c.broken = tlsConfig(&s.TLS)
+	default:
+		// A word that is not understood must not turn TLS off.
+		return bad("transport", "enum", "tcp or tls, not "+strconv.Quote(s.Transport))
+	}
+	switch s.HealthCheck.Type {
+	case "", "time", "status-server": // the protocol has no request for the server's status
+	case "user":
+		c.probe = &AuthenStart{
+			Action: ActionLogin, PrivLvl: PrivUser, Method: AuthenPAP, Service: ServiceLogin,
+			User: s.HealthCheck.Username, Data: Sensitive(s.HealthCheck.Password.Reveal()),
+		}
+		if c.probe.User == "" || c.probe.Validate() != nil {
+			return bad("health_check", "length", "needs a user name and a password of at most 255 octets")
+		}
+	default:
+		return bad("health_check.type", "enum", "user or time, not "+strconv.Quote(s.HealthCheck.Type))
+	}
+	var err error
+	if c.broken == nil {
+		c.manager, err = NewManager(c.address, Secrets{Current: s.Secret, Previous: s.PreviousSecret}, opts)
+	}
+	if err != nil {
+		return bad("", "server", err.Error())
+	}
+	return c, nil
+}
+
+// tlsConfig makes what Options want of a server's tls members. Its errors show none of them.
+func tlsConfig(t *aaa.ServerTLS) (*tls.Config, error) {
+	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS13}
+	if t.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
+			return nil, errors.New("tls.ca holds no certificate")
+		}
+	}
+	if t.Certificate == "" && t.Key.IsZero() {
+		return config, nil
+	}
+	pair, err := tls.X509KeyPair([]byte(t.Certificate), []byte(t.Key.Reveal()))
+	if err != nil {
+		return nil, errors.New("tls.certificate and tls.key are no pair")
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}

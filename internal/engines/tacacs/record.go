@@ -1,0 +1,136 @@
+package tacacs
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// Values of Acct-Status-Type (RFC 2866 §5.1).
+const (
+	statusStart   = 1
+	statusStop    = 2
+	statusInterim = 3
+	statusOn      = 7
+	statusOff     = 8
+)
+
+// flags tells what a record is by its Acct-Status-Type, several of which may go together as far as
+// RFC 8907 §7.2 has them: an Interim-Update with a Start repeats what the start told. Without
+// one, a record that tells a duration or an end is a stop, else a start. system: the whole
+// NAS went up or down.
+func (f *fields) flags() (flags AcctFlags, system bool, err error) {
+	bad := func(message string) error {
+		return aaa.Invalid(aaa.Field{Path: "Acct-Status-Type", Rule: "enum", Message: message})
+	}
+	for _, status := range f.status {
+		switch status {
+		case statusStart:
+			flags |= AcctStart
+		case statusStop:
+			flags |= AcctStop
+		case statusInterim:
+			flags |= AcctWatchdog
+		case statusOn:
+			flags, system = flags|AcctStart, true
+		case statusOff:
+			flags, system = flags|AcctStop, true
+		default:
+			return 0, false, bad("TACACS+ knows Start, Stop, Interim-Update, Accounting-On and Accounting-Off")
+		}
+	}
+	switch {
+	case flags&AcctStop != 0 && flags != AcctStop:
+		return 0, false, bad("a stop goes with nothing else: START and STOP exclude each other")
+	case flags != 0:
+	case f.has("elapsed_time") || f.has("stop_time") || f.radius[radiusSessionTime] != nil:
+		flags = AcctStop
+	default:
+		flags = AcctStart
+	}
+	return flags, system, nil
+}
+
+// accounting is an accounting record. What it must have and lacks is filled in: a task_id, the
+// service, and the time (§8.3).
+func (f *fields) accounting(now time.Time) (*AcctRequest, error) {
+	flags, system, err := f.flags()
+	if err != nil {
+		return nil, err
+	}
+	if system {
+		f.add("service", "system")
+		f.add("event", "sys_acct")
+	}
+	f.add("elapsed_time", f.radiusNumber(radiusSessionTime))
+	f.add("bytes_in", f.counter(radiusInputOctets, radiusInputGigawords))
+	f.add("bytes_out", f.counter(radiusOutputOctets, radiusOutputGigawords))
+	f.add("paks_in", f.radiusNumber(radiusInputPackets))
+	f.add("paks_out", f.radiusNumber(radiusOutputPackets))
+	at := f.radiusNumber(radiusTimestamp)
+	if at == "" {
+		at = strconv.FormatInt(now.Unix(), 10)
+	}
+	switch flags {
+	case AcctStart:
+		f.add("start_time", at)
+	case AcctStop:
+		f.add("stop_time", at)
+	}
+	task := string(f.radius[radiusSessionID])
+	if task == "" {
+		task = newTaskID()
+	}
+	if len(task) > 255-len("task_id=") || checkText("", task) != nil {
+		return nil, aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "characters", Message: "TACACS+ takes up to 247 printable US-ASCII characters"})
+	}
+	f.add("task_id", task)
+	return &AcctRequest{Flags: flags, Identity: f.identity(), Args: f.withService()}, nil
+}
+
+// add adds an argument that is not there yet; an empty value is none.
+func (f *fields) add(name, value string) {
+	if value != "" && !f.has(name) {
+		f.args = append(f.args, name+"="+value)
+	}
+}
+
+// radiusNumber is an integer attribute of RADIUS in decimal; empty where absent.
+func (f *fields) radiusNumber(attribute uint32) string {
+	value := f.radius[attribute]
+	if len(value) != 4 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(binary.BigEndian.Uint32(value)), 10)
+}
+
+// counter joins a counter of RADIUS with its upper half (RFC 2869 §5.1).
+func (f *fields) counter(low, high uint32) string {
+	value := f.radius[low]
+	if len(value) != 4 {
+		return ""
+	}
+	return strconv.FormatUint(number(f.radius[high])<<32|number(value), 10)
+}
+
+// record sends an accounting record.
+func (c *client) record(ctx context.Context, f *fields) (*engines.Reply, error) {
+	body, err := f.accounting(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var r AcctReply
+	_, sent, err := c.first(ctx, body, &r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Status != AcctSuccess { // FOLLOW is never followed: nobody has taken the record
+		return nil, c.unable(sent)
+	}
+	c.succeeded()
+	return &engines.Reply{Outcome: aaa.Accept, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}, nil
+}
