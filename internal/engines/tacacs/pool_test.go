@@ -119,6 +119,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without a place: %v", err)
 	}
+	m.mu.Lock()
+	m.notify() // forget the one that waited
+	m.mu.Unlock()
 	done := make(chan error, 1)
 	go func() { done <- tryLogin(m) }()
 	eventually(t, "a session that waits", func() bool {
