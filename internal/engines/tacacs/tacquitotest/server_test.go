@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"text/template"
+	"time"
 
 	tq "github.com/facebookincubator/tacquito"
 	"github.com/facebookincubator/tacquito/cmds/server/config"
@@ -156,6 +157,7 @@ func manager(t testing.TB, s *server, opts tacacs.Options) *tacacs.Manager {
 
 func managerWith(t testing.TB, s *server, secrets tacacs.Secrets, opts tacacs.Options) *tacacs.Manager {
 	t.Helper()
+	opts.ReplyTimeout = time.Minute // tacquito hashes passwords one at a time on a connection, which takes long under the race detector
 	m, err := tacacs.NewManager(s.addr, secrets, opts)
 	must(t, err)
 	t.Cleanup(func() {

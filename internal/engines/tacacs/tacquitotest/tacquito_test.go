@@ -164,7 +164,7 @@ func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
 		var wg sync.WaitGroup
-		for i := range 200 {
+		for i := range 100 {
 			wg.Go(func() {
 				switch i % 4 {
 				case 0, 1:
