@@ -41,7 +41,15 @@ const demoDocument = `{
     {"attribute": "User-Name", "request_key": "User-Name", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
     {"attribute": "Acct-Status-Type", "request_key": "Acct-Status-Type", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
     {"attribute": "Acct-Session-Id", "request_key": "Call-ID", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
-    {"attribute": "Acct-Session-Time", "request_key": "Billing-Seconds", "cast": "string_to_integer", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"}
+    {"attribute": "Acct-Session-Time", "request_key": "Billing-Seconds", "cast": "string_to_integer", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Session-Id", "request_key": "Acct-Session-Id", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Session-Time", "request_key": "Acct-Session-Time", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Terminate-Cause", "request_key": "Acct-Terminate-Cause", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Class", "request_key": "Class", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Input-Octets", "request_key": "Acct-Input-Octets", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Output-Octets", "request_key": "Acct-Output-Octets", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Input-Gigawords", "request_key": "Acct-Input-Gigawords", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
+    {"attribute": "Acct-Output-Gigawords", "request_key": "Acct-Output-Gigawords", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"}
   ]
 }`
 
