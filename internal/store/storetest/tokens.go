@@ -123,6 +123,7 @@ func testPages(t *testing.T, s store.Store) {
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextFSM, Name: names[n]}))
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextUsers, Name: "u" + names[n]}))
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
+		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}))
 	}
 	for what, c := range map[string]struct {
 		list func(store.Page) ([]string, string, error)
@@ -139,6 +140,7 @@ func testPages(t *testing.T, s store.Store) {
 		"dictionaries by name": {dictionaryPage(t, s, sub.ID), names},
 		"tables by name":       {textPage(t, s, sub.ID, store.TextFSM), names},
 		"users files by name":  {textPage(t, s, sub.ID, store.TextUsers), []string{"uA", "uB", "ua", "ua-", "uaa", "ub"}},
+		"sessions by id":       {sessionPage(t, s, sub.ID), names},
 		"tokens by id": {func(p store.Page) (out []string, next string, err error) {
 			list, next, err := s.Tokens().List(ctx, sub.ID, p)
 			for _, tok := range list {
