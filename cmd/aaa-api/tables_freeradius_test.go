@@ -17,10 +17,10 @@ import (
 // servers: dead answers nothing, slow takes its time, refuses rejects.
 type tableTenant struct {
 	radiusTenant
-	addresses            map[string]netip.AddrPort
-	dead, slow, refuses  *enginetest.ScriptedRADIUS
-	slowFor              time.Duration
-	account, accountPath string
+	addresses           map[string]netip.AddrPort
+	dead, slow, refuses *enginetest.ScriptedRADIUS
+	slowFor             time.Duration
+	account             string
 }
 
 func startTableTenant(t *testing.T) *tableTenant {
