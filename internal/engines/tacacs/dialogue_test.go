@@ -1,0 +1,329 @@
+package tacacs
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"layeh.com/radius/rfc2759"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// questions is a server that asks these in turn, and lets in who answers them so.
+func questions(t testing.TB, list ...any) *scripted {
+	t.Helper()
+	var mu sync.Mutex
+	at := 0
+	return script(t, func(b Body) Body {
+		mu.Lock()
+		defer mu.Unlock()
+		switch b := b.(type) {
+		case *AuthenStart:
+			at = 0
+		case *AuthenContinue:
+			if string(b.UserMsg) != list[at+1].(string) {
+				return &AuthenReply{Status: AuthenFail, ServerMsg: "wrong"}
+			}
+			at += 2
+		}
+		if at == len(list) {
+			return &AuthenReply{Status: AuthenPass, ServerMsg: "welcome"}
+		}
+		r := *list[at].(*AuthenReply)
+		return &r
+	})
+}
+
+var (
+	getUser = &AuthenReply{Status: AuthenGetUser}
+	getPass = &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho}
+	getData = &AuthenReply{Status: AuthenGetData, ServerMsg: "Code?"}
+	hidden  = &AuthenReply{Status: AuthenGetData, ServerMsg: "Old?", Flags: ReplyNoEcho}
+)
+
+// TestDialogues: what is asked for is answered with what requests bring, and else by the user.
+func TestDialogues(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		server []any
+		steps  []string // what a request brings, and then the prompt with ! where it is echoed, or the outcome
+	}{
+		"all at once": {[]any{getUser, "bob", getPass, "secret"}, []string{"authen_type=ascii user=bob password=secret", "accept"}},
+		"step by step": {
+			[]any{getUser, "bob", getPass, "secret", getData, "123"},
+			[]string{"port=tty1", "Username: !", "user=bob", "Password: ", "password=secret", "Code?!", "user_msg=123", "accept"},
+		},
+		"sessions answer by the password's key": {
+			[]any{getUser, "bob", getPass, "secret", getData, "123"},
+			[]string{"port=tty1", "Username: !", "password=bob", "Password: ", "password=secret", "Code?!", "password=123", "accept"},
+		},
+		"a name asked for again": {
+			[]any{getUser, "bob", getUser, "alice", getPass, "secret"},
+			[]string{"user=bob", "Username: !", "user=bob password=alice", "Password: ", "user=bob password=secret", "accept"},
+		},
+		"two answers in one": {
+			[]any{getUser, "bob", getPass, "secret"},
+			[]string{"port=tty1", "Username: !", "user=bob password=secret", "accept"},
+		},
+		"a password is used once": {
+			[]any{getPass, "secret", getPass, "again"},
+			[]string{"user=bob authen_type=ascii password=secret", "Password: ", "password=again", "accept"},
+		},
+		"an empty answer":  {[]any{getData, ""}, []string{"user=bob", "Code?!", "user_msg=", "accept"}},
+		"wrong":            {[]any{getPass, "secret"}, []string{"user=bob", "Password: ", "password=no", "reject"}},
+		"change at once":   {[]any{hidden, "old", getPass, "new", getPass, "new"}, []string{"user=bob password=old new_password=new", "accept"}},
+		"change in steps":  {[]any{hidden, "old", getPass, "new"}, []string{"user=bob action=chpass", "Old?", "password=old", "Password: ", "new_password=new", "accept"}},
+		"change, sessions": {[]any{hidden, "old", getPass, "new"}, []string{"user=bob action=chpass", "Old?", "password=old", "Password: ", "password=new", "accept"}},
+		"enable":           {[]any{getPass, "secret"}, []string{"user=bob authen_service=enable priv_lvl=15 password=secret", "accept"}},
+		"RADIUS's names":   {[]any{getPass, "secret"}, []string{"User-Name=bob", "Password: ", "User-Password=secret", "accept"}},
+		"nothing suitable": {[]any{getPass, "secret"}, []string{"user=bob", "Password: ", "user=bob", "password", "password=secret", "accept"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := questions(t, c.server...)
+			cl := open(t, p.peer, EngineOptions{})
+			var state string
+			for i := 0; i < len(c.steps); i += 2 {
+				pairs := strings.Fields(c.steps[i])
+				if state != "" {
+					pairs = append(pairs, "State="+state)
+				}
+				req := request(t, aaa.Authn, pairs...)
+				if state != "" {
+					req.AVPs[len(req.AVPs)-1].Value = []byte(state)
+				}
+				r, err := cl.Exchange(t.Context(), req)
+				if err != nil {
+					wantInput(t, err, c.steps[i+1])
+					continue
+				}
+				got := string(r.Outcome)
+				if r.Outcome == aaa.Challenge {
+					if got = r.Prompt; r.Echo {
+						got += "!"
+					}
+					if string(r.State) == state || len(r.State) != handleLen {
+						t.Errorf("State %x after %x", r.State, state)
+					}
+					state = string(r.State)
+				}
+				if got != c.steps[i+1] {
+					t.Errorf("step %d, %s: %q, want %q", i/2, c.steps[i], got, c.steps[i+1])
+				}
+			}
+			if n := cl.engine.dialogues.len(); n != 0 {
+				t.Errorf("%d dialogues left", n)
+			}
+		})
+	}
+}
+
+func begin(t testing.TB, c *client) []byte {
+	t.Helper()
+	r := ask(t, c, aaa.Authn, "user=bob")
+	if r.Outcome != aaa.Challenge {
+		t.Fatalf("%+v", r)
+	}
+	return r.State
+}
+
+func resume(t testing.TB, c *client, state []byte, pairs ...string) (*engines.Reply, error) {
+	t.Helper()
+	req := request(t, aaa.Authn, append(pairs, "State=x")...)
+	req.AVPs[len(req.AVPs)-1].Value = state
+	return c.Exchange(t.Context(), req)
+}
+
+// TestStateIsGood for one answer, at one server, for a while.
+func TestStateIsGood(t *testing.T) {
+	t.Parallel()
+	p := questions(t, getPass, "secret")
+	engine := New(EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2})
+	openAt := func() *client {
+		c, err := engine.Open(engines.Config{Account: "a", Server: entry(p.peer)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Retire)
+		return c.(*client)
+	}
+	one, other := openAt(), openAt()
+	first := begin(t, one)
+	for name, state := range map[string][]byte{"another server's": first, "none": make([]byte, 16), "short": []byte("x"), "empty": {}} {
+		_, err := resume(t, other, state, "password=secret")
+		wantInput(t, err, "State")
+		if err != nil && !strings.Contains(err.Error(), "begin anew") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	accepted := 0
+	for range 8 { // whoever comes first
+		wg.Go(func() {
+			if r, err := resume(t, one, first, "password=secret"); err == nil && r.Outcome == aaa.Accept {
+				mu.Lock()
+				accepted++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if accepted != 1 {
+		t.Errorf("one State let in %d times", accepted)
+	}
+	// The oldest makes room, and its server is told.
+	crowded, kept := begin(t, one), begin(t, other)
+	begin(t, one)
+	eventually(t, "the server's notice", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return slices.ContainsFunc(p.got, func(b Body) bool {
+			c, ok := b.(*AuthenContinue)
+			return ok && c.Flags == ContinueAbort
+		})
+	})
+	if _, err := resume(t, one, crowded, "password=secret"); aaa.KindOf(err) != aaa.KindBadInput {
+		t.Errorf("crowded out: %v", err)
+	}
+	// A connection that went takes its dialogues with it.
+	p.cut()
+	eventually(t, "the loss", func() bool { return other.manager.Stats().Connections == 0 })
+	_, err := resume(t, other, kept, "password=secret")
+	wantInput(t, err, "State")
+	if !other.Health().Usable() || engine.dialogues.len() != 1 {
+		t.Errorf("%v, %d dialogues", other.Health().State(), engine.dialogues.len())
+	}
+}
+
+// TestDialoguesExpire: one timer ends those whose user has gone, and tells the server.
+func TestDialoguesExpire(t *testing.T) {
+	t.Parallel()
+	p := questions(t, getPass, "secret")
+	c := open(t, p.peer, EngineOptions{DialogueLife: 30 * time.Millisecond})
+	state := begin(t, c)
+	begin(t, c)
+	time.Sleep(20 * time.Millisecond)
+	begin(t, c)
+	eventually(t, "the end of all", func() bool { return c.engine.dialogues.len() == 0 })
+	eventually(t, "three aborts", func() bool { return p.count() == 6 })
+	_, err := resume(t, c, state, "password=secret")
+	wantInput(t, err, "State")
+	c.engine.dialogues.mu.Lock()
+	defer c.engine.dialogues.mu.Unlock()
+	if c.engine.dialogues.timer != nil {
+		t.Error("the timer runs on")
+	}
+}
+
+// TestErrorInDialogue is a server that can't go on.
+func TestErrorInDialogue(t *testing.T) {
+	t.Parallel()
+	p := script(t, func(b Body) Body {
+		if _, ok := b.(*AuthenStart); ok {
+			return getPass
+		}
+		return &AuthenReply{Status: AuthenError}
+	})
+	c := open(t, p.peer, EngineOptions{})
+	_, err := resume(t, c, begin(t, c), "password=secret")
+	fails(t, "ERROR", err, engines.ServerError, errStatus)
+	for _, status := range []AuthenStatus{AuthenRestart, AuthenFollow} { // both are a FAIL
+		p := script(t, func(Body) Body { return &AuthenReply{Status: status} })
+		if r := ask(t, open(t, p.peer, EngineOptions{}), aaa.Authn, "user=bob", "password=x"); r.Outcome != aaa.Reject {
+			t.Errorf("%v: %v", status, r.Outcome)
+		}
+	}
+}
+
+// TestChallengesComputed: a server checks the responses that are made of a password (§5.4.2.3 to 5.4.2.5).
+func TestChallengesComputed(t *testing.T) {
+	t.Parallel()
+	const password = "clientPass"
+	p := script(t, func(b Body) Body {
+		start := b.(*AuthenStart)
+		d := start.Data
+		ok := start.Version() == Version1
+		switch start.Method {
+		case AuthenCHAP:
+			challenge := d[1 : len(d)-16]
+			sum := md5.Sum(append(append([]byte{d[0]}, password...), challenge...))
+			ok = ok && len(challenge) == 16 && bytes.Equal(sum[:], d[len(d)-16:])
+		case AuthenMSCHAP:
+			wide, _ := rfc2759.ToUTF16([]byte(password))
+			want := rfc2759.ChallengeResponse(d[1:9], rfc2759.NTPasswordHash(wide))
+			ok = ok && len(d) == 1+8+49 && bytes.Equal(d[9+24:9+48], want) && d[9+48] == 1
+		case AuthenMSCHAPv2:
+			want, err := rfc2759.GenerateNTResponse(d[1:17], d[17:33], []byte("bob"), []byte(password))
+			ok = ok && err == nil && len(d) == 1+16+49 && bytes.Equal(d[17+24:17+48], want)
+		default:
+			ok = false
+		}
+		if !ok {
+			return &AuthenReply{Status: AuthenFail}
+		}
+		return &AuthenReply{Status: AuthenPass}
+	})
+	c := open(t, p.peer, EngineOptions{})
+	for _, method := range []string{"chap", "ms-chap", "ms-chapv2"} {
+		for _, user := range []string{"bob", `DOMAIN\bob`} {
+			if r := ask(t, c, aaa.Authn, "user="+user, "authen_type="+method, "password="+password); r.Outcome != aaa.Accept {
+				t.Errorf("%s: %v", method, r.Outcome)
+			}
+		}
+		if r := ask(t, c, aaa.Authn, "user=bob", "authen_type="+method, "password=wrong"); r.Outcome != aaa.Reject {
+			t.Errorf("%s with a wrong password: %v", method, r.Outcome)
+		}
+		a, b := *p.got[len(p.got)-1].(*AuthenStart), *p.got[len(p.got)-2].(*AuthenStart)
+		if bytes.Equal(a.Data[1:9], b.Data[1:9]) {
+			t.Errorf("%s: a challenge is used twice", method)
+		}
+	}
+	_, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "authen_type=ms-chap", "password="+strings.Repeat("x", 257)))
+	wantInput(t, err, "password")
+}
+
+// TestEngineOverTLS: certificates in PEM, as documents hold them.
+func TestEngineOverTLS(t *testing.T) {
+	t.Parallel()
+	p, config := tlsPeer(t, good)
+	p.quiet = true
+	ca, cert, key := pemOf(t, p.tls, config)
+	c := open(t, p, EngineOptions{}, func(s *aaa.Server) {
+		s.Secret, s.Transport = aaa.Secret{}, "tls"
+		s.TLS = aaa.ServerTLS{CA: ca, Certificate: cert, Key: aaa.NewSecret(key), ServerName: "127.0.0.1"}
+	})
+	if r := ask(t, c, aaa.Authn, "user=bob", "password=password"); r.Outcome != aaa.Accept {
+		t.Errorf("%+v", r)
+	}
+	stranger := open(t, p, EngineOptions{}, func(s *aaa.Server) {
+		s.Secret, s.Transport = aaa.Secret{}, "tls"
+		s.TLS = aaa.ServerTLS{CA: ca, ServerName: "127.0.0.1"}
+	})
+	if _, err := stranger.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password")); err == nil {
+		t.Error("let in without a certificate")
+	}
+}
+
+// pemOf writes a client's configuration as documents hold it.
+func pemOf(t testing.TB, server, config *tls.Config) (ca, cert, key string) {
+	t.Helper()
+	own := config.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
+	return block("CERTIFICATE", server.Certificates[0].Certificate[0]), block("CERTIFICATE", own.Certificate[0]), block("PRIVATE KEY", der)
+}
