@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // The scheduler.
@@ -15,6 +16,10 @@ const (
 	maxAtOnce     = 256 // sessions that one node works on at once
 	sweepInterval = 10 * time.Minute
 	retention     = 24 * time.Hour // how long ended sessions can be read
+	// One account may have an eighth of what a node does at once, lest one whose servers are silent keep all
+	// others waiting. What is more than that waits a while, whichever node has room for it then.
+	maxOfAccount = maxAtOnce / 8
+	crowdedPause = 10 * time.Second
 )
 
 // Run does what sessions do by themselves, until ctx ends and what it has begun is done.
@@ -52,9 +57,16 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 			return
 		}
 		for _, rec := range claimed {
+			if !m.enter(rec.Account) {
+				m.postpone(ctx, rec)
+				continue
+			}
 			m.slots <- struct{}{} // only this goroutine takes slots, so there is one
 			under.Go(func() {
-				defer func() { <-m.slots }()
+				defer func() {
+					m.leave(rec.Account)
+					<-m.slots
+				}()
 				work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
 				s, err := m.open(work, rec)
 				if err == nil {
@@ -68,6 +80,33 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 		if len(claimed) < free {
 			return
 		}
+	}
+}
+
+// enter takes a place among what is done at once for an account; false where all are taken.
+func (m *Manager) enter(account aaa.AccountID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.busy[account] >= m.ofAccount {
+		return false
+	}
+	m.busy[account]++
+	return true
+}
+
+func (m *Manager) leave(account aaa.AccountID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.busy[account]--; m.busy[account] == 0 {
+		delete(m.busy, account)
+	}
+}
+
+// postpone gives a claim back that is to be claimed again a little later. Should that fail, the lease ends by itself.
+func (m *Manager) postpone(ctx context.Context, rec store.SessionRecord) {
+	rec.LeaseUntil = m.now().Add(crowdedPause)
+	if _, err := m.store.Update(ctx, rec, rec.Revision); err != nil && !errors.Is(err, store.ErrStale) && ctx.Err() == nil {
+		m.log.WarnContext(ctx, "a claimed session was not given back", "account", rec.Account, "session", rec.ID, "error", err)
 	}
 }
 

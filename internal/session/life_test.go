@@ -335,3 +335,44 @@ func TestFallenNode(t *testing.T) {
 		t.Errorf("%d records", n)
 	}
 }
+
+// TestCrowd: an account whose servers are silent does not keep another waiting, and its own sessions come to their turn.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	m.slots, m.ofAccount = make(chan struct{}, 4), 2
+	limit := map[string]any{"Session-Timeout": json.Number("600")}
+	const crowd = 12
+	for range crowd {
+		w.opened(m, limit)
+	}
+	w.clock.pass(time.Second)
+	crowded := w.mine
+	w.mine = w.foreign
+	sid := w.opened(m, limit)
+
+	silence, ended := make(chan struct{}), make(chan struct{})
+	w.aaa.acct = func(req *aaa.Request) (*aaa.Result, error) {
+		if req.Account == crowded {
+			<-silence
+		} else {
+			close(ended)
+		}
+		return &aaa.Result{Outcome: aaa.Accept}, nil
+	}
+	w.clock.pass(time.Hour)
+	var under sync.WaitGroup
+	m.poll(w.ctx, &under)
+	<-ended
+	close(silence)
+	under.Wait()
+	w.is(m, sid, Closed, "Session-Timeout")
+	for range crowd {
+		w.clock.pass(crowdedPause)
+		m.settle(w.ctx)
+	}
+	if n := len(w.aaa.take()); n != crowd+1 {
+		t.Errorf("%d Stops of %d", n, crowd+1)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -87,7 +88,11 @@ type Manager struct {
 	clock   func() time.Time
 	metrics *Metrics
 	log     *slog.Logger
-	slots   chan struct{} // of what the scheduler does at once
+
+	slots     chan struct{} // of what the scheduler does at once
+	ofAccount int           // of them, for one account
+	mu        sync.Mutex
+	busy      map[aaa.AccountID]int // what is done now
 }
 
 // New makes a Manager.
@@ -97,7 +102,8 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log, slots: make(chan struct{}, maxAtOnce),
+		metrics: o.Metrics, log: o.Log,
+		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
 	}
 }
 
