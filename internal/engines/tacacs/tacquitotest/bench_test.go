@@ -2,39 +2,15 @@ package tacquitotest
 
 import (
 	"context"
-	"net"
-	"os"
 	"sync"
 	"testing"
-
-	tq "github.com/facebookincubator/tacquito"
-	serverlog "github.com/facebookincubator/tacquito/cmds/server/log"
 
 	"aaa-api/internal/engines/tacacs"
 )
 
-// plain is a tacquito without its configuration, whose password hashes would be all that is measured.
-type plain struct{}
-
-func (plain) Get(context.Context, net.Addr) ([]byte, tq.Handler, error) {
-	return []byte(sharedSecret), tq.HandlerFunc(checkPAP), nil
-}
-
-// checkPAP compares the password of a PAP login.
-func checkPAP(response tq.Response, request tq.Request) {
-	var body tq.AuthenStart
-	status := tq.AuthenStatusFail
-	if err := tq.Unmarshal(request.Body, &body); err == nil && string(body.Data) == password {
-		status = tq.AuthenStatusPass
-	}
-	_, _ = response.Reply(tq.NewAuthenReply(tq.SetAuthenReplyStatus(status)))
-}
-
 // benchmarkPAP is PAP logins, 32 in flight.
 func benchmarkPAP(b *testing.B, opts tacacs.Options) {
-	s := new(server)
-	ctx, cancel := context.WithCancel(context.Background())
-	serve(b, ctx, cancel, s, tq.NewServer(serverlog.New(0, os.Stderr), plain{}), nil)
+	s := startWith(b, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}, Quick: true})
 	m := manager(b, s, opts)
 	var wg sync.WaitGroup
 	todo := make(chan struct{}, 32)

@@ -1,0 +1,156 @@
+package tacquitotest
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+
+	tq "github.com/facebookincubator/tacquito"
+	"github.com/facebookincubator/tacquito/cmds/server/config"
+	"github.com/facebookincubator/tacquito/cmds/server/config/accounters/local"
+	authn "github.com/facebookincubator/tacquito/cmds/server/config/authenticators/bcrypt"
+	"github.com/facebookincubator/tacquito/cmds/server/config/authorizers/stringy"
+	"github.com/facebookincubator/tacquito/cmds/server/config/secret"
+	"github.com/facebookincubator/tacquito/cmds/server/config/secret/prefix"
+	"github.com/facebookincubator/tacquito/cmds/server/handlers"
+	"github.com/facebookincubator/tacquito/cmds/server/loader"
+	serverlog "github.com/facebookincubator/tacquito/cmds/server/log"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Options are what a Server serves.
+type Options struct {
+	Address string      // host:port, IPv4; empty: a free port of 127.0.0.1
+	Secret  string      // shared with every client; needed without TLS
+	TLS     *tls.Config // TACACS+ over TLS where not nil
+
+	Users  map[string]string   // passwords by name
+	Permit map[string][]string // of every user: command → regular expressions of its arguments; all else is refused
+	Shell  map[string]string   // what the service "exec" sets for every user
+
+	// Quick compares passwords as they are: a bcrypt hash, of which tacquito makes one at a
+	// time on a connection, would be all that is measured.
+	Quick bool
+
+	Acct func(record string) // takes accounting records, in JSON, from many goroutines; nil: they are dropped
+	Log  io.Writer           // errors; nil: they are dropped
+}
+
+// Server is a running tacquito.
+type Server struct {
+	ln     net.Listener
+	cancel func()
+	done   chan error
+}
+
+// Start runs a server until Stop.
+func Start(opts Options) (*Server, error) {
+	if opts.Address == "" {
+		opts.Address = "127.0.0.1:0"
+	}
+	log := serverlog.New(0, io.Discard)
+	if opts.Log != nil {
+		log = serverlog.New(10, opts.Log)
+	}
+	source := make(once, 1)
+	c, err := configuration(opts)
+	if err != nil {
+		return nil, err
+	}
+	source <- c
+	accounter, err := local.New(log, local.SetLogSink(records(opts.Acct)))
+	if err != nil {
+		return nil, err
+	}
+	check := loader.RegisterAuthenticator(config.BCRYPT, authn.New(log, noKeychain{}))
+	if opts.Quick {
+		check = loader.RegisterAuthenticator(config.BCRYPT, plain{})
+	}
+	ln, err := net.Listen("tcp4", opts.Address)
+	if err != nil {
+		return nil, err
+	}
+	listener := tq.DeadlineListener(ln.(*net.TCPListener))
+	if opts.TLS != nil {
+		if listener, err = tq.NewTLSListener(ln, opts.TLS); err != nil {
+			return nil, errors.Join(err, ln.Close())
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	provider, err := loader.NewLoader(ctx, source,
+		loader.SetLoggerProvider(log),
+		loader.SetKeychainProvider(secret.New()),
+		loader.SetConfigProvider(config.New()),
+		loader.SetAuthorizerProvider(stringy.New(log)),
+		loader.RegisterSecretProviderType(config.PREFIX, prefix.New(log)),
+		loader.RegisterHandlerType(config.START, handlers.NewStart(log)),
+		loader.RegisterAccounter(config.FILE, accounter),
+		check,
+	)
+	if err != nil {
+		cancel()
+		return nil, errors.Join(err, ln.Close())
+	}
+	provider.BlockUntilLoaded()
+	s := &Server{ln: ln, cancel: cancel, done: make(chan error, 1)}
+	srv := tq.NewServer(log, provider, tq.SetUseTLS(opts.TLS != nil))
+	go func() { s.done <- srv.Serve(ctx, listener) }()
+	return s, nil
+}
+
+// Addr is where the server listens, host:port.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Stop ends the server. It waits for connections to go, for up to 15 s each.
+func (s *Server) Stop() error {
+	s.cancel()
+	_ = s.ln.Close() // the server does so too, or has
+	return <-s.done
+}
+
+// configuration is tacquito's, of one scope that is for all clients.
+func configuration(opts Options) (config.ServerConfig, error) {
+	const scope = "all"
+	c := config.ServerConfig{Secrets: []config.SecretConfig{{
+		Name: scope, Secret: config.Keychain{Group: "tacquito", Key: opts.Secret},
+		Handler: config.Handler{Type: config.START}, Type: config.PREFIX,
+		Options: map[string]string{"prefixes": `["0.0.0.0/0"]`},
+	}}}
+	var commands []config.Command
+	for name, match := range opts.Permit {
+		commands = append(commands, config.Command{Name: name, Match: match, Action: config.PERMIT})
+	}
+	shell := config.Service{Name: "exec"}
+	for name, value := range opts.Shell {
+		shell.SetValues = append(shell.SetValues, config.Value{Name: name, Values: []string{value}})
+	}
+	for name, password := range opts.Users {
+		check := map[string]string{"password": password}
+		if !opts.Quick {
+			hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+			if err != nil {
+				return c, err
+			}
+			check = map[string]string{"hash": hex.EncodeToString(hash)}
+		}
+		c.Users = append(c.Users, config.User{
+			Name: name, Scopes: []string{scope}, Services: []config.Service{shell}, Commands: commands,
+			Authenticator: &config.Authenticator{Type: config.BCRYPT, Options: check},
+			Accounter:     &config.Accounter{Name: "records", Type: config.FILE},
+		})
+	}
+	return c, nil
+}
+
+// once is a source of the one configuration that it holds.
+type once chan config.ServerConfig
+
+// Config is what the loader reads.
+func (o once) Config() chan config.ServerConfig { return o }
+
+type noKeychain struct{}
+
+func (noKeychain) GetSecret(context.Context, string, string) ([]byte, error) { return nil, nil }
