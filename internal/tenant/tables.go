@@ -131,33 +131,37 @@ func (l *Level) names(kind store.ChangeKind, name string) bool {
 }
 
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
-// rule for User-Name takes it (see translate.Program.Value). Without such a rule both are the
+// rule for User-Name, or else user of TACACS+, takes it (see translate.Program.Value). Without such a rule both are the
 // request's key User-Name. An authz request that brings none has the document's. Of an
 // array the first element is taken. Both are empty where there is no name.
 func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
-	raw, sent = l.value(op, "User-Name", values)
+	raw, sent = l.value(op, values, "User-Name", "user")
 	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
 		return l.AuthzUsername, l.AuthzUsername
 	}
 	return raw, sent
 }
 
-// Password returns the clear-text password of a request as the operation's rule for User-Password takes it, or
-// else the request's key User-Password. An authz request that brings none has the document's.
+// Password returns the clear-text password of a request as the operation's rule for User-Password, or else
+// password of TACACS+, takes it, without one the request's key User-Password. An authz request that brings none has the document's.
 func (l *Level) Password(op aaa.Op, values map[string]any) string {
-	_, sent := l.value(op, "User-Password", values)
+	_, sent := l.value(op, values, "User-Password", "password")
 	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
 		return l.AuthzPassword.Reveal()
 	}
 	return sent
 }
 
-func (l *Level) value(op aaa.Op, attribute string, values map[string]any) (raw, sent string) {
+// value is what the rules take for one of two attributes, of which the first that has a rule counts.
+// Without any it is the request's key of the first one's name.
+func (l *Level) value(op aaa.Op, values map[string]any, radius, tacacs string) (raw, sent string) {
 	if p := l.programs[op]; p != nil {
-		if raw, sent, ok := p.Value(attribute, values); ok {
-			return raw, sent
+		for _, attribute := range []string{radius, tacacs} {
+			if raw, sent, ok := p.Value(attribute, values); ok {
+				return raw, sent
+			}
 		}
 	}
-	text, _ := translate.FirstText(values[attribute])
+	text, _ := translate.FirstText(values[radius])
 	return text, text
 }

@@ -24,7 +24,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	var r AuthorResponse
 	_, sent, err := c.first(ctx, ask, &r)
 	if err != nil {
-		return refusedLogin(sent, err)
+		return refused(sent, err)
 	}
 	if r.Status == AuthorError {
 		return nil, c.unable(sent)

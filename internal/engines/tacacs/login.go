@@ -65,7 +65,7 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	var r AuthenReply
 	s, sent, err := c.first(ctx, start, &r)
 	if err != nil {
-		return refusedLogin(sent, err)
+		return refused(sent, err)
 	}
 	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent)
 }
@@ -89,13 +89,13 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 		return nil, c.failed(err, 0)
 	}
 	if err := d.session.Exchange(ctx, send, &r); err != nil {
-		return refusedLogin(1, c.failed(err, 1))
+		return refused(1, c.failed(err, 1))
 	}
 	return c.talk(ctx, d, f, &r, 1)
 }
 
-// refusedLogin makes a Reject of a reply that is to be taken for one.
-func refusedLogin(sent int, err error) (*engines.Reply, error) {
+// refused makes a Reject of a reply that is to be taken for one.
+func refused(sent int, err error) (*engines.Reply, error) {
 	if refusedByFlag(err) {
 		return &engines.Reply{Outcome: aaa.Reject, Attempts: sent}, nil
 	}
@@ -115,7 +115,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 			if errors.As(err, &field) {
 				d.session.Abort("answer too long")
 			}
-			return refusedLogin(sent+1, c.failed(err, sent+1))
+			return refused(sent+1, c.failed(err, sent+1))
 		}
 		sent++
 	}
