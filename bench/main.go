@@ -47,6 +47,8 @@ func command(args []string) error {
 		return runHTTPLoad()
 	case "radius-load":
 		return runRADIUSLoad()
+	case "tacacs-load":
+		return runTACACSLoad()
 	}
 	return fmt.Errorf("no part named %q", args[0])
 }
@@ -61,7 +63,7 @@ func measure(args []string) error {
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, warm, fsm, start, memory")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, start, memory")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -90,6 +92,7 @@ func measure(args []string) error {
 	}{
 		{"rest", measureREST},
 		{"client", measureClient},
+		{"tacacs", measureTACACS},
 		{"warm", measureWarmPath},
 		{"fsm", measureFSM},
 		{"start", measureStart},

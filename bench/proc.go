@@ -48,12 +48,17 @@ func startSelf(ctx context.Context, args ...string) (p *process, address string,
 	if err != nil {
 		return nil, "", err
 	}
-	if p, err = startProcess(ctx, self, args...); err != nil {
+	return startServer(ctx, self, args...)
+}
+
+// startServer starts a server whose first line of output is the address on which it serves.
+func startServer(ctx context.Context, name string, args ...string) (p *process, address string, err error) {
+	if p, err = startProcess(ctx, name, args...); err != nil {
 		return nil, "", err
 	}
 	line, err := p.stdout.ReadString('\n')
 	if err != nil {
-		return nil, "", fmt.Errorf("%s did not start: %w: %s", args[0], p.stop(), p.stderr)
+		return nil, "", fmt.Errorf("%s %s did not start: %w: %s", name, args[0], p.stop(), p.stderr)
 	}
 	return p, strings.TrimSpace(line), nil
 }

@@ -75,16 +75,16 @@ func runRADIUSLoad() error {
 			return err
 		}
 	}
-	return json.NewEncoder(os.Stdout).Encode(keepBusy(exchange, time.Duration(l.Seconds*float64(time.Second))))
+	return json.NewEncoder(os.Stdout).Encode(keepBusy(radiusInFlight, exchange, time.Duration(l.Seconds*float64(time.Second))))
 }
 
-// keepBusy has radiusInFlight exchanges running for d, and counts those that end within it.
-func keepBusy(exchange func(context.Context) error, d time.Duration) tally {
+// keepBusy has so many exchanges running for d, and counts those that end within it.
+func keepBusy(inFlight int, exchange func(context.Context) error, d time.Duration) tally {
 	var good, bad atomic.Int64
 	var first atomic.Pointer[string]
 	end := time.Now().Add(d)
 	var wg sync.WaitGroup
-	for range radiusInFlight {
+	for range inFlight {
 		wg.Go(func() {
 			for {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
