@@ -1,5 +1,7 @@
 package aaa
 
+import "strconv"
+
 // Type is a data type of an attribute (RFC 8044 and the FreeRADIUS 3 dictionaries).
 type Type uint8
 
@@ -78,6 +80,19 @@ type AVP struct {
 	// Optional marks a TACACS+ argument that its receiver may disregard: name*value
 	// in place of name=value (RFC 8907 §6.1).
 	Optional bool
+}
+
+// Name is the attribute's name as rules write it: with the tag, where there is one, and with the
+// star of an optional argument.
+func (v *AVP) Name() string {
+	switch {
+	case v.Optional:
+		return v.Attr.Name + "*"
+	case v.Tag > 0:
+		return v.Attr.Name + ":" + strconv.Itoa(int(v.Tag))
+	default:
+		return v.Attr.Name
+	}
 }
 
 // VendorTACACS is the vendor under whose number dictionaries define the header fields

@@ -111,7 +111,7 @@ func packet(m router.Message) DryRunPacket {
 		return p
 	}
 	for _, avp := range m.Request.AVPs {
-		v := NamedValue{Name: avp.Attr.Name, Value: aaa.Mask}
+		v := NamedValue{Name: avp.Name(), Value: aaa.Mask}
 		if !avp.Attr.Hidden && !avp.Clear {
 			v.Value = m.Server.Dict.JSON(avp.Attr, avp.Value)
 		}

@@ -1,10 +1,6 @@
 package translate
 
-import (
-	"strconv"
-
-	"aaa-api/internal/aaa"
-)
+import "aaa-api/internal/aaa"
 
 // Back maps a reply's attributes to the caller's keys. For each rule in order
 // and each value of its attribute in the reply's order, the group of
@@ -48,7 +44,7 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 	}
 	for j := range avps {
 		if avp := &avps[j]; !taken[j] && avp.Attr != nil && !avp.Attr.Hidden {
-			add(rest, avpName(avp), b.set.JSON(avp.Attr, avp.Value))
+			add(rest, avp.Name(), b.set.JSON(avp.Attr, avp.Value))
 		}
 	}
 	return keys, rest
@@ -62,18 +58,6 @@ func (b *Binding) text(r *rule, avp *aaa.AVP) string {
 		}
 	}
 	return b.set.Text(avp.Attr, avp.Value)
-}
-
-// avpName is the dictionary name with the tag, where there is one, and with the star of an
-// optional argument.
-func avpName(avp *aaa.AVP) string {
-	if avp.Optional {
-		return avp.Attr.Name + "*"
-	}
-	if avp.Tag == 0 {
-		return avp.Attr.Name
-	}
-	return avp.Attr.Name + ":" + strconv.Itoa(int(avp.Tag))
 }
 
 // add puts a value under a key; several values become an array.
