@@ -23,7 +23,7 @@ import (
 type block struct {
 	line  int    // of its fence, from 1
 	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing)
-	notes string // of the comment before the fence: background, alone, fails
+	notes string // of the comment before the fence: background, alone, fails; drawing: of no script's
 	text  string
 }
 
@@ -113,17 +113,18 @@ func runPage(t *testing.T, blocks []block) {
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		"postgres://aaa@db.example/aaa?sslmode=verify-full&passfile=/etc/aaa-api/pgpass", pgtest.Open(t),
 	)
+	env := append(pageEnv(t, dir, ports[0]), tacacsEnv(t, blocks, dir)...)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", replace.Replace(script.String()))
 	cmd.Dir = dir
-	cmd.Env = pageEnv(t, dir, ports[0])
+	cmd.Env = env
 	cmd.WaitDelay = patience
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	for i, b := range blocks {
-		if b.kind == "sh" {
+		if b.kind == "sh" || b.notes == "drawing" {
 			continue
 		}
 		out, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("out.%d", lastScript(blocks, i))))
