@@ -1,28 +1,29 @@
 package tacquitotest
 
 import (
-	"crypto/subtle"
+	"context"
 	"fmt"
+	"net"
 
 	tq "github.com/facebookincubator/tacquito"
-	"github.com/facebookincubator/tacquito/cmds/server/config/authenticators"
 )
 
-// plain is an authenticator that knows its user's password.
+// plain is what tacquito serves without its configuration: PAP logins.
 type plain struct {
-	authenticators.Methods
-	password string
+	secret []byte
+	users  map[string]string
 }
 
-// New makes the authenticator of a user.
-func (plain) New(_ string, options map[string]string) (tq.Handler, error) {
-	return plain{password: options["password"]}, nil
-}
+// Get gives every client the one secret.
+func (p plain) Get(context.Context, net.Addr) ([]byte, tq.Handler, error) { return p.secret, p, nil }
 
-// Handle answers a packet that holds a password.
+// Handle answers a PAP login.
 func (p plain) Handle(response tq.Response, request tq.Request) {
+	var body tq.AuthenStart
 	status := tq.AuthenStatusFail
-	if got, err := p.GetPassword(request); err == nil && subtle.ConstantTimeCompare([]byte(got), []byte(p.password)) == 1 {
+	if err := tq.Unmarshal(request.Body, &body); err != nil || body.Type != tq.AuthenTypePAP {
+		status = tq.AuthenStatusError
+	} else if password, ok := p.users[string(body.User)]; ok && string(body.Data) == password {
 		status = tq.AuthenStatusPass
 	}
 	_, _ = response.Reply(tq.NewAuthenReply(tq.SetAuthenReplyStatus(status)))

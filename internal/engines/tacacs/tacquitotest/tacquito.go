@@ -31,8 +31,8 @@ type Options struct {
 	Permit map[string][]string // of every user: command → regular expressions of its arguments; all else is refused
 	Shell  map[string]string   // what the service "exec" sets for every user
 
-	// Quick compares passwords as they are: a bcrypt hash, of which tacquito makes one at a
-	// time on a connection, would be all that is measured.
+	// Quick serves PAP logins alone, past tacquito's configuration: its hashes and records of
+	// every packet, made one at a time on a connection, would be all that is measured.
 	Quick bool
 
 	Acct func(record string) // takes accounting records, in JSON, from many goroutines; nil: they are dropped
@@ -55,20 +55,6 @@ func Start(opts Options) (*Server, error) {
 	if opts.Log != nil {
 		log = serverlog.New(10, opts.Log)
 	}
-	source := make(once, 1)
-	c, err := configuration(opts)
-	if err != nil {
-		return nil, err
-	}
-	source <- c
-	accounter, err := local.New(log, local.SetLogSink(records(opts.Acct)))
-	if err != nil {
-		return nil, err
-	}
-	check := loader.RegisterAuthenticator(config.BCRYPT, authn.New(log, noKeychain{}))
-	if opts.Quick {
-		check = loader.RegisterAuthenticator(config.BCRYPT, plain{})
-	}
 	ln, err := net.Listen("tcp4", opts.Address)
 	if err != nil {
 		return nil, err
@@ -80,21 +66,13 @@ func Start(opts Options) (*Server, error) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	provider, err := loader.NewLoader(ctx, source,
-		loader.SetLoggerProvider(log),
-		loader.SetKeychainProvider(secret.New()),
-		loader.SetConfigProvider(config.New()),
-		loader.SetAuthorizerProvider(stringy.New(log)),
-		loader.RegisterSecretProviderType(config.PREFIX, prefix.New(log)),
-		loader.RegisterHandlerType(config.START, handlers.NewStart(log)),
-		loader.RegisterAccounter(config.FILE, accounter),
-		check,
-	)
-	if err != nil {
-		cancel()
-		return nil, errors.Join(err, ln.Close())
+	provider := tq.SecretProvider(plain{[]byte(opts.Secret), opts.Users})
+	if !opts.Quick {
+		if provider, err = configured(ctx, log, opts); err != nil {
+			cancel()
+			return nil, errors.Join(err, ln.Close())
+		}
 	}
-	provider.BlockUntilLoaded()
 	s := &Server{ln: ln, cancel: cancel, done: make(chan error, 1)}
 	srv := tq.NewServer(log, provider, tq.SetUseTLS(opts.TLS != nil))
 	go func() { s.done <- srv.Serve(ctx, listener) }()
@@ -109,6 +87,35 @@ func (s *Server) Stop() error {
 	s.cancel()
 	_ = s.ln.Close() // the server does so too, or has
 	return <-s.done
+}
+
+// configured is what a configuration makes of tacquito.
+func configured(ctx context.Context, log *serverlog.Logger, opts Options) (tq.SecretProvider, error) {
+	c, err := configuration(opts)
+	if err != nil {
+		return nil, err
+	}
+	source := make(once, 1)
+	source <- c
+	accounter, err := local.New(log, local.SetLogSink(records(opts.Acct)))
+	if err != nil {
+		return nil, err
+	}
+	l, err := loader.NewLoader(ctx, source,
+		loader.SetLoggerProvider(log),
+		loader.SetKeychainProvider(secret.New()),
+		loader.SetConfigProvider(config.New()),
+		loader.SetAuthorizerProvider(stringy.New(log)),
+		loader.RegisterSecretProviderType(config.PREFIX, prefix.New(log)),
+		loader.RegisterHandlerType(config.START, handlers.NewStart(log)),
+		loader.RegisterAuthenticator(config.BCRYPT, authn.New(log, noKeychain{})),
+		loader.RegisterAccounter(config.FILE, accounter),
+	)
+	if err != nil {
+		return nil, err
+	}
+	l.BlockUntilLoaded()
+	return l, nil
 }
 
 // configuration is tacquito's, of one scope that is for all clients.
@@ -128,17 +135,13 @@ func configuration(opts Options) (config.ServerConfig, error) {
 		shell.SetValues = append(shell.SetValues, config.Value{Name: name, Values: []string{value}})
 	}
 	for name, password := range opts.Users {
-		check := map[string]string{"password": password}
-		if !opts.Quick {
-			hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-			if err != nil {
-				return c, err
-			}
-			check = map[string]string{"hash": hex.EncodeToString(hash)}
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		if err != nil {
+			return c, err
 		}
 		c.Users = append(c.Users, config.User{
 			Name: name, Scopes: []string{scope}, Services: []config.Service{shell}, Commands: commands,
-			Authenticator: &config.Authenticator{Type: config.BCRYPT, Options: check},
+			Authenticator: &config.Authenticator{Type: config.BCRYPT, Options: map[string]string{"hash": hex.EncodeToString(hash)}},
 			Accounter:     &config.Accounter{Name: "records", Type: config.FILE},
 		})
 	}
