@@ -203,8 +203,8 @@ func pageEnv(t *testing.T, dir, port string) []string {
 	}
 	for name, text := range map[string]string{
 		"aaa-api": "exec env " + runAsCommand + "=1 " + shellQuote(self) + ` "$@"`,
-		// make test is what runs this: here it only has to be there. DEBUG= and CGO=1 let the build take what the tests compiled.
-		"make": `[ "$1" != test ] || set -- -n "$@"` + "\nexec " + tool(t, "make") + " -s -C " + shellQuote(root) + ` DEBUG= CGO=1 "$@"`,
+		// make test is what runs this: here it only has to be there. DEBUG=, QUICK= and CGO=1 let the build take what the tests compiled.
+		"make": `[ "$1" != test ] || set -- -n "$@"` + "\nexec " + tool(t, "make") + " -s -C " + shellQuote(root) + ` DEBUG= QUICK= CGO=1 "$@"`,
 		"curl": "exec " + tool(t, "curl") + ` -sS --fail-with-body "$@"`,
 	} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
