@@ -14,13 +14,13 @@ fi
 # most tests are: nothing is compiled twice.
 echo "== vet"
 nested=internal/engines/tacacs/tacquitotest # a module of its own, which ./... leaves out
-go vet -race ./...
-go -C "$nested" vet -race ./...
+GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go vet ./...
+GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go -C "$nested" vet ./...
 echo "== staticcheck"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 GOBIN=$work go install "$STATICCHECK"
-export GOFLAGS="${GOFLAGS:-} -race"
+export GOFLAGS="${GOFLAGS:-} $RACEFLAGS"
 "$work/staticcheck" ./...
 (cd "$nested" && "$work/staticcheck" ./...)

@@ -48,7 +48,7 @@ for dir in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname 
 	if [ -n "${FUZZCACHE:-}" ]; then
 		go test -c -vet=off -fuzz=. -o "$bin" "$dir"
 	elif go list -deps -test "$dir" | grep -q '^modernc.org/sqlite/lib'; then
-		go test -c -vet=off -race -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
+		GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
 		each=6s # such a binary is slow to start
 	else
 		go test -c -vet=off -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"

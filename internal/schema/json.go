@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -18,29 +17,9 @@ const MaxDepth = 32
 // maxNumber bounds the characters of a number.
 const maxNumber = 100
 
-// Err of the *aaa.Error for a body that could not be read as JSON at all. Faults
-// of content (a duplicate member, too deep, a number out of range) have neither.
-var (
-	ErrSyntax   = errors.New("not valid JSON")
-	ErrTooLarge = errors.New("larger than allowed")
-)
-
-// Decode reads all of r, at most maxBytes, and parses it as Parse does. Errors
-// are those of r, wrapped, and *aaa.Error of KindBadInput: its Err is ErrTooLarge
-// past maxBytes.
-func Decode(r io.Reader, maxBytes int64, maxDepth int) (any, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
-	}
-	if int64(len(data)) > maxBytes {
-		return nil, &aaa.Error{
-			Kind: aaa.KindBadInput, Message: fmt.Sprintf("the body is larger than %d bytes", maxBytes), Err: ErrTooLarge,
-			Fields: []aaa.Field{{Rule: "maxBytes", Message: fmt.Sprintf("must be at most %d bytes", maxBytes), Target: maxBytes}},
-		}
-	}
-	return Parse(data, maxDepth)
-}
+// ErrSyntax is the Err of the *aaa.Error for what could not be read as JSON at all. Faults
+// of content (a duplicate member, too deep, a number out of range) lack it.
+var ErrSyntax = errors.New("not valid JSON")
 
 // Parse reads one JSON value (RFC 8259) into nil, bool, string, json.Number,
 // []any and map[string]any. It refuses, with an *aaa.Error of KindBadInput:
@@ -56,6 +35,9 @@ func Decode(r io.Reader, maxBytes int64, maxDepth int) (any, error) {
 func Parse(data []byte, maxDepth int) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, syntaxError(data, invalidUTF8(data), "utf8", "not valid UTF-8")
+	}
+	if v, ok := parsePlain(data, maxDepth); ok {
+		return v, nil
 	}
 	if !json.Valid(data) {
 		var raw json.RawMessage

@@ -146,31 +146,13 @@ func TestParseTellsBoundedFaults(t *testing.T) {
 	}
 }
 
-func TestDecodeBoundsTheBody(t *testing.T) {
-	t.Parallel()
-	if _, err := Decode(strings.NewReader(`"12345678"`), 10, MaxDepth); err != nil {
-		t.Errorf("exactly as large as allowed: %v", err)
-	}
-	_, err := Decode(strings.NewReader(`"123456789"`), 10, MaxDepth)
-	if !errors.Is(err, ErrTooLarge) {
-		t.Errorf("one octet more: %v, want ErrTooLarge", err)
-	}
-	broken := errors.New("connection reset")
-	if _, err := Decode(failing{broken}, 10, MaxDepth); !errors.Is(err, broken) || aaa.KindOf(err) == aaa.KindBadInput {
-		t.Errorf("a reader that fails: %v", err)
-	}
-}
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-// FuzzDecode holds Parse to encoding/json: it never panics, what it accepts
+// FuzzParse holds Parse to encoding/json: it never panics, what it accepts
 // encoding/json accepts with the same value, and it refuses no plain JSON.
-func FuzzDecode(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		`{"data":{"aaa_mode":"on","servers":[{"port":1812}]}}`, `[1e5,-0.1,"\ud83d\ude00",null]`,
 		`{"a":1,"a":2}`, `"\ud800"`, "\xff", `[[[[]]]]`, `{"a":"\u0000"}`, `"\"`, `1e-5000`, `{"":{"":""}}`,
+		`{"a":[1,-2,true,false],"b":null} `, `{"a":01}`, `[1,]`, `{"a":1,}`, `-`, `[1 2]`, `{"a" 1}`, "\"\x01\"", `tru`, `[,1]`, `1.5`, `"`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -3,7 +3,6 @@ package translate
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -134,27 +133,6 @@ func (p *Program) Unknown(set *dict.Set) []int {
 			a, _, ok = argument(set, r.attribute, aaa.Strict)
 		}
 		if !ok || !a.Wire {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// Shadowed lists the rules, by index, that a later rule repeats: the same key,
-// attribute and regexps, so that the value would be sent and given back twice.
-func (p *Program) Shadowed() []int {
-	type same struct {
-		key, attribute string
-		out, back      *matcher
-	}
-	last := make(map[same]int, len(p.rules))
-	id := func(r *rule) same { return same{r.key, strings.ToLower(r.attribute), r.out, r.back} }
-	for i, r := range p.rules {
-		last[id(r)] = i
-	}
-	var list []int
-	for i, r := range p.rules {
-		if last[id(r)] > i {
 			list = append(list, i)
 		}
 	}

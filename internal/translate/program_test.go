@@ -70,20 +70,3 @@ func TestCompileBoundsTheSection(t *testing.T) {
 		t.Errorf("90 large regexps: %v", err)
 	}
 }
-
-func TestShadowed(t *testing.T) {
-	t.Parallel()
-	r := aaa.Rule{RequestKey: "k", Attribute: "User-Name", RequestValue: whole, AttrValue: whole}
-	upper, key, re, cast := r, r, r, r
-	upper.Attribute = "USER-NAME"
-	key.RequestKey = "other"
-	re.RequestValue = `^sip:(.*)$`
-	cast.Cast = aaa.StringToInteger
-	p, err := Compile("s", []aaa.Rule{r, key, re, upper, re, cast, key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff([]int{0, 1, 2, 3}, p.Shadowed()); d != "" {
-		t.Error(d)
-	}
-}

@@ -70,7 +70,7 @@ func (d *driver) Exec(ctx context.Context, sql string, args ...any) (int64, erro
 }
 
 // maxAttempts bounds how often a transaction is begun that can't be serialised.
-const maxAttempts = 10
+const maxAttempts = 30
 
 // Write runs the transaction again, from its beginning, where the database could
 // not serialise it, and once where the connection broke before the commit was
@@ -117,9 +117,9 @@ func (d *driver) once(ctx context.Context, fn func(context.Context, sqlstore.Con
 	return true, mapError(ctx, tx.Commit(ctx))
 }
 
-// pause waits a random time that grows with the attempts.
+// pause waits a random time that grows with the first ten attempts.
 func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
+	t := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * 10 * time.Millisecond))
 	defer t.Stop()
 	select {
 	case <-t.C:
