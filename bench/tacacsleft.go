@@ -86,7 +86,7 @@ func besideStalled(m *tacacs.Manager) (p99 float64, err error) {
 	}
 	cancel()
 	if stalled := <-ended; err == nil && !errors.Is(stalled, context.Canceled) {
-		err = fmt.Errorf("the stalled session ended: %v", stalled) // or without one
+		err = fmt.Errorf("the stalled session ended: %v", stalled) //nolint:errorlint // or without one
 	}
 	return p99, err
 }
@@ -181,7 +181,7 @@ func giveUp(m *tacacs.Manager) error {
 	ctx, cancel := context.WithTimeout(context.Background(), gaveUpAfter)
 	defer cancel()
 	if err := pap(ctx, m, silentUser); !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("a session without an answer ended with %v", err) // or with none
+		return fmt.Errorf("a session without an answer ended with %v", err) //nolint:errorlint // or with none
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func TestRogueAmongOthers(t *testing.T) {
 				t.Errorf("the other session: %v", err)
 			} else if r.closes && !errors.Is(err, FaultClosed) && !errors.Is(err, r.fault) {
 				t.Errorf("the other session: %v", err)
-			} else if r.closes && r.fault == FaultFlag && errors.Is(err, FaultFlag) {
+			} else if r.closes && errors.Is(r.fault, FaultFlag) && errors.Is(err, FaultFlag) {
 				t.Error("the other session was taken for the one with the flag")
 			}
 		})

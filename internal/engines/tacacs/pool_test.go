@@ -210,8 +210,7 @@ func TestBackoff(t *testing.T) {
 		defer m.mu.Unlock()
 		return time.Until(m.retryAt)
 	}
-	for i, want := range []time.Duration{50, 80, 80} {
-		want *= time.Millisecond
+	for i, want := range []time.Duration{50 * time.Millisecond, 80 * time.Millisecond, 80 * time.Millisecond} {
 		start := time.Now()
 		fails(t, "refused", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
 		spent := time.Since(start)

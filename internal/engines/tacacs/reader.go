@@ -2,6 +2,7 @@ package tacacs
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"time"
 
@@ -40,7 +41,7 @@ func (c *conn) read() {
 
 // notEOF makes the end of the stream in the middle of a packet an unexpected one.
 func notEOF(err error, have int) error {
-	if err == io.EOF && have > 0 {
+	if errors.Is(err, io.EOF) && have > 0 {
 		return io.ErrUnexpectedEOF
 	}
 	return err

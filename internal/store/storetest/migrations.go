@@ -24,8 +24,8 @@ func RunMigrations(t *testing.T, dialect goose.Dialect, db *sql.DB, files fs.FS)
 	// check compares a table's rows, their columns joined by blanks.
 	check := func(query string, want ...string) {
 		t.Helper()
-		rows := must[*sql.Rows](t)(db.QueryContext(ctx, query))
-		defer rows.Close() //nolint:errcheck // Err tells
+		rows := must[*sql.Rows](t)(db.QueryContext(ctx, query)) //nolint:rowserrcheck // ok looks at it below
+		defer rows.Close()                                      //nolint:errcheck // Err tells
 		columns := must[[]string](t)(rows.Columns())
 		var got []string
 		for rows.Next() {
