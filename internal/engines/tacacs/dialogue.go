@@ -109,13 +109,6 @@ func (t *dialogues) expire() {
 	}
 }
 
-// len is how many dialogues wait.
-func (t *dialogues) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.order.Len()
-}
-
 // errAnew is for a State that leads to no login.
 func errAnew() error {
 	return aaa.Invalid(aaa.Field{

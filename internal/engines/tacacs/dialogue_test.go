@@ -328,3 +328,10 @@ func pemOf(t testing.TB, server, config *tls.Config) (ca, cert, key string) {
 	}
 	return block("CERTIFICATE", server.Certificates[0].Certificate[0]), block("CERTIFICATE", own.Certificate[0]), block("PRIVATE KEY", der)
 }
+
+// len is how many dialogues wait.
+func (t *dialogues) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.order.Len()
+}
