@@ -12,12 +12,21 @@ import (
 // API is the http.Handler of the service.
 type API struct {
 	Options
-	mux     *chi.Mux
+	mux     *chi.Mux // finds the pattern of a path
+	routes  map[routeKey]mounted
 	limiter *limiter // of requests, by token
 	logins  *limiter // of sessions made, by API key
 	replays *replays
 	docs    *docs
 	tail    []byte // the constant end of every envelope: version and node
+}
+
+type routeKey struct{ method, pattern string }
+
+// mounted is a route with what counts its requests.
+type mounted struct {
+	*route
+	observe func(status int, took time.Duration) // nil: nothing does
 }
 
 // How many sessions an API key gives: each is a row in the store.
@@ -35,6 +44,7 @@ func New(o Options) *API {
 	a := &API{
 		Options: o,
 		mux:     chi.NewRouter(),
+		routes:  make(map[routeKey]mounted, len(routes)),
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
@@ -46,77 +56,79 @@ func New(o Options) *API {
 	for i := range routes {
 		a.mount(&routes[i])
 	}
-	a.mux.NotFound(a.serveError(func(*call) error { return errNoRoute }))
-	a.mux.MethodNotAllowed(a.serveError((*call).methodNotAllowed))
 	return a
 }
 
+// mount makes a route findable. chi's part is to find it: what it would do beyond, a copy of each
+// request and of its path's values, costs more than all of the gate.
 func (a *API) mount(rt *route) {
-	var observe func(int, time.Duration)
+	m := mounted{route: rt}
 	if a.Meter != nil {
-		observe = a.Meter(rt.method, rt.pattern)
+		m.observe = a.Meter(rt.method, rt.pattern)
 	}
-	a.mux.MethodFunc(rt.method, rt.pattern, func(w http.ResponseWriter, r *http.Request) {
-		c := w.(*call) // ServeHTTP is the only caller of mux
-		c.r, c.route, c.observe = r, rt, observe
-		if err := c.pass(); err != nil {
-			c.fail(err)
-		}
-	})
-}
-
-// serveError makes a handler for what no route serves.
-func (a *API) serveError(fn func(*call) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		c := w.(*call)
-		c.r = r
-		if err := fn(c); err != nil {
-			c.fail(err)
-		}
-	}
+	a.mux.Method(rt.method, rt.pattern, http.NotFoundHandler())
+	a.routes[routeKey{rt.method, rt.pattern}] = m
 }
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := calls.Get().(*call)
-	*c = call{ResponseWriter: w, api: a, original: r, r: r, start: time.Now()}
+	*c = call{ResponseWriter: w, api: a, r: r, path: c.path, start: time.Now()}
 	c.id = requestID(r)
-	a.route(c, w, r)
-	*c = call{}
+	c.answer()
+	c.path.Reset()
+	*c = call{path: c.path}
 	calls.Put(c) // not after a panic that goes on: then nobody knows who holds it
 }
 
 // calls keep the memory of requests: nothing holds on to a call once it is answered.
-var calls = sync.Pool{New: func() any { return new(call) }}
+var calls = sync.Pool{New: func() any { return &call{path: chi.NewRouteContext()} }}
 
-// route takes the request to its handler.
-func (a *API) route(c *call, w http.ResponseWriter, r *http.Request) {
+// answer takes the request to its route.
+func (c *call) answer() {
 	defer c.finish()
-	h := w.Header()
+	h := c.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = noSniff
 	h["Cache-Control"] = noStore
 
-	if a.Peers != nil && strings.HasPrefix(r.URL.Path, internalPaths) {
-		if !a.Peers.Serve(c, r) {
+	if c.api.Peers != nil && strings.HasPrefix(c.r.URL.Path, internalPaths) {
+		if !c.api.Peers.Serve(c, c.r) {
 			c.fail(errNoRoute)
 		}
 		return
 	}
-	if r.Method == http.MethodHead {
-		c.dispatch(http.MethodGet) // net/http leaves the body away
-		return
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves the body away
+	} else if verb, ok := tunnelledVerb(c.r); ok {
+		method, c.tunnelled = verb, true
 	}
-	if verb, ok := tunnelledVerb(r); ok {
-		if verb == "" {
-			c.fail(errVerb)
-			return
-		}
-		c.tunnelled = true
-		c.dispatch(verb)
-		return
+	if err := c.serve(method); err != nil {
+		c.fail(err)
 	}
-	a.mux.ServeHTTP(c, r)
+}
+
+// serve answers the request as one of a method: its own, or one that it stands for.
+func (c *call) serve(method string) error {
+	if method == "" {
+		return errVerb
+	}
+	c.path.Reset()
+	m, ok := c.api.routes[routeKey{method, c.api.mux.Find(c.path, method, c.rawPath())}]
+	if !ok {
+		return c.methodNotAllowed()
+	}
+	c.route, c.observe = m.route, m.observe
+	return c.pass()
+}
+
+// rawPath is the path as it came, so that an escaped slash divides nothing.
+func (c *call) rawPath() string {
+	if c.r.URL.RawPath != "" {
+		return c.r.URL.RawPath
+	}
+	return c.r.URL.Path
 }
 
 // Header values that every answer shares: assigning them costs no allocation.
@@ -126,13 +138,6 @@ var (
 	jsonType    = []string{"application/json"}
 	problemType = []string{"application/problem+json"}
 )
-
-// dispatch routes the request as if it had come with another method.
-func (c *call) dispatch(method string) {
-	r := *c.original
-	r.Method = method
-	c.api.mux.ServeHTTP(c, &r)
-}
 
 // tunnelledVerb finds the method that a POST asks for by ?verb=. It is empty for one that is not known.
 func tunnelledVerb(r *http.Request) (verb string, ok bool) {
@@ -155,13 +160,10 @@ func knownVerb(verb string) string {
 	return ""
 }
 
-// methodNotAllowed answers for a path that exists under other methods. A POST may
-// still tunnel one of those in its body.
+// methodNotAllowed answers for a path that exists under other methods, or not at all. A POST
+// may still tunnel one of those in its body.
 func (c *call) methodNotAllowed() error {
-	path := c.r.URL.Path
-	if c.r.URL.RawPath != "" {
-		path = c.r.URL.RawPath
-	}
+	path := c.rawPath()
 	var allow []string
 	for _, m := range []string{"GET", "PUT", "POST", "PATCH", "DELETE"} {
 		if c.api.mux.Match(chi.NewRouteContext(), m, path) {
@@ -179,8 +181,7 @@ func (c *call) methodNotAllowed() error {
 			return err
 		} else if verb != "" && verb != http.MethodPost {
 			c.tunnelled = true
-			c.dispatch(verb)
-			return nil
+			return c.serve(verb)
 		}
 	}
 	c.Header().Set("Allow", strings.Join(allow, ", "))
@@ -188,15 +189,15 @@ func (c *call) methodNotAllowed() error {
 }
 
 // NewServer makes a server with limits for what strangers may do to it. The time to
-// write an answer is above the longest deadline of an AAA request.
+// write an answer is above the longest deadline of an AAA request. Header and body have one time together:
+// with one each, every request would set one deadline more.
 func NewServer(addr string, h http.Handler) *http.Server {
 	return &http.Server{
-		Addr:              addr,
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
-		WriteTimeout:      120 * time.Second,
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    32 << 10,
+		Addr:           addr,
+		Handler:        h,
+		ReadTimeout:    60 * time.Second,
+		WriteTimeout:   120 * time.Second,
+		IdleTimeout:    120 * time.Second,
+		MaxHeaderBytes: 32 << 10,
 	}
 }

@@ -20,7 +20,7 @@ func (c *call) readBody() error {
 	switch {
 	case c.route.body == upload:
 		limit = c.api.Limits.DictionaryBody
-	case c.route.body == textUpload && isText(c.original):
+	case c.route.body == textUpload && isText(c.r):
 		limit = c.api.Limits.TextBody
 	case c.route.body == textUpload:
 		limit = jsonOfText * c.api.Limits.TextBody
@@ -36,21 +36,24 @@ func (c *call) readUpTo(limit int64) error {
 	if c.read {
 		return nil
 	}
-	if c.original.ContentLength > limit {
+	if c.r.ContentLength > limit {
 		return tooLarge(limit)
 	}
 	c.read = true
-	if c.original.ContentLength == 0 || c.original.Body == nil {
+	if c.r.ContentLength == 0 || c.r.Body == nil {
 		return nil
 	}
-	if e := c.original.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return unsupportedMedia("the body must be sent without a Content-Encoding")
 	}
 	c.buffer = getBuffer()
-	if n := c.original.ContentLength; n > 0 {
-		c.buffer.Grow(int(n) + bytes.MinRead)
+	body := c.r.Body
+	if n := c.r.ContentLength; n > 0 {
+		c.buffer.Grow(int(n) + bytes.MinRead) // net/http gives no more than it announces
+	} else {
+		body = http.MaxBytesReader(c.ResponseWriter, body, limit)
 	}
-	n, err := c.buffer.ReadFrom(http.MaxBytesReader(c.ResponseWriter, c.original.Body, limit))
+	n, err := c.buffer.ReadFrom(body)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -69,7 +72,7 @@ func (c *call) bodyVerb() (string, error) {
 	if err := c.readUpTo(c.api.Limits.Body); err != nil {
 		return "", err
 	}
-	if isText(c.original) || !bytes.Contains(c.body, []byte(`"verb"`)) {
+	if isText(c.r) || !bytes.Contains(c.body, []byte(`"verb"`)) {
 		return "", nil
 	}
 	if err := c.decodeBody(); err != nil {
@@ -92,7 +95,7 @@ func (c *call) decodeBody() error {
 	if c.envelope != nil || len(bytes.TrimSpace(c.body)) == 0 {
 		return nil
 	}
-	if err := checkJSONType(c.original); err != nil {
+	if err := checkJSONType(c.r); err != nil {
 		return err
 	}
 	v, err := schema.Parse(c.body, schema.MaxDepth)
@@ -113,11 +116,11 @@ func (c *call) checkBody() error {
 		return nil
 	}
 	uploads := c.route.body == upload || c.route.body == textUpload
-	if uploads && isText(c.original) {
-		return checkUTF8(c.original)
+	if uploads && isText(c.r) {
+		return checkUTF8(c.r)
 	}
 	if len(c.body) > 0 && c.route.body != noBody {
-		if err := checkJSONType(c.original); err != nil {
+		if err := checkJSONType(c.r); err != nil {
 			return err
 		}
 	}

@@ -16,15 +16,14 @@ import (
 	"aaa-api/internal/token"
 )
 
-// call is one request on its way through the API. It is the ResponseWriter that
-// chi hands on, so that nothing has to travel in contexts.
+// call is one request on its way through the API, and the ResponseWriter that notes how it is answered.
 type call struct {
 	http.ResponseWriter
-	api      *API
-	original *http.Request // as it came
-	r        *http.Request // as routed
-	route    *route
-	observe  func(int, time.Duration)
+	api     *API
+	r       *http.Request
+	path    *chi.Context // the values in the URL's path
+	route   *route
+	observe func(int, time.Duration)
 
 	id        string
 	start     time.Time
@@ -87,10 +86,10 @@ func (c *call) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (c *call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-func (c *call) ctx() context.Context { return c.original.Context() }
+func (c *call) ctx() context.Context { return c.r.Context() }
 
 // param is a part of the path.
-func (c *call) param(name string) string { return chi.URLParam(c.r, name) }
+func (c *call) param(name string) string { return c.path.URLParam(name) }
 
 // finish ends a request: a panic becomes a 500, one line goes to the log.
 func (c *call) finish() {
@@ -126,7 +125,7 @@ func (c *call) logAccess(took time.Duration) {
 	if !c.api.Log.Enabled(c.ctx(), level) {
 		return
 	}
-	path := c.original.URL.Path
+	path := c.r.URL.Path
 	if len(path) > 4*256 {
 		path = path[:4*256]
 	}
@@ -137,7 +136,7 @@ func (c *call) logAccess(took time.Duration) {
 	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs,
 		slog.String("request_id", c.id),
-		slog.String("method", c.original.Method),
+		slog.String("method", c.r.Method),
 		slog.String("path", path),
 		slog.Int("status", c.status),
 		slog.Int64("took_us", took.Microseconds()),

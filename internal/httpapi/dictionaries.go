@@ -182,7 +182,7 @@ func (a *API) deleteDictionary(c *call) error {
 // old one; the member name for JSON.
 func (c *call) uploadName(old string) (string, error) {
 	name := c.query.Get("name")
-	if !isText(c.original) {
+	if !isText(c.r) {
 		data, err := c.data()
 		if err != nil {
 			return "", err
@@ -214,7 +214,7 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 	}
 	d.Name = name
 	var entries []dict.Entry
-	if isText(c.original) {
+	if isText(c.r) {
 		visible, err := a.Tree.Visible(c.ctx(), c.account)
 		if err != nil {
 			return d, err

@@ -33,8 +33,7 @@ func (c *call) pass() error {
 		}
 		if verb != "" && verb != http.MethodPost {
 			c.tunnelled = true
-			c.dispatch(verb)
-			return nil
+			return c.serve(verb)
 		}
 	}
 	if err := c.checkScope(); err != nil {
@@ -91,7 +90,7 @@ func (c *call) checkEnabled(id aaa.AccountID) error {
 
 // tokenText looks for a token in X-Auth-Token, Authorization, the query and the body, in this order.
 func (c *call) tokenText() (string, error) {
-	h := c.original.Header
+	h := c.r.Header
 	if v := h["X-Auth-Token"]; len(v) > 0 {
 		return v[0], nil
 	}
@@ -102,10 +101,10 @@ func (c *call) tokenText() (string, error) {
 		}
 		return strings.TrimSpace(text), nil
 	}
-	if strings.Contains(c.original.URL.RawQuery, "auth_token=") {
-		return c.original.URL.Query().Get("auth_token"), nil
+	if strings.Contains(c.r.URL.RawQuery, "auth_token=") {
+		return c.r.URL.Query().Get("auth_token"), nil
 	}
-	if c.original.ContentLength == 0 || isText(c.original) {
+	if c.r.ContentLength == 0 || isText(c.r) {
 		return "", nil
 	}
 	// Nobody is known yet: read no more than a small body.

@@ -10,7 +10,7 @@ import (
 // checkQuery parses the query and refuses what the route does not take: a
 // parameter misspelt must not be a filter ignored.
 func (c *call) checkQuery() error {
-	raw := c.original.URL.RawQuery
+	raw := c.r.URL.RawQuery
 	if raw == "" || c.route.query == "*" {
 		return nil
 	}
@@ -24,7 +24,7 @@ func (c *call) checkQuery() error {
 		case len(values) > 1:
 			faults = append(faults, aaa.Field{Path: name, Rule: "duplicate", Message: "the query parameter is given twice"})
 		case name == "auth_token":
-		case name == "verb" && c.original.Method == "POST":
+		case name == "verb" && c.r.Method == "POST":
 		case strings.HasPrefix(name, "filter_") && len(name) > len("filter_") && c.takes("filter_"):
 		case !strings.HasPrefix(name, "filter_") && c.takes(name):
 		default:

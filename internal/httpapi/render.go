@@ -37,7 +37,7 @@ func (c *call) fail(err error) {
 	}
 	var body any
 	contentType := jsonType
-	if wantsProblem(c.original) {
+	if wantsProblem(c.r) {
 		body, contentType = c.problem(f), problemType
 	} else {
 		body = c.kazoo(f)

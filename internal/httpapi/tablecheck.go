@@ -23,7 +23,7 @@ type sentTable struct {
 
 // sentTable reads and compiles the table of the body.
 func (a *API) sentTable(c *call) (*sentTable, error) {
-	if isText(c.original) {
+	if isText(c.r) {
 		t := &sentTable{text: string(c.body)}
 		t.source, _ = fsm.ParseText(c.body)
 		_, t.errors, t.warnings = fsm.Check(c.body, a.Actions)

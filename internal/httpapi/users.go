@@ -91,7 +91,7 @@ func (a *API) deleteUsers(c *call) error { return a.deleteText(c, store.TextUser
 // name. What came with it when it was read means nothing.
 func (c *call) sentUsers() (f store.Text, text string, err error) {
 	var inside string
-	if isText(c.original) {
+	if isText(c.r) {
 		text = string(c.body)
 	} else if inside, text, err = c.jsonUsers(); err != nil {
 		return f, "", err

@@ -1,19 +1,26 @@
 package schema
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // plain reads JSON as nearly all requests are: no escapes in strings, integers alone, no member
 // twice. It takes each octet once and gives up at whatever else there is, right or wrong, which
 // Parse then looks at in earnest.
 type plain struct {
-	data []byte
+	data string
 	pos  int
 	deep int // how much deeper objects and arrays may nest
 }
 
+// maxShared is the length in octets up to which all texts of a value are parts of one string. In
+// longer data each is its own, lest whoever keeps one name keeps the whole of it.
+const maxShared = 1 << 10
+
 // parsePlain reads data, which is valid UTF-8, if it is plain.
 func parsePlain(data []byte, maxDepth int) (any, bool) {
-	p := plain{data: data, deep: maxDepth}
+	p := plain{data: string(data), deep: maxDepth}
 	v, ok := p.value()
 	return v, ok && p.next() == 0 && p.pos == len(data)
 }
@@ -51,7 +58,7 @@ func (p *plain) value() (any, bool) {
 
 func (p *plain) word(w string) bool {
 	end := p.pos + len(w)
-	if end > len(p.data) || string(p.data[p.pos:end]) != w {
+	if end > len(p.data) || p.data[p.pos:end] != w {
 		return false
 	}
 	p.pos = end
@@ -126,7 +133,7 @@ func (p *plain) text() (string, bool) {
 		switch c := p.data[i]; {
 		case c == '"':
 			p.pos = i + 1
-			return string(p.data[start:i]), true
+			return p.own(p.data[start:i]), true
 		case c == '\\' || c < ' ':
 			return "", false
 		}
@@ -153,5 +160,12 @@ func (p *plain) integer() (any, bool) {
 			return nil, false
 		}
 	}
-	return json.Number(p.data[start:p.pos]), true
+	return json.Number(p.own(p.data[start:p.pos])), true
+}
+
+func (p *plain) own(part string) string {
+	if len(p.data) <= maxShared {
+		return part
+	}
+	return strings.Clone(part)
 }

@@ -222,9 +222,9 @@ func (p *pending) sign(id byte, secret []byte, m *macs) {
 		p.auth = sum
 		return
 	}
-	clear(b[headerLen+2 : headerLen+2+md5.Size])
-	sum := m.sum(b)
-	copy(b[headerLen+2:], sum[:])
+	const at = headerLen + 2 // the first attribute's value
+	sum := m.packet(b, at)
+	copy(b[at:], sum[:])
 }
 
 // sum is MD5(b, secret), made in b's spare room where there is some.

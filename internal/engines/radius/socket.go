@@ -29,7 +29,7 @@ type socket struct {
 	free     [identifiers]byte // a ring of unused identifiers, the longest unused at head
 	head     int
 	inFlight int
-	used     time.Time // when an identifier was given back last
+	idle     time.Time // since when nothing is in flight
 }
 
 // slot is what a reply to an identifier is checked against.
@@ -130,16 +130,17 @@ func (c *client) release(p *pending) {
 	if len(p.held) == 0 {
 		return
 	}
-	now := time.Now()
 	c.mu.Lock()
 	for _, h := range p.held {
 		s := h.socket
 		s.slots[h.id].pending = nil
 		s.inFlight--
 		s.free[(s.head+identifiers-1-s.inFlight)%identifiers] = h.id
-		s.used = now
-		if s.inFlight == 0 && c.retired {
-			c.drop(s)
+		if s.inFlight == 0 {
+			s.idle = time.Now()
+			if c.retired {
+				c.drop(s)
+			}
 		}
 	}
 	c.mu.Unlock()
@@ -211,7 +212,7 @@ func (s *socket) rest(idle time.Duration) time.Duration {
 	if s.inFlight > 0 {
 		return idle
 	}
-	left := idle - time.Since(s.used)
+	left := idle - time.Since(s.idle)
 	if left <= 0 {
 		c.drop(s)
 	}

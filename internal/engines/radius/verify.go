@@ -20,22 +20,32 @@ var (
 	errMAMissing = errors.New("the Message-Authenticator is missing")
 )
 
-// macs hands out HMAC-MD5 states of one secret.
+// macs computes HMAC-MD5 with one secret; its states are used again.
 type macs struct {
 	pool   sync.Pool
 	secret []byte
 }
 
-func (m *macs) sum(parts ...[]byte) (out [md5.Size]byte) {
-	h, _ := m.pool.Get().(hash.Hash)
+type mac struct {
+	hash.Hash
+	out [md5.Size]byte // here, since what a Hash writes to is on the heap
+}
+
+var zeros [md5.Size]byte
+
+// packet is the Message-Authenticator of a packet whose attribute's value is at an offset: as if zeros
+// were there (RFC 2869 §5.14).
+func (m *macs) packet(b []byte, at int) [md5.Size]byte {
+	h, _ := m.pool.Get().(*mac)
 	if h == nil {
-		h = hmac.New(md5.New, m.secret)
+		h = &mac{Hash: hmac.New(md5.New, m.secret)}
 	}
 	h.Reset()
-	for _, b := range parts {
-		h.Write(b)
-	}
-	h.Sum(out[:0])
+	h.Write(b[:at])
+	h.Write(zeros[:])
+	h.Write(b[at+md5.Size:])
+	h.Sum(h.out[:0])
+	out := h.out
 	m.pool.Put(h)
 	return out
 }
@@ -104,8 +114,7 @@ func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs,
 	want := md5.Sum(append(b, secret...))
 	valid := hmac.Equal(want[:], got[:])
 	if valid && at > 0 {
-		var zero [md5.Size]byte
-		mac := m.sum(b[:at], zero[:], b[at+md5.Size:])
+		mac := m.packet(b, at)
 		if !hmac.Equal(mac[:], b[at:at+md5.Size]) {
 			err = errMA
 		}
