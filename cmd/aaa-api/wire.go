@@ -31,7 +31,6 @@ import (
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
-	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
@@ -125,10 +124,11 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.gateway = gateway.New(n.tenants, routes, n.vault, gateway.NewMetrics(registry, n.tenants, n.follower.Lag))
 	url := advertised(n.cfg, n.listener.Addr())
-	n.gateway.KeepSessions(gateway.SessionOptions{
-		Store: n.store.Sessions(), Node: n.name, URL: url, Peers: peers{peer.NewClient(n.vault, n.log)}, Metrics: session.NewMetrics(registry), Log: n.log,
+	n.gateway = gateway.New(gateway.Options{
+		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: url,
+		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
 	n.handler = httpapi.New(httpapi.Options{

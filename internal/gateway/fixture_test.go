@@ -43,7 +43,7 @@ type fixture struct {
 var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
 
 // newFixture makes the tree system → root → reseller → customer, with a sibling beside the customer.
-func newFixture(t testing.TB) *fixture {
+func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{t: t, ctx: ctx, engine: newScripted(), asked: &scriptedAuthorizer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
@@ -83,7 +83,14 @@ func newFixture(t testing.TB) *fixture {
 		Authorizer: f.asked, Actions: acts, Metrics: router.NewMetrics(reg), Standard: std, Log: log,
 	})
 	f.must(err)
-	f.gateway = New(f.tenants, routes, vault, NewMetrics(reg, f.tenants, f.follower.Lag))
+	o := Options{
+		Tenants: f.tenants, Router: routes, Vault: vault, Sessions: db.Sessions(), Node: "a",
+		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Log: log,
+	}
+	for _, fn := range change {
+		fn(&o)
+	}
+	f.gateway = New(o)
 	f.account("root", "")
 	f.account("reseller", "root")
 	f.account("customer", "reseller")

@@ -4,30 +4,50 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/router"
 	"aaa-api/internal/session"
+	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
 )
 
-// Gateway is the Service in this process.
+// Gateway is the Service in this process. Its sessions are the Manager's, whose own requests come back through the Gateway.
 type Gateway struct {
+	*session.Manager
 	tenants *tenant.Tenants
 	router  *router.Router
 	sealer  Vault
 	metrics *Metrics
-
-	sessions *session.Manager // nil where none are kept
 }
 
 var _ Service = (*Gateway)(nil)
 
-// New makes a Gateway.
-func New(t *tenant.Tenants, r *router.Router, s Vault, m *Metrics) *Gateway {
-	return &Gateway{tenants: t, router: r, sealer: s, metrics: m}
+// Options are the parts that a Gateway works with. All but the ones marked optional must be there.
+type Options struct {
+	Tenants  *tenant.Tenants
+	Router   *router.Router
+	Vault    Vault
+	Sessions store.Sessions   // where sessions are kept
+	Peers    session.Peers    // asks the other nodes; optional: this one is the only one
+	Node     string           // this node's name
+	URL      string           // at which other nodes reach it; optional: they don't
+	Now      func() time.Time // the sessions' clock; optional: time.Now
+	Metrics  *Metrics
+	Log      *slog.Logger
+}
+
+// New makes a Gateway. RunSessions is what its sessions need beside the requests.
+func New(o Options) *Gateway {
+	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics}
+	g.Manager = session.New(session.Options{
+		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers,
+		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
+	})
+	return g
 }
 
 // Handle implements Service.

@@ -6,14 +6,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/session"
 	"aaa-api/internal/tenant"
 )
 
-// Metrics counts requests by operation and outcome. All series exist from the
-// start, so that counting one is an index and an atomic addition.
+// Metrics counts requests by operation and outcome, and what becomes of sessions. All series of
+// requests exist from the start, so that counting one is an index and an atomic addition.
 type Metrics struct {
 	requests [aaa.NumOps]map[string]prometheus.Counter
 	seconds  [aaa.NumOps]prometheus.Observer
+	sessions *session.Metrics
 }
 
 // kindOutcomes names the requests that ended in an error.
@@ -39,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))
 
-	m := &Metrics{}
+	m := &Metrics{sessions: session.NewMetrics(reg)}
 	for op := range aaa.Op(aaa.NumOps) {
 		m.requests[op] = map[string]prometheus.Counter{}
 		m.seconds[op] = seconds.WithLabelValues(op.String())

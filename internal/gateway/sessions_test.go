@@ -3,16 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 )
 
@@ -73,13 +69,8 @@ func (f *fixture) attribute(name string, value ...byte) aaa.AVP {
 // TestSession takes a session through the real line: challenge, accept, Start, interim update, Stop, each with its attributes.
 func TestSession(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	now := at
-	f.gateway.KeepSessions(SessionOptions{
-		Store: f.store.Sessions(), Node: "a", Now: func() time.Time { return now },
-		Metrics: session.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
-	})
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	f.put("customer", sessionDoc(t, `"session_timeout": 3600, "local_interim_update_interval": 30`))
 	id := f.ids["customer"]
 	f.engine.set("one", func(req *engines.Request) (*engines.Reply, error) {
@@ -168,10 +159,6 @@ func (f *fixture) runSessions() {
 func TestSessionKeys(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	var log strings.Builder
-	f.gateway.KeepSessions(SessionOptions{
-		Store: f.store.Sessions(), Node: "a", Metrics: session.NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&log, nil)),
-	})
 	f.put("customer", strings.Replace(sessionDoc(t, `"session_timeout": 60`), `"accounting":["one"]`, `"accounting":[]`, 1))
 	id := f.ids["customer"]
 	terms, err := sessionAAA{f.gateway}.Terms(f.ctx, id, "", "")

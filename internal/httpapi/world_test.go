@@ -28,7 +28,6 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
-	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/tenant"
@@ -120,8 +119,10 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 		Standard: standard, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
-	service := gateway.New(tenants, routes, vault, gateway.NewMetrics(metrics, tenants, follower.Lag))
-	service.KeepSessions(gateway.SessionOptions{Store: st.Sessions(), Node: "node1", Metrics: session.NewMetrics(metrics), Log: log})
+	service := gateway.New(gateway.Options{
+		Tenants: tenants, Router: routes, Vault: vault, Sessions: st.Sessions(), Node: "node1",
+		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
+	})
 	o := Options{
 		Store: st, Tree: tenants, Verifier: verifier, System: system, Actions: everyAction.Specs(), Log: log,
 		Service:  service,

@@ -31,8 +31,8 @@ const (
 	stateKey  = "State" // by which a challenge is handed back to its server
 )
 
-// Start is INIT: it begins a session with the authn request given, and returns its SID.
-func (m *Manager) Start(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error) {
+// StartSession is INIT: it begins a session with the authn request given, and returns its SID.
+func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error) {
 	terms, err := m.aaa.Terms(ctx, req.Account, "", "")
 	if err != nil {
 		return nil, err
@@ -82,17 +82,17 @@ func (m *Manager) create(ctx context.Context, s *session) (sid string, err error
 	return sid, stored(err)
 }
 
-// Continue is CONT: the answer to a challenge. values are the caller's keys over those of INIT; AnswerKey
+// ContinueSession is CONT: the answer to a challenge. values are the caller's keys over those of INIT; AnswerKey
 // stands for the document's key of the password. A session whose dialogue another node keeps in memory is
 // continued there.
-func (m *Manager) Continue(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
 		return nil, err
 	}
 	elsewhere := s.place() == Cont && s.Home.Node != m.self.Node && s.Home.URL != "" && s.Home.URL != m.self.URL
 	if m.peers == nil || !elsewhere {
-		return m.ContinueHere(ctx, account, sid, values, requestID)
+		return m.ContinueSessionHere(ctx, account, sid, values, requestID)
 	}
 	terms, err := m.aaa.Terms(ctx, account, s.Document, s.Server)
 	if err != nil {
@@ -105,11 +105,11 @@ func (m *Manager) Continue(ctx context.Context, account aaa.AccountID, sid strin
 		}
 		m.log.WarnContext(ctx, "the node that keeps a session's dialogue does not answer", "account", account, "session", s.rec.ID, "peer", s.Home.Node)
 	}
-	return m.ContinueHere(ctx, account, sid, values, requestID)
+	return m.ContinueSessionHere(ctx, account, sid, values, requestID)
 }
 
-// ContinueHere is Continue on this node, wherever the dialogue began.
-func (m *Manager) ContinueHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+// ContinueSessionHere is ContinueSession on this node, wherever the dialogue began.
+func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
 	var out *aaa.Request
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {

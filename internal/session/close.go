@@ -9,11 +9,11 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// Report is INTERIM: the caller tells the counters, whole ones of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
+// ReportSession is INTERIM: the caller tells the counters, whole ones of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
 // Acct-Input-Packets and Acct-Output-Packets, and the seconds in Acct-Session-Time where it counts them itself. One
 // that goes back is KindBadInput, and nothing of the report is then taken. Other keys are kept for the
 // accounting records to come. The records go out by the session's interval, not by the reports.
-func (m *Manager) Report(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
 	terms, err := m.aaa.Terms(ctx, account, "", "")
 	if err != nil {
 		return nil, err
@@ -30,10 +30,10 @@ func (m *Manager) Report(ctx context.Context, account aaa.AccountID, sid string,
 	return m.answer(s, aaa.SessionUpdated), nil
 }
 
-// Close is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
+// CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
 // Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. A Stop that can't be
 // delivered now is tried again later, which the caller need not know.
-func (m *Manager) Close(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
 	if cause == "" {
 		cause = CauseUserRequest
 	}

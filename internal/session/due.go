@@ -22,8 +22,8 @@ const (
 	crowdedPause = 10 * time.Second
 )
 
-// Run does what sessions do by themselves, until ctx ends and what it has begun is done.
-func (m *Manager) Run(ctx context.Context) {
+// RunSessions does what sessions do by themselves, until ctx ends and what it has begun is done.
+func (m *Manager) RunSessions(ctx context.Context) {
 	var under sync.WaitGroup
 	defer under.Wait()
 	poll, sweep := time.NewTicker(pollInterval), time.NewTicker(sweepInterval)

@@ -182,7 +182,7 @@ func (w *world) manager(node string, more ...func(*Options)) *Manager {
 // start begins a session of alice's.
 func (w *world) start(m *Manager) *aaa.SessionAnswer {
 	w.t.Helper()
-	a, err := m.Start(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: map[string]any{"login": "alice", "code": "wonderland", "port": "tty1"}})
+	a, err := m.StartSession(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: map[string]any{"login": "alice", "code": "wonderland", "port": "tty1"}})
 	w.must(err)
 	return a
 }
@@ -192,7 +192,7 @@ func (w *world) opened(m *Manager, avps map[string]any) string {
 	w.t.Helper()
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(avps)}
 	sid := w.start(m).SID
-	_, err := m.Open(w.ctx, w.mine, sid, nil)
+	_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	w.aaa.take()
 	return sid
@@ -208,7 +208,7 @@ func (m *Manager) settle(ctx context.Context) {
 // is checks a session's place and cause.
 func (w *world) is(m *Manager, sid string, want Place, cause string) *aaa.Session {
 	w.t.Helper()
-	s, err := m.Get(w.ctx, w.mine, sid)
+	s, err := m.Session(w.ctx, w.mine, sid)
 	w.must(err)
 	if got := placeOf(s.State, s.Open, s.EndedAt); got != want || s.Cause != cause {
 		w.t.Fatalf("the session is %v of cause %q, want %v, %q", got, s.Cause, want, cause)

@@ -27,7 +27,7 @@ func TestAccounting(t *testing.T) {
 	sid := w.start(m).SID
 	w.aaa.take()
 	opening := w.clock.now()
-	a, err := m.Open(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": "s-1", "nas": "ws1"})
+	a, err := m.OpenSession(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": "s-1", "nas": "ws1"})
 	w.must(err)
 	if a.Result != aaa.SessionOpened || a.AVPs["Reply-Message"] != "hello" || a.Keys["ip"] != "192.0.2.7" || a.Session.InterimInterval != 300 {
 		t.Errorf("OPEN answers %+v", a)
@@ -52,7 +52,7 @@ func TestAccounting(t *testing.T) {
 	w.clock.pass(299 * time.Second)
 	m.settle(w.ctx)
 	check("before the interval is over", nil)
-	_, err = m.Report(w.ctx, w.mine, sid, map[string]any{
+	_, err = m.ReportSession(w.ctx, w.mine, sid, map[string]any{
 		"Acct-Input-Octets": number(5<<32 + 7), "Acct-Output-Octets": number(math.MaxUint64), "Acct-Input-Packets": json.Number("3"),
 	})
 	w.must(err)
@@ -81,7 +81,7 @@ func TestAccounting(t *testing.T) {
 		"Acct-Status-Type": "Interim-Update", "Event-Timestamp": number(uint64(opening.Unix() + 3900)), "Acct-Session-Time": number(3900),
 	}))
 	used["Acct-Output-Packets"] = number(9)
-	c, err := m.Close(w.ctx, w.mine, sid, "Lost-Carrier", map[string]any{"Acct-Output-Packets": "9"})
+	c, err := m.CloseSession(w.ctx, w.mine, sid, "Lost-Carrier", map[string]any{"Acct-Output-Packets": "9"})
 	w.must(err)
 	if c.Result != aaa.SessionClosed || c.Session.Counters.OutputPackets != 9 || c.Session.Cause != "Lost-Carrier" {
 		t.Errorf("CLOSE answers %+v", c)
@@ -100,7 +100,7 @@ func TestCounters(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager("a")
 	sid := w.opened(m, nil)
-	_, err := m.Report(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100"), "Acct-Session-Time": "60"})
+	_, err := m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100"), "Acct-Session-Time": "60"})
 	w.must(err)
 	want := aaa.Counters{InputOctets: 100, SessionTime: 60}
 	for key, value := range map[string]any{
@@ -110,8 +110,8 @@ func TestCounters(t *testing.T) {
 		report := map[string]any{"Acct-Output-Packets": json.Number("7"), "Acct-Input-Packets": json.Number("7")}
 		report[key] = value
 		for _, call := range []func() error{
-			func() error { _, err := m.Report(w.ctx, w.mine, sid, report); return err },
-			func() error { _, err := m.Close(w.ctx, w.mine, sid, "", report); return err },
+			func() error { _, err := m.ReportSession(w.ctx, w.mine, sid, report); return err },
+			func() error { _, err := m.CloseSession(w.ctx, w.mine, sid, "", report); return err },
 		} {
 			err := call()
 			w.refused(err, aaa.KindBadInput)
@@ -123,9 +123,9 @@ func TestCounters(t *testing.T) {
 			t.Fatalf("after %s: %+v", key, got)
 		}
 	}
-	_, err = m.Report(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100")}) // no less
+	_, err = m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100")}) // no less
 	w.must(err)
-	_, err = m.Close(w.ctx, w.mine, sid, "Boredom", nil)
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "Boredom", nil)
 	w.refused(err, aaa.KindBadInput)
 }
 
@@ -164,7 +164,7 @@ func TestTimeouts(t *testing.T) {
 				if c.same {
 					n = "0"
 				}
-				_, err := m.Report(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": n})
+				_, err := m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": n})
 				w.must(err)
 			}
 			w.clock.pass(c.after - c.report - time.Second)
@@ -225,7 +225,7 @@ func TestUnopened(t *testing.T) {
 		}
 		w.clock.pass(retention + time.Second)
 		m.sweep(w.ctx)
-		_, err := m.Get(w.ctx, w.mine, sid)
+		_, err := m.Session(w.ctx, w.mine, sid)
 		w.refused(err, aaa.KindNotFound)
 	}
 }
@@ -239,7 +239,7 @@ func TestStopAgain(t *testing.T) {
 			w := newWorld(t)
 			sid := w.opened(w.manager("a"), nil)
 			w.aaa.acct = fails(aaa.KindNoAnswer)
-			a, err := w.manager("a").Close(w.ctx, w.mine, sid, "", map[string]any{"last": "word"})
+			a, err := w.manager("a").CloseSession(w.ctx, w.mine, sid, "", map[string]any{"last": "word"})
 			w.must(err)
 			if a.Result != aaa.SessionClosed {
 				t.Errorf("CLOSE answers %+v", a)
@@ -294,7 +294,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		for _, sid := range sids {
 			nodes.Go(func() { // reports in between lose nothing and repeat nothing
-				if _, err := b.Report(w.ctx, w.mine, sid, nil); err != nil {
+				if _, err := b.ReportSession(w.ctx, w.mine, sid, nil); err != nil {
 					t.Error(err)
 				}
 			})

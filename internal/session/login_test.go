@@ -31,7 +31,7 @@ func TestRounds(t *testing.T) {
 		t.Fatalf("INIT answers %+v", a)
 	}
 	for i := range MaxRounds {
-		b, err := m.Continue(w.ctx, w.mine, a.SID, map[string]any{"answer": "42"}, "r")
+		b, err := m.ContinueSession(w.ctx, w.mine, a.SID, map[string]any{"answer": "42"}, "r")
 		w.must(err)
 		req := w.aaa.last()
 		if v := req.Values; v["State"] != string(rune('A'+i)) || v["code"] != "42" || v["login"] != "alice" || v["answer"] != nil || req.ID != "r" {
@@ -56,7 +56,7 @@ func TestTooManyRounds(t *testing.T) {
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s")}
 	sid := w.start(m).SID
 	for i := range MaxRounds {
-		_, err := m.Continue(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+		_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 		if i < MaxRounds-1 {
 			w.must(err)
 		} else {
@@ -110,7 +110,7 @@ func TestTwoContinues(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			_, err := nodes[i%2].Continue(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			_, err := nodes[i%2].ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -147,7 +147,7 @@ func TestContinueFails(t *testing.T) {
 			m := w.manager("a")
 			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), c.answer, accept(nil)}
 			sid := w.start(m).SID
-			_, err := m.Continue(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 			w.refused(err, c.kind)
 			if c.to == Failed {
 				w.is(m, sid, Failed, "Lost-Service")
@@ -156,7 +156,7 @@ func TestContinueFails(t *testing.T) {
 			if s := w.is(m, sid, Cont, ""); s.Rounds != 0 {
 				t.Errorf("%d rounds", s.Rounds)
 			}
-			a, err := w.manager("b").Continue(w.ctx, w.mine, sid, map[string]any{"answer": "2"}, "r")
+			a, err := w.manager("b").ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "2"}, "r")
 			w.must(err)
 			if a.Result != aaa.SessionAuthenticated || w.aaa.last().Values["State"] != "s" {
 				t.Errorf("the second try sends %v and answers %+v", w.aaa.last().Values, a)
@@ -174,16 +174,16 @@ func TestStartFails(t *testing.T) {
 	if a := w.start(m); a.Result != aaa.SessionRejected || a.Session.State != aaa.SessionFailed || a.Session.EndedAt.IsZero() {
 		t.Errorf("a rejected login answers %+v", a)
 	}
-	_, err := m.Start(w.ctx, &aaa.Request{Account: w.mine})
+	_, err := m.StartSession(w.ctx, &aaa.Request{Account: w.mine})
 	w.refused(err, aaa.KindNoAnswer)
-	list, _, err := m.List(w.ctx, w.mine, store.Page{})
+	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
 	w.must(err)
 	if len(list) != 2 || list[0].State != aaa.SessionFailed || list[1].State != aaa.SessionFailed {
 		t.Errorf("left are %+v", list)
 	}
-	_, err = m.Start(w.ctx, &aaa.Request{Account: aaa.NewAccountID()})
+	_, err = m.StartSession(w.ctx, &aaa.Request{Account: aaa.NewAccountID()})
 	w.refused(err, aaa.KindNotFound)
-	_, err = m.Start(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"long": strings.Repeat("x", maxKept)}})
+	_, err = m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"long": strings.Repeat("x", maxKept)}})
 	w.refused(err, aaa.KindBadInput)
 }
 
@@ -194,19 +194,19 @@ func TestOpenFails(t *testing.T) {
 	m := w.manager("a")
 	sid := w.start(m).SID
 	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err := m.Open(w.ctx, w.mine, sid, map[string]any{"once": "x"})
+	_, err := m.OpenSession(w.ctx, w.mine, sid, map[string]any{"once": "x"})
 	w.refused(err, aaa.KindNoAnswer)
 	w.is(m, sid, Completed, "")
 	w.aaa.acct = rejects
-	a, err := m.Open(w.ctx, w.mine, sid, nil)
+	a, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	if a.Result != aaa.SessionRejected || a.Session.Open {
 		t.Errorf("a refused Start answers %+v", a)
 	}
 	w.aaa.acct = nil
-	_, err = m.Open(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": strings.Repeat("x", 254)})
+	_, err = m.OpenSession(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": strings.Repeat("x", 254)})
 	w.refused(err, aaa.KindBadInput)
-	a, err = m.Open(w.ctx, w.mine, sid, nil)
+	a, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	if start := w.aaa.last().Values; a.Keys["ip"] != "192.0.2.7" || start["once"] != nil || len(start["Acct-Session-Id"].(string)) != 32 {
 		t.Errorf("the third OPEN sends %v and answers %+v", start, a)
@@ -251,10 +251,10 @@ func TestPeers(t *testing.T) {
 					if c.away {
 						return nil, errors.Join(ErrPeerAway, errors.New("refused"))
 					}
-					return a.ContinueHere(w.ctx, w.mine, sid, values, "r")
+					return a.ContinueSessionHere(w.ctx, w.mine, sid, values, "r")
 				})
 			})
-			b, err := m.Continue(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			b, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 			w.must(err)
 			if b.Result != aaa.SessionAuthenticated || asked != c.asked || len(w.aaa.sent) != 2 {
 				t.Errorf("%d times asked, %d requests, answer %+v", asked, len(w.aaa.sent), b)
@@ -271,25 +271,25 @@ func TestNothingSecret(t *testing.T) {
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("st4te"), accept(map[string]any{"Class": "cl4ss", "Filter-Id": "f1lter"}), fails(aaa.KindNoAnswer)}
 	w.aaa.acct = fails(aaa.KindNoAnswer)
 	start := func() (*aaa.SessionAnswer, error) {
-		return m.Start(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"login": "alice", "code": "h1dden", "api-token": "t0ken", "port": "tty1"}})
+		return m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"login": "alice", "code": "h1dden", "api-token": "t0ken", "port": "tty1"}})
 	}
 	a, err := start()
 	w.must(err)
 	sid := a.SID
 	text := w.rows()
-	_, err = m.Continue(w.ctx, w.mine, sid, map[string]any{"answer": "0tp", "my pin": "p1n"}, "r")
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "0tp", "my pin": "p1n"}, "r")
 	w.must(err)
 	text += w.rows()
 	_, err = start()
 	w.refused(err, aaa.KindNoAnswer)
-	_, err = m.Open(w.ctx, w.mine, sid, nil)
+	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.refused(err, aaa.KindNoAnswer)
 	w.aaa.acct = nil
-	_, err = m.Open(w.ctx, w.mine, sid, nil)
+	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	text += w.rows()
 	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err = m.Close(w.ctx, w.mine, sid, "", map[string]any{"code": "h1dden"})
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "", map[string]any{"code": "h1dden"})
 	w.must(err)
 	text += w.rows() + w.log.String()
 	for _, secret := range []string{"h1dden", "t0ken", "st4te", "0tp", "p1n", "cl4ss", "f1lter", "tty1", sid} {

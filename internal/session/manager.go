@@ -59,7 +59,7 @@ var ErrPeerAway = errors.New("the other node does not answer")
 
 // Peers asks the other nodes of the service.
 type Peers interface {
-	// Continue has the node at a URL do what Manager.ContinueHere does. Its error is ErrPeerAway where that
+	// Continue has the node at a URL do what Manager.ContinueSessionHere does. Its error is ErrPeerAway where that
 	// node gives no answer, and any other is that node's answer.
 	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
 }
@@ -77,7 +77,7 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// Manager does what callers ask of sessions, and with Run what sessions do by themselves. It
+// Manager does what callers ask of sessions, and with RunSessions what sessions do by themselves. It
 // is safe for use by many goroutines and on many nodes at once.
 type Manager struct {
 	store   store.Sessions
@@ -110,8 +110,8 @@ func New(o Options) *Manager {
 // now is the time as stores keep it.
 func (m *Manager) now() time.Time { return m.clock().UTC().Truncate(time.Microsecond) }
 
-// Get returns a session; KindNotFound for a SID that is unknown or of another account.
-func (m *Manager) Get(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error) {
+// Session returns a session; KindNotFound for a SID that is unknown or of another account.
+func (m *Manager) Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error) {
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
 		return nil, err
@@ -120,8 +120,8 @@ func (m *Manager) Get(ctx context.Context, account aaa.AccountID, sid string) (*
 	return &v, nil
 }
 
-// List gives a page of an account's sessions by derived id, ended ones for a day.
-func (m *Manager) List(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
+// Sessions gives a page of an account's sessions by derived id, ended ones for a day.
+func (m *Manager) Sessions(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
 	records, next, err := m.store.List(ctx, account, p)
 	if err != nil {
 		return nil, "", stored(err)

@@ -26,10 +26,10 @@ func (w *world) reach(m *Manager, p Place) (sid string) {
 		s.move(p, m.now())
 		w.must(m.save(w.ctx, s))
 	case Opened, Closed:
-		_, err := m.Open(w.ctx, w.mine, sid, nil)
+		_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 		w.must(err)
 		if p == Closed {
-			_, err = m.Close(w.ctx, w.mine, sid, "", nil)
+			_, err = m.CloseSession(w.ctx, w.mine, sid, "", nil)
 			w.must(err)
 		}
 	}
@@ -50,19 +50,19 @@ func TestTable(t *testing.T) {
 	}
 	do := map[Verb]func(context.Context, *Manager, aaa.AccountID, string) error{
 		CONT: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.Continue(ctx, a, sid, map[string]any{"code": "1"}, "r")
+			_, err := m.ContinueSession(ctx, a, sid, map[string]any{"code": "1"}, "r")
 			return err
 		},
 		OPEN: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.Open(ctx, a, sid, nil)
+			_, err := m.OpenSession(ctx, a, sid, nil)
 			return err
 		},
 		INTERIM: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.Report(ctx, a, sid, nil)
+			_, err := m.ReportSession(ctx, a, sid, nil)
 			return err
 		},
 		CLOSE: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.Close(ctx, a, sid, "", nil)
+			_, err := m.CloseSession(ctx, a, sid, "", nil)
 			return err
 		},
 	}
@@ -111,11 +111,11 @@ func TestForeign(t *testing.T) {
 	for account, sids := range map[aaa.AccountID][]string{w.foreign: {sid}, w.mine: {newSID(), "", sid + "A", sid[:42], sid[:42] + "="}} {
 		for _, sid := range sids {
 			var errs [5]error
-			_, errs[0] = m.Get(w.ctx, account, sid)
-			_, errs[1] = m.Continue(w.ctx, account, sid, nil, "r")
-			_, errs[2] = m.Open(w.ctx, account, sid, nil)
-			_, errs[3] = m.Report(w.ctx, account, sid, nil)
-			_, errs[4] = m.Close(w.ctx, account, sid, "", nil)
+			_, errs[0] = m.Session(w.ctx, account, sid)
+			_, errs[1] = m.ContinueSession(w.ctx, account, sid, nil, "r")
+			_, errs[2] = m.OpenSession(w.ctx, account, sid, nil)
+			_, errs[3] = m.ReportSession(w.ctx, account, sid, nil)
+			_, errs[4] = m.CloseSession(w.ctx, account, sid, "", nil)
 			for _, err := range errs {
 				w.refused(err, aaa.KindNotFound)
 			}
