@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"runtime"
 	"testing"
 	"time"
@@ -21,16 +20,6 @@ import (
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
 )
-
-// everyAction is the set of actions as the service registers it.
-func everyAction() *router.Actions {
-	return router.NewActions(
-		actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd, actions.Realm{},
-		actions.File{}, actions.NewUnixPW("", nil), actions.NewMKERB(net.DefaultResolver), actions.RADDNS{}, actions.SrvStatus{},
-		actions.Log{}, actions.Timer{}, actions.Timeout{}, actions.Pending{}, actions.Redo{}, actions.Kill{}, actions.Null{},
-		actions.Ack{}, actions.Reply{}, actions.End, actions.Cleanup, actions.AKerb, actions.KChap,
-	)
-}
 
 // quiet is a server that answers at once and costs nothing: what is left is the way to it and back.
 type quiet struct {
@@ -82,7 +71,7 @@ func newFailover(firstFails bool) (*failover, error) {
 		Values: map[string]any{"User-Name": "bob@example.com", "User-Password": "hello-password"},
 	}}
 	if f.router, err = router.New(router.Options{
-		Authorizer: authorizer.New(), Actions: everyAction(), Metrics: router.NewMetrics(prometheus.NewRegistry()),
+		Authorizer: authorizer.New(), Actions: actions.All(actions.Options{}), Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Log: slog.New(slog.DiscardHandler),
 	}); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
@@ -41,7 +42,7 @@ type filler struct {
 
 // fill makes accounts below the root, each with a document, and returns their ids.
 func fill(ctx context.Context, data string, root aaa.AccountID, backend string, accounts int, with dress) (_ []string, err error) {
-	f := &filler{root: root, backend: backend, dress: with, actions: everyAction().Specs()}
+	f := &filler{root: root, backend: backend, dress: with, actions: actions.All(actions.Options{}).Specs()}
 	if f.system, err = dict.LoadSystem(""); err != nil {
 		return nil, err
 	}

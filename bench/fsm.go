@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
 )
@@ -30,7 +31,7 @@ const (
 func measureRead(s settings) row {
 	r := row{name: fmt.Sprintf("table of %d states and %d lines read", largeStates, largeLines), format: "%.1f ms", target: 50, atMost: true}
 	text := []byte(largeTable(largeStates))
-	specs := everyAction().Specs()
+	specs := actions.All(actions.Options{}).Specs()
 	var took []float64
 	for range 2*s.rounds + 1 {
 		begun := time.Now()

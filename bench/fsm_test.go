@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/actions"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
 	engine "aaa-api/internal/engines/radius"
@@ -94,7 +95,7 @@ func TestLargeTable(t *testing.T) {
 	for _, s := range source.States {
 		lines += len(s.Lines)
 	}
-	table, faults, warnings := fsm.Check(text, everyAction().Specs())
+	table, faults, warnings := fsm.Check(text, actions.All(actions.Options{}).Specs())
 	if table == nil || len(warnings) > 0 {
 		t.Fatalf("faults %v, warnings %v", faults, warnings)
 	}
@@ -133,7 +134,7 @@ func TestFillWithTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenants := tenant.New(tenant.Options{
-		Store: db, Opener: secmod.New(kek, db.Keys()), System: system, Actions: everyAction().Specs(),
+		Store: db, Opener: secmod.New(kek, db.Keys()), System: system, Actions: actions.All(actions.Options{}).Specs(),
 		Engines: engines.NewRegistry(engine.New(engine.Options{})), Log: slog.New(slog.DiscardHandler),
 	})
 	seen := make(map[*fsm.Table]bool)

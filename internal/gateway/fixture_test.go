@@ -59,10 +59,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	vault := secmod.New(kek, db.Keys())
 	log := slog.New(slog.DiscardHandler)
 	registry := engines.NewRegistry(f.engine)
-	acts := router.NewActions(
-		actions.RADIUS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Realm{}, actions.Log{}, actions.Ack{},
-		actions.Null{}, actions.Kill{}, actions.Pending{}, actions.Timeout{}, actions.Reply{}, actions.End,
-	)
+	acts := actions.All(actions.Options{})
 	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
 	f.preparer = document.NewPreparer(f.tenants, vault, registry.Has)
 	f.follower = store.NewFollower(db.Changes(), log, store.FollowerOptions{})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -81,13 +80,7 @@ func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]b
 }
 
 // everyAction is what tables may take.
-var everyAction = router.NewActions(
-	actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd,
-	actions.Realm{}, actions.SrvStatus{}, actions.Log{}, actions.Ack{}, actions.Null{}, actions.Kill{}, actions.Redo{},
-	actions.Pending{}, actions.Timer{}, actions.Timeout{}, actions.Reply{}, actions.End, actions.Cleanup,
-	actions.File{}, actions.NewUnixPW("", nil), actions.NewMKERB(net.DefaultResolver), actions.RADDNS{},
-	actions.AKerb, actions.KChap,
-)
+var everyAction = actions.All(actions.Options{})
 
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
 func newWorld(t testing.TB, change ...func(*Options)) *world {

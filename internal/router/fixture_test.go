@@ -22,16 +22,6 @@ import (
 	"aaa-api/internal/translate"
 )
 
-// everyAction is what tables of these tests can use: all that needs nothing from outside.
-func everyAction() *router.Actions {
-	return router.NewActions(
-		actions.RADIUS{}, actions.TACACS{}, actions.RAD2RAD{}, actions.Authenticate, actions.Acct, actions.Passwd,
-		actions.Realm{}, actions.SrvStatus{}, actions.Log{}, actions.Ack{}, actions.Null{}, actions.Kill{}, actions.Redo{},
-		actions.Pending{}, actions.Timer{}, actions.Timeout{}, actions.Reply{}, actions.End, actions.Cleanup,
-		actions.AKerb, actions.KChap,
-	)
-}
-
 var dictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
 
 // lab is a router with an account whose servers answer as told.
@@ -55,7 +45,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, actions: everyAction(), servers: map[string]*backend{}}
+	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Deadline: deadline, Log: slog.New(slog.DiscardHandler),
