@@ -23,6 +23,17 @@ func advertised(cfg *config.Config, addr net.Addr) string {
 	return "http://" + addr.String()
 }
 
+// warnUnreachable says what will not work where the node may be one of several, which a shared
+// database makes possible, and the others have no way to it.
+func (n *node) warnUnreachable(ctx context.Context) {
+	if n.url != "" || n.cfg.DatabaseURL.IsZero() {
+		return
+	}
+	n.log.WarnContext(ctx, "the address that this node listens on names no host, so other nodes of the database can't reach it: "+
+		"a login that began here with a TACACS+ dialogue fails when its next answer comes to another node; "+
+		"if there are others, set --advertise http://HOST:PORT", "address", n.listener.Addr().String())
+}
+
 // peers asks the other nodes for the sessions.
 type peers struct{ client *peer.Client }
 

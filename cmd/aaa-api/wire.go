@@ -41,6 +41,7 @@ type node struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	name     string
+	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
 	vault    *secmod.Vault
 	system   *dict.Catalog
@@ -124,10 +125,10 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	url := advertised(n.cfg, n.listener.Addr())
+	n.url = advertised(n.cfg, n.listener.Addr())
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
-		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: url,
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
@@ -144,7 +145,7 @@ func (n *node) assemble() error {
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    httpapi.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
-		Peers:    peer.NewServer(n.vault, url, n.gateway.ContinueSessionHere, n.log),
+		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Node:     n.name,
 		Version:  buildVersion(),
 	})
