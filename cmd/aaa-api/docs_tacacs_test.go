@@ -75,15 +75,15 @@ func startTacquito(t *testing.T, dir, log string, args ...string) string {
 			t.Logf("the TACACS+ server's errors:\n%s", errs.String())
 		}
 	})
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	var address string
+	eventually(t, "the TACACS+ server says where it listens", func() bool {
 		text, err := os.ReadFile(log)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first, _, ok := strings.Cut(string(text), "\n"); ok {
-			return first
-		}
-	}
-	t.Fatal("the TACACS+ server does not say where it listens")
-	return ""
+		first, _, ok := strings.Cut(string(text), "\n")
+		address = first
+		return ok
+	})
+	return address
 }

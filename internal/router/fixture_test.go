@@ -125,9 +125,10 @@ func (l *lab) quiet() {
 type backend struct {
 	health  engines.Health
 	after   time.Duration
-	outcome aaa.Outcome // empty: silence
-	forever bool        // silence that lasts until it is cancelled
-	err     error       // what Exchange fails with, in place of silence
+	outcome aaa.Outcome     // empty: silence
+	forever bool            // silence that lasts until it is cancelled
+	err     error           // what Exchange fails with, in place of silence
+	has     chan<- struct{} // nil, or where each exchange tells that it has begun
 	asked   atomic.Int32
 	busy    atomic.Int32
 }
@@ -136,6 +137,9 @@ func (b *backend) Exchange(ctx context.Context, _ *engines.Request) (*engines.Re
 	b.asked.Add(1)
 	b.busy.Add(1)
 	defer b.busy.Add(-1)
+	if b.has != nil {
+		b.has <- struct{}{}
+	}
 	if b.forever {
 		<-ctx.Done()
 		return nil, ctx.Err()

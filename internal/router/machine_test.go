@@ -102,14 +102,9 @@ func TestDuplicate(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 10*time.Second, "a")
 			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
-			l.servers["a"].outcome, l.servers["a"].after = aaa.Accept, 100*time.Millisecond
-			again := make(chan struct{})
-			go func() { // the same request once more, while the server has the first
-				for l.servers["a"].busy.Load() == 0 {
-					time.Sleep(time.Millisecond)
-				}
-				again <- struct{}{}
-			}()
+			again, has := make(chan struct{}), make(chan struct{}, 2)
+			l.servers["a"].outcome, l.servers["a"].after, l.servers["a"].has = aaa.Accept, 100*time.Millisecond, has
+			go func() { <-has; again <- struct{}{} }() // the same request once more, while the server has the first
 			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Repeated: again, Trace: true})
 			if err != nil || !res.IsAuthorized {
 				t.Fatalf("%+v, %v", res, err)

@@ -100,9 +100,7 @@ func BenchmarkBesideStalled(b *testing.B) {
 		a.User = "nobody"
 		_ = m.Exchange(ctx, a, new(AcctReply))
 	})
-	for m.Stats().Sessions == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(b, "the session that waits", func() bool { return m.Stats().Sessions > 0 })
 	beside := p99()
 	for b.Loop() {
 		login(b, m)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aaa-api/internal/engines"
@@ -199,40 +200,43 @@ func TestServerGone(t *testing.T) {
 // packet is on a connection, however many sessions wait.
 func TestFirstGoesAlone(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t, func(l *link) {
-		h, body, ok := l.next()
-		if !ok {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
+			h, body, ok := l.next()
+			if !ok {
+				return
+			}
+			_ = l.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			if _, err := l.r.Peek(1); err == nil {
+				l.t.Error("a second packet came before the reply to the first")
+			}
+			_ = l.SetReadDeadline(time.Time{})
+			l.send(h.answer(h.Flags), pass(body))
+			good(l)
+		})
+		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { login(t, m) })
 		}
-		_ = l.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if _, err := l.r.Peek(1); err == nil {
-			l.t.Error("a second packet came before the reply to the first")
+		wg.Wait()
+		for range 20 {
+			login(t, m)
 		}
-		_ = l.SetReadDeadline(time.Time{})
-		l.send(h.answer(h.Flags), pass(body))
-		good(l)
+		flags := make(map[string]int) // of each connection
+		for _, line := range strings.Split(p.wire(80), "\n") {
+			if n, rest, _ := strings.Cut(line, " "); strings.HasSuffix(rest, " single") {
+				flags[n]++
+			}
+		}
+		for n, got := range flags {
+			if got != 2 {
+				t.Errorf("connection %s has %d packets with the flag", n, got)
+			}
+		}
+		if s := m.Stats(); s.Shared > 2 {
+			t.Errorf("%+v, two connections were to be kept", s)
+		}
 	})
-	m := managerOf(t, p, Options{Connections: 2})
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() { login(t, m) })
-	}
-	wg.Wait()
-	for range 20 {
-		login(t, m)
-	}
-	flags := make(map[string]int) // of each connection
-	for _, line := range strings.Split(p.wire(80), "\n") {
-		if n, rest, _ := strings.Cut(line, " "); strings.HasSuffix(rest, " single") {
-			flags[n]++
-		}
-	}
-	for n, got := range flags {
-		if got != 2 {
-			t.Errorf("connection %s has %d packets with the flag", n, got)
-		}
-	}
-	if s := m.Stats(); s.Shared > 2 {
-		t.Errorf("%+v, two connections were to be kept", s)
-	}
 }

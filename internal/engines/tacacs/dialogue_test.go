@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"layeh.com/radius/rfc2759"
@@ -18,12 +19,11 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// questions is a server that asks these in turn, and lets in who answers them so.
-func questions(t testing.TB, list ...any) *scripted {
-	t.Helper()
+// questions are the answers of a server that asks these in turn, and lets in who answers them so.
+func questions(list ...any) func(Body) Body {
 	var mu sync.Mutex
 	at := 0
-	return script(t, func(b Body) Body {
+	return func(b Body) Body {
 		mu.Lock()
 		defer mu.Unlock()
 		switch b := b.(type) {
@@ -40,7 +40,7 @@ func questions(t testing.TB, list ...any) *scripted {
 		}
 		r := *list[at].(*AuthenReply)
 		return &r
-	})
+	}
 }
 
 var (
@@ -90,7 +90,7 @@ func TestDialogues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := questions(t, c.server...)
+			p := script(t, questions(c.server...))
 			cl := open(t, p.peer, EngineOptions{})
 			var state string
 			for i := 0; i < len(c.steps); i += 2 {
@@ -147,7 +147,7 @@ func resume(t testing.TB, c *client, state []byte, pairs ...string) (*engines.Re
 // TestStateIsGood for one answer, at one server, for a while.
 func TestStateIsGood(t *testing.T) {
 	t.Parallel()
-	p := questions(t, getPass, "secret")
+	p := script(t, questions(getPass, "secret"))
 	engine := New(EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2})
 	openAt := func() *client {
 		c, err := engine.Open(engines.Config{Account: "a", Server: entry(p.peer)})
@@ -209,21 +209,37 @@ func TestStateIsGood(t *testing.T) {
 // TestDialoguesExpire: one timer ends those whose user has gone, and tells the server.
 func TestDialoguesExpire(t *testing.T) {
 	t.Parallel()
-	p := questions(t, getPass, "secret")
-	c := open(t, p.peer, EngineOptions{DialogueLife: 30 * time.Millisecond})
-	state := begin(t, c)
-	begin(t, c)
-	time.Sleep(20 * time.Millisecond)
-	begin(t, c)
-	eventually(t, "the end of all", func() bool { return c.engine.dialogues.len() == 0 })
-	eventually(t, "three aborts", func() bool { return p.count() == 6 })
-	_, err := resume(t, c, state, "password=secret")
-	wantInput(t, err, "State")
-	c.engine.dialogues.mu.Lock()
-	defer c.engine.dialogues.mu.Unlock()
-	if c.engine.dialogues.timer != nil {
-		t.Error("the timer runs on")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := scriptOn(t, network, questions(getPass, "secret"))
+		c := open(t, p.peer, EngineOptions{DialogueLife: 30 * time.Millisecond, Dial: network.Dial})
+		state := begin(t, c)
+		begin(t, c)
+		time.Sleep(20 * time.Millisecond)
+		begin(t, c)
+		for _, want := range []struct {
+			after       time.Duration
+			waiting, at int // logins, and packets that the server has got
+		}{
+			{10*time.Millisecond - 1, 3, 3},
+			{1, 1, 5},
+			{20*time.Millisecond - 1, 1, 5},
+			{1, 0, 6},
+		} {
+			time.Sleep(want.after)
+			synctest.Wait()
+			if n := c.engine.dialogues.len(); n != want.waiting || p.count() != want.at {
+				t.Errorf("%v on: %d logins wait and %d packets were sent, want %d and %d", want.after, n, p.count(), want.waiting, want.at)
+			}
+		}
+		_, err := resume(t, c, state, "password=secret")
+		wantInput(t, err, "State")
+		c.engine.dialogues.mu.Lock()
+		defer c.engine.dialogues.mu.Unlock()
+		if c.engine.dialogues.timer != nil {
+			t.Error("the timer runs on")
+		}
+	})
 }
 
 // TestErrorInDialogue is a server that can't go on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +28,14 @@ type scripted struct {
 
 func script(t testing.TB, answer func(Body) Body) *scripted {
 	t.Helper()
+	return scriptOn(t, nil, answer)
+}
+
+// scriptOn is script at a listener; without one it makes its own.
+func scriptOn(t testing.TB, ln net.Listener, answer func(Body) Body) *scripted {
+	t.Helper()
 	s := &scripted{}
-	s.peer = startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
+	s.peer = startPeer(t, &peer{secret: testSecret, quiet: true, ln: ln}, func(l *link) {
 		for {
 			h, body, ok := l.next()
 			if !ok || body == nil {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // peer is a server that does what a test's script says, one call of it a connection.
 type peer struct {
 	t      testing.TB
-	ln     net.Listener
+	ln     net.Listener // startPeer makes it where there is none
 	secret string
 	tls    *tls.Config
 	quiet  bool // no log
@@ -59,14 +59,17 @@ func newPeer(t testing.TB, script func(*link)) *peer {
 
 func startPeer(t testing.TB, p *peer, script func(*link)) *peer {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	if p.ln == nil {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.ln = ln
 	}
-	p.t, p.ln, p.open, p.sessions = t, ln, make(map[net.Conn]bool), make(map[uint32]string)
+	p.t, p.open, p.sessions = t, make(map[net.Conn]bool), make(map[uint32]string)
 	p.wg.Go(func() {
 		for {
-			c, err := ln.Accept()
+			c, err := p.ln.Accept()
 			if err != nil {
 				return
 			}
@@ -286,6 +289,8 @@ func managerWith(t testing.TB, p *peer, secrets Secrets, opts Options) *Manager 
 	return m
 }
 
+// eventually asks again and again until ok: for what the network and other goroutines do in their own
+// time. In a synctest bubble, synctest.Wait tells it at once.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -45,41 +46,44 @@ func TestStalledBesideOthers(t *testing.T) {
 // stuck with it on a stalled one. New sessions go to other connections.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
-	held, release := make(chan struct{}), make(chan struct{})
-	p := newPeer(t, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
+	synctest.Test(t, func(t *testing.T) {
+		held, release := make(chan struct{}), make(chan struct{})
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
+			for {
+				h, body, ok := l.next()
+				if !ok {
+					return
+				}
+				if a, ok := body.(*AcctRequest); ok && a.User == "held" {
+					close(held)
+					<-release
+				}
+				l.send(h.answer(4), pass(body))
 			}
-			if a, ok := body.(*AcctRequest); ok && a.User == "held" {
-				close(held)
-				<-release
-			}
-			l.send(h.answer(4), pass(body))
+		})
+		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})
+		login(t, m)
+		done := make(chan error, 1)
+		go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+		<-held
+		for range 100 {
+			login(t, m)
+		}
+		time.Sleep(stalled) // now it is known to be stuck, and even a busier one is better
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { login(t, m) })
+		}
+		wg.Wait()
+		close(release)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if n := p.accepted(); n != 2 {
+			t.Errorf("%d connections", n)
 		}
 	})
-	m := managerOf(t, p, Options{Connections: 2})
-	login(t, m)
-	done := make(chan error, 1)
-	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
-	<-held
-	for range 100 {
-		login(t, m)
-	}
-	time.Sleep(2 * stalled) // now it is known to be stuck, and even a busier one is better
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() { login(t, m) })
-	}
-	wg.Wait()
-	close(release)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if n := p.accepted(); n != 2 {
-		t.Errorf("%d connections", n)
-	}
 }
 
 // TestConnectionsAreBounded: many sessions at once use as many connections as allowed, and each as many
@@ -193,47 +197,40 @@ func TestBusy(t *testing.T) {
 // next, and sessions fail at once meanwhile. A connection makes it as new.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t, good)
-	var dials, refuse atomic.Int32
-	refuse.Store(1)
-	opts := Options{BackoffMin: 50 * time.Millisecond, BackoffMax: 80 * time.Millisecond}
-	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		dials.Add(1)
-		if refuse.Load() == 1 {
-			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-		}
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}
-	m := managerOf(t, p, opts)
-	pause := func() time.Duration {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return time.Until(m.retryAt)
-	}
-	for i, want := range []time.Duration{50 * time.Millisecond, 80 * time.Millisecond, 80 * time.Millisecond} {
-		start := time.Now()
-		fails(t, "refused", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
-		spent := time.Since(start)
-		if got := pause(); got > want*11/10 || got < want*9/10-spent {
-			t.Errorf("pause %v after failure %d, want %v", got, i+1, want)
-		}
-		for range 10 {
-			fails(t, "at once", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
-			if pause() <= 0 {
-				break // a slow machine
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network}, good)
+		dials, refuse := 0, true
+		opts := Options{BackoffMin: 50 * time.Millisecond, BackoffMax: 80 * time.Millisecond}
+		opts.Dial = func(ctx context.Context, name, address string) (net.Conn, error) {
+			dials++
+			if refuse {
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 			}
+			return network.Dial(ctx, name, address)
 		}
-		time.Sleep(max(pause(), 0) + time.Millisecond)
-		if n := int(dials.Load()); n < i+1 || n > 2*(i+1) {
-			t.Errorf("%d dials after failure %d", n, i+1)
+		m := managerOf(t, p, opts)
+		for i, want := range []time.Duration{50 * time.Millisecond, 80 * time.Millisecond, 80 * time.Millisecond} {
+			fails(t, "refused", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
+			pause := time.Until(m.retryAt)
+			if pause > want*11/10 || pause < want*9/10 {
+				t.Errorf("pause %v after failure %d, want %v", pause, i+1, want)
+			}
+			time.Sleep(pause - 1)
+			for range 10 {
+				fails(t, "at once", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
+			}
+			if dials != i+1 {
+				t.Errorf("%d dials after failure %d", dials, i+1)
+			}
+			time.Sleep(1)
 		}
-	}
-	time.Sleep(max(pause(), 0))
-	refuse.Store(0)
-	eventually(t, "a connection", func() bool { return tryLogin(m) == nil })
-	if m.failures != 0 {
-		t.Errorf("%d failures remembered", m.failures)
-	}
+		refuse = false
+		login(t, m)
+		if m.failures != 0 {
+			t.Errorf("%d failures remembered", m.failures)
+		}
+	})
 }
 
 // TestUnreachable: many sessions that wait for one connection fail together.
@@ -296,7 +293,7 @@ func TestDialHasty(t *testing.T) {
 	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if hasty {
 			by, _ := ctx.Deadline()
-			time.Sleep(time.Until(by))
+			time.Sleep(time.Until(by)) // it has a timer of its own
 			return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
@@ -315,22 +312,28 @@ func TestDialHasty(t *testing.T) {
 // TestIdle: an unused connection is closed by the client; the next session has a new one.
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t, good)
-	m := managerOf(t, p, Options{IdleTimeout: 30 * time.Millisecond})
-	login(t, m)
-	if s := m.Stats(); s.Connections != 1 {
-		t.Errorf("%+v", s)
-	}
-	if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
-		t.Errorf("on the wire:\n%s", got)
-	}
-	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
-	time.Sleep(60 * time.Millisecond) // a dialogue is not idleness
-	exchange(t, s, typed("password"), new(AuthenReply))
-	if n := p.accepted(); n != 2 {
-		t.Errorf("%d connections", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network}, good)
+		m := managerOf(t, p, Options{IdleTimeout: 30 * time.Millisecond, Dial: network.Dial})
+		login(t, m)
+		time.Sleep(30*time.Millisecond - 1)
+		if s := m.Stats(); s.Connections != 1 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(1)
+		if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
+			t.Errorf("on the wire:\n%s", got)
+		}
+		s := m.Session()
+		exchange(t, s, ascii(), new(AuthenReply))
+		time.Sleep(time.Minute) // a dialogue is not idleness
+		exchange(t, s, typed("password"), new(AuthenReply))
+		login(t, m)
+		if n := p.accepted(); n != 2 {
+			t.Errorf("%d connections", n)
+		}
+	})
 }
 
 // TestServerClosesIdle: a server may close a shared connection at any time (RFC 8907 §4.3).
