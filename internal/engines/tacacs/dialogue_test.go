@@ -221,10 +221,10 @@ func TestDialoguesExpire(t *testing.T) {
 			after       time.Duration
 			waiting, at int // logins, and packets that the server has got
 		}{
-			{10*time.Millisecond - 1, 3, 3},
-			{1, 1, 5},
-			{20*time.Millisecond - 1, 1, 5},
-			{1, 0, 6},
+			{10*time.Millisecond - time.Nanosecond, 3, 3},
+			{time.Nanosecond, 1, 5},
+			{20*time.Millisecond - time.Nanosecond, 1, 5},
+			{time.Nanosecond, 0, 6},
 		} {
 			time.Sleep(want.after)
 			synctest.Wait()

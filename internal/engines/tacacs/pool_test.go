@@ -216,14 +216,14 @@ func TestBackoff(t *testing.T) {
 			if pause > want*11/10 || pause < want*9/10 {
 				t.Errorf("pause %v after failure %d, want %v", pause, i+1, want)
 			}
-			time.Sleep(pause - 1)
+			time.Sleep(pause - time.Nanosecond)
 			for range 10 {
 				fails(t, "at once", tryLogin(m), engines.Unreachable, syscall.ECONNREFUSED)
 			}
 			if dials != i+1 {
 				t.Errorf("%d dials after failure %d", dials, i+1)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 		}
 		refuse = false
 		login(t, m)
@@ -317,11 +317,11 @@ func TestIdle(t *testing.T) {
 		p := startPeer(t, &peer{secret: testSecret, ln: network}, good)
 		m := managerOf(t, p, Options{IdleTimeout: 30 * time.Millisecond, Dial: network.Dial})
 		login(t, m)
-		time.Sleep(30*time.Millisecond - 1)
+		time.Sleep(30*time.Millisecond - time.Nanosecond)
 		if s := m.Stats(); s.Connections != 1 {
 			t.Errorf("%+v", s)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
 			t.Errorf("on the wire:\n%s", got)
 		}
