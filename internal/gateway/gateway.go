@@ -53,17 +53,17 @@ func New(o Options) *Gateway {
 // Handle implements Service.
 func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 	start := time.Now()
-	res, err := g.handle(ctx, req)
+	plan, err := g.plan(ctx, req.Account)
+	var res *aaa.Result
+	if err == nil {
+		res, err = g.run(ctx, plan, req)
+	}
 	g.metrics.count(req.Op, res, err, time.Since(start))
 	return res, err
 }
 
-// handle is the line of one request: plan, pool, router.
-func (g *Gateway) handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
-	plan, err := g.plan(ctx, req.Account)
-	if err != nil {
-		return nil, err
-	}
+// run is the rest of the line of one request: pool, router.
+func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
 	}
@@ -80,6 +80,7 @@ func (g *Gateway) handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	return g.router.Run(ctx, plan, req)
 }
 
+// plan is the Plan of an account that is enabled.
 func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, error) {
 	plan, err := g.tenants.Plan(ctx, id)
 	if err != nil {

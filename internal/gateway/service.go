@@ -35,7 +35,8 @@ type Service interface {
 }
 
 // Sessions is the life of AAA sessions. A SID unknown or of another account is KindNotFound, a verb that the
-// session's state does not allow, or that another caller was ahead of, KindConflict; else the errors are Handle's.
+// session's state does not allow, or that another caller was ahead of, KindConflict; else the errors are Handle's. A disabled account
+// begins, continues and opens nothing (KindForbidden); what it has is reported and closed as any, and accounted to its end.
 type Sessions interface {
 	// StartSession (INIT) begins a session with an authn request: Op is ignored, Values are the
 	// caller's keys. Where the request fails, so does the session, and nobody learns its SID.

@@ -2,42 +2,61 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/session"
+	"aaa-api/internal/tenant"
 )
 
-// sessionAAA is what sessions know of the Gateway.
-type sessionAAA struct{ gateway *Gateway }
+// sessionAAA is what sessions know of the Gateway: its Handle, and what only they ask for.
+type sessionAAA struct{ *Gateway }
 
-// Handle implements session.AAA.
-func (a sessionAAA) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
-	if req.Op == aaa.Accounting {
-		plan, err := a.gateway.plan(ctx, req.Account)
-		if err != nil {
-			return nil, err
-		}
-		if route := &plan.Routes[aaa.Accounting]; !route.Usable(aaa.Accounting) {
-			return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
+// Account implements session.AAA.
+func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+	start := time.Now()
+	plan, err := g.tenants.Plan(ctx, req.Account)
+	if err != nil {
+		return nil, err
+	}
+	if route := &plan.Routes[aaa.Accounting]; !route.Usable(aaa.Accounting) {
+		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
+	}
+	res, err := g.run(ctx, plan, req)
+	g.metrics.count(req.Op, res, err, time.Since(start))
+	return res, err
+}
+
+// Hidden implements session.AAA.
+func (g sessionAAA) Hidden(ctx context.Context, account aaa.AccountID) ([]string, error) {
+	plan, err := g.tenants.Plan(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return hiddenKeys(plan), nil
+}
+
+// hiddenKeys are the request keys of hidden attributes of all servers that a login may go to.
+func hiddenKeys(plan *tenant.Plan) []string {
+	var keys []string
+	for _, l := range plan.Routes[aaa.Authn].Levels {
+		for _, s := range l.Servers {
+			if rules := s.Rules[aaa.Authn]; rules != nil {
+				keys = append(keys, rules.HiddenKeys()...)
+			}
 		}
 	}
-	return a.gateway.Handle(ctx, req)
+	return keys
 }
 
 // Terms implements session.AAA.
-func (a sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, server string) (session.Terms, error) {
-	plan, err := a.gateway.plan(ctx, account)
+func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, server string) (session.Terms, error) {
+	plan, err := g.plan(ctx, account)
 	if err != nil {
 		return session.Terms{}, err
 	}
-	levels := plan.Routes[aaa.Authn].Levels
-	t := session.Terms{Key: func(string) string { return "" }}
-	for i, l := range levels {
-		for _, s := range l.Servers {
-			if rules := s.Rules[aaa.Authn]; rules != nil {
-				t.Hidden = append(t.Hidden, rules.HiddenKeys()...) // of all: any may be asked
-			}
-		}
+	t := session.Terms{Hidden: hiddenKeys(plan), Key: func(string) string { return "" }}
+	for i, l := range plan.Routes[aaa.Authn].Levels {
 		if i > 0 && l.Account != document {
 			continue
 		}

@@ -110,6 +110,48 @@ func TestCountersAreChecked(t *testing.T) {
 	}
 }
 
+// The sessions of a disabled account are reported and closed by those above it; nothing is begun, gone on with or opened.
+func TestSessionsOfADisabledAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.child)
+	base := at(w.child, "/aaa/sessions")
+	login := func(user string) reply {
+		return w.call(w.rootToken, "POST", base, data(`{"User-Name":"`+user+`","User-Password":"sesame"}`))
+	}
+	own := w.token(w.child, token.Scopes()...)
+	open, idle, asked := w.session(w.child, "bob"), w.session(w.child, "bob"), w.session(w.child, "twice")
+	w.call(w.rootToken, "POST", base+"/"+open+"/open", "").want(200)
+	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":false}`)).want(200) // the account's parent
+	before := w.backend.requests()
+
+	login("bob").refused(403, slugForbidden)
+	w.call(w.rootToken, "POST", base+"/"+idle+"/open", "").refused(403, slugForbidden)
+	w.call(w.rootToken, "POST", base+"/"+asked+"/continue", data(`{"answer":"424242"}`)).refused(403, slugForbidden)
+	w.call(w.rootToken, "POST", at(w.child, "/aaa/accounting"), data(`{"User-Name":"bob"}`)).refused(403, slugForbidden)
+	for _, text := range []string{own, w.tenantToken} {
+		w.call(text, "DELETE", base+"/"+open, "").refused(403, slugForbidden)
+	}
+	if n := w.backend.requests() - before; n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+	w.call(w.rootToken, "POST", base+"/"+open+"/interim", data(`{"counters":{"input_octets":10}}`)).want(200)
+	over := w.call(w.rootToken, "DELETE", base+"/"+open+"?cause=Admin-Reset", data(`{"counters":{"input_octets":12}}`)).want(200)
+	if over.at("data", "result") != "closed" || over.at("data", "session", "cause") != "Admin-Reset" || over.at("data", "session", "counters", "input_octets") != 12.0 {
+		t.Errorf("%s", over.text)
+	}
+	if n := w.backend.requests() - before; n != 1 {
+		t.Errorf("%d requests were sent, want the Stop", n)
+	}
+	for sid, state := range map[string]string{idle: "completed", asked: "failed"} {
+		if r := w.call(w.rootToken, "DELETE", base+"/"+sid, "").want(200); r.at("data", "session", "state") != state {
+			t.Errorf("%s", r.text)
+		}
+	}
+	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":true}`)).want(200)
+	login("bob").want(201)
+}
+
 // Neither the log nor the metrics ever hold a SID, whatever becomes of the request.
 func TestSIDsAreNotLogged(t *testing.T) {
 	t.Parallel()

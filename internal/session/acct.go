@@ -71,7 +71,7 @@ func (m *Manager) account(ctx context.Context, s *session, status string, at tim
 	if status == statusStop {
 		values["Acct-Terminate-Cause"] = s.Cause
 	}
-	return m.aaa.Handle(ctx, &aaa.Request{ID: requestID, Account: s.rec.Account, Op: aaa.Accounting, Values: values})
+	return m.aaa.Account(ctx, &aaa.Request{ID: requestID, Account: s.rec.Account, Op: aaa.Accounting, Values: values})
 }
 
 // sessionTime is the session's Acct-Session-Time: the caller's own where it reports one, else the clock's. It never goes back.
@@ -106,7 +106,7 @@ var counterKeys = []counterKey{
 const timeKey = "Acct-Session-Time"
 
 // report takes counters out of the caller's values and keeps the other keys. All faults are one error.
-func (s *session) report(values map[string]any, terms *Terms, now time.Time) error {
+func (s *session) report(values map[string]any, hidden []string, now time.Time) error {
 	values = maps.Clone(values)
 	var faults []aaa.Field
 	take := func(key string, counter *uint64) (given bool) {
@@ -142,5 +142,5 @@ func (s *session) report(values map[string]any, terms *Terms, now time.Time) err
 		s.ChangedAt = now
 	}
 	delete(values, acctSessionID) // it can't change any more
-	return s.keep(values, terms)
+	return s.keep(values, hidden)
 }

@@ -46,7 +46,7 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	s.move(to, now)
 	s.Until = now.Add(underWay)
 	s.User = terms.user(req.Values)
-	if err := s.keep(req.Values, &terms); err != nil {
+	if err := s.keep(req.Values, terms.Hidden); err != nil {
 		return nil, err
 	}
 	sid, err := m.create(ctx, s)

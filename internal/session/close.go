@@ -14,7 +14,7 @@ import (
 // that goes back is KindBadInput, and nothing of the report is then taken. Other keys are kept for the
 // accounting records to come. The records go out by the session's interval, not by the reports.
 func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
-	terms, err := m.aaa.Terms(ctx, account, "", "")
+	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 		if _, err := Next(s.place(), INTERIM); err != nil {
 			return err
 		}
-		return s.report(values, &terms, m.now())
+		return s.report(values, hidden, m.now())
 	})
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, 
 	if !slices.Contains(causes, cause) {
 		return nil, aaa.Invalid(aaa.Field{Path: "cause", Rule: "enum", Message: "is no cause of RFC 2866 §5.10", Target: causes})
 	}
-	terms, err := m.aaa.Terms(ctx, account, "", "")
+	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, 
 		}
 		now := m.now()
 		if s.place() == Opened {
-			if err := s.report(values, &terms, now); err != nil {
+			if err := s.report(values, hidden, now); err != nil {
 				return err
 			}
 		}

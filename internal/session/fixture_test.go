@@ -59,20 +59,43 @@ type scripted struct {
 	acct   func(*aaa.Request) (*aaa.Result, error)
 	sent   []aaa.Request
 	terms  Terms
+	off    bool // the account is disabled
+}
+
+var errDisabled = aaa.Errorf(aaa.KindForbidden, "the account is disabled")
+
+func (s *scripted) disable() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.off = true
+}
+
+// note keeps what is sent. Its caller holds mu.
+func (s *scripted) note(req *aaa.Request) {
+	kept := *req
+	kept.Values = maps.Clone(req.Values)
+	s.sent = append(s.sent, kept)
 }
 
 func (s *scripted) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
 	s.mu.Lock()
-	kept := *req
-	kept.Values = maps.Clone(req.Values)
-	s.sent = append(s.sent, kept)
-	f := s.acct
-	if req.Op == aaa.Authn {
-		f = s.script[0]
-		if len(s.script) > 1 {
-			s.script = s.script[1:]
-		}
+	if s.off {
+		s.mu.Unlock()
+		return nil, errDisabled
 	}
+	s.note(req)
+	f := s.script[0]
+	if len(s.script) > 1 {
+		s.script = s.script[1:]
+	}
+	s.mu.Unlock()
+	return f(req)
+}
+
+func (s *scripted) Account(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+	s.mu.Lock()
+	s.note(req)
+	f := s.acct
 	s.mu.Unlock()
 	if f == nil {
 		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}, nil
@@ -83,7 +106,16 @@ func (s *scripted) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, err
 func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) (Terms, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.off {
+		return Terms{}, errDisabled
+	}
 	return s.terms, nil
+}
+
+func (s *scripted) Hidden(context.Context, aaa.AccountID) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.terms.Hidden, nil
 }
 
 // take returns the accounting records since the last call.

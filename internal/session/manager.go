@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,15 +11,20 @@ import (
 	"aaa-api/internal/store"
 )
 
-// AAA runs the requests that sessions are made of.
+// AAA runs the requests that sessions are made of. Its errors are *aaa.Error. To a disabled account what leads
+// to service is refused as KindForbidden (Handle, Terms); what is told of a session, and of its end, is not.
 type AAA interface {
-	// Handle runs one as any other. An accounting request of an account that has nothing to send it to is
-	// answered by aaa.Off. Its errors are *aaa.Error.
+	// Handle runs an authn request as any other.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// Account sends an accounting record, a disabled account's too: it tells of what was begun before. An account
+	// that has nothing to send it to is answered by aaa.Off.
+	Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
 	// Terms tells what a session must know of the documents in force for an account's authn: of the
 	// one that belongs to document, where that is given and still in force, else of the
-	// first. server is the one of its servers that answered. The errors are *aaa.Error.
+	// first. server is the one of its servers that answered.
 	Terms(ctx context.Context, account, document aaa.AccountID, server string) (Terms, error)
+	// Hidden is the Hidden of Terms, a disabled account's too.
+	Hidden(ctx context.Context, account aaa.AccountID) ([]string, error)
 }
 
 // Terms is what a document says that bears on sessions.
@@ -30,11 +34,6 @@ type Terms struct {
 	SessionTimeout  int                           // seconds; 0: none
 	InterimInterval int                           // seconds; 0: none
 	Dialogue        bool                          // the server's engine keeps a challenge's dialogue in memory
-}
-
-// secret tells keys that are not to be stored.
-func (t *Terms) secret(key string) bool {
-	return aaa.SensitiveName(key) || slices.Contains(t.Hidden, key)
 }
 
 // attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.

@@ -38,7 +38,7 @@ func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 			s.AcctSessionID = id
 			delete(values, acctSessionID)
 		}
-		if err := s.keep(values, &terms); err != nil {
+		if err := s.keep(values, terms.Hidden); err != nil {
 			return err
 		}
 		now := m.now()

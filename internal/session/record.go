@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -264,14 +265,14 @@ func stored(err error) error {
 // maxKept bounds the keys that a session keeps, as JSON.
 const maxKept = 64 << 10
 
-// keep remembers those of the caller's keys that are no secrets.
-func (s *session) keep(values map[string]any, t *Terms) error {
+// keep remembers those of the caller's keys that are no secrets, by their names or as keys of hidden attributes.
+func (s *session) keep(values map[string]any, hidden []string) error {
 	kept := maps.Clone(s.private.Keys)
 	if kept == nil {
 		kept = make(map[string]any, len(values))
 	}
 	for key, value := range values {
-		if key == stateKey || key == AnswerKey || t.secret(key) {
+		if key == stateKey || key == AnswerKey || aaa.SensitiveName(key) || slices.Contains(hidden, key) {
 			continue
 		}
 		kept[key] = value

@@ -1,0 +1,68 @@
+package session
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// TestDisabledAccount: what a disabled account has is told of and ended, by its callers and by itself; nothing is begun,
+// gone on with or opened, and what is refused changes nothing.
+func TestDisabledAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s")}
+	asked := w.start(m).SID
+	limits := map[string]any{"Session-Timeout": json.Number("600"), "Acct-Interim-Interval": json.Number("60")}
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(limits)}
+	idle := w.start(m).SID
+	closed, expired := w.opened(m, limits), w.opened(m, limits)
+	revision := func(sid string) int64 {
+		s, err := m.get(w.ctx, w.mine, sid)
+		w.must(err)
+		return s.rec.Revision
+	}
+	before := []int64{revision(asked), revision(idle)}
+	w.aaa.disable()
+
+	_, err := m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"login": "alice"}})
+	w.refused(err, aaa.KindForbidden)
+	_, err = m.ContinueSession(w.ctx, w.mine, asked, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindForbidden)
+	_, err = m.ContinueSessionHere(w.ctx, w.mine, asked, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindForbidden)
+	_, err = m.OpenSession(w.ctx, w.mine, idle, nil)
+	w.refused(err, aaa.KindForbidden)
+	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
+	w.must(err)
+	if len(list) != 4 || revision(asked) != before[0] || revision(idle) != before[1] || len(w.aaa.take()) > 0 {
+		t.Errorf("a refused verb wrote or sent something: %+v", list)
+	}
+
+	_, err = m.ReportSession(w.ctx, w.mine, closed, map[string]any{"Acct-Input-Octets": json.Number("5"), "code": "h1dden"})
+	w.must(err)
+	w.clock.pass(60 * time.Second)
+	m.settle(w.ctx)
+	if sent := w.aaa.take(); len(sent) != 2 || sent[0]["Acct-Status-Type"] != "Interim-Update" || sent[1]["Acct-Status-Type"] != "Interim-Update" {
+		t.Errorf("interim updates: %v", sent)
+	}
+	for sid, to := range map[string]Place{asked: Failed, idle: Closed, closed: Closed} {
+		_, err = m.CloseSession(w.ctx, w.mine, sid, "Admin-Reset", nil)
+		w.must(err)
+		w.is(m, sid, to, "Admin-Reset")
+	}
+	sent := w.aaa.take()
+	if len(sent) != 1 || sent[0]["Acct-Status-Type"] != "Stop" || sent[0]["Acct-Input-Octets"] != number(5) || sent[0]["code"] != nil {
+		t.Errorf("by the callers: %v", sent)
+	}
+	w.clock.pass(540 * time.Second)
+	m.settle(w.ctx)
+	w.is(m, expired, Closed, "Session-Timeout")
+	if sent = w.aaa.take(); len(sent) != 1 || sent[0]["Acct-Status-Type"] != "Stop" {
+		t.Errorf("by itself: %v", sent)
+	}
+}
