@@ -49,13 +49,8 @@ func below(a store.Account) (from, to string) {
 	return from, from[:len(from)-1] + "0"
 }
 
-func getAccount(ctx context.Context, c Conn, where string, args ...any) (a store.Account, err error) {
-	found, err := one(ctx, c, func(scan Scan) (err error) { a, err = scanAccount(scan); return err },
-		`SELECT `+accountColumns+` FROM accounts WHERE `+where, args...)
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return a, err
+func getAccount(ctx context.Context, c Conn, where string, args ...any) (store.Account, error) {
+	return get(ctx, c, scanAccount, `SELECT `+accountColumns+` FROM accounts WHERE `+where, args...)
 }
 
 func (s accounts) Get(ctx context.Context, id aaa.AccountID) (store.Account, error) {
@@ -267,18 +262,9 @@ func (s accounts) Descendants(ctx context.Context, id aaa.AccountID, p store.Pag
 }
 
 func (s accounts) list(ctx context.Context, p store.Page, where string, args ...any) ([]store.Account, string, error) {
-	var list []store.Account
-	err := s.db.Query(ctx, func(scan Scan) error {
-		a, err := scanAccount(scan)
-		list = append(list, a)
-		return err
-	}, `SELECT `+accountColumns+` FROM accounts WHERE id >= $1 AND `+where+` ORDER BY id LIMIT $2`,
+	return page(ctx, s.db, p, scanAccount, func(a store.Account) string { return string(a.ID) },
+		`SELECT `+accountColumns+` FROM accounts WHERE id >= $1 AND `+where+` ORDER BY id LIMIT $2`,
 		append([]any{p.Start, limit(p)}, args...)...)
-	if err != nil {
-		return nil, "", err
-	}
-	list, next := cut(list, p, func(a store.Account) string { return string(a.ID) })
-	return list, next, nil
 }
 
 // utc is for the nullable times.

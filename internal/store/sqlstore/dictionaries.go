@@ -21,13 +21,9 @@ func scanDictionary(scan Scan) (d store.Dictionary, err error) {
 	return d, err
 }
 
-func getDictionary(ctx context.Context, c Conn, account aaa.AccountID, where, key string) (d store.Dictionary, err error) {
-	found, err := one(ctx, c, func(scan Scan) (err error) { d, err = scanDictionary(scan); return err },
+func getDictionary(ctx context.Context, c Conn, account aaa.AccountID, where, key string) (store.Dictionary, error) {
+	return get(ctx, c, scanDictionary,
 		`SELECT `+dictionaryColumns+` FROM dictionaries WHERE account_id = $1 AND `+where, string(account), key)
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return d, err
 }
 
 func (s dictionaries) Get(ctx context.Context, account aaa.AccountID, id string) (store.Dictionary, error) {
@@ -131,25 +127,11 @@ func (s dictionaries) Delete(ctx context.Context, account aaa.AccountID, id stri
 }
 
 func (s dictionaries) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.Dictionary, string, error) {
-	list, err := s.list(ctx, `SELECT account_id, id, name, revision, '', created_at, updated_at FROM dictionaries
+	return page(ctx, s.db, p, scanDictionary, func(d store.Dictionary) string { return d.Name },
+		`SELECT account_id, id, name, revision, '', created_at, updated_at FROM dictionaries
 		WHERE account_id = $1 AND name >= $2 ORDER BY name LIMIT $3`, string(account), p.Start, limit(p))
-	if err != nil {
-		return nil, "", err
-	}
-	list, next := cut(list, p, func(d store.Dictionary) string { return d.Name })
-	return list, next, nil
 }
 
 func (s dictionaries) All(ctx context.Context, account aaa.AccountID) ([]store.Dictionary, error) {
-	return s.list(ctx, `SELECT `+dictionaryColumns+` FROM dictionaries WHERE account_id = $1 ORDER BY name`, string(account))
-}
-
-func (s dictionaries) list(ctx context.Context, sql string, args ...any) ([]store.Dictionary, error) {
-	var list []store.Dictionary
-	err := s.db.Query(ctx, func(scan Scan) error {
-		d, err := scanDictionary(scan)
-		list = append(list, d)
-		return err
-	}, sql, args...)
-	return list, err
+	return all(ctx, s.db, scanDictionary, `SELECT `+dictionaryColumns+` FROM dictionaries WHERE account_id = $1 ORDER BY name`, string(account))
 }

@@ -117,12 +117,7 @@ func (s documents) Revisions(ctx context.Context, account aaa.AccountID, from in
 	if limit <= 0 || limit > store.MaxDocumentRevisions {
 		limit = store.MaxDocumentRevisions
 	}
-	var list []store.Document
-	err := s.db.Query(ctx, func(scan Scan) error {
-		d, err := scanDocument(scan)
-		list = append(list, d)
-		return err
-	}, `SELECT `+documentColumns+` FROM document_revisions
+	list, err := all(ctx, s.db, scanDocument, `SELECT `+documentColumns+` FROM document_revisions
 		WHERE account_id = $1 AND revision <= $2 ORDER BY revision DESC LIMIT $3`, string(account), from, int64(limit)+1)
 	if err != nil {
 		return nil, 0, err
@@ -133,11 +128,7 @@ func (s documents) Revisions(ctx context.Context, account aaa.AccountID, from in
 	return list, 0, nil
 }
 
-func (s documents) Revision(ctx context.Context, account aaa.AccountID, revision int64) (d store.Document, err error) {
-	found, err := one(ctx, s.db, func(scan Scan) (err error) { d, err = scanDocument(scan); return err },
+func (s documents) Revision(ctx context.Context, account aaa.AccountID, revision int64) (store.Document, error) {
+	return get(ctx, s.db, scanDocument,
 		`SELECT `+documentColumns+` FROM document_revisions WHERE account_id = $1 AND revision = $2`, string(account), revision)
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return d, err
 }

@@ -48,13 +48,9 @@ func (s sessions) Create(ctx context.Context, r store.SessionRecord) error {
 	})
 }
 
-func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (r store.SessionRecord, err error) {
-	found, err := one(ctx, s.db, func(scan Scan) (err error) { r, err = scanSession(scan); return err },
+func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (store.SessionRecord, error) {
+	return get(ctx, s.db, scanSession,
 		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND hash = $2`, string(account), hash[:])
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return r, err
 }
 
 func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
@@ -80,29 +76,15 @@ func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision 
 }
 
 func (s sessions) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.SessionRecord, string, error) {
-	var list []store.SessionRecord
-	err := s.db.Query(ctx, func(scan Scan) error {
-		r, err := scanSession(scan)
-		list = append(list, r)
-		return err
-	}, `SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
+	return page(ctx, s.db, p, scanSession, func(r store.SessionRecord) string { return r.ID },
+		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
 		string(account), p.Start, limit(p))
-	if err != nil {
-		return nil, "", err
-	}
-	list, next := cut(list, p, func(r store.SessionRecord) string { return r.ID })
-	return list, next, nil
 }
 
 // Due looks first and claims then, one statement a session: where two nodes look at once, the revision lets one
 // of them win, with no lock that a distributed engine would lack.
 func (s sessions) Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]store.SessionRecord, error) {
-	var due []store.SessionRecord
-	err := s.db.Query(ctx, func(scan Scan) error {
-		r, err := scanSession(scan)
-		due = append(due, r)
-		return err
-	}, `SELECT `+sessionColumns+` FROM sessions WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+	due, err := all(ctx, s.db, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
 		ORDER BY due_at, account_id, hash LIMIT $2`, nullable(now), int64(limit))
 	if err != nil || len(due) == 0 {
 		return nil, err

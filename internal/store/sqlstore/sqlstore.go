@@ -116,29 +116,6 @@ func (w *write) owner(ctx context.Context, account aaa.AccountID) error {
 	return exists(ctx, w, `SELECT 1 FROM accounts WHERE id = $1`, string(account))
 }
 
-// exists is ErrNotFound where the query has no row.
-func exists(ctx context.Context, c Conn, sql string, args ...any) error {
-	found, err := has(ctx, c, sql, args...)
-	if err == nil && !found {
-		return store.ErrNotFound
-	}
-	return err
-}
-
-// has reports whether a query of one integer has a row.
-func has(ctx context.Context, c Conn, sql string, args ...any) (bool, error) {
-	return one(ctx, c, func(scan Scan) error { var n int64; return scan(&n) }, sql, args...)
-}
-
-// one runs a query of at most one row and reports whether there was one.
-func one(ctx context.Context, c Conn, row func(Scan) error, sql string, args ...any) (found bool, err error) {
-	err = c.Query(ctx, func(scan Scan) error {
-		found = true
-		return row(scan)
-	}, sql, args...)
-	return found, err
-}
-
 // execAll runs statements that take the same arguments.
 func execAll(ctx context.Context, c Conn, args []any, statements ...string) error {
 	for _, sql := range statements {
@@ -147,20 +124,4 @@ func execAll(ctx context.Context, c Conn, args []any, statements ...string) erro
 		}
 	}
 	return nil
-}
-
-// limit is a page's number of rows with the one that tells of a next page.
-func limit(p store.Page) int64 {
-	if p.Limit <= 0 {
-		return 1 << 40
-	}
-	return int64(p.Limit) + 1
-}
-
-// cut takes the row of the next page off a list and returns its key.
-func cut[T any](list []T, p store.Page, key func(T) string) (page []T, next string) {
-	if p.Limit > 0 && len(list) > p.Limit {
-		return list[:p.Limit], key(list[p.Limit])
-	}
-	return list, ""
 }

@@ -17,14 +17,10 @@ func scanText(scan Scan) (t store.Text, err error) {
 	return t, err
 }
 
-func getText(ctx context.Context, c Conn, account aaa.AccountID, kind store.TextKind, name string) (t store.Text, err error) {
-	found, err := one(ctx, c, func(scan Scan) (err error) { t, err = scanText(scan); return err },
+func getText(ctx context.Context, c Conn, account aaa.AccountID, kind store.TextKind, name string) (store.Text, error) {
+	return get(ctx, c, scanText,
 		`SELECT `+textColumns+` FROM texts WHERE account_id = $1 AND kind = $2 AND name = $3`,
 		string(account), string(kind), name)
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return t, err
 }
 
 func (s texts) Get(ctx context.Context, account aaa.AccountID, kind store.TextKind, name string) (store.Text, error) {
@@ -105,26 +101,12 @@ func (s texts) Delete(ctx context.Context, account aaa.AccountID, kind store.Tex
 }
 
 func (s texts) List(ctx context.Context, account aaa.AccountID, kind store.TextKind, p store.Page) ([]store.Text, string, error) {
-	list, err := s.list(ctx, `SELECT account_id, kind, name, revision, '', created_at, updated_at FROM texts
+	return page(ctx, s.db, p, scanText, func(t store.Text) string { return t.Name },
+		`SELECT account_id, kind, name, revision, '', created_at, updated_at FROM texts
 		WHERE account_id = $1 AND kind = $2 AND name >= $3 ORDER BY name LIMIT $4`,
 		string(account), string(kind), p.Start, limit(p))
-	if err != nil {
-		return nil, "", err
-	}
-	list, next := cut(list, p, func(t store.Text) string { return t.Name })
-	return list, next, nil
 }
 
 func (s texts) All(ctx context.Context, account aaa.AccountID) ([]store.Text, error) {
-	return s.list(ctx, `SELECT `+textColumns+` FROM texts WHERE account_id = $1 ORDER BY kind, name`, string(account))
-}
-
-func (s texts) list(ctx context.Context, sql string, args ...any) ([]store.Text, error) {
-	var list []store.Text
-	err := s.db.Query(ctx, func(scan Scan) error {
-		t, err := scanText(scan)
-		list = append(list, t)
-		return err
-	}, sql, args...)
-	return list, err
+	return all(ctx, s.db, scanText, `SELECT `+textColumns+` FROM texts WHERE account_id = $1 ORDER BY kind, name`, string(account))
 }

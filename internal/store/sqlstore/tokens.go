@@ -47,28 +47,14 @@ func (s tokens) Create(ctx context.Context, t store.Token) error {
 	})
 }
 
-func (s tokens) ByHash(ctx context.Context, hash [32]byte) (t store.Token, err error) {
-	found, err := one(ctx, s.db, func(scan Scan) (err error) { t, err = scanToken(scan); return err },
-		`SELECT `+tokenColumns+` FROM tokens WHERE hash = $1`, hash[:])
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return t, err
+func (s tokens) ByHash(ctx context.Context, hash [32]byte) (store.Token, error) {
+	return get(ctx, s.db, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE hash = $1`, hash[:])
 }
 
 func (s tokens) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.Token, string, error) {
-	var list []store.Token
-	err := s.db.Query(ctx, func(scan Scan) error {
-		t, err := scanToken(scan)
-		list = append(list, t)
-		return err
-	}, `SELECT `+tokenColumns+` FROM tokens WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
+	return page(ctx, s.db, p, scanToken, func(t store.Token) string { return t.ID },
+		`SELECT `+tokenColumns+` FROM tokens WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
 		string(account), p.Start, limit(p))
-	if err != nil {
-		return nil, "", err
-	}
-	list, next := cut(list, p, func(t store.Token) string { return t.ID })
-	return list, next, nil
 }
 
 func (s tokens) Revoke(ctx context.Context, account aaa.AccountID, id string) error {
@@ -91,13 +77,9 @@ func (s tokens) DeleteExpired(ctx context.Context, now time.Time) (int, error) {
 
 type keys struct{ db Driver }
 
-func getKey(ctx context.Context, c Conn, account aaa.AccountID) (key []byte, err error) {
-	found, err := one(ctx, c, func(scan Scan) error { return scan(&key) },
+func getKey(ctx context.Context, c Conn, account aaa.AccountID) ([]byte, error) {
+	return get(ctx, c, func(scan Scan) (key []byte, err error) { err = scan(&key); return key, err },
 		`SELECT wrapped FROM data_keys WHERE account_id = $1`, string(account))
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return key, err
 }
 
 func (s keys) Get(ctx context.Context, account aaa.AccountID) ([]byte, error) {

@@ -1,0 +1,70 @@
+package sqlstore
+
+import (
+	"context"
+
+	"aaa-api/internal/store"
+)
+
+// exists is ErrNotFound where the query has no row.
+func exists(ctx context.Context, c Conn, sql string, args ...any) error {
+	found, err := has(ctx, c, sql, args...)
+	if err == nil && !found {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// has reports whether a query of one integer has a row.
+func has(ctx context.Context, c Conn, sql string, args ...any) (bool, error) {
+	return one(ctx, c, func(scan Scan) error { var n int64; return scan(&n) }, sql, args...)
+}
+
+// one runs a query of at most one row and reports whether there was one.
+func one(ctx context.Context, c Conn, row func(Scan) error, sql string, args ...any) (found bool, err error) {
+	err = c.Query(ctx, func(scan Scan) error {
+		found = true
+		return row(scan)
+	}, sql, args...)
+	return found, err
+}
+
+// get reads the row of a query of at most one; ErrNotFound where there is none.
+func get[T any](ctx context.Context, c Conn, read func(Scan) (T, error), sql string, args ...any) (v T, err error) {
+	found, err := one(ctx, c, func(scan Scan) (err error) { v, err = read(scan); return err }, sql, args...)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return v, err
+}
+
+// all reads every row of a query.
+func all[T any](ctx context.Context, c Conn, read func(Scan) (T, error), sql string, args ...any) ([]T, error) {
+	var list []T
+	err := c.Query(ctx, func(scan Scan) error {
+		v, err := read(scan)
+		list = append(list, v)
+		return err
+	}, sql, args...)
+	return list, err
+}
+
+// page reads the rows of a query that begins at p.Start and ends after limit(p) rows. next is the key of
+// the row that the next page begins with; empty after the last page.
+func page[T any](ctx context.Context, c Conn, p store.Page, read func(Scan) (T, error), key func(T) string, sql string, args ...any) (list []T, next string, err error) {
+	if list, err = all(ctx, c, read, sql, args...); err != nil {
+		return nil, "", err
+	}
+	if p.Limit > 0 && len(list) > p.Limit {
+		return list[:p.Limit], key(list[p.Limit]), nil
+	}
+	return list, "", nil
+}
+
+// limit is a page's number of rows with the one that tells of a next page.
+func limit(p store.Page) int64 {
+	if p.Limit <= 0 {
+		return 1 << 40
+	}
+	return int64(p.Limit) + 1
+}
