@@ -94,16 +94,16 @@ func (h *Health) Failure() State {
 	}
 }
 
-// Revive gives a dead server one more chance: it becomes a zombie that the next
-// failure kills again. Servers that can't be probed come back this way.
-func (h *Health) Revive() {
+// Revive gives a dead server one more chance and returns the state after it: it becomes a
+// zombie that the next failure kills again. Servers that can't be probed come back this way.
+func (h *Health) Revive() State {
 	for {
 		old := h.word.Load()
 		if s, _, _ := unpack(old); s != Dead {
-			return
+			return s
 		}
 		if h.word.CompareAndSwap(old, pack(Zombie, FailuresToDead-1, 0)) {
-			return
+			return Zombie
 		}
 	}
 }

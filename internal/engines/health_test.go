@@ -43,7 +43,9 @@ func TestHealthStates(t *testing.T) {
 					t.Errorf("%s: Failure returned %v in state %v", tc.name, got, h.State())
 				}
 			case 'R':
-				h.Revive()
+				if got := h.Revive(); got != h.State() {
+					t.Errorf("%s: Revive returned %v in state %v", tc.name, got, h.State())
+				}
 			}
 		}
 		if h.State() != tc.want || h.Usable() != (tc.want != Dead) {

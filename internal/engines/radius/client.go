@@ -18,13 +18,6 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// How a server that is not alive is found to be back.
-const (
-	checkStatus = iota // Status-Server (RFC 5997)
-	checkUser          // an Access-Request of a test user
-	checkTime          // nothing is sent; it is tried again after a while
-)
-
 // client exchanges requests with one server. Many are open and few in use: what
 // only a used one needs is made when it is used.
 type client struct {
@@ -34,25 +27,23 @@ type client struct {
 	address string
 	addr    netip.Addr // where literal
 	port    uint16
-	literal bool // the address is no host name
-	neverMA bool // require_message_authenticator: no
-	check   uint8
+	literal bool        // the address is no host name
+	neverMA bool        // require_message_authenticator: no
+	unasked bool        // health_check time: no probes
 	needMA  atomic.Bool // a reply to an Access-Request must have a Message-Authenticator
-	health  engines.Health
+	health  engines.Recovery
 
-	secret        []byte
-	macs          macs
-	timeout       time.Duration // of one attempt
-	retries       int           // attempts after the first
-	checkUser     string
-	checkPassword aaa.Secret
+	secret  []byte
+	macs    macs
+	timeout time.Duration // of one attempt
+	retries int           // attempts after the first
+	tester  *tester       // nil: probes are Status-Server
 
 	mu      sync.Mutex
 	sockets []*socket
 	turn    int                 // where to look for an identifier next
 	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
 	retired bool
-	stop    context.CancelFunc // ends the prober; nil while there is none
 }
 
 var _ engines.Client = (*client)(nil)
@@ -127,17 +118,14 @@ func (c *client) Format(f fmt.State, _ rune) {
 }
 
 // Health is the server's health.
-func (c *client) Health() *engines.Health { return &c.health }
+func (c *client) Health() *engines.Health { return &c.health.Health }
 
 // Retire closes what is idle now, and everything else as soon as it is.
 func (c *client) Retire() {
+	c.health.Retire()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.retired = true
-	if c.stop != nil {
-		c.stop()
-		c.stop = nil
-	}
 	for i := len(c.sockets) - 1; i >= 0; i-- {
 		if s := c.sockets[i]; s.inFlight == 0 {
 			c.drop(s)

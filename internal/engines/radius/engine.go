@@ -115,12 +115,12 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	switch s.HealthCheck.Type {
 	case "", "status-server":
 	case "user":
-		c.check, c.checkUser, c.checkPassword = checkUser, s.HealthCheck.Username, s.HealthCheck.Password
-		if len(c.checkUser) == 0 || len(c.checkUser) > 253 || len(c.checkPassword.Reveal()) > maxUserPassword {
+		c.tester = &tester{s.HealthCheck.Username, s.HealthCheck.Password}
+		if c.tester.name == "" || len(c.tester.name) > 253 || len(c.tester.password.Reveal()) > maxUserPassword {
 			return bad("health_check", "length", "needs a user name of 1 to 253 octets and a password of at most 128")
 		}
 	case "time":
-		c.check = checkTime
+		c.unasked = true
 	default:
 		return bad("health_check.type", "enum", "status-server, user or time, not "+strconv.Quote(s.HealthCheck.Type))
 	}

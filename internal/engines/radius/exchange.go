@@ -36,7 +36,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	for {
 		attempts++
 		h.socket.send(p.frame.buf)
-		p.timer.Reset(jitter(timeout))
+		p.timer.Reset(engines.Jitter(timeout))
 		select {
 		case <-p.done:
 			p.timer.Stop()

@@ -3,6 +3,7 @@ package radius
 import (
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -55,11 +56,6 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 		return nil
 	}
 	wait(t, "alive", func() bool { return c.Health().State() == engines.Alive })
-	wait(t, "the prober's end", func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.stop == nil
-	})
 	return *first.Load()
 }
 
@@ -85,4 +81,55 @@ func TestProbeUser(t *testing.T) {
 func TestReviveByTime(t *testing.T) {
 	t.Parallel()
 	revived(t, aaa.HealthCheck{Type: "time"}, Options{ReviveAfter: 30 * time.Millisecond})
+}
+
+// With the server's recovery, and with the Client, all that makes a dead server usable again ends.
+func TestReviveEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*client){
+		"alive": func(c *client) {
+			for range engines.AnswersToAlive {
+				c.succeeded()
+			}
+		},
+		"retired":                     (*client).Retire,
+		"retired, though it is asked": func(c *client) { c.Retire(); c.failing() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			opened, err := New(Options{}).Open(engines.Config{Server: aaa.Server{
+				Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), HealthCheck: aaa.HealthCheck{Type: "time"},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := opened.(*client)
+			kill := func(failure func()) {
+				for range engines.FailuresToDead {
+					failure()
+				}
+				time.Sleep(time.Hour)
+			}
+			if kill(c.failing); !c.Health().Usable() {
+				t.Errorf("%s: dead for good", name)
+			}
+			end(c)
+			if kill(func() { c.Health().Failure() }); c.Health().Usable() {
+				t.Errorf("%s: something is left that makes it usable", name)
+			}
+		})
+	}
+}
+
+// A probe gives its identifier back, though it would wait for an hour more.
+func TestRetireCancelsProbe(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(*enginetest.Query) {})
+	c := openTest(t, New(Options{ProbeInterval: time.Millisecond}), scriptedServer(s, time.Hour, 0))
+	c.failing()
+	s.Wait(t, 1)
+	c.Retire()
+	waitNoSockets(t, c)
+	if got := c.Health().State(); got != engines.Zombie {
+		t.Errorf("%v: a probe that was cancelled tells nothing", got)
+	}
 }

@@ -2,7 +2,6 @@ package radius
 
 import (
 	"io"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -83,8 +82,3 @@ func (p *pending) random(b []byte) error {
 // claim takes the request for the caller, who alone may then set the result and call wake.
 func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
-
-// jitter spreads a duration by ±10 %, so that requests sent together are not sent again together.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
-}

@@ -8,110 +8,50 @@ import (
 	"aaa-api/internal/engines"
 )
 
+// tester is the user that a server is probed with by an Access-Request.
+type tester struct {
+	name     string
+	password aaa.Secret
+}
+
 // succeeded tells the server's health of an answer.
-func (c *client) succeeded() {
-	before := c.health.State()
-	if before == engines.Alive {
-		return
-	}
-	if after := c.health.Success(); after != before {
-		c.tell(after)
-	}
-}
+func (c *client) succeeded() { c.health.Succeeded(c.means) }
 
-// failing tells the server's health of a missing answer, and starts the prober
-// when that is the first.
-func (c *client) failing() {
-	before := c.health.State()
-	after := c.health.Failure()
-	if after != before {
-		c.tell(after)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stop == nil && !c.retired {
-		ctx, stop := context.WithCancel(context.Background())
-		c.stop = stop
-		go c.probe(ctx)
-	}
-}
+// failing tells the server's health of a missing answer.
+func (c *client) failing() { c.health.Failed(c.means) }
 
-func (c *client) tell(s engines.State) {
-	c.engine.opts.Logger.Info("server health changed",
-		"engine", Name, "account", string(c.account), "server", c.name, "state", s.String())
-}
-
-// probe asks a server that is not alive whether it is back, until it is or the
-// Client is retired.
-func (c *client) probe(ctx context.Context) {
-	wait := c.engine.opts.ProbeInterval
-	if c.check == checkTime {
-		wait = c.engine.opts.ReviveAfter
+// means is how the server is found to be back.
+func (c *client) means() engines.Means {
+	opts := &c.engine.opts
+	m := engines.Means{
+		Engine: Name, Account: c.account, Server: c.name, Logger: opts.Logger,
+		ProbeInterval: opts.ProbeInterval, ReviveAfter: opts.ReviveAfter,
 	}
-	timer := time.NewTimer(jitter(wait))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		if c.check == checkTime {
-			c.revive()
-		} else {
-			c.ask(ctx)
-		}
-		if c.recovered() {
-			return
-		}
-		timer.Reset(jitter(wait))
+	if !c.unasked {
+		m.Probe = c.ask
 	}
-}
-
-// recovered ends the prober's term when the server is alive. A failure that comes
-// later finds no prober and starts one.
-func (c *client) recovered() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.health.State() != engines.Alive {
-		return false
-	}
-	if c.stop != nil {
-		c.stop()
-		c.stop = nil
-	}
-	return true
-}
-
-func (c *client) revive() {
-	before := c.health.State()
-	c.health.Revive()
-	if after := c.health.State(); after != before {
-		c.tell(after)
-	}
+	return m
 }
 
 // ask sends one probe: a Status-Server (RFC 5997), or an Access-Request of the test
 // user, to which a Reject is as good an answer as an Accept. exchange tells the health.
-func (c *client) ask(ctx context.Context) {
+func (c *client) ask(ctx context.Context) error {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
 	var err error
-	if c.check == checkUser {
+	if c.tester != nil {
 		err = p.build(&engines.Request{AVPs: []aaa.AVP{
-			{Attr: probeUserName, Value: []byte(c.checkUser)},
-			{Attr: probePassword, Value: []byte(c.checkPassword.Reveal())},
+			{Attr: probeUserName, Value: []byte(c.tester.name)},
+			{Attr: probePassword, Value: []byte(c.tester.password.Reveal())},
 		}}, c.secret, time.Now())
 	} else {
 		err = p.status(c.secret)
 	}
-	if err == nil {
-		_, err = c.exchange(ctx, p, c.timeout, 0)
-	}
 	if err != nil {
-		c.engine.opts.Logger.Debug("no answer to a probe",
-			"engine", Name, "account", string(c.account), "server", c.name, "error", err.Error())
+		return err
 	}
+	_, err = c.exchange(ctx, p, c.timeout, 0)
+	return err
 }
 
 // What a probe of a test user is made of.

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -25,12 +24,8 @@ type client struct {
 	broken  error // why there is no manager
 	manager *Manager
 	retries int          // attempts after the first
-	probe   *AuthenStart // nil: a dead server is tried again after a while
-	health  engines.Health
-
-	mu      sync.Mutex
-	retired bool
-	timer   *time.Timer // runs while the server is not alive; else nil
+	tester  *AuthenStart // the login of a probe; nil: no probes
+	health  engines.Recovery
 }
 
 var _ engines.Client = (*client)(nil)
@@ -169,14 +164,11 @@ func (c *client) Format(f fmt.State, _ rune) {
 }
 
 // Health is the server's health.
-func (c *client) Health() *engines.Health { return &c.health }
+func (c *client) Health() *engines.Health { return &c.health.Health }
 
 // Retire closes what is idle now, and everything else as soon as it is.
 func (c *client) Retire() {
-	c.mu.Lock()
-	c.retired = true
-	c.stopTimer()
-	c.mu.Unlock()
+	c.health.Retire()
 	if c.manager != nil {
 		c.manager.Retire()
 	}

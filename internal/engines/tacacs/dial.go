@@ -32,7 +32,7 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 		if shift := m.failures - 1; shift < 20 {
 			pause = min(pause, m.opts.BackoffMin<<shift)
 		}
-		m.dialErr, m.retryAt = err, time.Now().Add(jitter(pause))
+		m.dialErr, m.retryAt = err, time.Now().Add(engines.Jitter(pause))
 		return &engines.Failure{Reason: engines.Unreachable, Err: err}
 	}
 	m.failures, m.retryAt, m.dialErr = 0, time.Time{}, nil

@@ -104,11 +104,11 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	switch s.HealthCheck.Type {
 	case "", "time", "status-server": // the protocol has no request for the server's status
 	case "user":
-		c.probe = &AuthenStart{
+		c.tester = &AuthenStart{
 			Action: ActionLogin, PrivLvl: PrivUser, Method: AuthenPAP, Service: ServiceLogin,
 			User: s.HealthCheck.Username, Data: Sensitive(s.HealthCheck.Password.Reveal()),
 		}
-		if c.probe.User == "" || c.probe.Validate() != nil {
+		if c.tester.User == "" || c.tester.Validate() != nil {
 			return bad("health_check", "length", "needs a user name and a password of at most 255 octets")
 		}
 	default:

@@ -369,11 +369,6 @@ func TestHealth(t *testing.T) {
 			}
 		}
 		eventually(t, "alive", func() bool { return c.Health().State() == engines.Alive })
-		eventually(t, "the timer's end", func() bool {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.timer == nil
-		})
 	}
 }
 

@@ -3,7 +3,6 @@ package tacacs
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -279,9 +278,4 @@ func (m *Manager) secret(key int) string {
 		return ""
 	}
 	return m.secrets[key].Reveal()
-}
-
-// jitter spreads a duration by ±10 %.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
 }

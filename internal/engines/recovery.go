@@ -1,0 +1,151 @@
+package engines
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// Means is how a server that is not alive is found to be back, and what the log calls it.
+type Means struct {
+	Engine  string
+	Account aaa.AccountID
+	Server  string
+	Logger  *slog.Logger // must not be nil
+	// Probe asks the server once and tells its Recovery how that ended, as every exchange does. It
+	// returns soon after ctx is cancelled. Its error is for the log. nil: the server can't be asked.
+	Probe         func(ctx context.Context) error
+	ProbeInterval time.Duration // between probes, ±10 %
+	ReviveAfter   time.Duration // without Probe: a dead server gets another chance after, ±10 %
+}
+
+// Recovery is a server's health and the way back from death. While the server is not alive it is
+// probed or, where it can't be, given another chance from time to time; changes of the state
+// are told to the log. The zero value is alive. It is safe for use by many goroutines.
+//
+// A node holds one for each server of each tenant, so what only a failing server needs is
+// handed in by those who tell of its answers and made when the first is missing.
+type Recovery struct {
+	Health
+	retired bool // like all below, guarded by mu
+	busy    bool // a probe is under way; of an earlier term, maybe
+	mu      sync.Mutex
+	term    *term // nil: the server is alive, or nobody asks any more
+}
+
+// term is a time during which a server is not alive.
+type term struct {
+	recovery *Recovery
+	means    Means
+	ctx      context.Context // of its probes
+	cancel   context.CancelFunc
+	timer    *time.Timer
+}
+
+// Succeeded records an answer. means is called if need be and not kept, as in Failed.
+func (r *Recovery) Succeeded(means func() Means) {
+	if r.State() != Alive {
+		r.change(means, r.Success)
+	}
+}
+
+// Failed records an exchange or probe without an answer.
+func (r *Recovery) Failed(means func() Means) { r.change(means, r.Failure) }
+
+// Retire ends all attempts to find the server alive, for good; a probe under way is cancelled.
+func (r *Recovery) Retire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.retired = true
+	r.end()
+}
+
+// change takes one step of the health, after which there is a term if the server is not
+// alive and none if it is. Steps follow one another under mu, so that the log's lines are in
+// order and no failure falls between a term's end and the next one's begin.
+func (r *Recovery) change(means func() Means, step func() State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.State()
+	after := step()
+	if after != before {
+		m := means()
+		m.Logger.Info("server health changed",
+			"engine", m.Engine, "account", string(m.Account), "server", m.Server, "state", after.String())
+	}
+	switch {
+	case after == Alive:
+		r.end()
+	case r.term == nil && !r.retired:
+		r.begin(means())
+	}
+}
+
+// begin begins a term; mu is held.
+func (r *Recovery) begin(m Means) {
+	t := &term{recovery: r, means: m}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.timer = time.AfterFunc(t.wait(), t.turn)
+	r.term = t
+}
+
+// end ends the term where there is one; mu is held.
+func (r *Recovery) end() {
+	if r.term != nil {
+		r.term.cancel()
+		r.term.timer.Stop()
+		r.term = nil
+	}
+}
+
+func (t *term) wait() time.Duration {
+	if t.means.Probe == nil {
+		return Jitter(t.means.ReviveAfter)
+	}
+	return Jitter(t.means.ProbeInterval)
+}
+
+// turn is the timer's work. A probe of an earlier term that has not returned yet is left to
+// end, so that a server gets one at a time.
+func (t *term) turn() {
+	r := t.recovery
+	r.mu.Lock()
+	mine := r.term == t && !r.busy
+	if mine {
+		r.busy = true
+	}
+	r.mu.Unlock()
+	switch {
+	case !mine:
+	case t.means.Probe == nil:
+		r.change(func() Means { return t.means }, r.Revive)
+	default:
+		t.probe()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if mine {
+		r.busy = false
+	}
+	if r.term == t {
+		t.timer.Reset(t.wait())
+	}
+}
+
+func (t *term) probe() {
+	err := t.means.Probe(t.ctx)
+	if err == nil || t.ctx.Err() != nil {
+		return
+	}
+	t.means.Logger.Debug("no answer to a probe", "engine", t.means.Engine,
+		"account", string(t.means.Account), "server", t.means.Server, "error", err.Error())
+}
+
+// Jitter spreads a duration by ±10 %, so that what begins together is not done again together.
+func Jitter(d time.Duration) time.Duration {
+	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
+}

@@ -1,0 +1,417 @@
+package engines
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+)
+
+const (
+	probeInterval = 10 * time.Second
+	reviveAfter   = time.Minute
+)
+
+var errSilent = errors.New("silent")
+
+// ailing is a server with its Recovery.
+type ailing struct {
+	Recovery
+	probe func(context.Context) error // nil: it can't be asked
+
+	mu      sync.Mutex
+	lines   bytes.Buffer // of the log
+	running int          // probes
+	most    int          // of them at once
+	asked   []time.Time
+}
+
+// asIs has the log in full, without times.
+var asIs = &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}}
+
+// Write takes a line of the log.
+func (a *ailing) Write(line []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lines.Write(line)
+}
+
+func (a *ailing) log() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lines.String()
+}
+
+func (a *ailing) means() Means {
+	m := Means{
+		Engine: "pigeon", Account: "acme", Server: "loft", Logger: slog.New(slog.NewTextHandler(a, asIs)),
+		ProbeInterval: probeInterval, ReviveAfter: reviveAfter,
+	}
+	if a.probe != nil {
+		m.Probe = a.counted
+	}
+	return m
+}
+
+func (a *ailing) counted(ctx context.Context) error {
+	a.mu.Lock()
+	a.asked = append(a.asked, time.Now())
+	a.running++
+	a.most = max(a.most, a.running)
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		a.running--
+		a.mu.Unlock()
+	}()
+	return a.probe(ctx)
+}
+
+func (a *ailing) succeed(times int) {
+	for range times {
+		a.Succeeded(a.means)
+	}
+}
+
+func (a *ailing) fail(times int) {
+	for range times {
+		a.Failed(a.means)
+	}
+}
+
+func (a *ailing) probes() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.asked)
+}
+
+// states is what the log was told, in order.
+func (a *ailing) states(t *testing.T) string {
+	t.Helper()
+	const start = `level=INFO msg="server health changed" engine=pigeon account=acme server=loft state=`
+	var list []string
+	for line := range strings.Lines(a.log()) {
+		if strings.Contains(line, "level=INFO") {
+			state, ok := strings.CutPrefix(strings.TrimSpace(line), start)
+			if !ok {
+				t.Errorf("log: %s", line)
+			}
+			list = append(list, state)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// quiet checks that nothing is left that would ask the server or change its state.
+func (a *ailing) quiet(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	if a.Recovery.term != nil || a.busy || a.running != 0 {
+		t.Errorf("left: term %v, busy %v, %d probes", a.Recovery.term, a.busy, a.running)
+	}
+	probes, retired := a.probes(), a.retired
+	for range FailuresToDead { // not seen by the Recovery, which would begin a term
+		a.Health.Failure()
+	}
+	time.Sleep(24 * time.Hour)
+	synctest.Wait()
+	if n := a.probes(); n != probes || a.State() != Dead || a.retired != retired {
+		t.Errorf("afterwards %d probes, state %v", n-probes, a.State())
+	}
+}
+
+// over checks that a term has left nothing, and that its timer's last turn, which may
+// have begun when the timer was stopped, does nothing.
+func (a *ailing) over(t *testing.T, old *term) {
+	t.Helper()
+	probes := a.probes()
+	old.turn()
+	if old.ctx.Err() == nil || old.timer.Stop() || a.probes() != probes {
+		t.Errorf("a term goes on after its end: context %v, %d probes", old.ctx.Err(), a.probes()-probes)
+	}
+}
+
+// in runs a test on a server in time that passes at once.
+func in(t *testing.T, test func(*testing.T, *ailing)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { test(t, new(ailing)) })
+}
+
+func TestRecoveryByProbes(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		start := time.Now()
+		var well atomic.Bool
+		a.probe = func(context.Context) error {
+			if !well.Load() {
+				a.fail(1)
+				return errSilent
+			}
+			a.succeed(1)
+			return nil
+		}
+		a.fail(1)
+		time.Sleep(5 * probeInterval)
+		if a.State() != Dead {
+			t.Errorf("%v after failed probes", a.State())
+		}
+		well.Store(true)
+		time.Sleep(4 * probeInterval)
+		if a.State() != Alive {
+			t.Errorf("%v after answered probes", a.State())
+		}
+		if n := strings.Count(a.log(), `level=DEBUG msg="no answer to a probe" engine=pigeon account=acme server=loft error=silent`); n != a.probes()-AnswersToAlive {
+			t.Errorf("%d of %d probes unanswered:\n%s", n, a.probes(), a.log())
+		}
+		for i, at := range a.asked {
+			if wait := at.Sub(start); wait < probeInterval*9/10 || wait > probeInterval*11/10 {
+				t.Errorf("probe %d after %v", i, wait)
+			}
+			start = at
+		}
+		a.quiet(t)
+		if got := a.states(t); got != "zombie dead alive" {
+			t.Errorf("the log says %s", got)
+		}
+	})
+}
+
+func TestRecoveryByTime(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		last := time.Now()
+		for range 3 { // chances come again and again
+			a.fail(FailuresToDead)
+			for !a.Usable() && time.Since(last) < time.Hour {
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			wait := time.Since(last)
+			if wait < reviveAfter*9/10-time.Second || wait > reviveAfter*11/10+time.Second || a.State() != Zombie {
+				t.Fatalf("%v after %v", a.State(), wait)
+			}
+			last = time.Now()
+		}
+		a.succeed(AnswersToAlive)
+		a.quiet(t)
+		if got := a.states(t); got != "zombie dead zombie dead zombie dead zombie alive" {
+			t.Errorf("the log says %s", got)
+		}
+	})
+}
+
+// A failure that comes while a term ends finds no term, or the end of one, and must
+// begin another: one, whatever the probe under way does next.
+func TestRecoveryBeginsAnew(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		var first *term
+		a.probe = func(context.Context) error {
+			if a.probes() == 3 {
+				first = a.Recovery.term
+				a.succeed(AnswersToAlive) // the term's end
+				a.fail(1)
+			}
+			return nil
+		}
+		a.fail(1)
+		time.Sleep(100 * probeInterval)
+		synctest.Wait()
+		if n := a.probes(); n < 90 || n > 112 {
+			t.Errorf("%d probes in the time of 100", n)
+		}
+		a.over(t, first)
+		a.succeed(AnswersToAlive)
+		a.quiet(t)
+		if got := a.states(t); got != "zombie alive zombie alive" {
+			t.Errorf("the log says %s", got)
+		}
+	})
+}
+
+func TestRecoveryEndsByRequests(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(context.Context) error { return nil }
+		a.fail(1)
+		time.Sleep(probeInterval / 2)
+		first := a.Recovery.term
+		a.succeed(AnswersToAlive)
+		a.over(t, first)
+		a.quiet(t)
+		if a.probes() != 0 {
+			t.Errorf("%d probes of a server that had recovered", a.probes())
+		}
+	})
+}
+
+func TestRetireEndsRecovery(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(context.Context) error { return nil }
+		a.fail(1)
+		time.Sleep(5 * probeInterval)
+		synctest.Wait()
+		before, first := a.probes(), a.Recovery.term
+		a.Retire()
+		a.over(t, first)
+		a.fail(1) // by a holder of an older plan
+		a.Retire()
+		a.quiet(t)
+		if before < 4 || a.probes() != before {
+			t.Errorf("%d probes, then %d", before, a.probes())
+		}
+	})
+}
+
+func TestRetireHealthy(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(context.Context) error { return nil }
+		a.Retire()
+		a.fail(1)
+		a.quiet(t)
+		if got := a.states(t); got != "zombie" {
+			t.Errorf("the log says %s", got)
+		}
+	})
+}
+
+func TestRetireCancelsProbe(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		a.fail(1)
+		time.Sleep(5 * probeInterval)
+		synctest.Wait()
+		if a.running != 1 {
+			t.Fatalf("%d probes under way", a.running)
+		}
+		a.Retire()
+		a.quiet(t)
+		if a.probes() != 1 || strings.Contains(a.log(), "no answer") {
+			t.Errorf("%d probes; the log says\n%s", a.probes(), a.log())
+		}
+	})
+}
+
+// A probe that does not end when its term does holds back the next term's.
+func TestProbesDoNotOverlap(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		release, cancelled := make(chan struct{}), false
+		a.probe = func(ctx context.Context) error {
+			<-release
+			cancelled = cancelled || ctx.Err() != nil
+			return nil
+		}
+		a.fail(1)
+		time.Sleep(5 * probeInterval)
+		a.succeed(AnswersToAlive)
+		a.fail(1)
+		time.Sleep(5 * probeInterval)
+		synctest.Wait()
+		if a.probes() != 1 || a.running != 1 {
+			t.Errorf("%d probes, %d under way", a.probes(), a.running)
+		}
+		close(release)
+		time.Sleep(5 * probeInterval)
+		synctest.Wait()
+		if !cancelled || a.probes() < 4 || a.most != 1 {
+			t.Errorf("the old probe cancelled: %v; %d probes, %d at once", cancelled, a.probes(), a.most)
+		}
+		a.succeed(AnswersToAlive)
+		a.quiet(t)
+	})
+}
+
+// Whatever comes between what: there is a term if and only if the server is not alive, probes do
+// not overlap, and the log tells each change once.
+func TestRecoveryManyGoroutines(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(context.Context) error {
+			switch rand.IntN(3) {
+			case 0:
+				a.succeed(AnswersToAlive)
+			case 1:
+				a.fail(1)
+			}
+			time.Sleep(time.Duration(rand.Int64N(int64(2 * probeInterval))))
+			return nil
+		}
+		for round := range 200 {
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for range 50 {
+						if rand.IntN(4) == 0 {
+							a.fail(1)
+						} else {
+							a.succeed(1)
+						}
+						if rand.IntN(50) == 0 {
+							time.Sleep(time.Duration(rand.Int64N(int64(probeInterval))))
+						}
+					}
+				})
+			}
+			wg.Wait()
+			a.Recovery.mu.Lock()
+			if (a.Recovery.term != nil) != (a.State() != Alive) {
+				t.Errorf("round %d: %v, term %v", round, a.State(), a.Recovery.term)
+			}
+			a.Recovery.mu.Unlock()
+		}
+		for a.probes() < 200 {
+			a.fail(1)
+			time.Sleep(probeInterval)
+		}
+		a.Retire()
+		time.Sleep(2 * probeInterval) // the latest probe's end
+		state := a.State().String()
+		a.quiet(t)
+		states := strings.Fields(a.states(t))
+		for i, s := range states {
+			if i > 0 && s == states[i-1] {
+				t.Errorf("the log says %s twice", s)
+			}
+		}
+		if a.most != 1 || states[len(states)-1] != state {
+			t.Errorf("%d probes at once; %s, the log says %s", a.most, state, states[len(states)-1])
+		}
+	})
+}
+
+// A node holds a Recovery for each server of each tenant, and most of their servers are well.
+func TestHealthyCostsNothing(t *testing.T) {
+	if size := unsafe.Sizeof(Recovery{}); size > 24 {
+		t.Errorf("a Recovery is %d octets", size)
+	}
+	var a ailing
+	if n := testing.AllocsPerRun(100, func() { a.Succeeded(a.means) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	low, high := time.Hour, time.Duration(0)
+	for range 10_000 {
+		d := Jitter(time.Minute)
+		low, high = min(low, d), max(high, d)
+	}
+	if low < 54*time.Second || low > 55*time.Second || high > 66*time.Second || high < 65*time.Second {
+		t.Errorf("a minute is %v to %v", low, high)
+	}
+	for _, d := range []time.Duration{0, 1, 9} {
+		if got := Jitter(d); got < 0 || got > d+d/5 {
+			t.Errorf("%v is %v", d, got)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package tacacs
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+func openUnused(t *testing.T, opts EngineOptions, check aaa.HealthCheck) *client {
+	t.Helper()
+	c, err := New(opts).Open(engines.Config{Server: aaa.Server{
+		Address: "192.0.2.1", Port: 49, Secret: aaa.NewSecret(testSecret), Timeout: 3_600_000, HealthCheck: check,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*client)
+}
+
+// TestReviveEnds: with the server's recovery, and with the Client, all that makes a dead server usable again ends.
+func TestReviveEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*client){
+		"alive": func(c *client) {
+			for range engines.AnswersToAlive {
+				c.succeeded()
+			}
+		},
+		"retired":                     (*client).Retire,
+		"retired, though it is asked": func(c *client) { c.Retire(); c.failing() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := openUnused(t, EngineOptions{}, aaa.HealthCheck{})
+			kill := func(failure func()) {
+				for range engines.FailuresToDead {
+					failure()
+				}
+				time.Sleep(time.Hour)
+			}
+			if kill(c.failing); !c.Health().Usable() {
+				t.Errorf("%s: dead for good", name)
+			}
+			end(c)
+			if kill(func() { c.Health().Failure() }); c.Health().Usable() {
+				t.Errorf("%s: something is left that makes it usable", name)
+			}
+		})
+	}
+}
+
+// TestRetireCancelsProbe: a login of the test user ends, and tells nothing of the server.
+func TestRetireCancelsProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var dialling, dialled atomic.Int32
+		c := openUnused(t, EngineOptions{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dialled.Add(1)
+			dialling.Add(1)
+			defer dialling.Add(-1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}, aaa.HealthCheck{Type: "user", Username: "probe", Password: aaa.NewSecret("p")})
+		c.failing()
+		time.Sleep(time.Minute)
+		if dialling.Load() != 1 || dialled.Load() != 1 {
+			t.Fatalf("%d of %d probes under way", dialling.Load(), dialled.Load())
+		}
+		c.Retire()
+		synctest.Wait()
+		if dialling.Load() != 0 || c.Health().State() != engines.Zombie {
+			t.Errorf("%d probes under way, %v", dialling.Load(), c.Health().State())
+		}
+		time.Sleep(time.Hour)
+		if dialled.Load() != 1 {
+			t.Error("a retired client probes")
+		}
+	})
+}
