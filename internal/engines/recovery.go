@@ -3,7 +3,6 @@ package engines
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -143,9 +142,4 @@ func (t *term) probe() {
 	}
 	t.means.Logger.Debug("no answer to a probe", "engine", t.means.Engine,
 		"account", string(t.means.Account), "server", t.means.Server, "error", err.Error())
-}
-
-// Jitter spreads a duration by ±10 %, so that what begins together is not done again together.
-func Jitter(d time.Duration) time.Duration {
-	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
 }
