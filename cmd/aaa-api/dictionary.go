@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -53,10 +52,10 @@ func dictionaryFile(env environment, use, short string, do func(io.Writer, *dict
 			}
 			f := &dictFile{path: args[0], visible: system.Default()}
 			f.name = strings.TrimSuffix(filepath.Base(f.path), ".json")
-			if f.text, err = readBounded(cmd.InOrStdin(), f.path); err == nil {
-				err = do(cmd.OutOrStdout(), f)
+			if f.text, err = readAtMost(cmd.InOrStdin(), f.path, dict.MaxBytes); err != nil {
+				return err
 			}
-			return explainFaults(f.path, err)
+			return explainFaults(f.path, do(cmd.OutOrStdout(), f))
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.DictionaryDir)
@@ -79,23 +78,6 @@ func convert(out io.Writer, f *dictFile) error {
 	}
 	_, err = out.Write(text)
 	return err
-}
-
-func readBounded(stdin io.Reader, path string) ([]byte, error) {
-	from := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close() //nolint:errcheck // it was only read
-		from = f
-	}
-	text, err := io.ReadAll(io.LimitReader(from, dict.MaxBytes+1))
-	if err == nil && len(text) > dict.MaxBytes {
-		err = fmt.Errorf("it is longer than %d octets", dict.MaxBytes)
-	}
-	return text, err
 }
 
 // explainFaults lists every fault of a file, each on a line of its own.

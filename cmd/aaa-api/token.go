@@ -29,23 +29,28 @@ func tokenCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// withStore opens the database for one command.
-func withStore(cmd *cobra.Command, env environment, fn func(context.Context, store.Store) error) error {
-	cfg, err := config.Load(cmd.Flags(), env.vars)
-	if err != nil {
-		return err
-	}
-	st, err := openStore(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(cmd.Context(), st), st.Close())
-}
-
 // accountFlag adds --account. Without it, and where it may be left out, the root account is meant.
 func accountFlag(cmd *cobra.Command, usage string) *string {
 	config.AddFlags(cmd.Flags(), config.DataDir, config.Database)
 	return cmd.Flags().String("account", "", usage)
+}
+
+// withAccount opens the database for one command and finds the account of its --account.
+func withAccount(cmd *cobra.Command, env environment, account string, fn func(context.Context, store.Store, store.Account) error) error {
+	cfg, err := config.Load(cmd.Flags(), env.vars)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	st, err := openStore(ctx, cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	a, err := theAccount(ctx, st, account)
+	if err == nil {
+		err = fn(ctx, st, a)
+	}
+	return errors.Join(err, st.Close())
 }
 
 // theAccount finds the account that --account names, or the root.
@@ -87,11 +92,7 @@ func tokenCreate(env environment) *cobra.Command {
 		if len(*scopes) == 0 {
 			return fmt.Errorf("%w: --scopes: a token without scopes can do nothing", errUsage)
 		}
-		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
-			a, err := theAccount(ctx, st, *account)
-			if err != nil {
-				return err
-			}
+		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
 			t, text, err := mintToken(ctx, st, a.ID, *scopes, *note)
 			if err != nil {
 				return err
@@ -125,11 +126,7 @@ func tokenList(env environment) *cobra.Command {
 	}
 	account := accountFlag(cmd, "the account (default: the root account)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
-			a, err := theAccount(ctx, st, *account)
-			if err != nil {
-				return err
-			}
+		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
 			list, _, err := st.Tokens().List(ctx, a.ID, store.Page{})
 			if err != nil {
 				return err
@@ -157,12 +154,8 @@ func tokenRevoke(env environment) *cobra.Command {
 	}
 	account := accountFlag(cmd, "the token's account (default: the root account)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withStore(cmd, env, func(ctx context.Context, st store.Store) error {
-			a, err := theAccount(ctx, st, *account)
-			if err != nil {
-				return err
-			}
-			err = st.Tokens().Revoke(ctx, a.ID, args[0])
+		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
+			err := st.Tokens().Revoke(ctx, a.ID, args[0])
 			if errors.Is(err, store.ErrNotFound) {
 				return fmt.Errorf("account %s has no token %q", a.ID, args[0])
 			}

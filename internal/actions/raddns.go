@@ -24,7 +24,7 @@ func (RADDNS) Spec() fsm.Spec {
 	return fsm.Spec{
 		Name: "RADDNS", Does: "resolves the host names of servers: ACK where each has an address, else ERROR",
 		Later: []fsm.Event{fsm.ACK, fsm.ERROR}, NeedsXstring: true,
-		Xstring: "a server of the document, or authentication, authorization, accounting, custom for one of its lists",
+		Xstring: serverOrList,
 	}
 }
 

@@ -12,7 +12,13 @@ var fromServers = []fsm.Event{fsm.ACK, fsm.NAK, fsm.AccChal, fsm.ERROR, fsm.FATA
 // noneLeft answers that there is no server (more) to ask.
 var noneLeft = []fsm.Event{fsm.RC(1)}
 
-// allAtOnce is the Xvalue that asks a list's servers side by side.
+// serverOrList describes the Xstring that Machine.AskNamed and Machine.Named take.
+const serverOrList = "a server of the document, or authentication, authorization, accounting, custom for one of its lists"
+
+// orderOrAtOnce describes the Xvalue of actions that ask a list's servers.
+const orderOrAtOnce = "0: in order with failover, one answer for all; 1: all at once, an answer each"
+
+// allAtOnce is the Xvalue that asks them side by side.
 const allAtOnce = 1
 
 // RADIUS asks the next server of the operation's list, whatever engine speaks to it.
@@ -51,8 +57,7 @@ func (RAD2RAD) Spec() fsm.Spec {
 	return fsm.Spec{
 		Name: "RAD2RAD", Does: "asks the server or the list that Xstring names; RC1 where there is none",
 		Answers: noneLeft, Later: fromServers, Decides: true, NeedsXstring: true,
-		Xstring: "a server of the document, or authentication, authorization, accounting, custom for one of its lists",
-		Xvalue:  "0: in order with failover, one answer for all; 1: all at once, an answer each",
+		Xstring: serverOrList, Xvalue: orderOrAtOnce,
 	}
 }
 
@@ -75,7 +80,7 @@ var (
 func (a OfList) Spec() fsm.Spec {
 	return fsm.Spec{
 		Name: a.Name, Does: a.Does, Answers: noneLeft, Later: fromServers, Decides: true,
-		Xvalue: "0: in order with failover, one answer for all; 1: all at once, an answer each",
+		Xvalue: orderOrAtOnce,
 	}
 }
 

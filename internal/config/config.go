@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -204,22 +205,12 @@ func (r *reader) dataDir() string {
 	return v
 }
 
-func (r *reader) folder(name string) string {
-	v := r.k.String(name)
-	if v == "" {
-		return ""
-	}
-	info, err := os.Stat(v)
-	switch {
-	case err != nil:
-		r.fail(name, "%w", err)
-	case !info.IsDir():
-		r.fail(name, "%s is not a folder", v)
-	}
-	return v
-}
+func (r *reader) folder(name string) string { return r.existing(name, "folder", fs.FileMode.IsDir) }
 
-func (r *reader) file(name string) string {
+func (r *reader) file(name string) string { return r.existing(name, "file", fs.FileMode.IsRegular) }
+
+// existing is a path that is empty or leads to what is wanted.
+func (r *reader) existing(name, what string, wanted func(fs.FileMode) bool) string {
 	v := r.k.String(name)
 	if v == "" {
 		return ""
@@ -228,8 +219,8 @@ func (r *reader) file(name string) string {
 	switch {
 	case err != nil:
 		r.fail(name, "%w", err)
-	case !info.Mode().IsRegular():
-		r.fail(name, "%s is not a file", v)
+	case !wanted(info.Mode()):
+		r.fail(name, "%s is not a %s", v, what)
 	}
 	return v
 }

@@ -251,12 +251,7 @@ func (d *jsonReader) val(path string) *ValEntry {
 		case "attr":
 			v.Attr = d.name(path)
 		case "val":
-			n, ok := d.token(path).(json.Number)
-			if !ok {
-				d.fail(path, "type", "an integer is wanted")
-				return
-			}
-			v.Val, hasVal = d.integer(path, n, math.MinInt32, math.MaxInt64), true
+			v.Val, hasVal = d.number(path, "an integer is wanted", math.MinInt32, math.MaxInt64), true
 		case "name":
 			v.Name = d.text(path)
 			if message := checkValueName(v.Name); message != "" && d.err == nil {
@@ -306,21 +301,21 @@ func (d *jsonReader) flag(path string) bool {
 }
 
 func (d *jsonReader) vid(path string) uint32 {
-	n, ok := d.token(path).(json.Number)
-	if !ok {
-		d.fail(path, "type", "a vendor's number is an integer")
-		return 0
-	}
-	return uint32(d.integer(path, n, 0, 1<<24-1))
+	return uint32(d.number(path, "a vendor's number is an integer", 0, 1<<24-1))
 }
 
 func (d *jsonReader) id(path string) uint32 {
+	return uint32(d.number(path, "an integer is wanted", 0, math.MaxUint32))
+}
+
+// number reads an integer; the fault of anything else is otherwise.
+func (d *jsonReader) number(path, otherwise string, lowest, highest int64) int64 {
 	n, ok := d.token(path).(json.Number)
 	if !ok {
-		d.fail(path, "type", "an integer is wanted")
+		d.fail(path, "type", otherwise)
 		return 0
 	}
-	return uint32(d.integer(path, n, 0, math.MaxUint32))
+	return d.integer(path, n, lowest, highest)
 }
 
 // integer reads an integer written without fraction or exponent.

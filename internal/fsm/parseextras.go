@@ -59,37 +59,35 @@ func (x extra) isText() bool {
 
 // extra reads the first item of s, which begins with one.
 func (p *reader) extra(s string) (item extra, rest string, ok bool) {
-	if s[0] == '"' {
-		item.value, rest, ok = p.quoted(s)
-		item.quoted = true
-	} else {
-		n := strings.IndexAny(s, " \t,=\"")
-		if n < 0 {
-			n = len(s)
-		}
-		item.value, rest = s[:n], s[n:]
-		after, pair := strings.CutPrefix(strings.TrimLeft(rest, " \t"), "=")
-		if !pair {
-			return item, rest, p.separated(rest)
-		}
-		item.name = item.value
-		after = strings.TrimLeft(after, " \t")
-		if item.name == "" || after == "" || after[0] == ',' {
-			p.fault("syntax", "an extra is NAME=VALUE, an integer or a text")
-			return item, "", false
-		}
-		if after[0] == '"' {
-			item.value, rest, ok = p.quoted(after)
-			item.quoted = true
-		} else {
-			n := strings.IndexAny(after, " \t,\"")
-			if n < 0 {
-				n = len(after)
-			}
-			item.value, rest, ok = after[:n], after[n:], true
-		}
+	item.value, item.quoted, rest, ok = p.value(s, " \t,=\"")
+	if item.quoted {
+		return item, rest, ok && p.separated(rest)
 	}
+	after, pair := strings.CutPrefix(strings.TrimLeft(rest, " \t"), "=")
+	if !pair {
+		return item, rest, p.separated(rest)
+	}
+	item.name = item.value
+	after = strings.TrimLeft(after, " \t")
+	if item.name == "" || after == "" || after[0] == ',' {
+		p.fault("syntax", "an extra is NAME=VALUE, an integer or a text")
+		return item, "", false
+	}
+	item.value, item.quoted, rest, ok = p.value(after, " \t,\"")
 	return item, rest, ok && p.separated(rest)
+}
+
+// value reads a text in quotes, or what stands before any of the characters in end.
+func (p *reader) value(s, end string) (value string, quoted bool, rest string, ok bool) {
+	if strings.HasPrefix(s, `"`) {
+		value, rest, ok = p.quoted(s)
+		return value, true, rest, ok
+	}
+	n := strings.IndexAny(s, end)
+	if n < 0 {
+		n = len(s)
+	}
+	return s[:n], false, s[n:], true
 }
 
 // separated refuses an item that goes on where it should have ended.
