@@ -193,11 +193,7 @@ func TestRogueAmongOthers(t *testing.T) {
 func TestUnknownSession(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			if a, ok := body.(*AcctRequest); ok && a.User == "bob" {
 				h.SessionID++
 			}
@@ -243,11 +239,7 @@ func TestUnasked(t *testing.T) {
 func TestUnknownFlags(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			l.send(h.answer(0xfe), pass(body))
 		}
 	})
@@ -263,11 +255,7 @@ func TestUnknownFlags(t *testing.T) {
 func TestMinorVersionOfReply(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			h.Version ^= 1
 			l.send(h.answer(4), pass(body))
 		}
@@ -281,11 +269,7 @@ func TestLongReply(t *testing.T) {
 	for _, n := range []int{readAhead - acctReplyFixed, readAhead, MaxBody - acctReplyFixed} {
 		msg := string(make([]byte, n))
 		p := newPeer(t, func(l *link) {
-			for {
-				h, _, ok := l.next()
-				if !ok {
-					return
-				}
+			for h := range l.requests() {
 				l.send(h.answer(4), &AcctReply{Status: AcctSuccess, ServerMsg: msg})
 			}
 		})

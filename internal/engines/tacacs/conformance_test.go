@@ -62,11 +62,7 @@ func TestConformance(t *testing.T) {
 		Engine: New(EngineOptions{}),
 		Start: func(t *testing.T, b enginetest.Behaviour) aaa.Server {
 			p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-				for {
-					h, body, ok := l.next()
-					if !ok || body == nil {
-						return
-					}
+				for h, body := range l.requests() {
 					answer := pass(body)
 					if start, ok := body.(*AuthenStart); ok {
 						switch {

@@ -49,11 +49,7 @@ func TestWireNotShared(t *testing.T) {
 func TestWireOfferedUnasked(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			l.send(h.answer(FlagSingleConnect), pass(body))
 		}
 	})

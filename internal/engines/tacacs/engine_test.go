@@ -36,11 +36,7 @@ func scriptOn(t testing.TB, ln net.Listener, answer func(Body) Body) *scripted {
 	t.Helper()
 	s := &scripted{}
 	s.peer = startPeer(t, &peer{secret: testSecret, quiet: true, ln: ln}, func(l *link) {
-		for {
-			h, body, ok := l.next()
-			if !ok || body == nil {
-				return
-			}
+		for h, body := range l.requests() {
 			s.mu.Lock()
 			s.got, s.hdr = append(s.got, body), append(s.hdr, h)
 			s.mu.Unlock()

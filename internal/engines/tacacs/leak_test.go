@@ -104,11 +104,7 @@ func TestNothingIsLeft(t *testing.T) {
 
 // sometimesSilent answers all but requests for nobody.
 func sometimesSilent(l *link) {
-	for {
-		h, body, ok := l.next()
-		if !ok || body == nil {
-			return
-		}
+	for h, body := range l.requests() {
 		if a, ok := body.(*AcctRequest); ok && a.User == "nobody" {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"os"
 	"strings"
@@ -201,6 +202,18 @@ func (l *link) next() (Header, Body, bool) {
 	return h, body, true
 }
 
+// requests are those of the connection, up to its end or to one that can't be read.
+func (l *link) requests() iter.Seq2[Header, Body] {
+	return func(yield func(Header, Body) bool) {
+		for {
+			h, body, ok := l.next()
+			if !ok || body == nil || !yield(h, body) {
+				return
+			}
+		}
+	}
+}
+
 // send sends a packet with the header as it is, but for its length.
 func (l *link) send(h Header, body Body) {
 	if l.tls != nil {
@@ -244,11 +257,7 @@ func pass(body Body) Body {
 
 // good is a server that does everything right, in single connection mode where asked for.
 func good(l *link) {
-	for {
-		h, body, ok := l.next()
-		if !ok || body == nil {
-			return
-		}
+	for h, body := range l.requests() {
 		if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
 			continue
 		}
@@ -258,11 +267,7 @@ func good(l *link) {
 
 // refuses is one that does not know single connection mode: it serves one session a connection.
 func refuses(l *link) {
-	for {
-		h, body, ok := l.next()
-		if !ok || body == nil {
-			return
-		}
+	for h, body := range l.requests() {
 		l.send(h.answer(0), pass(body))
 	}
 }

@@ -50,11 +50,7 @@ func TestStalledConnection(t *testing.T) {
 		held, release := make(chan struct{}), make(chan struct{})
 		network := newPipes()
 		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
-			for {
-				h, body, ok := l.next()
-				if !ok {
-					return
-				}
+			for h, body := range l.requests() {
 				if a, ok := body.(*AcctRequest); ok && a.User == "held" {
 					close(held)
 					<-release

@@ -25,11 +25,7 @@ func newHolding(t testing.TB) *holding {
 	h.peer = newPeer(t, func(l *link) {
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		for {
-			head, body, ok := l.next()
-			if !ok || body == nil {
-				return
-			}
+		for head, body := range l.requests() {
 			if a, ok := body.(*AcctRequest); ok && a.User == "held" {
 				wg.Go(func() {
 					<-h.release
@@ -179,11 +175,7 @@ func TestAbort(t *testing.T) {
 		if l.n > 1 {
 			single = 0
 		}
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			if c, ok := body.(*AuthenContinue); ok && c.Flags == ContinueAbort {
 				reasons <- string(c.Data)
 				l.send(h.answer(0), &AuthenReply{Status: AuthenFail}) // not due, but seen
@@ -260,11 +252,7 @@ func TestSequenceNumbersEnd(t *testing.T) {
 	last := make(chan Header, 1)
 	p := newPeer(t, func(l *link) {
 		l.quiet = true
-		for {
-			h, body, ok := l.next()
-			if !ok {
-				return
-			}
+		for h, body := range l.requests() {
 			if c, ok := body.(*AuthenContinue); ok && c.Flags == ContinueAbort {
 				last <- h
 				continue
