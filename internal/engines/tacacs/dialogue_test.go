@@ -1,19 +1,12 @@
 package tacacs
 
 import (
-	"bytes"
-	"crypto/md5"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"layeh.com/radius/rfc2759"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -260,89 +253,6 @@ func TestErrorInDialogue(t *testing.T) {
 			t.Errorf("%v: %v", status, r.Outcome)
 		}
 	}
-}
-
-// TestChallengesComputed: a server checks the responses that are made of a password (§5.4.2.3 to 5.4.2.5).
-func TestChallengesComputed(t *testing.T) {
-	t.Parallel()
-	const password = "clientPass"
-	p := script(t, func(b Body) Body {
-		start := b.(*AuthenStart)
-		d := start.Data
-		ok := start.Version() == Version1
-		switch start.Method {
-		case AuthenCHAP:
-			challenge := d[1 : len(d)-16]
-			sum := md5.Sum(append(append([]byte{d[0]}, password...), challenge...))
-			ok = ok && len(challenge) == 16 && bytes.Equal(sum[:], d[len(d)-16:])
-		case AuthenMSCHAP:
-			wide, _ := rfc2759.ToUTF16([]byte(password))
-			want := rfc2759.ChallengeResponse(d[1:9], rfc2759.NTPasswordHash(wide))
-			ok = ok && len(d) == 1+8+49 && bytes.Equal(d[9+24:9+48], want) && d[9+48] == 1
-		case AuthenMSCHAPv2:
-			want, err := rfc2759.GenerateNTResponse(d[1:17], d[17:33], []byte("bob"), []byte(password))
-			ok = ok && err == nil && len(d) == 1+16+49 && bytes.Equal(d[17+24:17+48], want)
-		default:
-			ok = false
-		}
-		if !ok {
-			return &AuthenReply{Status: AuthenFail}
-		}
-		return &AuthenReply{Status: AuthenPass}
-	})
-	c := open(t, p.peer, EngineOptions{})
-	for _, method := range []string{"chap", "ms-chap", "ms-chapv2"} {
-		for _, user := range []string{"bob", `DOMAIN\bob`} {
-			if r := ask(t, c, aaa.Authn, "user="+user, "authen_type="+method, "password="+password); r.Outcome != aaa.Accept {
-				t.Errorf("%s: %v", method, r.Outcome)
-			}
-		}
-		if r := ask(t, c, aaa.Authn, "user=bob", "authen_type="+method, "password=wrong"); r.Outcome != aaa.Reject {
-			t.Errorf("%s with a wrong password: %v", method, r.Outcome)
-		}
-		a, b := *p.got[len(p.got)-1].(*AuthenStart), *p.got[len(p.got)-2].(*AuthenStart)
-		if bytes.Equal(a.Data[1:9], b.Data[1:9]) {
-			t.Errorf("%s: a challenge is used twice", method)
-		}
-	}
-	_, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "authen_type=ms-chap", "password="+strings.Repeat("x", 257)))
-	wantInput(t, err, "password")
-}
-
-// TestEngineOverTLS: certificates in PEM, as documents hold them.
-func TestEngineOverTLS(t *testing.T) {
-	t.Parallel()
-	p, config := tlsPeer(t, good)
-	p.quiet = true
-	ca, cert, key := pemOf(t, p.tls, config)
-	c := open(t, p, EngineOptions{}, func(s *aaa.Server) {
-		s.Secret, s.Transport = aaa.Secret{}, "tls"
-		s.TLS = aaa.ServerTLS{CA: ca, Certificate: cert, Key: aaa.NewSecret(key), ServerName: "127.0.0.1"}
-	})
-	if r := ask(t, c, aaa.Authn, "user=bob", "password=password"); r.Outcome != aaa.Accept {
-		t.Errorf("%+v", r)
-	}
-	stranger := open(t, p, EngineOptions{}, func(s *aaa.Server) {
-		s.Secret, s.Transport = aaa.Secret{}, "tls"
-		s.TLS = aaa.ServerTLS{CA: ca, ServerName: "127.0.0.1"}
-	})
-	if _, err := stranger.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password")); err == nil {
-		t.Error("let in without a certificate")
-	}
-}
-
-// pemOf writes a client's configuration as documents hold it.
-func pemOf(t testing.TB, server, config *tls.Config) (ca, cert, key string) {
-	t.Helper()
-	own := config.Certificates[0]
-	der, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(kind string, b []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
-	}
-	return block("CERTIFICATE", server.Certificates[0].Certificate[0]), block("CERTIFICATE", own.Certificate[0]), block("PRIVATE KEY", der)
 }
 
 // len is how many dialogues wait.

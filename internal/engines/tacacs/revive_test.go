@@ -3,6 +3,8 @@ package tacacs
 import (
 	"context"
 	"net"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,50 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 )
+
+// TestHealth: ERROR is a server that can't answer; it is tried again by time or by a test user.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	for _, probe := range []bool{false, true} {
+		var mu sync.Mutex
+		well := false
+		p := script(t, func(b Body) Body {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case !well:
+				return &AuthenReply{Status: AuthenError, ServerMsg: "hush"}
+			case b.(*AuthenStart).User == "probe":
+				return &AuthenReply{Status: AuthenFail}
+			default:
+				return &AuthenReply{Status: AuthenPass}
+			}
+		})
+		c := open(t, p.peer, EngineOptions{ReviveAfter: 5 * time.Millisecond, ProbeInterval: 5 * time.Millisecond}, func(s *aaa.Server) {
+			if probe {
+				s.HealthCheck = aaa.HealthCheck{Type: "user", Username: "probe", Password: aaa.NewSecret("p")}
+			}
+		})
+		for range engines.FailuresToDead {
+			_, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=p"))
+			fails(t, "ERROR", err, engines.ServerError, errStatus)
+			if strings.Contains(err.Error(), "hush") {
+				t.Errorf("%v shows what the server said", err)
+			}
+		}
+		eventually(t, "dead", func() bool { return p.count() >= 3 })
+		mu.Lock()
+		well = true
+		mu.Unlock()
+		eventually(t, "usable", c.Health().Usable)
+		if !probe {
+			for range engines.AnswersToAlive {
+				ask(t, c, aaa.Authn, "user=bob", "password=p")
+			}
+		}
+		eventually(t, "alive", func() bool { return c.Health().State() == engines.Alive })
+	}
+}
 
 func openUnused(t *testing.T, opts EngineOptions, check aaa.HealthCheck) *client {
 	t.Helper()
