@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -52,6 +53,11 @@ type Request struct {
 	NASAddress netip.Addr
 	NASPort    uint32
 	HasNASPort bool
+	// Begun is when the caller's request arrived, and SessionID the session identifier of a record that brings
+	// none: the same at every server that a record is tried at, so that one record does not look like two.
+	// Without them the engine takes now and a random one.
+	Begun     time.Time
+	SessionID string
 }
 
 // Reply is a server's verified answer.
