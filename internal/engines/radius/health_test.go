@@ -11,11 +11,10 @@ import (
 	"aaa-api/internal/engines/enginetest"
 )
 
-func wait(t *testing.T, what string, done func() bool) {
+// eventually asks again and again until ok: for what the network and other goroutines do in their own time.
+func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); !done(); <-tick.C {
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
@@ -42,20 +41,20 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 			t.Fatal("silence was an answer")
 		}
 	}
-	wait(t, "dead", func() bool { return !c.Health().Usable() })
+	eventually(t, "dead", func() bool { return !c.Health().Usable() })
 	back.Store(true)
-	wait(t, "usable again", c.Health().Usable)
-	wait(t, "a probe", func() bool { return first.Load() != nil || check.Type == "time" })
+	eventually(t, "usable again", c.Health().Usable)
+	eventually(t, "a probe", func() bool { return first.Load() != nil || check.Type == "time" })
 	if check.Type == "time" {
 		for range engines.AnswersToAlive {
 			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
 				t.Fatal(err)
 			}
 		}
-		wait(t, "alive", func() bool { return c.Health().State() == engines.Alive })
+		eventually(t, "alive", func() bool { return c.Health().State() == engines.Alive })
 		return nil
 	}
-	wait(t, "alive", func() bool { return c.Health().State() == engines.Alive })
+	eventually(t, "alive", func() bool { return c.Health().State() == engines.Alive })
 	return *first.Load()
 }
 

@@ -6,18 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
 )
 
 // On a path that loses, repeats and reorders, every request still gets its own answer.
 func TestImpairedPath(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
-		user := find(t, q.Packet, attrUserName)
-		q.Send(q.Answer(enginetest.AccessAccept, append([]byte{attrReplyMessage, byte(2 + len(user))}, user...)...))
-	})
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { acceptByName(t, q) })
 	rnd := rand.New(rand.NewPCG(1, 2))
 	cfg := scriptedServer(s, 100*time.Millisecond, 30)
 	cfg.Port = int(enginetest.Impair(t, s.Addr, func(int, bool) (int, time.Duration) {
@@ -36,13 +31,7 @@ func TestImpairedPath(t *testing.T) {
 	for i := range 20 {
 		wg.Go(func() {
 			for j := range 40 {
-				user := string([]byte{byte('a' + i), byte('a' + j/26), byte('a' + j%26)})
-				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
-				if err != nil {
-					t.Error(err)
-				} else if got := string(r.AVPs[0].Value); got != user {
-					t.Errorf("%s got the answer for %s", user, got)
-				}
+				checkOwnAnswer(t, c, d, string([]byte{byte('a' + i), byte('a' + j/26), byte('a' + j%26)}))
 			}
 		})
 	}

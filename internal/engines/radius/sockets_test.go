@@ -13,6 +13,23 @@ import (
 	"aaa-api/internal/engines/enginetest"
 )
 
+// acceptByName accepts a request with its user's name as the message.
+func acceptByName(t *testing.T, q *enginetest.Query) {
+	user := find(t, q.Packet, attrUserName)
+	q.Send(q.Answer(enginetest.AccessAccept, append([]byte{attrReplyMessage, byte(2 + len(user))}, user...)...))
+}
+
+// checkOwnAnswer asks as a user at a server that answers with acceptByName: the answer must be for that user.
+func checkOwnAnswer(t *testing.T, c *client, d *testDict, user string) {
+	t.Helper()
+	r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+	if err != nil {
+		t.Error(err)
+	} else if got := string(r.AVPs[0].Value); got != user {
+		t.Errorf("%s got the answer for %s", user, got)
+	}
+}
+
 // More requests than one socket has identifiers, answered in reverse order: each
 // gets its own answer.
 func TestManyInFlight(t *testing.T) {
@@ -24,8 +41,7 @@ func TestManyInFlight(t *testing.T) {
 			return
 		}
 		for i := len(held) - 1; i >= 0; i-- {
-			user := find(t, held[i].Packet, attrUserName)
-			held[i].Send(held[i].Answer(enginetest.AccessAccept, append([]byte{attrReplyMessage, byte(2 + len(user))}, user...)...))
+			acceptByName(t, held[i])
 		}
 		held = nil
 	})
@@ -35,13 +51,7 @@ func TestManyInFlight(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range n {
 			wg.Go(func() {
-				user := string([]byte{'u', byte('a' + i/26/26%26), byte('a' + i/26%26), byte('a' + i%26)})
-				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
-				if err != nil {
-					t.Error(err)
-				} else if got := string(r.AVPs[0].Value); got != user {
-					t.Errorf("%s got the answer for %s", user, got)
-				}
+				checkOwnAnswer(t, c, d, string([]byte{'u', byte('a' + i/26/26%26), byte('a' + i/26%26), byte('a' + i%26)}))
 			})
 		}
 		wg.Wait()
@@ -99,16 +109,7 @@ func count(c *client) int {
 // waitNoSockets waits until the Client has none: its readers close them in their own time.
 func waitNoSockets(t *testing.T, c *client) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; {
-		n := count(c)
-		if n == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d sockets are still open", n)
-		}
-		runtime.Gosched()
-	}
+	eventually(t, "no socket", func() bool { return count(c) == 0 })
 }
 
 func TestIdleSocketsClose(t *testing.T) {
