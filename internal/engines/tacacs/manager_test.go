@@ -3,7 +3,6 @@ package tacacs
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -282,52 +281,51 @@ func TestRetire(t *testing.T) {
 	eventually(t, "the end of the late one's", func() bool { return m.Stats().Connections == 0 })
 }
 
-// TestNothingReads: a server that takes no octets does not fill memory, and its connection
+// TestNothingReads: where a server takes no octets, new sessions queue none on its connection, which
 // is closed after WriteTimeout.
 func TestNothingReads(t *testing.T) {
 	t.Parallel()
-	stop := make(chan struct{})
-	p := newPeer(t, func(l *link) {
-		h, body, ok := l.next()
-		if !ok {
-			return
-		}
-		l.send(h.answer(4), pass(body))
-		<-stop
-	})
-	opts := Options{Connections: 1, ReplyTimeout: 5 * time.Second, WriteTimeout: 100 * time.Millisecond}
-	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err == nil {
-			_ = c.(*net.TCPConn).SetWriteBuffer(4096)
-		}
-		return c, err
-	}
-	m := managerOf(t, p, opts)
-	login(t, m)
-	answer := &AuthenContinue{UserMsg: make(Sensitive, 60000)}
-	var wg sync.WaitGroup
-	m.mu.Lock()
-	c := m.conns[0]
-	m.mu.Unlock()
-	// 200 dialogues whose second request is long: 12 MB, more than any socket buffer here.
-	for range 200 {
-		s := m.Session()
-		m.mu.Lock()
-		c.add(s)
-		s.kind, s.version, s.seq = TypeAuthen, Version0, 1
-		m.mu.Unlock()
-		wg.Go(func() {
-			fails(t, "unread", s.Exchange(context.Background(), answer, new(AuthenReply)), engines.Unreachable, FaultClosed)
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		network := newPipes() // whose connections hold no octet that is not read
+		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
+			h, body, ok := l.next()
+			if !ok {
+				return
+			}
+			l.send(h.answer(4), pass(body))
+			<-stop
 		})
-	}
-	eventually(t, "a full queue", func() bool {
+		m := managerOf(t, p, Options{Connections: 1, WriteTimeout: 100 * time.Millisecond, Dial: network.Dial})
+		login(t, m)
+		c := m.conns[0]
+		answer := &AuthenContinue{UserMsg: make(Sensitive, 60000)}
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range 200 { // dialogues whose second request is long
+			s := m.Session()
+			m.mu.Lock()
+			c.add(s)
+			s.kind, s.version, s.seq = TypeAuthen, Version0, 1
+			m.mu.Unlock()
+			wg.Go(func() {
+				fails(t, "unread", s.Exchange(context.Background(), answer, new(AuthenReply)), engines.Unreachable, FaultClosed)
+			})
+		}
+		synctest.Wait()
 		m.mu.Lock()
-		defer m.mu.Unlock()
-		return len(c.out) > maxQueued || c.closed
+		queued := len(c.out)
+		m.mu.Unlock()
+		login(t, m)
+		if queued <= maxQueued || p.accepted() != 2 {
+			t.Errorf("with %d octets queued, the next session is on connection %d", queued, p.accepted())
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 100*time.Millisecond {
+			t.Errorf("closed after %v", took)
+		}
+		close(stop)
 	})
-	wg.Wait()
-	close(stop)
 }
 
 func TestNewManager(t *testing.T) {
