@@ -13,6 +13,11 @@ import (
 // far less, and a caller that counts in whole seconds can't wait for less.
 const busyRetryAfter = time.Second
 
+// leastTime is how much time a request that waited must have left when it gets its place.
+// With less it would ask a server whose answer nobody waits for any more, and so would
+// those behind it, one after the other, who came soon after it and have hardly more.
+const leastTime = 100 * time.Millisecond
+
 // Pool bounds how many requests of one account are at backends at once. More
 // wait in a bounded queue, first come first served. It holds no goroutine and,
 // while nobody waits, no memory beyond itself.
@@ -61,8 +66,8 @@ func (p *Pool) TryAcquire() bool {
 
 // Acquire takes a place, waiting for one where none is free. It returns an
 // *aaa.Error of KindBusy, with RetryAfter, when the queue is full or when ctx's
-// deadline passes while waiting, and ctx's error when ctx is cancelled. After nil
-// the caller owes one Release.
+// deadline passes while waiting, or comes too near to ask a server, and ctx's error
+// when ctx is cancelled. After nil the caller owes one Release.
 func (p *Pool) Acquire(ctx context.Context) error {
 	p.mu.Lock()
 	if p.running < p.workers && p.head == nil {
@@ -80,24 +85,36 @@ func (p *Pool) Acquire(ctx context.Context) error {
 
 	select {
 	case <-w.granted:
-		return nil
+		if inTime(ctx) {
+			return nil
+		}
+		p.Release()
 	case <-ctx.Done():
+		p.leave(w)
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return busy("the request's time ran out in the account's queue")
+}
+
+// inTime reports whether a request whose turn it is has time to ask a server. The clock is
+// looked at since the timer behind ctx may be late itself.
+func inTime(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) >= leastTime)
+}
+
+// leave takes a waiter out of the queue. A place that was given to it at the same moment is handed on.
+func (p *Pool) leave(w *waiter) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if w.queued {
 		p.remove(w)
-		p.mu.Unlock()
-	} else {
-		// The place was given at the same moment: hand it on.
-		<-w.granted
-		p.running--
-		p.grant()
-		p.mu.Unlock()
+		return
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return busy("the request's time ran out in the account's queue")
-	}
-	return ctx.Err()
+	p.running--
+	p.grant()
 }
 
 // Release gives a place back, to the one who waited longest if any.

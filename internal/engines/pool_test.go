@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +83,45 @@ func TestPoolDeadlineAndCancelWhileWaiting(t *testing.T) {
 		}
 		if r, w := p.Depth(); r != 1 || w != 0 {
 			t.Errorf("depth %d, %d", r, w)
+		}
+	})
+}
+
+// Sixty requests come one after the other within 60 ms, and one server answers none of them. When the
+// first are at the end of their time, all are: none of those that still wait may be sent.
+func TestPoolServesNobodyTooLate(t *testing.T) {
+	t.Parallel()
+	const deadline, exchange = 30 * time.Second, 1500 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(1, 100)
+		var sent, late, refused atomic.Int32
+		var wg sync.WaitGroup
+		for range 60 {
+			time.Sleep(time.Millisecond)
+			wg.Go(func() {
+				ctx, stop := context.WithTimeout(t.Context(), deadline)
+				defer stop()
+				end := time.Now().Add(deadline)
+				if err := p.Acquire(ctx); err != nil {
+					if aaa.KindOf(err) == aaa.KindBusy {
+						refused.Add(1)
+					}
+					return
+				}
+				defer p.Release()
+				sent.Add(1)
+				if time.Until(end) < leastTime {
+					late.Add(1)
+				}
+				time.Sleep(min(exchange, time.Until(end)))
+			})
+		}
+		wg.Wait()
+		if late.Load() != 0 || sent.Load() != 20 || refused.Load() != 40 {
+			t.Errorf("%d sent, of them %d too late, %d refused", sent.Load(), late.Load(), refused.Load())
+		}
+		if r, w := p.Depth(); r != 0 || w != 0 {
+			t.Errorf("depth %d, %d at the end", r, w)
 		}
 	})
 }

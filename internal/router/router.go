@@ -112,7 +112,7 @@ type run struct {
 	plan     *tenant.Plan
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
-	start    time.Time
+	mark     mark
 	trace    *aaa.Trace
 	attempts int
 	failure  *engines.Failure // of the last server that gave no answer
@@ -148,7 +148,7 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 // request is pending any more, which may be after the answer. The errors are
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
 func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	x := run{Router: r, plan: plan, req: req, start: time.Now()}
+	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op)}
 	defer func() {
 		if !x.lent {
 			plan.Pool.Release()
@@ -164,7 +164,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 	}
 	res, err := x.levels(ctx, route)
 	if x.trace != nil {
-		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.start))
+		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.mark.begun))
 	}
 	if err != nil {
 		var e *aaa.Error
@@ -196,7 +196,7 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 			break
 		}
 	}
-	return nil, x.noAnswer()
+	return nil, x.noAnswer(ctx)
 }
 
 // level runs one document's table, and asks for authz whoever else must agree.
@@ -283,10 +283,12 @@ func (x *run) external(ctx context.Context, level *tenant.Level, app string) boo
 }
 
 // noAnswer says why the request ends without one.
-func (x *run) noAnswer() error {
+func (x *run) noAnswer(ctx context.Context) error {
 	switch {
 	case !x.asked && x.why != "":
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: " + x.why}
+	case !x.asked && ctx.Err() != nil:
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the request's time ran out before a server was asked"}
 	case !x.asked:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: fmt.Sprintf(
 			"no usable server for %s: name an enabled one in the account's AAA document or in a parent's", x.req.Op)}
