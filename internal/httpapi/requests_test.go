@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,39 @@ func TestDryRunAndEffective(t *testing.T) {
 		t.Errorf("%s", e.text)
 	}
 	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, slugForbidden)
+}
+
+// TestNoPasswordInATrace: a value that goes into a hidden attribute is masked where it is dropped, be the attribute
+// written by number or known to another server of the document alone.
+func TestNoPasswordInATrace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	rule := func(key, attribute string) string {
+		return `{"request_key":"` + key + `","attribute":"` + attribute + `","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`
+	}
+	server := func(name, dicts string) string {
+		return `{"enabled":true,"name":"` + name + `","address":"127.0.0.1","port":1812,"secret":"sesame","aaa_engine":"radius","dicts":[` + dicts + `]}`
+	}
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"authentication":["one","two"],"authorization":[],"accounting":[],"custom":[],"servers":[`+
+		server("one", `"dictionary"`)+`,`+server("two", `"dictionary","dictionary_microsoft"`)+`],"authn_avp_translation":[`+
+		rule("User-Name", "User-Name")+`,`+rule("k", "Attr-2")+`,`+rule("key", "MS-MPPE-Send-Key")+`,`+rule("key", "Class")+`]}`)).want(200)
+	for _, path := range []string{"/aaa/authn?trace=true", "/aaa/translate?op=authn"} {
+		r := w.call(w.tenantToken, "POST", at(w.tenant, path), data(`{"User-Name":"bob","k":"hunter2","key":"hunter3"}`)).want(200)
+		if strings.Contains(r.text, "hunter") {
+			t.Errorf("%s: %s", path, r.text)
+		}
+		for i, note := range []string{"matched", "dropped", "dropped", "matched"} {
+			n := strconv.Itoa(i)
+			value, want := r.at("data", "trace", "rules", n, "value"), any(aaa.Mask)
+			if i == 0 {
+				want = "bob"
+			}
+			if r.at("data", "trace", "rules", n, "note") != note || value != want {
+				t.Errorf("%s: rule %d: %s", path, i, r.text)
+			}
+		}
+	}
 }
 
 // A backend can't overrule the members that say what the answer is.

@@ -240,6 +240,7 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 		return err
 	}
 	level.programs[op] = program
+	var hidden []string
 	for _, s := range bound {
 		mode := s.config.Mode()
 		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
@@ -248,6 +249,10 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 		if err != nil {
 			return err
 		}
+		hidden = append(hidden, s.Rules[op].HiddenKeys()...)
+	}
+	for _, s := range bound {
+		s.Rules[op] = s.Rules[op].Hiding(hidden)
 	}
 	return nil
 }

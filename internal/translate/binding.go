@@ -41,21 +41,23 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 		if !ok {
 			a, s.optional, ok = argument(set, r.attribute, mode)
 		}
+		s.mask = r.sensitive || hiddenNumber(set, r.attribute)
 		switch {
 		case !ok:
 			s.reason = reasonUnknown
-			s.mask = r.sensitive || aaa.SensitiveName(r.attribute)
+			s.mask = s.mask || aaa.SensitiveName(r.attribute)
 			continue
 		case !a.Wire:
 			s.reason = reasonInternal
-			s.mask = a.Hidden || r.sensitive
+			s.mask = s.mask || a.Hidden
 			continue
 		}
 		s.attr, s.tag = a, tag
-		s.mask = a.Hidden || r.sensitive
+		s.mask = s.mask || a.Hidden
 		s.hash = hashOctets(a)
 	}
-	return b
+	// A key that is a password in one rule is the same password in every other.
+	return b.Hiding(b.HiddenKeys())
 }
 
 // Dropped is the number of rules whose attribute can't be sent to this server.
@@ -67,18 +69,6 @@ func (b *Binding) Dropped() int {
 		}
 	}
 	return n
-}
-
-// HiddenKeys lists the request keys whose values go into hidden attributes, in
-// rule order. Whoever shows or hands on the caller's values leaves these out.
-func (b *Binding) HiddenKeys() []string {
-	var list []string
-	for i, r := range b.prog.rules {
-		if b.slots[i].mask {
-			list = append(list, r.key)
-		}
-	}
-	return list
 }
 
 // vendorMicrosoft is Microsoft's number (RFC 2548).

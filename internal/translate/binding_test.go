@@ -172,6 +172,23 @@ func TestUnknownAndDropped(t *testing.T) {
 	}
 }
 
+// TestHiding: what one server's dictionaries hide, another's trace must not show.
+func TestHiding(t *testing.T) {
+	t.Parallel()
+	p := compile(t, rule("k", "MS-MPPE-Send-Key", `^(.*)$`), rule("l", "Filter-Id", `^(.*)$`))
+	knows, lacks := p.Bind(testSet(t), aaa.Strict), p.Bind(nil, aaa.Strict)
+	trace := new(aaa.Trace)
+	if _, err := lacks.Hiding(knows.HiddenKeys()).Out(nil, map[string]any{"k": "hush", "l": "shown"}, &translate.Tracer{Trace: trace}); err != nil {
+		t.Fatal(err)
+	}
+	if trace.Rules[0].Value != aaa.Mask || trace.Rules[1].Value != "shown" {
+		t.Errorf("%+v", trace.Rules)
+	}
+	if lacks.Hiding(nil) != lacks || knows.Hiding(knows.HiddenKeys()) != knows {
+		t.Error("a Binding that has nothing more to hide was copied")
+	}
+}
+
 // TestBackWithoutAttributes gives Back what no engine should: it must not panic.
 func TestBackWithoutAttributes(t *testing.T) {
 	t.Parallel()
