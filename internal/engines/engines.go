@@ -44,6 +44,12 @@ type Client interface {
 	Retire()
 }
 
+// Omitter is a Client of a protocol whose packets go without some attributes, though rules feed them.
+type Omitter interface {
+	// Omits reports whether a packet of an operation goes without an attribute.
+	Omits(op aaa.Op, attr *aaa.Attribute) bool
+}
+
 // Request is what an engine sends.
 type Request struct {
 	Op   aaa.Op
