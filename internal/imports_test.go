@@ -26,7 +26,7 @@ var rules = map[string][]string{
 	"schema":   {"aaa", "/schemas"},
 	"dict":     {"aaa"},
 	"store":    {"aaa"},
-	"token":    {"aaa", "store"},
+	"token":    {"aaa", "schema", "store"},
 	"secmod":   {"aaa", "store"},
 	"document": {"aaa", "schema", "store", "dict", "fsm", "translate", "secmod"},
 

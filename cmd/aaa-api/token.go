@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -84,16 +83,12 @@ func tokenCreate(env environment) *cobra.Command {
 	note := cmd.Flags().String("note", "", "what the token is for")
 	_ = cmd.MarkFlagRequired("account") // the flag exists: there is no error
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		for _, s := range *scopes {
-			if !slices.Contains(token.Scopes(), s) {
-				return fmt.Errorf("%w: --scopes: %q is not one of %s", errUsage, s, strings.Join(token.Scopes(), ", "))
-			}
-		}
-		if len(*scopes) == 0 {
-			return fmt.Errorf("%w: --scopes: a token without scopes can do nothing", errUsage)
+		wanted, err := wantedToken(*scopes, *note)
+		if err != nil {
+			return err
 		}
 		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
-			t, text, err := mintToken(ctx, st, a.ID, *scopes, *note)
+			t, text, err := mintToken(ctx, st, a.ID, wanted.Scopes, wanted.Note)
 			if err != nil {
 				return err
 			}
@@ -103,6 +98,25 @@ func tokenCreate(env environment) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// wantedToken holds the flags against what the API takes of a token.
+func wantedToken(scopes []string, note string) (store.Token, error) {
+	list := make([]any, len(scopes))
+	for i, s := range scopes {
+		list[i] = s
+	}
+	t, err := token.New(token.KindToken, map[string]any{"scopes": list, "note": note}, time.Now())
+	var bad *aaa.Error
+	if !errors.As(err, &bad) {
+		return t, err
+	}
+	var faults []string
+	for _, f := range bad.Fields {
+		flag, _, _ := strings.Cut(f.Path, ".")
+		faults = append(faults, "--"+flag+": "+f.Message)
+	}
+	return t, fmt.Errorf("%w: %s", errUsage, strings.Join(faults, "; "))
 }
 
 // mintToken makes a token of an account and stores its hash. The text is nowhere but in the result.

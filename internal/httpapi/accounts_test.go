@@ -6,11 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/store"
-	"aaa-api/internal/token"
 )
 
 func TestAccountLife(t *testing.T) {
@@ -147,95 +144,4 @@ func TestMove(t *testing.T) {
 	move(w.tenantToken, w.child, "nonsense").refused(400, slugInvalid)
 	move(w.rootToken, w.child, w.sibling).want(200)
 	w.call(w.tenantToken, "GET", at(w.child, ""), "").refused(404, slugIdentifier)
-}
-
-func TestTokens(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	path := at(w.tenant, "/tokens")
-	made := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read"],"note":"for the billing"}`)).want(201)
-	text := made.str("data", "token")
-	if r := w.call(text, "GET", "/v2/whoami", "").want(200); r.str("data", "account_id") != string(w.tenant) || r.at("data", "scopes", "1") != nil {
-		t.Errorf("%s", r.text)
-	}
-	listed := w.call(w.tenantToken, "GET", path+"?filter_note=for+the+billing", "").want(200)
-	if strings.Contains(listed.text, text) || listed.at("data", "0", "id") != made.at("data", "id") {
-		t.Errorf("%s", listed.text)
-	}
-	// No token gives what it lacks.
-	writer := w.token(w.tenant, token.ScopeWrite)
-	w.call(writer, "PUT", path, data(`{"scopes":["write","read"]}`)).refused(403, slugForbidden)
-	w.call(writer, "PUT", at(w.tenant, "/api_key"), data(`{"scopes":["request"]}`)).refused(403, slugForbidden)
-	if r := w.call(writer, "PUT", path, "").want(201); r.at("data", "scopes", "0") != "write" || r.at("data", "scopes", "1") != nil {
-		t.Errorf("%s", r.text)
-	}
-	for _, bad := range []string{`{"scopes":[]}`, `{"scopes":["all"]}`, `{"expires_at":"soon"}`, `{"expires_at":"2001-01-01T00:00:00Z"}`, `{"kind":"api_key"}`, `{"x":1}`} {
-		w.call(w.tenantToken, "PUT", path, data(bad)).refused(400, slugInvalid)
-	}
-	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	if r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+soon+`"}`)).want(201); r.str("data", "expires_at") != soon {
-		t.Errorf("%s", r.text)
-	}
-	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").want(200)
-	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").refused(404, slugIdentifier)
-	w.call(w.tenantToken, "DELETE", path+"/x", "").refused(404, slugIdentifier)
-	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
-	if strings.Contains(w.log.String(), text) {
-		t.Error("a token is in the log")
-	}
-}
-
-func TestAPIKeys(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.SessionLife = time.Minute })
-	path := at(w.tenant, "/api_key")
-	trade := func(key string) reply {
-		t.Helper()
-		return w.do(ask{method: "PUT", path: "/v2/api_auth", body: data(`{"api_key":"` + key + `"}`)})
-	}
-	w.call(w.tenantToken, "DELETE", path, "").refused(404, slugIdentifier)
-	first := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read","request"]}`)).want(201).str("data", "api_key")
-	w.call(first, "GET", "/v2/whoami", "").refused(401, slugToken) // a key is no token
-	session := trade(first).want(201)
-	text := session.str("auth_token")
-	if session.str("data", "account_id") != string(w.tenant) || strings.Count(session.text, text) != 1 {
-		t.Errorf("%s", session.text)
-	}
-	r := w.call(text, "GET", at(w.child, ""), "").want(200)
-	if strings.Contains(r.text, text) {
-		t.Error("the token is echoed")
-	}
-	w.call(text, "PATCH", at(w.child, ""), data(`{}`)).refused(403, slugForbidden)
-	if end, err := time.Parse(time.RFC3339, session.str("data", "expires_at")); err != nil || time.Until(end) > time.Minute {
-		t.Errorf("%s", session.text)
-	}
-
-	second := w.call(w.tenantToken, "PUT", path, "").want(201).str("data", "api_key")
-	trade(first).refused(401, slugToken) // it was rotated
-	trade(second).want(201)
-	trade(w.tenantToken).refused(401, slugToken) // a token is no key
-	trade("x").refused(401, slugToken)
-	trade("").refused(400, slugInvalid)
-	keys := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_kind=api_key"), "").want(200)
-	if keys.at("data", "0") == nil || keys.at("data", "1") != nil {
-		t.Errorf("not one key: %s", keys.text)
-	}
-	w.api.logins.rate, w.api.logins.burst = 0.001, 1
-	w.api.logins.buckets.Clear()
-	trade(second).want(201)
-	trade(second).refused(429, "too_many_requests")
-	w.call(w.tenantToken, "DELETE", path, "").want(200)
-	trade(second).refused(401, slugToken)
-}
-
-// A credential that ran out is refused although it is remembered.
-func TestExpiry(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	text, hash := token.Mint()
-	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
-		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"},
-		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(-time.Second),
-	}))
-	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
 }

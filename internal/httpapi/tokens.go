@@ -3,11 +3,11 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -30,8 +30,10 @@ func viewToken(t store.Token) tokenView {
 	if v.Scopes == nil {
 		v.Scopes = []string{}
 	}
-	if !t.ExpiresAt.IsZero() {
-		at := t.ExpiresAt.UTC()
+	if at := t.ExpiresAt.UTC(); !at.IsZero() {
+		if at.After(token.LastExpiry) {
+			at = token.LastExpiry // written before there was a bound; JSON can't tell it
+		}
 		v.ExpiresAt = &at
 	}
 	return v
@@ -66,27 +68,13 @@ func (c *call) newToken(kind string) (store.Token, error) {
 	if err != nil {
 		return store.Token{}, err
 	}
-	if faults := schema.Validate(schema.Token, data); len(faults) > 0 {
-		return store.Token{}, aaa.Invalid(faults...)
+	t, err := token.New(kind, data, c.start)
+	if err != nil {
+		return t, err
 	}
-	now := c.start.UTC().Truncate(time.Microsecond)
-	t := store.Token{ID: aaa.NewID(), Account: c.account, Kind: kind, Scopes: slices.Clone(c.who.Scopes), CreatedAt: now}
-	if given, ok := data["kind"].(string); ok && given != kind {
-		return t, aaa.Invalid(aaa.Field{Path: "kind", Rule: "enum", Message: "must be " + kind + " here", Target: []string{kind}})
-	}
-	t.Note, _ = data["note"].(string)
-	if list, ok := data["scopes"].([]any); ok {
-		t.Scopes = nil
-		for _, v := range list {
-			s, _ := v.(string)
-			t.Scopes = append(t.Scopes, s)
-		}
-	}
-	if text, ok := data["expires_at"].(string); ok {
-		if t.ExpiresAt, err = time.Parse(time.RFC3339, text); err != nil || !t.ExpiresAt.After(now) {
-			return t, aaa.Invalid(aaa.Field{Path: "expires_at", Rule: "format", Message: "must be a time to come (RFC 3339)", Target: "date-time"})
-		}
-		t.ExpiresAt = t.ExpiresAt.UTC().Truncate(time.Microsecond)
+	t.Account = c.account
+	if t.Scopes == nil {
+		t.Scopes = slices.Clone(c.who.Scopes)
 	}
 	for _, s := range t.Scopes {
 		if !c.who.Can(s) {
@@ -108,23 +96,15 @@ func (a *API) revokeToken(c *call) error {
 	return c.reply(answer{data: map[string]string{"id": id}})
 }
 
-// rotateKey gives the account a new API key, shown this once; an older one ends.
+// rotateKey gives the account a new API key, shown this once; an older one ends with its sessions.
 func (a *API) rotateKey(c *call) error {
 	t, err := c.newToken(token.KindAPIKey)
 	if err != nil {
 		return err
 	}
-	old, err := a.keys(c)
-	if err != nil {
-		return err
-	}
 	text, hash := token.Mint()
 	t.Hash = hash
-	if err := a.Store.Tokens().Create(c.ctx(), t); err != nil {
-		return err
-	}
-	// The new one is there before the old ones go: a failure here leaves the account with a key.
-	if err := a.revoke(c, old); err != nil {
+	if err := a.Store.Tokens().Rotate(c.ctx(), t); err != nil {
 		return err
 	}
 	c.sync()
@@ -133,46 +113,25 @@ func (a *API) rotateKey(c *call) error {
 	return c.reply(answer{data: v}.created(""))
 }
 
+// deleteKey ends the account's API key and the sessions made with it.
 func (a *API) deleteKey(c *call) error {
-	old, err := a.keys(c)
+	old, err := a.Store.Tokens().RevokeKeys(c.ctx(), c.account)
 	if err != nil {
-		return err
-	}
-	if len(old) == 0 {
-		return errNotFound
-	}
-	if err := a.revoke(c, old); err != nil {
 		return err
 	}
 	c.sync()
 	return c.reply(answer{data: viewToken(old[0])})
 }
 
-// keys finds the account's API keys: one, unless two rotations met.
-func (a *API) keys(c *call) ([]store.Token, error) {
-	all, _, err := a.Store.Tokens().List(c.ctx(), c.account, store.Page{})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(t store.Token) bool { return t.Kind != token.KindAPIKey }), nil
-}
+var errNoKey = &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "invalid credentials"}
 
-func (a *API) revoke(c *call, list []store.Token) error {
-	for _, t := range list {
-		if err := a.Store.Tokens().Revoke(c.ctx(), c.account, t.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// apiAuth trades an API key for a token that lives shortly.
+// apiAuth trades an API key for a token that lives shortly, and no longer than the key.
 func (a *API) apiAuth(c *call) error {
 	key, err := c.onlyText("api_key", 256)
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.ctx(), key)
+	who, expires, err := a.Verifier.VerifyKey(c.ctx(), key)
 	if err != nil {
 		return err
 	}
@@ -187,9 +146,16 @@ func (a *API) apiAuth(c *call) error {
 	now := c.start.UTC().Truncate(time.Microsecond)
 	session := store.Token{
 		ID: aaa.NewID(), Account: who.Account, Hash: hash, Kind: token.KindSession, Scopes: who.Scopes,
-		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife),
+		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife), KeyID: who.TokenID,
 	}
-	if err := a.Store.Tokens().Create(c.ctx(), session); err != nil {
+	if !expires.IsZero() && expires.Before(session.ExpiresAt) {
+		session.ExpiresAt = expires
+	}
+	err = a.Store.Tokens().Create(c.ctx(), session)
+	if errors.Is(err, store.ErrNotFound) {
+		return errNoKey // revoked, which this node had not heard of
+	}
+	if err != nil {
 		return err
 	}
 	return c.reply(answer{data: viewToken(session), authToken: text}.created(""))

@@ -228,21 +228,30 @@ type Token struct {
 	ID        string
 	Account   aaa.AccountID
 	Hash      [32]byte // SHA-256 of the token's text
-	Kind      string   // token, api_key or session (short-lived, from api_auth)
+	Kind      string   // token, KindAPIKey or session (short-lived, from api_auth)
 	Scopes    []string
 	Note      string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
+	KeyID     string    // of a session: the API key that it was made with and ends with; else empty
 }
+
+// KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
+const KindAPIKey = "api_key"
 
 // Tokens keeps the API credentials.
 type Tokens interface {
+	// Create stores a token. ErrNotFound: there is no such account, or none with the API key of KeyID.
 	Create(ctx context.Context, t Token) error
+	// Rotate stores an API key in place of all that the account has, which are revoked.
+	Rotate(ctx context.Context, key Token) error
 	// ByHash finds a token of any account: verification is where the account becomes known.
 	ByHash(ctx context.Context, hash [32]byte) (Token, error)
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []Token, next string, err error)
-	// Revoke deletes the token.
+	// Revoke deletes the token, and with an API key the sessions made with it.
 	Revoke(ctx context.Context, account aaa.AccountID, id string) error
+	// RevokeKeys revokes all of the account's API keys and returns them, ErrNotFound where it has none.
+	RevokeKeys(ctx context.Context, account aaa.AccountID) ([]Token, error)
 	// DeleteExpired removes tokens that ran out before now and says how many. It is no change.
 	DeleteExpired(ctx context.Context, now time.Time) (int, error)
 }
@@ -312,7 +321,7 @@ type Change struct {
 	Seq     int64
 	Kind    ChangeKind
 	Account aaa.AccountID
-	Name    string // of a dictionary or text; id of a token
+	Name    string // of a dictionary or text; id of a token, where an API key stands for its sessions too
 	At      time.Time
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // Prefix begins every token, so that secret scanners know one.
@@ -22,7 +23,7 @@ const Length = len(Prefix) + 43
 const (
 	KindToken   = "token"
 	KindSession = "session" // short-lived, from api_auth
-	KindAPIKey  = "api_key" // traded for a session; no token itself
+	KindAPIKey  = store.KindAPIKey
 )
 
 // The scopes.

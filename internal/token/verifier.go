@@ -52,6 +52,7 @@ type entry struct {
 	principal Principal
 	expires   time.Time // zero: never
 	kind      string
+	key       string // id of the API key that a session was made with
 }
 
 // NewVerifier makes a Verifier. now is time.Now but in tests.
@@ -79,16 +80,17 @@ func (v *Verifier) Verify(ctx context.Context, text string) (Principal, error) {
 	return e.principal, nil
 }
 
-// VerifyKey is Verify for an API key, which is good for getting a session only.
-func (v *Verifier) VerifyKey(ctx context.Context, text string) (Principal, error) {
+// VerifyKey is Verify for an API key, which is good for getting a session only. expires is when
+// the key ends (zero: never), and so the session at the latest.
+func (v *Verifier) VerifyKey(ctx context.Context, text string) (p Principal, expires time.Time, err error) {
 	e, err := v.find(ctx, text)
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, time.Time{}, err
 	}
 	if e.kind != KindAPIKey {
-		return Principal{}, refused
+		return Principal{}, time.Time{}, refused
 	}
-	return e.principal, nil
+	return e.principal, e.expires, nil
 }
 
 func (v *Verifier) find(ctx context.Context, text string) (*entry, error) {
@@ -155,7 +157,7 @@ func (v *Verifier) load(ctx context.Context, hash [32]byte, generation uint64) (
 	}
 	e := &entry{
 		principal: Principal{TokenID: t.ID, Account: t.Account, Scopes: t.Scopes},
-		expires:   t.ExpiresAt, kind: t.Kind,
+		expires:   t.ExpiresAt, kind: t.Kind, key: t.KeyID,
 	}
 	v.remember(hash, e, generation)
 	return e, nil
@@ -230,6 +232,6 @@ func (v *Verifier) Changed(_ context.Context, changes []store.Change, reset bool
 		return
 	}
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
-		return tokens[e.principal.TokenID] || accounts[e.principal.Account], false
+		return tokens[e.principal.TokenID] || tokens[e.key] || accounts[e.principal.Account], false
 	})
 }

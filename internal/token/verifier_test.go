@@ -142,13 +142,17 @@ func TestVerifyRefuses(t *testing.T) {
 }
 
 func TestAnAPIKeyIsNoToken(t *testing.T) {
-	f, v, _ := newFake()
+	f, v, now := newFake()
 	key, tok := f.add("k", "account", KindAPIKey, time.Time{}), f.add("t", "account", KindToken, time.Time{})
 	answer(t, v, key, "", aaa.KindUnauthorized)
-	if p, err := v.VerifyKey(t.Context(), key); err != nil || p.TokenID != "k" {
-		t.Errorf("the key gives %+v, %v", p, err)
+	if p, expires, err := v.VerifyKey(t.Context(), key); err != nil || p.TokenID != "k" || !expires.IsZero() {
+		t.Errorf("the key gives %+v until %v, %v", p, expires, err)
 	}
-	if _, err := v.VerifyKey(t.Context(), tok); aaa.KindOf(err) != aaa.KindUnauthorized {
+	end := now.Add(time.Minute)
+	if _, expires, err := v.VerifyKey(t.Context(), f.add("e", "account", KindAPIKey, end)); err != nil || !expires.Equal(end) {
+		t.Errorf("the key ends at %v and not %v: %v", expires, end, err)
+	}
+	if _, _, err := v.VerifyKey(t.Context(), tok); aaa.KindOf(err) != aaa.KindUnauthorized {
 		t.Errorf("a token as a key gives %v", err)
 	}
 }
@@ -334,6 +338,14 @@ func TestRevocationArrives(t *testing.T) {
 	must(follower.Sync(ctx))
 	answer(t, v, text, "t1", 0)
 	must(cli.Tokens().Revoke(ctx, root.ID, "t1"))
+	must(follower.Sync(ctx))
+	answer(t, v, text, "", aaa.KindUnauthorized)
+
+	text, hash = Mint() // of a session: its key is what is revoked
+	must(cli.Tokens().Create(ctx, store.Token{ID: "k1", Account: root.ID, Hash: [32]byte{1}, Kind: KindAPIKey}))
+	must(cli.Tokens().Create(ctx, store.Token{ID: "s1", Account: root.ID, Hash: hash, Kind: KindSession, KeyID: "k1"}))
+	answer(t, v, text, "s1", 0)
+	must(cli.Tokens().Rotate(ctx, store.Token{ID: "k2", Account: root.ID, Hash: [32]byte{2}, Kind: KindAPIKey}))
 	must(follower.Sync(ctx))
 	answer(t, v, text, "", aaa.KindUnauthorized)
 

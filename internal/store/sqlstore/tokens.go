@@ -11,7 +11,7 @@ import (
 
 type tokens struct{ db Driver }
 
-const tokenColumns = `account_id, id, hash, kind, scopes, note, created_at, expires_at`
+const tokenColumns = `account_id, id, hash, kind, scopes, note, created_at, expires_at, key_id`
 
 func scanToken(scan Scan) (t store.Token, err error) {
 	var (
@@ -19,7 +19,7 @@ func scanToken(scan Scan) (t store.Token, err error) {
 		scopes  string
 		expires *time.Time
 	)
-	err = scan(&t.Account, &t.ID, &hash, &t.Kind, &scopes, &t.Note, &t.CreatedAt, &expires)
+	err = scan(&t.Account, &t.ID, &hash, &t.Kind, &scopes, &t.Note, &t.CreatedAt, &expires, &t.KeyID)
 	copy(t.Hash[:], hash)
 	t.Scopes = strings.Fields(scopes)
 	t.CreatedAt, t.ExpiresAt = t.CreatedAt.UTC(), utc(expires)
@@ -27,23 +27,41 @@ func scanToken(scan Scan) (t store.Token, err error) {
 }
 
 func (s tokens) Create(ctx context.Context, t store.Token) error {
+	return configure(ctx, s.db, func(ctx context.Context, tx *write) error { return tx.addToken(ctx, t) })
+}
+
+func (w *write) addToken(ctx context.Context, t store.Token) error {
+	if err := exists(ctx, w, `SELECT 1 FROM accounts WHERE id = $1`, string(t.Account)); err != nil {
+		return err
+	}
+	if t.KeyID != "" {
+		// The key was seen good outside of this transaction: it may have been revoked since.
+		if err := exists(ctx, w, `SELECT 1 FROM tokens WHERE account_id = $1 AND id = $2 AND kind = $3`,
+			string(t.Account), t.KeyID, store.KindAPIKey); err != nil {
+			return err
+		}
+	}
+	if t.CreatedAt.IsZero() {
+		t.CreatedAt = w.now
+	}
+	var expires *time.Time
+	if !t.ExpiresAt.IsZero() {
+		expires = &t.ExpiresAt
+	}
+	// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
+	if _, err := w.Exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(t.Account), t.ID, t.Hash[:], t.Kind, strings.Join(t.Scopes, " "), t.Note, t.CreatedAt, expires, t.KeyID); err != nil {
+		return err
+	}
+	return w.changed(ctx, store.ChangedToken, t.Account, t.ID)
+}
+
+func (s tokens) Rotate(ctx context.Context, key store.Token) error {
 	return configure(ctx, s.db, func(ctx context.Context, tx *write) error {
-		if err := exists(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(t.Account)); err != nil {
+		if _, err := tx.revokeKeys(ctx, key.Account); err != nil {
 			return err
 		}
-		if t.CreatedAt.IsZero() {
-			t.CreatedAt = tx.now
-		}
-		var expires *time.Time
-		if !t.ExpiresAt.IsZero() {
-			expires = &t.ExpiresAt
-		}
-		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
-		if _, err := tx.Exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			string(t.Account), t.ID, t.Hash[:], t.Kind, strings.Join(t.Scopes, " "), t.Note, t.CreatedAt, expires); err != nil {
-			return err
-		}
-		return tx.changed(ctx, store.ChangedToken, t.Account, t.ID)
+		return tx.addToken(ctx, key)
 	})
 }
 
@@ -58,16 +76,48 @@ func (s tokens) List(ctx context.Context, account aaa.AccountID, p store.Page) (
 }
 
 func (s tokens) Revoke(ctx context.Context, account aaa.AccountID, id string) error {
-	return configure(ctx, s.db, func(ctx context.Context, tx *write) error {
-		n, err := tx.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1 AND id = $2`, string(account), id)
-		if err != nil {
-			return err
+	return configure(ctx, s.db, func(ctx context.Context, tx *write) error { return tx.revoke(ctx, account, id) })
+}
+
+func (w *write) revoke(ctx context.Context, account aaa.AccountID, id string) error {
+	n, err := w.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1 AND id = $2`, string(account), id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return store.ErrNotFound
+	}
+	if _, err := w.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1 AND key_id = $2`, string(account), id); err != nil {
+		return err
+	}
+	return w.changed(ctx, store.ChangedToken, account, id)
+}
+
+func (s tokens) RevokeKeys(ctx context.Context, account aaa.AccountID) (keys []store.Token, err error) {
+	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
+		if keys, err = tx.revokeKeys(ctx, account); err == nil && len(keys) == 0 {
+			err = store.ErrNotFound
 		}
-		if n == 0 {
-			return store.ErrNotFound
-		}
-		return tx.changed(ctx, store.ChangedToken, account, id)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+func (w *write) revokeKeys(ctx context.Context, account aaa.AccountID) ([]store.Token, error) {
+	keys, err := all(ctx, w, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE account_id = $1 AND kind = $2 ORDER BY id`,
+		string(account), store.KindAPIKey)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if err := w.revoke(ctx, account, k.ID); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 func (s tokens) DeleteExpired(ctx context.Context, now time.Time) (int, error) {

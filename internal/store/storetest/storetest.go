@@ -43,6 +43,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a dictionary's deletion races with a document": of(dictionary, testReferenceRace),
 		"a table's deletion races with a document":      of(table, testReferenceRace),
 		"tokens":                                           testTokens,
+		"sessions end with their API key":                  testAPIKeys,
+		"one of many rotated API keys is left":             testRotationsRace,
 		"expired tokens":                                   testExpiredTokens,
 		"the first data key stays":                         testKeys,
 		"sessions are stored and found":                    testSessions,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strconv"
@@ -33,6 +34,85 @@ func testTokens(t *testing.T, s store.Store) {
 	refused(t, s.Tokens().Revoke(ctx, root.ID, in.ID), store.ErrNotFound)
 	_, err = s.Tokens().ByHash(ctx, in.Hash)
 	refused(t, err, store.ErrNotFound)
+}
+
+// testAPIKeys holds that sessions share the fate of the API key that they were made with.
+func testAPIKeys(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	other := account(t, s, "other", root.ID)
+	add := func(owner aaa.AccountID, id, kind, key string) store.Token {
+		t.Helper()
+		tok := store.Token{ID: id, Account: owner, Hash: sha256.Sum256([]byte(string(owner) + id)), Kind: kind, KeyID: key}
+		ok(t, s.Tokens().Create(ctx, tok))
+		return tok
+	}
+	left := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, owner := range []aaa.AccountID{root.ID, other.ID} {
+			list, _, err := s.Tokens().List(ctx, owner, store.Page{})
+			ok(t, err)
+			for _, tok := range list {
+				got = append(got, tok.ID)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("left are %v, want %v", got, want)
+		}
+	}
+	change := func() store.Change {
+		t.Helper()
+		last := must[int64](t)(s.Changes().Last(ctx))
+		list, _, err := s.Changes().Since(ctx, last-1, 10)
+		ok(t, err)
+		return list[0]
+	}
+	add(root.ID, "key1", store.KindAPIKey, "")
+	session := add(root.ID, "session1", "session", "key1")
+	if got := must[store.Token](t)(s.Tokens().ByHash(ctx, session.Hash)); got.KeyID != "key1" {
+		t.Errorf("the session's key is %q", got.KeyID)
+	}
+	add(root.ID, "token1", "token", "")
+	add(other.ID, "key1", store.KindAPIKey, "") // of the same id, which tells accounts apart
+	add(other.ID, "session1a", "session", "key1")
+	for _, id := range []string{"key2", "token1"} {
+		refused(t, s.Tokens().Create(ctx, store.Token{ID: "x", Account: root.ID, Hash: [32]byte{1}, KeyID: id}), store.ErrNotFound)
+	}
+
+	ok(t, s.Tokens().Rotate(ctx, store.Token{ID: "key2", Account: root.ID, Hash: [32]byte{2}, Kind: store.KindAPIKey}))
+	left("key2", "token1", "key1", "session1a")
+	add(root.ID, "session2", "session", "key2")
+	ok(t, s.Tokens().Revoke(ctx, root.ID, "key2"))
+	if c := change(); c.Kind != store.ChangedToken || c.Account != root.ID || c.Name != "key2" {
+		t.Errorf("the last change is %+v", c)
+	}
+	left("token1", "key1", "session1a")
+
+	add(root.ID, "key3", store.KindAPIKey, "")
+	add(root.ID, "key4", store.KindAPIKey, "")
+	add(root.ID, "session4", "session", "key4")
+	if keys := must[[]store.Token](t)(s.Tokens().RevokeKeys(ctx, root.ID)); len(keys) != 2 || keys[0].ID != "key3" || keys[1].ID != "key4" {
+		t.Errorf("revoked were %+v", keys)
+	}
+	_, err := s.Tokens().RevokeKeys(ctx, root.ID)
+	refused(t, err, store.ErrNotFound)
+	left("token1", "key1", "session1a")
+	refused(t, s.Tokens().Rotate(ctx, store.Token{ID: "key5", Account: aaa.NewAccountID(), Hash: [32]byte{5}}), store.ErrNotFound)
+}
+
+// testRotationsRace rotates from many at once: one key is left.
+func testRotationsRace(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	race(t, 10, func(n int) error {
+		return s.Tokens().Rotate(ctx, store.Token{ID: strconv.Itoa(n), Account: root.ID, Hash: [32]byte{byte(n)}, Kind: store.KindAPIKey})
+	}, nil)
+	list, _, err := s.Tokens().List(ctx, root.ID, store.Page{})
+	ok(t, err)
+	if len(list) != 1 {
+		t.Errorf("%d keys are left", len(list))
+	}
 }
 
 func testExpiredTokens(t *testing.T, s store.Store) {

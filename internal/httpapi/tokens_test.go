@@ -1,0 +1,207 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+	"aaa-api/internal/token"
+)
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := at(w.tenant, "/tokens")
+	made := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read"],"note":"for the billing"}`)).want(201)
+	text := made.str("data", "token")
+	if r := w.call(text, "GET", "/v2/whoami", "").want(200); r.str("data", "account_id") != string(w.tenant) || r.at("data", "scopes", "1") != nil {
+		t.Errorf("%s", r.text)
+	}
+	listed := w.call(w.tenantToken, "GET", path+"?filter_note=for+the+billing", "").want(200)
+	if strings.Contains(listed.text, text) || listed.at("data", "0", "id") != made.at("data", "id") {
+		t.Errorf("%s", listed.text)
+	}
+	// No token gives what it lacks.
+	writer := w.token(w.tenant, token.ScopeWrite)
+	w.call(writer, "PUT", path, data(`{"scopes":["write","read"]}`)).refused(403, slugForbidden)
+	w.call(writer, "PUT", at(w.tenant, "/api_key"), data(`{"scopes":["request"]}`)).refused(403, slugForbidden)
+	if r := w.call(writer, "PUT", path, "").want(201); r.at("data", "scopes", "0") != "write" || r.at("data", "scopes", "1") != nil {
+		t.Errorf("%s", r.text)
+	}
+	for _, bad := range []string{`{"scopes":[]}`, `{"scopes":["all"]}`, `{"expires_at":"soon"}`, `{"expires_at":"2001-01-01T00:00:00Z"}`, `{"kind":"api_key"}`, `{"x":1}`} {
+		w.call(w.tenantToken, "PUT", path, data(bad)).refused(400, slugInvalid)
+	}
+	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	if r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+soon+`"}`)).want(201); r.str("data", "expires_at") != soon {
+		t.Errorf("%s", r.text)
+	}
+	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").want(200)
+	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "DELETE", path+"/x", "").refused(404, slugIdentifier)
+	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+	if strings.Contains(w.log.String(), text) {
+		t.Error("a token is in the log")
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Limits.SessionLife = time.Minute })
+	path := at(w.tenant, "/api_key")
+	trade := func(key string) reply {
+		t.Helper()
+		return w.do(ask{method: "PUT", path: "/v2/api_auth", body: data(`{"api_key":"` + key + `"}`)})
+	}
+	w.call(w.tenantToken, "DELETE", path, "").refused(404, slugIdentifier)
+	first := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read","request"]}`)).want(201).str("data", "api_key")
+	w.call(first, "GET", "/v2/whoami", "").refused(401, slugToken) // a key is no token
+	session := trade(first).want(201)
+	text := session.str("auth_token")
+	if session.str("data", "account_id") != string(w.tenant) || strings.Count(session.text, text) != 1 {
+		t.Errorf("%s", session.text)
+	}
+	r := w.call(text, "GET", at(w.child, ""), "").want(200)
+	if strings.Contains(r.text, text) {
+		t.Error("the token is echoed")
+	}
+	w.call(text, "PATCH", at(w.child, ""), data(`{}`)).refused(403, slugForbidden)
+	if end, err := time.Parse(time.RFC3339, session.str("data", "expires_at")); err != nil || time.Until(end) > time.Minute {
+		t.Errorf("%s", session.text)
+	}
+
+	second := w.call(w.tenantToken, "PUT", path, "").want(201).str("data", "api_key")
+	trade(first).refused(401, slugToken) // it was rotated
+	w.call(text, "GET", at(w.child, ""), "").refused(401, slugToken)
+	text = trade(second).want(201).str("auth_token")
+	trade(w.tenantToken).refused(401, slugToken) // a token is no key
+	trade("x").refused(401, slugToken)
+	trade("").refused(400, slugInvalid)
+	keys := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_kind=api_key"), "").want(200)
+	if keys.at("data", "0") == nil || keys.at("data", "1") != nil {
+		t.Errorf("not one key: %s", keys.text)
+	}
+	w.api.logins.rate, w.api.logins.burst = 0.001, 1
+	w.api.logins.buckets.Clear()
+	trade(second).want(201)
+	trade(second).refused(429, "too_many_requests")
+	w.call(text, "GET", at(w.child, ""), "").want(200)
+	w.call(w.tenantToken, "DELETE", path, "").want(200)
+	trade(second).refused(401, slugToken)
+	w.call(text, "GET", at(w.child, ""), "").refused(401, slugToken)
+}
+
+// A session ends no later than the key that it was made with.
+func TestSessionOfAKeyThatExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	end := time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
+	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), data(`{"expires_at":"`+end+`"}`)).want(201).str("data", "api_key")
+	session := w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).want(201)
+	if got := session.str("data", "expires_at"); got != end {
+		t.Errorf("the key ends at %s, its session at %s", end, got)
+	}
+}
+
+// A node that has not yet heard of a revocation makes no session with the key.
+func TestSessionOfAKeyJustRevoked(t *testing.T) {
+	t.Parallel()
+	deaf := &deafVerifier{}
+	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
+	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
+	trade := func() reply { return w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)) }
+	trade().want(201)
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/api_key"), "").want(200)
+	trade().refused(401, slugToken)
+	list, _, err := w.store.Tokens().List(t.Context(), w.tenant, store.Page{})
+	ok(t, err)
+	for _, left := range list {
+		if left.Kind != token.KindToken {
+			t.Errorf("a %s is left", left.Kind)
+		}
+	}
+}
+
+// deafVerifier is a Verifier that never hears of a revoked API key.
+type deafVerifier struct {
+	Verifier
+	key token.Principal
+}
+
+func (d *deafVerifier) VerifyKey(ctx context.Context, text string) (token.Principal, time.Time, error) {
+	if d.key.TokenID != "" {
+		return d.key, time.Time{}, nil
+	}
+	p, expires, err := d.Verifier.VerifyKey(ctx, text)
+	d.key = p
+	return p, expires, err
+}
+
+// Rotations at once leave one key that is good.
+func TestRotationsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys := make([]string, 10)
+	var all sync.WaitGroup
+	for i := range keys {
+		all.Go(func() {
+			r := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "")
+			if r.status == http.StatusCreated {
+				keys[i] = r.str("data", "api_key")
+			} else {
+				t.Errorf("rotation %d: %d %s", i, r.status, r.text)
+			}
+		})
+	}
+	all.Wait()
+	good := 0
+	for _, key := range keys {
+		if w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).status == http.StatusCreated {
+			good++
+		}
+	}
+	if good != 1 {
+		t.Errorf("%d keys are good", good)
+	}
+}
+
+// JSON's times end with the year 9999: a token that ends later in UTC is refused, and one that is
+// there already spoils no list.
+func TestExpiryBeyondJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{at(w.tenant, "/tokens"), at(w.tenant, "/api_key")} {
+		r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"9999-12-31T23:59:59-14:00"}`)).refused(400, slugInvalid)
+		if r.at("data", "expires_at", "maximum", "target") != "9999-12-31T23:59:59Z" {
+			t.Errorf("%s: %s", path, r.text)
+		}
+		for _, last := range []string{"9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59+14:00"} {
+			w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+last+`"}`)).want(201)
+		}
+	}
+	_, hash := token.Mint()
+	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
+		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"}, Note: "late",
+		CreatedAt: time.Now(), ExpiresAt: time.Date(10000, time.January, 1, 13, 59, 59, 0, time.UTC),
+	}))
+	r := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_note=late"), "").want(200)
+	if got := r.at("data", "0", "expires_at"); got != "9999-12-31T23:59:59.999999Z" {
+		t.Errorf("it ends at %v: %s", got, r.text)
+	}
+}
+
+// A credential that ran out is refused although it is remembered.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text, hash := token.Mint()
+	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
+		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"},
+		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(-time.Second),
+	}))
+	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+}
