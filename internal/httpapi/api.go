@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"aaa-api/internal/aaa"
 )
 
 // API is the http.Handler of the service.
@@ -17,6 +19,7 @@ type API struct {
 	limiter *limiter // of requests, by token
 	logins  *limiter // of sessions made, by API key
 	replays *replays
+	writers writers
 	docs    *docs
 	tail    []byte // the constant end of every envelope: version and node
 }
@@ -48,6 +51,7 @@ func New(o Options) *API {
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
+		writers: writers{turns: make(map[aaa.AccountID]*turn)},
 		docs:    newDocs(),
 	}
 	a.tail = appendString(append(a.tail, `,"version":`...), o.Version)

@@ -36,6 +36,7 @@ type call struct {
 	body     []byte
 	buffer   *bytes.Buffer  // body's memory, pooled
 	envelope map[string]any // the body decoded; nil before
+	turn     *turn          // to write to the account; nil: not held
 
 	status int
 	err    error // what made the answer a failure; for the log

@@ -4,8 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
 
@@ -14,6 +20,7 @@ const syncTime = 2 * time.Second
 
 // sync lets the writer see its own write. The write is done whatever comes of this.
 func (c *call) sync() {
+	c.endTurn()
 	if c.api.Sync == nil {
 		return
 	}
@@ -25,16 +32,103 @@ func (c *call) sync() {
 	}
 }
 
-// maxAttempts bounds how often a write that lost a race is tried again.
-const maxAttempts = 8
+// writeTime bounds how long a write that loses against others waits for its turn and tries again.
+const writeTime = 10 * time.Second
 
-// retryStale runs a read-modify-write again when another writer came between. A
-// client that sent If-Match wants to hear of that instead.
+// retryStale runs a read-modify-write, and runs it again where another writer came between. Writers of
+// one account on this node follow each other, so that is one of another node. A client that named a
+// revision in If-Match wants to hear of the other writer instead.
 func (c *call) retryStale(write func() error) error {
+	if tags := c.r.Header["If-Match"]; len(tags) > 0 && strings.TrimSpace(strings.Join(tags, ",")) != "*" {
+		return write()
+	}
+	ctx, cancel := context.WithTimeout(c.ctx(), writeTime)
+	defer cancel()
+	return c.tryAgain(ctx, write)
+}
+
+// tryAgain takes the account's turn and runs write until it no longer loses, or ctx ends.
+func (c *call) tryAgain(ctx context.Context, write func() error) error {
+	if !c.takeTurn(ctx) {
+		return c.tooManyWriters()
+	}
+	defer c.endTurn()
 	for attempt := 1; ; attempt++ {
-		err := write()
-		if !errors.Is(err, store.ErrStale) || attempt == maxAttempts || len(c.r.Header["If-Match"]) > 0 {
+		if err := write(); !errors.Is(err, store.ErrStale) {
 			return err
 		}
+		if !pause(ctx, attempt) {
+			return c.tooManyWriters()
+		}
+	}
+}
+
+// tooManyWriters ends a write that was not made.
+func (c *call) tooManyWriters() error {
+	if err := c.ctx().Err(); err != nil {
+		return err
+	}
+	return &aaa.Error{Kind: aaa.KindBusy, Message: "too many others write to this account; nothing was changed", RetryAfter: time.Second}
+}
+
+// pause waits a random time that grows with the first ten attempts. It is false where ctx ends first.
+func pause(ctx context.Context, attempt int) bool {
+	t := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * 10 * time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// writers lets those who write to one account through this node follow each other. Optimistic
+// writes alone waste the more work the more they are: of those that read the same revision one wins.
+type writers struct {
+	mu    sync.Mutex
+	turns map[aaa.AccountID]*turn
+}
+
+// turn is held by the one who writes.
+type turn struct {
+	held  *semaphore.Weighted // first come first served
+	users int                 // that hold it or wait; under writers.mu
+}
+
+// takeTurn waits until nobody on this node writes to the account. It is false where ctx ends first;
+// after true endTurn is owed.
+func (c *call) takeTurn(ctx context.Context) bool {
+	w := &c.api.writers
+	w.mu.Lock()
+	t := w.turns[c.account]
+	if t == nil {
+		t = &turn{held: semaphore.NewWeighted(1)}
+		w.turns[c.account] = t
+	}
+	t.users++
+	w.mu.Unlock()
+	if t.held.Acquire(ctx, 1) != nil {
+		w.leave(c.account, t)
+		return false
+	}
+	c.turn = t
+	return true
+}
+
+// endTurn lets the next writer of the account begin, if this one has not done so before.
+func (c *call) endTurn() {
+	if t := c.turn; t != nil {
+		c.turn = nil
+		t.held.Release(1)
+		c.api.writers.leave(c.account, t)
+	}
+}
+
+func (w *writers) leave(account aaa.AccountID, t *turn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.users--; t.users == 0 {
+		delete(w.turns, account)
 	}
 }

@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Forty write at once to each of what an account has, without naming a revision: all of it is done, and
+// nobody hears of an If-Match that was not sent.
+func TestManyWriters(t *testing.T) {
+	t.Parallel()
+	const each = 40
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.upload("PUT", at(w.tenant, "/aaa/dictionary?name=busy"), acmeText).want(201)
+	var all sync.WaitGroup
+	write := func(n int, method, path, body, match string) {
+		all.Go(func() {
+			r := w.do(ask{method: method, path: path, token: w.tenantToken, body: body, header: map[string]string{"If-Match": match}})
+			if r.status != http.StatusOK {
+				t.Errorf("%s %s, writer %d: %d %s", method, path, n, r.status, r.text)
+			}
+		})
+	}
+	for n := range each {
+		match := ""
+		if n%4 == 0 {
+			match = "*" // names no revision
+		}
+		write(n, "PATCH", at(w.tenant, "/aaa"), data(fmt.Sprintf(`{"x-%d":true}`, n)), match)
+		write(n, "PATCH", at(w.child, ""), data(fmt.Sprintf(`{"name":"child %d"}`, n)), match)
+		write(n, "POST", at(w.tenant, "/aaa/dictionary?name=busy"), data(fmt.Sprintf(aDictionary, "busy")), match)
+	}
+	all.Wait()
+	doc := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa"), "").want(200)
+	for n := range each {
+		if doc.at("data", fmt.Sprintf("x-%d", n)) != true {
+			t.Errorf("the change of writer %d is lost", n)
+		}
+	}
+	w.api.writers.mu.Lock()
+	defer w.api.writers.mu.Unlock()
+	if n := len(w.api.writers.turns); n != 0 {
+		t.Errorf("turns of %d accounts are left", n)
+	}
+}
+
+// One who names a revision and loses hears of it at once.
+func TestNamedRevisionIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := &call{api: w.api, account: w.tenant, r: request(t, t.Context(), `"1"`)}
+	tries := 0
+	err := c.retryStale(func() error { tries++; return store.ErrStale })
+	if !errors.Is(err, store.ErrStale) || tries != 1 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
+
+// A write that can't win is given up as one that may come again, not as one whose If-Match is wrong.
+func TestEndlessLosses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := &call{api: w.api, account: w.tenant, r: request(t, t.Context(), "")}
+	tries := 0
+	bounded, cancel := context.WithCancel(t.Context())
+	err := c.tryAgain(bounded, func() error {
+		if tries++; tries == 20 {
+			cancel()
+		}
+		return store.ErrStale
+	})
+	f := classify(err)
+	if tries != 20 || f.status != http.StatusServiceUnavailable || f.retryAfter <= 0 || strings.Contains(f.detail, "If-Match") {
+		t.Errorf("after %d tries: %+v", tries, f)
+	}
+	if aaa.KindOf(err) != aaa.KindBusy {
+		t.Errorf("%v", err)
+	}
+}
+
+func request(t *testing.T, ctx context.Context, match string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPatch, "/", nil)
+	ok(t, err)
+	if match != "" {
+		r.Header.Set("If-Match", match)
+	}
+	return r
+}
