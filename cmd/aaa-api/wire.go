@@ -131,7 +131,8 @@ func (n *node) assemble() error {
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
 	})
-	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has, document.WithAuthorizers(n.hasAuthorizer))
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
+		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))
 	n.handler = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,

@@ -40,6 +40,8 @@ func (c *check) run() error {
 	c.servers()
 	c.names()
 	c.nas()
+	c.octets("authz_username", c.doc.AuthzUsername, maxUserName)
+	c.octets("authz_password", c.doc.AuthzPassword.Reveal(), maxPassword)
 	c.blocks("block_accounting", c.doc.BlockAccounting)
 	c.blocks("block_authz", c.doc.BlockAuthz)
 	c.providers()
@@ -71,6 +73,8 @@ func (c *check) servers() {
 			c.fault(at+".address", "address", "must be the IP address of a host or a host name", s.Address)
 		}
 		c.tacacs(at, s)
+		c.octets(at+".health_check.username", s.HealthCheck.Username, maxUserName)
+		c.octets(at+".health_check.password", s.HealthCheck.Password.Reveal(), maxPassword)
 		if s.HealthCheck.Type == "user" {
 			if s.HealthCheck.Username == "" {
 				c.fault(at+".health_check.username", "required", "is required with type user", nil)
@@ -79,6 +83,22 @@ func (c *check) servers() {
 				c.fault(at+".health_check.password", "required", "is required with type user", nil)
 			}
 		}
+	}
+}
+
+// What a user name and a password may have in RADIUS, in octets (RFC 2865 §5, §5.2). TACACS+ takes two octets more of a name.
+const (
+	maxUserName = 253
+	maxPassword = 128
+)
+
+// octets holds a text to what an attribute takes: a schema counts characters. A password that is
+// kept stands as aaa.Mask, and was held to it when it was new.
+func (c *check) octets(path, text string, most int) {
+	if len(text) > most {
+		c.faults = append(c.faults, aaa.Field{
+			Path: path, Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets in UTF-8", most), Target: most,
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -33,6 +34,7 @@ type Preparer struct {
 	sealer      secmod.Sealer
 	engines     func(name string) bool
 	authorizers func(ctx context.Context, name string) bool
+	deadline    time.Duration
 }
 
 // Option changes a Preparer.
@@ -42,6 +44,12 @@ type Option func(*Preparer)
 // registers as external authorisers. Without it none counts as registered.
 func WithAuthorizers(registered func(ctx context.Context, name string) bool) Option {
 	return func(p *Preparer) { p.authorizers = registered }
+}
+
+// WithDeadline tells how long a whole AAA request may take, all servers and attempts together. Without
+// it no server is warned of that takes all of that alone.
+func WithDeadline(d time.Duration) Option {
+	return func(p *Preparer) { p.deadline = d }
 }
 
 // NewPreparer makes a Preparer. engines tells which protocol engines this service has.
@@ -66,7 +74,7 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, unhandled, unknown_server, unknown_rule, unknown_file
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file
 	Message string `json:"message"`
 }
 

@@ -175,6 +175,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"channels":                 {`"block_authz":[{"channel":["inbound","outbound"]},{"channel":["internal","inbound"]}],"block_accounting":[{"channel":["external","internal"]}]`, []string{"block_accounting.0.channel channel", "block_authz.0.channel channel"}},
 		"channel half written":     {`"block_authz":[{"channel":["inbound"]},{},{"channel":["inbound","inbound"]}]`, []string{"block_authz.0.channel minItems", "block_authz.1.channel required", "block_authz.2.channel uniqueItems"}},
 		"probe of a user":          {servers(`{"health_check":{"type":"user"}}`), []string{"servers.0.health_check.username required", "servers.0.health_check.password required"}},
+		"long in octets":           {`"authz_username":"` + strings.Repeat("é", 127) + `","authz_password":"` + strings.Repeat("é", 65) + `",` + servers(`{"health_check":{"username":"`+strings.Repeat("é", 127)+`","password":"`+strings.Repeat("é", 65)+`"}}`), []string{"servers.0.health_check.username maxLength", "servers.0.health_check.password maxLength", "authz_username maxLength", "authz_password maxLength"}},
 		"all of the content":       {`"nas_address":"x","authentication":["no"],` + servers(`{"address":"-","dicts":["no"],"secret":"********"}`) + "," + ruleWith(`"request_key":"k","attribute":"a","request_value_regexp":"a","attr_value_regexp":"(a)"`), []string{"servers.0.address address", "authentication.0 exists", "nas_address address", "servers.0.dicts.0 exists", "authz_avp_translation.1.request_value_regexp regexp", "servers.0.secret secret"}},
 		"member with another case": {`"Servers":[]`, []string{"Servers unknown"}},
 	} {
@@ -185,6 +186,25 @@ func TestPrepareRefuses(t *testing.T) {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestPrepareTakesLongCredentials: 253 and 128 octets are what RADIUS takes, and a mask keeps them.
+func TestPrepareTakesLongCredentials(t *testing.T) {
+	t.Parallel()
+	name, password := strings.Repeat("é", 126)+"e", strings.Repeat("é", 64)
+	stored := prepare(t, patched(t, `{"authz_username":"`+name+`","authz_password":"`+password+`",`+
+		servers(`{"health_check":{"type":"user","username":"`+name+`","password":"`+password+`"}}`)+`}`), nil)
+	masked, err := Mask(stored.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Decode(t.Context(), account, prepare(t, masked, stored.Body).Body, vault{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.AuthzUsername != name || d.AuthzPassword.Reveal() != password || d.Servers[0].HealthCheck.Password.Reveal() != password {
+		t.Error("not kept as written")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -28,6 +29,7 @@ func (c *check) warnings() ([]Warning, error) {
 	for op := range sections {
 		c.warnAttributes(aaa.Op(op), sets, warn)
 		warnShadowed(sections[op], c.doc.Rules(aaa.Op(op)), warn)
+		warnReserved(sections[op], c.doc.Rules(aaa.Op(op)), warn)
 	}
 	err := c.warnTables(warn)
 	return list, err
@@ -45,6 +47,9 @@ func (c *check) warnServers(warn func(path, rule, message string)) {
 		at := "servers." + strconv.Itoa(i)
 		if !c.prepare.engines(s.Engine) {
 			warn(at+".aaa_engine", "engine", "this service does not speak "+s.Engine+" yet: the server counts as one that does not answer")
+		}
+		if silent := time.Duration(s.Timeout) * time.Millisecond * time.Duration(s.Retries+1); c.prepare.deadline > 0 && silent >= c.prepare.deadline {
+			warn(at+".timeout", "deadline", fmt.Sprintf("while it does not answer, timeout × (retries + 1) is %v, and a whole request may take %v: servers after this one are not asked", silent, c.prepare.deadline))
 		}
 		if !used[s.Name] {
 			warn(at+".name", "unused", "the server is in no list of an operation, no realm rule, and no table names it")
@@ -132,6 +137,16 @@ func warnShadowed(section string, rules []aaa.Rule, warn func(path, rule, messag
 			warn(at, "shadowed", fmt.Sprintf("rule %d takes the same value of the same key for the same attribute: it is sent twice", j))
 		} else if j := back[same{r.RequestKey, attribute, r.AttrValue}]; j > i {
 			warn(at, "shadowed", fmt.Sprintf("rule %d takes the same value of the same attribute for the same key: it is given back twice", j))
+		}
+	}
+}
+
+// warnReserved tells of rules whose key is a member that answers have of their own.
+func warnReserved(section string, rules []aaa.Rule, warn func(path, rule, message string)) {
+	for i, r := range rules {
+		if aaa.ReservedKey(r.RequestKey) {
+			warn(fmt.Sprintf("%s.%d.request_key", section, i), "reserved",
+				fmt.Sprintf("answers have a member %s of their own: the attribute is given back in avps, by its name", r.RequestKey))
 		}
 	}
 }

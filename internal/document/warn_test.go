@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -42,6 +43,15 @@ func TestWarnings(t *testing.T) {
 		"no servers": {
 			`"authz_apps":[],"authorization":[],"servers":[],"authz_avp_translation":[` + rule("k", "Nope", all, all) + `]`, nil,
 		},
+		"deadline": {
+			`"authz_apps":[],"authorization":["a","b","c","d"],"servers":[` + serverWith(`{"name":"a","timeout":10000,"retries":2}`) + `,` +
+				serverWith(`{"name":"b","timeout":9999,"retries":2}`) + `,` + serverWith(`{"name":"c","timeout":30000,"retries":0}`) + `,` + serverWith(`{"name":"d","retries":5}`) + `]`,
+			[]string{"servers.0.timeout deadline", "servers.2.timeout deadline", "servers.3.timeout deadline"},
+		},
+		"reserved": {
+			`"authz_apps":[],"authz_avp_translation":[` + rule("server", "User-Name", all, all) + `,` + rule("Server", "User-Name", all, all) + `,` + rule("trace", "User-Name", all, all) + `]`,
+			[]string{"authz_avp_translation.0.request_key reserved", "authz_avp_translation.2.request_key reserved"},
+		},
 		"shadowed": {
 			`"authz_apps":[],"authz_avp_translation":[` +
 				rule("k", "User-Name", all, "^a(.*)$") + `,` + // 0: the value goes out again with 2
@@ -58,7 +68,7 @@ func TestWarnings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := NewPreparer(newCatalog(t), vault{}, radiusOnly,
-				WithAuthorizers(func(_ context.Context, name string) bool { return name == "known" }))
+				WithAuthorizers(func(_ context.Context, name string) bool { return name == "known" }), WithDeadline(30*time.Second))
 			got, err := p.Prepare(t.Context(), account, patched(t, "{"+c.patch+"}"), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -76,16 +76,6 @@ func (c *call) values() (map[string]any, error) {
 	return values, nil
 }
 
-// reserved are the members of an answer that no mapped-back key replaces: else a
-// backend could say who is authorised.
-func reserved(key string) bool {
-	switch key {
-	case "AAA-Result", "Is-Authorized", "account_id", "server", "attempts", "State", "prompt", "echo", "refused_by", "avps", "trace":
-		return true
-	}
-	return false
-}
-
 // replyResult answers with the result of an AAA request.
 func (c *call) replyResult(res *aaa.Result) error {
 	out := getScratch()
@@ -123,8 +113,8 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	}
 	var err error
 	for key, v := range res.Keys {
-		if reserved(key) {
-			continue
+		if aaa.ReservedKey(key) {
+			continue // no Binding gives one
 		}
 		b = append(appendString(append(b, ','), key), ':')
 		if b, err = appendValue(b, v); err != nil {

@@ -120,6 +120,24 @@ func TestNoPasswordInATrace(t *testing.T) {
 	}
 }
 
+// TestReservedKeys: what a rule can't map back, since answers have such a member, is in avps.
+func TestReservedKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	rule := func(key, attribute string) string {
+		return `{"request_key":"` + key + `","attribute":"` + attribute + `","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`
+	}
+	wrote := w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"authn_avp_translation":[`+rule("User-Name", "User-Name")+`,`+rule("server", "Reply-Message")+`]}`)).want(200)
+	if wrote.at("warnings", "0", "path") != "authn_avp_translation.1.request_key" || wrote.at("warnings", "0", "rule") != "reserved" {
+		t.Errorf("%s", wrote.text)
+	}
+	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).want(200)
+	if r.at("data", "server") != "server1" || r.at("data", "avps", "Reply-Message") != "hello bob" {
+		t.Errorf("%s", r.text)
+	}
+}
+
 // A backend can't overrule the members that say what the answer is.
 func TestMappedKeysReplaceNothing(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import "aaa-api/internal/aaa"
 // array. The value's text is the name of the value where the dictionary has one;
 // a rule with string_to_integer takes the decimal form. A rule for an attribute
 // without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone.
+// A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing.
 //
 // rest holds by dictionary name what no rule took, but never a hidden
 // attribute: those reach the caller only where a rule asks for them. Both maps
@@ -17,6 +18,10 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 	taken := make([]bool, len(avps))
 	for i, r := range b.prog.rules {
 		s := &b.slots[i]
+		if r.reserved {
+			tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: "reserved key"})
+			continue
+		}
 		found := false
 		for j := range avps {
 			avp := &avps[j]

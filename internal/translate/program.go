@@ -29,6 +29,7 @@ type rule struct {
 	attribute string
 	toInteger bool // cast: string_to_integer
 	sensitive bool // the key's name says that its value is a secret
+	reserved  bool // the key is a member of answers: nothing is mapped back to it
 	out       *matcher
 	back      *matcher
 }
@@ -114,7 +115,7 @@ func compileRule(text aaa.Rule) (*rule, []aaa.Field) {
 	r, _ := rules.Get(text, func() (*rule, error) { // this build has no errors
 		return &rule{
 			key: text.RequestKey, attribute: text.Attribute, toInteger: text.Cast == aaa.StringToInteger,
-			sensitive: aaa.SensitiveName(text.RequestKey), out: out, back: back,
+			sensitive: aaa.SensitiveName(text.RequestKey), reserved: aaa.ReservedKey(text.RequestKey), out: out, back: back,
 		}, nil
 	})
 	return r, nil
