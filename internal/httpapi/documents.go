@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -75,8 +76,27 @@ func (a *API) patchDocument(c *call) error {
 		if err != nil {
 			return nil, err
 		}
-		return document.MergePatch(target, c.envelope["data"]), nil
+		merged := document.MergePatch(target, c.envelope["data"])
+		return merged, a.fits(merged)
 	})
+}
+
+// fits refuses a document that is longer than one that may be sent: who reads it could not write it back.
+func (a *API) fits(doc any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(map[string]any{"data": doc}); err != nil {
+		return err
+	}
+	size := int64(b.Len() - 1) // less the line feed of Encode
+	if size <= a.Limits.Body {
+		return nil
+	}
+	return &failure{
+		status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
+		detail: fmt.Sprintf("with this patch the document would have %d octets as a request's body, which may have %d at most", size, a.Limits.Body),
+	}
 }
 
 // updateDocument makes the next revision. The write is always conditional on the revision

@@ -43,6 +43,7 @@ const (
 	slugForbidden  = "forbidden"
 	slugToken      = "invalid_credentials"
 	slugStore      = "datastore_unavailable"
+	slugTooLarge   = "request_too_large"
 )
 
 // Failures that never vary.
@@ -58,7 +59,7 @@ var (
 
 func tooLarge(limit int64) *failure {
 	return &failure{
-		status: http.StatusRequestEntityTooLarge, slug: "request_too_large",
+		status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
 		detail: fmt.Sprintf("the body may have %d octets at most", limit),
 	}
 }
