@@ -93,6 +93,10 @@ func size(t aaa.Type) int {
 	return 0
 }
 
+// Packs reports whether several values of an attribute follow one another in one: it is an array of
+// values of a fixed size.
+func Packs(a *aaa.Attribute) bool { return a.Array && size(a.Type) > 0 }
+
 func isInteger(t aaa.Type) bool {
 	switch t {
 	case aaa.TypeInteger, aaa.TypeInteger64, aaa.TypeShort, aaa.TypeByte, aaa.TypeSigned:
@@ -111,7 +115,7 @@ func (s *Set) Encode(a *aaa.Attribute, text string) ([]byte, error) { return s.A
 // is not text also takes 0x and its exact octets. Several values of an array attribute are
 // separated by commas. Errors are of KindBadInput and never hold the value.
 func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
-	if a.Array && size(a.Type) > 0 && strings.IndexByte(text, ',') >= 0 {
+	if Packs(a) && strings.IndexByte(text, ',') >= 0 {
 		out := dst
 		for part := range strings.SplitSeq(text, ",") {
 			var err error

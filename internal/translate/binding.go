@@ -20,6 +20,7 @@ type slot struct {
 	tag    uint8
 	// optional: an argument of TACACS+, written with a star behind its name
 	optional bool
+	packs    bool  // an array's elements go into one attribute
 	hash     uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
 	mask     bool  // traces and errors don't show the value
 }
@@ -54,6 +55,7 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 		}
 		s.attr, s.tag = a, tag
 		s.mask = s.mask || a.Hidden
+		s.packs = dict.Packs(a)
 		s.hash = hashOctets(a)
 	}
 	// A key that is a password in one rule is the same password in every other.

@@ -4,7 +4,8 @@
 // Out, a caller's key becomes attributes: for every rule in order whose key the
 // request holds, the rule's regexp is matched on the value and the group named
 // "value", or else group 1, becomes one AVP. Several rules may feed one
-// attribute and one key several attributes; an array gives one AVP an element.
+// attribute and one key several attributes; an array gives one AVP an element, or
+// where the dictionary says that the attribute is an array of fixed-size values, one of all of them.
 // What does not match is left out, and so is a group that took no part in the
 // match or an empty text (RFC 2865 §5: text of length zero is not sent); the
 // trace says so. Only a password, an EAP-Message and what goes to a TACACS+ server may be empty.

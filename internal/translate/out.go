@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
 )
 
 // Bounds of one request.
@@ -46,6 +47,12 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 		if len(list) > MaxElements {
 			return dst, o.bad(i, -1, "maxItems", fmt.Sprintf("the array has more than %d elements", MaxElements), "")
 		}
+		if b.slots[i].packs {
+			if err := o.pack(i, list); err != nil {
+				return dst, err
+			}
+			continue
+		}
 		for j, element := range list {
 			if err := o.one(i, j, element); err != nil {
 				return dst, err
@@ -66,52 +73,93 @@ type outgoing struct {
 
 // one puts one value (element j of an array, -1 for a plain value) through rule i.
 func (o *outgoing) one(i, j int, value any) error {
-	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	text, ok := valueText(value)
+	text, ok, err := o.take(i, j, value)
 	if !ok {
-		return o.bad(i, j, "type", "the value is neither a string nor a number nor a boolean", "")
+		return err
+	}
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag, Optional: s.optional}
+	if err := o.encode(&avp, r, s, text); err != nil {
+		return o.unfit(i, j, err, text)
+	}
+	if len(avp.Value) == 0 && !mayBeEmpty(s.attr) { // 0x
+		o.trace(i, "", "empty value")
+		return nil
+	}
+	if err := o.add(i, j, &avp); err != nil {
+		return err
+	}
+	o.trace(i, text, "matched")
+	return nil
+}
+
+// pack puts the elements of an array through rule i into the value of one attribute.
+func (o *outgoing) pack(i int, list []any) error {
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
+	for j, element := range list {
+		text, ok, err := o.take(i, j, element)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if avp.Value, err = o.appendValue(avp.Value, r, s, text); err != nil {
+			return o.unfit(i, j, err, text)
+		}
+		o.trace(i, text, "matched")
+	}
+	if len(avp.Value) == 0 {
+		return nil
+	}
+	if most := dict.MaxLen(s.attr); len(avp.Value) > most {
+		return o.bad(i, -1, "encode", fmt.Sprintf("the values are too long together: %d octets, at most %d fit", len(avp.Value), most), "")
+	}
+	return o.add(i, -1, &avp)
+}
+
+// take is the part of a value that rule i sends; false where it sends none of it.
+func (o *outgoing) take(i, j int, value any) (text string, ok bool, err error) {
+	r, s := o.b.prog.rules[i], &o.b.slots[i]
+	if text, ok = valueText(value); !ok {
+		return "", false, o.bad(i, j, "type", "the value is neither a string nor a number nor a boolean", "")
 	}
 	if len(text) > MaxValueLength {
-		return o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
+		return "", false, o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
 	}
-	text, ok = r.out.match(text)
-	if !ok {
+	if text, ok = r.out.match(text); !ok {
 		o.trace(i, "", "no match")
-		return nil
+		return "", false, nil
 	}
 	if r.toInteger {
 		decimal, ok := decimalText(text)
 		if !ok {
-			return o.bad(i, j, aaa.StringToInteger, "the value is not a decimal integer", text)
+			return "", false, o.bad(i, j, aaa.StringToInteger, "the value is not a decimal integer", text)
 		}
 		text = decimal
 	}
 	if s.attr == nil {
 		o.trace(i, text, "dropped")
 		o.tr.dropped(r.attribute, s.reason)
-		return nil
+		return "", false, nil
 	}
 	if text == "" && !mayBeEmpty(s.attr) {
 		o.trace(i, "", "empty value")
-		return nil
+		return "", false, nil
 	}
-	avp := aaa.AVP{Attr: s.attr, Tag: s.tag, Optional: s.optional}
-	if err := o.encode(&avp, r, s, text); err != nil {
-		// The dictionary's errors don't hold the value, but begin with the attribute.
-		return o.bad(i, j, "encode", strings.TrimPrefix(err.Error(), s.attr.Name+": "), text)
-	}
-	if len(avp.Value) == 0 && !mayBeEmpty(s.attr) { // 0x
-		o.trace(i, "", "empty value")
-		return nil
-	}
+	return text, true, nil
+}
+
+// add appends an AVP.
+func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
 	}
 	if o.dst == nil {
 		o.dst = make([]aaa.AVP, 0, len(o.b.prog.rules))
 	}
-	o.dst = append(o.dst, avp)
-	o.trace(i, text, "matched")
+	o.dst = append(o.dst, *avp)
 	return nil
 }
 
@@ -160,23 +208,6 @@ func (o *outgoing) trace(i int, text, note string) {
 	}
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
 	o.tr.rule(aaa.TraceRule{Direction: "out", Index: i, Key: r.key, Attribute: r.attribute, Value: shown(text, s.mask), Note: note})
-}
-
-// bad makes the error of one value. text is shown unless it belongs to a secret.
-func (o *outgoing) bad(i, j int, rule, message, text string) error {
-	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	path := r.key
-	if j >= 0 {
-		path += "." + strconv.Itoa(j)
-	}
-	f := aaa.Field{
-		Path: path, Rule: rule,
-		Message: fmt.Sprintf("rule %s.%d, attribute %s: %s", o.b.prog.section, i, r.attribute, message),
-	}
-	if text != "" && !s.mask {
-		f.Value = printable(text)
-	}
-	return aaa.Invalid(f)
 }
 
 // eapMessage is the attribute that is empty in an EAP-Start (RFC 3579 §2.1).
