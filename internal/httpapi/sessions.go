@@ -122,22 +122,22 @@ func (a *API) openSession(c *call) error {
 
 // reportSession is INTERIM.
 func (a *API) reportSession(c *call) error {
-	values, err := c.usage()
+	values, counters, err := c.usage()
 	if err != nil {
 		return err
 	}
 	step, err := a.Service.ReportSession(c.ctx(), c.account, c.param("sid"), values)
-	return c.replyStep(step, inCounters(err))
+	return c.replyStep(step, inCounters(err, counters))
 }
 
 // closeSession is CLOSE. It goes on when the caller goes away.
 func (a *API) closeSession(c *call) error {
-	values, err := c.usage()
+	values, counters, err := c.usage()
 	if err != nil {
 		return err
 	}
 	step, err := a.Service.CloseSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
-	return c.replyStep(step, inCounters(err))
+	return c.replyStep(step, inCounters(err, counters))
 }
 
 // maybeValues are the caller's keys, none without a body.
@@ -158,21 +158,21 @@ var counterKeys = map[string]string{
 	"session_time": "Acct-Session-Time",
 }
 
-// usage are the caller's keys, with the counters under the names of their attributes.
-func (c *call) usage() (map[string]any, error) {
+// usage are the caller's keys, with the counters under the names of their attributes, and the member
+// counters as it was sent.
+func (c *call) usage() (values, counters map[string]any, err error) {
 	data, _ := c.envelope["data"].(map[string]any)
 	sent, ok := data[countersMember]
 	if !ok {
-		return c.maybeValues()
+		values, err = c.maybeValues()
+		return values, nil, err
 	}
 	delete(data, countersMember)
-	values, err := c.values()
-	if err != nil {
-		return nil, err
+	if values, err = c.values(); err != nil {
+		return nil, nil, err
 	}
-	counters, ok := sent.(map[string]any)
-	if !ok {
-		return nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
+	if counters, ok = sent.(map[string]any); !ok {
+		return nil, nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
 	}
 	var faults []aaa.Field
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
@@ -193,20 +193,20 @@ func (c *call) usage() (map[string]any, error) {
 		}
 	}
 	if faults != nil {
-		return nil, aaa.Invalid(faults...)
+		return nil, nil, aaa.Invalid(faults...)
 	}
-	return values, nil
+	return values, counters, nil
 }
 
-// inCounters gives faults of counters the paths by which callers know them.
-func inCounters(err error) error {
+// inCounters gives faults of the counters that were sent the paths by which callers know them.
+func inCounters(err error, counters map[string]any) error {
 	var e *aaa.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	for i, f := range e.Fields {
-		for name, key := range counterKeys {
-			if f.Path == key {
+		for name := range counters {
+			if f.Path == counterKeys[name] {
 				e.Fields[i].Path = countersMember + "." + name
 			}
 		}

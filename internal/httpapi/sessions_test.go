@@ -100,6 +100,10 @@ func TestCountersAreChecked(t *testing.T) {
 			t.Errorf("%s: %s is not named: %s", counters, path, r.text)
 		}
 	}
+	// Under the name of its attribute it is named by that.
+	if r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"output_octets":1},"Acct-Input-Octets":9}`)).refused(400, slugInvalid); r.at("data", "Acct-Input-Octets") == nil {
+		t.Errorf("%s", r.text)
+	}
 	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"input_octets":11},"Acct-Input-Octets":12}`)).refused(400, slugInvalid)
 	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{},"x":{"y":1}}`)).refused(400, slugInvalid)
 	w.call(w.tenantToken, "POST", base+"/interim", `{"data":[]}`).refused(400, slugInvalid)
