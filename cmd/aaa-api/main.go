@@ -17,9 +17,12 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// stopSignals ask the process to end.
+var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
+	// After the first signal the next one ends the process at once, unless a node drains.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], environment{
 		vars: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,

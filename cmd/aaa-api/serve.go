@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +18,9 @@ import (
 	"aaa-api/internal/httpapi"
 )
 
-// drainTime bounds how long a stopping node waits for requests in flight: the
+// finishTime bounds how long a stopping node waits for requests in flight: the
 // deadline of an AAA request.
-const drainTime = 30 * time.Second
+const finishTime = 30 * time.Second
 
 func serveCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
@@ -38,7 +40,7 @@ The first start makes the key file, the root account and a token for it.`,
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
+		config.DictionaryDir, config.LogLevel, config.Drain, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
 	return cmd
 }
 
@@ -65,8 +67,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	return n.serve(ctx)
 }
 
-// serve answers on the listener until ctx ends. Then /readyz answers 503, the listener
-// closes, and requests in flight have drainTime to finish.
+// serve answers on the listener until ctx ends. Then /readyz answers 503. After the settings' time to
+// drain the listener closes, and requests in flight have finishTime.
 func (n *node) serve(ctx context.Context) error {
 	server := httpapi.NewServer(n.listener.Addr().String(), n.handler)
 	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
@@ -80,22 +82,47 @@ func (n *node) serve(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
+	if err := n.drain(ctx, failed); err != nil {
+		return err
+	}
 	n.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
-	n.draining.Store(true)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
-	err := server.Shutdown(drain)
+	err := server.Shutdown(finish)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(fmt.Errorf("requests were still in flight after %v", drainTime), server.Close())
+		err = errors.Join(fmt.Errorf("requests were still in flight after %v", finishTime), server.Close())
 	}
 	if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
 	}
-	if n.gateway.Wait(drain) != nil {
-		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", drainTime))
+	if n.gateway.Wait(finish) != nil {
+		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", finishTime))
 	}
 	n.log.InfoContext(ctx, "stopped")
 	return err
+}
+
+// drain makes /readyz answer 503 and lets the node go on serving for the settings' time, so that
+// balancers notice before it is gone. A signal ends the wait; an error is the server's.
+func (n *node) drain(ctx context.Context, failed <-chan error) error {
+	if n.cfg.Drain == 0 {
+		n.draining.Store(true)
+		return nil
+	}
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, stopSignals...) // first: who sees the 503 may send the next signal
+	defer signal.Stop(again)
+	n.draining.Store(true)
+	over := time.NewTimer(n.cfg.Drain)
+	defer over.Stop()
+	n.log.InfoContext(ctx, "draining: /readyz answers 503, all else goes on", "for", n.cfg.Drain.String())
+	select {
+	case err := <-failed:
+		return err
+	case <-again:
+	case <-over.C:
+	}
+	return nil
 }
 
 // storeName is the database as logs may show it.

@@ -91,6 +91,71 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 	p.wait()
 }
 
+// TestDrain stops a node that is told to drain: balancers see a 503 while everybody else is served as
+// before, on new connections too, until a second signal ends the wait, and what is then in flight is finished.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}, 8), make(chan struct{})
+	port := slowRADIUS(t, func() {
+		arrived <- struct{}{}
+		<-release
+	})
+	dir := t.TempDir()
+	p := start(t, dir, nil, "--drain=5m")
+	token := readToken(t, dir, "admin.token")
+	at := p.url + "/v2/accounts/" + rootOf(t, p, token) + "/aaa"
+	call(t, token, "PUT", at, documentFor(port)).want(t, http.StatusCreated)
+	call(t, "", "GET", p.url+"/readyz", "").want(t, http.StatusOK)
+
+	signal := func() {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal()
+	eventually(t, "/readyz answers 503", func() bool {
+		return call(t, "", "GET", p.url+"/readyz", "").Status == http.StatusServiceUnavailable
+	})
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal("no new connections while the node drains: ", err)
+	}
+	c.Close()
+	call(t, token, "PATCH", at, `{"data":{"workers":9}}`).want(t, http.StatusOK).has(t, "workers", 9)
+
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := tryCall(t.Context(), token, "POST", at+"/authn", `{"data":{"User-Name":"alice","User-Password":"wonderland"}}`)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a
+	}()
+	<-arrived
+	signal()
+	eventually(t, "the port is closed", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(release)
+	(<-answered).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
+	p.wait()
+}
+
+// TestDrainEnds has a node that drains stop by itself when the time is over.
+func TestDrainEnds(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), []string{"AAA_API_DRAIN=100ms"})
+	p.stop()
+	if !strings.Contains(p.log(), "draining") || !strings.Contains(p.log(), "stopped") {
+		t.Errorf("the log says:\n%s", p.log())
+	}
+}
+
 func TestServeRefusesBadSettings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -32,11 +33,15 @@ const (
 	KeyFile       = "key-file"
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
+	Drain         = "drain"
 	Demo          = "demo"
 
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
 )
+
+// maxDrain bounds Drain. No balancer takes longer to notice, and a slip of the unit must not keep a node from stopping.
+const maxDrain = 5 * time.Minute
 
 // settings lists every setting in the order of the documentation.
 var settings = []struct {
@@ -49,6 +54,7 @@ var settings = []struct {
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
+	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -63,6 +69,7 @@ type Config struct {
 	KeyFile       string      // never empty; need not exist
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
+	Drain         time.Duration // 0 to maxDrain
 	Demo          bool
 
 	UnixPasswordFile     string   // empty or an existing file
@@ -127,6 +134,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		KeyFile:       k.String(KeyFile),
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
+		Drain:         r.duration(Drain, maxDrain),
 		Demo:          r.boolean(Demo),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
@@ -253,6 +261,16 @@ func (r *reader) logLevel() slog.Level {
 		r.fail(LogLevel, "%q is not debug, info, warn or error", v)
 	}
 	return level
+}
+
+// duration is a time of 0 to most.
+func (r *reader) duration(name string, most time.Duration) time.Duration {
+	v := r.k.String(name)
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > most {
+		r.fail(name, "%q is not a time of 0s to %v, such as 10s", v, most)
+	}
+	return d
 }
 
 func (r *reader) boolean(name string) bool {
