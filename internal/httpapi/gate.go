@@ -18,6 +18,9 @@ func (c *call) pass() error {
 		if err := c.api.limiter.allow(c, c.who.TokenID); err != nil {
 			return err
 		}
+		if err := c.readPath(); err != nil {
+			return err
+		}
 		if err := c.reachEntity(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
 )
@@ -23,6 +24,8 @@ func (c *call) checkQuery() error {
 		switch {
 		case len(values) > 1:
 			faults = append(faults, aaa.Field{Path: name, Rule: "duplicate", Message: "the query parameter is given twice"})
+		case !storable(name) || !storable(values[0]):
+			faults = append(faults, aaa.Field{Path: name, Rule: "character", Message: "the query parameter must be UTF-8 without the character U+0000"})
 		case name == "auth_token":
 		case name == "verb" && c.r.Method == "POST":
 		case strings.HasPrefix(name, "filter_") && len(name) > len("filter_") && c.takes("filter_"):
@@ -37,6 +40,27 @@ func (c *call) checkQuery() error {
 	c.query = q
 	return nil
 }
+
+// readPath decodes the values of the path, which was routed as it came, and refuses what nothing can be named.
+func (c *call) readPath() error {
+	values := c.path.URLParams.Values
+	for i, v := range values {
+		if c.r.URL.RawPath != "" {
+			var err error
+			if v, err = url.PathUnescape(v); err != nil {
+				return errNotFound
+			}
+			values[i] = v
+		}
+		if !storable(v) {
+			return errNotFound
+		}
+	}
+	return nil
+}
+
+// storable reports text that databases take as text.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 func (c *call) takes(name string) bool {
 	for rest := c.route.query; rest != ""; {

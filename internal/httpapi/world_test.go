@@ -85,11 +85,17 @@ var everyAction = actions.All(actions.Options{})
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
-	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "aaa.db")
-	ok(t, sqlite.Migrate(ctx, path))
-	st, err := sqlite.Open(ctx, path)
+	ok(t, sqlite.Migrate(t.Context(), path))
+	st, err := sqlite.Open(t.Context(), path)
 	ok(t, err)
+	return newWorldOn(t, st, change...)
+}
+
+// newWorldOn is newWorld on a store that is migrated and empty. The end of the test closes it.
+func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
+	t.Helper()
+	ctx := t.Context()
 	system, err := systemDictionaries()
 	ok(t, err)
 
@@ -333,6 +339,8 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		return &engines.Reply{Outcome: aaa.Challenge, State: []byte{1, 2, 3}, AVPs: message("code?"), Attempts: 1}, nil
 	case "reject":
 		return &engines.Reply{Outcome: aaa.Reject, AVPs: message("no"), Attempts: 1}, nil
+	case "unfit":
+		return nil, aaa.Invalid(aaa.Field{Path: "User-Name", Rule: "maxLength", Message: "is too long"})
 	case "silent":
 		return nil, &engines.Failure{Reason: engines.NoAnswer, Attempts: 4}
 	case "nonsense":
