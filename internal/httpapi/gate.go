@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -110,15 +111,25 @@ func (c *call) tokenText() (string, error) {
 	if c.r.ContentLength == 0 || isText(c.r) {
 		return "", nil
 	}
-	// Nobody is known yet: read no more than a small body.
-	if err := c.readUpTo(c.api.Limits.Body); err != nil {
-		return "", err
+	// Nobody is known yet: read no more than a small body, and whatever is wrong with it, a stranger is refused as one.
+	err := c.readUpTo(c.api.Limits.Body)
+	if err != nil && classify(err).status == http.StatusRequestEntityTooLarge {
+		c.Header().Set("Connection", "close") // the rest of the body is not read
+		return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", c.api.Limits.Body))
 	}
-	if err := c.decodeBody(); err != nil {
-		return "", err
+	if err == nil {
+		err = c.decodeBody()
+	}
+	if err != nil {
+		return "", noToken("the body is none that one can be read from")
 	}
 	text, _ := c.envelope["auth_token"].(string)
 	return text, nil
+}
+
+// noToken refuses a request of which the body was the last place to look for a token.
+func noToken(why string) *failure {
+	return &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "there is no token in header or query, and " + why}
 }
 
 // reachEntity resolves what the URL names. Whatever the token does not reach answers as if it were not there.

@@ -152,10 +152,46 @@ func TestBodies(t *testing.T) {
 
 	large := data(`{"name":"` + strings.Repeat("x", 256<<10) + `"}`)
 	w.call(w.tenantToken, "PATCH", path, large).refused(413, "request_too_large")
-	w.do(ask{method: "PATCH", path: path, body: large}).refused(413, "request_too_large") // nobody's: read no further for a token
 	w.call(w.tenantToken, "PUT", path+"/aaa/dictionary", strings.Repeat(" ", 256<<10)+data(`{"name":"d","value":[{"vendor":{"A":1}}]}`)).want(201)
 	w.call(w.tenantToken, "PUT", path+"/aaa/dictionary", strings.Repeat(" ", 301<<10)).refused(413, "request_too_large")
-	w.do(ask{method: "PUT", path: path + "/aaa/dictionary", body: strings.Repeat(" ", 256<<10) + `{}`}).refused(413, "request_too_large")
+}
+
+// A body without a token is a stranger's, whatever else is wrong with it.
+func TestBodiesOfStrangers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	large := strings.Repeat(" ", 256<<10) + `{"data":{},"auth_token":"` + w.tenantToken + `"}`
+	for name, a := range map[string]ask{
+		"garbage":        {body: "garbage"},
+		"an array":       {body: "[]"},
+		"deep":           {body: strings.Repeat("[", 40) + strings.Repeat("]", 40)},
+		"another type":   {body: data(`{}`), header: map[string]string{"Content-Type": "application/xml"}},
+		"packed":         {body: data(`{}`), header: map[string]string{"Content-Encoding": "gzip"}},
+		"no type at all": {body: data(`{}`), header: map[string]string{"Content-Type": ";;"}},
+		"large":          {body: large},
+		"large text":     {body: large, header: asText},
+	} {
+		for method, path := range map[string]string{"POST": "/aaa/authn", "PUT": "/aaa/dictionary"} {
+			a.method, a.path = method, at(w.tenant, path)
+			r := w.do(a)
+			if r.status != 401 || r.at("message") != slugToken || r.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s for %s: %d %s", name, path, r.status, r.text)
+			}
+			if why := r.str("data", "message"); strings.Contains(why, "262144 octets") != (name == "large") {
+				t.Errorf("%s: %s", name, why)
+			}
+		}
+	}
+	// Announced or not, the bound is the same, and the header is the way around it.
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", w.server.URL+at(w.tenant, "/aaa/dictionary"), io.MultiReader(strings.NewReader(large)))
+	ok(t, err)
+	resp, err := w.server.Client().Do(req)
+	ok(t, err)
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 401 || !strings.Contains(string(text), "send X-Auth-Token") {
+		t.Errorf("in chunks: %d %s", resp.StatusCode, text)
+	}
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), large).refused(400, slugInvalid)
 }
 
 func TestQueries(t *testing.T) {
