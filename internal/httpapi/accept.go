@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const formProblem = "application/problem+json"
+
 // maxRanges bounds how many media ranges of an Accept header are looked at.
 const maxRanges = 32
 
@@ -13,24 +15,39 @@ const maxRanges = 32
 // client likes best, the first of those that it likes equally. A client that takes none
 // of them gets the first.
 func accepted(r *http.Request, offers ...string) string {
-	list := r.Header["Accept"]
-	if len(list) == 0 {
-		return offers[0]
-	}
-	ranges := strings.SplitN(strings.ToLower(strings.Join(list, ",")), ",", maxRanges+1)
-	ranges = ranges[:min(len(ranges), maxRanges)]
+	ranges := mediaRanges(r)
 	best, bestQ := offers[0], 0.0
 	for _, offer := range offers {
-		if q := quality(ranges, offer); q > bestQ {
+		if q, _ := quality(ranges, offer); q > bestQ {
 			best, bestQ = offer, q
 		}
 	}
 	return best
 }
 
-// quality is the weight that the most specific of the ranges gives a type, 0 without one.
-func quality(ranges []string, offer string) float64 {
-	q, found := 0.0, 0
+// wantsProblem reports whether an error is answered as RFC 9457 says: where the client asks for that form
+// by its name, and likes it no less than plain JSON.
+func wantsProblem(r *http.Request) bool {
+	ranges := mediaRanges(r)
+	q, named := quality(ranges, formProblem)
+	plain, _ := quality(ranges, formJSON)
+	return named && q > 0 && q >= plain
+}
+
+// mediaRanges are the media ranges of Accept, in lower case.
+func mediaRanges(r *http.Request) []string {
+	list := r.Header["Accept"]
+	if len(list) == 0 {
+		return nil
+	}
+	ranges := strings.SplitN(strings.ToLower(strings.Join(list, ",")), ",", maxRanges+1)
+	return ranges[:min(len(ranges), maxRanges)]
+}
+
+// quality is the weight that the most specific of the ranges gives a type, 0 without one. named
+// tells that it is the type itself.
+func quality(ranges []string, offer string) (q float64, named bool) {
+	found := 0
 	kind, _, _ := strings.Cut(offer, "/")
 	for _, text := range ranges {
 		name, params, _ := strings.Cut(text, ";")
@@ -47,7 +64,7 @@ func quality(ranges []string, offer string) float64 {
 			q, found = weight(params), specific
 		}
 	}
-	return q
+	return q, found == 3
 }
 
 // weight reads the q of a media range's parameters: 1 without one, 0 for one that can't be read.

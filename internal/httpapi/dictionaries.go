@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -312,8 +311,5 @@ func (c *call) replyText(entries []dict.Entry, visible *dict.Set) error {
 
 var textType = []string{"text/plain; charset=utf-8"}
 
-// wantsText reports a client that asks for text/plain and not for JSON as well.
-func wantsText(r *http.Request) bool {
-	accept := strings.ToLower(strings.Join(r.Header["Accept"], ","))
-	return strings.Contains(accept, "text/plain") && !strings.Contains(accept, "json")
-}
+// wantsText reports a client that likes text/plain better than JSON.
+func wantsText(r *http.Request) bool { return accepted(r, formJSON, formText) == formText }

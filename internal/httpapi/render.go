@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -133,16 +132,6 @@ func (c *call) problem(f *failure) problem {
 		p.Errors = append(p.Errors, problemField{field.Path, field.Rule, field.Message, field.Target, shorten(field.Value)})
 	}
 	return p
-}
-
-// wantsProblem reports whether the client asks for RFC 9457.
-func wantsProblem(r *http.Request) bool {
-	for _, v := range r.Header["Accept"] {
-		if strings.Contains(strings.ToLower(v), "application/problem+json") {
-			return true
-		}
-	}
-	return false
 }
 
 // maxShown is how many octets of an offending text are repeated.
