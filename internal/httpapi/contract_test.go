@@ -62,7 +62,7 @@ func (k *checker) check(t testing.TB, a ask, sent *http.Request, resp *http.Resp
 	if req.Method == http.MethodHead {
 		req.Method = http.MethodGet
 	}
-	route, params, err := k.router.FindRoute(req)
+	route, params, err := k.find(req, a.body)
 	if err != nil {
 		k.checkError(t, resp.StatusCode, body)
 		return
@@ -90,6 +90,34 @@ func (k *checker) check(t testing.TB, a ask, sent *http.Request, resp *http.Resp
 	if err != nil {
 		t.Errorf("%s %s: the answer %d is not as the contract says: %.2000v\n%.2000s", sent.Method, sent.URL.Path, resp.StatusCode, err, body)
 	}
+}
+
+// find looks up the operation of a request. A POST that stands for another method is that one's, where there is such an operation.
+func (k *checker) find(req *http.Request, body string) (*routers.Route, map[string]string, error) {
+	if verb := tunnelled(req, body); verb != "" {
+		as := req.Clone(req.Context())
+		as.Method = verb
+		if route, params, err := k.router.FindRoute(as); err == nil {
+			return route, params, nil
+		}
+	}
+	return k.router.FindRoute(req)
+}
+
+// tunnelled is the method that a POST asks for by verb, empty without one.
+func tunnelled(req *http.Request, body string) string {
+	if req.Method != http.MethodPost {
+		return ""
+	}
+	verb := req.URL.Query().Get("verb")
+	if verb == "" {
+		var envelope struct{ Verb string }
+		if json.Unmarshal([]byte(body), &envelope) != nil {
+			return ""
+		}
+		verb = envelope.Verb
+	}
+	return strings.ToUpper(verb)
 }
 
 // checkError validates an answer to what is no operation of the contract.
@@ -133,6 +161,52 @@ func TestRoutesAreTheContract(t *testing.T) {
 	}
 	if len(have) != len(routes) {
 		t.Errorf("%d routes are served, the table has %d", len(have), len(routes))
+	}
+}
+
+// A POST that asks for a method which its path lacks is answered with 405: the contract lists that for each such
+// operation and for no other, and it is what they answer.
+func TestMethodsNotAllowedAreTheContract(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	w := newWorld(t)
+	for path, item := range k.doc.Paths.Map() {
+		url := strings.NewReplacer("{id}", string(w.root), "{n}", "1", "{", "", "}", "").Replace(path)
+		lacks := ""
+		for _, method := range []string{"GET", "PUT", "POST", "PATCH", "DELETE"} {
+			if !w.api.mux.Match(chi.NewRouteContext(), method, url) { // by the URL: …/fsm/check is a {name} too
+				lacks = method
+			}
+		}
+		for method, op := range item.Operations() {
+			want := method == http.MethodPost && lacks != ""
+			if listed := op.Responses.Value("405") != nil; listed != want {
+				t.Errorf("%s %s lists 405: %v", method, path, listed)
+			}
+			if want {
+				w.call(w.rootToken, "POST", url, `{"verb":"`+lacks+`"}`).refused(http.StatusMethodNotAllowed, "invalid_method")
+				w.call("", "POST", url+"?verb="+lacks, "").refused(http.StatusMethodNotAllowed, "invalid_method")
+			}
+		}
+	}
+}
+
+// What the contract defines as an answer, some operation gives.
+func TestContractUsesItsResponses(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	used := make(map[string]bool)
+	for _, item := range k.doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			for _, r := range op.Responses.Map() {
+				used[strings.TrimPrefix(r.Ref, "#/components/responses/")] = true
+			}
+		}
+	}
+	for name := range k.doc.Components.Responses {
+		if !used[name] {
+			t.Errorf("no operation answers with %s", name)
+		}
 	}
 }
 
