@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -54,7 +55,12 @@ func (a *API) createAccount(c *call) error {
 		return err
 	}
 	made, err := a.Store.Accounts().Create(c.ctx(), next)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrTooDeep) && c.param("id") != "":
+		return tooDeep("id") // of the URL
+	case errors.Is(err, store.ErrTooDeep):
+		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: an account may have %d ancestors at most", store.MaxAccountDepth)
+	case err != nil:
 		return err
 	}
 	c.sync()

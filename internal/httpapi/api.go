@@ -119,7 +119,7 @@ func (c *call) serve(method string) error {
 		return errVerb
 	}
 	c.path.Reset()
-	m, ok := c.api.routes[routeKey{method, c.api.mux.Find(c.path, method, c.rawPath())}]
+	m, ok := c.api.routes[routeKey{method, c.api.mux.Find(c.path, method, c.routed())}]
 	if !ok {
 		return c.methodNotAllowed()
 	}
@@ -127,10 +127,11 @@ func (c *call) serve(method string) error {
 	return c.pass()
 }
 
-// rawPath is the path as it came, so that an escaped slash divides nothing.
-func (c *call) rawPath() string {
-	if c.r.URL.RawPath != "" {
-		return c.r.URL.RawPath
+// routed is the path by which the request finds its route: decoded, as what is escaped without need is
+// the same (RFC 3986 §6.2.2.2). Where a slash is escaped it is the path as it came, so that it divides nothing.
+func (c *call) routed() string {
+	if raw := c.r.URL.RawPath; strings.Contains(raw, "%2F") || strings.Contains(raw, "%2f") {
+		return raw
 	}
 	return c.r.URL.Path
 }
@@ -167,7 +168,7 @@ func knownVerb(verb string) string {
 // methodNotAllowed answers for a path that exists under other methods, or not at all. A POST
 // may still tunnel one of those in its body.
 func (c *call) methodNotAllowed() error {
-	path := c.rawPath()
+	path := c.routed()
 	var allow []string
 	for _, m := range []string{"GET", "PUT", "POST", "PATCH", "DELETE"} {
 		if c.api.mux.Match(chi.NewRouteContext(), m, path) {

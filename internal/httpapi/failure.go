@@ -140,6 +140,11 @@ func conflict(path, rule, message string, target any) *failure {
 	}
 }
 
+// tooDeep is a 409 because of the account that was to be another's parent, named by path.
+func tooDeep(path string) *failure {
+	return conflict(path, "depth", fmt.Sprintf("an account may have %d ancestors at most", store.MaxAccountDepth), store.MaxAccountDepth)
+}
+
 // classifyStore knows the errors of the store's contract; nil for others.
 func classifyStore(err error) *failure {
 	var inUse *store.InUseError
@@ -164,7 +169,7 @@ func classifyStore(err error) *failure {
 	case errors.Is(err, store.ErrCycle):
 		return conflict("to", "cycle", "an account cannot be moved below itself", nil)
 	case errors.Is(err, store.ErrTooDeep):
-		return conflict("to", "depth", fmt.Sprintf("an account may have %d ancestors at most", store.MaxAccountDepth), store.MaxAccountDepth)
+		return tooDeep("to")
 	case errors.Is(err, store.ErrHasChildren):
 		return &failure{status: http.StatusConflict, slug: slugConflict, detail: "the account has descendants"}
 	case errors.Is(err, store.ErrUnavailable):
