@@ -166,6 +166,9 @@ func TestDatabaseGoesAway(t *testing.T) {
 	call(t, token, "PUT", at, documentFor(slowRADIUS(t, func() {}))).want(t, http.StatusCreated)
 	const request = `{"data":{"User-Name":"alice","User-Password":"wonderland"}}`
 	call(t, token, "POST", at+"/authn", request).want(t, http.StatusOK)
+	child, _ := call(t, token, "PUT", strings.TrimSuffix(at, "/aaa"), `{"data":{"name":"child"}}`).want(t, http.StatusCreated).Data["id"].(string)
+	below := p.url + "/v2/accounts/" + child
+	call(t, token, "GET", below+"/aaa", "").want(t, http.StatusNotFound) // and warm from here on
 
 	for round := range 2 {
 		var err error
@@ -181,6 +184,11 @@ func TestDatabaseGoesAway(t *testing.T) {
 			call(t, token, "POST", at+"/authn", request).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
 		}
 		call(t, token, "GET", at, "").want(t, http.StatusOK).has(t, "aaa_mode", "on")
+		call(t, token, "GET", below, "").want(t, http.StatusOK).has(t, "name", "child")
+		call(t, token, "GET", below+"/aaa", "").want(t, http.StatusNotFound)
+		call(t, token, "GET", below+"/aaa/dictionary/dictionary_juniper", "").want(t, http.StatusOK).has(t, "owner", "system_config")
+		call(t, token, "GET", below+"/aaa/fsm/sequential", "").want(t, http.StatusOK).has(t, "owner", "system_config")
+		call(t, token, "GET", at+"/revisions", "").want(t, http.StatusServiceUnavailable)
 		call(t, token, "PATCH", at, `{"data":{"workers":9}}`).want(t, http.StatusServiceUnavailable)
 		call(t, token, "GET", p.url+"/readyz", "").want(t, http.StatusServiceUnavailable)
 		call(t, token, "GET", p.url+"/healthz", "").want(t, http.StatusOK)

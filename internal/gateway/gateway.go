@@ -190,8 +190,8 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 	for _, d := range l.Dicts {
 		e.Dicts[d.Name] = DictionarySource{Owner: d.Owner, Revision: d.Revision}
 	}
-	stored, ok := g.tenants.Document(l.Account)
-	if !ok {
+	stored, err := g.tenants.Document(l.Account)
+	if err != nil { // it went since the plan was made
 		return e, nil
 	}
 	masked, err := document.Mask(stored.Body)

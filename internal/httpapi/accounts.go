@@ -68,10 +68,9 @@ func (a *API) createAccount(c *call) error {
 }
 
 func (a *API) getAccount(c *call) error {
-	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
-	if isUnavailable(err) {
-		got, err = a.Tree.Account(c.ctx(), c.account)
-	}
+	got, err := orMemory(c, func(ctx context.Context) (store.Account, error) {
+		return a.Store.Accounts().Get(ctx, c.account)
+	}, func() (store.Account, error) { return a.Tree.WarmAccount(c.account) })
 	if err != nil {
 		return err
 	}

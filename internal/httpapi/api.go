@@ -20,6 +20,7 @@ type API struct {
 	logins  *limiter // of sessions made, by API key
 	replays *replays
 	writers writers
+	away    away
 	docs    *docs
 	tail    []byte // the constant end of every envelope: version and node
 }

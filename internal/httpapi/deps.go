@@ -25,8 +25,12 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Account returns the account; its Path is as long as the tree is deep.
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
-	// Document returns the document of a warm account, for reads while the store is away.
-	Document(id aaa.AccountID) (store.Document, bool)
+	// WarmAccount, Document and Owns answer from memory alone, for reads while the store is away. What
+	// memory does not know is store.ErrUnavailable. An account without a document is store.ErrNotFound.
+	WarmAccount(id aaa.AccountID) (store.Account, error)
+	Document(id aaa.AccountID) (store.Document, error)
+	// Owns reports whether an account has a dictionary or a table of a name of its own.
+	Owns(id aaa.AccountID, kind store.RefKind, name string) (bool, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
 }

@@ -49,7 +49,10 @@ func (a *API) listDictionaries(c *call) error {
 
 // getDictionary gives one of the account's dictionaries by id or by name, or a system one by name.
 func (a *API) getDictionary(c *call) error {
-	d, err := a.find(c)
+	d, err := orMemory(c, func(ctx context.Context) (store.Dictionary, error) { return a.find(ctx, c) }, func() (store.Dictionary, error) {
+		name := c.param("dict")
+		return store.Dictionary{}, a.notOwn(c.account, store.RefDictionary, name, slices.Contains(a.System.Names(), name))
+	})
 	if isNotFound(err) {
 		if err := a.getSystemDictionary(c); !isNotFound(err) {
 			return err
@@ -83,10 +86,10 @@ func (a *API) getDictionary(c *call) error {
 }
 
 // find reads the dictionary that the path names by id or by name.
-func (a *API) find(c *call) (store.Dictionary, error) {
+func (a *API) find(ctx context.Context, c *call) (store.Dictionary, error) {
 	key := c.param("dict")
 	if aaa.IsID(key) {
-		d, err := a.Store.Dictionaries().Get(c.ctx(), c.account, key)
+		d, err := a.Store.Dictionaries().Get(ctx, c.account, key)
 		if !isNotFound(err) {
 			return d, err
 		}
@@ -94,7 +97,7 @@ func (a *API) find(c *call) (store.Dictionary, error) {
 	if key == "" || len(key) > dict.MaxName {
 		return store.Dictionary{}, errNotFound
 	}
-	return a.Store.Dictionaries().ByName(c.ctx(), c.account, key)
+	return a.Store.Dictionaries().ByName(ctx, c.account, key)
 }
 
 // createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
@@ -130,7 +133,7 @@ func (a *API) replaceDictionary(c *call) error {
 			}
 			old, err = a.Store.Dictionaries().ByName(c.ctx(), c.account, name)
 		} else {
-			old, err = a.find(c)
+			old, err = a.find(c.ctx(), c)
 			if isNotFound(err) && slices.Contains(a.System.Names(), c.param("dict")) {
 				return errSystemDictionary
 			}
@@ -158,7 +161,7 @@ func (a *API) replaceDictionary(c *call) error {
 var errSystemDictionary = &failure{status: http.StatusForbidden, slug: slugForbidden, detail: "a system dictionary cannot be changed"}
 
 func (a *API) deleteDictionary(c *call) error {
-	old, err := a.find(c)
+	old, err := a.find(c.ctx(), c)
 	if isNotFound(err) && slices.Contains(a.System.Names(), c.param("dict")) {
 		return errSystemDictionary
 	}

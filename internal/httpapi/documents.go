@@ -19,12 +19,9 @@ import (
 // configuration alike: c.account says which.
 
 func (a *API) getDocument(c *call) error {
-	d, err := a.Store.Documents().Get(c.ctx(), c.account)
-	if isUnavailable(err) {
-		if warm, ok := a.Tree.Document(c.account); ok {
-			d, err = warm, nil
-		}
-	}
+	d, err := orMemory(c, func(ctx context.Context) (store.Document, error) {
+		return a.Store.Documents().Get(ctx, c.account)
+	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
 	if err != nil {
 		return err
 	}

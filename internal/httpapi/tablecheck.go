@@ -10,7 +10,6 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
-	"aaa-api/internal/store"
 )
 
 // sentTable is a table that came with a request.
@@ -151,15 +150,12 @@ func (a *API) simulateTable(c *call) error {
 // name in the path: the account's own, that of the nearest account above it, or a built-in one.
 func (a *API) inheritedTable(c *call) (string, error) {
 	name := c.param("name")
-	if !textName.MatchString(name) {
-		return "", errNotFound
-	}
 	account, err := a.Tree.Account(c.ctx(), c.account)
 	if err != nil {
 		return "", err
 	}
 	for _, id := range slices.Backward(append(slices.Clone(account.Path), account.ID)) {
-		t, err := a.Store.Texts().Get(c.ctx(), id, store.TextFSM, name)
+		t, err := a.tableOf(c, id, name)
 		if !isNotFound(err) {
 			return t.Body, err
 		}

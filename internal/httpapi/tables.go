@@ -87,6 +87,19 @@ func (a *API) text(c *call, kind store.TextKind) (store.Text, error) {
 	return a.Store.Texts().Get(c.ctx(), c.account, kind, name)
 }
 
+// tableOf finds an account's own table, so that a built-in one of the name is found while the store is away, too.
+func (a *API) tableOf(c *call, account aaa.AccountID, name string) (store.Text, error) {
+	if !textName.MatchString(name) {
+		return store.Text{}, errNotFound
+	}
+	return orMemory(c, func(ctx context.Context) (store.Text, error) {
+		return a.Store.Texts().Get(ctx, account, store.TextFSM, name)
+	}, func() (store.Text, error) {
+		_, shipped := fsm.BuiltIn(name)
+		return store.Text{}, a.notOwn(account, store.RefFSM, name, shipped)
+	})
+}
+
 // builtIn finds a built-in table as if it were stored.
 func builtIn(name string) (textInfo, string, bool) {
 	for _, b := range fsm.BuiltIns() {
@@ -113,7 +126,7 @@ var formSuffix = map[string]string{formText: textSuffix, formGraphviz: graphvizS
 // getTable gives one of the account's own tables or a built-in one, in the form that Accept asks for.
 func (a *API) getTable(c *call) error {
 	var info textInfo
-	t, err := a.text(c, store.TextFSM)
+	t, err := a.tableOf(c, c.account, c.param("name"))
 	body := t.Body
 	switch {
 	case isNotFound(err):

@@ -128,20 +128,6 @@ func (t *Tenants) Enabled(ctx context.Context, id aaa.AccountID) (bool, error) {
 	return false, nil
 }
 
-// Document returns the stored document of a warm account, secrets sealed; ok is
-// false where the account is cold or has none. It serves reads while the store is away.
-func (t *Tenants) Document(id aaa.AccountID) (d store.Document, ok bool) {
-	n, found := t.nodes.Load(id)
-	if !found {
-		return d, false
-	}
-	s := n.state.Load()
-	if s == nil || s.document == nil {
-		return d, false
-	}
-	return *s.document, true
-}
-
 // Pools calls fn with the pool of every account that has requests running or waiting.
 func (t *Tenants) Pools(fn func(id aaa.AccountID, running, waiting int)) {
 	t.nodes.Range(func(id aaa.AccountID, n *node) bool {

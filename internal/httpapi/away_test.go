@@ -1,0 +1,229 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlite"
+)
+
+// awayStore is a store whose reads fail once it is told to be away.
+type awayStore struct {
+	store.Store
+	gone atomic.Bool
+}
+
+func (s *awayStore) err() error {
+	if s.gone.Load() {
+		return store.ErrUnavailable
+	}
+	return nil
+}
+
+func (s *awayStore) Accounts() store.Accounts   { return awayAccounts{s.Store.Accounts(), s} }
+func (s *awayStore) Documents() store.Documents { return awayDocuments{s.Store.Documents(), s} }
+func (s *awayStore) Texts() store.Texts         { return awayTexts{s.Store.Texts(), s} }
+func (s *awayStore) Dictionaries() store.Dictionaries {
+	return awayDictionaries{s.Store.Dictionaries(), s}
+}
+
+type awayAccounts struct {
+	store.Accounts
+	s *awayStore
+}
+
+func (a awayAccounts) Get(ctx context.Context, id aaa.AccountID) (store.Account, error) {
+	if err := a.s.err(); err != nil {
+		return store.Account{}, err
+	}
+	return a.Accounts.Get(ctx, id)
+}
+
+func (a awayAccounts) Children(ctx context.Context, id aaa.AccountID, p store.Page) ([]store.Account, string, error) {
+	if err := a.s.err(); err != nil {
+		return nil, "", err
+	}
+	return a.Accounts.Children(ctx, id, p)
+}
+
+type awayDocuments struct {
+	store.Documents
+	s *awayStore
+}
+
+func (d awayDocuments) Get(ctx context.Context, id aaa.AccountID) (store.Document, error) {
+	if err := d.s.err(); err != nil {
+		return store.Document{}, err
+	}
+	return d.Documents.Get(ctx, id)
+}
+
+func (d awayDocuments) Revisions(ctx context.Context, id aaa.AccountID, from int64, limit int) ([]store.Document, int64, error) {
+	if err := d.s.err(); err != nil {
+		return nil, 0, err
+	}
+	return d.Documents.Revisions(ctx, id, from, limit)
+}
+
+type awayTexts struct {
+	store.Texts
+	s *awayStore
+}
+
+func (x awayTexts) Get(ctx context.Context, id aaa.AccountID, kind store.TextKind, name string) (store.Text, error) {
+	if err := x.s.err(); err != nil {
+		return store.Text{}, err
+	}
+	return x.Texts.Get(ctx, id, kind, name)
+}
+
+type awayDictionaries struct {
+	store.Dictionaries
+	s *awayStore
+}
+
+func (d awayDictionaries) Get(ctx context.Context, id aaa.AccountID, dictionary string) (store.Dictionary, error) {
+	if err := d.s.err(); err != nil {
+		return store.Dictionary{}, err
+	}
+	return d.Dictionaries.Get(ctx, id, dictionary)
+}
+
+func (d awayDictionaries) ByName(ctx context.Context, id aaa.AccountID, name string) (store.Dictionary, error) {
+	if err := d.s.err(); err != nil {
+		return store.Dictionary{}, err
+	}
+	return d.Dictionaries.ByName(ctx, id, name)
+}
+
+// While the store is away, what is in memory is read as ever. The rest may come again, and nothing is told
+// of an account that it is not: what it has under a shipped name is not the shipped one.
+func TestReadsWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "aaa.db")
+	ok(t, sqlite.Migrate(t.Context(), path))
+	inner, err := sqlite.Open(t.Context(), path)
+	ok(t, err)
+	st := &awayStore{Store: inner}
+	w := newWorldOn(t, st)
+	w.document(w.tenant)
+	own := w.upload("PUT", at(w.tenant, "/aaa/dictionary?name=dictionary_3gpp"), acmeText).want(201).str("data", "id")
+	w.do(ask{method: "PUT", path: at(w.tenant, "/aaa/users/u"), token: w.tenantToken, body: aUsersFile, header: map[string]string{"Content-Type": "text/plain"}}).want(201)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/fsm?name=own"), data(aTableInJSON)).want(201)
+	w.call(w.tenantToken, "GET", at(w.child, ""), "").want(200) // warm from here on
+
+	read := func(path, accept string) reply {
+		t.Helper()
+		return w.do(ask{method: "GET", path: path, token: w.tenantToken, header: map[string]string{"Accept": accept}})
+	}
+	known := []struct{ path, accept string }{
+		{at(w.tenant, ""), ""},
+		{at(w.child, ""), ""},
+		{at(w.tenant, "/aaa"), ""},
+		{at(w.child, "/aaa"), ""}, // there is none
+		{at(w.tenant, "/aaa/dictionary/dictionary_juniper"), ""},
+		{at(w.tenant, "/aaa/dictionary/dictionary_juniper"), "text/plain"},
+		{at(w.child, "/aaa/dictionary/dictionary_3gpp"), ""},
+		{at(w.tenant, "/aaa/dictionary?system=true"), ""},
+		{at(w.tenant, "/aaa/fsm/sequential"), ""},
+		{at(w.child, "/aaa/fsm/race"), "text/vnd.mermaid"},
+		{at(w.tenant, "/aaa/fsm?system=true"), ""},
+	}
+	before := make([]reply, len(known))
+	for i, k := range known {
+		before[i] = read(k.path, k.accept)
+	}
+	st.gone.Store(true)
+	for i, k := range known {
+		now := read(k.path, k.accept)
+		if now.status != before[i].status || now.header.Get("Etag") != before[i].header.Get("Etag") {
+			t.Errorf("%s: %d %s, before %d %s", k.path, now.status, now.text, before[i].status, before[i].header.Get("Etag"))
+		}
+		if now.header.Get("Content-Type") == "application/json" && before[i].at("data", "name") != now.at("data", "name") {
+			t.Errorf("%s: %s", k.path, now.text)
+		}
+	}
+	if before[3].status != http.StatusNotFound || before[4].status != http.StatusOK {
+		t.Errorf("%d, %d", before[3].status, before[4].status)
+	}
+	for _, path := range []string{
+		at(w.tenant, "/aaa/dictionary/dictionary_3gpp"), at(w.tenant, "/aaa/dictionary/"+own), at(w.tenant, "/aaa/dictionary/nobodys"),
+		at(w.tenant, "/aaa/fsm/own"), at(w.tenant, "/aaa/fsm/nobodys"), at(w.tenant, "/aaa/users/u"),
+		at(w.tenant, "/aaa/revisions"), at(w.tenant, "/children"),
+	} {
+		if r := read(path, "").refused(503, slugStore); r.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %v", path, r.header)
+		}
+	}
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":9}`)).refused(503, slugStore)
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/aaa/dictionary/dictionary_juniper"), "").refused(503, slugStore)
+}
+
+// A store that hangs is waited for once; then memory answers at once, and one read in a while asks again.
+func TestStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &call{api: &API{}, r: request(t, t.Context(), "")}
+		asked := 0
+		hangs := true
+		// Like a driver: it has a bound of its own.
+		read := func(ctx context.Context) (string, error) {
+			asked++
+			if !hangs {
+				return "store", nil
+			}
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			<-ctx.Done()
+			return "", store.ErrUnavailable
+		}
+		memory := func() (string, error) { return "memory", nil }
+		get := func(want string, took time.Duration, asks int) {
+			t.Helper()
+			begin, before := time.Now(), asked
+			got, err := orMemory(c, read, memory)
+			if got != want || err != nil || time.Since(begin) != took || asked-before != asks {
+				t.Errorf("%q, %v after %v, asked %d times; want %q after %v, asked %d times", got, err, time.Since(begin), asked-before, want, took, asks)
+			}
+		}
+		get("memory", askTime, 1)
+		for range 10 {
+			get("memory", 0, 0)
+		}
+		time.Sleep(awayTime)
+		var others sync.WaitGroup
+		others.Go(func() { get("memory", askTime, 1) })
+		synctest.Wait()
+		get("memory", 0, 0) // somebody asks already
+		others.Wait()
+		get("memory", 0, 0)
+		time.Sleep(awayTime)
+		hangs = false
+		get("store", 0, 1)
+		get("store", 0, 1)
+
+		// What memory does not know is waited for as long as the store takes.
+		hangs = true
+		begin := time.Now()
+		if _, err := orMemory(c, read, func() (string, error) { return "", store.ErrUnavailable }); !errors.Is(err, store.ErrUnavailable) || time.Since(begin) != 5*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		// A caller who goes away says nothing about the store.
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if _, err := orMemory(&call{api: c.api, r: request(t, gone, "")}, func(ctx context.Context) (string, error) { return "", ctx.Err() }, memory); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		hangs = false
+		get("store", 0, 1)
+	})
+}
