@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/schema"
 )
 
 func dictionaryCommand(env environment) *cobra.Command {
@@ -21,12 +22,14 @@ func dictionaryCommand(env environment) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(
-		dictionaryFile(env, "lint", "Check a dictionary, in JSON or as FreeRADIUS text", lint),
-		dictionaryFile(env, "convert", "Print a JSON dictionary as FreeRADIUS text, and the other way round", convert),
-	)
+	toConvert := dictionaryFile(env, "convert", "Print a JSON dictionary as FreeRADIUS text, and the other way round", convert)
+	toConvert.Flags().String(nameFlag, "", "name of a text's dictionary in JSON (default: that of its file)")
+	cmd.AddCommand(dictionaryFile(env, "lint", "Check a dictionary, in JSON or as FreeRADIUS text, as an upload is checked", lint), toConvert)
 	return cmd
 }
+
+// nameFlag names a dictionary that is made of a text, which holds no name itself.
+const nameFlag = "name"
 
 // dictFile is a dictionary to work on, with the system dictionaries that it may refer to.
 type dictFile struct {
@@ -52,6 +55,9 @@ func dictionaryFile(env environment, use, short string, do func(io.Writer, *dict
 			}
 			f := &dictFile{path: args[0], visible: system.Default()}
 			f.name = strings.TrimSuffix(filepath.Base(f.path), ".json")
+			if name := cmd.Flags().Lookup(nameFlag); name != nil && name.Changed {
+				f.name = name.Value.String()
+			}
 			if f.text, err = readAtMost(cmd.InOrStdin(), f.path, dict.MaxBytes); err != nil {
 				return err
 			}
@@ -67,11 +73,36 @@ func lint(out io.Writer, f *dictFile) error {
 	if err != nil {
 		return err
 	}
+	if dict.IsJSON(f.text) { // a text has no more than entries
+		if faults := schema.Validate(schema.Dictionary, besideEntries(doc)); len(faults) > 0 {
+			return aaa.Invalid(faults...)
+		}
+	}
 	_, err = fmt.Fprintf(out, "%s: %d entries, no faults\n", f.path, len(doc.Value))
 	return err
 }
 
+// besideEntries is a dictionary as the schema of uploads sees it, without the entries, which are the compiler's to check.
+func besideEntries(doc *dict.Document) map[string]any {
+	members := map[string]any{"value": []any{}}
+	if doc.Name != "" {
+		members["name"] = doc.Name
+	}
+	if doc.Owner != "" {
+		members["owner"] = doc.Owner
+	}
+	if doc.Uses != nil {
+		members["uses"] = []any{}
+	}
+	return members
+}
+
 func convert(out io.Writer, f *dictFile) error {
+	if !dict.IsJSON(f.text) {
+		if faults := schema.Validate(schema.Dictionary, besideEntries(&dict.Document{Name: f.name})); len(faults) > 0 {
+			return fmt.Errorf("%q is no name for a dictionary: give one with --%s", f.name, nameFlag)
+		}
+	}
 	text, err := dict.Convert(f.name, f.text, f.visible)
 	if err != nil {
 		return err

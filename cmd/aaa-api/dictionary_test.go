@@ -47,14 +47,70 @@ func TestDictionaryLintNamesTheFault(t *testing.T) {
 	write(t, dir, "include", "$INCLUDE dictionary.other\n")
 	write(t, dir, "type.json", `[{"attr":{"id":1,"type":"colour","name":"Odd"}}]`)
 	write(t, dir, "deep.json", `{"nothing":1}`)
+	write(t, dir, "name.json", `{"name":"bad name!","value":[]}`)
+	write(t, dir, "nameless.json", `{"value":[]}`)
+	write(t, dir, "bare.json", `[]`)
+	write(t, dir, "uses.json", `{"name":"d","uses":["dictionary"],"value":[]}`)
 	for name, want := range map[string]string{
 		"type": "type: line 2: ", "include": "include: line 1: ", "type.json": "type.json: value.0.attr.type: ",
-		"deep.json": "deep.json: ", "absent": "no such file",
+		"deep.json": "deep.json: ", "name.json": "name.json: name: must be letters", "nameless.json": "nameless.json: name: ",
+		"bare.json": "bare.json: name: ", "uses.json": "uses.json: uses: ", "absent": "no such file",
 	} {
 		stdout, stderr, code := output(t, dir, nil, "dictionary", "lint", name)
 		if code != 1 || !strings.Contains(stderr, want) || stdout != "" {
 			t.Errorf("%s: code %d, want %q:\n%s%s", name, code, want, stdout, stderr)
 		}
+	}
+}
+
+// A dictionary as the API shows it is as good as one that it takes.
+func TestDictionaryLintTakesWhatWasRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "read.json", `{"id":"0123456789abcdef0123456789abcdef","name":"dictionary_a","owner":"system_config",
+		"value":[],"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}`)
+	if stdout, stderr, code := output(t, dir, nil, "dictionary", "lint", "read.json"); code != 0 {
+		t.Errorf("code %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// What becomes JSON has a name that an upload takes: of its file, or the one that is given.
+func TestDictionaryConvertNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "dictionary.sample", sampleText)
+	write(t, dir, "my sample", sampleText)
+	convert := func(stdin string, args ...string) (stdout, stderr string, code int) {
+		t.Helper()
+		cmd := command(t.Context(), t, dir, nil, append([]string{"dictionary", "convert"}, args...)...)
+		var out, errs strings.Builder
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the code tells
+		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	}
+	for want, args := range map[string][]string{
+		"sample":            {"-", "--name=sample"},
+		"other":             {"my sample", "--name=other"},
+		"dictionary.sample": {"dictionary.sample"},
+	} {
+		stdout, stderr, code := convert(sampleText, args...)
+		if code != 0 || !strings.HasPrefix(stdout, `{"name":"`+want+`",`) {
+			t.Errorf("%v: code %d: %.60s%s", args, code, stdout, stderr)
+		}
+	}
+	for _, args := range [][]string{{"-"}, {"my sample"}, {"dictionary.sample", "--name=a b"}, {"dictionary.sample", "--name="}} {
+		stdout, stderr, code := convert(sampleText, args...)
+		if code != 1 || stdout != "" || !strings.Contains(stderr, "give one with --name") {
+			t.Errorf("%v: code %d: %.60s%s", args, code, stdout, stderr)
+		}
+	}
+	// JSON from the standard input has its own name, and a text has none.
+	asJSON, _, _ := convert("", "dictionary.sample")
+	if text, stderr, code := convert(asJSON, "-"); code != 0 || !strings.Contains(text, "Sample-Level") {
+		t.Errorf("code %d: %.60s%s", code, text, stderr)
 	}
 }
 

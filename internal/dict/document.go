@@ -52,6 +52,8 @@ func ParseDocument(b []byte) (*Document, error) {
 			d.token(path)
 		case "value":
 			doc.Value, found = d.array(path), true
+		case "id", "created_at", "updated_at": // as the API shows it; they mean nothing here
+			d.text(path)
 		default:
 			d.fail(path, "unknown", "no such member")
 		}
@@ -100,38 +102,40 @@ func FormatDocument(doc *Document) ([]byte, error) {
 	return out.Bytes(), errors.Join(errs...)
 }
 
-// Lint reads a dictionary of either form (JSON begins with a brace or bracket) and
-// checks it as an upload is checked; name is used where it says none itself. Errors are
-// *aaa.Error of KindBadInput; its Fields are all faults found, up to 20.
+// Lint reads a dictionary of either form and checks its entries as an upload's are checked; name
+// is what faults of a text call it. The document has the name that its source gives, which is for the caller to
+// check. Errors are *aaa.Error of KindBadInput; its Fields are all faults found, up to 20.
 func Lint(name string, source []byte, visible *Set) (*Document, error) {
-	doc, _, err := read(name, source, visible)
-	return doc, err
-}
-
-// Convert turns a dictionary of one form into the other: JSON into FreeRADIUS text, text into JSON.
-func Convert(name string, source []byte, visible *Set) ([]byte, error) {
-	doc, isJSON, err := read(name, source, visible)
-	if err != nil {
-		return nil, err
-	}
-	if isJSON {
-		return FormatText(doc.Value, visible)
-	}
-	return FormatDocument(doc)
-}
-
-func read(name string, source []byte, visible *Set) (doc *Document, isJSON bool, err error) {
-	trimmed := bytes.TrimLeft(source, " \t\r\n")
-	if isJSON = len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '['); isJSON {
+	var doc *Document
+	var err error
+	if IsJSON(source) {
 		doc, err = ParseDocument(source)
 	} else {
 		doc = &Document{}
 		doc.Value, err = ParseText(name, source, visible)
 	}
 	if err != nil {
-		return nil, isJSON, err
+		return nil, err
 	}
-	doc.Name = orElse(doc.Name, name)
-	_, err = Compile(doc.Name, doc.Value, visible)
-	return doc, isJSON, err
+	_, err = Compile(orElse(doc.Name, name), doc.Value, visible)
+	return doc, err
+}
+
+// IsJSON tells the two forms apart: JSON begins with a brace or bracket.
+func IsJSON(source []byte) bool {
+	trimmed := bytes.TrimLeft(source, " \t\r\n")
+	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
+}
+
+// Convert turns a dictionary of one form into the other: JSON into FreeRADIUS text, text into JSON of that name.
+func Convert(name string, source []byte, visible *Set) ([]byte, error) {
+	doc, err := Lint(name, source, visible)
+	if err != nil {
+		return nil, err
+	}
+	if IsJSON(source) {
+		return FormatText(doc.Value, visible)
+	}
+	doc.Name = name
+	return FormatDocument(doc)
 }
