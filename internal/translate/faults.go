@@ -47,7 +47,7 @@ func (b *Binding) InKeys(err error, values map[string]any) error {
 		return err
 	}
 	told := *e
-	told.Fields = slices.Clone(e.Fields)
+	told.Fields, told.Err = slices.Clone(e.Fields), e
 	for j := range told.Fields {
 		f := &told.Fields[j]
 		for i, r := range b.prog.rules {

@@ -20,8 +20,8 @@ func TestInKeys(t *testing.T) {
 		aaa.Field{Path: "Cisco-AVPair", Rule: "type", Message: "no"},
 		aaa.Field{Rule: "maxLength", Message: "the packet is too long"})
 	var got *aaa.Error
-	if !errors.As(b.InKeys(found, map[string]any{"pass": "x", "lost": "y"}), &got) {
-		t.Fatal("no *aaa.Error")
+	if !errors.As(b.InKeys(found, map[string]any{"pass": "x", "lost": "y"}), &got) || !errors.Is(got, found) {
+		t.Fatal("no *aaa.Error that holds the engine's")
 	}
 	want := []aaa.Field{
 		{Path: "pass", Rule: "maxLength", Message: "rule authn_avp_translation.1, attribute user-password: too long", Target: 128},
