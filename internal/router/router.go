@@ -112,7 +112,7 @@ type run struct {
 	plan     *tenant.Plan
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
-	mark     mark
+	start    time.Time
 	trace    *aaa.Trace
 	attempts int
 	failure  *engines.Failure // of the last server that gave no answer
@@ -148,7 +148,7 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 // request is pending any more, which may be after the answer. The errors are
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
 func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op)}
+	x := run{Router: r, plan: plan, req: req, start: time.Now()}
 	defer func() {
 		if !x.lent {
 			plan.Pool.Release()
@@ -164,7 +164,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 	}
 	res, err := x.levels(ctx, route)
 	if x.trace != nil {
-		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.mark.begun))
+		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.start))
 	}
 	if err != nil {
 		var e *aaa.Error
