@@ -41,11 +41,12 @@ func (c *call) checkQuery() error {
 	return nil
 }
 
-// readPath decodes the values of the path, which was routed as it came, and refuses what nothing can be named.
+// readPath refuses values of the path that nothing can be named, and decodes those of a path that was routed as it came.
 func (c *call) readPath() error {
+	asItCame := c.routed() != c.r.URL.Path
 	values := c.path.URLParams.Values
 	for i, v := range values {
-		if c.r.URL.RawPath != "" {
+		if asItCame {
 			var err error
 			if v, err = url.PathUnescape(v); err != nil {
 				return errNotFound

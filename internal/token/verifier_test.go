@@ -344,6 +344,7 @@ func TestRevocationArrives(t *testing.T) {
 	text, hash = Mint() // of a session: its key is what is revoked
 	must(cli.Tokens().Create(ctx, store.Token{ID: "k1", Account: root.ID, Hash: [32]byte{1}, Kind: KindAPIKey}))
 	must(cli.Tokens().Create(ctx, store.Token{ID: "s1", Account: root.ID, Hash: hash, Kind: KindSession, KeyID: "k1"}))
+	must(follower.Sync(ctx)) // or the news of its making would end its being remembered
 	answer(t, v, text, "s1", 0)
 	must(cli.Tokens().Rotate(ctx, store.Token{ID: "k2", Account: root.ID, Hash: [32]byte{2}, Kind: KindAPIKey}))
 	must(follower.Sync(ctx))
