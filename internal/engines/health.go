@@ -1,6 +1,9 @@
 package engines
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // State is where a server stands on the way alive → zombie → dead.
 type State uint8
@@ -93,6 +96,10 @@ func (h *Health) Failure() State {
 		}
 	}
 }
+
+// Patience is the silence that speaks against a server whose caller did not wait for the end of a
+// timeout: a whole one, less the jitter, or a second. Less says more of the caller.
+func Patience(timeout time.Duration) time.Duration { return min(timeout-timeout/10, time.Second) }
 
 // Revive gives a dead server one more chance and returns the state after it: it becomes a
 // zombie that the next failure kills again. Servers that can't be probed come back this way.

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,12 +16,20 @@ type Means struct {
 	Account aaa.AccountID
 	Server  string
 	Logger  *slog.Logger // must not be nil
-	// Probe asks the server once and tells its Recovery how that ended, as every exchange does. It
-	// returns soon after ctx is cancelled. Its error is for the log. nil: the server can't be asked.
+	// Probe asks the server once and tells its Recovery how that ended, as every exchange does, unless
+	// that tells nothing: ErrDeaf. It returns soon after ctx is cancelled. Its error is for the log.
+	// nil: the server can't be asked.
 	Probe         func(ctx context.Context) error
 	ProbeInterval time.Duration // between probes, ±10 %
-	ReviveAfter   time.Duration // without Probe: a dead server gets another chance after, ±10 %
+	ReviveAfter   time.Duration // a dead server that can't be asked, or is deaf to probes, gets another chance after, ±10 %
 }
+
+// ErrDeaf is a Probe's error where the server was silent and may not know such requests. After two of
+// them in a row it is probed once every ReviveAfter, and gets another chance whatever comes of that.
+var ErrDeaf = errors.New("the server may not know such probes")
+
+// deafAfter is how many probes in a row a server may leave so before it is brought back by time.
+const deafAfter = 2
 
 // Recovery is a server's health and the way back from death. While the server is not alive it is
 // probed or, where it can't be, given another chance from time to time; changes of the state
@@ -43,6 +52,7 @@ type term struct {
 	ctx      context.Context // of its probes
 	cancel   context.CancelFunc
 	timer    *time.Timer
+	deaf     int // probes in a row that ended with ErrDeaf
 }
 
 // Succeeded records an answer. means is called if need be and not kept, as in Failed.
@@ -102,11 +112,14 @@ func (r *Recovery) end() {
 }
 
 func (t *term) wait() time.Duration {
-	if t.means.Probe == nil {
+	if t.byTime() {
 		return Jitter(t.means.ReviveAfter)
 	}
 	return Jitter(t.means.ProbeInterval)
 }
+
+// byTime reports whether the server comes back by time, since probes say nothing of it.
+func (t *term) byTime() bool { return t.means.Probe == nil || t.deaf >= deafAfter }
 
 // turn is the timer's work. A probe of an earlier term that has not returned yet is left to
 // end, so that a server gets one at a time.
@@ -118,12 +131,14 @@ func (t *term) turn() {
 		r.busy = true
 	}
 	r.mu.Unlock()
-	switch {
-	case !mine:
-	case t.means.Probe == nil:
-		r.change(func() Means { return t.means }, r.Revive)
-	default:
-		t.probe()
+	if mine {
+		byTime := t.byTime()
+		if t.means.Probe != nil {
+			t.probe()
+		}
+		if byTime && t.byTime() && t.ctx.Err() == nil {
+			r.change(func() Means { return t.means }, r.Revive)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,6 +152,11 @@ func (t *term) turn() {
 
 func (t *term) probe() {
 	err := t.means.Probe(t.ctx)
+	if errors.Is(err, ErrDeaf) {
+		t.deaf++
+	} else {
+		t.deaf = 0
+	}
 	if err == nil || t.ctx.Err() != nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -397,4 +398,55 @@ func TestHealthyCostsNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { a.Succeeded(a.means) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// A server that may not know probes is not killed by them, comes back by time, and is probed as any
+// other once it has answered one.
+func TestRecoveryOfTheDeaf(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		var knows atomic.Bool
+		a.probe = func(context.Context) error {
+			if !knows.Load() {
+				return fmt.Errorf("%w: %w", ErrDeaf, errSilent)
+			}
+			a.succeed(1)
+			return nil
+		}
+		start := time.Now()
+		a.fail(1)
+		time.Sleep(10 * reviveAfter)
+		synctest.Wait()
+		if got := a.State(); got != Zombie {
+			t.Errorf("%v by probes that it may not know", got)
+		}
+		for i, at := range a.asked {
+			want := probeInterval
+			if i >= deafAfter {
+				want = reviveAfter
+			}
+			if wait := at.Sub(start); wait < want*9/10 || wait > want*11/10 {
+				t.Errorf("probe %d after %v", i, wait)
+			}
+			start = at
+		}
+		for range 3 { // chances come again and again
+			a.fail(FailuresToDead)
+			time.Sleep(reviveAfter * 11 / 10)
+			synctest.Wait()
+			if got := a.State(); got != Zombie {
+				t.Fatalf("%v without another chance", got)
+			}
+		}
+		knows.Store(true)
+		a.fail(1)
+		time.Sleep(reviveAfter*11/10 + (AnswersToAlive-1)*probeInterval*11/10)
+		synctest.Wait()
+		if got := a.State(); got != Alive {
+			t.Errorf("%v, though it answers probes", got)
+		}
+		a.quiet(t)
+		if got := a.states(t); got != "zombie dead zombie dead zombie dead zombie dead alive" {
+			t.Errorf("the log says %s", got)
+		}
+	})
 }

@@ -2,7 +2,6 @@ package radius
 
 import (
 	"errors"
-	"net"
 	"runtime"
 	"sync"
 	"syscall"
@@ -50,7 +49,7 @@ type queue struct {
 }
 
 // send writes one packet, or leaves it to the goroutine that is at sending. Errors
-// reach the requests through fail.
+// reach the requests through trouble.
 func (s *socket) send(b []byte) {
 	q := &s.queue
 	q.mu.Lock()
@@ -89,7 +88,7 @@ func (s *socket) send(b []byte) {
 func (s *socket) flush(octets []byte, ends []int) {
 	if len(ends) == 1 {
 		if _, err := s.conn.Write(octets); err != nil {
-			s.lost(err)
+			s.trouble(err)
 		}
 		return
 	}
@@ -105,7 +104,7 @@ func (s *socket) flush(octets []byte, ends []int) {
 		for messages := out.messages[:n]; len(messages) > 0; {
 			done, err := s.packets.WriteBatch(messages, 0)
 			if err != nil {
-				s.lost(err)
+				s.trouble(err)
 				done = 1 // the first of them is the one that failed
 			}
 			messages = messages[max(done, 1):]
@@ -117,27 +116,6 @@ func (s *socket) flush(octets []byte, ends []int) {
 	sendBatches.Put(out)
 }
 
-// lost handles an error of writing. One that says that the server can't be reached
-// ends the requests; anything else is a packet lost on the way, to be sent again in its time.
-func (s *socket) lost(err error) {
-	if unreachable(err) || errors.Is(err, net.ErrClosed) {
-		s.fail(err)
-	}
-}
-
-// unreachable tells whether the network says that packets do not arrive.
-func unreachable(err error) bool {
-	for _, e := range []error{
-		syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN,
-		syscall.EACCES, syscall.EPERM, syscall.EADDRNOTAVAIL, syscall.EINVAL,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 // more reads what else has arrived, without waiting. Only then is memory for many datagrams in use.
 func (s *socket) more() {
 	in := readBatches.Get().(*batch)
@@ -145,8 +123,8 @@ func (s *socket) more() {
 	for {
 		n, err := s.packets.ReadBatch(in.messages[:], syscall.MSG_DONTWAIT)
 		if err != nil {
-			if errors.Is(err, syscall.ECONNREFUSED) {
-				s.fail(err)
+			if !errors.Is(err, syscall.EAGAIN) {
+				s.trouble(err)
 			}
 			return
 		}

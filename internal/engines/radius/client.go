@@ -31,6 +31,7 @@ type client struct {
 	neverMA bool        // require_message_authenticator: no
 	unasked bool        // health_check time: no probes
 	needMA  atomic.Bool // a reply to an Access-Request must have a Message-Authenticator
+	status  atomic.Bool // it has answered a Status-Server
 	health  engines.Recovery
 
 	secret  []byte
@@ -58,10 +59,14 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	if err := p.build(req, c.secret, time.Now()); err != nil {
 		return nil, err
 	}
-	attempts, err := c.exchange(ctx, p, c.timeout, c.retries)
+	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
 	if err != nil {
+		if blame {
+			c.failing()
+		}
 		return nil, err
 	}
+	c.succeeded()
 	reply := &engines.Reply{Attempts: attempts}
 	d := decoder{dict: req.Dict, hide: hider{secret: c.secret, auth: &p.asked}}
 	reply.AVPs = slices.DeleteFunc(d.decode(p.reply), func(v aaa.AVP) bool {

@@ -320,24 +320,6 @@ func TestFilledIn(t *testing.T) {
 	}
 }
 
-// A record that tells how long the call took is its end.
-func TestStatusType(t *testing.T) {
-	t.Parallel()
-	d := newTestDict()
-	for want, avps := range map[byte][]aaa.AVP{
-		statusStart: nil,
-		statusStop:  {d.avp("Acct-Session-Time", "\x00\x00\x00\x01")},
-	} {
-		p, err := built(t, &engines.Request{Op: aaa.Accounting, AVPs: avps})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := find(t, p.frame.buf, attrStatusType); got[3] != want {
-			t.Errorf("%v, want %d", got, want)
-		}
-	}
-}
-
 // Encode shows what would be sent and nothing that the secret could be found with.
 func TestEncode(t *testing.T) {
 	t.Parallel()

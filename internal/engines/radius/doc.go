@@ -8,6 +8,7 @@
 //     waits for the socket's reader, a timer or the context (exchange.go).
 //   - One reader a socket finds the request by identifier and verifies the reply
 //     (verify.go). What does not verify is dropped: it neither ends the exchange nor moves its timer.
+//     What the network complains of is sorted by whether the server can be reached (trouble.go).
 //   - The exchange decodes the verified reply (decode.go) and tells the server's
 //     health; while that is not alive, a prober asks for it (probe.go).
 //

@@ -41,6 +41,7 @@ type Engine struct {
 	opts     Options
 	hosts    *hosts
 	pendings sync.Pool
+	dial     func(to netip.AddrPort) (datagrams, error) // tests let the network fail here
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -63,7 +64,7 @@ func New(opts Options) *Engine {
 	if opts.MaxSockets <= 0 {
 		opts.MaxSockets = 32
 	}
-	e := &Engine{opts: opts, hosts: newHosts(opts.Resolver, opts.HostTTL)}
+	e := &Engine{opts: opts, hosts: newHosts(opts.Resolver, opts.HostTTL), dial: dial}
 	e.pendings.New = func() any { return newPending(opts.Rand) }
 	return e
 }

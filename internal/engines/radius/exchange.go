@@ -4,79 +4,101 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"time"
 
 	"aaa-api/internal/engines"
 )
 
 // exchange sends the packet that p holds, up to 1 + retries times, and waits for a
-// verified reply, which is then in p. The server's health learns how it ended. Errors are a
-// *engines.Failure, or ctx's.
-func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, err error) {
+// verified reply, which is then in p. Errors are a *engines.Failure, or ctx's. blame tells that an error is
+// the server's failure and that its health has not learnt of it yet.
+func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
 	to, err := c.target(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return 0, false, ctx.Err()
 		}
-		return 0, c.failed(engines.Unreachable, 0, err)
+		return 0, true, failure(engines.Unreachable, 0, err)
 	}
-	h, err := c.take(ctx, p, to)
+	h, err := c.take(ctx, p, to, timeout*time.Duration(1+retries))
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return 0, ctx.Err()
-	case unreachable(err):
-		return 0, c.failed(engines.Unreachable, 0, err)
-	default: // this machine's fault, such as too many open files
-		return 0, &engines.Failure{Reason: engines.Unreachable, Err: err}
+		return 0, false, ctx.Err()
+	case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
+		return 0, false, failure(engines.NoAnswer, 0, err)
+	default: // also this machine's fault, such as too many open files
+		return 0, unreachable(err), failure(engines.Unreachable, 0, err)
 	}
 	p.sign(h.id, c.secret, &c.macs)
 	h.arm(p)
 	start := time.Now()
 	for {
 		attempts++
+		p.timer.Reset(engines.Jitter(timeout)) // first, since an error that sending meets may cut it short
 		h.socket.send(p.frame.buf)
-		p.timer.Reset(engines.Jitter(timeout))
+		gone := false
 		select {
 		case <-p.done:
-			p.timer.Stop()
-			if p.err != nil {
-				return attempts, c.failed(engines.Unreachable, attempts, p.err)
-			}
-			c.succeeded()
-			return attempts, nil
+			return attempts, false, p.outcome(attempts)
 		case <-ctx.Done():
-			p.timer.Stop()
-			if attempts > 1 {
-				c.failing() // at least one whole timeout passed in silence
-			}
-			return attempts, ctx.Err()
+			gone = true
 		case <-p.timer.C:
+			if c.hurried(p) {
+				retries++ // for an attempt that may not have left this machine
+			}
 		}
-		if attempts > retries {
+		switch {
+		case !gone && attempts <= retries:
+			h = c.renew(p, h, to)
+		case !p.claim(): // the answer came in this very moment
+			<-p.done
+			return attempts, false, p.outcome(attempts)
+		case gone:
+			return attempts, time.Since(start) >= engines.Patience(timeout), ctx.Err()
+		default:
 			if why := p.dropped.Load(); why != nil {
-				return attempts, c.failed(engines.BadReply, attempts, *why)
+				return attempts, true, failure(engines.BadReply, attempts, *why)
 			}
-			return attempts, c.failed(engines.NoAnswer, attempts, nil)
-		}
-		if delay, changed := p.aged(time.Since(start)); changed {
-			// A new request with an identifier of its own; the answers to the earlier
-			// ones still count, since they tell that the record has arrived.
-			if next, ok := c.tryTake(p, to); ok {
-				h = next
-				binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
-				p.sign(h.id, c.secret, &c.macs)
-				h.arm(p)
-			}
+			return attempts, true, failure(engines.NoAnswer, attempts, nil)
 		}
 	}
+}
+
+// hurried reports, once in a request, that its timer was cut short.
+func (c *client) hurried(p *pending) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !p.hurry || p.twice {
+		return false
+	}
+	p.twice = true
+	return true
+}
+
+// renew makes an accounting record that has become older what it then is: a new request with an
+// identifier of its own. The answers to the earlier ones still count, since they tell that the
+// record has arrived.
+func (c *client) renew(p *pending, h held, to netip.AddrPort) held {
+	delay, changed := p.aged(time.Now())
+	if !changed {
+		return h
+	}
+	next, ok := c.tryTake(p, to)
+	if !ok {
+		return h
+	}
+	binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
+	p.sign(next.id, c.secret, &c.macs)
+	next.arm(p)
+	return next
 }
 
 // errNoReply is the log's word for silence.
 var errNoReply = errors.New("no reply")
 
-func (c *client) failed(why engines.Reason, attempts int, err error) error {
-	c.failing()
+func failure(why engines.Reason, attempts int, err error) error {
 	if err == nil {
 		err = errNoReply
 	}

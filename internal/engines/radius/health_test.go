@@ -61,7 +61,7 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 // RFC 5997 §3: Status-Server, with a Message-Authenticator.
 func TestProbeStatusServer(t *testing.T) {
 	t.Parallel()
-	p := revived(t, aaa.HealthCheck{}, Options{ProbeInterval: 10 * time.Millisecond})
+	p := revived(t, aaa.HealthCheck{}, Options{ProbeInterval: 10 * time.Millisecond, ReviveAfter: 10 * time.Millisecond})
 	if p[0] != codeStatusServer || !has(p, attrNASIdentifier) || has(p, attrUserName) {
 		t.Errorf("probe %x", p)
 	}
@@ -80,6 +80,66 @@ func TestProbeUser(t *testing.T) {
 func TestReviveByTime(t *testing.T) {
 	t.Parallel()
 	revived(t, aaa.HealthCheck{Type: "time"}, Options{ReviveAfter: 30 * time.Millisecond})
+}
+
+// isStatus reports a Status-Server.
+func isStatus(q *enginetest.Query) bool { return q.Packet[0] == codeStatusServer }
+
+// A server that does not know Status-Server is not killed by probes after one lost packet, and comes
+// back by time when it was dead.
+func TestServerWithoutStatusServer(t *testing.T) {
+	t.Parallel()
+	var probes, lose atomic.Int32
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		switch {
+		case isStatus(q):
+			probes.Add(1)
+		case lose.Add(-1) < 0:
+			q.Send(q.Answer(enginetest.AccessAccept))
+		}
+	})
+	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond, ReviveAfter: 10 * time.Millisecond}), scriptedServer(s, 100*time.Millisecond, 3))
+	ask := func(times int) (err error) {
+		for range times {
+			_, err = c.Exchange(t.Context(), login(newTestDict()))
+		}
+		return err
+	}
+	lose.Store(4)
+	if err := ask(1); err == nil {
+		t.Fatal("silence was an answer")
+	}
+	eventually(t, "probes", func() bool { return probes.Load() >= engines.FailuresToDead+1 })
+	if got := c.Health().State(); got != engines.Zombie {
+		t.Errorf("%v by probes that it does not know", got)
+	}
+	if err := ask(engines.AnswersToAlive); err != nil || c.Health().State() != engines.Alive {
+		t.Errorf("%v, %v", err, c.Health().State())
+	}
+	for range engines.FailuresToDead {
+		c.failing()
+	}
+	eventually(t, "usable again", c.Health().Usable)
+	if err := ask(engines.AnswersToAlive); err != nil || c.Health().State() != engines.Alive {
+		t.Errorf("%v, %v", err, c.Health().State())
+	}
+}
+
+// Once a server has answered a Status-Server, its silence to the next is one.
+func TestServerWithStatusServer(t *testing.T) {
+	t.Parallel()
+	var answered atomic.Bool
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if isStatus(q) && answered.CompareAndSwap(false, true) {
+			q.Send(q.Answer(enginetest.AccessAccept))
+		}
+	})
+	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond}), scriptedServer(s, 20*time.Millisecond, 0))
+	c.failing()
+	eventually(t, "dead by unanswered probes", func() bool { return !c.Health().Usable() })
+	if !answered.Load() {
+		t.Error("before it had answered one")
+	}
 }
 
 // With the server's recovery, and with the Client, all that makes a dead server usable again ends.

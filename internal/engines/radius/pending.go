@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 )
 
 // pending is one request on its way. It is reused: its buffers, its timer and its
@@ -14,8 +15,9 @@ type pending struct {
 	code  byte
 	auth  [authLen]byte // of the packet as it is now
 	frame framer
-	delay uint32 // Acct-Delay-Time at first
-	held  []held // identifiers taken
+	begun time.Time // since when an accounting record is to be delivered
+	delay uint32    // Acct-Delay-Time at that time
+	held  []held    // identifiers taken
 
 	timer *time.Timer
 	done  chan struct{} // gets one token from the one that ends the request
@@ -27,6 +29,9 @@ type pending struct {
 	err   error         // the network's
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
+
+	hurry bool // under client.mu: the network dropped a packet, so the timer was cut short; once in a request
+	twice bool // so the packet was sent once more
 
 	source io.Reader
 	stock  [256]byte // random octets, of which
@@ -54,7 +59,7 @@ func (p *pending) reset() {
 	}
 	p.ended.Store(false)
 	p.dropped.Store(nil)
-	p.reply, p.err, p.delay = nil, nil, 0
+	p.reply, p.err, p.hurry, p.twice = nil, nil, false, false
 	p.held = p.held[:0]
 	p.frame.hide.secret = nil
 	// Passwords in the clear stay in no buffer.
@@ -79,6 +84,15 @@ func (p *pending) random(b []byte) error {
 	return nil
 }
 
-// claim takes the request for the caller, who alone may then set the result and call wake.
+// claim takes the request for the caller: a reader, who alone may then set the result and must call
+// wake, or its own goroutine, which gives up and gets no result any more.
 func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
+
+// outcome is how a request ended that somebody has woken.
+func (p *pending) outcome(attempts int) error {
+	if p.err != nil {
+		return failure(engines.Unreachable, attempts, p.err)
+	}
+	return nil
+}

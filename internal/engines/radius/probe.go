@@ -2,6 +2,8 @@ package radius
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -34,7 +36,8 @@ func (c *client) means() engines.Means {
 }
 
 // ask sends one probe: a Status-Server (RFC 5997), or an Access-Request of the test
-// user, to which a Reject is as good an answer as an Accept. exchange tells the health.
+// user, to which a Reject is as good an answer as an Accept. A server that has never answered a
+// Status-Server may not know it, so that its silence then tells nothing.
 func (c *client) ask(ctx context.Context) error {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
@@ -50,7 +53,21 @@ func (c *client) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.exchange(ctx, p, c.timeout, 0)
+	_, blame, err := c.exchange(ctx, p, c.timeout, 0)
+	status := c.tester == nil
+	var f *engines.Failure
+	switch {
+	case err == nil:
+		if status {
+			c.status.Store(true)
+		}
+		c.succeeded()
+	case ctx.Err() != nil: // nobody asks any more
+	case status && !c.status.Load() && errors.As(err, &f) && f.Reason != engines.Unreachable:
+		return fmt.Errorf("%w: %w", engines.ErrDeaf, err)
+	case blame:
+		c.failing()
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -69,7 +70,7 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 	}
 	p.nas(req, &seen)
 	if code == codeAccountingRequest {
-		if err := p.accounting(&seen, now); err != nil {
+		if err := p.accounting(req, &seen, now); err != nil {
 			return err
 		}
 	}
@@ -152,8 +153,9 @@ func (p *pending) nas(req *engines.Request, seen *facts) {
 }
 
 // accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record
-// that tells a duration or a cause of its end is a Stop, else a Start.
-func (p *pending) accounting(seen *facts, now time.Time) error {
+// that tells a duration or a cause of its end is a Stop, else a Start. It is the same at every server
+// that it is tried at, but for the delay.
+func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) error {
 	f := &p.frame
 	if !seen.has[attrStatusType] {
 		status := uint32(statusStart)
@@ -162,7 +164,13 @@ func (p *pending) accounting(seen *facts, now time.Time) error {
 		}
 		f.raw32(attrStatusType, status)
 	}
-	if !seen.has[attrSessionID] {
+	switch {
+	case seen.has[attrSessionID]:
+	case len(req.SessionID) > maxAttr-2:
+		return aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "maxLength", Target: maxAttr - 2, Message: "is too long"})
+	case req.SessionID != "":
+		f.raw(attrSessionID, []byte(req.SessionID)...)
+	default:
 		var id [8]byte
 		if err := p.random(id[:]); err != nil {
 			return err
@@ -171,8 +179,11 @@ func (p *pending) accounting(seen *facts, now time.Time) error {
 		hex.Encode(text[:], id[:])
 		f.raw(attrSessionID, text[:]...)
 	}
+	if p.begun = req.Begun; p.begun.IsZero() {
+		p.begun = now
+	}
 	if !seen.has[attrTimestamp] {
-		f.raw32(attrTimestamp, uint32(now.Unix()))
+		f.raw32(attrTimestamp, uint32(p.begun.Unix()))
 	}
 	if !seen.has[attrDelayTime] {
 		f.raw32(attrDelayTime, 0)
@@ -180,6 +191,9 @@ func (p *pending) accounting(seen *facts, now time.Time) error {
 	}
 	if f.delayAt > 0 {
 		p.delay = binary.BigEndian.Uint32(f.buf[f.delayAt:])
+		if delay, changed := p.aged(now); changed {
+			binary.BigEndian.PutUint32(f.buf[f.delayAt:], delay)
+		}
 	}
 	return nil
 }
@@ -234,14 +248,15 @@ func (p *pending) sum(b, secret []byte) [md5.Size]byte {
 	return md5.Sum(b)
 }
 
-// aged returns what Acct-Delay-Time is after waiting d, and whether that changes
-// the packet, which is then a new request (RFC 2866 §5.2).
-func (p *pending) aged(d time.Duration) (delay uint32, changed bool) {
+// aged returns what Acct-Delay-Time is now, and whether that changes the packet, which is
+// then a new request (RFC 2866 §5.2).
+func (p *pending) aged(now time.Time) (delay uint32, changed bool) {
 	at := p.frame.delayAt
 	if p.code != codeAccountingRequest || at == 0 {
 		return 0, false
 	}
-	delay = p.delay + uint32(d/time.Second)
+	waited := max(now.Sub(p.begun)/time.Second, 0)
+	delay = uint32(min(int64(p.delay)+int64(waited), math.MaxUint32))
 	return delay, delay > binary.BigEndian.Uint32(p.frame.buf[at:])
 }
 

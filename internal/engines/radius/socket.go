@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -21,7 +20,7 @@ const identifiers = 256
 // conn and remote, which never change.
 type socket struct {
 	client   *client
-	conn     *net.UDPConn
+	conn     datagrams
 	packets  *ipv4.PacketConn // conn, for batches; IPv6 too
 	remote   netip.AddrPort
 	queue    queue // has a lock of its own
@@ -32,6 +31,12 @@ type socket struct {
 	idle     time.Time // since when nothing is in flight
 }
 
+// datagrams is what a socket needs of a *net.UDPConn.
+type datagrams interface {
+	net.Conn
+	net.PacketConn
+}
+
 // slot is what a reply to an identifier is checked against.
 type slot struct {
 	pending *pending // nil: nothing is awaited
@@ -39,17 +44,25 @@ type slot struct {
 	code    byte
 }
 
-// take reserves an identifier at the server, on a new socket if need be. It waits
-// where as many requests are out as MaxSockets sockets hold. Errors are ctx's and the network's.
-func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort) (held, error) {
+// errFull is the error of a server with as many requests unanswered as there may be.
+var errFull = errors.New("as many requests as there may be are waiting for this server's answers")
+
+// take reserves an identifier at the server, on a new socket if need be. It waits, but no longer
+// than patience, where as many requests are out as MaxSockets sockets hold. Errors are errFull, ctx's
+// and the network's.
+func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patience time.Duration) (held, error) {
 	c.mu.Lock()
 	if c.places == nil {
 		c.places = semaphore.NewWeighted(int64(c.engine.opts.MaxSockets) * identifiers)
 	}
 	places := c.places
 	c.mu.Unlock()
-	if err := places.Acquire(ctx, 1); err != nil {
-		return held{}, err
+	if !places.TryAcquire(1) {
+		within, cancel := context.WithTimeoutCause(ctx, patience, errFull)
+		defer cancel()
+		if places.Acquire(within, 1) != nil {
+			return held{}, context.Cause(within)
+		}
 	}
 	h, err := c.place(p, to)
 	if err != nil {
@@ -100,14 +113,22 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 // datagram takes up to 1 KiB of it.
 const readBuffer = identifiers << 10
 
-// open adds a socket; c.mu is held.
-func (c *client) open(to netip.AddrPort) (*socket, error) {
+func dial(to netip.AddrPort) (datagrams, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
 	}
 	// 256 replies may come at once; the usual buffer holds fewer. Less than asked for is no fault.
 	_ = conn.SetReadBuffer(readBuffer)
+	return conn, nil
+}
+
+// open adds a socket; c.mu is held.
+func (c *client) open(to netip.AddrPort) (*socket, error) {
+	conn, err := c.engine.dial(to)
+	if err != nil {
+		return nil, err
+	}
 	s := &socket{client: c, conn: conn, remote: to, packets: ipv4.NewPacketConn(conn)}
 	for i := range s.free {
 		s.free[i] = byte(i)
@@ -158,18 +179,6 @@ func (c *client) drop(s *socket) {
 	}
 }
 
-// fail ends every request that awaits a reply on the socket.
-func (s *socket) fail(err error) {
-	s.client.mu.Lock()
-	defer s.client.mu.Unlock()
-	for i := range s.slots {
-		if p := s.slots[i].pending; p != nil && p.claim() {
-			p.err = err
-			p.wake()
-		}
-	}
-}
-
 // read is the socket's reader, until the socket is closed: by Retire, or by
 // itself when it was idle for long enough.
 func (s *socket) read() {
@@ -189,16 +198,14 @@ func (s *socket) read() {
 				return
 			}
 			_ = s.conn.SetReadDeadline(time.Now().Add(wait))
-		case errors.Is(err, net.ErrClosed):
-			return
-		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-			s.fail(err) // an ICMP error; the socket goes on
-		default:
+		case unusable(err):
 			s.client.mu.Lock()
 			s.client.drop(s)
 			s.client.mu.Unlock()
 			s.fail(err)
 			return
+		default:
+			s.trouble(err)
 		}
 	}
 }

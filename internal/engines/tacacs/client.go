@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -48,7 +47,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	case req.Op == aaa.Authn:
 		return c.login(ctx, f)
 	case req.Op == aaa.Accounting:
-		return c.record(ctx, f)
+		return c.record(ctx, f, req)
 	default:
 		return c.authorize(ctx, f, req.Dict)
 	}
@@ -68,8 +67,8 @@ func (c *client) first(ctx context.Context, send Request, receive Reply) (s *Ses
 		if try < c.retries && ctx.Err() == nil && lost(err) {
 			continue
 		}
-		if ctx.Err() != nil && try > 0 {
-			c.failing() // at least one whole timeout passed in silence
+		if gone := ctx.Err(); gone != nil && errors.Is(err, gone) && (try > 0 || s.ignored()) {
+			c.failing()
 		}
 		return nil, sent, c.failed(err, sent)
 	}
@@ -128,7 +127,7 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 		}
 		body, h.Version = start, start.Version()
 	case req.Op == aaa.Accounting:
-		if body, err = f.accounting(time.Now()); err != nil {
+		if body, err = f.accounting(req); err != nil {
 			return nil, err
 		}
 	default:

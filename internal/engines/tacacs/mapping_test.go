@@ -235,7 +235,7 @@ func TestAccounting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := f.accounting(now)
+		got, err := f.accounting(&engines.Request{Begun: now})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -250,8 +250,18 @@ func TestAccounting(t *testing.T) {
 		{"Acct-Status-Type=99"},
 	} {
 		f, _ := read(request(t, aaa.Accounting, pairs...))
-		_, err := f.accounting(now)
+		_, err := f.accounting(&engines.Request{Begun: now})
 		wantInput(t, err, "Acct-Status-Type")
+	}
+
+	// One record is the same at every server that it is tried at.
+	f, err := read(request(t, aaa.Accounting, "service=ppp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.accounting(&engines.Request{Begun: now, SessionID: "same"})
+	if want := "service=ppp start_time=1700000000 task_id=same"; err != nil || strings.Join(got.Args, " ") != want {
+		t.Errorf("%q, %v, want %s", got.Args, err, want)
 	}
 
 	status := AcctSuccess

@@ -56,8 +56,8 @@ func (f *fields) flags() (flags AcctFlags, system bool, err error) {
 }
 
 // accounting is an accounting record. What it must have and lacks is filled in: a task_id, the
-// service, and the time (§8.3).
-func (f *fields) accounting(now time.Time) (*AcctRequest, error) {
+// service, and the time (§8.3), the same at every server that the record is tried at.
+func (f *fields) accounting(req *engines.Request) (*AcctRequest, error) {
 	flags, system, err := f.flags()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,11 @@ func (f *fields) accounting(now time.Time) (*AcctRequest, error) {
 	f.add("paks_out", f.radiusNumber(radiusOutputPackets))
 	at := f.radiusNumber(radiusTimestamp)
 	if at == "" {
-		at = strconv.FormatInt(now.Unix(), 10)
+		begun := req.Begun
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		at = strconv.FormatInt(begun.Unix(), 10)
 	}
 	switch flags {
 	case AcctStart:
@@ -82,6 +86,9 @@ func (f *fields) accounting(now time.Time) (*AcctRequest, error) {
 		f.add("stop_time", at)
 	}
 	task := string(f.radius[radiusSessionID])
+	if task == "" {
+		task = req.SessionID
+	}
 	if task == "" {
 		task = newTaskID()
 	}
@@ -118,8 +125,8 @@ func (f *fields) counter(low, high uint32) string {
 }
 
 // record sends an accounting record.
-func (c *client) record(ctx context.Context, f *fields) (*engines.Reply, error) {
-	body, err := f.accounting(time.Now())
+func (c *client) record(ctx context.Context, f *fields, req *engines.Request) (*engines.Reply, error) {
+	body, err := f.accounting(req)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package tacacs
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -127,4 +128,30 @@ func TestRetireCancelsProbe(t *testing.T) {
 			t.Error("a retired client probes")
 		}
 	})
+}
+
+// TestSilenceBeforeTheTimeout: a server is dead by its silence, though no caller waits for the end of
+// its first timeout; those who hardly wait at all tell nothing of it.
+func TestSilenceBeforeTheTimeout(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]engines.State{1010 * time.Millisecond: engines.Dead, 990 * time.Millisecond: engines.Alive} {
+		synctest.Test(t, func(t *testing.T) {
+			network := newPipes()
+			p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
+				for range l.requests() { // and not a word
+				}
+			})
+			c := open(t, p, EngineOptions{Dial: network.Dial})
+			for range engines.FailuresToDead {
+				ctx, cancel := context.WithTimeout(t.Context(), wait)
+				if _, err := c.Exchange(ctx, request(t, aaa.Authn, "user=bob", "password=p")); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v", err)
+				}
+				cancel()
+			}
+			if got := c.Health().State(); got != want {
+				t.Errorf("%v after %v of silence, %d times", got, wait, engines.FailuresToDead)
+			}
+		})
+	}
 }

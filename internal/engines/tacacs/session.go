@@ -314,6 +314,12 @@ func (s *Session) cancel(err error) bool {
 	return true
 }
 
+// ignored reports whether the latest request has met a silence that speaks against the server. It
+// is for the goroutine of Exchange.
+func (s *Session) ignored() bool {
+	return s.sent > 0 && time.Since(s.since) >= engines.Patience(s.m.opts.ReplyTimeout)
+}
+
 // timeout is the session's timer.
 func (s *Session) timeout() {
 	now := time.Now()

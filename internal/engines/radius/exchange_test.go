@@ -1,0 +1,132 @@
+package radius
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+// hooked is a socket that calls a function after each packet that it sent.
+type hooked struct {
+	*net.UDPConn
+	sent *func()
+}
+
+func (h hooked) Write(b []byte) (int, error) {
+	n, err := h.UDPConn.Write(b)
+	(*h.sent)()
+	return n, err
+}
+
+// An answer that comes in the moment when its request is given up is taken.
+func TestAnswerInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for name, giveUp := range map[string]func(cancel func()){
+		"the caller goes":  func(cancel func()) { cancel() },
+		"the last timeout": func(func()) { time.Sleep(5 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			e, sent := New(Options{}), func() {}
+			e.dial = func(to netip.AddrPort) (datagrams, error) {
+				conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+				return hooked{conn, &sent}, err
+			}
+			c := openTest(t, e, scriptedServer(s, time.Hour, 0))
+			for range 30 { // with both to choose from, a select is right every other time
+				p := e.pendings.Get().(*pending)
+				if err := p.build(login(newTestDict()), c.secret, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				sent = func() {
+					for !p.ended.Load() {
+						runtime.Gosched()
+					}
+					giveUp(cancel)
+				}
+				if _, blame, err := c.exchange(ctx, p, time.Millisecond, 0); err != nil || blame || p.reply == nil {
+					t.Fatalf("%v, blame %v, reply %x", err, blame, p.reply)
+				}
+				cancel()
+				c.finish(p)
+			}
+		})
+	}
+}
+
+// A server is dead by its silence, though no caller waits for the end of its first timeout.
+func TestSilenceBeforeTheTimeout(t *testing.T) {
+	t.Parallel()
+	_, c := scripted(t, time.Hour, 3, func(*enginetest.Query) {})
+	var wg sync.WaitGroup
+	for range engines.FailuresToDead {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 1050*time.Millisecond)
+			defer cancel()
+			if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := c.Health().State(); got != engines.Dead {
+		t.Errorf("%v after a second of silence, %d times", got, engines.FailuresToDead)
+	}
+	_, c = scripted(t, time.Hour, 3, func(*enginetest.Query) {})
+	for range engines.FailuresToDead {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		cancel()
+	}
+	if got := c.Health().State(); got != engines.Alive {
+		t.Errorf("%v by impatient callers", got)
+	}
+}
+
+// The wait for an identifier ends, though the caller would wait for ever.
+func TestFullServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		opened, err := New(Options{}).Open(engines.Config{Server: aaa.Server{
+			Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 2000, Retries: 3,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := opened.(*client)
+		c.places = semaphore.NewWeighted(0)
+		start := time.Now()
+		_, err = c.Exchange(context.Background(), login(newTestDict()))
+		var f *engines.Failure
+		if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != 0 || !errors.Is(err, errFull) {
+			t.Errorf("%v", err)
+		}
+		if d := time.Since(start); d != 8*time.Second {
+			t.Errorf("after %v", d)
+		}
+		if c.Health().State() != engines.Alive {
+			t.Error("this request tells nothing of the server")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the caller's deadline: %v", err)
+		}
+	})
+}

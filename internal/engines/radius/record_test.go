@@ -1,0 +1,77 @@
+package radius
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// A record that tells how long the call took is its end.
+func TestStatusType(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	for want, avps := range map[byte][]aaa.AVP{
+		statusStart: nil,
+		statusStop:  {d.avp("Acct-Session-Time", "\x00\x00\x00\x01")},
+	} {
+		p, err := built(t, &engines.Request{Op: aaa.Accounting, AVPs: avps})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := find(t, p.frame.buf, attrStatusType); got[3] != want {
+			t.Errorf("%v, want %d", got, want)
+		}
+	}
+}
+
+// A record is the same at the second server that it is tried at, but for how long it has been on its
+// way (RFC 2866 §5.2).
+func TestRecordElsewhere(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	now := time.Unix(1700000000, 0) // of built
+	for _, tc := range []struct {
+		name      string
+		req       engines.Request
+		session   string
+		timestamp int64
+		delay     uint32
+		later     uint32 // by 1.5 s
+	}{
+		{"filled in", engines.Request{Begun: now.Add(-90500 * time.Millisecond), SessionID: "s1"}, "s1", now.Unix() - 91, 90, 92},
+		{"given", engines.Request{Begun: now.Add(-90 * time.Second), SessionID: "s1", AVPs: []aaa.AVP{
+			d.avp("Acct-Delay-Time", "\x00\x00\x00\x05"), d.avp("Acct-Session-Id", "own"), d.avp("Event-Timestamp", "\x00\x00\x00\x07"),
+		}}, "own", 7, 95, 96},
+		{"at once", engines.Request{Begun: now, SessionID: "s1"}, "s1", now.Unix(), 0, 1},
+		{"a clock set back", engines.Request{Begun: now.Add(time.Hour), SessionID: "s1"}, "s1", now.Unix() + 3600, 0, 0},
+		{"as long as can be", engines.Request{Begun: now.Add(-time.Minute), SessionID: "s1", AVPs: []aaa.AVP{
+			d.avp("Acct-Delay-Time", "\xff\xff\xff\xf0"),
+		}}, "s1", now.Unix() - 60, 1<<32 - 1, 1<<32 - 1},
+		{"unknown", engines.Request{}, strings.Repeat("a5", 8), now.Unix(), 0, 1},
+	} {
+		tc.req.Op = aaa.Accounting
+		p, err := built(t, &tc.req)
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		packet := p.frame.buf
+		checkAccountingAuthenticator(t, packet)
+		delay := binary.BigEndian.Uint32(find(t, packet, attrDelayTime))
+		timestamp := binary.BigEndian.Uint32(find(t, packet, attrTimestamp))
+		if session := string(find(t, packet, attrSessionID)); session != tc.session || int64(timestamp) != tc.timestamp || delay != tc.delay {
+			t.Errorf("%s: session %q, time %d, delay %d", tc.name, session, timestamp, delay)
+		}
+		if older, _ := p.aged(now.Add(1500 * time.Millisecond)); older != tc.later {
+			t.Errorf("%s: 1.5 s later %d, want %d", tc.name, older, tc.later)
+		}
+	}
+	_, err := built(t, &engines.Request{Op: aaa.Accounting, SessionID: strings.Repeat("s", 254)})
+	if aaa.KindOf(err) != aaa.KindBadInput {
+		t.Errorf("a session identifier of 254 octets: %v", err)
+	}
+}
