@@ -218,6 +218,8 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 		{"auto", "eb", "yy"}, // RFC 3579 demands it beside EAP: says nothing of other replies
 		{"yes", "bm", "ny"},
 		{"no", "mb", "yy"},
+		{"auto", "x", "n"}, // RFC 3579 §3.1: whatever the setting
+		{"no", "xe", "ny"},
 	} {
 		t.Run(tc.mode+" "+tc.replies, func(t *testing.T) {
 			t.Parallel()
@@ -227,6 +229,8 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 					q.Send(q.Answer(enginetest.AccessAccept))
 				case eap:
 					q.Send(q.Answer(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
+				case eapBare:
+					q.Send(q.Bare(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
 				default:
 					q.Send(q.Bare(enginetest.AccessAccept))
 				}

@@ -104,10 +104,12 @@ func challenge(reply *engines.Reply) {
 }
 
 // Encode makes the packet that Exchange would send, under a random secret that
-// nobody learns, so that nothing hidden in it can be revealed.
+// nobody learns, so that nothing hidden in it can be revealed. What is secret and travels in
+// the clear is overwritten.
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
+	p.frame.mask = true
 	secret := make([]byte, 16)
 	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
 	if err := p.build(req, secret, time.Now()); err != nil {

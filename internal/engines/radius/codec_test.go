@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -336,7 +337,34 @@ func TestEncode(t *testing.T) {
 		t.Errorf("packet %x, %d sockets", a, len(c.sockets))
 	}
 	h := hider{secret: []byte(testSecret), auth: (*[authLen]byte)(a[4:20])}
-	if p, err := h.user(find(t, a, attrUserPassword)); err == nil && string(p) == "correct horse" {
+	if p, err := h.user(find(t, a, attrUserPassword), d.must("User-Password")); err == nil && string(p) == "correct horse" {
 		t.Error("hidden under the server's secret")
+	}
+}
+
+// What is secret and travels in the clear is not shown; what is sent later has it.
+func TestEncodeMasks(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	c := openTest(t, New(Options{}), aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret(testSecret)})
+	for _, secret := range []aaa.AVP{
+		{Attr: d.must("CHAP-Password"), Value: []byte("correct horse"), Clear: true}, // its hash, with the challenge beside it
+		d.avp("MS-CHAP-Response", strings.Repeat("r", 50)),
+		{Attr: &aaa.Attribute{Name: "X-Key", Number: 201, Type: aaa.TypeOctets, Hidden: true, Wire: true}, Value: []byte("hush")},
+	} {
+		req := &engines.Request{AVPs: []aaa.AVP{secret}}
+		sent, err := built(t, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := back(sent, d)
+		shown, err := c.Encode(req)
+		if err != nil || len(shown) != len(sent.frame.buf) {
+			t.Fatalf("%s: %d octets in place of %d, %v", secret.Attr.Name, len(shown), len(sent.frame.buf), err)
+		}
+		real := value[slices.IndexFunc(value, func(v aaa.AVP) bool { return v.Attr.Number == secret.Attr.Number })].Value
+		if bytes.Contains(shown, real) || !bytes.Contains(shown, bytes.Repeat([]byte{'*'}, len(real))) {
+			t.Errorf("%s: %x shows %x", secret.Attr.Name, shown, real)
+		}
 	}
 }

@@ -54,6 +54,15 @@ func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, v
 	d.put(d.dict.Unknown(v, parent, number), 0, value)
 }
 
+// invalid keeps a value that its definition does not allow. An unknown attribute is not hidden from
+// traces, so of a secret it holds nothing.
+func (d *decoder) invalid(a *aaa.Attribute, value []byte) {
+	if a.Hidden || a.Enc != aaa.EncNone {
+		value = nil
+	}
+	d.unknown(a.Vendor, a.Parent, a.Number, value)
+}
+
 func (d *decoder) standard(number uint32, value []byte) {
 	if number == attrVendor {
 		d.vendor(value)
@@ -91,27 +100,27 @@ func (d *decoder) vendor(value []byte) {
 		return
 	}
 	id := binary.BigEndian.Uint32(value)
-	v := d.dict.Vendor(id)
-	if v == nil {
-		v = &aaa.Vendor{Number: id, TypeOctets: 1, LengthOctets: 1}
-	}
+	v := vendorOf(d.dict, id)
 	if !vendorFits(v, value[4:]) {
 		d.unknown(nil, nil, attrVendor, value)
 		return
 	}
 	for body := value[4:]; len(body) > 0; {
 		number, head, size := vendorHeader(v, body)
-		inner := body[head:size:size]
-		if v.Continuation && body[head-1]&0x80 != 0 && size == len(body) {
-			inner = d.continued(v, number, inner)
+		inner, whole := body[head:size:size], true
+		if v.Continuation && body[head-1]&0x80 != 0 {
+			inner, whole = d.continued(v, number, inner, size == len(body))
 		}
 		body = body[size:]
 		a := d.dict.OfVendor(id, number)
-		if a == nil {
+		switch {
+		case a == nil:
 			d.unknown(v, nil, number, inner)
-			continue
+		case !whole:
+			d.invalid(a, inner)
+		default:
+			d.leaf(a, inner)
 		}
-		d.leaf(a, inner)
 	}
 }
 
@@ -153,24 +162,26 @@ func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
 }
 
 // continued collects the fragments of a WiMAX attribute: each but the last has the
-// continuation flag, all are of one vendor and number, one to an attribute.
-func (d *decoder) continued(v *aaa.Vendor, number uint32, value []byte) []byte {
-	for {
+// continuation flag, all are of one vendor and number, one to an attribute. last tells that the first
+// one ends its attribute. whole=false: the last fragment is missing.
+func (d *decoder) continued(v *aaa.Vendor, number uint32, first []byte, last bool) (value []byte, whole bool) {
+	for value = first; last; {
 		outer, more, ok := d.peek()
 		if !ok || outer != attrVendor || len(more) < 4 || binary.BigEndian.Uint32(more) != v.Number {
-			return value
+			break
 		}
 		body := more[4:]
 		n, head, size := vendorHeader(v, body)
 		if n != number || size < head || size != len(body) {
-			return value
+			break
 		}
 		value = append(value, body[head:]...)
 		d.next()
 		if body[head-1]&0x80 == 0 {
-			return value
+			return value, true
 		}
 	}
+	return value, false
 }
 
 // extended reads an attribute of RFC 6929, fragments joined.
@@ -184,24 +195,22 @@ func (d *decoder) extended(top *aaa.Attribute, value []byte) {
 		return
 	}
 	number, body := uint32(value[0]), value[head:]
-	if head == 2 && value[1]&0x80 != 0 {
-		for {
-			outer, more, ok := d.peek()
-			if !ok || uint32(outer) != top.Number || len(more) < 2 || uint32(more[0]) != number {
-				break
-			}
-			body = append(body, more[2:]...)
-			last := more[1]&0x80 == 0
-			d.next()
-			if last {
-				break
-			}
+	whole := head == 1 || value[1]&0x80 == 0
+	for !whole {
+		outer, more, ok := d.peek()
+		if !ok || uint32(outer) != top.Number || len(more) < 2 || uint32(more[0]) != number {
+			break // the last fragment is missing
 		}
+		body = append(body, more[2:]...)
+		whole = more[1]&0x80 == 0
+		d.next()
 	}
 	a := d.dict.Child(top, number)
 	switch {
 	case a == nil:
 		d.unknown(nil, top, number, body)
+	case !whole:
+		d.invalid(a, body)
 	case a.Type == aaa.TypeEVS:
 		d.evs(a, body)
 	default:
@@ -218,11 +227,7 @@ func (d *decoder) evs(container *aaa.Attribute, body []byte) {
 	id, number := binary.BigEndian.Uint32(body), uint32(body[4])
 	a := d.ofEVS(container, id, number)
 	if a == nil {
-		v := d.dict.Vendor(id)
-		if v == nil {
-			v = &aaa.Vendor{Number: id, TypeOctets: 1, LengthOctets: 1}
-		}
-		d.unknown(v, container, number, body[5:])
+		d.unknown(vendorOf(d.dict, id), container, number, body[5:])
 		return
 	}
 	d.leaf(a, body[5:])
@@ -246,7 +251,7 @@ type vendorChild interface {
 func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 	if a.Type == aaa.TypeTLV {
 		if !d.tlv(a, value, 1) {
-			d.unknown(a.Vendor, a.Parent, a.Number, value)
+			d.invalid(a, value)
 		}
 		return
 	}
@@ -270,23 +275,22 @@ func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 	var err error
 	switch a.Enc {
 	case aaa.EncUser:
-		value, err = d.hide.user(value)
+		value, err = d.hide.user(value, a)
 	case aaa.EncTunnel:
 		value, err = d.hide.tunnel(value)
 	case aaa.EncAscend:
-		value, err = d.hide.ascend(value)
+		value, err = d.hide.ascend(value, a)
 	}
 	size := fixedSize(a.Type)
 	switch {
-	case err != nil || a.Enc != aaa.EncNone && !rightSize(a, len(value)):
-		// An unknown attribute is not hidden from traces: it must not hold a half-revealed value.
-		d.unknown(a.Vendor, a.Parent, a.Number, nil)
+	case err != nil:
+		d.invalid(a, nil)
 	case a.Array && size > 0 && len(value) > size && len(value)%size == 0:
 		for ; len(value) > 0; value = value[size:] {
 			d.put(a, tag, value[:size:size])
 		}
 	case !rightSize(a, len(value)):
-		d.unknown(a.Vendor, a.Parent, a.Number, raw)
+		d.invalid(a, raw)
 	default:
 		d.put(a, tag, value)
 	}
@@ -311,7 +315,7 @@ func (d *decoder) tlv(a *aaa.Attribute, value []byte, depth int) bool {
 			d.unknown(a.Vendor, a, number, inner)
 		case child.Type == aaa.TypeTLV:
 			if !d.tlv(child, inner, depth+1) {
-				d.unknown(a.Vendor, a, number, inner)
+				d.invalid(child, inner)
 			}
 		default:
 			d.leaf(child, inner)

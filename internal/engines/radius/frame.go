@@ -10,10 +10,12 @@ import (
 // framer appends attributes to a packet.
 type framer struct {
 	buf   []byte
-	value []byte // scratch: the value of the attribute at hand, tagged and encrypted
-	whole []byte // scratch: a payload to be fragmented
+	value []byte         // scratch: the value of the attribute at hand, tagged and encrypted
+	whole []byte         // scratch: a payload to be fragmented
+	dict  aaa.Dictionary // the request's; may be nil
 	hide  hider
 	salt  uint16 // of the next salted attribute
+	mask  bool   // what is hidden from traces and not encrypted is not shown in the packet either
 
 	// What the attribute appended last left open: its path, where it starts, and
 	// the length octets to raise when a sibling joins it. open[i] belongs to a container.
@@ -81,6 +83,8 @@ func (f *framer) prepare(v aaa.AVP) error {
 	switch {
 	case a.HasTag && v.Tag > 0x1f:
 		return aaa.Invalid(aaa.Field{Path: a.Name, Rule: "maximum", Message: "a tag is at most 31", Target: 31})
+	case a.HasTag && wide(a.Type) && a.Enc == aaa.EncNone && len(value) != 4:
+		return errDefinition(a, "is an array and tagged: only one integer can have a tag")
 	case a.HasTag && wide(a.Type) && a.Enc == aaa.EncNone:
 		if value[0] != 0 {
 			return aaa.Invalid(aaa.Field{Path: a.Name, Rule: "maximum", Message: "a tagged integer has 24 bits", Target: 1<<24 - 1})
@@ -110,8 +114,18 @@ func (f *framer) prepare(v aaa.AVP) error {
 		f.value = f.hide.appendAscend(f.value, value)
 	default:
 		f.value = append(f.value, value...)
+		if f.mask && a.Hidden {
+			filler(f.value[len(f.value)-len(value):])
+		}
 	}
 	return nil
+}
+
+// filler overwrites a value that is not to be seen.
+func filler(b []byte) {
+	for i := range b {
+		b[i] = '*'
+	}
 }
 
 // same tells whether two attributes at the same place of two equal paths are one.
@@ -185,6 +199,9 @@ func (f *framer) frame(path []*aaa.Attribute) error {
 	switch {
 	case top.Vendor != nil:
 		v := top.Vendor
+		if f.dict != nil { // its word counts when a packet is decoded: the attribute's may be a stand-in
+			v = vendorOf(f.dict, v.Number)
+		}
 		h[0] = attrVendor
 		h = binary.BigEndian.AppendUint32(h, v.Number)
 		if v.TypeOctets < 4 && top.Number >= 1<<(8*v.TypeOctets) {

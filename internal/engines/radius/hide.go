@@ -4,6 +4,8 @@ import (
 	"crypto/md5"
 	"crypto/subtle"
 	"errors"
+
+	"aaa-api/internal/aaa"
 )
 
 // maxUserPassword is the longest value that RFC 2865 §5.2 hides, in octets.
@@ -67,17 +69,26 @@ func (h *hider) appendUser(dst, value []byte) []byte {
 	return dst
 }
 
-// user reveals in place; the padding's NULs are cut off.
-func (h *hider) user(p []byte) ([]byte, error) {
+// user reveals in place, without the padding.
+func (h *hider) user(p []byte, a *aaa.Attribute) ([]byte, error) {
 	if len(p) == 0 || len(p)%16 != 0 || len(p) > maxUserPassword {
 		return nil, errHidden
 	}
 	h.unchain(p, nil)
+	return unpadded(p, a), nil
+}
+
+// unpadded cuts the NULs off that fill the last block. Those that belong to a number, or to whatever
+// else has a size of its own, stay.
+func unpadded(p []byte, a *aaa.Attribute) []byte {
 	n := len(p)
 	for n > 0 && p[n-1] == 0 {
 		n--
 	}
-	return p[:n], nil
+	if size := max(fixedSize(a.Type), a.Length); size > 0 {
+		n = max(n+size-1, size) / size * size
+	}
+	return p[:min(n, len(p))]
 }
 
 // appendTunnel hides a value as RFC 2868 §3.5 does Tunnel-Password: salt, then the
@@ -118,15 +129,12 @@ func (h *hider) appendAscend(dst, value []byte) []byte {
 	return dst
 }
 
-// ascend reveals in place; the padding's NULs are cut off.
-func (h *hider) ascend(p []byte) ([]byte, error) {
+// ascend reveals in place, without the padding.
+func (h *hider) ascend(p []byte, a *aaa.Attribute) ([]byte, error) {
 	if len(p) != md5.Size {
 		return nil, errHidden
 	}
 	var out [md5.Size]byte
-	n := copy(p, h.appendAscend(out[:0], p))
-	for n > 0 && p[n-1] == 0 {
-		n--
-	}
-	return p[:n], nil
+	copy(p, h.appendAscend(out[:0], p))
+	return unpadded(p, a), nil
 }

@@ -61,7 +61,7 @@ func (p *pending) reset() {
 	p.dropped.Store(nil)
 	p.reply, p.err, p.hurry, p.twice = nil, nil, false, false
 	p.held = p.held[:0]
-	p.frame.hide.secret = nil
+	p.frame.dict, p.frame.hide.secret, p.frame.mask = nil, nil, false
 	// Passwords in the clear stay in no buffer.
 	clear(p.frame.value[:cap(p.frame.value)])
 	clear(p.frame.whole[:cap(p.frame.whole)])

@@ -57,7 +57,7 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 		}
 		seen.note(v)
 	}
-	if err := p.begin(code, secret); err != nil {
+	if err := p.begin(code, secret, req.Dict); err != nil {
 		return err
 	}
 	for _, v := range req.AVPs {
@@ -79,13 +79,13 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 
 // begin starts a packet. A Message-Authenticator comes first in whatever has a
 // random authenticator (CVE-2024-3596); an Accounting-Request is signed as a whole by its own (RFC 2866 §3).
-func (p *pending) begin(code byte, secret []byte) error {
+func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
 	f := &p.frame
 	p.code = code
 	var head [headerLen]byte
 	f.buf = append(f.buf[:0], head[:]...)
 	f.buf[0] = code
-	f.depth, f.delayAt = 0, 0
+	f.depth, f.delayAt, f.dict = 0, 0, dict
 	f.hide.secret, f.hide.auth = secret, &p.auth
 	p.auth = [authLen]byte{}
 	if code == codeAccountingRequest {
@@ -200,7 +200,7 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 
 // status makes a Status-Server packet (RFC 5997 §3).
 func (p *pending) status(secret []byte) error {
-	if err := p.begin(codeStatusServer, secret); err != nil {
+	if err := p.begin(codeStatusServer, secret, nil); err != nil {
 		return err
 	}
 	p.frame.raw(attrNASIdentifier, []byte(nasIdentifier)...)

@@ -98,7 +98,8 @@ func messageAuth(b []byte) (int, error) {
 }
 
 // verify checks a trimmed reply against the request it claims to answer: code,
-// structure, Response Authenticator, Message-Authenticator where present or needed.
+// structure, Response Authenticator, Message-Authenticator where present or needed: whatever needMA says,
+// an answer to an Access-Request with an EAP-Message must have one (RFC 3579 §3.1).
 // b keeps its octets, but needs capacity for the secret behind its length to avoid a copy.
 func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs, needMA bool) (hasMA bool, err error) {
 	if !answers(request, b[0]) {
@@ -123,7 +124,7 @@ func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs,
 	switch {
 	case !valid:
 		return false, errAuth
-	case err == nil && at == 0 && needMA && b[0] != codeAccountingResponse:
+	case err == nil && at == 0 && b[0] != codeAccountingResponse && (needMA || hasEAP(b)):
 		return false, errMAMissing
 	}
 	return at > 0 && err == nil, err

@@ -86,6 +86,14 @@ func nested(a *aaa.Attribute) bool {
 	return a.Parent != nil && a.Parent.Type != aaa.TypeVSA
 }
 
+// vendorOf finds a vendor by number. One that the dictionaries do not know has the usual format.
+func vendorOf(d aaa.Dictionary, number uint32) *aaa.Vendor {
+	if v := d.Vendor(number); v != nil {
+		return v
+	}
+	return &aaa.Vendor{Number: number, TypeOctets: 1, LengthOctets: 1}
+}
+
 // fixedSize is the one length of values of a type in octets, 0 where it varies.
 func fixedSize(t aaa.Type) int {
 	switch t {
@@ -106,7 +114,7 @@ func fixedSize(t aaa.Type) int {
 	}
 }
 
-// rightSize reports whether n octets can be a value of the attribute.
+// rightSize reports whether n octets can be a value of the attribute, or several of an array.
 func rightSize(a *aaa.Attribute, n int) bool {
 	switch {
 	case a.Length > 0:
@@ -117,7 +125,7 @@ func rightSize(a *aaa.Attribute, n int) bool {
 		return n >= 2 && n <= 18
 	}
 	size := fixedSize(a.Type)
-	return size == 0 || n == size
+	return size == 0 || n == size || a.Array && n > 0 && n%size == 0
 }
 
 // wide reports the types whose tag lies in the first of four octets (RFC 2868 §3.1).
