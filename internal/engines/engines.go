@@ -86,6 +86,8 @@ const (
 	BadReply                      // only replies that had to be discarded
 	ServerError                   // the protocol's own "server unavailable" (TACACS+ ERROR)
 	NoEngine                      // the engine does not exist in this service
+
+	NumReasons = iota + 1 // one more than the last
 )
 
 var reasonNames = map[Reason]string{

@@ -26,7 +26,7 @@ var kindOutcomes = map[aaa.Kind]string{
 }
 
 // NewMetrics registers the collectors, among them those that read the tenants'
-// pools and the lag of the change log's reader when scraped.
+// pools, the tallies of their servers and the lag of the change log's reader when scraped.
 func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Duration) *Metrics {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "aaa_api_requests_total", Help: "AAA requests, by operation and outcome.",
@@ -36,7 +36,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(requests, seconds, &poolCollector{t}, &exchangeCollector{t}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))
@@ -100,4 +100,21 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
 	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(waiting))
 	ch <- prometheus.MustNewConstMetric(warmDesc, prometheus.GaugeValue, float64(c.tenants.Warm()))
+}
+
+// exchangeCollector reads the tallies of servers at each scrape. A server that no document in memory names any
+// more is not among them, so that tenants who change addresses leave no series behind.
+type exchangeCollector struct{ tenants *tenant.Tenants }
+
+var exchangesDesc = prometheus.NewDesc("aaa_api_backend_exchanges_total",
+	"Exchanges with upstream AAA servers, by what came of them.", []string{"engine", "server", "outcome"}, nil)
+
+func (c *exchangeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- exchangesDesc }
+
+func (c *exchangeCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, t := range c.tenants.Tallies() {
+		t.Each(func(outcome string, n uint64) {
+			ch <- prometheus.MustNewConstMetric(exchangesDesc, prometheus.CounterValue, float64(n), t.Engine, t.Server, outcome)
+		})
+	}
 }

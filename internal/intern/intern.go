@@ -55,6 +55,19 @@ func (in *Table[K, V]) forget(key K) {
 	}
 }
 
+// Values returns what is alive, in no order.
+func (in *Table[K, V]) Values() []*V {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	list := make([]*V, 0, len(in.m))
+	for _, p := range in.m {
+		if v := p.Value(); v != nil {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 // Len is the number of entries; one whose V has just gone may still be among them.
 func (in *Table[K, V]) Len() int {
 	in.mu.Lock()

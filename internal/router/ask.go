@@ -86,7 +86,8 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 		return
 	}
 	a.attempts += reply.Attempts
-	m.router.metrics.backend(server.Engine, server.Address, string(reply.Outcome), elapsed)
+	server.Tally.Answered(reply.Outcome)
+	m.router.metrics.backend(server.Engine, elapsed)
 	a.traceServer(m.level, server, string(reply.Outcome), reply.Attempts, elapsed)
 	a.Result = &aaa.Result{Server: server.Name}
 	switch reply.Outcome {
@@ -120,7 +121,8 @@ func (m *Machine) exchangeError(a *Answer, s *tenant.Server, err error, elapsed 
 func (m *Machine) failed(a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
 	a.Event, a.failure = fsm.ERROR, f
 	a.attempts += f.Attempts
-	m.router.metrics.backend(s.Engine, s.Address, f.Reason.String(), elapsed)
+	s.Tally.Failed(f.Reason)
+	m.router.metrics.backend(s.Engine, elapsed)
 	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
 }
 

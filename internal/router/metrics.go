@@ -7,29 +7,22 @@ import (
 	"github.com/puzpuzpuz/xsync/v4"
 )
 
-// Metrics counts what becomes of exchanges. Series are found without a lock once they exist.
+// Metrics tells of exchanges what does not go by server: that is counted by the servers' tallies. Series are
+// found without a lock once they exist.
 type Metrics struct {
-	exchanges *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	externals *prometheus.CounterVec
 	drops     prometheus.Counter
 	ignored   prometheus.Counter
 	endless   prometheus.Counter
 
-	byKey    *xsync.Map[exchangeKey, prometheus.Counter]
 	byEngine *xsync.Map[string, prometheus.Observer]
 	dropped  func(attribute string)
 }
 
-type exchangeKey struct{ engine, server, outcome string }
-
 // NewMetrics registers the collectors.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "aaa_api_backend_exchanges_total",
-			Help: "Exchanges with upstream AAA servers, by what came of them.",
-		}, []string{"engine", "server", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "aaa_api_backend_exchange_seconds",
 			Help:    "How long an exchange with an upstream AAA server took, retransmissions included.",
@@ -51,22 +44,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "aaa_api_fsm_endless_requests_total",
 			Help: "Requests that were ended because their table took too many lines.",
 		}),
-		byKey:    xsync.NewMap[exchangeKey, prometheus.Counter](),
 		byEngine: xsync.NewMap[string, prometheus.Observer](),
 	}
 	m.dropped = func(string) { m.drops.Inc() }
-	reg.MustRegister(m.exchanges, m.seconds, m.externals, m.drops, m.ignored, m.endless)
+	reg.MustRegister(m.seconds, m.externals, m.drops, m.ignored, m.endless)
 	return m
 }
 
-func (m *Metrics) backend(engine, server, outcome string, elapsed time.Duration) {
-	key := exchangeKey{engine, server, outcome}
-	c, ok := m.byKey.Load(key)
-	if !ok {
-		c = m.exchanges.WithLabelValues(engine, server, outcome)
-		m.byKey.Store(key, c)
-	}
-	c.Inc()
+func (m *Metrics) backend(engine string, elapsed time.Duration) {
 	o, ok := m.byEngine.Load(engine)
 	if !ok {
 		o = m.seconds.WithLabelValues(engine)

@@ -70,6 +70,7 @@ type Server struct {
 	Engine  string
 	Client  engines.Client // nil where the engine does not exist
 	Dict    *dict.Set
+	Tally   *Tally // of its address
 	// Rules is nil for an operation that doesn't use the server. In a document with a table any
 	// operation may use any server.
 	Rules  [aaa.NumOps]*translate.Binding
@@ -186,6 +187,7 @@ func (t *Tenants) server(level *Level, chain []link, config aaa.Server, previous
 		return nil, err
 	}
 	s.config.Dicts = nil // resolved
+	s.Tally = t.tally(s.Engine, s.Address)
 	if old := previous.find(config.Name); old != nil && sameServer(old.config, config) {
 		s.Client = old.Client
 		return s, nil

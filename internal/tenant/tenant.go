@@ -58,6 +58,7 @@ type Tenants struct {
 	programs intern.Table[string, translate.Program]
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]
+	tallies  intern.Table[tallyKey, Tally]
 	tables   intern.Table[[sha256.Size]byte, fsm.Table] // by the hash of the text
 }
 
