@@ -149,10 +149,14 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	}
 	route := &plan.Routes[op]
 	e := &Effective{
-		Account: account, Op: op, Outcome: outcome(route), Levels: []EffectiveLevel{},
+		Account: account, Op: op, Outcome: outcome(route, op), Levels: []EffectiveLevel{},
 		Workers: EffectivePart{Value: plan.Workers, Account: plan.WorkersOf},
 	}
-	for _, l := range route.Levels {
+	levels := route.Levels
+	if route.Off { // whose document says so is the last step of the walk
+		levels = []*tenant.Level{route.Walk[len(route.Walk)-1].Level}
+	}
+	for _, l := range levels {
 		level, err := g.effectiveLevel(l, op)
 		if err != nil {
 			return nil, err
@@ -162,17 +166,23 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	return e, nil
 }
 
-func outcome(r *tenant.Route) string {
+// outcome says who answers: the first document that leaves it to others, or that has whom to ask, decides.
+func outcome(r *tenant.Route, op aaa.Op) string {
 	switch {
 	case r.Off:
 		return "off"
 	case r.LocalAccept:
 		return "local_accept"
-	case len(r.Levels) == 0:
-		return "no_servers"
-	default:
-		return "servers"
 	}
+	for _, l := range r.Levels {
+		switch {
+		case !l.AsksServers(op):
+			return "authz_apps"
+		case l.Usable(op):
+			return "servers"
+		}
+	}
+	return "no_servers"
 }
 
 func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {
@@ -184,8 +194,10 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 	if t := l.Tables[op]; t != nil {
 		e.FSM = TableSource{Name: t.Name, Owner: t.Owner, Revision: t.Revision}
 	}
-	for _, s := range l.Lists[op] {
-		e.Servers = append(e.Servers, s.Name)
+	if l.Mode != aaa.ModeOff {
+		for _, s := range l.Lists[op] {
+			e.Servers = append(e.Servers, s.Name)
+		}
 	}
 	for _, d := range l.Dicts {
 		e.Dicts[d.Name] = DictionarySource{Owner: d.Owner, Revision: d.Revision}

@@ -92,8 +92,8 @@ type NamedValue struct {
 type Effective struct {
 	Account aaa.AccountID    `json:"account_id"`
 	Op      aaa.Op           `json:"op"`
-	Outcome string           `json:"outcome"` // servers, off, local_accept, no_servers
-	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried
+	Outcome string           `json:"outcome"` // servers, off, local_accept, authz_apps (external authorisers alone), no_servers
+	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried; of off, the one document that says so
 	Workers EffectivePart    `json:"workers"`
 }
 

@@ -194,6 +194,11 @@ func TestBlockedChannels(t *testing.T) {
 		{aaa.Authz, map[string]any{"channel": []any{"external", "inbound"}}, aaa.Bypassed},
 		{aaa.Authz, map[string]any{"Call-Direction": "inbound", "Channel-Locality": "internal"}, aaa.Accept},
 		{aaa.Authz, map[string]any{"Call-Direction": "inbound"}, aaa.Accept},
+		{aaa.Authz, map[string]any{"channel": []any{"inbound", "external", "video"}}, aaa.Accept},
+		{aaa.Authz, map[string]any{"channel": []any{"inbound", "external", true}}, aaa.Accept},
+		{aaa.Authz, map[string]any{"Call-Direction": "inbound", "Channel-Locality": "external", "channel": "video"}, aaa.Accept},
+		{aaa.Authz, map[string]any{"Call-Direction": "inbound", "Channel-Locality": "space", "channel": []any{"external"}}, aaa.Accept},
+		{aaa.Authz, map[string]any{"Call-Direction": "Inbound", "Channel-Locality": "EXTERNAL", "channel": []any{}}, aaa.Bypassed},
 		{aaa.Accounting, map[string]any{"Call-Direction": "inbound", "Channel-Locality": "internal"}, aaa.Bypassed},
 		{aaa.Accounting, map[string]any{"Call-Direction": "outbound", "Channel-Locality": "internal"}, aaa.Accept},
 		{aaa.Authn, map[string]any{"Call-Direction": "inbound", "Channel-Locality": "external"}, aaa.Accept},
@@ -206,69 +211,6 @@ func TestBlockedChannels(t *testing.T) {
 			t.Errorf("%s %v: %s, asked %v", c.op, c.values, res.Outcome, calls)
 		}
 	}
-}
-
-func TestAuthzApps(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.put("system", with(doc("inherit"), `"authz_providers":{"jonny5":{"url":"http://192.0.2.9/authz","secret":"k3y"}}`))
-	for _, c := range []struct {
-		apps      string
-		yes       bool
-		reject    bool
-		outcome   aaa.Outcome
-		refusedBy string
-		calls     int
-	}{
-		{`["circlemaker","jonny5"]`, true, false, aaa.Accept, "", 1},
-		{`["circlemaker","jonny5"]`, false, false, aaa.Reject, "jonny5", 1},
-		{`["circlemaker","jonny5"]`, true, true, aaa.Reject, "", 1},
-		{`["jonny5","circlemaker"]`, false, false, aaa.Reject, "jonny5", 0},
-		{`["jonny5"]`, true, false, aaa.Accept, "", 0},
-		{`["circlemaker","nobody"]`, true, false, aaa.Reject, "nobody", 1},
-		{`[]`, false, false, aaa.Accept, "", 1},
-	} {
-		f.put("customer", with(doc("on", "a"), `"authz_apps":`+c.apps))
-		f.asked.yes = map[string]bool{"jonny5": c.yes}
-		f.engine.set("a", nil)
-		if c.reject {
-			f.engine.set("a", rejects)
-		}
-		res, err := f.ask("customer", aaa.Authz, nil)
-		f.must(err)
-		calls := f.engine.take()
-		if res.Outcome != c.outcome || res.RefusedBy != c.refusedBy || res.IsAuthorized != (c.outcome == aaa.Accept) || len(calls) != c.calls {
-			t.Errorf("%s, jonny5 %v: %s refused by %q, own servers asked %v", c.apps, c.yes, res.Outcome, res.RefusedBy, calls)
-		}
-	}
-}
-
-func TestAuthzCredentials(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.put("customer", with(doc("on", "a"), `"authz_username":"gateway","authz_password":"p4ss"`))
-	for _, c := range []struct {
-		values map[string]any
-		want   string
-	}{
-		{map[string]any{}, "User-Name=gateway User-Password=p4ss"},
-		{map[string]any{"User-Name": "bob"}, "User-Name=bob User-Password=p4ss"},
-		{map[string]any{"User-Name": "bob", "User-Password": "own"}, "User-Name=bob User-Password=own"},
-	} {
-		_, err := f.ask("customer", aaa.Authz, c.values)
-		f.must(err)
-		if got := sent(f.engine.last()); got != c.want {
-			t.Errorf("%v: sent %q, want %q", c.values, got, c.want)
-		}
-	}
-}
-
-func sent(req *engines.Request) string {
-	var parts []string
-	for _, a := range req.AVPs {
-		parts = append(parts, a.Attr.Name+"="+string(a.Value))
-	}
-	return strings.Join(parts, " ")
 }
 
 // TestChallenge shows that the answer to a challenge goes to the server that gave it, with its State.

@@ -20,24 +20,32 @@ func blocked(level *tenant.Level, req *aaa.Request) bool {
 	if len(entries) == 0 {
 		return false
 	}
-	return slices.Contains(entries, channels(req.Values))
+	set, ok := channels(req.Values)
+	return ok && slices.Contains(entries, set)
 }
 
-// channels reads a request's channel set: Call-Direction and Channel-Locality,
-// or the list channel.
-func channels(values map[string]any) tenant.Channels {
-	var names []string
-	for _, key := range [...]string{"Call-Direction", "Channel-Locality"} {
-		if s, ok := values[key].(string); ok {
-			names = append(names, strings.ToLower(s))
-		}
-	}
-	if list, ok := values["channel"].([]any); ok {
-		for _, v := range list {
-			if s, ok := v.(string); ok {
-				names = append(names, strings.ToLower(s))
+// channels reads a request's channel set: Call-Direction and Channel-Locality, or the list
+// channel. ok is false where the set holds what no entry can: it then equals none.
+func channels(values map[string]any) (set tenant.Channels, ok bool) {
+	for _, key := range [...]string{"Call-Direction", "Channel-Locality", "channel"} {
+		switch value := values[key].(type) {
+		case nil:
+		case []any:
+			for _, v := range value {
+				if !set.Add(channelName(v)) {
+					return 0, false
+				}
+			}
+		default:
+			if !set.Add(channelName(value)) {
+				return 0, false
 			}
 		}
 	}
-	return tenant.ChannelsOf(names...)
+	return set, true
+}
+
+func channelName(value any) string {
+	s, _ := value.(string)
+	return strings.ToLower(s)
 }

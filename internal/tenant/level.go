@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"unique"
 	"unsafe"
@@ -45,7 +46,7 @@ type Level struct {
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
 	AuthzApps       []string
-	HiddenKeys      []string // request keys of authz whose attribute is a password or secret
+	HiddenKeys      []string // request keys that hold a password or secret: not for external authorisers
 	AuthzUsername   string
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
@@ -93,13 +94,11 @@ var channelNames = map[string]Channels{
 	"inbound": Inbound, "outbound": Outbound, "internal": Internal, "external": External,
 }
 
-// ChannelsOf makes a set of channel names; unknown ones count for nothing.
-func ChannelsOf(names ...string) Channels {
-	var c Channels
-	for _, n := range names {
-		c |= channelNames[n]
-	}
-	return c
+// Add puts a channel name into the set. It returns false for what is none.
+func (c *Channels) Add(name string) bool {
+	member, ok := channelNames[name]
+	*c |= member
+	return ok
 }
 
 type bindingKey struct {
@@ -133,9 +132,13 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 	level.BlockAccounting = blocks(doc.BlockAccounting)
 
 	t.machine(level, chain, doc)
+	sets := make([]*dict.Set, len(doc.Servers))
 	for i := range doc.Servers {
+		if sets[i], err = t.set(level, chain, doc.Servers[i].Dicts); err != nil {
+			return nil, err
+		}
 		if doc.Servers[i].Enabled {
-			s, err := t.server(level, chain, doc.Servers[i], previous)
+			s, err := t.server(level, sets[i], doc.Servers[i], previous)
 			if err != nil {
 				return nil, err
 			}
@@ -147,47 +150,32 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 			return nil, err
 		}
 	}
-	level.HiddenKeys = hiddenKeys(level, doc.AuthzTranslation)
-	return level, nil
+	level.HiddenKeys, err = t.hiddenKeys(doc, sets)
+	return level, err
 }
 
-// hiddenKeys lists the request keys that feed a hidden attribute of any server.
-func hiddenKeys(level *Level, rules []aaa.Rule) []string {
-	if len(level.AuthzApps) == 0 {
-		return nil // nobody else is told anything
-	}
-	var keys []string
-	for _, r := range rules {
-		for _, s := range level.Servers {
-			if a, _, ok := s.Dict.Lookup(r.Attribute, true); ok && a.Hidden {
-				keys = append(keys, r.RequestKey)
-				break
-			}
-		}
-	}
-	return keys
-}
-
+// blocks are the sets of a document's entries. One that says nothing, or what nobody knows, is left
+// out: no request's set equals it.
 func blocks(list []aaa.Block) []Channels {
 	sets := make([]Channels, 0, len(list))
 	for _, b := range list {
-		sets = append(sets, ChannelsOf(b.Channel...))
+		var set Channels
+		if !slices.ContainsFunc(b.Channel, func(name string) bool { return !set.Add(name) }) && set != 0 {
+			sets = append(sets, set)
+		}
 	}
 	return sets
 }
 
 // server makes one enabled server ready.
-func (t *Tenants) server(level *Level, chain []link, config aaa.Server, previous *Level) (*Server, error) {
+func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previous *Level) (*Server, error) {
 	s := &Server{
-		Name: config.Name, Engine: unique.Make(config.Engine).Value(), config: config,
+		Name: config.Name, Dict: set, Engine: unique.Make(config.Engine).Value(), config: config,
 		Address: net.JoinHostPort(config.Address, strconv.Itoa(config.Port)),
 	}
-	var err error
-	if s.Dict, err = t.set(level, chain, config.Dicts); err != nil {
-		return nil, err
-	}
-	s.config.Dicts = nil // resolved
 	s.Tally = t.tally(s.Engine, s.Address)
+	s.config.Dicts = nil // resolved
+	var err error
 	if old := previous.find(config.Name); old != nil && sameServer(old.config, config) {
 		s.Client = old.Client
 		return s, nil
@@ -216,6 +204,14 @@ func (l *Level) find(name string) *Server {
 		}
 	}
 	return nil
+}
+
+// Usable reports whether the document has something to run an operation's requests by: a server, or a table of its own.
+func (l *Level) Usable(op aaa.Op) bool { return len(l.Lists[op]) > 0 || l.Tables[op] != nil }
+
+// AsksServers reports whether an operation's requests go to servers at all: authz_apps may leave authz to others.
+func (l *Level) AsksServers(op aaa.Op) bool {
+	return op != aaa.Authz || len(l.AuthzApps) == 0 || slices.Contains(l.AuthzApps, aaa.Circlemaker)
 }
 
 // Server returns an enabled server by name, nil where there is none.

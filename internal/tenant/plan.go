@@ -154,7 +154,6 @@ func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
 func route(levels []*Level, op aaa.Op) Route {
 	var r Route
 	for _, l := range levels {
-		usable := len(l.Lists[op]) > 0 || l.Tables[op] != nil
 		switch {
 		case l.Mode == aaa.ModeOff:
 			r.Walk = append(r.Walk, Step{l, "off"})
@@ -165,7 +164,7 @@ func route(levels []*Level, op aaa.Op) Route {
 			r.Levels = append(r.Levels, l)
 			r.LocalAccept = op == aaa.Authn && !l.Named[op] && l.Tables[op] == nil && len(r.Levels) == 1
 			return r
-		case usable:
+		case l.Usable(op):
 			r.Walk = append(r.Walk, Step{l, "used"})
 			r.Levels = append(r.Levels, l)
 		case l.Revision == 0:

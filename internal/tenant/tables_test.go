@@ -235,3 +235,13 @@ func TestLookupOfTexts(t *testing.T) {
 		t.Errorf("a store that does not answer: %v", err)
 	}
 }
+
+// TestStoredBlocks: an entry of what nobody knows blocks nothing, be it stored by an import.
+func TestStoredBlocks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.putAs("customer", []byte(`{"aaa_mode":"on","block_authz":[{"channel":["inbound","video"]},{"channel":[]},{"channel":["internal","outbound"]}]}`), nil)
+	if got := f.level("customer").BlockAuthz; len(got) != 1 || got[0] != Outbound|Internal {
+		t.Errorf("%v", got)
+	}
+}
