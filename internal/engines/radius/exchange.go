@@ -21,7 +21,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		}
 		return 0, true, failure(engines.Unreachable, 0, err)
 	}
-	h, err := c.take(ctx, p, to, timeout*time.Duration(1+retries))
+	h, waited, err := c.take(ctx, p, to, timeout*time.Duration(1+retries))
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -31,12 +31,14 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	default: // also this machine's fault, such as too many open files
 		return 0, unreachable(err), failure(engines.Unreachable, 0, err)
 	}
+	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
 	p.sign(h.id, c.secret, &c.macs)
 	h.arm(p)
 	start := time.Now()
+	sent, wait := start, engines.Jitter(timeout)
 	for {
 		attempts++
-		p.timer.Reset(engines.Jitter(timeout)) // first, since an error that sending meets may cut it short
+		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
 		h.socket.send(p.frame.buf)
 		gone := false
 		select {
@@ -45,9 +47,14 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		case <-ctx.Done():
 			gone = true
 		case <-p.timer.C:
+			now := time.Now()
 			if c.hurried(p) {
-				retries++ // for an attempt that may not have left this machine
+				retries++ // the same attempt once more, for what is left of its time
+				wait -= min(now.Sub(sent), wait)
+			} else {
+				wait = engines.Jitter(timeout)
 			}
+			sent = now
 		}
 		switch {
 		case !gone && attempts <= retries:

@@ -99,6 +99,44 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 	}
 }
 
+// void is a socket that nothing ever comes back on, in a synctest bubble too.
+type void struct {
+	*net.UDPConn // not open
+	closed       chan struct{}
+}
+
+func (v void) Read([]byte) (int, error)        { <-v.closed; return 0, net.ErrClosed }
+func (v void) Write(b []byte) (int, error)     { return len(b), nil }
+func (v void) SetReadDeadline(time.Time) error { return nil }
+func (v void) Close() error                    { close(v.closed); return nil }
+
+// What the wait for an identifier takes, the attempts do not.
+func TestWaitingTakesAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const timeout, retries = 2 * time.Second, 3
+		e := New(Options{})
+		e.dial = func(netip.AddrPort) (datagrams, error) { return void{new(net.UDPConn), make(chan struct{})}, nil }
+		c := openTest(t, e, aaa.Server{
+			Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(timeout.Milliseconds()), Retries: retries,
+		})
+		for waited, attempts := range map[time.Duration]int{0: 4, 5 * time.Second: 2, 8*time.Second - 1: 1} {
+			c.places = semaphore.NewWeighted(1)
+			c.places.TryAcquire(1)
+			start := time.Now()
+			time.AfterFunc(waited, func() { c.places.Release(1) })
+			_, err := c.Exchange(context.Background(), login(newTestDict()))
+			var f *engines.Failure
+			if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != attempts {
+				t.Errorf("after %v: %+v, want %d attempts", waited, err, attempts)
+			}
+			if d := time.Since(start); d > (retries+2)*timeout*11/10 {
+				t.Errorf("after %v: took %v", waited, d)
+			}
+		}
+	})
+}
+
 // The wait for an identifier ends, though the caller would wait for ever.
 func TestFullServer(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ var errFull = errors.New("as many requests as there may be are waiting for this 
 // take reserves an identifier at the server, on a new socket if need be. It waits, but no longer
 // than patience, where as many requests are out as MaxSockets sockets hold. Errors are errFull, ctx's
 // and the network's.
-func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patience time.Duration) (held, error) {
+func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patience time.Duration) (h held, waited time.Duration, err error) {
 	c.mu.Lock()
 	if c.places == nil {
 		c.places = semaphore.NewWeighted(int64(c.engine.opts.MaxSockets) * identifiers)
@@ -58,17 +58,18 @@ func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patien
 	places := c.places
 	c.mu.Unlock()
 	if !places.TryAcquire(1) {
+		start := time.Now()
 		within, cancel := context.WithTimeoutCause(ctx, patience, errFull)
 		defer cancel()
 		if places.Acquire(within, 1) != nil {
-			return held{}, context.Cause(within)
+			return held{}, 0, context.Cause(within)
 		}
+		waited = time.Since(start)
 	}
-	h, err := c.place(p, to)
-	if err != nil {
+	if h, err = c.place(p, to); err != nil {
 		places.Release(1)
 	}
-	return h, err
+	return h, waited, err
 }
 
 // tryTake is take that does not wait; p holds an identifier already.
