@@ -116,6 +116,42 @@ func TestAuthzCredentials(t *testing.T) {
 	}
 }
 
+// TestAuthzCredentialsGoByNumber: what an attribute is called is the tenant's business, and so is whether both are there.
+func TestAuthzCredentialsGoByNumber(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.dictionary("customer", "own", `[{"attr":{"id":1,"type":"string","name":"Login"}},{"attr":{"id":3,"type":"octets","name":"Chap"}},
+		{"vendor":{"Acme":99999}},{"attr":{"vid":99999,"id":1,"type":"string","name":"User-Name"}},{"attr":{"vid":99999,"id":2,"type":"string","name":"Acme-Secret"}}]`)
+	const both = `"authz_username":"gateway","authz_password":"p4ss"`
+	for _, c := range []struct {
+		attribute, credentials string
+		want                   string
+	}{
+		{"Login", both, "Login=bob User-Password=p4ss"},
+		{"Attr-1", both, "Login=bob User-Password=p4ss"},
+		{"Acme-Secret", both, "Acme-Secret=bob User-Name=gateway User-Password=p4ss"},
+		{"User-Name", both, "User-Name=bob User-Name=gateway User-Password=p4ss"}, // the first of them is Acme's
+		{"Chap", both, "Chap=bob User-Name=gateway"},
+		{"Login", `"authz_password":"p4ss"`, "Login=bob User-Password=p4ss"},
+		{"Login", `"authz_username":"gateway"`, "Login=bob"},
+		{"Class", `"authz_password":"p4ss"`, "Class=bob User-Password=p4ss"},
+		{"Class", `"authz_username":"gateway"`, "Class=bob User-Name=gateway"},
+	} {
+		text := ruled(doc("on", "a"), "authz", "login", c.attribute)
+		f.put("customer", with(strings.Replace(text, `"avp":"strict"`, `"avp":"custom"`, 1), c.credentials))
+		_, err := f.ask("customer", aaa.Authz, map[string]any{"login": "bob"})
+		f.must(err)
+		if got := sent(f.engine.last()); got != c.want {
+			t.Errorf("rule for %s, %s: sent %q, want %q", c.attribute, c.credentials, got, c.want)
+		}
+		_, err = f.ask("customer", aaa.Authn, map[string]any{"login": "bob"})
+		f.must(err)
+		if got := sent(f.engine.last()); got != "" {
+			t.Errorf("authn was sent with %q", got)
+		}
+	}
+}
+
 func sent(req *engines.Request) string {
 	var parts []string
 	for _, a := range req.AVPs {

@@ -97,7 +97,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 		a.Event = fsm.AccChal
 		a.Result.State = pack(m.level.Account, server.Name, reply.State)
 		a.Result.Prompt, a.Result.Echo = reply.Prompt, reply.Echo
-		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isState(v.Attr) }) // it is in there
+		reply.AVPs = slices.DeleteFunc(reply.AVPs, func(v aaa.AVP) bool { return isStandard(v.Attr, stateNumber) }) // it is in there
 	default:
 		a.Event = fsm.NAK
 	}
@@ -133,8 +133,4 @@ func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome stri
 			Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),
 		})
 	}
-}
-
-func isState(a *aaa.Attribute) bool {
-	return a.Vendor == nil && a.Parent == nil && a.Number == stateNumber
 }

@@ -1,10 +1,30 @@
 package router
 
 import (
+	"slices"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
+)
+
+// The user's name and what proves it, by number: beside those of Standard, CHAP-Password (RFC 2865
+// §5.3), ARAP-Password (RFC 2869 §5.4) and EAP-Message (RFC 3579 §3.1), Microsoft's CHAP (RFC 2548
+// §2.1.3, §2.3.2), and the fields of TACACS+ as dictionary_tacacs has them.
+const (
+	chapPasswordNumber = 3
+	arapPasswordNumber = 70
+	eapMessageNumber   = 79
+
+	vendorMicrosoft = 311
+	msCHAPResponse  = 1
+	msCHAP2Response = 25
+
+	tacacsUser         = 1
+	tacacsPassword     = 2
+	tacacsData         = 13
+	tacacsCHAPResponse = 16
 )
 
 // question is a request on its way to the servers of one document.
@@ -23,7 +43,7 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 		s.used = cap(s.avps) // who knows how far it came
 		return err
 	}
-	if q.req.Op == aaa.Authz && q.level.AuthzUsername != "" {
+	if q.req.Op == aaa.Authz {
 		avps = q.credentials(avps)
 	}
 	if q.pin != nil && len(q.pin.state) > 0 {
@@ -37,19 +57,42 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 	return nil
 }
 
-// credentials adds the document's own to an authz request that brings none.
+// credentials adds the document's own, each by itself, to an authz request that brings none.
 func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 	std := &q.router.std
-	var name, password bool
-	for i := range avps {
-		name = name || avps[i].Attr == std.UserName || avps[i].Attr.Name == std.UserName.Name
-		password = password || avps[i].Attr.Hidden
-	}
-	if !name {
+	if q.level.AuthzUsername != "" && !brings(avps, isUserName) {
 		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(q.level.AuthzUsername)})
 	}
-	if !password && !q.level.AuthzPassword.IsZero() {
+	if !q.level.AuthzPassword.IsZero() && !brings(avps, isPassword) {
 		avps = append(avps, aaa.AVP{Attr: std.UserPassword, Value: []byte(q.level.AuthzPassword.Reveal())})
 	}
 	return avps
+}
+
+func brings(avps []aaa.AVP, what func(*aaa.Attribute) bool) bool {
+	return slices.ContainsFunc(avps, func(v aaa.AVP) bool { return what(v.Attr) })
+}
+
+// isUserName goes by the number: what an attribute is called is up to the tenant's dictionaries.
+func isUserName(a *aaa.Attribute) bool {
+	return isStandard(a, userNameNumber) || a.OfTACACS() && a.Number == tacacsUser
+}
+
+// isPassword tells what a user is known by. A packet holds one kind of it alone (RFC 2865 §4.1,
+// RFC 3579 §3.3), so that the document's password goes with none of them.
+func isPassword(a *aaa.Attribute) bool {
+	switch {
+	case a.Parent != nil:
+		return false
+	case a.Vendor == nil:
+		return slices.Contains([]uint32{userPasswordNumber, chapPasswordNumber, arapPasswordNumber, eapMessageNumber}, a.Number)
+	case a.Vendor.Number == vendorMicrosoft:
+		return a.Number == msCHAPResponse || a.Number == msCHAP2Response
+	default:
+		return a.OfTACACS() && (a.Number == tacacsPassword || a.Number == tacacsData || a.Number == tacacsCHAPResponse)
+	}
+}
+
+func isStandard(a *aaa.Attribute, number uint32) bool {
+	return a.Vendor == nil && a.Parent == nil && a.Number == number
 }

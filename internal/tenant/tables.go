@@ -146,7 +146,7 @@ func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
 // password of TACACS+, takes it, without one the request's key User-Password. An authz request that brings none has the document's.
 func (l *Level) Password(op aaa.Op, values map[string]any) string {
 	_, sent := l.value(op, values, "User-Password", "password")
-	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
+	if sent == "" && op == aaa.Authz {
 		return l.AuthzPassword.Reveal()
 	}
 	return sent

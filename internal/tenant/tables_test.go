@@ -236,6 +236,26 @@ func TestLookupOfTexts(t *testing.T) {
 	}
 }
 
+// TestCredentialsStandAlone: an authz request that lacks one has that of the document, whether or not it has the other.
+func TestCredentialsStandAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, c := range []struct{ members, name, password string }{
+		{`"authz_username":"gateway"`, "gateway", ""},
+		{`"authz_password":"p4ss"`, "", "p4ss"},
+		{`"authz_username":"gateway","authz_password":"p4ss"`, "gateway", "p4ss"},
+	} {
+		f.put("customer", c.members)
+		l := f.level("customer")
+		if _, name := l.UserName(aaa.Authz, nil); name != c.name || l.Password(aaa.Authz, nil) != c.password {
+			t.Errorf("%s: %q, %q", c.members, name, l.Password(aaa.Authz, nil))
+		}
+		if _, name := l.UserName(aaa.Authn, nil); name != "" || l.Password(aaa.Authn, nil) != "" {
+			t.Errorf("%s: authn has them too", c.members)
+		}
+	}
+}
+
 // TestStoredBlocks: an entry of what nobody knows blocks nothing, be it stored by an import.
 func TestStoredBlocks(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,8 @@ func TestOmits(t *testing.T) {
 	})
 	c := open(t, p.peer, EngineOptions{})
 	attributes := []*aaa.Attribute{
-		aaa.NewArgument("cmd"), {Name: "priv-lvl", Vendor: &vendor, Number: aaa.FirstArgument, Type: aaa.TypeString},
+		aaa.NewArgument("cmd"),
+		{Name: "priv-lvl", Vendor: &vendor, Number: aaa.FirstArgument, Type: aaa.TypeString},
 		{Name: "Cisco-AVPair", Vendor: &aaa.Vendor{Number: 9}, Number: 1},
 		{Name: "inner", Parent: &aaa.Attribute{Number: 241, Type: aaa.TypeExtended}, Number: radiusUserName},
 	}
