@@ -237,6 +237,11 @@ func (c *scriptedClient) Exchange(_ context.Context, req *engines.Request) (*eng
 	return f(req)
 }
 
+// Omits is true of passwords in accounting, as in RADIUS.
+func (c *scriptedClient) Omits(op aaa.Op, a *aaa.Attribute) bool {
+	return op == aaa.Accounting && a.Name == "User-Password"
+}
+
 func (c *scriptedClient) Encode(*engines.Request) ([]byte, error) { return []byte{1, 2, 3}, nil }
 func (c *scriptedClient) Health() *engines.Health                 { return &c.health }
 func (c *scriptedClient) Retire()                                 { c.engine.mu.Lock(); c.retired = true; c.engine.mu.Unlock() }

@@ -73,7 +73,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 		return
 	}
 	s.tracer = translate.Tracer{Server: server.Name, Trace: a.trace, Dropped: m.router.metrics.dropped}
-	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer}
+	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer, mark: m.mark}
 	if err := q.message(s, server); err != nil {
 		a.Event, a.Err = fsm.FATAL, err
 		return

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -13,40 +15,79 @@ import (
 type Message struct {
 	Level   *tenant.Level
 	Server  *tenant.Server
-	Request *engines.Request
-	Packet  []byte // under a throw-away secret
+	Request *engines.Request // without the AVPs that the protocol does not carry
+	Packet  []byte           // under a throw-away secret
 	Err     error
 }
 
 // DryRun translates a request for every server that it might go to, in order, and sends nothing.
 func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
-	start := time.Now()
 	route := &plan.Routes[req.Op]
+	mark := newMark(req.Op)
 	trace := newTrace(route)
 	pin, err := takePin(plan, req)
 	if err != nil {
 		return nil, nil, err
 	}
 	var messages []Message
-	for _, level := range route.Levels {
+	for i, level := range route.Levels {
+		if pin != nil && pin.level != level {
+			continue
+		}
+		if i > 0 && blocked(level, req) {
+			note(trace, level, bypassed)
+			break
+		}
+		if !level.AsksServers(req.Op) {
+			break // who is asked in their place has the last word
+		}
 		for _, s := range level.Lists[req.Op] {
 			if pin != nil && pin.servers[0] != s {
 				continue
 			}
-			m := Message{Level: level, Server: s}
-			if s.Client == nil {
-				m.Err = &engines.Failure{Reason: engines.NoEngine}
-			} else {
-				var made scratch
-				q := question{router: r, req: req, level: level, pin: pin, tracer: &translate.Tracer{Server: s.Name, Trace: trace}}
-				if m.Err = q.message(&made, s); m.Err == nil {
-					m.Request = &made.request
-					m.Packet, m.Err = s.Client.Encode(m.Request)
-				}
+			q := question{
+				router: r, req: req, level: level, pin: pin, mark: mark,
+				tracer: &translate.Tracer{Server: s.Name, Trace: trace},
 			}
-			messages = append(messages, m)
+			messages = append(messages, q.dryRun(s))
 		}
 	}
-	trace.Elapsed = aaa.MicrosOf(time.Since(start))
+	trace.Elapsed = aaa.MicrosOf(time.Since(mark.begun))
 	return messages, trace, nil
+}
+
+// dryRun makes the message for one server.
+func (q *question) dryRun(server *tenant.Server) Message {
+	m := Message{Level: q.level, Server: server}
+	if server.Client == nil {
+		m.Err = &engines.Failure{Reason: engines.NoEngine}
+		return m
+	}
+	var made scratch
+	if m.Err = q.message(&made, server); m.Err != nil {
+		return m
+	}
+	m.Request = &made.request
+	m.Packet, m.Err = server.Client.Encode(m.Request)
+	m.Err = server.Rules[q.req.Op].InKeys(m.Err, q.req.Values)
+	m.Request.AVPs = slices.DeleteFunc(m.Request.AVPs, func(v aaa.AVP) bool { return omits(server, q.req.Op, v.Attr) })
+	return m
+}
+
+// omits reports whether the packets of a server's protocol go without an attribute, though a rule feeds it.
+func omits(server *tenant.Server, op aaa.Op, attr *aaa.Attribute) bool {
+	o, ok := server.Client.(engines.Omitter)
+	return ok && o.Omits(op, attr)
+}
+
+// tellOmitted notes in the trace what the server's packet goes without.
+func (q *question) tellOmitted(server *tenant.Server, avps []aaa.AVP) {
+	for i := range avps {
+		if omits(server, q.req.Op, avps[i].Attr) {
+			q.tracer.Trace.Dropped = append(q.tracer.Trace.Dropped, aaa.TraceDropped{
+				Server: server.Name, Attribute: avps[i].Name(),
+				Reason: fmt.Sprintf("not sent by %s in a request of %s", server.Engine, q.req.Op),
+			})
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -131,9 +132,24 @@ type backend struct {
 	has     chan<- struct{} // nil, or where each exchange tells that it has begun
 	asked   atomic.Int32
 	busy    atomic.Int32
+
+	mu  sync.Mutex
+	got []engines.Request // without their AVPs
 }
 
-func (b *backend) Exchange(ctx context.Context, _ *engines.Request) (*engines.Reply, error) {
+// requests are those that the server was asked.
+func (b *backend) requests() []engines.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.got)
+}
+
+func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {
+	b.mu.Lock()
+	kept := *req
+	kept.AVPs = nil
+	b.got = append(b.got, kept)
+	b.mu.Unlock()
 	b.asked.Add(1)
 	b.busy.Add(1)
 	defer b.busy.Add(-1)

@@ -25,7 +25,7 @@ type Machine struct {
 	table  *fsm.Table
 	name   string // the table's
 	pin    *pin   // of a request that goes on after a challenge
-	start  time.Time
+	mark   mark
 
 	state  int32
 	from   int32 // state in which the action that runs was started
@@ -57,7 +57,7 @@ var machines = sync.Pool{New: func() any { return new(Machine) }}
 // newMachine makes the machine of a document. Every machine comes to finish.
 func newMachine(x *run, level *tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
-	m.router, m.plan, m.req, m.level, m.pin, m.trace, m.start = x.Router, x.plan, x.req, level, x.pin, x.trace, x.start
+	m.router, m.plan, m.req, m.level, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, x.pin, x.trace, x.mark
 	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name
@@ -155,7 +155,7 @@ func (m *Machine) ignored(h fsm.Happening) {
 	if m.trace != nil && len(m.trace.FSM) < maxTransitions {
 		m.trace.FSM = append(m.trace.FSM, aaa.TraceStep{
 			Account: m.level.Account, Table: m.name, State: m.table.StateName(m.state),
-			Event: m.table.Describe(m.state, h), Note: "no line for it: ignored", At: aaa.MicrosOf(time.Since(m.start)),
+			Event: m.table.Describe(m.state, h), Note: "no line for it: ignored", At: aaa.MicrosOf(time.Since(m.mark.begun)),
 		})
 	}
 }
@@ -168,7 +168,7 @@ func (m *Machine) traceLine(line *fsm.Line, h fsm.Happening) *aaa.TraceStep {
 	step := aaa.TraceStep{
 		Account: m.level.Account, Table: m.name, State: m.table.StateName(m.from), Event: m.table.Describe(m.from, h),
 		Line: int(line.No), Action: m.router.actions.specs.Spec(int(line.Do)).Name, Next: m.table.StateName(m.state),
-		Xvalue: line.Xvalue, Xstring: line.Xstring, At: aaa.MicrosOf(time.Since(m.start)),
+		Xvalue: line.Xvalue, Xstring: line.Xstring, At: aaa.MicrosOf(time.Since(m.mark.begun)),
 	}
 	if line.No == 0 {
 		step.Note = "default table"

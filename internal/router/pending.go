@@ -151,7 +151,7 @@ func (m *Machine) fork(ctx context.Context) {
 		// What is pending may outlive the answer, and with it the caller's context.
 		deadline, ok := ctx.Deadline()
 		if !ok {
-			deadline = m.start.Add(m.router.deadline)
+			deadline = m.mark.begun.Add(m.router.deadline)
 		}
 		p.ctx, p.cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
 		if p.arrivals == nil {

@@ -1,7 +1,10 @@
 package router
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"slices"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -34,6 +37,24 @@ type question struct {
 	level  *tenant.Level
 	pin    *pin
 	tracer *translate.Tracer
+	mark   mark
+}
+
+// mark is what every server is told alike, so that one accounting record, wherever it is tried
+// and however often, looks like one.
+type mark struct {
+	begun   time.Time
+	session string // an identifier for a record that brings none; of accounting alone
+}
+
+func newMark(op aaa.Op) mark {
+	m := mark{begun: time.Now()}
+	if op == aaa.Accounting {
+		var id [8]byte
+		rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
+		m.session = hex.EncodeToString(id[:])
+	}
+	return m
 }
 
 // message translates the request for one server, into s.
@@ -49,10 +70,14 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 	if q.pin != nil && len(q.pin.state) > 0 {
 		avps = append(avps, aaa.AVP{Attr: q.router.std.State, Value: q.pin.state})
 	}
+	if q.tracer.Trace != nil {
+		q.tellOmitted(server, avps)
+	}
 	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
 		Op: q.req.Op, AVPs: avps, Dict: server.Dict,
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
+		Begun: q.mark.begun, SessionID: q.mark.session,
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ type run struct {
 	plan     *tenant.Plan
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
-	start    time.Time
+	mark     mark
 	trace    *aaa.Trace
 	attempts int
 	failure  *engines.Failure // of the last server that gave no answer
@@ -139,6 +139,9 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 	}
 	if req.Trace {
 		res.Trace = newTrace(route)
+		if res.Outcome == aaa.Bypassed {
+			note(res.Trace, route.Levels[0], bypassed)
+		}
 	}
 	return res
 }
@@ -148,7 +151,7 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 // request is pending any more, which may be after the answer. The errors are
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
 func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	x := run{Router: r, plan: plan, req: req, start: time.Now()}
+	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op)}
 	defer func() {
 		if !x.lent {
 			plan.Pool.Release()
@@ -164,7 +167,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 	}
 	res, err := x.levels(ctx, route)
 	if x.trace != nil {
-		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.start))
+		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.mark.begun))
 	}
 	if err != nil {
 		var e *aaa.Error
@@ -185,13 +188,14 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 			continue
 		}
 		if i > 0 && blocked(level, x.req) {
+			note(x.trace, level, bypassed)
 			return &aaa.Result{Outcome: aaa.Bypassed, IsAuthorized: true, Document: level.Account}, nil
 		}
 		res, err := x.level(ctx, level)
 		if res != nil || err != nil {
 			return res, err
 		}
-		x.note(i, "none answered")
+		note(x.trace, level, noneAnswered)
 		if ctx.Err() != nil {
 			break
 		}

@@ -17,14 +17,20 @@ func newTrace(route *tenant.Route) *aaa.Trace {
 	return t
 }
 
-// note replaces the trace's word on the i-th document that was used.
-func (x *run) note(i int, text string) {
-	if x.trace == nil {
+// What a trace says of a document that was used, where that is not all.
+const (
+	noneAnswered = "none answered"
+	bypassed     = "bypassed"
+)
+
+// note replaces a trace's word on a document that was used; t may be nil.
+func note(t *aaa.Trace, level *tenant.Level, text string) {
+	if t == nil {
 		return
 	}
-	for j := range x.trace.Documents {
-		if x.trace.Documents[j].Account == x.plan.Routes[x.req.Op].Levels[i].Account {
-			x.trace.Documents[j].Note = text
+	for i := range t.Documents {
+		if t.Documents[i].Account == level.Account {
+			t.Documents[i].Note = text
 		}
 	}
 }
