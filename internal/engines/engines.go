@@ -50,6 +50,13 @@ type Omitter interface {
 	Omits(op aaa.Op, attr *aaa.Attribute) bool
 }
 
+// Timed is a Client that knows how long it takes at most.
+type Timed interface {
+	// Longest is how long an Exchange may take whatever the server does, in a context that never ends; 0
+	// where that can't be told.
+	Longest() time.Duration
+}
+
 // Request is what an engine sends.
 type Request struct {
 	Op   aaa.Op

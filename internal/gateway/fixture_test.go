@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -198,6 +199,7 @@ type scriptedClient struct {
 	engine  *scripted
 	name    string
 	health  engines.Health
+	longest time.Duration
 	retired bool
 }
 
@@ -217,7 +219,10 @@ func (s *scripted) Open(cfg engines.Config) (engines.Client, error) {
 		return nil, fmt.Errorf("server %s was opened with another secret than was written", cfg.Server.Name)
 	}
 	s.opened[cfg.Server.Name]++
-	c := &scriptedClient{engine: s, name: cfg.Server.Name}
+	c := &scriptedClient{
+		engine: s, name: cfg.Server.Name,
+		longest: time.Duration(cfg.Server.Timeout*(1+cfg.Server.Retries)) * time.Millisecond,
+	}
 	s.client[cfg.Server.Name] = c
 	return c, nil
 }
@@ -244,6 +249,7 @@ func (c *scriptedClient) Omits(op aaa.Op, a *aaa.Attribute) bool {
 
 func (c *scriptedClient) Encode(*engines.Request) ([]byte, error) { return []byte{1, 2, 3}, nil }
 func (c *scriptedClient) Health() *engines.Health                 { return &c.health }
+func (c *scriptedClient) Longest() time.Duration                  { return c.longest }
 func (c *scriptedClient) Retire()                                 { c.engine.mu.Lock(); c.retired = true; c.engine.mu.Unlock() }
 
 func (s *scripted) set(name string, f func(*engines.Request) (*engines.Reply, error)) {

@@ -99,7 +99,7 @@ func (f *fixture) cache(a *fsm.Actions) *Tenants {
 	system, err := systemDictionaries()
 	f.must(err)
 	return New(Options{
-		Store: f.store, Opener: f.vault, System: system, Engines: engines.NewRegistry(), Actions: a,
+		Store: f.store, Opener: f.vault, System: system, Engines: engines.NewRegistry(idle{}), Actions: a,
 		Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	})
 }

@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"net"
 	"slices"
 	"time"
 
@@ -176,21 +175,26 @@ func route(levels []*Level, op aaa.Op) Route {
 	return r
 }
 
-// bound adds up what a route's servers may take. A server that is not named by an IP
-// address may have to be resolved first, one of TACACS+ connected to, an external authoriser has a time limit of
-// its own, and a document's own table may do anything: for such a route nothing is promised.
+// bound adds up what the servers of all documents of a route may take, each asked once, as the built-in
+// table does. Counted is every server that has rules for the operation: the answer to a challenge
+// goes to the server that it names, whatever the list says. An external authoriser has a time limit of its
+// own, and a document's own table may do anything, and again: for such a route nothing is promised, nor
+// where a server's engine promises nothing.
 func bound(r *Route, op aaa.Op) time.Duration {
 	var sum time.Duration
 	for _, l := range r.Levels {
 		if l.Tables[op] != nil || op == aaa.Authz && len(l.AuthzApps) > 0 {
 			return 0
 		}
-		for _, s := range l.Lists[op] {
-			if net.ParseIP(s.config.Address) == nil || s.Engine == "tacacs" {
+		for _, s := range l.Servers {
+			if s.Rules[op] == nil || s.Client == nil { // it is not asked, or fails at once
+				continue
+			}
+			timed, ok := s.Client.(engines.Timed)
+			if !ok || timed.Longest() <= 0 {
 				return 0
 			}
-			// The jitter of an attempt is at most ten per cent.
-			sum += time.Duration(s.config.Retries+1) * time.Duration(s.config.Timeout) * time.Millisecond * 11 / 10
+			sum += timed.Longest()
 		}
 	}
 	return sum

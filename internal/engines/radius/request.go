@@ -46,10 +46,7 @@ func (s *facts) note(v aaa.AVP) {
 // build puts the request into p.frame.buf, complete but for the identifier and what
 // sign computes. Errors are *aaa.Error of KindBadInput, or of the random source.
 func (p *pending) build(req *engines.Request, secret []byte, now time.Time) error {
-	code := byte(codeAccessRequest)
-	if req.Op == aaa.Accounting {
-		code = codeAccountingRequest
-	}
+	code := codeOf(req.Op)
 	var seen facts
 	for _, v := range req.AVPs {
 		if v.Attr == nil {
@@ -75,6 +72,13 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 		}
 	}
 	return p.end()
+}
+
+func codeOf(op aaa.Op) byte {
+	if op == aaa.Accounting {
+		return codeAccountingRequest
+	}
+	return codeAccessRequest
 }
 
 // begin starts a packet. A Message-Authenticator comes first in whatever has a
@@ -106,22 +110,12 @@ func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
 
 // one appends an AVP of the caller's.
 func (p *pending) one(v aaa.AVP, seen *facts) error {
-	number := standard(v.Attr)
-	if number == attrMessageAuth {
-		return nil // ours stands at the front
+	if omits(p.code, v.Attr) {
+		return nil
 	}
-	if v.Attr.OfTACACS() {
-		return nil // of another protocol, and its passwords are not encrypted here
-	}
-	if p.code == codeAccountingRequest {
-		switch number {
-		case attrUserPassword, attrCHAPPassword, attrReplyMessage, attrState:
-			return nil // must not be present (RFC 2866 §4.1), though a document's rule may feed them to all operations
-		}
-		if v.Attr.Enc != aaa.EncNone {
-			// The authenticator comes last here, so there is no key to hide it with.
-			return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
-		}
+	if p.code == codeAccountingRequest && v.Attr.Enc != aaa.EncNone {
+		// The authenticator comes last here, so there is no key to hide it with.
+		return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
 	}
 	if v.Clear {
 		var err error
@@ -130,6 +124,18 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 		}
 	}
 	return p.frame.add(v)
+}
+
+// omits reports whether a packet goes without an attribute of the caller's.
+func omits(code byte, attr *aaa.Attribute) bool {
+	switch standard(attr) {
+	case attrMessageAuth:
+		return true // ours stands at the front
+	case attrUserPassword, attrCHAPPassword, attrReplyMessage, attrState:
+		return code == codeAccountingRequest // must not be present (RFC 2866 §4.1), though a document's rule may feed them to all operations
+	default:
+		return attr.OfTACACS() // of another protocol, and its passwords are not encrypted here
+	}
 }
 
 // nas fills in who asks (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
