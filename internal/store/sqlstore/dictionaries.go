@@ -14,7 +14,11 @@ const dictionaryColumns = `account_id, id, name, revision, body, created_at, upd
 func scanDictionary(scan Scan) (d store.Dictionary, err error) {
 	var body []byte
 	err = scan(&d.Account, &d.ID, &d.Name, &d.Revision, &body, &d.CreatedAt, &d.UpdatedAt)
-	if len(body) > 0 {
+	switch string(body) {
+	case "": // not asked for
+	case "null": // what an earlier version wrote for a dictionary without entries
+		d.Body = []byte(`[]`)
+	default:
 		d.Body = body
 	}
 	d.CreatedAt, d.UpdatedAt = d.CreatedAt.UTC(), d.UpdatedAt.UTC()

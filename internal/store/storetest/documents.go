@@ -192,6 +192,16 @@ func testDictionaries(t *testing.T, s store.Store) {
 	if len(list) != 1 || list[0].Name != "other" || list[0].Body != nil || next != "renamed" {
 		t.Errorf("first page %+v, next %q", list, next)
 	}
+	// An earlier version wrote one without entries as null.
+	empty := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a, Name: "empty", Body: []byte(`null`)}))
+	for _, got := range []store.Dictionary{
+		must[store.Dictionary](t)(s.Dictionaries().Get(ctx, a, empty.ID)), must[[]store.Dictionary](t)(s.Dictionaries().All(ctx, a))[0],
+	} {
+		if got.Name != "empty" || string(got.Body) != `[]` {
+			t.Errorf("a dictionary without entries is read as %+v", got)
+		}
+	}
+
 	refused(t, s.Dictionaries().Delete(ctx, a, made.ID, 1), store.ErrStale)
 	ok(t, s.Dictionaries().Delete(ctx, a, made.ID, 2))
 	refused(t, s.Dictionaries().Delete(ctx, a, made.ID, store.AnyRevision), store.ErrNotFound)
