@@ -156,7 +156,8 @@ func TestContradictions(t *testing.T) {
 		},
 		{"vendor name redefined", `{"vendor":{"A":1}},{"vendor":{"a":2}}`, "value.1.vendor.a", "unique"},
 		{"vendor with two names", `{"vendor":{"A":1}},{"vendor":{"B":1}}`, "", ""},
-		{"vendor with two formats", `{"vendor":{"A":1}},{"vendor":{"B":1,"format":"2,1"}}`, "value.1.vendor.format", "unique"},
+		{"vendor with two formats", `{"vendor":{"A":1,"format":"1,1"}},{"vendor":{"B":1,"format":"2,1"}}`, "value.1.vendor.format", "unique"},
+		{"vendor's format said once", `{"vendor":{"A":9}},{"vendor":{"B":9,"format":"2,1"}},{"attr":{"vid":9,"id":256,"type":"string","name":"C"}},{"vendor":{"C":9}}`, "", ""},
 		{
 			"parents loop",
 			`{"attr":{"vid":9,"id":1,"type":"tlv","name":"A","parent":"C"}},{"attr":{"vid":9,"id":2,"type":"tlv","name":"B","parent":"A"}},{"attr":{"vid":9,"id":3,"type":"tlv","name":"C","parent":"B"}}`,
@@ -205,6 +206,24 @@ func TestContradictions(t *testing.T) {
 		},
 		{"value of an unknown name", `{"val":{"attr":"Nobody","val":1,"name":"X"}}`, "value.0.val.attr", "unknown"},
 		{"value of an unknown number", `{"val":{"vid":9,"id":200,"val":1,"name":"X"}}`, "", ""},
+		{
+			"value overflows the other type of its attribute",
+			`{"attr":{"id":6,"type":"byte","name":"A"}},{"attr":{"id":6,"type":"integer","name":"B","alias":true}},{"val":{"attr":"B","val":256,"name":"X"}}`,
+			"value.2.val.val", "range",
+		},
+		{
+			"value in an attribute that holds none",
+			`{"attr":{"vid":9,"id":1,"type":"string","name":"A"}},{"val":{"vid":9,"id":2,"parent":"A","val":1,"name":"X"}}`,
+			"value.1.val.parent", "type",
+		},
+		{
+			"value in a parent of another vendor",
+			`{"attr":{"vid":9,"id":1,"type":"tlv","name":"A"}},{"val":{"vid":8,"id":2,"parent":"A","val":1,"name":"X"}}`,
+			"value.1.val.vid", "enum",
+		},
+		{"concat of a vendor", `{"attr":{"vid":9,"id":1,"type":"octets","name":"A","concat":true}}`, "value.0.attr.concat", "enum"},
+		{"concat of a vendor, as a type", `{"attr":{"vid":9,"id":1,"type":"concat","name":"A"}}`, "value.0.attr.type", "enum"},
+		{"concat", `{"attr":{"id":1,"type":"octets","name":"A","concat":true}}`, "", ""},
 		{"value in an unknown parent", `{"val":{"vid":9,"id":2,"parent":"X","val":1,"name":"X"}}`, "value.0.val.parent", "unknown"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -241,7 +260,8 @@ func TestManyNamesForOneNumber(t *testing.T) {
 	if name, _ := s.ValueName(s.Standard(6), 1); s.Standard(6).Name != "A" || name != "X0" || s.Vendor(9).Name != "V0" {
 		t.Errorf("found %s, %s, %s", s.Standard(6).Name, name, s.Vendor(9).Name)
 	}
-	if n, ok := s.ValueNumber(s.ByName("A777"), "X888"); !ok || n != 1 || s.VendorByName("V999") == nil {
+	vendor, _ := s.VendorNumber("V999")
+	if n, ok := s.ValueNumber(s.ByName("A777"), "X888"); !ok || n != 1 || vendor != 9 {
 		t.Error("a later name is lost")
 	}
 	// No slot of a table is followed by a long run of taken ones.
@@ -295,7 +315,11 @@ func TestBadText(t *testing.T) {
 		{"deep", "ATTRIBUTE A 1.2.3.4.5.6.7.8.9.10 string", "line 1", "maximum"},
 		{"name redefined", "ATTRIBUTE A 1 string\nATTRIBUTE A 2 string", "line 2", "unique"},
 		{"type redefined", "ATTRIBUTE A 1 string\nATTRIBUTE A 1 integer", "line 2", "unique"},
-		{"second name", "ATTRIBUTE A 1 string\nATTRIBUTE B 1 integer", "", ""},
+		{"second name", "ATTRIBUTE A 1 string\nATTRIBUTE B 1 string", "", ""},
+		{"second name of another type", "ATTRIBUTE A 1 string\nATTRIBUTE B 1 integer", "line 2", "unique"},
+		{"second name of another length", "ATTRIBUTE A 1 octets[4]\nATTRIBUTE C 1 octets[4]\nATTRIBUTE B 1 integer", "line 3", "unique"},
+		{"second name of another type, marked", "ATTRIBUTE A 1 string\nATTRIBUTE B 1 integer alias", "", ""},
+		{"second name for the plain value", "ATTRIBUTE A 1 integer\nATTRIBUTE B 1 octets\nATTRIBUTE C 1 string", "", ""},
 		{"vendor redefined", "VENDOR V 1\nVENDOR V 2", "line 2", "unique"},
 		{"vendor number", "VENDOR V 16777216", "line 1", "range"},
 		{"vendor format", "VENDOR V 1 format=9,9", "line 1", "enum"},
@@ -311,7 +335,8 @@ func TestBadText(t *testing.T) {
 		{"value overflows", "ATTRIBUTE A 1 byte\nVALUE A X 0x100", "line 2", "range"},
 		{"value overflows 64 bits", "ATTRIBUTE A 1 integer64\nVALUE A X 18446744073709551615", "line 2", "range"},
 		{"value redefined", "ATTRIBUTE A 1 integer\nVALUE A X 1\nVALUE A X 2", "line 3", "unique"},
-		{"bad UTF-8", "ATTRIBUTE A\xff 1 string", "value", "encoding"},
+		{"bad UTF-8", "ATTRIBUTE A\xff 1 string", "line 1", "encoding"},
+		{"bad UTF-8 further down", "# \u00fc\ufffd\n\nATTRIBUTE A 1 string\nATTRIBUTE B 2 string # \xc3", "line 4", "encoding"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Lint("d", []byte(tc.in), nil)

@@ -12,7 +12,7 @@ import (
 type Compiled struct {
 	name    string
 	attrs   []aaa.Attribute
-	vendors []*aaa.Vendor // own and, behind them, those of others that attributes use
+	vendors []vendor // of entries and, behind them, those of others that attributes use
 	vals    []value
 
 	attrByName, attrByID     table // of attrs
@@ -49,12 +49,17 @@ func (c *Compiled) Counts() (attrs, vals, vendors int) {
 // are *aaa.Error of KindBadInput; paths are value.3.attr.id, or "line 12" for entries that
 // came from text.
 func Compile(name string, entries []Entry, visible *Set) (*Compiled, error) {
-	if len(entries) > MaxEntries {
+	b := &compiler{entries: entries, visible: visible, formats: visible}
+	return b.compile(name)
+}
+
+func (b *compiler) compile(name string) (*Compiled, error) {
+	if len(b.entries) > MaxEntries {
 		return nil, aaa.Invalid(aaa.Field{Path: "value", Rule: "maxItems", Message: "a dictionary has at most 65536 entries", Target: MaxEntries})
 	}
-	b := &compiler{c: &Compiled{name: strings.Clone(name)}, entries: entries, visible: visible}
+	b.c = &Compiled{name: strings.Clone(name)}
 	b.prepare()
-	for _, step := range []func(){b.addVendors, b.addAttrs, b.resolveParents, b.indexAttrs, b.addVals} {
+	for _, step := range []func(){b.addVendors, b.addAttrs, b.resolveParents, b.indexAttrs, b.addVals, b.checkFormats} {
 		step()
 		if err := b.faults.err(); err != nil {
 			return nil, err
@@ -67,10 +72,14 @@ type compiler struct {
 	c       *Compiled
 	entries []Entry
 	visible *Set
+	formats *Set // what tells the formats of vendors, behind the entries
+	stored  bool // the entries were taken once: see CompileStored
 	faults  faults
 	names   string // every name of the dictionary in one piece of memory
 	from    []int  // entry index of each of c.attrs
 	state   []uint8
+	// nameless are the vendors that neither an entry nor visible defines.
+	nameless map[uint32]*aaa.Vendor
 }
 
 // prepare sizes everything, so that pointers into c.attrs stay good, and gathers the names.
@@ -98,7 +107,7 @@ func (b *compiler) prepare() {
 	b.names = names.String()
 	b.c.attrs = make([]aaa.Attribute, 0, attrs)
 	b.c.vals = make([]value, 0, vals)
-	b.c.vendors = make([]*aaa.Vendor, 0, vendors)
+	b.c.vendors = make([]vendor, 0, vendors)
 	b.c.attrByName, b.c.attrByID = newTable(attrs), newTable(attrs)
 	b.c.valByName, b.c.valByNumber = newTable(vals), newTable(vals)
 	b.from = make([]int, 0, attrs)
@@ -133,76 +142,6 @@ func (b *compiler) each(f func(i int, e Entry, name string)) {
 	}
 }
 
-func (b *compiler) addVendors() {
-	c := b.c
-	count := cap(c.vendors)
-	store := make([]aaa.Vendor, 0, count)
-	c.vendorByName, c.vendorByNo = newTable(count), newTable(count)
-	b.each(func(i int, e Entry, name string) {
-		if e.Vendor == nil {
-			return
-		}
-		if message := checkName(name); message != "" {
-			b.fault(i, "", "pattern", message, clip(name))
-			return
-		}
-		if e.Vendor.Number == 0 || e.Vendor.Number >= 1<<24 {
-			b.fault(i, name, "range", "a vendor's number is in 1..16777215", e.Vendor.Number)
-			return
-		}
-		typ, length, cont, ok := parseFormat(e.Vendor.Format)
-		if !ok {
-			b.fault(i, "format", "enum", `a format is "T,L" or "1,1,c": T is 1, 2 or 4, L is 0, 1 or 2`, clip(e.Vendor.Format))
-			return
-		}
-		v := aaa.Vendor{Name: name, Number: e.Vendor.Number, TypeOctets: typ, LengthOctets: length, Continuation: cont}
-		if old := c.vendorNamed(name); old != nil {
-			if old.Number != v.Number {
-				b.fault(i, name, "unique", fmt.Sprintf("vendor %s is already defined as %d", name, old.Number), v.Number)
-				return
-			}
-		}
-		if old := c.vendor(v.Number); old != nil {
-			if old.TypeOctets != typ || old.LengthOctets != length || old.Continuation != cont {
-				b.fault(i, "format", "unique", fmt.Sprintf("vendor %d is already defined with another format", v.Number), nil)
-				return
-			}
-			if equalFold(old.Name, name) {
-				return // said twice, the same
-			}
-		}
-		store = append(store, v)
-		c.vendors = append(c.vendors, &store[len(store)-1])
-		c.vendorByName.insert(hashName(name), len(c.vendors)-1)
-		if old := c.vendor(v.Number); old == nil {
-			c.vendorByNo.insert(hashPlace(nil, v.Number, 0), len(c.vendors)-1)
-		}
-	})
-}
-
-// borrow finds the vendor of a number among the others visible, or makes a nameless one.
-func (b *compiler) borrow(number uint32) *aaa.Vendor {
-	c := b.c
-	if v := c.vendor(number); v != nil {
-		return v
-	}
-	v := b.visible.Vendor(number)
-	if v == nil {
-		v = &aaa.Vendor{Name: fmt.Sprintf("Vendor-%d", number), Number: number, TypeOctets: 1, LengthOctets: 1}
-	}
-	if 3*(len(c.vendors)+1) > 2*len(c.vendorByNo) {
-		c.vendorByNo = newTable(2 * (len(c.vendors) + 1))
-		for i, v := range c.vendors {
-			if c.vendor(v.Number) == nil {
-				c.vendorByNo.insert(hashPlace(nil, v.Number, 0), i)
-			}
-		}
-	}
-	c.vendors = append(c.vendors, v)
-	c.vendorByNo.insert(hashPlace(nil, number, 0), len(c.vendors)-1)
-	return v
-}
-
 func (b *compiler) addAttrs() {
 	c := b.c
 	b.each(func(i int, e Entry, name string) {
@@ -230,13 +169,21 @@ func (b *compiler) addAttrs() {
 		}
 		// RFC 8044 §3.6 makes a type of what FreeRADIUS has as a flag.
 		concat := in.Concat || strings.EqualFold(in.Type, "concat")
+		if concat && in.VID != 0 && !b.stored {
+			member := "concat"
+			if !in.Concat {
+				member = "type"
+			}
+			b.fault(i, member, "enum", "a vendor's attribute can't be split over several (RFC 8044 §3.6)", nil)
+			return
+		}
 		if member, message := checkFlags(in, typ, enc, concat); message != "" {
 			b.fault(i, member, "type", message, nil)
 			return
 		}
 		a := aaa.Attribute{
 			Name: name, Number: in.ID, Type: typ, Enc: enc, Length: length,
-			HasTag: in.HasTag, Concat: concat, Array: in.Array,
+			HasTag: in.HasTag, Concat: concat && in.VID == 0, Array: in.Array,
 		}
 		if in.VID != 0 {
 			a.Vendor = b.borrow(in.VID)
@@ -318,8 +265,8 @@ func (b *compiler) addVals() {
 			}
 			lastKey = key
 		}
-		if lowest, highest := typeRange(last); in.Val < lowest || in.Val > highest {
-			b.fault(i, "val", "range", fmt.Sprintf("%s is of type %s: the value does not fit", last.Name, TypeName(last.Type)), in.Val)
+		if a := misfit(in.Val, last, b.numbered(in, last)); a != nil {
+			b.fault(i, "val", "range", fmt.Sprintf("%s is of type %s: the value does not fit", a.Name, TypeName(a.Type)), in.Val)
 			return
 		}
 		if old, ok := c.valueNamed(last, hashAttr(last), name); ok {
@@ -335,6 +282,31 @@ func (b *compiler) addVals() {
 			c.valByNumber.insert(byNumber, len(c.vals)-1)
 		}
 	})
+}
+
+// numbered is the definition that the number of a value's attribute leads to, which may be of another type than the one
+// that its name leads to: the value is of both.
+func (b *compiler) numbered(in *ValEntry, a *aaa.Attribute) *aaa.Attribute {
+	if in.Attr == "" || b.stored {
+		return a
+	}
+	if own := b.c.at(a.Parent, vendorNumber(a), a.Number); own != nil {
+		return own
+	}
+	if other := b.visible.at(a.Parent, vendorNumber(a), a.Number); other != nil {
+		return other
+	}
+	return a
+}
+
+// misfit is the first of some attributes whose type a value does not fit.
+func misfit(val int64, attrs ...*aaa.Attribute) *aaa.Attribute {
+	for _, a := range attrs {
+		if lowest, highest := typeRange(a); val < lowest || val > highest {
+			return a
+		}
+	}
+	return nil
 }
 
 // valueAttr finds the attribute whose value an entry names; one that nobody defines
@@ -356,6 +328,12 @@ func (b *compiler) valueAttr(i int, in *ValEntry) *aaa.Attribute {
 			parent = &b.c.attrs[at]
 		} else if parent = b.visible.ByName(in.Parent); parent == nil {
 			b.fault(i, "parent", "unknown", "no dictionary visible here defines the parent", in.Parent)
+			return nil
+		}
+	}
+	if parent != nil && !b.stored {
+		if member, rule, message := checkPlace(standIn(parent, in.VID, in.ID)); message != "" {
+			b.fault(i, member, rule, message, nil)
 			return nil
 		}
 	}

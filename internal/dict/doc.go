@@ -23,6 +23,8 @@
 // second name for an identity already defined has to be marked "alias": true in
 // JSON, so that a redefinition is never an accident; it may then have a type of
 // its own, and a search by number finds the first. FreeRADIUS text has no such
-// mark and its files do this freely, so the text parser sets it. Two
-// dictionaries of a Set may contradict each other in everything.
+// mark and its files do this, so the text parser sets it where the type is the
+// first one's, string or octets; any other has to be marked in text too. Two
+// dictionaries of a Set may contradict each other in everything. The formats of
+// vendors hold for all of a Set: see Set.Vendor.
 package dict

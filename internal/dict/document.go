@@ -72,6 +72,14 @@ func ParseDocument(b []byte) (*Document, error) {
 	return doc, d.faults.err()
 }
 
+// FormatEntries writes a document's value as JSON: [] where there is no entry.
+func FormatEntries(entries []Entry) ([]byte, error) {
+	if entries == nil {
+		entries = []Entry{}
+	}
+	return json.Marshal(entries)
+}
+
 // FormatDocument writes a document as JSON, one entry a line.
 func FormatDocument(doc *Document) ([]byte, error) {
 	var out bytes.Buffer

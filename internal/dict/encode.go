@@ -15,8 +15,8 @@ const maxLong = 4096 - 20 - 2
 
 // MaxLen is the most octets that a value of the attribute can have, before
 // encryption and without its tag.
-func MaxLen(a *aaa.Attribute) int {
-	n := room(a)
+func (s *Set) MaxLen(a *aaa.Attribute) int {
+	n := s.room(a)
 	if a.HasTag {
 		n--
 	}
@@ -32,7 +32,7 @@ func MaxLen(a *aaa.Attribute) int {
 }
 
 // room is what one attribute can carry in its place.
-func room(a *aaa.Attribute) int {
+func (s *Set) room(a *aaa.Attribute) int {
 	p := a.Parent
 	switch {
 	case a.OfTACACS():
@@ -41,18 +41,20 @@ func room(a *aaa.Attribute) int {
 		return maxLong
 	case p == nil && a.Vendor == nil:
 		return 253
-	case p == nil && a.Vendor.Continuation:
-		return maxLong
 	case p == nil:
-		return 255 - 6 - int(a.Vendor.TypeOctets) - int(a.Vendor.LengthOctets)
+		v := s.inForce(a.Vendor)
+		if v.Continuation {
+			return maxLong
+		}
+		return 255 - 6 - int(v.TypeOctets) - int(v.LengthOctets)
 	case p.Type == aaa.TypeExtended:
 		return 252
 	case p.Type == aaa.TypeLongExtended:
 		return maxLong
 	case p.Type == aaa.TypeEVS:
-		return room(p) - 5
+		return s.room(p) - 5
 	}
-	return min(room(p), 255) - 2
+	return min(s.room(p), 255) - 2
 }
 
 // typeRange is the range of an integer type's values that fit an int64.
@@ -123,7 +125,7 @@ func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) 
 				return dst, err
 			}
 		}
-		if err := checkLen(a, len(out)-len(dst)); err != nil {
+		if err := s.checkLen(a, len(out)-len(dst)); err != nil {
 			return dst, err
 		}
 		return out, nil
@@ -134,12 +136,12 @@ func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) 
 func (s *Set) appendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	switch a.Type {
 	case aaa.TypeString:
-		if err := checkLen(a, len(text)); err != nil {
+		if err := s.checkLen(a, len(text)); err != nil {
 			return dst, err
 		}
 		return append(dst, text...), nil
 	case aaa.TypeOctets, aaa.TypeABinary, aaa.TypeTLV, aaa.TypeExtended, aaa.TypeLongExtended, aaa.TypeVSA, aaa.TypeEVS:
-		return appendOctets(dst, a, text)
+		return s.appendOctets(dst, a, text)
 	case aaa.TypeInteger, aaa.TypeShort, aaa.TypeByte, aaa.TypeInteger64, aaa.TypeSigned:
 		return s.appendInteger(dst, a, text)
 	}
@@ -304,13 +306,13 @@ func hexFits(t aaa.Type, n int) bool {
 	return n > 0 && n == size(t) && t != aaa.TypeBool
 }
 
-func appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+func (s *Set) appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	rest, isHex := cutHex(text)
 	n := len(text)
 	if isHex {
 		n = len(rest) / 2
 	}
-	if err := checkLen(a, n); err != nil {
+	if err := s.checkLen(a, n); err != nil {
 		return dst, err
 	}
 	if !isHex && a.Type != aaa.TypeOctets {
@@ -326,11 +328,11 @@ func appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	return out, nil
 }
 
-func checkLen(a *aaa.Attribute, n int) error {
+func (s *Set) checkLen(a *aaa.Attribute, n int) error {
 	if a.Length > 0 && n != a.Length {
 		return bad(a, "the value has "+strconv.Itoa(n)+" octets; exactly "+strconv.Itoa(a.Length)+" are wanted")
 	}
-	if most := MaxLen(a); n > most {
+	if most := s.MaxLen(a); n > most {
 		return bad(a, "the value is too long: "+strconv.Itoa(n)+" octets, at most "+strconv.Itoa(most)+" fit")
 	}
 	return nil

@@ -33,7 +33,7 @@ type VendorEntry struct {
 	Number uint32 // SMI Private Enterprise Code, 1..2^24-1
 	// Format is "type octets,length octets[,c]": the type is of 1, 2 or 4 octets, the
 	// length of 0, 1 or 2, and c says that a continuation octet follows (WiMAX).
-	// Empty means "1,1".
+	// Empty, the entry says nothing of the format: see Set.Vendor.
 	Format string
 }
 
@@ -72,9 +72,7 @@ type ValEntry struct {
 func (e Entry) Equal(o Entry) bool {
 	switch {
 	case e.Vendor != nil && o.Vendor != nil:
-		a, b := *e.Vendor, *o.Vendor
-		a.Format, b.Format = canonFormat(a.Format), canonFormat(b.Format)
-		return a == b
+		return *e.Vendor == *o.Vendor
 	case e.Attr != nil && o.Attr != nil:
 		a, b := *e.Attr, *o.Attr
 		ta, la, oka := TypeOf(a.Type)
@@ -98,7 +96,7 @@ func canonEnc(s string) aaa.Encryption {
 	return enc
 }
 
-// MarshalJSON writes {"NAME": NUMBER}, with a "format" where it is not 1,1.
+// MarshalJSON writes {"NAME": NUMBER}, with a "format" where it has one.
 func (v VendorEntry) MarshalJSON() ([]byte, error) {
 	name, err := json.Marshal(v.Name)
 	if err != nil {

@@ -3,99 +3,166 @@ package dict
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"aaa-api/internal/aaa"
 )
 
-// FormatText writes entries as a FreeRADIUS dictionary file, in their order; vendors come
-// first where an entry precedes its vendor's. ParseText with the same visible reads
-// equal entries back. Errors are Compile's.
+// FormatText writes entries as a FreeRADIUS dictionary file, in their order. Vendors come first where an entry precedes its
+// vendor's; attributes and then values come behind them where an entry precedes its parent's. ParseText with the same
+// visible reads entries back that mean the same. Errors are Compile's.
 func FormatText(entries []Entry, visible *Set) ([]byte, error) {
-	c, err := Compile("", entries, visible)
+	return formatText(entries, visible, visible)
+}
+
+func formatText(entries []Entry, visible, system *Set) ([]byte, error) {
+	c, err := CompileStored("", entries, system)
 	if err != nil {
 		return nil, err
 	}
-	w := &textWriter{own: NewSet(c), all: NewSet(c).Join(visible), visible: visible, vendors: make(map[uint32]string)}
-	entries = vendorsFirst(entries)
-	for i, e := range entries {
-		switch {
-		case e.Vendor != nil:
-			w.vendor(e.Vendor)
-		case e.Attr != nil:
-			w.attribute(e.Attr)
-		case e.Val != nil:
-			if err := w.value(e.Val); err != nil {
-				return nil, aaa.Invalid(aaa.Field{Path: e.path(i, "id"), Rule: "unknown", Message: err.Error()})
-			}
+	own := NewSet(c)
+	writer := func() *textWriter {
+		return &textWriter{
+			own: own, all: own.Join(visible), system: system,
+			reader: newTextParser(visible, system), vendors: make(map[uint32]string),
 		}
 	}
+	draft, w := writer(), writer()
+	for _, e := range draft.ordered(entries) {
+		if e.Val == nil {
+			draft.entry(e)
+		}
+	}
+	w.knowing = draft.reader
+	for _, e := range w.ordered(entries) {
+		w.entry(e)
+	}
 	w.open(context{})
+	if err := w.reader.faults.err(); err != nil {
+		return nil, fmt.Errorf("the dictionary has no text form: %v", err) //nolint:errorlint // who asks for it made no fault
+	}
 	return w.out.Bytes(), nil
 }
 
-// vendorsFirst moves the vendors to the front where an attribute stands before its vendor.
-func vendorsFirst(entries []Entry) []Entry {
-	later := make(map[uint32]bool)
-	for _, e := range entries {
-		switch {
-		case e.Vendor != nil && later[e.Vendor.Number]:
-			var vendors, others []Entry
-			for _, e := range entries {
-				if e.Vendor != nil {
-					vendors = append(vendors, e)
-				} else {
-					others = append(others, e)
-				}
-			}
-			return append(vendors, others...)
-		case e.Attr != nil:
-			later[e.Attr.VID] = true
-		}
-	}
-	return entries
-}
-
-// context is the BEGIN-VENDOR block that an attribute stands in.
+// context is the block that an entry stands in: of a vendor, or of a parent.
 type context struct {
-	vendor string
+	vid    uint32
+	vendor string // the name of vid, 0 having none
 	evs    string // the container given by format=
+	tlv    string // the parent, in place of a vendor
 }
 
 type textWriter struct {
 	out     bytes.Buffer
 	own     *Set
 	all     *Set // own, then what else is visible
-	visible *Set
+	system  *Set
 	now     context
-	// vendors remembers vendorName.
-	vendors map[uint32]string
+	reader  *textParser       // knows what a reader of the lines so far knows
+	knowing *textParser       // knows what one knows who has read all attributes; nil in a draft
+	vendors map[uint32]string // remembers vendorName
+}
+
+func (w *textWriter) entry(e Entry) {
+	switch {
+	case e.Vendor != nil:
+		w.vendor(e.Vendor)
+	case e.Attr != nil:
+		w.attribute(e.Attr)
+	case e.Val != nil:
+		w.value(e.Val)
+	}
+}
+
+// ordered is entries so that what a reader has to know when it comes to a line stands before it.
+func (w *textWriter) ordered(entries []Entry) []Entry {
+	var vendorsFirst, parentsFirst bool
+	used, seen := make(map[uint32]bool), make(map[string]bool)
+	needs := func(vid uint32, parent string) {
+		used[vid] = true
+		if parent != "" && w.own.ByName(parent) != nil && !seen[strings.ToLower(parent)] {
+			parentsFirst = true
+		}
+	}
+	for _, e := range entries {
+		switch {
+		case e.Vendor != nil:
+			vendorsFirst = vendorsFirst || used[e.Vendor.Number]
+		case e.Attr != nil:
+			needs(e.Attr.VID, e.Attr.Parent)
+			seen[strings.ToLower(e.Attr.Name)] = true
+		case w.knowing != nil:
+			if _, at, ok := w.valueOf(e.Val); ok && at != nil {
+				needs(at.vid, at.evs+at.tlv)
+			}
+		}
+	}
+	if !vendorsFirst && !parentsFirst {
+		return entries
+	}
+	rank := func(e Entry) int {
+		switch {
+		case e.Vendor != nil:
+			return 0
+		case !parentsFirst:
+			return 1
+		case e.Val != nil:
+			return MaxDepth + 2
+		}
+		depth := 1
+		for p := w.own.ByName(e.Attr.Name).Parent; p != nil; p = p.Parent {
+			depth++
+		}
+		return depth
+	}
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int { return rank(a) - rank(b) })
+	return sorted
+}
+
+// line writes a statement.
+func (w *textWriter) line(words ...string) {
+	w.out.WriteString(strings.Join(words, "\t"))
+	w.out.WriteByte('\n')
+	w.reader.statement(words)
 }
 
 func (w *textWriter) open(want context) {
 	if w.now == want {
 		return
 	}
-	if w.now.vendor != "" {
-		fmt.Fprintf(&w.out, "END-VENDOR\t%s\n\n", w.now.vendor)
+	switch {
+	case w.now.tlv != "":
+		w.line("END-TLV", w.now.tlv)
+	case w.now.vendor != "":
+		w.line("END-VENDOR", w.now.vendor)
+	}
+	if w.now != (context{}) {
+		w.out.WriteByte('\n')
+	}
+	if want != (context{}) {
+		w.out.WriteByte('\n')
 	}
 	switch {
+	case want.tlv != "":
+		w.line("BEGIN-TLV", want.tlv)
 	case want.evs != "":
-		fmt.Fprintf(&w.out, "\nBEGIN-VENDOR\t%s\tformat=%s\n", want.vendor, want.evs)
+		w.line("BEGIN-VENDOR", want.vendor, "format="+want.evs)
 	case want.vendor != "":
-		fmt.Fprintf(&w.out, "\nBEGIN-VENDOR\t%s\n", want.vendor)
+		w.line("BEGIN-VENDOR", want.vendor)
 	}
 	w.now = want
 }
 
 func (w *textWriter) vendor(v *VendorEntry) {
 	w.open(context{})
-	fmt.Fprintf(&w.out, "VENDOR\t%s\t%d", v.Name, v.Number)
+	words := []string{"VENDOR", v.Name, strconv.FormatUint(uint64(v.Number), 10)}
 	if v.Format != "" {
-		fmt.Fprintf(&w.out, "\tformat=%s", v.Format)
+		words = append(words, "format="+v.Format)
 	}
-	w.out.WriteByte('\n')
+	w.line(words...)
 }
 
 // vendorName is a name by which a reader of the text finds the number.
@@ -109,7 +176,7 @@ func (w *textWriter) vendorName(number uint32) string {
 		if v == nil {
 			continue
 		}
-		if found := w.all.VendorByName(v.Name); found != nil && found.Number == number {
+		if n, ok := w.all.VendorNumber(v.Name); ok && n == number {
 			name = v.Name
 			break
 		}
@@ -118,29 +185,74 @@ func (w *textWriter) vendorName(number uint32) string {
 	return name
 }
 
+// space is the context of a vendor's own space, or of the standard one.
+func (w *textWriter) space(vid uint32) context {
+	if vid == 0 {
+		return context{}
+	}
+	return context{vid: vid, vendor: w.vendorName(vid)}
+}
+
 func (w *textWriter) attribute(e *AttrEntry) {
-	a := w.own.ByName(e.Name)
-	var at context
-	oid := strconv.FormatUint(uint64(a.Number), 10)
-	for p := a.Parent; p != nil; p = p.Parent {
+	at, parent, number := w.place(e)
+	w.open(at)
+	words := []string{"ATTRIBUTE", e.Name, number, strings.ToLower(e.Type)}
+	flags := flagsOf(e)
+	if first := w.reader.first(e.VID, parent, e.ID); e.Alias && (first == nil || !retyped(first, e)) {
+		flags = append(flags, "alias")
+	}
+	if len(flags) > 0 {
+		words = append(words, strings.Join(flags, ","))
+	}
+	w.line(words...)
+}
+
+// place finds the block and the number by which a reader comes to an attribute, and the name that its parent then has: by the
+// numbers of its parents as FreeRADIUS's files have it, or in a block of the parent where numbers lead elsewhere.
+func (w *textWriter) place(e *AttrEntry) (at context, parent, number string) {
+	number = strconv.FormatUint(uint64(e.ID), 10)
+	at = w.space(e.VID)
+	above := w.own.ByName(e.Name).Parent
+	if above == nil {
+		return at, "", number
+	}
+	path := number
+	for p := above; p != nil; p = p.Parent {
 		if p.Type == aaa.TypeEVS {
 			at.evs = p.Name
 			break
 		}
-		oid = strconv.FormatUint(uint64(p.Number), 10) + "." + oid
+		path = strconv.FormatUint(uint64(p.Number), 10) + "." + path
 	}
-	if e.VID != 0 {
-		at.vendor = w.vendorName(e.VID)
+	if in, _, _, message := w.reader.locate(e.VID, at.evs, path); message == "" && w.leads(in, above) {
+		return at, in, path
 	}
-	w.open(at)
-	fmt.Fprintf(&w.out, "ATTRIBUTE\t%s\t%s\t%s", e.Name, oid, strings.ToLower(e.Type))
-	if flags := flagsOf(e); flags != "" {
-		fmt.Fprintf(&w.out, "\t%s", flags)
-	}
-	w.out.WriteByte('\n')
+	return context{tlv: e.Parent}, w.reader.proper(e.Parent), number
 }
 
-func flagsOf(e *AttrEntry) string {
+// find is the attribute that a name in an entry leads to.
+func (w *textWriter) find(name string) *aaa.Attribute {
+	if a := w.own.ByName(name); a != nil {
+		return a
+	}
+	return w.system.ByName(name)
+}
+
+// leads says whether a parent's name leads to an attribute, defined alike in what matters to those that lie in it.
+func (w *textWriter) leads(name string, a *aaa.Attribute) bool {
+	found := w.find(name)
+	for ; found != nil && a != nil; found, a = found.Parent, a.Parent {
+		if found == a {
+			return true
+		}
+		if found.Number != a.Number || vendorNumber(found) != vendorNumber(a) || found.Type != a.Type || found.Wire != a.Wire {
+			return false
+		}
+	}
+	return found == a
+}
+
+func flagsOf(e *AttrEntry) []string {
 	var flags []string
 	for _, f := range []struct {
 		on   bool
@@ -160,44 +272,93 @@ func flagsOf(e *AttrEntry) string {
 	if enc, _ := EncOf(e.Enc); enc != aaa.EncNone {
 		flags = append(flags, "encrypt="+strconv.Itoa(int(enc)))
 	}
-	return strings.Join(flags, ",")
+	return flags
 }
 
-func (w *textWriter) value(v *ValEntry) error {
-	if v.Attr != "" {
-		if v.VID != 0 && w.all.ByName(v.Attr) == nil {
-			w.open(context{vendor: w.vendorName(v.VID)})
+func (w *textWriter) value(v *ValEntry) {
+	name, at, ok := w.valueOf(v)
+	if !ok {
+		return // no text says it: it has no effect, and the text would
+	}
+	if at != nil {
+		w.open(*at)
+	}
+	w.line("VALUE", name, v.Name, strconv.FormatInt(v.Val, 10))
+}
+
+// valueOf finds a name, or a number and the block for it (at, nil where any will do), by which a reader takes a value to be of
+// the same attribute.
+func (w *textWriter) valueOf(v *ValEntry) (name string, at *context, ok bool) {
+	a := w.attrOf(v)
+	if a == nil { // of nobody's attribute
+		at := w.space(v.VID)
+		return v.Attr, &at, w.reads(v.Attr, at, nil)
+	}
+	if v.Attr != "" && w.reads(v.Attr, context{}, a) {
+		return v.Attr, nil, true
+	}
+	for _, c := range w.all.list {
+		if named := c.at(a.Parent, vendorNumber(a), a.Number); named != nil && w.reads(named.Name, context{}, a) {
+			return named.Name, nil, true
 		}
-		fmt.Fprintf(&w.out, "VALUE\t%s\t%s\t%d\n", v.Attr, v.Name, v.Val)
-		return nil
+	}
+	in := w.space(vendorNumber(a))
+	if p := a.Parent; p != nil {
+		parent := orElse(v.Parent, p.Name)
+		if p.Type == aaa.TypeEVS {
+			in.evs = parent
+		} else {
+			in = context{tlv: parent}
+		}
+	}
+	name = strconv.FormatUint(uint64(a.Number), 10)
+	return name, &in, w.reads(name, in, a)
+}
+
+// attrOf is the attribute that a value is of, as Compile finds it; nil for that of nobody.
+func (w *textWriter) attrOf(v *ValEntry) *aaa.Attribute {
+	if v.Attr != "" {
+		return w.find(v.Attr)
 	}
 	var parent *aaa.Attribute
 	if v.Parent != "" {
-		parent = w.all.ByName(v.Parent)
+		parent = w.find(v.Parent)
 	}
-	name, ok := w.attrName(parent, v.VID, v.ID)
-	if !ok {
-		return fmt.Errorf("no dictionary visible here defines the attribute %s, so the text form can't name it",
-			NumberName(&aaa.Vendor{Number: v.VID}, parent, v.ID))
+	if a := w.own.at(parent, v.VID, v.ID); a != nil {
+		return a
 	}
-	fmt.Fprintf(&w.out, "VALUE\t%s\t%s\t%d\n", name, v.Name, v.Val)
-	return nil
+	if a := w.system.at(parent, v.VID, v.ID); a != nil {
+		return a
+	}
+	return standIn(parent, v.VID, v.ID)
 }
 
-// attrName finds a name by which a reader of the text finds an attribute.
-func (w *textWriter) attrName(parent *aaa.Attribute, vid, id uint32) (string, bool) {
-	for _, c := range w.all.list {
-		if a := c.at(parent, vid, id); a != nil && sameAttr(w.all.ByName(a.Name), a) {
-			return a.Name, true
+// reads says whether a reader takes a VALUE to be of an attribute, or of nobody's.
+func (w *textWriter) reads(name string, at context, a *aaa.Attribute) bool {
+	word := pendingValue{attr: name, block: block{vid: at.vid, parent: at.evs + at.tlv}}
+	if at.tlv != "" {
+		parent := w.find(at.tlv)
+		if parent == nil {
+			return false
+		}
+		word.block.vid = vendorNumber(parent)
+	}
+	var v ValEntry
+	if _, message := w.knowing.resolveValue(&v, word); message != "" {
+		return false
+	}
+	if v.Parent != "" {
+		p := w.find(v.Parent)
+		if p == nil {
+			return false
+		}
+		if _, _, message := checkPlace(standIn(p, v.VID, v.ID)); message != "" {
+			return false
 		}
 	}
-	if parent != nil {
-		return "", false
+	got := w.attrOf(&v)
+	if got == nil || a == nil {
+		return got == a && v.VID != 0
 	}
-	var vendor *aaa.Vendor
-	if vid != 0 {
-		vendor = &aaa.Vendor{Number: vid, TypeOctets: 4}
-	}
-	name := NumberName(vendor, nil, id)
-	return name, w.visible.byNumber(name) != nil // the reader knows no more
+	return sameAttr(got, a)
 }

@@ -64,7 +64,7 @@ func (s *Set) byNumber(name string) *aaa.Attribute {
 	case numbers[0] == 0 || numbers[0] > 255:
 		return nil
 	case numbers[0] == 26 && len(numbers) >= 3:
-		if vendor = s.vendorOrNew(numbers[1]); vendor == nil || !fits(vendor, numbers[2]) {
+		if vendor = s.vendorOrNew(numbers[1]); vendor == nil || numbers[2] > maxNumber(vendor) {
 			return nil
 		}
 		numbers = numbers[2:]
@@ -138,8 +138,6 @@ func (s *Set) vendorOrNew(number uint32) *aaa.Vendor {
 	}
 	return &aaa.Vendor{Name: "Vendor-" + strconv.FormatUint(uint64(number), 10), Number: number, TypeOctets: 1, LengthOctets: 1}
 }
-
-func fits(v *aaa.Vendor, n uint32) bool { return uint64(n) < 1<<(8*uint(v.TypeOctets)) }
 
 func numberOf(v *aaa.Vendor) uint32 {
 	if v == nil {

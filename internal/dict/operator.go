@@ -145,7 +145,7 @@ func (f operatorFile) load(visible *Set) (*Document, *Compiled, error) {
 		}
 	} else {
 		var p *textParser
-		p, err = parseText(f.bytes, visible, func(file string) error {
+		p, err = parseText(f.bytes, visible, visible, func(file string) error {
 			if file != filepath.Base(file) || !strings.HasPrefix(file, standardName+".") {
 				return errInclude
 			}

@@ -91,7 +91,7 @@ func (b *compiler) attach(at int) {
 	a.Hidden = a.Hidden || in.Secret
 }
 
-// checkPlace checks an attribute's number and type against the space it lies in.
+// checkPlace checks an attribute's number and type against the space it lies in, as far as no vendor's format bounds it.
 func checkPlace(a *aaa.Attribute) (member, rule, message string) {
 	p := a.Parent
 	limit, lowest := uint32(255), uint32(1)
@@ -99,7 +99,7 @@ func checkPlace(a *aaa.Attribute) (member, rule, message string) {
 	case p == nil && a.Vendor == nil:
 		limit = math.MaxUint16 // over 255: FreeRADIUS's internal attributes
 	case p == nil:
-		limit, lowest = math.MaxUint32>>(32-8*uint(a.Vendor.TypeOctets)), 0
+		limit, lowest = math.MaxUint32, 0
 	case p.Type == aaa.TypeEVS:
 		lowest = 0
 		if a.Vendor == nil {
@@ -128,8 +128,14 @@ func checkPlace(a *aaa.Attribute) (member, rule, message string) {
 			return "type", "enum", "an evs lies inside an extended attribute"
 		}
 	}
-	if a.Length > MaxLen(a) {
-		return "type", "maximum", "so many octets don't fit into the attribute"
-	}
 	return "", "", ""
+}
+
+// standIn stands for an attribute that may have no definition.
+func standIn(parent *aaa.Attribute, vid, id uint32) *aaa.Attribute {
+	a := &aaa.Attribute{Parent: parent, Number: id, Type: aaa.TypeOctets}
+	if vid != 0 {
+		a.Vendor = &aaa.Vendor{Number: vid}
+	}
+	return a
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
 )
@@ -12,25 +13,25 @@ import (
 // 3.2's newest files. Vendors, parents and attributes of VALUEs that it does not define
 // itself are looked up in visible (nil: none are). $INCLUDE is refused. Errors are
 // *aaa.Error of KindBadInput with paths like "line 12".
+//
+// Two things are this service's own, so that every dictionary has a text form: the flag alias, and a VALUE whose
+// attribute is given by the numbers that an ATTRIBUTE has in the same place.
 func ParseText(_ string, text []byte, visible *Set) ([]Entry, error) {
-	p, err := parseText(text, visible, nil)
+	p, err := parseText(text, visible, visible, nil)
 	if err != nil {
 		return nil, err
 	}
 	return p.entries, nil
 }
 
-// parseText is ParseText; include, where not nil, judges each $INCLUDE, which is then passed over.
-func parseText(text []byte, visible *Set, include func(file string) error) (*textParser, error) {
-	if err := checkSource(text, MaxBytes); err != nil {
+// parseText is ParseText, with parents looked up in system alone; include, where not nil, judges each $INCLUDE, which
+// is then passed over.
+func parseText(text []byte, visible, system *Set, include func(file string) error) (*textParser, error) {
+	if err := checkText(text); err != nil {
 		return nil, err
 	}
-	p := &textParser{
-		visible: visible, include: include,
-		attrs:   make(map[string]ref),
-		paths:   make(map[string]string),
-		vendors: make(map[string]uint32),
-	}
+	p := newTextParser(visible, system)
+	p.include = include
 	line := 0
 	for raw := range strings.SplitSeq(string(text), "\n") {
 		line++
@@ -56,11 +57,45 @@ func parseText(text []byte, visible *Set, include func(file string) error) (*tex
 	return p, nil
 }
 
+func newTextParser(visible, system *Set) *textParser {
+	return &textParser{
+		visible: visible, system: system,
+		attrs:   make(map[string]ref),
+		paths:   make(map[string]placed),
+		vendors: make(map[string]uint32),
+	}
+}
+
+// checkText is checkSource that tells the line.
+func checkText(text []byte) error {
+	if len(text) > MaxBytes || utf8.Valid(text) {
+		return checkSource(text, MaxBytes)
+	}
+	line := 1
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		text = text[n:]
+	}
+	return aaa.Invalid(aaa.Field{Path: "line " + strconv.Itoa(line), Rule: "encoding", Message: "not valid UTF-8"})
+}
+
 // ref is what an attribute's name stands for.
 type ref struct {
 	vid, id uint32
 	parent  string
 	at      int // index of its entry
+}
+
+// placed is what a number stands for in a place.
+type placed struct {
+	first int    // index of the first entry that has the number
+	name  string // of several names, the one in which others can lie
 }
 
 // block is an open BEGIN-VENDOR or BEGIN-TLV.
@@ -73,14 +108,15 @@ type block struct {
 }
 
 type textParser struct {
-	visible *Set
+	visible *Set // where vendors and attributes of VALUEs are found
+	system  *Set // where parents are
 	include func(file string) error
 	line    int
 	faults  faults
 	entries []Entry
 
 	attrs    map[string]ref    // by lower-case name
-	paths    map[string]string // attribute name by pathKey
+	paths    map[string]placed // by pathKey
 	vendors  map[string]uint32 // by lower-case name
 	blocks   []block
 	internal bool // FLAGS internal
@@ -92,7 +128,7 @@ type textParser struct {
 type pendingValue struct {
 	entry int
 	attr  string
-	vid   uint32 // of the block it stands in
+	block block // that it stands in
 }
 
 func (p *textParser) fault(rule, message string) {
@@ -177,8 +213,8 @@ func (p *textParser) findVendor(name string) (uint32, bool) {
 	if n, ok := p.vendors[strings.ToLower(name)]; ok {
 		return n, true
 	}
-	if v := p.visible.VendorByName(name); v != nil {
-		return v.Number, true
+	if n, ok := p.visible.VendorNumber(name); ok {
+		return n, true
 	}
 	if rest, ok := cutPrefixFold(name, "vendor-"); ok {
 		if n, ok := parseNumber(rest); ok && n > 0 && n < 1<<24 {
@@ -230,12 +266,12 @@ func (p *textParser) beginTLV(args []string) {
 	typ, known := p.typeOf(args[0])
 	if !known {
 		p.faultf("unknown", "no dictionary visible here defines the attribute %s", clip(args[0]))
-	} else if typ != aaa.TypeTLV {
+	} else if typ != aaa.TypeTLV && typ != aaa.TypeExtended && typ != aaa.TypeLongExtended {
 		p.faultf("type", "%s is not of type tlv", clip(args[0]))
 	}
 	if r, ok := p.attrs[strings.ToLower(args[0])]; ok {
 		b.vid = r.vid
-	} else if a := p.visible.ByName(args[0]); a != nil {
+	} else if a := p.system.ByName(args[0]); a != nil {
 		b.vid = vendorNumber(a)
 	}
 	p.blocks = append(p.blocks, b)
@@ -275,13 +311,13 @@ func (p *textParser) block() *block {
 	return &p.blocks[len(p.blocks)-1]
 }
 
-// typeOf finds the type of an attribute by name, here or among the others visible.
+// typeOf finds the type of an attribute by name, here or among the system dictionaries.
 func (p *textParser) typeOf(name string) (aaa.Type, bool) {
 	if r, ok := p.attrs[strings.ToLower(name)]; ok {
 		typ, _, _ := TypeOf(p.entries[r.at].Attr.Type)
 		return typ, true
 	}
-	if a := p.visible.ByName(name); a != nil {
+	if a := p.system.ByName(name); a != nil {
 		return a.Type, true
 	}
 	return 0, false
@@ -292,7 +328,7 @@ func (p *textParser) proper(name string) string {
 	if r, ok := p.attrs[strings.ToLower(name)]; ok {
 		return p.entries[r.at].Attr.Name
 	}
-	if a := p.visible.ByName(name); a != nil {
+	if a := p.system.ByName(name); a != nil {
 		return a.Name
 	}
 	return strings.Clone(name)

@@ -20,6 +20,9 @@ var mustEncrypt = map[place]aaa.Encryption{
 	{311, 17}: aaa.EncTunnel, // MS-MPPE-Recv-Key, RFC 2548 §2.4.3
 }
 
+// mustTag are attributes whose value always begins with a tag, be it 0.
+var mustTag = map[place]bool{{0, 69}: true} // Tunnel-Password, RFC 2868 §3.5
+
 // mustHide are attributes that hold a password, or what a password can be guessed
 // from, without being encrypted.
 var mustHide = map[place]bool{
@@ -42,7 +45,7 @@ var mustHide = map[place]bool{
 	{aaa.VendorTACACS, 16}: true, // chap_response
 }
 
-// protect sets Enc and Hidden of what has to be protected. A name that ends in
+// protect sets Enc, with what that takes, and Hidden of what has to be protected. A name that ends in
 // Password or Secret is taken at its word.
 func protect(a *aaa.Attribute) {
 	if a.Parent == nil {
@@ -51,6 +54,7 @@ func protect(a *aaa.Attribute) {
 			a.Enc = enc
 			a.Concat, a.Array = false, false
 		}
+		a.HasTag = a.HasTag || mustTag[p] && a.Enc == aaa.EncTunnel
 		a.Hidden = mustHide[p]
 	}
 	a.Hidden = a.Hidden || a.Enc != aaa.EncNone || !container(a.Type) && secretName(a.Name)

@@ -31,7 +31,7 @@ func readFile(t *testing.T, file string, visible *Set) []Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := parseText(text, visible, func(string) error {
+	p, err := parseText(text, visible, visible, func(string) error {
 		if filepath.Base(file) != "dictionary" {
 			t.Errorf("%s has an $INCLUDE", file)
 		}

@@ -1,6 +1,7 @@
 package dict
 
 import (
+	"slices"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -9,7 +10,10 @@ import (
 // Set is an ordered list of dictionaries, searched left to right: the first entry
 // wins. It is immutable and cheap; lookups take no lock and allocate nothing. A nil
 // Set is empty.
-type Set struct{ list []*Compiled }
+type Set struct {
+	list    []*Compiled
+	formats map[uint32]*aaa.Vendor // see formatsOf
+}
 
 var _ aaa.Dictionary = (*Set)(nil)
 
@@ -21,6 +25,7 @@ func NewSet(list ...*Compiled) *Set {
 			s.list = append(s.list, c)
 		}
 	}
+	s.formats = formatsOf(s.list)
 	return s
 }
 
@@ -32,7 +37,12 @@ func (s *Set) Join(others ...*Set) *Set {
 			list = append(list, set.list...)
 		}
 	}
-	return &Set{list: list}
+	return NewSet(list...)
+}
+
+// Without is the Set without the dictionaries of some names.
+func (s *Set) Without(names ...string) *Set {
+	return NewSet(slices.DeleteFunc(s.List(), func(c *Compiled) bool { return slices.Contains(names, c.name) })...)
 }
 
 // List gives the dictionaries of the Set in order. The slice is the caller's own.
@@ -98,32 +108,6 @@ func (s *Set) at(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
 	for _, c := range s.list {
 		if a := c.atHashed(h, parent, vendor, number); a != nil {
 			return a
-		}
-	}
-	return nil
-}
-
-// Vendor finds a vendor by number; nil if unknown (format 1,1 is then assumed).
-func (s *Set) Vendor(number uint32) *aaa.Vendor {
-	if s == nil {
-		return nil
-	}
-	for _, c := range s.list {
-		if v := c.vendor(number); v != nil {
-			return v
-		}
-	}
-	return nil
-}
-
-// VendorByName finds a vendor by its name, case-insensitively; nil if there is none.
-func (s *Set) VendorByName(name string) *aaa.Vendor {
-	if s == nil {
-		return nil
-	}
-	for _, c := range s.list {
-		if v := c.vendorNamed(name); v != nil {
-			return v
 		}
 	}
 	return nil
@@ -247,38 +231,6 @@ func (c *Compiled) atHashed(h uint64, parent *aaa.Attribute, vendor, number uint
 		}
 		if a := &c.attrs[i]; samePlace(a, parent, vendor, number) {
 			return a
-		}
-	}
-}
-
-func (c *Compiled) vendor(number uint32) *aaa.Vendor {
-	t := c.vendorByNo
-	if len(t) == 0 {
-		return nil
-	}
-	for slot := t.start(hashPlace(nil, number, 0)); ; slot = t.next(slot) {
-		i, ok := t.at(slot)
-		if !ok {
-			return nil
-		}
-		if c.vendors[i].Number == number {
-			return c.vendors[i]
-		}
-	}
-}
-
-func (c *Compiled) vendorNamed(name string) *aaa.Vendor {
-	t := c.vendorByName
-	if len(t) == 0 || len(name) > MaxName {
-		return nil
-	}
-	for slot := t.start(hashName(name)); ; slot = t.next(slot) {
-		i, ok := t.at(slot)
-		if !ok {
-			return nil
-		}
-		if equalFold(c.vendors[i].Name, name) {
-			return c.vendors[i]
 		}
 	}
 }

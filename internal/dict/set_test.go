@@ -9,21 +9,19 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// TestLeftToRight: the first dictionary of a set wins, for names, numbers, value
-// names and vendors alike.
+// TestLeftToRight: the first dictionary of a set wins, for names, numbers and value names alike.
 func TestLeftToRight(t *testing.T) {
 	t.Parallel()
-	one := mustSet(t, "VENDOR V 9 format=2,2\nATTRIBUTE Kind 6 integer\nATTRIBUTE Zone 200 string\nVALUE Kind Low 1\nVALUE Kind High 2\n").list[0]
-	two := mustSet(t, "VENDOR V 9\nATTRIBUTE Sort 6 short\nATTRIBUTE Kind 7 string\nVALUE Sort Small 1\nVALUE Sort High 3\nVALUE Sort Third 3\n").list[0]
+	one := mustSet(t, "ATTRIBUTE Kind 6 integer\nATTRIBUTE Zone 200 string\nVALUE Kind Low 1\nVALUE Kind High 2\n").list[0]
+	two := mustSet(t, "ATTRIBUTE Sort 6 short\nATTRIBUTE Kind 7 string\nVALUE Sort Small 1\nVALUE Sort High 3\nVALUE Sort Third 3\n").list[0]
 	for _, tc := range []struct {
 		set                    *Set
 		byNumber, kind, valued string
 		kindNumber             uint32
 		high                   int64
-		format                 uint8
 	}{
-		{NewSet(one, two), "Kind", "Kind", "Low", 6, 2, 2},
-		{NewSet(two, one), "Sort", "Kind", "Small", 7, 3, 1},
+		{NewSet(one, two), "Kind", "Kind", "Low", 6, 2},
+		{NewSet(two, one), "Sort", "Kind", "Small", 7, 3},
 	} {
 		a := tc.set.Standard(6)
 		if a.Name != tc.byNumber {
@@ -37,9 +35,6 @@ func TestLeftToRight(t *testing.T) {
 		}
 		if n, _ := tc.set.ValueNumber(a, "high"); n != tc.high {
 			t.Errorf("High is %d, want %d", n, tc.high)
-		}
-		if v := tc.set.Vendor(9); v.TypeOctets != tc.format {
-			t.Errorf("vendor 9 has types of %d octets", v.TypeOctets)
 		}
 		// What only the other dictionary has is found there, by whichever definition.
 		for _, name := range []string{"Low", "Small", "Third"} {
@@ -186,8 +181,21 @@ END-VENDOR	Ascend
 	}
 	for _, name := range []string{"Attr-2", "Attr-69", "Attr-26.311.16"} {
 		var empty Set
-		if a, _, ok := empty.Lookup(name, true); !ok || a.Enc == aaa.EncNone || !a.Hidden {
+		if a, _, ok := empty.Lookup(name, true); !ok || a.Enc == aaa.EncNone || !a.Hidden || a.HasTag != (name == "Attr-69") {
 			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+// TestTunnelPassword has its tag, which is no option, whatever dictionary defines it or none.
+func TestTunnelPassword(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "ATTRIBUTE TP 69 string\n", "ATTRIBUTE TP 69 octets encrypt=2\n", "ATTRIBUTE TP 69 string has_tag,encrypt=2\n", "ATTRIBUTE TP 69 octets concat\n",
+	} {
+		s := mustSet(t, text)
+		if a, tag, ok := s.Lookup("Attr-69:3", true); !ok || tag != 3 || !a.HasTag || a.Enc != aaa.EncTunnel || a.Concat {
+			t.Errorf("%q: Attr-69:3 is %+v with tag %d", text, a, tag)
 		}
 	}
 }
@@ -285,24 +293,6 @@ func TestOthersDefinitions(t *testing.T) {
 	}
 	if v := s.Vendor(9); v == nil || v.Name != "V" {
 		t.Errorf("vendor 9 is %+v", v)
-	}
-}
-
-// TestOnlyInJSON: the text form names attributes, so it can't say a value of one
-// that lies in another and that nobody defines.
-func TestOnlyInJSON(t *testing.T) {
-	t.Parallel()
-	entries, err := ParseJSON([]byte(`[{"val":{"vid":9,"parent":"V-TLV","id":77,"val":1,"name":"X"}}]`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := mustSet(t, valueDict)
-	if _, err := Compile("d", entries, base); err != nil {
-		t.Error(err)
-	}
-	_, err = FormatText(entries, base)
-	if path, _ := firstFault(t, err); path != "value.0.val.id" {
-		t.Errorf("%v", err)
 	}
 }
 

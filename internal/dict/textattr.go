@@ -34,64 +34,72 @@ func (p *textParser) attribute(args []string) {
 			}
 		}
 	}
-	if !p.number(a, args[1]) {
+	parent, id, rule, message := p.locate(a.VID, a.Parent, args[1])
+	if message != "" {
+		p.fault(rule, message)
 		return
 	}
+	a.Parent, a.ID = parent, id
 	p.define(a)
 }
 
-// number reads an attribute's number, or the numbers of its parents and it.
-func (p *textParser) number(a *AttrEntry, text string) bool {
+// locate reads an attribute's number, or the numbers of its parents and it, within a parent: "" for the vendor's own
+// space. in is the name of the parent that the attribute lies in.
+func (p *textParser) locate(vid uint32, parent, text string) (in string, id uint32, rule, message string) {
 	numbers := strings.Split(text, ".")
 	if len(numbers) > MaxDepth+1 {
-		p.fault("maximum", "too many numbers in one another")
-		return false
+		return "", 0, "maximum", "too many numbers in one another"
 	}
 	path := ""
 	for i, word := range numbers {
 		n, ok := parseNumber(word)
 		if !ok || n > math.MaxUint32 {
-			p.faultf("range", "%s is not an attribute's number", clip(word))
-			return false
+			return "", 0, "range", clip(word) + " is not an attribute's number"
 		}
+		id = uint32(n)
 		if i == len(numbers)-1 {
-			a.ID = uint32(n)
-			return true
+			break
 		}
 		path += strconv.FormatUint(n, 10)
-		parent, ok := p.at(a.VID, a.Parent, uint32(n))
-		if !ok {
-			p.faultf("unknown", "no dictionary visible here defines the parent %s", path)
-			return false
+		if parent, ok = p.at(vid, parent, id); !ok {
+			return "", 0, "unknown", "no dictionary visible here defines the parent " + path
 		}
-		a.Parent = parent
 		path += "."
 	}
-	return false
+	return parent, id, "", ""
 }
 
-// at finds the name of the attribute of a number below a parent, here or among the others visible.
+// at finds the name of the attribute of a number below a parent, here or among the system dictionaries.
 func (p *textParser) at(vid uint32, parent string, id uint32) (string, bool) {
-	if name, ok := p.paths[pathKey(vid, parent, id)]; ok {
-		return name, true
+	if own, ok := p.paths[pathKey(vid, parent, id)]; ok {
+		return own.name, true
 	}
 	var above *aaa.Attribute
 	if parent != "" {
 		if _, own := p.attrs[strings.ToLower(parent)]; own {
 			return "", false // its children are known here or nowhere
 		}
-		if above = p.visible.ByName(parent); above == nil {
+		if above = p.system.ByName(parent); above == nil {
 			return "", false
 		}
 	}
-	a := p.visible.at(above, vid, id)
-	if a == nil {
-		return "", false
-	}
-	if _, shadowed := p.attrs[strings.ToLower(a.Name)]; shadowed || !sameAttr(p.visible.ByName(a.Name), a) {
+	a := p.system.at(above, vid, id)
+	if a == nil || !p.means(a.Name, a) {
 		return "", false
 	}
 	return a.Name, true
+}
+
+// means says whether a name stands for an attribute, here or else among the system dictionaries.
+func (p *textParser) means(name string, a *aaa.Attribute) bool {
+	r, own := p.attrs[strings.ToLower(name)]
+	switch {
+	case !own:
+		return sameAttr(p.system.ByName(name), a)
+	case r.id != a.Number || r.vid != vendorNumber(a) || (r.parent == "") != (a.Parent == nil):
+		return false
+	}
+	return a.Parent == nil || p.means(r.parent, a.Parent)
 }
 
 func pathKey(vid uint32, parent string, id uint32) string {
@@ -112,6 +120,8 @@ func (p *textParser) flag(a *AttrEntry, flag string) bool {
 		a.Virtual = true
 	case flag == "internal":
 		a.Internal = true
+	case flag == "alias":
+		a.Alias = true
 	case flag == "secret" || flag == "secret=yes":
 		a.Secret = true
 	case key == "encrypt":
@@ -156,15 +166,38 @@ func (p *textParser) define(a *AttrEntry) {
 			return
 		}
 	}
-	first, taken := p.paths[key]
-	a.Alias = taken
-	if !taken || holds(a.Type) && !holds(p.entries[p.attrs[strings.ToLower(first)].at].Attr.Type) {
-		p.paths[key] = a.Name // of several names, the one in which others can lie
+	if first := p.first(a.VID, a.Parent, a.ID); first != nil && !a.Alias {
+		if !retyped(first, a) {
+			p.faultf("unique", "%s already has this number and is of type %s: a further name of type %s has to have the flag alias", first.Name, first.Type, a.Type)
+			return
+		}
+		a.Alias = true
+	}
+	if was, taken := p.paths[key]; !taken {
+		p.paths[key] = placed{first: len(p.entries), name: a.Name}
+	} else if holds(a.Type) && !holds(p.entries[p.attrs[strings.ToLower(was.name)].at].Attr.Type) {
+		p.paths[key] = placed{first: was.first, name: a.Name}
 	}
 	if _, ok := p.attrs[lower]; !ok {
 		p.attrs[lower] = ref{vid: a.VID, id: a.ID, parent: a.Parent, at: len(p.entries)}
 	}
 	p.entries = append(p.entries, Entry{Attr: a, Line: p.line})
+}
+
+// first is the entry by which a number in a place was defined first, nil if none was.
+func (p *textParser) first(vid uint32, parent string, id uint32) *AttrEntry {
+	if at, ok := p.paths[pathKey(vid, parent, id)]; ok {
+		return p.entries[at.first].Attr
+	}
+	return nil
+}
+
+// retyped says whether a second name may be of its type without a word more: the first one's, or string or
+// octets, which see the plain value. FreeRADIUS's files do the latter (Ruckus-WSG-User).
+func retyped(first, second *AttrEntry) bool {
+	x, length, _ := TypeOf(first.Type)
+	y, again, _ := TypeOf(second.Type)
+	return x == y && length == again || y == aaa.TypeString || y == aaa.TypeOctets
 }
 
 // holds says whether a spelling is of a type that holds attributes.
@@ -198,7 +231,7 @@ func (p *textParser) value(args []string) {
 	}
 	w := pendingValue{entry: len(p.entries), attr: args[0]}
 	if b := p.block(); b != nil {
-		w.vid = b.vid
+		w.block = *b
 	}
 	p.pending = append(p.pending, w)
 	p.entries = append(p.entries, Entry{Val: v, Line: p.line})
@@ -211,29 +244,47 @@ func (p *textParser) resolveValues() {
 			return
 		}
 		p.line = p.entries[w.entry].Line
-		v := p.entries[w.entry].Val
-		if r, ok := p.attrs[strings.ToLower(w.attr)]; ok {
-			v.VID, v.ID, v.Parent = r.vid, r.id, r.parent
-			continue
+		if rule, message := p.resolveValue(p.entries[w.entry].Val, w); message != "" {
+			p.fault(rule, message)
 		}
-		a := p.visible.ByName(w.attr)
-		if a == nil {
-			a = p.visible.byNumber(w.attr)
-			if a != nil && a.Parent != nil && p.visible.ByName(a.Parent.Name) == nil {
-				a = nil
-			}
+	}
+}
+
+func (p *textParser) resolveValue(v *ValEntry, w pendingValue) (rule, message string) {
+	if strings.Trim(w.attr, "0123456789.") == "" {
+		v.VID = w.block.vid
+		v.Parent, v.ID, rule, message = p.locate(v.VID, w.block.parent, w.attr)
+		return rule, message
+	}
+	if r, ok := p.attrs[strings.ToLower(w.attr)]; ok {
+		v.VID, v.ID, v.Parent = r.vid, r.id, r.parent
+		return "", ""
+	}
+	a := p.visible.ByName(w.attr)
+	if a == nil {
+		a = p.visible.byNumber(w.attr)
+		if a != nil && a.Parent != nil && p.visible.ByName(a.Parent.Name) == nil {
+			a = nil
 		}
-		if a == nil && w.vid != 0 && checkName(w.attr) == "" {
-			v.VID, v.Attr = w.vid, strings.Clone(w.attr)
-			continue
-		}
-		if a == nil {
-			p.faultf("unknown", "no dictionary visible here defines the attribute %s", clip(w.attr))
-			continue
-		}
+	}
+	switch {
+	case a == nil && w.block.vid != 0 && checkName(w.attr) == "":
+		v.VID, v.Attr = w.block.vid, strings.Clone(w.attr)
+	case a == nil:
+		return "unknown", "no dictionary visible here defines the attribute " + clip(w.attr)
+	case a.Parent != nil && !p.within(a.Parent) && p.means(a.Name, a):
+		v.VID, v.Attr = vendorNumber(a), a.Name // the parent's name stands for something else here
+	default:
 		v.VID, v.ID = vendorNumber(a), a.Number
 		if a.Parent != nil {
 			v.Parent = a.Parent.Name
 		}
 	}
+	return "", ""
+}
+
+// within says whether the name of a parent leads to it, as something that holds attributes.
+func (p *textParser) within(parent *aaa.Attribute) bool {
+	typ, _ := p.typeOf(parent.Name)
+	return container(typ) && typ != aaa.TypeVSA && p.means(parent.Name, parent)
 }

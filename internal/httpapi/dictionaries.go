@@ -76,7 +76,7 @@ func (a *API) getDictionary(c *call) error {
 			return err
 		}
 		c.Header()["Etag"] = []string{etag}
-		return c.replyText(entries, visible)
+		return c.replyText(dict.FormatUpload(entries, visible, a.System.Default()))
 	}
 	c.Header().Set("Vary", "Accept")
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
@@ -215,28 +215,26 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 		return d, err
 	}
 	d.Name = name
+	visible, err := a.Tree.Visible(c.ctx(), c.account)
+	if err != nil {
+		return d, err
+	}
 	var entries []dict.Entry
 	if isText(c.r) {
-		visible, err := a.Tree.Visible(c.ctx(), c.account)
-		if err != nil {
-			return d, err
-		}
 		if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
 			return d, aaa.Invalid(faults...)
 		}
-		if entries, err = dict.ParseText(name, c.body, visible); err != nil {
-			return d, err
-		}
-		entries = dict.WithVendors(entries, visible, a.System.Default())
-	} else if entries, err = c.jsonEntries(); err != nil {
+		entries, err = dict.ParseUpload(c.body, visible, a.System.Default())
+	} else {
+		entries, err = c.jsonEntries()
+	}
+	if err != nil {
 		return d, err
 	}
-	// Compiled as it will be for requests: against the system's dictionaries alone. A
-	// change of another dictionary of the account then never breaks this one.
-	if _, err := dict.Compile(name, entries, a.System.Default()); err != nil {
+	if _, err := dict.CompileUpload(name, old, entries, visible, a.System.Default()); err != nil {
 		return d, err
 	}
-	d.Body, err = json.Marshal(entries)
+	d.Body, err = dict.FormatEntries(entries)
 	return d, err
 }
 
@@ -293,9 +291,9 @@ func (a *API) getSystemDictionary(c *call) error {
 	}
 	c.Header().Set("Vary", "Accept")
 	if wantsText(c.r) {
-		return c.replyText(entries, a.System.Default())
+		return c.replyText(dict.FormatText(entries, a.System.Default()))
 	}
-	value, err := json.Marshal(entries)
+	value, err := dict.FormatEntries(entries)
 	if err != nil {
 		return err
 	}
@@ -303,8 +301,7 @@ func (a *API) getSystemDictionary(c *call) error {
 }
 
 // replyText answers with a dictionary as FreeRADIUS writes it.
-func (c *call) replyText(entries []dict.Entry, visible *dict.Set) error {
-	text, err := dict.FormatText(entries, visible)
+func (c *call) replyText(text []byte, err error) error {
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,11 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"aaa-api/internal/store"
 )
 
 const acmeText = `VENDOR	Acme	99999
@@ -28,11 +31,7 @@ func TestDictionariesAsText(t *testing.T) {
 		t.Errorf("%s", made.text)
 	}
 	id := made.str("data", "id")
-	text := func(path string) reply {
-		t.Helper()
-		return w.do(ask{method: "GET", path: path, token: w.tenantToken, header: map[string]string{"Accept": "text/plain"}})
-	}
-	got := text(base + "/" + id).want(200)
+	got := w.asText(base + "/" + id)
 	if !strings.Contains(got.text, "Acme-Level") || !strings.Contains(got.text, "99999") || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") {
 		t.Errorf("%v %s", got.header, got.text)
 	}
@@ -112,6 +111,89 @@ func TestDictionariesAsJSON(t *testing.T) {
 	w.call(w.tenantToken, "DELETE", at(w.child, "/aaa"), "").want(200)
 	w.call(w.tenantToken, "POST", base+"/"+id, data(fmt.Sprintf(aDictionary, "renamed"))).want(200)
 	w.call(w.tenantToken, "DELETE", base+"/renamed", "").want(200)
+}
+
+// asText reads a dictionary as text.
+func (w *world) asText(path string) reply {
+	w.t.Helper()
+	return w.do(ask{method: "GET", path: path, token: w.tenantToken, header: map[string]string{"Accept": "text/plain"}}).want(200)
+}
+
+// An empty dictionary is one like any other, and so is one that an earlier version stored as null.
+func TestEmptyDictionary(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	json := w.call(w.tenantToken, "PUT", base, data(`{"name":"as_json","value":[]}`)).want(201)
+	text := w.upload("PUT", base+"?name=as_text", "# nothing\n\n").want(201)
+	stored, err := w.store.Dictionaries().Create(t.Context(), store.Dictionary{Account: w.tenant, Name: "stored", Body: []byte(`null`)})
+	ok(t, err)
+	for _, r := range []reply{
+		json, text, w.call(w.tenantToken, "GET", base+"/as_json", ""), w.call(w.tenantToken, "GET", base+"/as_text", ""),
+		w.call(w.tenantToken, "GET", base+"/"+stored.ID, ""),
+	} {
+		if list, ok := r.at("data", "value").([]any); !ok || len(list) != 0 {
+			t.Errorf("%s", r.text)
+		}
+	}
+	// It is in nobody's way.
+	w.upload("PUT", at(w.child, "/aaa/dictionary")+"?name=more", acmeText).want(201)
+	w.upload("PUT", base+"?name=dictionary_acme", acmeText).want(201)
+	if got := w.asText(base + "/stored"); got.text != "" {
+		t.Errorf("%q", got.text)
+	}
+	using := strings.Replace(aDocument, `["dictionary"]`, `["as_json","as_text","stored","dictionary_acme","dictionary"]`, 1)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa"), data(using)).want(201)
+	// In the place of one in use, it takes effect.
+	w.call(w.tenantToken, "POST", base+"?name=dictionary_acme", data(`{"name":"dictionary_acme","value":[]}`)).want(200)
+}
+
+// A vendor's format holds for every dictionary of the account's that has attributes of the vendor.
+func TestVendorFormatAcrossDictionaries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base, below := at(w.tenant, "/aaa/dictionary"), at(w.child, "/aaa/dictionary")
+	const (
+		states = `{"name":"da","value":[{"vendor":{"Zed":77777,"format":"2,2"}},{"attr":{"vid":77777,"id":1,"type":"string","name":"Z-One"}}]}`
+		lacks  = `{"name":"db","value":[{"attr":{"vid":77777,"id":300,"type":"string","name":"Z-Two"}}]}`
+	)
+	if r := w.call(w.tenantToken, "PUT", below, data(lacks)).refused(400, slugInvalid); r.at("data", "value.0.attr.id", "range") == nil {
+		t.Errorf("%s", r.text)
+	}
+	w.call(w.tenantToken, "PUT", base, data(states)).want(201)
+	made := w.call(w.tenantToken, "PUT", below, data(lacks)).want(201)
+	if made.at("data", "value", "1") != nil {
+		t.Errorf("more is stored than was sent: %s", made.text)
+	}
+	// Without the other it stays in use, and can be read and sent again with what it says.
+	w.call(w.tenantToken, "DELETE", base+"/da", "").want(200)
+	using := strings.Replace(aDocument, `["dictionary"]`, `["db","dictionary"]`, 1)
+	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(using)).want(201)
+	text := w.asText(below + "/db").text
+	w.upload("POST", below+"/db", text).refused(400, slugInvalid)
+	w.upload("POST", below+"/db", "VENDOR Zed 77777 format=2,2\n"+text).want(200)
+}
+
+// What JSON says comes back as text that can be sent again, and still says the same.
+func TestJSONDictionaryAsText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	w.call(w.tenantToken, "PUT", base, data(`{"name":"other","value":[{"attr":{"vid":77777,"id":2,"type":"string","name":"O"}}]}`)).want(201)
+	for name, value := range map[string]string{
+		"child":  `[{"attr":{"vid":32473,"id":1,"type":"string","name":"C","parent":"P"}},{"attr":{"vid":32473,"id":7,"type":"tlv","name":"P"}}]`,
+		"vendor": `[{"attr":{"vid":77777,"id":1,"type":"string","name":"A"}}]`,
+		"value":  `[{"attr":{"vid":32473,"id":1,"type":"tlv","name":"T"}},{"val":{"vid":32473,"id":7,"parent":"T","val":1,"name":"x"}}]`,
+	} {
+		made := w.call(w.tenantToken, "PUT", base, data(`{"name":"`+name+`","value":`+value+`}`)).want(201)
+		text := w.asText(base + "/" + name).text
+		again := w.upload("POST", base+"/"+name, text).want(200)
+		for i, entry := range made.at("data", "value").([]any) {
+			if list := again.at("data", "value").([]any); !slices.ContainsFunc(list, func(e any) bool { return fmt.Sprint(e) == fmt.Sprint(entry) }) || len(list) <= i {
+				t.Errorf("%s: entry %v became\n%s", name, entry, again.text)
+			}
+		}
+	}
 }
 
 // System dictionaries are read through every account and written through none.

@@ -24,7 +24,7 @@ func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[stri
 			dicts[d.Name] = storedDict{d.Revision, c}
 			continue
 		}
-		t.log.Error("stored dictionary does not compile", "account", d.Account, "dictionary", d.Name, "revision", d.Revision, "error", err)
+		t.logDict(d, err)
 		if earlier != nil {
 			if previous, ok := earlier.dicts[d.Name]; ok {
 				dicts[d.Name] = previous
@@ -34,6 +34,10 @@ func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[stri
 	return dicts
 }
 
+func (t *Tenants) logDict(d store.Dictionary, err error) {
+	t.log.Error("stored dictionary does not compile", "account", d.Account, "dictionary", d.Name, "revision", d.Revision, "error", err)
+}
+
 // compileDict compiles a stored dictionary. Beside itself it refers to the system's
 // alone, so that no change of another tenant's can break it.
 func (t *Tenants) compileDict(d store.Dictionary) (*dict.Compiled, error) {
@@ -41,5 +45,5 @@ func (t *Tenants) compileDict(d store.Dictionary) (*dict.Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dict.Compile(d.Name, entries, t.system.Default())
+	return dict.CompileStored(d.Name, entries, t.system.Default())
 }

@@ -43,7 +43,8 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 }
 
 // Visible returns everything that an upload to an account may refer to: the account's own
-// dictionaries, those up the tree, and the system's.
+// dictionaries, those up the tree, and the system's. A stored one that does not compile is left out: it
+// must not stop the work on all others.
 func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error) {
 	owners, err := t.owners(ctx, account)
 	if err != nil {
@@ -58,7 +59,8 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 		for _, d := range own {
 			c, err := t.compileDict(d)
 			if err != nil {
-				return nil, err
+				t.logDict(d, err)
+				continue
 			}
 			list = append(list, c)
 		}

@@ -225,7 +225,11 @@ func uses(f *file, files []*file) []string {
 		if vid != 0 && !vendors[vid] {
 			names = append(names, definer(files, func(c *dict.Compiled) bool {
 				v := dict.NewSet(c).Vendor(vid)
-				return v != nil && dict.NewSet(c).VendorByName(v.Name) != nil
+				if v == nil {
+					return false
+				}
+				_, named := dict.NewSet(c).VendorNumber(v.Name)
+				return named
 			}))
 		}
 	}

@@ -3,7 +3,7 @@ package dict
 import "testing"
 
 // A text that uses another dictionary's vendor keeps that vendor's format when the other is gone.
-func TestWithVendors(t *testing.T) {
+func TestVendorsOfOthers(t *testing.T) {
 	t.Parallel()
 	system := NewSet()
 	first, err := ParseText("first", []byte("VENDOR Acme 99999 format=2,2\nVENDOR Other 99998\n"), system)
@@ -19,7 +19,7 @@ func TestWithVendors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone := WithVendors(second, visible, system)
+	alone := withVendors(second, visible, system)
 	c, err := Compile("second", alone, system)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestWithVendors(t *testing.T) {
 	if a == nil || a.Vendor == nil || a.Vendor.TypeOctets != 2 || a.Vendor.LengthOctets != 2 {
 		t.Errorf("the attribute is %+v, want it with the format 2,2", a)
 	}
-	if again := WithVendors(alone, visible, system); len(again) != len(alone) {
+	if again := withVendors(alone, visible, system); len(again) != len(alone) {
 		t.Errorf("%d entries became %d", len(alone), len(again))
 	}
 }

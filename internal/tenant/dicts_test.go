@@ -1,0 +1,55 @@
+package tenant
+
+import (
+	"strings"
+	"testing"
+
+	"aaa-api/internal/store"
+)
+
+// dict stores an account's dictionary, the first or the next.
+func (f *fixture) dict(account, name, body string) {
+	f.t.Helper()
+	d, err := f.store.Dictionaries().ByName(f.ctx, f.ids[account], name)
+	d.Account, d.Name, d.Body = f.ids[account], name, []byte(body)
+	if err == nil {
+		_, err = f.store.Dictionaries().Replace(f.ctx, d, store.AnyRevision)
+	} else {
+		_, err = f.store.Dictionaries().Create(f.ctx, d)
+	}
+	f.must(err)
+	f.sync()
+}
+
+// TestEmptiedDictionary: a dictionary in use that has no entries any more has none.
+func TestEmptiedDictionary(t *testing.T) {
+	t.Parallel()
+	for _, empty := range []string{`[]`, `null`} { // null was written by an earlier version
+		f := newFixture(t)
+		f.dict("root", "mine", `[{"attr":{"id":200,"type":"string","name":"Mine"}}]`)
+		f.put("reseller", `"servers":[{"enabled":true,"name":"a","address":"192.0.2.1","port":1812,"retries":0,"timeout":1000,"secret":"s3cr3t","aaa_engine":"radius","dicts":["mine"]}]`)
+		if f.level("customer").Server("a").Dict.ByName("Mine") == nil {
+			t.Fatal("the dictionary is not in use")
+		}
+		f.dict("root", "mine", empty)
+		if f.level("customer").Server("a").Dict.ByName("Mine") != nil {
+			t.Errorf("%s: the version of before is still in force", empty)
+		}
+	}
+}
+
+// TestBrokenDictionary: a stored dictionary that can't be read stops nothing but itself.
+func TestBrokenDictionary(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.dict("root", "broken", `[{"nonsense":1}]`)
+	f.dict("reseller", "mine", `[{"attr":{"id":200,"type":"string","name":"Mine"}}]`)
+	visible, err := f.tenants.Visible(f.ctx, f.ids["customer"])
+	f.must(err)
+	if visible.ByName("Mine") == nil || visible.ByName("User-Name") == nil {
+		t.Error("what is not broken is not visible")
+	}
+	if log := f.log.String(); !strings.Contains(log, "does not compile") || !strings.Contains(log, "dictionary=broken") {
+		t.Errorf("the log tells nothing of it:\n%s", log)
+	}
+}
