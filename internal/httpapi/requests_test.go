@@ -120,6 +120,18 @@ func TestNoPasswordInATrace(t *testing.T) {
 	}
 }
 
+// TestFaultsOfEngines name what the caller sent, not what became of it.
+func TestFaultsOfEngines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"authn_avp_translation":[{"request_key":"who","attribute":"User-Name","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}]}`)).want(200)
+	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"who":"unfit"}`)).refused(400, slugInvalid)
+	if r.at("data", "who", "maxLength") == nil {
+		t.Errorf("%s", r.text)
+	}
+}
+
 // TestReservedKeys: what a rule can't map back, since answers have such a member, is in avps.
 func TestReservedKeys(t *testing.T) {
 	t.Parallel()

@@ -114,7 +114,7 @@ func (m *Machine) exchangeError(a *Answer, s *tenant.Server, err error, elapsed 
 		m.failed(a, s, &engines.Failure{Reason: engines.NoAnswer, Err: err}, elapsed)
 	default:
 		a.traceServer(m.level, s, "not sent", 0, elapsed)
-		a.Event, a.Err = fsm.FATAL, err
+		a.Event, a.Err = fsm.FATAL, s.Rules[m.req.Op].InKeys(err, m.req.Values)
 	}
 }
 

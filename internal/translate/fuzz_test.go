@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/dict"
 	"aaa-api/internal/translate"
 )
 
@@ -53,7 +52,7 @@ func FuzzOut(f *testing.F) {
 			t.Fatal("AVPs beside an error")
 		}
 		for _, a := range avps {
-			if !a.Clear && len(a.Value) > dict.MaxLen(a.Attr) {
+			if !a.Clear && len(a.Value) > set.MaxLen(a.Attr) {
 				t.Fatalf("%s: %d octets", a.Attr.Name, len(a.Value))
 			}
 			if len(a.Value) == 0 && !a.Attr.Hidden && a.Attr.Name != "EAP-Message" {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/dict"
 )
 
 // Bounds of one request.
@@ -113,7 +112,7 @@ func (o *outgoing) pack(i int, list []any) error {
 	if len(avp.Value) == 0 {
 		return nil
 	}
-	if most := dict.MaxLen(s.attr); len(avp.Value) > most {
+	if most := o.b.set.MaxLen(s.attr); len(avp.Value) > most {
 		return o.bad(i, -1, "encode", fmt.Sprintf("the values are too long together: %d octets, at most %d fit", len(avp.Value), most), "")
 	}
 	return o.add(i, -1, &avp)
