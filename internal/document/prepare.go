@@ -18,11 +18,10 @@ import (
 
 // Catalog finds dictionaries, state machine tables and users files as an account sees them.
 type Catalog interface {
-	// Lookup searches the account, its ancestors and the system dictionaries. ref is nil for a
-	// system dictionary. store.ErrNotFound where there is none of that name.
+	// Lookup searches the account, its ancestors and the system dictionaries. ref says whose it is,
+	// so that the store knows of the use; nil: nobody can have one of that name. store.ErrNotFound where there is none of that name.
 	Lookup(ctx context.Context, account aaa.AccountID, name string) (c *dict.Compiled, ref *store.Ref, err error)
-	// Table searches the account, its ancestors and the built-in tables. ref is nil for a built-in
-	// one. store.ErrNotFound where there is none of that name.
+	// Table searches the account, its ancestors and the built-in tables. ref is as Lookup's. store.ErrNotFound where there is none of that name.
 	Table(ctx context.Context, account aaa.AccountID, name string) (t *fsm.Table, ref *store.Ref, err error)
 	// UsersFile reports whether the account or an ancestor has a users file of that name.
 	UsersFile(ctx context.Context, account aaa.AccountID, name string) (bool, error)
@@ -67,7 +66,7 @@ func NewPreparer(catalog Catalog, sealer secmod.Sealer, engines func(name string
 // Prepared is a document fit to be stored.
 type Prepared struct {
 	Body     json.RawMessage // the members as written, with secrets sealed
-	Uses     []store.Ref     // what it names of the store
+	Uses     []store.Ref     // what it names
 	Warnings []Warning
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
 
@@ -194,6 +195,45 @@ func TestJSONDictionaryAsText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A document uses what its names lead to now: a nearer dictionary or table is in use from the moment that it is there, in
+// the place of the parent's or of a system dictionary.
+func TestNearerOnesAreInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	above, own := at(w.tenant, "/aaa/dictionary"), at(w.child, "/aaa/dictionary")
+	w.call(w.tenantToken, "PUT", above, data(fmt.Sprintf(aDictionary, "dd"))).want(201)
+	using := strings.Replace(aDocument, `["dictionary"]`, `["dd","dictionary"]`, 1)
+	table := func(account aaa.AccountID) {
+		t.Helper()
+		w.do(ask{
+			method: "PUT", path: at(account, "/aaa/fsm") + "?name=mine", token: w.tenantToken, header: map[string]string{"Content-Type": "text/plain"},
+			body: "Start:\n\t*.+AUTHEN.ACK\tRADIUS\tWait\nWait:\n\t*.RADIUS.ACK\tREPLY\tEnd\n\t*.RADIUS.NAK\tREPLY\tEnd\n\t*.RADIUS.ERROR\tREPLY\tEnd\nEnd:\n",
+		}).want(201)
+	}
+	table(w.tenant)
+	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(strings.Replace(using, `{`, `{"fsm":"mine",`, 1))).want(201)
+	inUse := func(r reply, kind string) {
+		t.Helper()
+		if got := r.refused(409, slugConflict).at("data", kind, "in_use", "target"); fmt.Sprint(got) != fmt.Sprint([]any{string(w.child)}) {
+			t.Errorf("%s", r.text)
+		}
+	}
+	for _, name := range []string{"dd", "dictionary"} {
+		w.call(w.tenantToken, "PUT", own, data(fmt.Sprintf(aDictionary, name))).want(201)
+		inUse(w.call(w.tenantToken, "DELETE", own+"/"+name, ""), "dictionary")
+		inUse(w.call(w.tenantToken, "POST", own+"/"+name, data(fmt.Sprintf(aDictionary, "renamed"))), "dictionary")
+	}
+	w.call(w.tenantToken, "DELETE", above+"/dd", "").want(200)
+
+	table(w.child)
+	tables := at(w.child, "/aaa/fsm")
+	inUse(w.call(w.tenantToken, "DELETE", tables+"/mine", ""), "fsm")
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/aaa/fsm/mine"), "").want(200)
+	w.call(w.tenantToken, "DELETE", at(w.child, "/aaa"), "").want(200)
+	w.call(w.tenantToken, "DELETE", tables+"/mine", "").want(200)
+	w.call(w.tenantToken, "DELETE", own+"/dictionary", "").want(200)
 }
 
 // System dictionaries are read through every account and written through none.

@@ -31,7 +31,8 @@ var (
 // MaxAccountDepth is how many ancestors an account can have; more is ErrTooDeep.
 const MaxAccountDepth = 64
 
-// InUseError refuses to delete or rename what documents name.
+// InUseError refuses to delete or rename what names in documents lead to. A name leads to what the document's account
+// has of it, or else the nearest of its ancestors that has it: who creates a nearer one puts it into use.
 type InUseError struct {
 	Kind     RefKind         // of what they name
 	Accounts []aaa.AccountID // whose documents they are; 100 at most
@@ -39,7 +40,7 @@ type InUseError struct {
 
 func (e *InUseError) Error() string { return "it is named by documents" }
 
-// LeftBehindError refuses to move accounts whose documents refer to what belongs to an ancestor that they would leave.
+// LeftBehindError refuses to move accounts while names in their documents lead to what belongs to an ancestor that they would leave.
 type LeftBehindError struct {
 	Kinds    []RefKind       // what they refer to there, each once, in order
 	Accounts []aaa.AccountID // whose documents they are; 100 at most
@@ -139,10 +140,10 @@ const (
 	RefFSM                = RefKind(TextFSM)
 )
 
-// Ref is a document's reference to a stored dictionary or table.
+// Ref is a document's reference to a dictionary or table.
 type Ref struct {
 	Kind    RefKind
-	Account aaa.AccountID // the owner
+	Account aaa.AccountID // the owner when the document was checked; aaa.SystemConfig of what the service ships
 	Name    string
 }
 
@@ -152,8 +153,8 @@ const MaxDocumentRevisions = 100
 // Documents keeps the AAA documents and their history.
 type Documents interface {
 	Get(ctx context.Context, account aaa.AccountID) (Document, error)
-	// Create stores the first document (ErrExists where there is one); uses lists the stored
-	// dictionaries and tables that it names, a MissingError where some are gone.
+	// Create stores the first document (ErrExists where there is one); uses lists the
+	// dictionaries and tables that it names, a MissingError where stored ones are gone.
 	Create(ctx context.Context, d Document, uses []Ref) (Document, error)
 	// Replace stores a new revision: ErrStale where ifRevision is given and not current, ErrNotFound without a document.
 	Replace(ctx context.Context, d Document, ifRevision int64, uses []Ref) (Document, error)
@@ -179,7 +180,7 @@ type Dictionaries interface {
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
-	// Replace changes Name and Body; a Name that documents use can't be changed (InUseError).
+	// Replace changes Name and Body; the Name of one that documents use can't be changed (InUseError).
 	Replace(ctx context.Context, d Dictionary, ifRevision int64) (Dictionary, error)
 	// Delete refuses with an InUseError while a document uses the dictionary.
 	Delete(ctx context.Context, account aaa.AccountID, id string, ifRevision int64) error

@@ -14,7 +14,7 @@ import (
 )
 
 // Lookup finds a dictionary by name for a document of an account: the account's own, an
-// ancestor's, a system one (ref is then nil). It asks the store, not the memory of
+// ancestor's, a system one (ref is then aaa.SystemConfig's). It asks the store, not the memory of
 // this node, since it decides whether a write is accepted. A dictionary that nobody
 // has is store.ErrNotFound.
 func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
@@ -37,7 +37,7 @@ func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string
 		return c, &store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}, nil
 	}
 	if c, ok := t.system.Get(name); ok {
-		return c, nil, nil
+		return c, &store.Ref{Kind: store.RefDictionary, Account: aaa.SystemConfig, Name: name}, nil
 	}
 	return nil, nil, store.ErrNotFound
 }
@@ -69,7 +69,7 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 }
 
 // Table finds a state machine table by name for a document of an account: the account's own, an
-// ancestor's, a built-in one (ref is then nil). It asks the store, like Lookup. A table that nobody
+// ancestor's, a built-in one (ref is then aaa.SystemConfig's). It asks the store, like Lookup. A table that nobody
 // has is store.ErrNotFound.
 func (t *Tenants) Table(ctx context.Context, account aaa.AccountID, name string) (*fsm.Table, *store.Ref, error) {
 	text, found, err := t.nearest(ctx, account, store.TextFSM, name)
@@ -88,7 +88,7 @@ func (t *Tenants) Table(ctx context.Context, account aaa.AccountID, name string)
 		return nil, nil, store.ErrNotFound
 	}
 	table, err := t.compileTable(builtIn)
-	return table, nil, err
+	return table, &store.Ref{Kind: store.RefFSM, Account: aaa.SystemConfig, Name: name}, err
 }
 
 // UsersFile reports whether a document of an account sees a users file: the account's own or an

@@ -157,7 +157,10 @@ func TestTableThatIsGone(t *testing.T) {
 	f.text("root", store.TextFSM, "mine", tableOf("one", "people"))
 	p, err := f.preparer.Prepare(f.ctx, f.ids["customer"], documentWith(t, `"fsm":"mine"`), nil)
 	f.must(err)
-	if diff := cmp.Diff([]store.Ref{{Kind: store.RefFSM, Account: f.ids["root"], Name: "mine"}}, p.Uses); diff != "" {
+	want := []store.Ref{
+		{Kind: store.RefDictionary, Account: aaa.SystemConfig, Name: "dictionary"}, {Kind: store.RefFSM, Account: f.ids["root"], Name: "mine"},
+	}
+	if diff := cmp.Diff(want, p.Uses); diff != "" {
 		t.Errorf("uses:\n%s", diff)
 	}
 	f.putAs("customer", p.Body, p.Uses)
@@ -207,7 +210,8 @@ func TestLookupOfTexts(t *testing.T) {
 	if err != nil || table.ID() != "of-reseller" || ref == nil || *ref != (store.Ref{Kind: store.RefFSM, Account: f.ids["reseller"], Name: "mine"}) {
 		t.Errorf("%v, %v, %v", table.ID(), ref, err)
 	}
-	if table, ref, err := f.tenants.Table(f.ctx, aaa.SystemConfig, "race"); err != nil || table.ID() != "race" || ref != nil {
+	if table, ref, err := f.tenants.Table(f.ctx, aaa.SystemConfig, "race"); err != nil || table.ID() != "race" ||
+		ref == nil || *ref != (store.Ref{Kind: store.RefFSM, Account: aaa.SystemConfig, Name: "race"}) {
 		t.Errorf("built-in: %v, %v", ref, err)
 	}
 	for account, name := range map[string]string{"customer": "theirs", "system": "mine", "root": "people"} {

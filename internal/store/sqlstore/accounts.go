@@ -163,12 +163,12 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		if a.ParentID == "" || to.ID == a.ID || strings.HasPrefix(joinPath(to.Path...), from) {
 			return store.ErrCycle
 		}
-		left := a.Path
-		a.Path = append(to.Path, to.ID)
-		left = slices.DeleteFunc(left, func(owner aaa.AccountID) bool { return slices.Contains(a.Path, owner) })
-		if err := nothingLeftBehind(ctx, tx, id, from, until, left); err != nil {
+		path := append(to.Path, to.ID)
+		left := slices.DeleteFunc(slices.Clone(a.Path), func(owner aaa.AccountID) bool { return slices.Contains(path, owner) })
+		if err := nothingLeftBehind(ctx, tx, a, left); err != nil {
 			return err
 		}
+		a.Path = path
 		if err := shallow(ctx, tx, len(a.Path), from, until); err != nil {
 			return err
 		}
@@ -226,7 +226,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 		if err := execAll(ctx, tx, []any{string(id)},
 			`DELETE FROM documents WHERE account_id = $1`,
 			`DELETE FROM document_revisions WHERE account_id = $1`,
-			`DELETE FROM document_references WHERE account_id = $1 OR owner_id = $1`,
+			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
 			`DELETE FROM tokens WHERE account_id = $1`,

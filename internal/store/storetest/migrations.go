@@ -60,6 +60,31 @@ func RunMigrations(t *testing.T, dialect goose.Dialect, db *sql.DB, files fs.FS)
 	_, err = provider.UpTo(ctx, 2)
 	ok(t, err)
 	check(after, "a dictionary root d", "b dictionary b d", "b dictionary root e")
+
+	// What documents name is from version 5 on kept without whose that is, and of the documents themselves where
+	// it is what the service ships.
+	_, err = provider.UpTo(ctx, 4)
+	ok(t, err)
+	const accounts = `INSERT INTO accounts (id, parent_id, path, name, enabled, revision, created_at, updated_at) VALUES `
+	const at = `true, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')`
+	exec(accounts + `('root', '', '', 'root', ` + at + `, ('a', 'root', 'root/', 'a', ` + at + `, ('b', 'a', 'root/a/', 'b', ` + at)
+	const documents = `INSERT INTO documents (account_id, revision, deleted, body, author, created_at) VALUES `
+	const written = `, '', '2026-01-01 00:00:00')`
+	exec(documents + `('a', 1, false, '{"x\u0000":"\u0000\ud800 \\u0000\\","servers":[{"dicts":["d","\u0064ictionary"]},{"dicts":[]},{"name":"s"}],"fsm":"race"}'` + written +
+		`, ('b', 1, false, '{"fsm":{"authn":"d","custom":"mine","x-y":["z"]}}'` + written + `, ('root', 2, true, ''` + written + `, ('c', 1, false, '{}'` + written)
+	exec(`INSERT INTO texts (account_id, kind, name, revision, body, created_at, updated_at) VALUES
+		('root', 'fsm', 'd', 1, '', '2026-01-01 00:00:00', '2026-01-01 00:00:00'), ('b', 'users', 'd', 1, '', '2026-01-01 00:00:00', '2026-01-01 00:00:00')`)
+	for _, owner := range []string{"root", "b"} {
+		exec(`INSERT INTO dictionaries (account_id, id, name, revision, body, created_at, updated_at) VALUES
+			('` + owner + `', 'x', 'd', 1, '', '2026-01-01 00:00:00', '2026-01-01 00:00:00')`)
+	}
+	_, err = provider.UpTo(ctx, 5)
+	ok(t, err)
+	check(`SELECT account_id, kind, name FROM document_names ORDER BY account_id, kind, name`,
+		"a dictionary d", "a dictionary dictionary", "a fsm race", "b dictionary d", "b dictionary e", "b fsm d", "b fsm mine")
+	_, err = provider.DownTo(ctx, 4)
+	ok(t, err)
+	check(after, "a dictionary root d", "b dictionary b d", "b fsm root d")
 	_, err = provider.Up(ctx)
 	ok(t, err)
 	check(`SELECT id, kind, key_id FROM tokens`, "session session ")

@@ -83,18 +83,66 @@ func testMoveLeaves(t *testing.T, s store.Store, r referent) {
 	a, b := account(t, s, "a", root.ID), account(t, s, "b", root.ID)
 	below := account(t, s, "below", a.ID)
 	leaf := account(t, s, "leaf", below.ID)
-	for _, owner := range []store.Account{root, a, below} {
+	for _, owner := range []store.Account{root, a, b} {
 		ok(t, r.create(ctx, s, owner.ID, "d"))
 	}
-	ok(t, document(ctx, s, leaf.ID, r.ref(root.ID, "d"), r.ref(a.ID, "d"), r.ref(below.ID, "d")))
+	ok(t, document(ctx, s, leaf.ID, r.ref(a.ID, "d")))
 	_, err := s.Accounts().Move(ctx, below.ID, b.ID)
 	leftBehind(t, err, store.LeftBehindError{Kinds: []store.RefKind{r.kind}, Accounts: []aaa.AccountID{leaf.ID}})
 	if got := must[store.Account](t)(s.Accounts().Get(ctx, leaf.ID)); got.Path[1] != a.ID {
 		t.Errorf("the refused move left the path %v", got.Path)
 	}
 	// What goes along or stays above is not left.
-	ok(t, document(ctx, s, leaf.ID, r.ref(root.ID, "d"), r.ref(below.ID, "d")))
+	ok(t, r.create(ctx, s, below.ID, "d"))
 	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, b.ID))
+	ok(t, document(ctx, s, leaf.ID))
+	ok(t, r.remove(ctx, s, below.ID, "d"))
+	ok(t, r.remove(ctx, s, b.ID, "d"))
+	ok(t, document(ctx, s, leaf.ID, r.ref(root.ID, "d")))
+	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, root.ID))
+	// In the new place another one is nearer: that is in use there.
+	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, a.ID))
+	stillUsed(t, r.remove(ctx, s, a.ID, "d"), r.kind, leaf.ID)
+	ok(t, r.remove(ctx, s, root.ID, "d"))
+}
+
+// testNearest has names lead to what is nearest, whatever it was when the document was written.
+func testNearest(t *testing.T, s store.Store, r referent) {
+	ctx := t.Context()
+	root := account(t, s, "root", "").ID
+	parent := account(t, s, "parent", root).ID
+	child := account(t, s, "child", parent).ID
+	beside := account(t, s, "beside", parent).ID
+	for _, tc := range []struct {
+		name  string
+		above aaa.AccountID // whose it is at first: the root's, or what the service ships
+	}{{"stored", root}, {"shipped", aaa.SystemConfig}} {
+		if tc.above == root {
+			ok(t, r.create(ctx, s, root, tc.name))
+		}
+		ok(t, document(ctx, s, child, r.ref(tc.above, tc.name)))
+		ok(t, document(ctx, s, beside, r.ref(tc.above, tc.name)))
+		// A nearer one is in use from the moment that it is there.
+		ok(t, r.create(ctx, s, parent, tc.name))
+		stillUsed(t, r.remove(ctx, s, parent, tc.name), r.kind, child, beside)
+		_, err := s.Accounts().Move(ctx, child, root)
+		leftBehind(t, err, store.LeftBehindError{Kinds: []store.RefKind{r.kind}, Accounts: []aaa.AccountID{child}})
+		ok(t, r.create(ctx, s, child, tc.name))
+		stillUsed(t, r.remove(ctx, s, child, tc.name), r.kind, child)
+		stillUsed(t, r.remove(ctx, s, parent, tc.name), r.kind, beside)
+		ok(t, r.update(ctx, s, child, tc.name))
+		// One that is hidden from every document is not.
+		ok(t, document(ctx, s, beside))
+		ok(t, r.remove(ctx, s, parent, tc.name))
+		if tc.above == root {
+			ok(t, r.remove(ctx, s, root, tc.name))
+		}
+		must[store.Account](t)(s.Accounts().Move(ctx, child, root))
+		must[store.Account](t)(s.Accounts().Move(ctx, child, parent))
+		stillUsed(t, r.remove(ctx, s, child, tc.name), r.kind, child)
+		ok(t, document(ctx, s, child))
+		ok(t, r.remove(ctx, s, child, tc.name))
+	}
 }
 
 func leftBehind(t *testing.T, err error, want store.LeftBehindError) {
@@ -156,8 +204,9 @@ func testInUse(t *testing.T, s store.Store, r referent) {
 	// Its contents may change.
 	ok(t, r.update(ctx, s, root, "d"))
 	// Another account's of that name is another one.
-	ok(t, r.create(ctx, s, child, "d"))
-	ok(t, r.remove(ctx, s, child, "d"))
+	other := account(t, s, "other", root).ID
+	ok(t, r.create(ctx, s, other, "d"))
+	ok(t, r.remove(ctx, s, other, "d"))
 
 	// The uses are those of the current revision.
 	ok(t, document(ctx, s, child))
@@ -174,6 +223,18 @@ func testRenameInUse(t *testing.T, s store.Store) {
 	d.Name = "e"
 	_, err := s.Dictionaries().Replace(ctx, d, store.AnyRevision)
 	stillUsed(t, err, store.RefDictionary, root)
+
+	// A nearer one takes the name, and with that the use, from another.
+	child := account(t, s, "child", root).ID
+	own := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: child, Name: "own"}))
+	ok(t, document(ctx, s, child, dictionary.ref(root, "d")))
+	ok(t, document(ctx, s, root))
+	own.Name = "d"
+	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, own, store.AnyRevision))
+	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, d, store.AnyRevision))
+	own.Name = "own"
+	_, err = s.Dictionaries().Replace(ctx, own, store.AnyRevision)
+	stillUsed(t, err, store.RefDictionary, child)
 }
 
 // testSameName has a dictionary, a table and a users file of one name, of which a
@@ -206,11 +267,13 @@ func testMissing(t *testing.T, s store.Store) {
 	ok(t, table.create(ctx, s, root, "table"))
 	must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: root, Kind: store.TextUsers, Name: "users"}))
 	missing := []store.Ref{
-		dictionary.ref(root, "gone"), dictionary.ref(aaa.SystemConfig, "dictionary"), dictionary.ref(root, "table"),
-		table.ref(root, "gone"), table.ref(aaa.SystemConfig, "table"), table.ref(root, "dictionary"), table.ref(root, "users"),
+		dictionary.ref(root, "gone"), dictionary.ref(root, "table"),
+		table.ref(root, "gone"), table.ref(root, "dictionary"), table.ref(root, "users"),
 	}
-	there := []store.Ref{dictionary.ref(root, "dictionary"), table.ref(root, "table")}
-	err := document(ctx, s, root, slices.Concat(missing[:4], there, missing[4:])...)
+	there := []store.Ref{
+		dictionary.ref(root, "dictionary"), table.ref(root, "table"), dictionary.ref(aaa.SystemConfig, "shipped"), table.ref(aaa.SystemConfig, "shipped"),
+	}
+	err := document(ctx, s, root, slices.Concat(missing[:3], there, missing[3:])...)
 	var e *store.MissingError
 	if !errors.As(err, &e) {
 		t.Fatalf("a document that names what is missing: %v", err)

@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a move leaves a dictionary and a table":        testMoveLeavesBoth,
 		"a dictionary in use stays":                     of(dictionary, testInUse),
 		"a table in use stays":                          of(table, testInUse),
+		"the nearest dictionary is the one in use":      of(dictionary, testNearest),
+		"the nearest table is the one in use":           of(table, testNearest),
 		"a dictionary in use keeps its name":            testRenameInUse,
 		"a dictionary and a table of one name":          testSameName,
 		"a document needs what it names":                testMissing,
