@@ -73,7 +73,7 @@ func (n *node) serve(ctx context.Context) error {
 	server := httpapi.NewServer(n.listener.Addr().String(), n.handler)
 	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(n.listener) }()
+	go func() { failed <- server.Serve(httpapi.Listener(n.listener)) }()
 	n.warnUnreachable(ctx)
 	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
 

@@ -204,7 +204,7 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 	}
 	stored, err := g.tenants.Document(l.Account)
 	if err != nil { // it went since the plan was made
-		return e, nil
+		return e, &aaa.Error{Kind: aaa.KindUnavailable, Message: "a document changed in this very moment: ask again", RetryAfter: time.Second, Err: err}
 	}
 	masked, err := document.Mask(stored.Body)
 	if err != nil {

@@ -193,17 +193,3 @@ func (c *call) methodNotAllowed() error {
 	c.Header().Set("Allow", strings.Join(allow, ", "))
 	return &failure{status: http.StatusMethodNotAllowed, slug: "invalid_method", detail: "the method is not supported here; Allow lists those that are"}
 }
-
-// NewServer makes a server with limits for what strangers may do to it. The time to
-// write an answer is above the longest deadline of an AAA request. Header and body have one time together:
-// with one each, every request would set one deadline more.
-func NewServer(addr string, h http.Handler) *http.Server {
-	return &http.Server{
-		Addr:           addr,
-		Handler:        h,
-		ReadTimeout:    60 * time.Second,
-		WriteTimeout:   120 * time.Second,
-		IdleTimeout:    120 * time.Second,
-		MaxHeaderBytes: 32 << 10,
-	}
-}

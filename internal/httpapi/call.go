@@ -3,7 +3,10 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -164,10 +167,18 @@ func requestID(r *http.Request) string {
 			case ch >= '0' && ch <= '9', ch >= 'a' && ch <= 'z', ch >= 'A' && ch <= 'Z':
 			case ch == '-', ch == '_', ch == '.', ch == ':', ch == '/', ch == '+', ch == '=', ch == '@':
 			default:
-				return aaa.NewID()
+				return newRequestID()
 			}
 		}
 		return id
 	}
-	return aaa.NewID()
+	return newRequestID()
+}
+
+// newRequestID makes an id of the form of all others. It is no secret, so a generator that is fast will do.
+func newRequestID() string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], rand.Uint64())
+	binary.BigEndian.PutUint64(b[8:], rand.Uint64())
+	return hex.EncodeToString(b[:])
 }
