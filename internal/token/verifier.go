@@ -124,6 +124,9 @@ func (v *Verifier) ask(ctx context.Context, hash [32]byte) (*entry, error) {
 	generation := v.generation.Load()
 	key := binary.BigEndian.AppendUint64(hash[:], generation)
 	ch := v.asking.DoChan(string(key), func() (any, error) {
+		if e, ok := v.known.Load(hash); ok { // the answer to one who asked came just before
+			return e, nil
+		}
 		// The first to ask may go away while others wait for the same answer. The
 		// store has time limits of its own.
 		return v.load(context.WithoutCancel(ctx), hash, generation)

@@ -117,10 +117,10 @@ func TestWaitingTakesAttempts(t *testing.T) {
 		const timeout, retries = 2 * time.Second, 3
 		e := New(Options{})
 		e.dial = func(netip.AddrPort) (datagrams, error) { return void{new(net.UDPConn), make(chan struct{})}, nil }
-		c := openTest(t, e, aaa.Server{
-			Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(timeout.Milliseconds()), Retries: retries,
-		})
 		for waited, attempts := range map[time.Duration]int{0: 4, 5 * time.Second: 2, 8*time.Second - 1: 1} {
+			c := openTest(t, e, aaa.Server{ // one each, since after a failure probes take identifiers as well
+				Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(timeout.Milliseconds()), Retries: retries,
+			})
 			c.places = semaphore.NewWeighted(1)
 			c.places.TryAcquire(1)
 			start := time.Now()
