@@ -13,7 +13,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/config"
+	"aaa-api/internal/store"
 	"aaa-api/internal/store/pgtest"
+	"aaa-api/internal/store/sqlite"
 )
 
 // reload is how long a write may take until another node uses it.
@@ -231,6 +235,44 @@ func TestNodesStartAtOnce(t *testing.T) {
 	for _, n := range nodes {
 		call(t, tokens[0], "GET", n.url+"/v2/whoami", "").want(t, http.StatusOK)
 		n.stop()
+	}
+}
+
+// firstAsked is the keys of a store to which something happens as soon as it is first asked of.
+type firstAsked struct {
+	store.Keys
+	happens func()
+}
+
+func (k *firstAsked) Get(ctx context.Context, account aaa.AccountID) ([]byte, error) {
+	if happens := k.happens; happens != nil {
+		k.happens = nil
+		happens()
+	}
+	return k.Keys.Get(ctx, account)
+}
+
+// TestNodeThatFindsNoKeyAndThenASeal lets another node make the key file and seal the store
+// between this one's look for the file and its look for the seal.
+func TestNodeThatFindsNoKeyAndThenASeal(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), t.TempDir()
+	cfg := &config.Config{KeyFile: filepath.Join(dir, "key")}
+	if err := sqlite.Migrate(ctx, filepath.Join(dir, "db")); err != nil {
+		t.Fatal(err)
+	}
+	st, err := sqlite.Open(ctx, filepath.Join(dir, "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	keys := &firstAsked{Keys: st.Keys(), happens: func() {
+		if _, err := openVault(ctx, cfg, st.Keys()); err != nil {
+			t.Error("the other node:", err)
+		}
+	}}
+	if _, err := openVault(ctx, cfg, keys); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -83,7 +83,7 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.vault, err = openVault(ctx, cfg, n.store); err != nil {
+	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
@@ -223,25 +223,27 @@ func (n *node) Close() error {
 
 // openVault loads the key file, or makes one where neither it nor the store's seal
 // exists, and opens the seal with it.
-func openVault(ctx context.Context, cfg *config.Config, st store.Store) (*secmod.Vault, error) {
+func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmod.Vault, error) {
 	kek, err := secmod.LoadKeyFile(cfg.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		sealed, serr := secmod.Sealed(ctx, st.Keys())
-		switch {
-		case serr != nil:
+		sealed, serr := secmod.Sealed(ctx, keys)
+		if serr != nil {
 			return nil, fmt.Errorf("the store's seal: %w", serr)
-		case sealed:
-			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there", cfg.KeyFile)
 		}
-		kek, err = secmod.CreateKeyFile(cfg.KeyFile)
-		if errors.Is(err, fs.ErrExist) { // another process was first
+		if !sealed {
+			kek, err = secmod.CreateKeyFile(cfg.KeyFile)
+		}
+		if sealed || errors.Is(err, fs.ErrExist) { // another process can have made both since: the file, then the seal
 			kek, err = secmod.LoadKeyFile(cfg.KeyFile)
+		}
+		if sealed && errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there", cfg.KeyFile)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	vault := secmod.New(kek, st.Keys())
+	vault := secmod.New(kek, keys)
 	if err := vault.Check(ctx); errors.Is(err, secmod.ErrWrongKey) {
 		return nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
 	} else if err != nil {
