@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
-	"strconv"
-	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Document is a dictionary as a file or the API holds it.
@@ -31,38 +30,32 @@ func ParseDocument(b []byte) (*Document, error) {
 	if err := checkSource(b, maxJSON); err != nil {
 		return nil, err
 	}
-	d := &jsonReader{dec: json.NewDecoder(bytes.NewReader(b))}
-	d.dec.UseNumber()
+	d := newJSONReader(b, "")
 	doc := &Document{}
 	found := false
-	d.object("", func(key, path string) {
-		path = strings.TrimPrefix(path, ".")
+	d.object(func(key string) {
 		switch key {
 		case "name":
-			doc.Name = d.text(path)
+			doc.Name = d.text()
 		case "owner":
-			doc.Owner = d.text(path)
+			doc.Owner = d.text()
 		case "uses":
-			if t := d.token(path); t != json.Delim('[') {
-				d.fail(path, "type", "an array of names is wanted")
+			if d.token() != jsontext.KindBeginArray {
+				d.fail("type", "an array of names is wanted")
 			}
-			for d.err == nil && d.dec.More() {
-				doc.Uses = append(doc.Uses, d.text(path+"."+strconv.Itoa(len(doc.Uses))))
+			for d.more() {
+				doc.Uses = append(doc.Uses, d.text())
 			}
-			d.token(path)
+			d.token()
 		case "value":
-			doc.Value, found = d.array(path), true
+			doc.Value, found = d.array(), true
 		case "id", "created_at", "updated_at": // as the API shows it; they mean nothing here
-			d.text(path)
+			d.text()
 		default:
-			d.fail(path, "unknown", "no such member")
+			d.fail("unknown", "no such member")
 		}
 	})
-	if d.err == nil {
-		if _, err := d.dec.Token(); err != io.EOF {
-			d.fail("", "trailing", "something follows the object")
-		}
-	}
+	d.end("something follows the object")
 	if d.err == nil && !found {
 		d.faults.add("value", "required", "the member is required", nil)
 	}

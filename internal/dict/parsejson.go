@@ -2,13 +2,15 @@ package dict
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"aaa-api/internal/aaa"
 )
@@ -20,14 +22,9 @@ func ParseJSON(value []byte) ([]Entry, error) {
 	if err := checkSource(value, maxJSON); err != nil {
 		return nil, err
 	}
-	d := &jsonReader{dec: json.NewDecoder(bytes.NewReader(value))}
-	d.dec.UseNumber()
-	list := d.array("value")
-	if d.err == nil {
-		if _, err := d.dec.Token(); err != io.EOF {
-			d.fail("value", "trailing", "something follows the array")
-		}
-	}
+	d := newJSONReader(value, "value")
+	list := d.array()
+	d.end("something follows the array")
 	if d.err != nil {
 		return nil, d.err
 	}
@@ -51,281 +48,347 @@ func checkSource(b []byte, most int) error {
 	return nil
 }
 
-// jsonReader walks JSON token by token, since encoding/json neither refuses duplicate
-// members nor tells where a fault is. err stops it; faults do not.
+// jsonReader walks JSON token by token, to tell where a fault is. err stops it; faults do not.
 type jsonReader struct {
-	dec    *json.Decoder
-	err    error
-	faults faults
+	dec      *jsontext.Decoder // refuses duplicate members
+	root     string            // path of the whole, "" for none
+	words    map[string]string // dictionaries say the same few words again and again: each is kept once
+	unquoted []byte            // the string last asked of words
+	err      error
+	faults   faults
 }
 
-func (d *jsonReader) fail(path, rule, message string) {
+func newJSONReader(source []byte, root string) *jsonReader {
+	return &jsonReader{dec: jsontext.NewDecoder(bytes.NewBuffer(source)), root: root, words: make(map[string]string)}
+}
+
+// path is where the value is that was read last, and more below it.
+func (d *jsonReader) path(more ...string) string { return d.join(d.dec.StackPointer(), more...) }
+
+func (d *jsonReader) join(at jsontext.Pointer, more ...string) string {
+	var parts []string
+	if d.root != "" {
+		parts = append(parts, d.root)
+	}
+	for part := range at.Tokens() {
+		parts = append(parts, clip(part))
+	}
+	return strings.Join(append(parts, more...), ".")
+}
+
+// fail stops the reading at the value that was read last.
+func (d *jsonReader) fail(rule, message string) {
 	if d.err == nil {
-		d.err = aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
+		d.err = aaa.Invalid(aaa.Field{Path: d.path(), Rule: rule, Message: message})
 	}
 }
 
-// token reads the next token; nil after an error.
-func (d *jsonReader) token(path string) json.Token {
+// malformed stops the reading where the decoder does.
+func (d *jsonReader) malformed(err error) {
+	f := aaa.Field{Path: d.path(), Rule: "parse", Message: fmt.Sprintf("malformed JSON near byte %d", d.dec.InputOffset())}
+	var syntax *jsontext.SyntacticError
+	switch found := errors.As(err, &syntax); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		f.Message = "the JSON ends too early"
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		f.Rule, f.Message = "duplicate", "the member occurs twice"
+	case found:
+		f.Message = fmt.Sprintf("malformed JSON at byte %d: %v", syntax.ByteOffset, syntax.Err)
+	}
+	if syntax != nil {
+		f.Path = d.join(syntax.JSONPointer)
+	}
+	d.err = aaa.Invalid(f)
+}
+
+// token reads the next token, which is of no kind after an error.
+func (d *jsonReader) token() jsontext.Kind {
 	if d.err != nil {
-		return nil
+		return jsontext.KindInvalid
 	}
-	t, err := d.dec.Token()
+	t, err := d.dec.ReadToken()
 	if err != nil {
-		var syntax *json.SyntaxError
-		message := fmt.Sprintf("malformed JSON near byte %d", d.dec.InputOffset())
-		if errors.As(err, &syntax) {
-			message = fmt.Sprintf("malformed JSON at byte %d: %v", syntax.Offset, syntax)
-		} else if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			message = "the JSON ends too early"
-		}
-		d.fail(path, "parse", message)
-		return nil
+		d.malformed(err)
+		return jsontext.KindInvalid
 	}
-	return t
+	return t.Kind()
 }
 
-func (d *jsonReader) array(path string) []Entry {
-	if t := d.token(path); t != json.Delim('[') {
-		d.fail(path, "type", "an array of entries is wanted")
+// scalar reads a member's name or a value without inner structure, as it is written. It is of no kind after an error.
+func (d *jsonReader) scalar() (jsontext.Kind, []byte) {
+	if d.err != nil {
+		return jsontext.KindInvalid, nil
+	}
+	kind := d.dec.PeekKind()
+	if kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
+		return d.token(), nil
+	}
+	written, err := d.dec.ReadValue()
+	if err != nil {
+		d.malformed(err)
+		return jsontext.KindInvalid, nil
+	}
+	return kind, written
+}
+
+// word is what a string says.
+func (d *jsonReader) word(written []byte) string {
+	d.unquoted, _ = jsontext.AppendUnquote(d.unquoted[:0], written) // the decoder has checked it
+	word, ok := d.words[string(d.unquoted)]
+	if !ok {
+		word = string(d.unquoted)
+		d.words[word] = word
+	}
+	return word
+}
+
+// more tells whether the object or array goes on.
+func (d *jsonReader) more() bool {
+	if d.err != nil {
+		return false
+	}
+	kind := d.dec.PeekKind()
+	return kind != jsontext.KindEndObject && kind != jsontext.KindEndArray && kind != jsontext.KindInvalid
+}
+
+// end wants nothing more.
+func (d *jsonReader) end(otherwise string) {
+	if d.err != nil {
+		return
+	}
+	if _, err := d.dec.ReadToken(); err != io.EOF {
+		d.err = aaa.Invalid(aaa.Field{Path: d.root, Rule: "trailing", Message: otherwise})
+	}
+}
+
+func (d *jsonReader) array() []Entry {
+	if d.token() != jsontext.KindBeginArray {
+		d.fail("type", "an array of entries is wanted")
 		return nil
 	}
 	var list []Entry
-	for d.err == nil && d.dec.More() {
+	for d.more() {
 		if len(list) == MaxEntries {
-			d.fail(path, "maxItems", "a dictionary has at most 65536 entries")
+			d.err = aaa.Invalid(aaa.Field{Path: d.join(d.dec.StackPointer().Parent()), Rule: "maxItems", Message: "a dictionary has at most 65536 entries"})
 			return nil
 		}
-		list = append(list, d.entry(path+"."+strconv.Itoa(len(list))))
+		list = append(list, d.entry())
 		if d.faults.full() {
 			d.err = d.faults.err()
 		}
 	}
-	d.token(path)
+	d.token()
 	return list
 }
 
 // object walks an object's members; member reads the value.
-func (d *jsonReader) object(path string, member func(key, path string)) {
-	if t := d.token(path); t != json.Delim('{') {
-		d.fail(path, "type", "an object is wanted")
+func (d *jsonReader) object(member func(key string)) {
+	if d.token() != jsontext.KindBeginObject {
+		d.fail("type", "an object is wanted")
 		return
 	}
-	var seen [24]string
-	n := 0
-	for d.err == nil && d.dec.More() {
-		key, _ := d.token(path).(string)
-		for _, k := range seen[:n] {
-			if k == key && d.err == nil {
-				d.fail(path+"."+key, "duplicate", "the member occurs twice")
-			}
+	for d.more() {
+		if _, written := d.scalar(); d.err == nil {
+			member(d.word(written))
 		}
-		if n == len(seen) {
-			d.fail(path, "unknown", "too many members")
-		}
-		if d.err != nil {
-			return
-		}
-		seen[n] = key
-		n++
-		member(key, path+"."+key)
 	}
-	d.token(path)
+	d.token()
 }
 
-func (d *jsonReader) entry(path string) Entry {
+func (d *jsonReader) entry() Entry {
 	var e Entry
 	kinds := 0
-	d.object(path, func(key, path string) {
+	d.object(func(key string) {
 		kinds++
 		switch key {
 		case "vendor", "ven":
-			e.Vendor = d.vendor(path)
+			e.Vendor = d.vendor()
 		case "attr":
-			e.Attr = d.attr(path)
+			e.Attr = d.attr()
 		case "val":
-			e.Val = d.val(path)
+			e.Val = d.val()
 		default:
-			d.fail(path, "unknown", "an entry is one of vendor, attr, val")
+			d.fail("unknown", "an entry is one of vendor, attr, val")
 		}
 	})
 	if d.err == nil && kinds != 1 {
-		d.faults.add(path, "required", "an entry holds exactly one of vendor, attr, val", nil)
+		d.faults.add(d.path(), "required", "an entry holds exactly one of vendor, attr, val", nil)
 	}
 	return e
 }
 
-func (d *jsonReader) vendor(path string) *VendorEntry {
+func (d *jsonReader) vendor() *VendorEntry {
 	v := &VendorEntry{}
 	named := false
-	d.object(path, func(key, path string) {
-		switch t := d.token(path).(type) {
-		case string:
+	d.object(func(key string) {
+		switch kind, written := d.scalar(); kind {
+		case jsontext.KindString:
 			if key != "format" {
-				d.fail(path, "type", "a vendor's number is an integer")
+				d.fail("type", "a vendor's number is an integer")
 				return
 			}
-			if _, _, _, ok := parseFormat(t); !ok {
-				d.faults.add(path, "enum", `a format is "T,L" or "1,1,c": T is 1, 2 or 4, L is 0, 1 or 2`, clip(t))
+			v.Format = d.word(written)
+			if _, _, _, ok := parseFormat(v.Format); !ok {
+				d.faults.add(d.path(), "enum", `a format is "T,L" or "1,1,c": T is 1, 2 or 4, L is 0, 1 or 2`, clip(v.Format))
 			}
-			v.Format = t
-		case json.Number:
+		case jsontext.KindNumber:
 			if named {
-				d.fail(path, "unknown", "a vendor entry has one name")
+				d.fail("unknown", "a vendor entry has one name")
 				return
 			}
 			named = true
 			v.Name = key
 			if message := checkName(key); message != "" || equalFold(key, "format") {
-				d.faults.add(path, "pattern", orElse(message, "a vendor can't be called format"), clip(key))
+				d.faults.add(d.path(), "pattern", orElse(message, "a vendor can't be called format"), clip(key))
 			}
-			v.Number = uint32(d.integer(path, t, 1, 1<<24-1))
+			v.Number = uint32(d.integer(written, 1, 1<<24-1))
 		default:
-			d.fail(path, "type", "a vendor's number is an integer")
+			d.fail("type", "a vendor's number is an integer")
 		}
 	})
 	if d.err == nil && !named {
-		d.faults.add(path, "required", `a vendor entry is {"NAME": NUMBER}`, nil)
+		d.faults.add(d.path(), "required", `a vendor entry is {"NAME": NUMBER}`, nil)
 	}
 	return v
 }
 
-func (d *jsonReader) attr(path string) *AttrEntry {
+func (d *jsonReader) attr() *AttrEntry {
 	a := &AttrEntry{}
 	hasID := false
-	d.object(path, func(key, path string) {
+	d.object(func(key string) {
 		switch key {
 		case "vid":
-			a.VID = d.vid(path)
+			a.VID = d.vid()
 		case "id":
-			a.ID, hasID = d.id(path), true
+			a.ID, hasID = d.id(), true
 		case "type":
-			a.Type = d.text(path)
+			a.Type = d.text()
 			if _, _, ok := TypeOf(a.Type); !ok && d.err == nil {
-				d.faults.add(path, "enum", "the type is unknown", clip(a.Type))
+				d.faults.add(d.path(), "enum", "the type is unknown", clip(a.Type))
 			}
 		case "name":
-			a.Name = d.name(path)
+			a.Name = d.name()
 		case "parent":
-			a.Parent = d.name(path)
+			a.Parent = d.name()
 		case "enc":
-			a.Enc = d.text(path)
+			a.Enc = d.text()
 			if _, ok := EncOf(a.Enc); !ok && d.err == nil {
-				d.faults.add(path, "enum", "enc is one of no, yes, scramble, salt_crypt, ascend", clip(a.Enc))
+				d.faults.add(d.path(), "enum", "enc is one of no, yes, scramble, salt_crypt, ascend", clip(a.Enc))
 			}
 		case "has_tag":
-			a.HasTag = d.flag(path)
+			a.HasTag = d.flag()
 		case "concat":
-			a.Concat = d.flag(path)
+			a.Concat = d.flag()
 		case "array":
-			a.Array = d.flag(path)
+			a.Array = d.flag()
 		case "virtual":
-			a.Virtual = d.flag(path)
+			a.Virtual = d.flag()
 		case "internal":
-			a.Internal = d.flag(path)
+			a.Internal = d.flag()
 		case "secret":
-			a.Secret = d.flag(path)
+			a.Secret = d.flag()
 		case "alias":
-			a.Alias = d.flag(path)
+			a.Alias = d.flag()
 		default:
-			d.fail(path, "unknown", "no such member")
+			d.fail("unknown", "no such member")
 		}
 	})
-	d.require(path, "id", hasID)
-	d.require(path, "type", a.Type != "")
-	d.require(path, "name", a.Name != "")
+	d.require("id", hasID)
+	d.require("type", a.Type != "")
+	d.require("name", a.Name != "")
 	return a
 }
 
-func (d *jsonReader) val(path string) *ValEntry {
+func (d *jsonReader) val() *ValEntry {
 	v := &ValEntry{}
 	hasID, hasVal := false, false
-	d.object(path, func(key, path string) {
+	d.object(func(key string) {
 		switch key {
 		case "vid":
-			v.VID = d.vid(path)
+			v.VID = d.vid()
 		case "id":
-			v.ID, hasID = d.id(path), true
+			v.ID, hasID = d.id(), true
 		case "parent":
-			v.Parent = d.name(path)
+			v.Parent = d.name()
 		case "attr":
-			v.Attr = d.name(path)
+			v.Attr = d.name()
 		case "val":
-			v.Val, hasVal = d.number(path, "an integer is wanted", math.MinInt32, math.MaxInt64), true
+			v.Val, hasVal = d.number("an integer is wanted", math.MinInt32, math.MaxInt64), true
 		case "name":
-			v.Name = d.text(path)
+			v.Name = d.text()
 			if message := checkValueName(v.Name); message != "" && d.err == nil {
-				d.faults.add(path, "pattern", message, clip(v.Name))
+				d.faults.add(d.path(), "pattern", message, clip(v.Name))
 			}
 		default:
-			d.fail(path, "unknown", "no such member")
+			d.fail("unknown", "no such member")
 		}
 	})
 	if v.Attr != "" && (hasID || v.Parent != "") && d.err == nil {
-		d.faults.add(path+".attr", "unknown", "attr stands in place of id and parent", nil)
+		d.faults.add(d.path("attr"), "unknown", "attr stands in place of id and parent", nil)
 	}
-	d.require(path, "id", hasID || v.Attr != "")
-	d.require(path, "val", hasVal)
-	d.require(path, "name", v.Name != "")
+	d.require("id", hasID || v.Attr != "")
+	d.require("val", hasVal)
+	d.require("name", v.Name != "")
 	return v
 }
 
-func (d *jsonReader) require(path, member string, present bool) {
+func (d *jsonReader) require(member string, present bool) {
 	if d.err == nil && !present {
-		d.faults.add(path+"."+member, "required", "the member is required", nil)
+		d.faults.add(d.path(member), "required", "the member is required", nil)
 	}
 }
 
-func (d *jsonReader) text(path string) string {
-	s, ok := d.token(path).(string)
-	if !ok {
-		d.fail(path, "type", "a string is wanted")
+func (d *jsonReader) text() string {
+	kind, written := d.scalar()
+	if kind != jsontext.KindString {
+		d.fail("type", "a string is wanted")
+		return ""
 	}
-	return s
+	return d.word(written)
 }
 
-func (d *jsonReader) name(path string) string {
-	s := d.text(path)
+func (d *jsonReader) name() string {
+	s := d.text()
 	if message := checkName(s); message != "" && d.err == nil {
-		d.faults.add(path, "pattern", message, clip(s))
+		d.faults.add(d.path(), "pattern", message, clip(s))
 	}
 	return s
 }
 
-func (d *jsonReader) flag(path string) bool {
-	b, ok := d.token(path).(bool)
-	if !ok {
-		d.fail(path, "type", "true or false is wanted")
+func (d *jsonReader) flag() bool {
+	kind, _ := d.scalar()
+	if kind != jsontext.KindTrue && kind != jsontext.KindFalse {
+		d.fail("type", "true or false is wanted")
 	}
-	return b
+	return kind == jsontext.KindTrue
 }
 
-func (d *jsonReader) vid(path string) uint32 {
-	return uint32(d.number(path, "a vendor's number is an integer", 0, 1<<24-1))
+func (d *jsonReader) vid() uint32 {
+	return uint32(d.number("a vendor's number is an integer", 0, 1<<24-1))
 }
 
-func (d *jsonReader) id(path string) uint32 {
-	return uint32(d.number(path, "an integer is wanted", 0, math.MaxUint32))
+func (d *jsonReader) id() uint32 {
+	return uint32(d.number("an integer is wanted", 0, math.MaxUint32))
 }
 
 // number reads an integer; the fault of anything else is otherwise.
-func (d *jsonReader) number(path, otherwise string, lowest, highest int64) int64 {
-	n, ok := d.token(path).(json.Number)
-	if !ok {
-		d.fail(path, "type", otherwise)
+func (d *jsonReader) number(otherwise string, lowest, highest int64) int64 {
+	kind, written := d.scalar()
+	if kind != jsontext.KindNumber {
+		d.fail("type", otherwise)
 		return 0
 	}
-	return d.integer(path, n, lowest, highest)
+	return d.integer(written, lowest, highest)
 }
 
-// integer reads an integer written without fraction or exponent.
-func (d *jsonReader) integer(path string, n json.Number, lowest, highest int64) int64 {
-	i, err := strconv.ParseInt(n.String(), 10, 64)
+// integer is an integer written without fraction or exponent.
+func (d *jsonReader) integer(written []byte, lowest, highest int64) int64 {
+	i, err := strconv.ParseInt(string(written), 10, 64)
 	switch {
 	case errors.Is(err, strconv.ErrSyntax):
-		d.faults.add(path, "type", "an integer is wanted", clip(n.String()))
+		d.faults.add(d.path(), "type", "an integer is wanted", clip(string(written)))
 	case err != nil || i < lowest || i > highest:
-		d.faults.add(path, "range", fmt.Sprintf("the number is not in %d..%d", lowest, highest), clip(n.String()))
+		d.faults.add(d.path(), "range", fmt.Sprintf("the number is not in %d..%d", lowest, highest), clip(string(written)))
 		return 0
 	}
 	return i
