@@ -24,6 +24,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 	"aaa-api/internal/tenant"
 )
 
@@ -48,9 +49,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{t: t, ctx: ctx, engine: newScripted(), asked: &scriptedAuthorizer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
-	path := filepath.Join(t.TempDir(), "test.db")
-	f.must(sqlite.Migrate(ctx, path))
-	db, err := sqlite.Open(ctx, path)
+	db, err := sqlite.Open(ctx, storetest.File(t, sqlite.Migrate))
 	f.must(err)
 	f.store = db
 	system, err := systemDictionaries()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 )
 
 // awayStore is a store whose reads fail once it is told to be away.
@@ -109,9 +109,7 @@ func (d awayDictionaries) ByName(ctx context.Context, id aaa.AccountID, name str
 // of an account that it is not: what it has under a shipped name is not the shipped one.
 func TestReadsWhileTheStoreIsAway(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "aaa.db")
-	ok(t, sqlite.Migrate(t.Context(), path))
-	inner, err := sqlite.Open(t.Context(), path)
+	inner, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
 	ok(t, err)
 	st := &awayStore{Store: inner}
 	w := newWorldOn(t, st)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +28,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
 )
@@ -85,9 +85,7 @@ var everyAction = actions.All(actions.Options{})
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "aaa.db")
-	ok(t, sqlite.Migrate(t.Context(), path))
-	st, err := sqlite.Open(t.Context(), path)
+	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
 	ok(t, err)
 	return newWorldOn(t, st, change...)
 }

@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 )
 
 // world is a store with two accounts, a clock that stands still, and an AAA service that answers by script.
@@ -165,14 +166,13 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
 		t: t, ctx: t.Context(), clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: new(bytes.Buffer),
-		path: filepath.Join(t.TempDir(), "test.db"),
+		path: storetest.File(t, sqlite.Migrate),
 	}
 	keys := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
 	w.aaa = &scripted{
 		script: []func(*aaa.Request) (*aaa.Result, error){accept(nil)},
 		terms:  Terms{Hidden: []string{"code"}, Key: func(a string) string { return keys[a] }},
 	}
-	w.must(sqlite.Migrate(w.ctx, w.path))
 	s, err := sqlite.Open(w.ctx, w.path)
 	w.must(err)
 	t.Cleanup(func() {

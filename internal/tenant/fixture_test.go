@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 )
 
 var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
@@ -73,9 +74,7 @@ func (l *lockedBuffer) String() string {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, ctx: t.Context(), log: &lockedBuffer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
-	path := filepath.Join(t.TempDir(), "test.db")
-	f.must(sqlite.Migrate(f.ctx, path))
-	db, err := sqlite.Open(f.ctx, path)
+	db, err := sqlite.Open(f.ctx, storetest.File(t, sqlite.Migrate))
 	f.must(err)
 	t.Cleanup(func() { _ = db.Close() })
 	f.store = db

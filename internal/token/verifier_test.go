@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 )
 
 // fakeTokens is a store of tokens that counts the questions and can be away.
@@ -298,10 +298,7 @@ func TestWarmPath(t *testing.T) {
 
 // TestRevocationArrives goes through a real store and its change log.
 func TestRevocationArrives(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "aaa.db")
-	if err := sqlite.Migrate(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
+	path := storetest.File(t, sqlite.Migrate)
 	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)

@@ -35,35 +35,62 @@ var server = sync.OnceValues(func() (string, error) {
 // dropped, open connections or not, when the test ends.
 func Open(t testing.TB) string {
 	t.Helper()
-	admin, err := server()
+	return forOne(t, empty)
+}
+
+// forOne makes a database for one test, which drops it.
+func forOne(t testing.TB, like string) string {
+	t.Helper()
+	name := "test_" + aaa.NewID()
+	address, err := create(name, like)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := drop(name); err != nil {
+			t.Error(err)
+		}
+	})
+	return address
+}
+
+// empty makes a database with nothing in it. Those of real installations sort by language; what relies on
+// the order of octets must say so.
+const empty = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'"
+
+// create makes a database and returns its address.
+func create(name, like string) (string, error) {
+	admin, err := server()
+	if err != nil {
+		return "", err
+	}
 	address, err := url.Parse(admin)
 	if err != nil {
-		t.Fatalf("%s: %v", Variable, err)
+		return "", fmt.Errorf("%s: %w", Variable, err)
 	}
-	name := "test_" + aaa.NewID()
-	// The databases of real installations sort by language; what relies on the order of octets must say so.
-	run(t, admin, fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'", name))
-	t.Cleanup(func() { run(t, admin, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)) })
 	address.Path = "/" + name
-	return address.String()
+	return address.String(), run(admin, fmt.Sprintf("CREATE DATABASE %s %s", name, like))
+}
+
+func drop(name string) error {
+	admin, err := server()
+	if err != nil {
+		return err
+	}
+	return run(admin, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name))
 }
 
 // run executes one statement on a connection of its own.
-func run(t testing.TB, address, sql string) {
-	t.Helper()
+func run(address, sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		t.Fatal(err)
-	}
+	_, err = conn.Exec(ctx, sql)
+	return err
 }
 
 // Private starts a cluster for one test alone, which may stop, crash and start it.

@@ -19,20 +19,54 @@ import (
 func TestDatabasesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	one, two := pgtest.Open(t), pgtest.Open(t)
-	exec := func(address, sql string) error {
-		conn, err := pgx.Connect(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background()) //nolint:errcheck // nothing is pending
-		_, err = conn.Exec(t.Context(), sql)
-		return err
-	}
-	if err := exec(one, `CREATE TABLE t (n integer)`); err != nil {
+	if err := do(t.Context(), one, `CREATE TABLE t (n integer)`); err != nil {
 		t.Fatal(err)
 	}
-	if err := exec(two, `SELECT n FROM t`); err == nil {
+	if err := do(t.Context(), two, `SELECT n FROM t`); err == nil {
 		t.Error("one test sees another's table")
+	}
+}
+
+func do(ctx context.Context, address, sql string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // nothing is pending
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+func TestMigrated(t *testing.T) {
+	t.Parallel()
+	var migrated []string
+	migrate := func(ctx context.Context, address string) error {
+		migrated = append(migrated, address)
+		return do(ctx, address, `CREATE TABLE t (n integer UNIQUE); INSERT INTO t VALUES (1)`)
+	}
+	one, two := pgtest.Migrated(t, migrate), pgtest.Migrated(t, migrate)
+	if len(migrated) != 1 {
+		t.Fatalf("migrated were %q", migrated)
+	}
+	for _, address := range []string{one, two} { // each has the first row, and not the other's second
+		if err := do(t.Context(), address, `INSERT INTO t VALUES (2)`); err != nil {
+			t.Error(err)
+		}
+		if err := do(t.Context(), address, `INSERT INTO t VALUES (1)`); err == nil {
+			t.Error("what was migrated is not there")
+		}
+		// The order of a language, where octets would have it the other way.
+		if err := do(t.Context(), address, `SELECT 1 / ('a' < 'B')::integer`); err != nil {
+			t.Errorf("the copy sorts otherwise: %v", err)
+		}
+	}
+	for range 2 {
+		if err := pgtest.DropTemplate(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := do(t.Context(), migrated[0], `SELECT 1`); err == nil {
+		t.Error("the original is left")
 	}
 }
 

@@ -35,6 +35,9 @@ func TestAway(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	cluster := pgtest.Private(t)
+	if err := postgres.Migrate(ctx, cluster.URL("postgres")); err != nil {
+		t.Fatal(err)
+	}
 	s := open(t, cluster.URL("postgres"))
 	root := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{Name: "root"}))
 
@@ -97,7 +100,7 @@ func second[T any](_ T, err error) error { return err }
 func TestBackendsKilled(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	address := pgtest.Open(t)
+	address := migrated(t)
 	s := open(t, address)
 	root := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{Name: "root"}))
 	const writers = 4
@@ -165,7 +168,7 @@ func TestBackendsKilled(t *testing.T) {
 func TestListenerKilled(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	address := pgtest.Open(t)
+	address := migrated(t)
 	s := open(t, address)
 	other := open(t, address) // the node that writes
 	root := must[store.Account](t)(other.Accounts().Create(ctx, store.Account{Name: "root"}))
@@ -263,8 +266,7 @@ func TestSilentServer(t *testing.T) {
 func TestLockedOut(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	address := pgtest.Open(t)
-	open(t, address)
+	address := migrated(t)
 	s := must[*postgres.Store](t)(postgres.Open(ctx, address, postgres.Options{Timeout: 300 * time.Millisecond}))
 	defer s.Close() //nolint:errcheck // the test is over
 	blocker := must[*pgx.Conn](t)(pgx.Connect(ctx, address))
@@ -288,7 +290,7 @@ func TestLockedOut(t *testing.T) {
 func TestLastWordOfACommand(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	address := pgtest.Open(t)
+	address := migrated(t)
 	s := open(t, address)
 	woken := s.Changes().Wake(ctx)
 	wait := func(what string) {

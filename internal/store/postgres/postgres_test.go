@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"database/sql"
+	"fmt"
 	"io/fs"
+	"os"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -15,6 +17,21 @@ import (
 	"aaa-api/migrations"
 )
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := pgtest.DropTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// migrated makes a database that is not about how the tables come into it.
+func migrated(t *testing.T) string {
+	t.Helper()
+	return pgtest.Migrated(t, postgres.Migrate)
+}
+
 func open(t *testing.T, url string) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), url, postgres.Options{})
@@ -26,15 +43,12 @@ func open(t *testing.T, url string) *postgres.Store {
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pgtest.Open(t)) })
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, migrated(t)) })
 }
 
 func TestMigrations(t *testing.T) {

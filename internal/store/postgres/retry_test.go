@@ -15,9 +15,9 @@ import (
 	"aaa-api/internal/store/sqlstore"
 )
 
-func openHere(t *testing.T) *Store {
+func openHere(t *testing.T, address string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), pgtest.Open(t), Options{})
+	s, err := Open(t.Context(), address, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,10 +30,7 @@ func openHere(t *testing.T) *Store {
 // writers that wait for the counter, with 40001.
 func TestSerializationFailures(t *testing.T) {
 	t.Parallel()
-	s := openHere(t)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := openHere(t, pgtest.Migrated(t, Migrate))
 	d := &countingDriver{driver: s.driver}
 	d.begin = beginWrite("serializable", defaultTimeout)
 	st := sqlstore.New(d)
@@ -76,7 +73,7 @@ func (d *countingDriver) Write(ctx context.Context, fn func(context.Context, sql
 
 func TestEndlessSerializationFailures(t *testing.T) {
 	t.Parallel()
-	s := openHere(t)
+	s := openHere(t, pgtest.Open(t))
 	runs := 0
 	err := s.driver.Write(t.Context(), func(ctx context.Context, c sqlstore.Conn) error {
 		runs++
@@ -91,7 +88,7 @@ func TestEndlessSerializationFailures(t *testing.T) {
 // TestStates maps what the server can say about itself.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	s := openHere(t)
+	s := openHere(t, pgtest.Open(t))
 	for state, want := range map[string]error{
 		"57P01": store.ErrUnavailable, // admin_shutdown
 		"57P03": store.ErrUnavailable, // cannot_connect_now

@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
 )
 
 // TestMain lets the test binary be the second process of TestSecondProcess.
@@ -54,12 +55,19 @@ func writeAccounts(path string) error {
 	return s.Close()
 }
 
+func migrate(t *testing.T, path string) {
+	t.Helper()
+	if err := sqlite.Migrate(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestSecondProcess writes from two processes at once; the follower of the first
 // misses nothing of either.
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	path := filepath.Join(t.TempDir(), "aaa.db")
+	path := storetest.File(t, sqlite.Migrate)
 	s := open(t, path)
 	root, err := s.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID()})
 	if err != nil {
@@ -117,7 +125,7 @@ func TestSecondProcess(t *testing.T) {
 // write gives up when its caller does.
 func TestLocked(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "aaa.db")
+	path := storetest.File(t, sqlite.Migrate)
 	s := open(t, path)
 	blocker, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
 	if err != nil {
@@ -152,6 +160,7 @@ func TestFile(t *testing.T) {
 	t.Parallel()
 	// A name that means something in a URL.
 	path := filepath.Join(t.TempDir(), "50% of? #1 & more.db")
+	migrate(t, path)
 	s := open(t, path)
 	if _, err := s.Accounts().Create(t.Context(), store.Account{}); err != nil {
 		t.Fatal(err)
@@ -169,7 +178,8 @@ func TestFile(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := open(t, path) // migrated twice, which changes nothing
+	migrate(t, path) // twice, which changes nothing
+	again := open(t, path)
 	if _, err := again.Accounts().Root(t.Context()); err != nil {
 		t.Errorf("after closing and opening: %v", err)
 	}

@@ -16,9 +16,6 @@ import (
 
 func open(t *testing.T, path string) store.Store {
 	t.Helper()
-	if err := sqlite.Migrate(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
 	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +31,7 @@ func open(t *testing.T, path string) store.Store {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store {
-		return open(t, filepath.Join(t.TempDir(), "aaa.db"))
+		return open(t, storetest.File(t, sqlite.Migrate))
 	})
 }
 

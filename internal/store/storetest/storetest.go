@@ -1,5 +1,6 @@
 // Package storetest is the conformance suite of the storage contract. Every
-// driver runs it; there is nothing in it about any one driver.
+// driver runs it; there is nothing in it about any one driver. The tests of what
+// is above the store get theirs from it too.
 package storetest
 
 import (
