@@ -2,31 +2,51 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestDemoLinesWorkWhenPasted runs what --demo prints, as printed, in a shell: at the
-// first start, again, and after a restart that takes another RADIUS port.
-func TestDemoLinesWorkWhenPasted(t *testing.T) {
+// TestDemo starts a node with --demo and then another on the same data, while somebody else has the demo's RADIUS port.
+func TestDemo(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := migratedDir(t)
 	p := start(t, dir, nil, "--demo")
+	t.Run("lines work when pasted", func(t *testing.T) { demoLinesWork(t, dir, p) })
+	t.Run("token reaches the provider only", func(t *testing.T) { demoTokenReaches(t, dir, p) })
+	t.Run("token commands", func(t *testing.T) { tokenCommands(t, dir, p) })
+	p.stop()
+
+	taken, err := net.ListenPacket("udp", radiusOf(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	again := start(t, dir, nil, "--demo")
+	checkDemo(t, paste(t, dir, again))
+	if radiusOf(again) == radiusOf(p) {
+		t.Errorf("the demo is on %s still", radiusOf(again))
+	}
+	again.stop()
+}
+
+// radiusOf is the address of a demo's RADIUS server, as its first line has it.
+func radiusOf(p *process) string {
+	_, text, _ := strings.Cut(p.out(), "a RADIUS server on ")
+	address, _, _ := strings.Cut(text, ",")
+	return address
+}
+
+// demoLinesWork runs what --demo prints, as printed, in a shell: at the first start, and again.
+func demoLinesWork(t *testing.T, dir string, p *process) {
 	first := paste(t, dir, p)
 	checkDemo(t, first)
 	if avps, _ := first[0]["avps"].(map[string]any); avps["Demo-Greeting"] != nil || avps["Demo-Ticket"] != float64(7) {
 		t.Errorf("before the upload the greeting has a name already, or the ticket none: %v", avps)
 	}
 	checkDemo(t, paste(t, dir, p))
-	p.stop()
-
-	keep := start(t, t.TempDir(), nil, "--demo") // is likely to take the port that was given back
-	again := start(t, dir, nil, "--demo")
-	checkDemo(t, paste(t, dir, again))
-	again.stop()
-	keep.stop()
 }
 
 // checkDemo looks at the data of the printed lines' answers.
@@ -88,10 +108,7 @@ func paste(t *testing.T, dir string, p *process) []map[string]any {
 	return list
 }
 
-func TestDemoTokenReachesTheProviderOnly(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir, nil, "--demo")
+func demoTokenReaches(t *testing.T, dir string, p *process) {
 	token := readToken(t, dir, "demo.token")
 	call(t, token, "GET", p.url+"/v2/whoami", "").want(t, 200).has(t, "account_id", demoProvider)
 	call(t, token, "GET", p.url+"/v1/system_configs/circlemaker", "").want(t, 404)
@@ -103,7 +120,6 @@ func TestDemoTokenReachesTheProviderOnly(t *testing.T) {
 	asked := call(t, token, "POST", authn, `{"data":{"User-Name":"carol","User-Password":"looking-glass"}}`).want(t, 200).has(t, "AAA-Result", "challenge")
 	state, _ := asked.Data["State"].(string)
 	call(t, token, "POST", authn, `{"data":{"User-Name":"carol","User-Password":"424242","State":"`+state+`"}}`).want(t, 200).has(t, "AAA-Result", "accept")
-	p.stop()
 }
 
 func TestShellQuote(t *testing.T) {

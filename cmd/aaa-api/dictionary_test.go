@@ -19,23 +19,24 @@ VALUE	Service-Type			Sample-Service		99
 func TestDictionaryConvertLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
 	write(t, dir, "dictionary.sample", sampleText)
-	asJSON, stderr, code := output(t, dir, nil, "dictionary", "convert", "dictionary.sample")
+	asJSON, stderr, code := here(t, dir, "", nil, "dictionary", "convert", at("dictionary.sample"))
 	if code != 0 || !strings.Contains(asJSON, `"Sample-Level"`) {
 		t.Fatalf("to JSON: code %d: %s%s", code, asJSON, stderr)
 	}
 	write(t, dir, "sample.json", asJSON)
-	text, stderr, code := output(t, dir, nil, "dictionary", "convert", "sample.json")
+	text, stderr, code := here(t, dir, "", nil, "dictionary", "convert", at("sample.json"))
 	if code != 0 {
 		t.Fatalf("to text: code %d: %s", code, stderr)
 	}
 	write(t, dir, "dictionary.again", text)
-	again, _, _ := output(t, dir, nil, "dictionary", "convert", "dictionary.again")
+	again, _, _ := here(t, dir, "", nil, "dictionary", "convert", at("dictionary.again"))
 	if strings.Replace(again, "dictionary.again", "dictionary.sample", 1) != asJSON {
 		t.Errorf("there and back:\n%s\nis not\n%s", again, asJSON)
 	}
-	stdout, _, code := output(t, dir, nil, "dictionary", "lint", "sample.json")
-	if code != 0 || stdout != "sample.json: 5 entries, no faults\n" {
+	stdout, _, code := here(t, dir, "", nil, "dictionary", "lint", at("sample.json"))
+	if code != 0 || stdout != at("sample.json")+": 5 entries, no faults\n" {
 		t.Errorf("lint: code %d: %s", code, stdout)
 	}
 }
@@ -56,9 +57,32 @@ func TestDictionaryLintNamesTheFault(t *testing.T) {
 		"deep.json": "deep.json: ", "name.json": "name.json: name: must be letters", "nameless.json": "nameless.json: name: ",
 		"bare.json": "bare.json: name: ", "uses.json": "uses.json: uses: ", "absent": "no such file",
 	} {
-		stdout, stderr, code := output(t, dir, nil, "dictionary", "lint", name)
+		stdout, stderr, code := here(t, dir, "", nil, "dictionary", "lint", filepath.Join(dir, name))
 		if code != 1 || !strings.Contains(stderr, want) || stdout != "" {
 			t.Errorf("%s: code %d, want %q:\n%s%s", name, code, want, stdout, stderr)
+		}
+	}
+}
+
+// TestDictionaryProcess runs what the other tests run without one as a process: the standard streams and the exit code are its own.
+func TestDictionaryProcess(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		code           int
+		stdout, stderr string
+	}{
+		`{"name":"d","value":[]}`:    {0, "-: 0 entries, no faults\n", ""},
+		"ATTRIBUTE Odd 201 colour\n": {1, "", "aaa-api: -: line 1: "},
+	} {
+		cmd := command(t.Context(), t, t.TempDir(), nil, "dictionary", "lint", "-")
+		var out, errs strings.Builder
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the code tells
+		if code := cmd.ProcessState.ExitCode(); code != want.code || out.String() != want.stdout || !strings.HasPrefix(errs.String(), want.stderr) {
+			t.Errorf("%s: code %d: %s%s", text, code, out.String(), errs.String())
 		}
 	}
 }
@@ -69,7 +93,7 @@ func TestDictionaryLintTakesWhatWasRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "read.json", `{"id":"0123456789abcdef0123456789abcdef","name":"dictionary_a","owner":"system_config",
 		"value":[],"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}`)
-	if stdout, stderr, code := output(t, dir, nil, "dictionary", "lint", "read.json"); code != 0 {
+	if stdout, stderr, code := here(t, dir, "", nil, "dictionary", "lint", filepath.Join(dir, "read.json")); code != 0 {
 		t.Errorf("code %d: %s%s", code, stdout, stderr)
 	}
 }
@@ -79,36 +103,30 @@ func TestDictionaryConvertNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "dictionary.sample", sampleText)
+	spaced, good := filepath.Join(dir, "my sample"), filepath.Join(dir, "dictionary.sample")
 	write(t, dir, "my sample", sampleText)
 	convert := func(stdin string, args ...string) (stdout, stderr string, code int) {
 		t.Helper()
-		cmd := command(t.Context(), t, dir, nil, append([]string{"dictionary", "convert"}, args...)...)
-		var out, errs strings.Builder
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // the code tells
-		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+		return here(t, dir, stdin, nil, append([]string{"dictionary", "convert"}, args...)...)
 	}
 	for want, args := range map[string][]string{
 		"sample":            {"-", "--name=sample"},
-		"other":             {"my sample", "--name=other"},
-		"dictionary.sample": {"dictionary.sample"},
+		"other":             {spaced, "--name=other"},
+		"dictionary.sample": {good},
 	} {
 		stdout, stderr, code := convert(sampleText, args...)
 		if code != 0 || !strings.HasPrefix(stdout, `{"name":"`+want+`",`) {
 			t.Errorf("%v: code %d: %.60s%s", args, code, stdout, stderr)
 		}
 	}
-	for _, args := range [][]string{{"-"}, {"my sample"}, {"dictionary.sample", "--name=a b"}, {"dictionary.sample", "--name="}} {
+	for _, args := range [][]string{{"-"}, {spaced}, {good, "--name=a b"}, {good, "--name="}} {
 		stdout, stderr, code := convert(sampleText, args...)
 		if code != 1 || stdout != "" || !strings.Contains(stderr, "give one with --name") {
 			t.Errorf("%v: code %d: %.60s%s", args, code, stdout, stderr)
 		}
 	}
 	// JSON from the standard input has its own name, and a text has none.
-	asJSON, _, _ := convert("", "dictionary.sample")
+	asJSON, _, _ := convert("", good)
 	if text, stderr, code := convert(asJSON, "-"); code != 0 || !strings.Contains(text, "Sample-Level") {
 		t.Errorf("code %d: %.60s%s", code, text, stderr)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,12 +10,9 @@ import (
 	"aaa-api/internal/fsm"
 )
 
-// fsmRun runs an fsm command in this process: it needs no node.
 func fsmRun(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	code = run(t.Context(), append([]string{"fsm"}, args...), environment{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs})
-	return out.String(), errs.String(), code
+	return here(t, "", stdin, nil, append([]string{"fsm"}, args...)...)
 }
 
 // TestFSMBuiltIns: with the actions of this program every shipped table is clean, and can be

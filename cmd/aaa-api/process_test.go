@@ -75,6 +75,19 @@ func output(t *testing.T, dir string, env []string, args ...string) (stdout, std
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// here runs a command in this process and returns what it wrote and its exit code, for tests of what commands do: it costs
+// no process, and the dictionaries are compiled once for all. Files need their folder, the data are in dir/data.
+func here(t *testing.T, dir, stdin string, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // serve would go on
+	defer cancel()
+	var out, errs bytes.Buffer
+	code = run(ctx, args, environment{
+		vars: append([]string{"AAA_API_DATA_DIR=" + filepath.Join(dir, "data")}, env...), stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs,
+	})
+	return out.String(), errs.String(), code
+}
+
 // start runs `aaa-api serve` on a free port with its data in dir/data, and returns when it
 // serves. The test's end stops it.
 func start(t *testing.T, dir string, env []string, args ...string) *process {

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"layeh.com/radius"
+
+	"aaa-api/internal/config"
+	"aaa-api/internal/secmod"
 )
 
 func TestFirstStartMakesRootTokenAndKey(t *testing.T) {
@@ -172,7 +175,7 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		"bad key file":     {args: []string{"serve", "--key-file=/dev/null"}, code: 1, want: "/dev/null is not a regular file"},
 		"no database":      {env: []string{"AAA_API_DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=2"}, args: []string{"serve"}, code: 1, want: "127.0.0.1"},
 	} {
-		stdout, stderr, code := output(t, dir, tc.env, tc.args...)
+		stdout, stderr, code := here(t, dir, "", tc.env, tc.args...)
 		if code != tc.code || !strings.Contains(stderr, tc.want) || stdout != "" {
 			t.Errorf("%s: code %d, want %d with %q:\n%s%s", name, code, tc.code, tc.want, stdout, stderr)
 		}
@@ -180,25 +183,32 @@ func TestServeRefusesBadSettings(t *testing.T) {
 			t.Errorf("%s: the password is shown: %s", name, stderr)
 		}
 	}
+	if stdout, stderr, code := output(t, dir, nil, "serve", "--lisen=:0"); code != 2 || stdout != "" || !strings.Contains(stderr, "--lisen") {
+		t.Errorf("as a process: code %d: %s%s", code, stdout, stderr)
+	}
 }
 
 func TestServeRefusesAnotherKey(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	start(t, dir, nil).stop()
+	dir := migratedDir(t)
 	key := filepath.Join(dir, "data", "secret.key")
+	if _, err := openVault(t.Context(), &config.Config{KeyFile: key}, openStoreIn(t, dir).Keys()); err != nil { // seals it
+		t.Fatal(err)
+	}
 	if err := os.Rename(key, key+".old"); err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, code := output(t, dir, nil, "serve", "--listen=127.0.0.1:0")
+	_, stderr, code := here(t, dir, "", nil, "serve", "--listen=127.0.0.1:0")
 	if code != 1 || !strings.Contains(stderr, "data/secret.key does not exist: copy the key file") {
 		t.Errorf("key file lost: code %d: %s", code, stderr)
 	}
 	if _, err := os.Stat(key); err == nil {
 		t.Error("a new key was made for a store that is sealed with another")
 	}
-	start(t, t.TempDir(), nil, "--key-file="+key).stop() // makes a key, for another store
-	_, stderr, code = output(t, dir, nil, "serve", "--listen=127.0.0.1:0")
+	if _, err := secmod.CreateKeyFile(key); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code = here(t, dir, "", nil, "serve", "--listen=127.0.0.1:0")
 	if code != 1 || !strings.Contains(stderr, "does not open the seal of this database") {
 		t.Errorf("another key: code %d: %s", code, stderr)
 	}

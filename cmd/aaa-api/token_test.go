@@ -6,16 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
-func TestTokenCommands(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	_, stderr, code := output(t, dir, nil, "token", "list")
-	if code != 1 || !strings.Contains(stderr, "no database yet") {
-		t.Errorf("before the first start: code %d: %s", code, stderr)
-	}
-	p := start(t, dir, nil, "--demo")
+// tokenCommands works on the database that a node with --demo has open.
+func tokenCommands(t *testing.T, dir string, p *process) {
 	stdout, _, code := output(t, dir, nil, "token", "create", "--account="+string(demoTenant), "--scopes=read,request", "--note=till 7")
 	lines := strings.Split(strings.TrimRight(stdout, "\n"), "\n")
 	text := lines[len(lines)-1]
@@ -27,27 +24,35 @@ func TestTokenCommands(t *testing.T) {
 	call(t, text, "PATCH", tenant+"/aaa", `{"data":{"workers":7}}`).want(t, http.StatusForbidden)
 	call(t, text, "GET", p.url+"/v2/accounts/"+string(demoProvider), "").want(t, http.StatusNotFound)
 
-	stdout, _, _ = output(t, dir, nil, "token", "list", "--account="+string(demoTenant))
+	stdout, _, _ = here(t, dir, "", nil, "token", "list", "--account="+string(demoTenant))
 	if !strings.Contains(stdout, "read,request") || !strings.Contains(stdout, `"till 7"`) || strings.Contains(stdout, text) {
 		t.Errorf("list:\n%s", stdout)
 	}
 	id := strings.Fields(lines[0])[1]
-	if _, stderr, code := output(t, dir, nil, "token", "revoke", id); code != 1 || !strings.Contains(stderr, "has no token") {
+	if _, stderr, code := here(t, dir, "", nil, "token", "revoke", id); code != 1 || !strings.Contains(stderr, "has no token") {
 		t.Errorf("revoked under another account: code %d: %s", code, stderr)
 	}
-	if stdout, _, code := output(t, dir, nil, "token", "revoke", id, "--account="+string(demoTenant)); code != 0 {
+	if stdout, _, code := here(t, dir, "", nil, "token", "revoke", id, "--account="+string(demoTenant)); code != 0 {
 		t.Errorf("revoke: code %d: %s", code, stdout)
 	}
 	eventually(t, "the running node refuses the token", func() bool {
 		return call(t, text, "GET", tenant, "").Status == http.StatusUnauthorized
 	})
-	p.stop()
 }
 
 func TestTokenCommandsRefuse(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	start(t, dir, nil).stop()
+	if _, stderr, code := here(t, t.TempDir(), "", nil, "token", "list"); code != 1 || !strings.Contains(stderr, "no database yet") {
+		t.Errorf("before the first start: code %d: %s", code, stderr)
+	}
+	dir := migratedDir(t)
+	st := openStoreIn(t, dir)
+	if _, stderr, code := here(t, dir, "", nil, "token", "list"); code != 1 || !strings.Contains(stderr, "no root account yet") {
+		t.Errorf("before the first start has made the root: code %d: %s", code, stderr)
+	}
+	if _, err := st.Accounts().Create(t.Context(), store.Account{ID: aaa.NewAccountID(), Name: "root", Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		args []string
 		code int
@@ -63,7 +68,7 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		"no such token":   {[]string{"revoke", "x"}, 1, `has no token "x"`},
 		"unknown word":    {[]string{"mint"}, 1, `unknown command "mint"`},
 	} {
-		stdout, stderr, code := output(t, dir, nil, append([]string{"token"}, tc.args...)...)
+		stdout, stderr, code := here(t, dir, "", nil, append([]string{"token"}, tc.args...)...)
 		if code != tc.code || !strings.Contains(stderr, tc.want) || stdout != "" {
 			t.Errorf("%s: code %d, want %d with %q:\n%s%s", name, code, tc.code, tc.want, stdout, stderr)
 		}
@@ -73,10 +78,11 @@ func TestTokenCommandsRefuse(t *testing.T) {
 func TestMigrateAndVersion(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for range 2 {
-		if stdout, stderr, code := output(t, dir, nil, "migrate"); code != 0 || stdout != "the database is up to date\n" {
-			t.Errorf("migrate: code %d: %s%s", code, stdout, stderr)
-		}
+	if stdout, stderr, code := output(t, dir, nil, "migrate"); code != 0 || stdout != "the database is up to date\n" {
+		t.Errorf("migrate: code %d: %s%s", code, stdout, stderr)
+	}
+	if stdout, stderr, code := here(t, dir, "", nil, "migrate"); code != 0 || stdout != "the database is up to date\n" {
+		t.Errorf("migrate again: code %d: %s%s", code, stdout, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "data", "aaa-api.db")); err != nil {
 		t.Error(err)
