@@ -4,10 +4,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"aaa-api/internal/store/pgtest"
 )
@@ -16,21 +18,27 @@ import (
 type wire struct {
 	t        *testing.T
 	listener net.Listener
-	socket   string // of the database
+	network  string // of the database's server, and its address there
+	address  string
 
 	flowing sync.RWMutex // held to let nothing through
 	mu      sync.Mutex
 	open    []net.Conn
 }
 
-// newWire puts a wire in front of a cluster and returns it with the address of the cluster behind it.
-func newWire(t *testing.T, cluster *pgtest.Cluster) (*wire, string) {
+// newWire puts a wire in front of a database and returns it with the address of the database behind it.
+func newWire(t *testing.T, database string) (*wire, string) {
 	t.Helper()
-	address, err := url.Parse(cluster.URL("postgres"))
+	behind, err := pgx.ParseConfig(database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{t: t, socket: filepath.Join(address.Query().Get("host"), ".s.PGSQL.5432")}
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{t: t}
+	w.network, w.address = pgconn.NetworkAddress(behind.Host, behind.Port)
 	if w.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +53,8 @@ func newWire(t *testing.T, cluster *pgtest.Cluster) (*wire, string) {
 		w.mu.Unlock()
 		done.Wait()
 	})
-	return w, "postgres://postgres@" + w.listener.Addr().String() + "/postgres?sslmode=disable"
+	address.Host, address.RawQuery = w.listener.Addr().String(), "sslmode=disable"
+	return w, address.String()
 }
 
 func (w *wire) accept(done *sync.WaitGroup) {
@@ -54,7 +63,7 @@ func (w *wire) accept(done *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("unix", w.socket)
+		far, err := net.Dial(w.network, w.address)
 		if err != nil {
 			near.Close()
 			continue
@@ -93,7 +102,7 @@ func (w *wire) hang() (resume func()) {
 // dead network: what memory answers is read without the wait for it each time, and all else is told to come again.
 func TestDatabaseHangs(t *testing.T) {
 	t.Parallel()
-	w, address := newWire(t, pgtest.Private(t))
+	w, address := newWire(t, pgtest.Open(t))
 	dir := t.TempDir()
 	p := start(t, dir, []string{"AAA_API_DATABASE_URL=" + address})
 	token := readToken(t, dir, "admin.token")
@@ -115,8 +124,16 @@ func TestDatabaseHangs(t *testing.T) {
 	if took := time.Since(began); took > rounds*time.Second { // if each read waited for the database: 400 s
 		t.Errorf("%d reads took %v", 4*rounds, took)
 	}
-	call(t, token, "GET", account+"/aaa/revisions", "").want(t, http.StatusServiceUnavailable)
-	call(t, token, "PATCH", account+"/aaa", `{"data":{"workers":9}}`).want(t, http.StatusServiceUnavailable)
+	var both sync.WaitGroup // each waits for the database as long as anybody does
+	for method, path := range map[string]string{"GET": "/aaa/revisions", "PATCH": "/aaa"} {
+		both.Go(func() {
+			a, err := tryCall(t.Context(), token, method, account+path, `{"data":{"workers":9}}`)
+			if err != nil || a.Status != http.StatusServiceUnavailable {
+				t.Errorf("%s %s: %d %s %v", method, path, a.Status, a.Body, err)
+			}
+		})
+	}
+	both.Wait()
 	resume()
 	eventually(t, "writes go on", func() bool {
 		return call(t, token, "PATCH", account+"/aaa", `{"data":{"workers":9}}`).Status == http.StatusOK

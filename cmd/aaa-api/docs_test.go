@@ -83,6 +83,9 @@ func readBlocks(t *testing.T, page string) []block {
 	return list
 }
 
+// printedDatabase is the database that the pages name.
+const printedDatabase = "postgres://aaa@db.example/aaa?sslmode=verify-full&passfile=/etc/aaa-api/pgpass"
+
 // runPage runs a page's scripts in one shell and checks what they say.
 func runPage(t *testing.T, blocks []block) {
 	t.Helper()
@@ -98,8 +101,13 @@ func runPage(t *testing.T, blocks []block) {
 	dir := t.TempDir()
 	ports := []string{freePort(t), freePort(t)}
 	if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
+		dir = migratedDir(t)
 		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0])
 		defer p.stop()
+	}
+	var database string
+	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
+		database = pgtest.Open(t)
 	}
 	var script strings.Builder
 	script.WriteString(shellPrelude)
@@ -111,7 +119,7 @@ func runPage(t *testing.T, blocks []block) {
 	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
-		"postgres://aaa@db.example/aaa?sslmode=verify-full&passfile=/etc/aaa-api/pgpass", pgtest.Open(t),
+		printedDatabase, database,
 	)
 	env := append(pageEnv(t, dir, ports[0]), tacacsEnv(t, blocks, dir)...)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)

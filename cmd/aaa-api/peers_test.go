@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"aaa-api/internal/config"
 	"aaa-api/internal/peer"
@@ -35,31 +39,48 @@ func TestAdvertised(t *testing.T) {
 // A node that may have others beside it, and that they can't reach, says so once, and how to put it right.
 func TestUnreachableNodeWarns(t *testing.T) {
 	t.Parallel()
-	shared, dir := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}, t.TempDir()
+	const shared = "AAA_API_DATABASE_URL=postgres://db.example/aaa"
 	for _, tc := range []struct {
 		name string
-		dir  string
-		env  []string
-		args []string
+		vars []string
 		want int
 	}{
-		{"any address", dir, shared, []string{"--listen=:0"}, 1},
-		{"any address of IPv4", dir, shared, []string{"--listen=0.0.0.0:0"}, 1},
-		{"any address, advertised", dir, shared, []string{"--listen=:0", "--advertise=http://node1.example:8000"}, 0},
-		{"an address", dir, shared, []string{"--listen=127.0.0.1:0"}, 0},
-		{"a node that is alone", t.TempDir(), nil, []string{"--listen=:0"}, 0},
+		{"any address", []string{shared, "AAA_API_LISTEN=:0"}, 1},
+		{"any address of IPv4", []string{shared, "AAA_API_LISTEN=0.0.0.0:0"}, 1},
+		{"any address, advertised", []string{shared, "AAA_API_LISTEN=:0", "AAA_API_ADVERTISE=http://node1.example:8000"}, 0},
+		{"an address", []string{shared, "AAA_API_LISTEN=127.0.0.1:0"}, 0},
+		{"a node that is alone", []string{"AAA_API_LISTEN=:0"}, 0},
 	} {
-		p := start(t, tc.dir, tc.env, tc.args...)
-		p.stop()
-		var warnings []string
-		for line := range strings.Lines(p.log()) {
-			if strings.Contains(line, "reach it") {
-				warnings = append(warnings, line)
-			}
+		cfg, err := config.Load(pflag.NewFlagSet("", pflag.ContinueOnError), tc.vars)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if len(warnings) != tc.want ||
-			tc.want > 0 && !(strings.Contains(warnings[0], `"level":"WARN"`) && strings.Contains(warnings[0], "set --advertise http://HOST:PORT")) {
-			t.Errorf("%s: warnings %v, want %d", tc.name, warnings, tc.want)
+		l, err := net.Listen("tcp", cfg.Listen)
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer l.Close()
+		var log bytes.Buffer
+		n := &node{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil)), listener: l, url: advertised(cfg, l.Addr())}
+		n.warnUnreachable(t.Context())
+		checkWarnings(t, tc.name, log.String(), tc.want)
+	}
+	// A node says it where it serves.
+	p := start(t, t.TempDir(), []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}, "--listen=:0")
+	p.stop()
+	checkWarnings(t, "serve", p.log(), 1)
+}
+
+func checkWarnings(t *testing.T, name, log string, want int) {
+	t.Helper()
+	var warnings []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "reach it") {
+			warnings = append(warnings, line)
+		}
+	}
+	if len(warnings) != want ||
+		want > 0 && !(strings.Contains(warnings[0], `"level":"WARN"`) && strings.Contains(warnings[0], "set --advertise http://HOST:PORT")) {
+		t.Errorf("%s: warnings %v, want %d", name, warnings, want)
 	}
 }

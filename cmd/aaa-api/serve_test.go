@@ -63,7 +63,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 	})
-	dir := t.TempDir()
+	dir := migratedDir(t)
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	root, _ := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK).Data["account_id"].(string)
@@ -103,7 +103,7 @@ func TestDrain(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 	})
-	dir := t.TempDir()
+	dir := migratedDir(t)
 	p := start(t, dir, nil, "--drain=5m")
 	token := readToken(t, dir, "admin.token")
 	at := p.url + "/v2/accounts/" + rootOf(t, p, token) + "/aaa"
@@ -152,7 +152,7 @@ func TestDrain(t *testing.T) {
 // TestDrainEnds has a node that drains stop by itself when the time is over.
 func TestDrainEnds(t *testing.T) {
 	t.Parallel()
-	p := start(t, t.TempDir(), []string{"AAA_API_DRAIN=100ms"})
+	p := start(t, migratedDir(t), []string{"AAA_API_DRAIN=100ms"})
 	p.stop()
 	if !strings.Contains(p.log(), "draining") || !strings.Contains(p.log(), "stopped") {
 		t.Errorf("the log says:\n%s", p.log())
