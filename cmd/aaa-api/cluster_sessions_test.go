@@ -5,13 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"aaa-api/internal/engines/tacacs"
-	"aaa-api/internal/store/pgtest"
 )
 
 const asciiSecret = "a-secret-of-thirty-two-characters"
@@ -107,17 +105,12 @@ func asciiDocument(port int) string {
 		"authn_avp_translation":[`+rule+","+rule+`]}}`, port, asciiSecret, "User-Name", "user", "User-Password", "password")
 }
 
-// TestLoginGoesOnAtAnotherNode begins a TACACS+ login at one node and answers its challenges at
+// loginGoesOn begins a TACACS+ login at one node and answers its challenges at
 // the other, which can't hold the server's connection and passes them on. When the first node
 // falls, the login is over and the other says so.
-func TestLoginGoesOnAtAnotherNode(t *testing.T) {
-	t.Parallel()
-	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
-	dir := t.TempDir()
-	first := start(t, dir, env)
-	second := start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
-	token := readToken(t, dir, "admin.token")
-	at := "/v2/accounts/" + rootOf(t, first, token) + "/aaa"
+func (c *pair) loginGoesOn(t *testing.T) {
+	first, second, token := c.one, c.two, c.token
+	at := c.account(t, "login") + "/aaa"
 	call(t, token, "PUT", first.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
 	eventually(t, "the document is in use on the other node", func() bool {
 		return call(t, token, "GET", second.url+at, "").Status == http.StatusOK

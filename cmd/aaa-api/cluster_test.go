@@ -15,6 +15,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/config"
+	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/pgtest"
 	"aaa-api/internal/store/sqlite"
@@ -23,21 +24,45 @@ import (
 // reload is how long a write may take until another node uses it.
 const reload = time.Second
 
-// TestHotReload writes documents and dictionaries through one node while requests run
+// pair is two nodes on one database.
+type pair struct {
+	one, two        *process
+	database, token string
+}
+
+// TestTwoNodes runs on the same two nodes what it takes two for, each with an account of its own.
+func TestTwoNodes(t *testing.T) {
+	t.Parallel()
+	c := &pair{database: pgtest.Open(t)}
+	env := []string{"AAA_API_DATABASE_URL=" + c.database}
+	dir := t.TempDir()
+	c.one = start(t, dir, env)
+	c.two = start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
+	c.token = readToken(t, dir, "admin.token")
+	t.Run("hot reload", c.hotReload)
+	t.Run("many writers", c.manyWriters)
+	t.Run("a node with another key", c.anotherKey)
+	t.Run("a login goes on at the other node", c.loginGoesOn) // last: it ends both
+}
+
+// account makes an account that both nodes know, and returns its path.
+func (c *pair) account(t *testing.T, name string) string {
+	t.Helper()
+	id, _ := call(t, c.token, "PUT", c.one.url+"/v2/accounts", `{"data":{"name":"`+name+`"}}`).want(t, http.StatusCreated).Data["id"].(string)
+	path := "/v2/accounts/" + id
+	eventually(t, "the account is known on the other node", func() bool {
+		return call(t, c.token, "GET", c.two.url+path, "").Status == http.StatusOK
+	})
+	return path
+}
+
+// hotReload writes documents and dictionaries through one node while requests run
 // through another on the same database. Each write is in use there within a second, also
 // after the connections that listen for notifications were killed, and every
 // answer on the way is of one version, whole.
-func TestHotReload(t *testing.T) {
-	t.Parallel()
-	database := pgtest.Open(t)
-	env := []string{"AAA_API_DATABASE_URL=" + database}
-	dir := t.TempDir()
-	writer := start(t, dir, env)
-	reader := start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
-	token := readToken(t, dir, "admin.token")
-	root := rootOf(t, writer, token)
-
-	at := "/v2/accounts/" + root + "/aaa"
+func (c *pair) hotReload(t *testing.T) {
+	writer, reader, token := c.one, c.two, c.token
+	at := c.account(t, "hot reload") + "/aaa"
 	call(t, token, "PUT", writer.url+at+"/dictionary", versionedDictionary(0)).want(t, http.StatusCreated)
 	call(t, token, "PUT", writer.url+at, versionedDocument(slowRADIUS(t, func() {}))).want(t, http.StatusCreated)
 	call(t, token, "PATCH", writer.url+at, versionedRules(0)).want(t, http.StatusOK)
@@ -49,7 +74,12 @@ func TestHotReload(t *testing.T) {
 		return versionsIn(a)
 	}
 
+	eventually(t, "the first version is in use on the other node", func() bool {
+		rules, dictionary, _ := versions()
+		return rules == "0" && dictionary == "0"
+	})
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var load sync.WaitGroup
 	served := [4]int{}
 	for i := range served {
@@ -66,7 +96,7 @@ func TestHotReload(t *testing.T) {
 	var slowest time.Duration
 	for i := 1; i <= 100; i++ {
 		if i%33 == 0 {
-			killListeners(t, database)
+			killListeners(t, c.database)
 		}
 		want := fmt.Sprint(i)
 		if i%2 == 0 {
@@ -92,8 +122,6 @@ func TestHotReload(t *testing.T) {
 		}
 	}
 	t.Logf("the slowest write took %v; requests served meanwhile: %v", slowest, served)
-	reader.stop()
-	writer.stop()
 }
 
 // versionsIn reads which version of the rules and of the dictionary made an answer.
@@ -276,22 +304,21 @@ func TestNodeThatFindsNoKeyAndThenASeal(t *testing.T) {
 	}
 }
 
-// TestNodeWithAnotherKey starts a second node on a sealed database: with another key it refuses and says so.
-func TestNodeWithAnotherKey(t *testing.T) {
-	t.Parallel()
-	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
-	first := start(t, t.TempDir(), env)
+// anotherKey starts one more node on a sealed database: with another key it refuses and says so.
+func (c *pair) anotherKey(t *testing.T) {
+	env := []string{"AAA_API_DATABASE_URL=" + c.database}
 	_, stderr, code := output(t, t.TempDir(), env, "serve", "--listen=127.0.0.1:0")
 	if code != 1 || !strings.Contains(stderr, "copy the key file of another node") {
 		t.Errorf("without a key: code %d: %s", code, stderr)
 	}
-	other := t.TempDir()
-	start(t, other, nil).stop()
-	_, stderr, code = output(t, t.TempDir(), env, "serve", "--listen=127.0.0.1:0", "--key-file="+filepath.Join(other, "data", "secret.key"))
+	key := filepath.Join(t.TempDir(), "key")
+	if _, err := secmod.CreateKeyFile(key); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code = here(t, t.TempDir(), "", env, "serve", "--listen=127.0.0.1:0", "--key-file="+key)
 	if code != 1 || !strings.Contains(stderr, "does not open the seal of this database") {
 		t.Errorf("with another key: code %d: %s", code, stderr)
 	}
-	first.stop()
 }
 
 func rootOf(t *testing.T, p *process, token string) string {

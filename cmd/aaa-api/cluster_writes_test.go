@@ -3,24 +3,16 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
-
-	"aaa-api/internal/store/pgtest"
 )
 
-// TestManyWritersOnTwoNodes has forty at once write to one account, its document and a dictionary of it, through
+// manyWriters has forty at once write to one account, its document and a dictionary of it, through
 // two nodes and without naming a revision: all of it is done, and no change is lost.
-func TestManyWritersOnTwoNodes(t *testing.T) {
-	t.Parallel()
+func (c *pair) manyWriters(t *testing.T) {
 	const each = 40
-	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
-	dir := t.TempDir()
-	one := start(t, dir, env)
-	two := start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
-	token := readToken(t, dir, "admin.token")
-	account := "/v2/accounts/" + rootOf(t, one, token)
+	one, two, token := c.one, c.two, c.token
+	account := c.account(t, "many writers")
 	call(t, token, "PUT", one.url+account+"/aaa", documentFor(1812)).want(t, http.StatusCreated)
 	call(t, token, "PUT", one.url+account+"/aaa/dictionary", versionedDictionary(0)).want(t, http.StatusCreated)
 
@@ -39,7 +31,7 @@ func TestManyWritersOnTwoNodes(t *testing.T) {
 	}
 	for n := range each {
 		write(n, "PATCH", account+"/aaa", fmt.Sprintf(`{"data":{"x-%d":true}}`, n))
-		write(n, "PATCH", account, fmt.Sprintf(`{"data":{"name":"root %d"}}`, n))
+		write(n, "PATCH", account, fmt.Sprintf(`{"data":{"name":"writer %d"}}`, n))
 		write(n, "POST", account+"/aaa/dictionary?name=dictionary_versioned", versionedDictionary(n))
 	}
 	all.Wait()
@@ -47,6 +39,4 @@ func TestManyWritersOnTwoNodes(t *testing.T) {
 	for n := range each {
 		document.has(t, fmt.Sprintf("x-%d", n), true)
 	}
-	two.stop()
-	one.stop()
 }
