@@ -73,14 +73,10 @@ func serveAccounting(t *testing.T) (*accounted, int) {
 	return a, conn.LocalAddr().(*net.UDPAddr).Port
 }
 
-// TestDisabledAccountsSessions disables an account that has sessions: nothing more is opened, and what is open goes
+// disabledSessions disables an account that has sessions: nothing more is opened, and what is open goes
 // on to be told of until its timeout or a token of those above closes it, with a Stop.
-func TestDisabledAccountsSessions(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir, nil)
+func disabledSessions(t *testing.T, p *process, token string) {
 	told, port := serveAccounting(t)
-	token := readToken(t, dir, "admin.token")
 	made := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"Acme"}}`).want(t, http.StatusCreated)
 	account := p.url + "/v2/accounts/" + fmt.Sprint(made.Data["id"])
 	rules := []string{}

@@ -28,12 +28,10 @@ func rule(key, attribute string) map[string]string {
 	return map[string]string{"request_key": key, "attribute": attribute, "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"}
 }
 
-func startRadiusTenant(t *testing.T) *radiusTenant {
+func newRadiusTenant(t *testing.T, p *process, token string) *radiusTenant {
 	t.Helper()
 	s := enginetest.FreeRADIUS(t)
-	dir := t.TempDir()
-	r := &radiusTenant{t: t, p: start(t, dir, nil)}
-	r.token = readToken(t, dir, "admin.token")
+	r := &radiusTenant{t: t, p: p, token: token}
 	reseller, _ := call(t, r.token, "PUT", r.p.url+"/v2/accounts", `{"data":{"name":"reseller"}}`).want(t, http.StatusCreated).Data["id"].(string)
 	customer, _ := call(t, r.token, "PUT", r.p.url+"/v2/accounts/"+reseller, `{"data":{"name":"customer"}}`).want(t, http.StatusCreated).Data["id"].(string)
 	r.provider = r.p.url + "/v2/accounts/" + reseller + "/aaa"
@@ -75,11 +73,10 @@ func (r *radiusTenant) ask(op, data string) answer {
 	return call(r.t, r.token, "POST", r.url+"/"+op, `{"data":`+data+`}`).want(r.t, http.StatusOK)
 }
 
-// TestFreeRADIUS runs the main job against a real server: a customer's requests, by
+// freeRADIUS runs the main job against a real server: a customer's requests, by
 // its provider's document, over the REST API.
-func TestFreeRADIUS(t *testing.T) {
-	t.Parallel()
-	r := startRadiusTenant(t)
+func freeRADIUS(t *testing.T, p *process, token string) {
+	r := newRadiusTenant(t, p, token)
 	for _, c := range []struct{ name, op, data, outcome string }{
 		{"PAP", "authn", `{"user":"alice","password":"correct horse"}`, "accept"},
 		{"PAP, wrong password", "authn", `{"user":"alice","password":"wrong"}`, "reject"},

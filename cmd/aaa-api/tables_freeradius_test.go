@@ -23,12 +23,10 @@ type tableTenant struct {
 	account             string
 }
 
-func startTableTenant(t *testing.T) *tableTenant {
+func newTableTenant(t *testing.T, p *process, token string) *tableTenant {
 	t.Helper()
 	s := enginetest.FreeRADIUS(t)
-	dir := t.TempDir()
-	x := &tableTenant{radiusTenant: radiusTenant{t: t, p: start(t, dir, nil)}, slowFor: 700 * time.Millisecond}
-	x.token = readToken(t, dir, "admin.token")
+	x := &tableTenant{radiusTenant: radiusTenant{t: t, p: p, token: token}, slowFor: 700 * time.Millisecond}
 	x.account, _ = call(t, x.token, "PUT", x.p.url+"/v2/accounts", `{"data":{"name":"tables"}}`).want(t, http.StatusCreated).Data["id"].(string)
 	x.url = x.p.url + "/v2/accounts/" + x.account + "/aaa"
 	code := func(q *enginetest.Query, other byte) byte {
@@ -92,10 +90,9 @@ func (x *tableTenant) document(table string, authentication, accounting []string
 
 const alice = `{"user":"alice","password":"correct horse"}`
 
-// TestShippedTables runs each of them for what it is made for.
-func TestShippedTables(t *testing.T) {
-	t.Parallel()
-	x := startTableTenant(t)
+// shippedTables runs each of them for what it is made for.
+func shippedTables(t *testing.T, p *process, token string) {
+	x := newTableTenant(t, p, token)
 	both := []string{"acct"}
 
 	t.Run("sequential", func(t *testing.T) {

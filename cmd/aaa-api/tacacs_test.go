@@ -165,10 +165,9 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 	return &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 }
 
-// TestTACACS runs a tenant whose document names a TACACS+ server and behind it a RADIUS server, by
+// tacacsAndRADIUS runs a tenant whose document names a TACACS+ server and behind it a RADIUS server, by
 // one set of rules.
-func TestTACACS(t *testing.T) {
-	t.Parallel()
+func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	server := startTACACS(t)
 	second := enginetest.NewScriptedRADIUS(t, demoSecret, func(q *enginetest.Query) {
 		if q.Packet[0] == 4 {
@@ -177,9 +176,6 @@ func TestTACACS(t *testing.T) {
 			q.Send(q.Answer(enginetest.AccessAccept))
 		}
 	})
-	dir := t.TempDir()
-	p := start(t, dir, nil)
-	token := readToken(t, dir, "admin.token")
 	account, _ := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"tacacs"}}`).want(t, http.StatusCreated).Data["id"].(string)
 	url := p.url + "/v2/accounts/" + account + "/aaa"
 	body, err := json.Marshal(map[string]any{"data": map[string]any{

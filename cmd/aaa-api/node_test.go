@@ -1,0 +1,16 @@
+package main
+
+import "testing"
+
+// TestTenants runs tenants with servers of different kinds on one node, each with accounts of its own.
+func TestTenants(t *testing.T) {
+	t.Parallel()
+	dir := migratedDir(t)
+	p := start(t, dir, nil)
+	token := readToken(t, dir, "admin.token")
+	t.Run("FreeRADIUS", func(t *testing.T) { freeRADIUS(t, p, token) })
+	t.Run("shipped tables", func(t *testing.T) { shippedTables(t, p, token) })
+	t.Run("TACACS+", func(t *testing.T) { tacacsAndRADIUS(t, p, token) })
+	t.Run("disabled account", func(t *testing.T) { disabledSessions(t, p, token) })
+	p.stop()
+}
