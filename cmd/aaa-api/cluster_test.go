@@ -28,20 +28,24 @@ const reload = time.Second
 type pair struct {
 	one, two        *process
 	database, token string
+	env             []string // names the database
+	key             string   // the flag that names the key file
 }
 
 // TestTwoNodes runs on the same two nodes what it takes two for, each with an account of its own.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	c := &pair{database: pgtest.Open(t)}
-	env := []string{"AAA_API_DATABASE_URL=" + c.database}
 	dir := t.TempDir()
-	c.one = start(t, dir, env)
-	c.two = start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
+	c.env = []string{"AAA_API_DATABASE_URL=" + c.database}
+	c.key = "--key-file=" + filepath.Join(dir, "data", "secret.key")
+	c.one = start(t, dir, c.env)
+	c.two = start(t, t.TempDir(), c.env, c.key)
 	c.token = readToken(t, dir, "admin.token")
 	t.Run("hot reload", c.hotReload)
 	t.Run("many writers", c.manyWriters)
 	t.Run("a node with another key", c.anotherKey)
+	t.Run("a node that can't be reached", c.unreachableWarns)
 	t.Run("a login goes on at the other node", c.loginGoesOn) // last: it ends both
 }
 
@@ -306,8 +310,7 @@ func TestNodeThatFindsNoKeyAndThenASeal(t *testing.T) {
 
 // anotherKey starts one more node on a sealed database: with another key it refuses and says so.
 func (c *pair) anotherKey(t *testing.T) {
-	env := []string{"AAA_API_DATABASE_URL=" + c.database}
-	_, stderr, code := output(t, t.TempDir(), env, "serve", "--listen=127.0.0.1:0")
+	_, stderr, code := output(t, t.TempDir(), c.env, "serve", "--listen=127.0.0.1:0")
 	if code != 1 || !strings.Contains(stderr, "copy the key file of another node") {
 		t.Errorf("without a key: code %d: %s", code, stderr)
 	}
@@ -315,7 +318,7 @@ func (c *pair) anotherKey(t *testing.T) {
 	if _, err := secmod.CreateKeyFile(key); err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, code = here(t, t.TempDir(), "", env, "serve", "--listen=127.0.0.1:0", "--key-file="+key)
+	_, stderr, code = here(t, t.TempDir(), "", c.env, "serve", "--listen=127.0.0.1:0", "--key-file="+key)
 	if code != 1 || !strings.Contains(stderr, "does not open the seal of this database") {
 		t.Errorf("with another key: code %d: %s", code, stderr)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"aaa-api/internal/config"
 	"aaa-api/internal/peer"
-	"aaa-api/internal/store/pgtest"
 )
 
 // A node tells the others an address only where it knows one that means itself to them.
@@ -65,10 +64,14 @@ func TestUnreachableNodeWarns(t *testing.T) {
 		n.warnUnreachable(t.Context())
 		checkWarnings(t, tc.name, log.String(), tc.want)
 	}
-	// A node says it where it serves.
-	p := start(t, t.TempDir(), []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}, "--listen=:0")
-	p.stop()
-	checkWarnings(t, "serve", p.log(), 1)
+}
+
+// unreachableWarns starts one more node, on any address: it says what the two others have not.
+func (c *pair) unreachableWarns(t *testing.T) {
+	third := start(t, t.TempDir(), c.env, c.key, "--listen=:0")
+	third.stop()
+	checkWarnings(t, "any address", third.log(), 1)
+	checkWarnings(t, "an address", c.one.log()+c.two.log(), 0)
 }
 
 func checkWarnings(t *testing.T, name, log string, want int) {
