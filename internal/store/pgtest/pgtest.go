@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"aaa-api/internal/aaa"
 )
@@ -18,17 +18,24 @@ import (
 // starts a cluster of its own.
 const Variable = "AAA_API_TEST_POSTGRES"
 
-// server is the address of the server that all of the process's tests share. A
-// cluster made here ends with the process.
-var server = sync.OnceValues(func() (string, error) {
-	if address := os.Getenv(Variable); address != "" {
-		return address, nil
+// server gives connections to the server that all of the process's tests share. They
+// are kept, for each costs the server about as much as a database. A cluster made
+// here ends with the process.
+var server = sync.OnceValues(func() (*pgxpool.Pool, error) {
+	address := os.Getenv(Variable)
+	if address == "" {
+		c, err := StartCluster()
+		if err != nil {
+			return nil, err
+		}
+		address = c.URL("postgres")
 	}
-	c, err := StartCluster()
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("%s: %w", Variable, err)
 	}
-	return c.URL("postgres"), nil
+	config.MaxConns = 2
+	return pgxpool.NewWithConfig(context.Background(), config)
 })
 
 // Open makes an empty database for one test and returns its address. It is
@@ -60,36 +67,32 @@ const empty = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE
 
 // create makes a database and returns its address.
 func create(name, like string) (string, error) {
+	if err := run(fmt.Sprintf("CREATE DATABASE %s %s", name, like)); err != nil {
+		return "", err
+	}
 	admin, err := server()
 	if err != nil {
 		return "", err
 	}
-	address, err := url.Parse(admin)
+	address, err := url.Parse(admin.Config().ConnString())
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", Variable, err)
 	}
 	address.Path = "/" + name
-	return address.String(), run(admin, fmt.Sprintf("CREATE DATABASE %s %s", name, like))
+	return address.String(), nil
 }
 
-func drop(name string) error {
+func drop(name string) error { return run(fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)) }
+
+// run executes one statement on the shared server.
+func run(sql string) error {
 	admin, err := server()
 	if err != nil {
 		return err
 	}
-	return run(admin, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name))
-}
-
-// run executes one statement on a connection of its own.
-func run(address, sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
-	_, err = conn.Exec(ctx, sql)
+	_, err = admin.Exec(ctx, sql)
 	return err
 }
 
