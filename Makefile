@@ -14,9 +14,11 @@ QUICK    ?= '-gcflags=all=-dwarf=false -l'
 CGO      ?= 0
 LDFLAGS  := -w -X main.version=$(VERSION)
 
-# How tests are compiled: for the race detector, but the embedded store, which is C by origin and slow under it;
-# without debugging information, which nobody reads.
-export RACEFLAGS   := -race -gcflags=all=-dwarf=false -gcflags=modernc.org/...=-race=false
+# How tests are compiled: for the race detector, but the embedded store, which is C by origin and slow under it and
+# to compile; without debugging information, which nobody reads.
+export RACEFLAGS   := -race -ldflags=-s -gcflags=all=-dwarf=false '-gcflags=modernc.org/...=-race=false -dwarf=false -l'
+# What runs without the race detector, tools included, is compiled in one way too, so that nothing is compiled twice.
+export PLAINFLAGS  := -ldflags=-s -gcflags=all=-dwarf=false
 export GOFUMPT     := mvdan.cc/gofumpt@v0.9.2
 export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI           := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

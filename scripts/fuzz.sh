@@ -39,19 +39,30 @@ trap 'exit 1' HUP INT TERM
 
 echo "== fuzz ($time each)"
 list=$work/list
+instrumented='-gcflags=aaa-api/...=-d=libfuzzer -dwarf=false'
 : >"$list"
-for dir in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
+dirs=$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u)
+if [ -n "${FUZZCACHE:-}" ]; then
+	for dir in $dirs; do
+		go test -c -vet=off -fuzz=. -o "$work/$(basename "$dir").test" "$dir"
+	done
+else
+	# A short run measures the coverage of our own packages and takes all others as they are compiled already.
+	# SQLite takes long to compile: what needs it is built as for the race detector, like most tests.
+	# shellcheck disable=SC2086 # lists of folders
+	slow=$(go list -test -f '{{if eq .Name "main"}}{{.Dir}}{{range .Deps}} {{.}}{{end}}{{end}}' $dirs |
+		grep ' modernc.org/sqlite/lib' | cut -d ' ' -f 1)
+	quick=$(for dir in $dirs; do (cd "$dir" && pwd); done | grep -F -x -v "${slow:-none}")
+	# shellcheck disable=SC2086
+	CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -c -vet=off "$instrumented" -o "$work/" $quick
+	# shellcheck disable=SC2086
+	[ -z "$slow" ] || GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off "$instrumented" -o "$work/" $slow
+fi
+for dir in $dirs; do
+	bin=$work/$(basename "$dir").test
 	each=$time
-	bin=$work/$(echo "$dir" | tr './' '__')
-	# A short run measures the coverage of our own packages and takes all others as they are.
-	# SQLite takes long to compile: what needs it is built as for the race detector, like the tests.
-	if [ -n "${FUZZCACHE:-}" ]; then
-		go test -c -vet=off -fuzz=. -o "$bin" "$dir"
-	elif go list -deps -test "$dir" | grep -q '^modernc.org/sqlite/lib'; then
-		GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
+	if echo "${slow:-}" | grep -q "/$(basename "$dir")\$"; then
 		each=6s # such a binary is slow to start
-	else
-		go test -c -vet=off -gcflags='aaa-api/...=-d=libfuzzer' -o "$bin" "$dir"
 	fi
 	targets=$(cd "$dir" && "$bin" -test.list '^Fuzz')
 	for target in $targets; do

@@ -8,8 +8,7 @@ if [ "${1:-}" != --inside ]; then
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 1' HUP INT TERM
-	go build -o "$work/withpg" ./internal/store/pgtest/withpg
-	go build -o "$work/withfreeradius" ./internal/engines/enginetest/withfreeradius
+	GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go build -o "$work/" ./internal/store/pgtest/withpg ./internal/engines/enginetest/withfreeradius
 	"$work/withpg" -- "$work/withfreeradius" "$0" --inside
 	exit
 fi
@@ -17,9 +16,12 @@ fi
 # Nothing runs at once in these, and the race detector makes them slow.
 sequential='aaa-api/internal/(aaa|config|dict|dict/.*|document|schema)|aaa-api/internal'
 
+# Those that take longest, which come first: else one of them runs on alone at the end.
+longest='aaa-api/cmd/aaa-api|aaa-api/internal/(httpapi|store/postgres)'
+
 all=$(go list ./...)
 plain=$(echo "$all" | grep -E -x "$sequential")
-raced=$(echo "$all" | grep -E -x -v "$sequential")
+raced=$(echo "$all" | grep -E -x "$longest" && echo "$all" | grep -E -x -v "$sequential|$longest")
 count=${SOAK:-1}
 
 export GORACE=atexit_sleep_ms=0 # or each process would wait for a second at its end
@@ -33,5 +35,5 @@ echo "== tests against tacquito"
 (cd internal/engines/tacacs/tacquitotest && GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count="$count" -timeout 5m ./...) || failed=1
 echo "== tests"
 # shellcheck disable=SC2086
-go test -vet=off -count="$count" -timeout 5m $plain || failed=1
+CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count="$count" -timeout 5m $plain || failed=1
 exit $failed
