@@ -36,7 +36,7 @@ build: ## the binary for production: bin/aaa-api
 
 test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, fuzzing for some seconds
 	scripts/go-test.sh
-	scripts/fuzz.sh 2s
+	scripts/fuzz.sh 1s
 
 deps: ## what the tests need beside Go: installed on Debian for root, else named
 	scripts/test-deps.sh

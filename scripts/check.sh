@@ -11,23 +11,26 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-install() { CGO_ENABLED=0 GOFLAGS=$plain GOBIN=$work go install "$1"; }
-
+# The tools are built beside vet, which leaves a core idle now and then.
+{
+	export CGO_ENABLED=0 GOFLAGS="$plain" GOBIN="$work"
+	go install "$GOFUMPT" && go install "$STATICCHECK"
+} &
+tools=$!
+# Vet and staticcheck read the packages as they are compiled for the race detector, as
+# most tests are: nothing is compiled twice.
+export GOFLAGS="$raced"
+echo "== vet"
+go vet ./...
+go -C "$nested" vet ./...
+wait "$tools"
 echo "== gofumpt"
-install "$GOFUMPT"
 unformatted=$("$work/gofumpt" -l .)
 if [ -n "$unformatted" ]; then
 	echo "not formatted (make format):" >&2
 	echo "$unformatted" >&2
 	exit 1
 fi
-# Vet and staticcheck read the packages as they are compiled for the race detector, as
-# most tests are: nothing is compiled twice.
-echo "== vet"
-GOFLAGS=$raced go vet ./...
-GOFLAGS=$raced go -C "$nested" vet ./...
 echo "== staticcheck"
-install "$STATICCHECK"
-export GOFLAGS="$raced"
 "$work/staticcheck" ./...
 (cd "$nested" && "$work/staticcheck" ./...)

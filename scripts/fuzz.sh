@@ -39,7 +39,7 @@ trap 'exit 1' HUP INT TERM
 
 echo "== fuzz ($time each)"
 list=$work/list
-instrumented='-gcflags=aaa-api/...=-d=libfuzzer -dwarf=false'
+instrument='-d=libfuzzer -dwarf=false'
 : >"$list"
 dirs=$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u)
 if [ -n "${FUZZCACHE:-}" ]; then
@@ -48,21 +48,24 @@ if [ -n "${FUZZCACHE:-}" ]; then
 	done
 else
 	# A short run measures the coverage of our own packages and takes all others as they are compiled already.
-	# SQLite takes long to compile: what needs it is built as for the race detector, like most tests.
+	# SQLite takes long to compile: what needs it is built as for the race detector, like most tests, and
+	# measures that package alone.
 	# shellcheck disable=SC2086 # lists of folders
 	slow=$(go list -test -f '{{if eq .Name "main"}}{{.Dir}}{{range .Deps}} {{.}}{{end}}{{end}}' $dirs |
 		grep ' modernc.org/sqlite/lib' | cut -d ' ' -f 1)
 	quick=$(for dir in $dirs; do (cd "$dir" && pwd); done | grep -F -x -v "${slow:-none}")
 	# shellcheck disable=SC2086
-	CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -c -vet=off "$instrumented" -o "$work/" $quick
+	CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -c -vet=off "-gcflags=aaa-api/...=$instrument" -o "$work/" $quick
 	# shellcheck disable=SC2086
-	[ -z "$slow" ] || GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off "$instrumented" -o "$work/" $slow
+	for dir in $slow; do
+		GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off "-gcflags=$(go list "$dir")=$instrument" -o "$work/" "$dir"
+	done
 fi
 for dir in $dirs; do
 	bin=$work/$(basename "$dir").test
 	each=$time
 	if echo "${slow:-}" | grep -q "/$(basename "$dir")\$"; then
-		each=6s # such a binary is slow to start
+		each=4s # such a binary is slow to start
 	fi
 	targets=$(cd "$dir" && "$bin" -test.list '^Fuzz')
 	for target in $targets; do
