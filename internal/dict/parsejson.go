@@ -156,7 +156,7 @@ func (d *jsonReader) end(otherwise string) {
 	if d.err != nil {
 		return
 	}
-	if _, err := d.dec.ReadToken(); err != io.EOF {
+	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		d.err = aaa.Invalid(aaa.Field{Path: d.root, Rule: "trailing", Message: otherwise})
 	}
 }
