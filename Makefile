@@ -40,7 +40,7 @@ run: ## build and serve on 127.0.0.1:8000 with a RADIUS server and a tenant to t
 build: ## the binary for production: bin/aaa-api
 	CGO_ENABLED=$(CGO) $(GO) build $(DEBUG) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/aaa-api
 
-test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, fuzzing for some seconds
+test: deps check ## everything: embedded store, PostgreSQL, FreeRADIUS, a second of fuzzing for each target
 	scripts/go-test.sh
 	scripts/fuzz.sh 1s
 

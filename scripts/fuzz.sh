@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every fuzz target for a time (default 2s), two at once with a core each. The
+# Runs every fuzz target for a time (default 1s), two at once with a core each. The
 # binary of a package is built once for all its targets. What was found to be interesting
 # is forgotten afterwards unless FUZZCACHE names a folder for it.
 set -eu
@@ -32,7 +32,7 @@ if [ "${1:-}" = --one ]; then # binary package-folder target time
 	exit 1
 fi
 
-time=${1:-2s}
+time=${1:-1s}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
