@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -52,11 +53,14 @@ func tenRules() (document string, values map[string]any) {
 // TestWarmPathAllocations: from the request to the engine and back at most ten allocations.
 func TestWarmPathAllocations(t *testing.T) {
 	f, req, client := warmFixture(t)
-	n := testing.AllocsPerRun(200, func() {
-		if _, err := f.gateway.Handle(f.ctx, req); err != nil {
-			t.Fatal(err)
-		}
-	})
+	n := math.Inf(1)
+	for range 5 { // what else the process does meanwhile, such as following the document's change, only adds
+		n = min(n, testing.AllocsPerRun(200, func() {
+			if _, err := f.gateway.Handle(f.ctx, req); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
 	if client.avps != 10 {
 		t.Errorf("%d AVPs reached the engine, want 10", client.avps)
 	}
