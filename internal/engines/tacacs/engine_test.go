@@ -3,6 +3,7 @@ package tacacs
 import (
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -30,10 +31,10 @@ func TestFlagIsRefusal(t *testing.T) {
 // TestTriesAgain: a first packet without an answer is sent again on another connection.
 func TestTriesAgain(t *testing.T) {
 	t.Parallel()
-	n := 0
+	var n atomic.Int32
 	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
 		if h, body, ok := l.next(); ok {
-			if n++; n > 2 {
+			if n.Add(1) > 2 {
 				l.send(h.answer(0), pass(body))
 			}
 		}
