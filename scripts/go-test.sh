@@ -29,11 +29,11 @@ failed=0
 echo "== tests, with the race detector"
 # In the environment, so that what tests build themselves is built in the same way.
 # shellcheck disable=SC2086 # lists of packages
-GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout 5m $raced || failed=1
+GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $raced || failed=1
 echo "== tests against tacquito"
 # A module of its own, which ./... leaves out.
-(cd internal/engines/tacacs/tacquitotest && GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count="$count" -timeout 5m ./...) || failed=1
+(cd internal/engines/tacacs/tacquitotest && GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count="$count" -timeout "$((5 * count))m" ./...) || failed=1
 echo "== tests"
 # shellcheck disable=SC2086
-CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count="$count" -timeout 5m $plain || failed=1
+CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $plain || failed=1
 exit $failed
