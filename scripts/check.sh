@@ -22,6 +22,7 @@ tools=$!
 export GOFLAGS="$raced"
 echo "== vet"
 go vet ./...
+go vet -tags embedded ./cmd/aaa-api ./internal/actions # what make run builds
 go -C "$nested" vet ./...
 wait "$tools"
 echo "== gofumpt"

@@ -25,7 +25,7 @@ func All(o Options) *router.Actions {
 
 		File{},
 		NewUnixPW(o.UnixPasswordFile, o.UnixPasswordAccounts),
-		NewMKERB(nil),
+		mkerb(),
 		RADDNS{},
 		SrvStatus{},
 

@@ -1,3 +1,5 @@
+//go:build !embedded
+
 package actions
 
 import (
@@ -28,6 +30,8 @@ type MKERB struct {
 
 // NewMKERB makes the action. A nil resolver is the host's.
 func NewMKERB(resolver *net.Resolver) *MKERB { return &MKERB{newKDCClient(resolver)} }
+
+func mkerb() router.Action { return NewMKERB(nil) }
 
 // Spec implements router.Action.
 func (*MKERB) Spec() fsm.Spec {
