@@ -68,7 +68,7 @@ func (a *API) createAccount(c *call) error {
 }
 
 func (a *API) getAccount(c *call) error {
-	got, err := orMemory(c, func(ctx context.Context) (store.Account, error) {
+	got, err := orMemory(c, c.account, func(ctx context.Context) (store.Account, error) {
 		return a.Store.Accounts().Get(ctx, c.account)
 	}, func() (store.Account, error) { return a.Tree.WarmAccount(c.account) })
 	if err != nil {

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,15 +43,14 @@ func (a *away) told(inTime bool) {
 	}
 }
 
-// orMemory reads from the store and, where that is away, from memory. Where memory has no
-// answer, which it says by store.ErrUnavailable, the store's is waited for.
-func orMemory[T any](c *call, read func(context.Context) (T, error), memory func() (T, error)) (T, error) {
-	remembered, merr := memory()
-	if isUnavailable(merr) {
+// orMemory reads what is of an account from the store and, where that is away, from memory. Where memory
+// does not know the account, the store's answer is waited for.
+func orMemory[T any](c *call, account aaa.AccountID, read func(context.Context) (T, error), memory func() (T, error)) (T, error) {
+	if _, err := c.api.Tree.WarmAccount(account); err != nil {
 		return read(c.ctx())
 	}
 	if !c.api.away.ask() {
-		return remembered, merr
+		return memory()
 	}
 	ctx, cancel := context.WithTimeout(c.ctx(), askTime)
 	defer cancel()
@@ -58,20 +59,30 @@ func orMemory[T any](c *call, read func(context.Context) (T, error), memory func
 		c.api.away.told(ctx.Err() == nil)
 	}
 	if isUnavailable(err) {
-		return remembered, merr
+		return memory()
 	}
 	return v, err
 }
 
-// notOwn is memory's answer to a read of what an account may have itself in place of what the service ships under
-// the name: store.ErrNotFound where it has not. What it has only the store can give.
-func (a *API) notOwn(account aaa.AccountID, kind store.RefKind, name string, shipped bool) error {
-	if !shipped {
-		return store.ErrUnavailable
+// listOrMemory pages through a list of the store and, where that is away, through memory's.
+func listOrMemory[T any](c *call, fetch fetcher[T], memory func() ([]T, error), key func(T) string) fetcher[T] {
+	type page struct {
+		rows []T
+		next string
 	}
-	owns, err := a.Tree.Owns(account, kind, name)
-	if err == nil && !owns {
-		return store.ErrNotFound
+	return func(_ context.Context, p store.Page) ([]T, string, error) {
+		got, err := orMemory(c, c.account, func(ctx context.Context) (page, error) {
+			rows, next, err := fetch(ctx, p)
+			return page{rows, next}, err
+		}, func() (page, error) {
+			all, err := memory()
+			if err != nil {
+				return page{}, err
+			}
+			from, _ := slices.BinarySearchFunc(all, p.Start, func(entry T, start string) int { return cmp.Compare(key(entry), start) })
+			rows, next, err := slicePage(all[from:], key)(c.ctx(), store.Page{Limit: p.Limit})
+			return page{rows, next}, err
+		})
+		return got.rows, got.next, err
 	}
-	return store.ErrUnavailable
 }

@@ -25,14 +25,21 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Account returns the account; its Path is as long as the tree is deep.
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
-	// WarmAccount, Document and Owns answer from memory alone, for reads while the store is away. What
-	// memory does not know is store.ErrUnavailable. An account without a document is store.ErrNotFound.
-	WarmAccount(id aaa.AccountID) (store.Account, error)
-	Document(id aaa.AccountID) (store.Document, error)
-	// Owns reports whether an account has a dictionary or a table of a name of its own.
-	Owns(id aaa.AccountID, kind store.RefKind, name string) (bool, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
+	Memory
+}
+
+// Memory answers reads while the store is away. What it does not know is store.ErrUnavailable, what an
+// account of which it knows everything has not is store.ErrNotFound. Lists are ordered by name, without Body.
+type Memory interface {
+	WarmAccount(id aaa.AccountID) (store.Account, error)
+	WarmVisible(id aaa.AccountID) (*dict.Set, error)
+	Document(id aaa.AccountID) (store.Document, error)
+	Dictionaries(id aaa.AccountID) ([]store.Dictionary, error)
+	Dictionary(id aaa.AccountID, key string) (store.Dictionary, error) // by id or by name
+	StoredTable(id aaa.AccountID, name string) (store.Text, error)
+	Texts(id aaa.AccountID, kind store.TextKind) ([]store.Text, error)
 }
 
 // Verifier finds out whose a token is. A token unknown, revoked or run out is

@@ -39,9 +39,10 @@ func (a *API) listDictionaries(c *call) error {
 	if system {
 		return a.listSystemDictionaries(c)
 	}
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Dictionary, string, error) {
+	key := func(d store.Dictionary) string { return d.Name }
+	return serveList(c, listOrMemory(c, func(ctx context.Context, p store.Page) ([]store.Dictionary, string, error) {
 		return a.Store.Dictionaries().List(ctx, c.account, p)
-	}, func(d store.Dictionary) string { return d.Name }, func(d store.Dictionary) any {
+	}, func() ([]store.Dictionary, error) { return a.Tree.Dictionaries(c.account) }, key), key, func(d store.Dictionary) any {
 		d.Body = nil
 		return viewDictionary(d)
 	})
@@ -49,9 +50,8 @@ func (a *API) listDictionaries(c *call) error {
 
 // getDictionary gives one of the account's dictionaries by id or by name, or a system one by name.
 func (a *API) getDictionary(c *call) error {
-	d, err := orMemory(c, func(ctx context.Context) (store.Dictionary, error) { return a.find(ctx, c) }, func() (store.Dictionary, error) {
-		name := c.param("dict")
-		return store.Dictionary{}, a.notOwn(c.account, store.RefDictionary, name, slices.Contains(a.System.Names(), name))
+	d, err := orMemory(c, c.account, func(ctx context.Context) (store.Dictionary, error) { return a.find(ctx, c) }, func() (store.Dictionary, error) {
+		return a.Tree.Dictionary(c.account, c.param("dict"))
 	})
 	if isNotFound(err) {
 		if err := a.getSystemDictionary(c); !isNotFound(err) {
@@ -71,7 +71,9 @@ func (a *API) getDictionary(c *call) error {
 		if err != nil {
 			return err
 		}
-		visible, err := a.Tree.Visible(c.ctx(), c.account)
+		visible, err := orMemory(c, c.account, func(ctx context.Context) (*dict.Set, error) { return a.Tree.Visible(ctx, c.account) }, func() (*dict.Set, error) {
+			return a.Tree.WarmVisible(c.account)
+		})
 		if err != nil {
 			return err
 		}

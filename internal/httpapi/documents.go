@@ -19,7 +19,7 @@ import (
 // configuration alike: c.account says which.
 
 func (a *API) getDocument(c *call) error {
-	d, err := orMemory(c, func(ctx context.Context) (store.Document, error) {
+	d, err := orMemory(c, c.account, func(ctx context.Context) (store.Document, error) {
 		return a.Store.Documents().Get(ctx, c.account)
 	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
 	if err != nil {

@@ -68,9 +68,10 @@ func (a *API) listTables(c *call) error {
 
 // listTexts lists the account's tables or users files.
 func (a *API) listTexts(c *call, kind store.TextKind) error {
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Text, string, error) {
+	key := func(t store.Text) string { return t.Name }
+	return serveList(c, listOrMemory(c, func(ctx context.Context, p store.Page) ([]store.Text, string, error) {
 		return a.Store.Texts().List(ctx, c.account, kind, p)
-	}, func(t store.Text) string { return t.Name }, func(t store.Text) any { return infoOf(t) })
+	}, func() ([]store.Text, error) { return a.Tree.Texts(c.account, kind) }, key), key, func(t store.Text) any { return infoOf(t) })
 }
 
 // addressOf is where a table or users file is read.
@@ -87,17 +88,14 @@ func (a *API) text(c *call, kind store.TextKind) (store.Text, error) {
 	return a.Store.Texts().Get(c.ctx(), c.account, kind, name)
 }
 
-// tableOf finds an account's own table, so that a built-in one of the name is found while the store is away, too.
+// tableOf finds an account's own table.
 func (a *API) tableOf(c *call, account aaa.AccountID, name string) (store.Text, error) {
 	if !textName.MatchString(name) {
 		return store.Text{}, errNotFound
 	}
-	return orMemory(c, func(ctx context.Context) (store.Text, error) {
+	return orMemory(c, account, func(ctx context.Context) (store.Text, error) {
 		return a.Store.Texts().Get(ctx, account, store.TextFSM, name)
-	}, func() (store.Text, error) {
-		_, shipped := fsm.BuiltIn(name)
-		return store.Text{}, a.notOwn(account, store.RefFSM, name, shipped)
-	})
+	}, func() (store.Text, error) { return a.Tree.StoredTable(account, name) })
 }
 
 // builtIn finds a built-in table as if it were stored.

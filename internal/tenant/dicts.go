@@ -5,33 +5,51 @@ import (
 	"aaa-api/internal/store"
 )
 
-// storedDict is an account's own dictionary, ready for use.
+// storedDict is an account's own dictionary, as stored and ready for use.
 type storedDict struct {
-	revision int64
-	compiled *dict.Compiled
+	stored   store.Dictionary // without Body
+	body     packed
+	revision int64          // of what is compiled
+	compiled *dict.Compiled // nil where it never compiled
 }
 
-// compileDicts compiles an account's dictionaries. One that does not compile keeps
-// its predecessor from an earlier state, and is left out where there was none.
+// compileDicts compiles an account's dictionaries. One that does not compile is used as it
+// was in an earlier state, where it did.
 func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[string]storedDict {
 	if len(list) == 0 {
 		return nil
 	}
 	dicts := make(map[string]storedDict, len(list))
 	for _, d := range list {
-		c, err := t.compileDict(d)
-		if err == nil {
-			dicts[d.Name] = storedDict{d.Revision, c}
+		previous, had := earlier.dict(d.Name)
+		if had && sameDict(previous.stored, d) {
+			dicts[d.Name] = previous
 			continue
 		}
-		t.logDict(d, err)
-		if earlier != nil {
-			if previous, ok := earlier.dicts[d.Name]; ok {
-				dicts[d.Name] = previous
-			}
+		now := storedDict{stored: d, body: pack(d.Body), revision: d.Revision}
+		now.stored.Body = nil
+		var err error
+		if now.compiled, err = t.compileDict(d); err != nil {
+			t.logDict(d, err)
+			now.compiled, now.revision = previous.compiled, previous.revision
 		}
+		dicts[d.Name] = now
 	}
 	return dicts
+}
+
+// sameDict reports whether two reads are of one write. The time tells of a restored backup.
+func sameDict(a, b store.Dictionary) bool {
+	return a.ID == b.ID && a.Revision == b.Revision && a.UpdatedAt.Equal(b.UpdatedAt)
+}
+
+// dict finds an account's own dictionary; s may be nil.
+func (s *state) dict(name string) (storedDict, bool) {
+	if s == nil {
+		return storedDict{}, false
+	}
+	d, ok := s.dicts[name]
+	return d, ok
 }
 
 func (t *Tenants) logDict(d store.Dictionary, err error) {

@@ -52,4 +52,23 @@ func TestBrokenDictionary(t *testing.T) {
 	if log := f.log.String(); !strings.Contains(log, "does not compile") || !strings.Contains(log, "dictionary=broken") {
 		t.Errorf("the log tells nothing of it:\n%s", log)
 	}
+
+	// One that breaks while it is in use stays in use as it was; memory tells what is stored.
+	f.put("reseller", `"servers":[{"enabled":true,"name":"a","address":"192.0.2.1","port":1812,"retries":0,"timeout":1000,"secret":"s3cr3t","aaa_engine":"radius","dicts":["mine"]}]`)
+	f.level("customer")
+	f.dict("reseller", "mine", `[{"nonsense":2}]`)
+	if f.level("customer").Server("a").Dict.ByName("Mine") == nil {
+		t.Error("what was in force is not any more")
+	}
+	for owner, want := range map[string]string{"root": `broken [{"nonsense":1}]`, "reseller": `mine [{"nonsense":2}]`} {
+		list, err := f.tenants.Dictionaries(f.ids[owner])
+		f.must(err)
+		for _, key := range []string{list[0].ID, list[0].Name} {
+			got, err := f.tenants.Dictionary(f.ids[owner], key)
+			f.must(err)
+			if len(list) != 1 || got.Name+" "+string(got.Body) != want {
+				t.Errorf("%s: %d dictionaries, %s %s; want %s", owner, len(list), got.Name, got.Body, want)
+			}
+		}
+	}
 }

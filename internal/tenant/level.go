@@ -291,7 +291,7 @@ func (t *Tenants) set(level *Level, chain []link, names []string) (*dict.Set, er
 func (t *Tenants) resolve(chain []link, name string) (*dict.Compiled, DictSource) {
 	name = unique.Make(name).Value() // one text for all who name it
 	for _, l := range chain {
-		if d, ok := l.state.dicts[name]; ok {
+		if d, ok := l.state.dicts[name]; ok && d.compiled != nil {
 			return d.compiled, DictSource{Name: name, Owner: l.node.id, Revision: d.revision}
 		}
 	}

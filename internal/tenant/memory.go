@@ -1,7 +1,12 @@
 package tenant
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
 	"aaa-api/internal/store"
 )
 
@@ -29,21 +34,102 @@ func (t *Tenants) Document(id aaa.AccountID) (store.Document, error) {
 	return *s.document, nil
 }
 
-// Owns reports whether a warm account has a dictionary or table of a name of its own;
-// store.ErrUnavailable where the account is cold.
-func (t *Tenants) Owns(id aaa.AccountID, kind store.RefKind, name string) (bool, error) {
+// Dictionaries lists a warm account's own dictionaries by name, without Body; store.ErrUnavailable where
+// it is cold.
+func (t *Tenants) Dictionaries(id aaa.AccountID) ([]store.Dictionary, error) {
 	s := t.warm(id)
 	if s == nil {
-		return false, store.ErrUnavailable
+		return nil, store.ErrUnavailable
 	}
-	var owns bool
+	list := make([]store.Dictionary, 0, len(s.dicts))
+	for _, d := range s.dicts {
+		list = append(list, d.stored)
+	}
+	slices.SortFunc(list, func(a, b store.Dictionary) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Dictionary finds a warm account's own dictionary by id or by name: store.ErrNotFound where it has
+// none, store.ErrUnavailable where the account is cold.
+func (t *Tenants) Dictionary(id aaa.AccountID, key string) (store.Dictionary, error) {
+	s := t.warm(id)
+	if s == nil {
+		return store.Dictionary{}, store.ErrUnavailable
+	}
+	for _, d := range s.dicts {
+		if d.stored.ID == key {
+			return d.whole()
+		}
+	}
+	if d, ok := s.dicts[key]; ok {
+		return d.whole()
+	}
+	return store.Dictionary{}, store.ErrNotFound
+}
+
+func (d storedDict) whole() (store.Dictionary, error) {
+	body, err := d.body.unpack()
+	d.stored.Body = body
+	return d.stored, err
+}
+
+// Texts lists a warm account's own tables or users files by name, without Body; store.ErrUnavailable
+// where it is cold.
+func (t *Tenants) Texts(id aaa.AccountID, kind store.TextKind) ([]store.Text, error) {
+	s := t.warm(id)
+	if s == nil {
+		return nil, store.ErrUnavailable
+	}
+	list := make([]store.Text, 0, len(s.tables)+len(s.files))
 	switch kind {
-	case store.RefDictionary:
-		_, owns = s.dicts[name]
-	case store.RefFSM:
-		_, owns = s.tables[name]
+	case store.TextFSM:
+		for _, table := range s.tables {
+			list = append(list, table.stored)
+		}
+	case store.TextUsers:
+		for _, file := range s.files {
+			list = append(list, file.stored)
+		}
 	}
-	return owns, nil
+	slices.SortFunc(list, func(a, b store.Text) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// StoredTable finds a warm account's own table: store.ErrNotFound where it has none, store.ErrUnavailable
+// where the account is cold.
+func (t *Tenants) StoredTable(id aaa.AccountID, name string) (store.Text, error) {
+	s := t.warm(id)
+	if s == nil {
+		return store.Text{}, store.ErrUnavailable
+	}
+	table, ok := s.tables[name]
+	if !ok {
+		return store.Text{}, store.ErrNotFound
+	}
+	body, err := table.body.unpack()
+	table.stored.Body = string(body)
+	return table.stored, err
+}
+
+// WarmVisible is Visible of a warm account; store.ErrUnavailable where it is cold.
+func (t *Tenants) WarmVisible(id aaa.AccountID) (*dict.Set, error) {
+	var list []*dict.Compiled
+	for range maxDepth {
+		if id == "" {
+			break
+		}
+		s := t.warm(id)
+		if s == nil {
+			return nil, store.ErrUnavailable
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.dicts)) {
+			if c := s.dicts[name].compiled; c != nil {
+				list = append(list, c)
+			}
+		}
+		id = s.account.ParentID
+	}
+	return dict.NewSet(list...).Join(t.system.Default()), nil
 }
 
 // warm returns the state of a warm account, nil of a cold one.

@@ -57,7 +57,7 @@ func (t *Tenants) machine(level *Level, chain []link, doc *aaa.Document) {
 // it) or can't be used.
 func (t *Tenants) resolveTable(level *Level, chain []link, name string) *Table {
 	for _, l := range chain {
-		if table, ok := l.state.tables[name]; ok {
+		if table, ok := l.state.tables[name]; ok && table.compiled != nil {
 			return &Table{Name: name, Owner: l.node.id, Revision: table.revision, FSM: table.compiled}
 		}
 	}
@@ -84,7 +84,7 @@ func (t *Tenants) files(level *Level, chain []link, table *Table) {
 			continue
 		}
 		level.fileNames = append(level.fileNames, name)
-		i := slices.IndexFunc(chain, func(l link) bool { _, ok := l.state.files[name]; return ok })
+		i := slices.IndexFunc(chain, func(l link) bool { return l.state.files[name].parsed != nil })
 		if i < 0 {
 			if name != DefaultUsersFile {
 				t.log.Warn("state machine table names a users file that is not there", "account", level.Account, "table", table.Name, "file", name)

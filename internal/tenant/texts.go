@@ -12,23 +12,26 @@ import (
 	"aaa-api/internal/usersfile"
 )
 
-// storedTable is an account's own state machine table, ready for use.
+// storedTable is an account's own state machine table, as stored and ready for use.
 type storedTable struct {
-	revision int64
-	compiled *fsm.Table
+	stored   store.Text // without Body
+	body     packed
+	revision int64      // of what is compiled
+	compiled *fsm.Table // nil where it never compiled
 }
 
 // storedFile is an account's own users file, ready for use. Its text is not kept.
 type storedFile struct {
+	stored store.Text        // without Body
 	sealed [sha256.Size]byte // of the text as stored: no two writes seal alike
-	parsed *usersfile.File
+	parsed *usersfile.File   // nil where it never could be read
 }
 
 // errNoActions refuses tables where the service was put together without actions.
 var errNoActions = errors.New("this service has no actions to run state machine tables with")
 
-// readTexts fetches an account's tables and users files. One that can't be used keeps its
-// predecessor from an earlier state, and is left out where there was none.
+// readTexts fetches an account's tables and users files. One that can't be used is used as it
+// was in an earlier state, where it could be.
 func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
 	list, err := t.store.Texts().All(ctx, s.account.ID)
 	if err != nil {
@@ -50,14 +53,13 @@ func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
 }
 
 func (t *Tenants) addTable(s, before *state, text store.Text) {
-	table := storedTable{revision: text.Revision}
+	table := storedTable{stored: text, body: pack([]byte(text.Body)), revision: text.Revision}
+	table.stored.Body = ""
 	var err error
 	if table.compiled, err = t.compileTable(text.Body); err != nil {
 		t.log.Error("stored state machine table does not compile", "account", text.Account, "table", text.Name, "revision", text.Revision, "error", err)
-		var ok bool
-		if table, ok = before.table(text.Name); !ok {
-			return
-		}
+		earlier, _ := before.table(text.Name)
+		table.compiled, table.revision = earlier.compiled, earlier.revision
 	}
 	if s.tables == nil {
 		s.tables = make(map[string]storedTable)
@@ -83,11 +85,10 @@ func (t *Tenants) addFile(ctx context.Context, s, before *state, text store.Text
 			if had {
 				file = earlier
 			}
-			if file.parsed == nil {
-				return nil
-			}
 		}
 	}
+	file.stored = text
+	file.stored.Body = ""
 	if s.files == nil {
 		s.files = make(map[string]storedFile)
 	}
