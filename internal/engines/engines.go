@@ -120,6 +120,17 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
+// What was wrong with the replies of a Failure of BadReply, where its Err wraps one of them: it tells
+// whoever runs the server where to look.
+var (
+	// ErrUnverified is a reply whose authenticator does not verify: the shared secrets differ.
+	ErrUnverified = errors.New("the reply does not verify under the shared secret")
+	// ErrNoAuthenticator is a reply that lacks the authenticator which is asked of it (Message-Authenticator).
+	ErrNoAuthenticator = errors.New("the reply lacks its authenticator")
+	// ErrMalformed is a reply that is no well-formed packet, or none that answers the request.
+	ErrMalformed = errors.New("the reply is malformed")
+)
+
 // ErrDuplicate is the panic value of a registry given two engines of one name.
 var ErrDuplicate = errors.New("two engines of one name")
 
