@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,12 +17,13 @@ type idle struct{}
 type idleClient struct {
 	engines.Client
 	longest time.Duration
+	retired *atomic.Bool
 }
 
 func (idle) Name() string { return "radius" }
 
 func (idle) Open(cfg engines.Config) (engines.Client, error) {
-	c := idleClient{longest: time.Duration(cfg.Server.Timeout) * time.Millisecond}
+	c := idleClient{longest: time.Duration(cfg.Server.Timeout) * time.Millisecond, retired: new(atomic.Bool)}
 	if net.ParseIP(cfg.Server.Address) == nil {
 		c.longest = 0
 	}
@@ -29,7 +31,7 @@ func (idle) Open(cfg engines.Config) (engines.Client, error) {
 }
 
 func (c idleClient) Longest() time.Duration { return c.longest }
-func (idleClient) Retire()                  {}
+func (c idleClient) Retire()                { c.retired.Store(true) }
 
 // TestBounded: a route promises an end only where each of its servers is asked once at most, and knows how long it takes.
 func TestBounded(t *testing.T) {

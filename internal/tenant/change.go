@@ -19,6 +19,10 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 			return ctx.Err() == nil
 		})
 		t.invalidate(func(*node) bool { return true }, func(*node) bool { return true })
+		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+			t.renew(ctx, n)
+			return ctx.Err() == nil
+		})
 		return
 	}
 	for _, c := range changes {
@@ -31,6 +35,7 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		switch c.Kind {
 		case store.ChangedDocument:
 			t.invalidate(func(m *node) bool { return m == n }, below)
+			t.renew(ctx, n)
 		case store.ChangedDictionary, store.ChangedFSM, store.ChangedUsers:
 			t.invalidate(func(m *node) bool { return below(m) && names(m, c) }, below)
 		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
@@ -64,6 +69,20 @@ func (t *Tenants) reload(ctx context.Context, n *node, kind store.ChangeKind) {
 			return
 		case <-time.After(t.retry):
 		}
+	}
+}
+
+// renew puts the next document of an account in the place of one that was in use, without a request to wait for: servers that
+// left it are no longer probed, and requests that wait for a worker find as many as it says.
+func (t *Tenants) renew(ctx context.Context, n *node) {
+	n.mu.Lock()
+	old, s := n.old, n.state.Load()
+	n.mu.Unlock()
+	if old == nil || s == nil || s.document != nil && s.document.Revision == old.Revision {
+		return
+	}
+	if _, err := t.Plan(ctx, n.id); err != nil {
+		t.log.Warn("a new document waits for a request", "account", n.id, "error", err)
 	}
 }
 
