@@ -176,19 +176,6 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	return append(b, text...), err
 }
 
-// effective tells the documents in force for an operation.
-func (a *API) effective(c *call) error {
-	op, err := c.op()
-	if err != nil {
-		return err
-	}
-	e, err := a.Service.Effective(c.ctx(), c.account, op)
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{data: e})
-}
-
 // dryRun shows what a request would send.
 func (a *API) dryRun(c *call) error {
 	op, err := c.op()
