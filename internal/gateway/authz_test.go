@@ -45,6 +45,32 @@ func TestAuthzApps(t *testing.T) {
 	}
 }
 
+// TestRefusalKeepsNothingOfTheAccept: whoever is refused gets no key and no attribute of the accept that came before.
+func TestRefusalKeepsNothingOfTheAccept(t *testing.T) {
+	t.Parallel()
+	system, err := systemDictionaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t)
+	f.put("customer", with(doc("on", "a"), `"authz_apps":["circlemaker","nobody"]`))
+	f.engine.set("a", func(*engines.Request) (*engines.Reply, error) {
+		const userName, sessionTimeout = 1, 27
+		return &engines.Reply{Outcome: aaa.Accept, Attempts: 2, AVPs: []aaa.AVP{
+			{Attr: system.Default().Standard(userName), Value: []byte("alice")},
+			{Attr: system.Default().Standard(sessionTimeout), Value: []byte{0, 0, 0, 60}},
+		}}, nil
+	})
+	res, err := f.ask("customer", aaa.Authz, nil)
+	f.must(err)
+	if res.Outcome != aaa.Reject || res.IsAuthorized || len(res.Keys)+len(res.AVPs) > 0 || res.State != "" {
+		t.Errorf("refused with %+v", res)
+	}
+	if res.Server != "a" || res.Attempts != 2 || res.RefusedBy != "nobody" || res.Document != f.ids["customer"] || res.Trace == nil {
+		t.Errorf("the answer does not tell how it came about: %+v", res)
+	}
+}
+
 // ruled puts a rule before those of an operation, and the dictionary own before the others.
 func ruled(document, op, key, attribute string) string {
 	document = strings.ReplaceAll(document, `["dictionary"]`, `["own","dictionary"]`)

@@ -220,7 +220,8 @@ func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, erro
 			continue
 		}
 		if !x.external(ctx, level, app) {
-			agreed.Outcome, agreed.IsAuthorized, agreed.RefusedBy = aaa.Reject, false, app
+			// A new result: what the servers' accept configures, its keys above all, is for nobody now.
+			agreed = &aaa.Result{Outcome: aaa.Reject, Server: agreed.Server, RefusedBy: app}
 			break
 		}
 	}
