@@ -56,14 +56,14 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	plan, err := g.plan(ctx, req.Account)
 	var res *aaa.Result
 	if err == nil {
-		res, err = g.run(ctx, plan, req)
+		res, err = g.run(ctx, plan, req, start)
 	}
 	g.metrics.count(req.Op, res, err, time.Since(start))
 	return res, err
 }
 
-// run is the rest of the line of one request: pool, router.
-func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
+// run is the rest of the line of one request that arrived at start: pool, router.
+func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time) (*aaa.Result, error) {
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
 	}
@@ -77,7 +77,7 @@ func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) 
 			return nil, err
 		}
 	}
-	return g.router.Run(ctx, plan, req)
+	return g.router.RunSince(ctx, plan, req, start)
 }
 
 // plan is the Plan of an account that is enabled.

@@ -22,7 +22,7 @@ func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result,
 	if route := &plan.Routes[aaa.Accounting]; !route.Usable(aaa.Accounting) {
 		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
 	}
-	res, err := g.run(ctx, plan, req)
+	res, err := g.run(ctx, plan, req, start)
 	g.metrics.count(req.Op, res, err, time.Since(start))
 	return res, err
 }

@@ -23,7 +23,7 @@ type Message struct {
 // DryRun translates a request for every server that it might go to, in order, and sends nothing.
 func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
 	route := &plan.Routes[req.Op]
-	mark := newMark(req.Op)
+	mark := newMark(req.Op, time.Now())
 	trace := newTrace(route)
 	pin, err := takePin(plan, req)
 	if err != nil {

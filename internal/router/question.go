@@ -43,12 +43,12 @@ type question struct {
 // mark is what every server is told alike, so that one accounting record, wherever it is tried
 // and however often, looks like one.
 type mark struct {
-	begun   time.Time
-	session string // an identifier for a record that brings none; of accounting alone
+	begun   time.Time // when the caller's request arrived
+	session string    // an identifier for a record that brings none; of accounting alone
 }
 
-func newMark(op aaa.Op) mark {
-	m := mark{begun: time.Now()}
+func newMark(op aaa.Op, begun time.Time) mark {
+	m := mark{begun: begun}
 	if op == aaa.Accounting {
 		var id [8]byte
 		rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24

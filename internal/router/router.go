@@ -146,12 +146,17 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 	return res
 }
 
-// Run takes a request through its documents' tables. It is called with a place of
+// Run takes a request that arrives now through its documents' tables.
+func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
+	return r.RunSince(ctx, plan, req, time.Now())
+}
+
+// RunSince is Run for a request that arrived earlier, and has waited for a worker since. It is called with a place of
 // the account's pool and gives it back, at the latest when nothing of the
 // request is pending any more, which may be after the answer. The errors are
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
-func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op)}
+func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
+	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived)}
 	defer func() {
 		if !x.lent {
 			plan.Pool.Release()
