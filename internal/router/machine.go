@@ -22,6 +22,7 @@ type Machine struct {
 	plan   *tenant.Plan
 	req    *aaa.Request
 	level  *tenant.Level
+	later  []*tenant.Level // the documents that are asked where this one comes to no answer
 	table  *fsm.Table
 	name   string // the table's
 	pin    *pin   // of a request that goes on after a challenge
@@ -46,7 +47,7 @@ type Machine struct {
 
 	place    int  // RADIUS: how far the operation's list was gone through
 	counted  bool // RADIUS: usable is known
-	usable   int  // RADIUS: servers of the list that were not dead when it began
+	usable   int  // RADIUS: servers that were not dead when it began, of the list or, where it has none, of a later document's
 	pinAsked bool // RADIUS: the server that the request is held to was asked
 
 	pending pending
@@ -54,10 +55,10 @@ type Machine struct {
 
 var machines = sync.Pool{New: func() any { return new(Machine) }}
 
-// newMachine makes the machine of a document. Every machine comes to finish.
-func newMachine(x *run, level *tenant.Level) *Machine {
+// newMachine makes the machine of a document, after which later are asked. Every machine comes to finish.
+func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
-	m.router, m.plan, m.req, m.level, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, x.pin, x.trace, x.mark
+	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
 	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name

@@ -196,7 +196,7 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 			note(x.trace, level, bypassed)
 			return &aaa.Result{Outcome: aaa.Bypassed, IsAuthorized: true, Document: level.Account}, nil
 		}
-		res, err := x.level(ctx, level)
+		res, err := x.level(ctx, level, route.Levels[i+1:])
 		if res != nil || err != nil {
 			return res, err
 		}
@@ -210,14 +210,14 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 
 // level runs one document's table, and asks for authz whoever else must agree.
 // It returns neither result nor error where that came to no answer.
-func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, error) {
+func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Level) (*aaa.Result, error) {
 	if x.req.Op != aaa.Authz || len(level.AuthzApps) == 0 {
-		return x.machine(ctx, level)
+		return x.machine(ctx, level, later)
 	}
 	agreed := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
 	for _, app := range level.AuthzApps {
 		if app == aaa.Circlemaker {
-			res, err := x.machine(ctx, level)
+			res, err := x.machine(ctx, level, later)
 			if res == nil || err != nil || !res.IsAuthorized {
 				return res, err
 			}
@@ -235,8 +235,8 @@ func (x *run) level(ctx context.Context, level *tenant.Level) (*aaa.Result, erro
 }
 
 // machine runs one document's table.
-func (x *run) machine(ctx context.Context, level *tenant.Level) (*aaa.Result, error) {
-	m := newMachine(x, level)
+func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.Level) (*aaa.Result, error) {
+	m := newMachine(x, level, later)
 	ended := m.walk(ctx)
 	x.attempts += m.attempts
 	x.asked = x.asked || m.asked

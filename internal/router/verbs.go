@@ -26,7 +26,7 @@ func (m *Machine) Log() *slog.Logger {
 
 // AskNext leaves an entry for the next server of the operation's list, or of those of it
 // that an engine speaks to, where engine is not empty. Dead servers are passed over
-// while another lives. RC1 where none is left.
+// while another lives, be it one of a document that is asked after this one. RC1 where none is left.
 func (m *Machine) AskNext(engine string) fsm.Event {
 	if m.pin != nil {
 		if m.pinAsked {
@@ -38,6 +38,9 @@ func (m *Machine) AskNext(engine string) fsm.Event {
 	list := m.level.Lists[m.req.Op]
 	if !m.counted {
 		m.counted, m.usable = true, countUsable(list)
+		if m.usable == 0 {
+			m.usable = m.countLater()
+		}
 	}
 	for m.place < len(list) {
 		s := list[m.place]
@@ -185,18 +188,4 @@ func (m *Machine) traceServer(s *tenant.Server, outcome string) {
 			Account: m.level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
 		})
 	}
-}
-
-func countUsable(list []*tenant.Server) (n int) {
-	for _, s := range list {
-		if s.Client != nil && s.Client.Health().Usable() {
-			n++
-		}
-	}
-	return n
-}
-
-// passedOver: a dead server is, while another of its list is usable.
-func passedOver(s *tenant.Server, usable int) bool {
-	return s.Client != nil && usable > 0 && !s.Client.Health().Usable()
 }
