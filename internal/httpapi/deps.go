@@ -46,8 +46,8 @@ type Memory interface {
 // an *aaa.Error of KindUnauthorized.
 type Verifier interface {
 	Verify(ctx context.Context, text string) (token.Principal, error)
-	// VerifyKey is Verify for an API key; expires is when the key ends, zero for never.
-	VerifyKey(ctx context.Context, text string) (p token.Principal, expires time.Time, err error)
+	// VerifyKey is Verify for an API key.
+	VerifyKey(ctx context.Context, text string) (token.Principal, error)
 }
 
 // Preparer makes what a client wrote fit to be stored.

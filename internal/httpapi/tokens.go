@@ -47,13 +47,20 @@ func (a *API) listTokens(c *call) error {
 
 // createToken makes a token of the account with at most the scopes of the one who asks.
 func (a *API) createToken(c *call) error {
+	if c.who.KeyID != "" && c.account != c.who.Account {
+		return errKeyOfAnother
+	}
 	t, err := c.newToken(token.KindToken)
 	if err != nil {
 		return err
 	}
 	text, hash := token.Mint()
 	t.Hash = hash
-	if err := a.Store.Tokens().Create(c.ctx(), t); err != nil {
+	err = a.Store.Tokens().Create(c.ctx(), t)
+	if t.KeyID != "" && errors.Is(err, store.ErrNotFound) {
+		return errNoToken // its key was revoked, which this node had not heard of
+	}
+	if err != nil {
 		return err
 	}
 	c.sync()
@@ -62,7 +69,8 @@ func (a *API) createToken(c *call) error {
 	return c.reply(answer{data: v}.created(""))
 }
 
-// newToken reads what a client wants of a credential. It gets at most the scopes of the token that asks.
+// newToken reads what a client wants of a credential. It gets at most the scopes of the token that asks, and ends with it at
+// the latest: else whoever has a token for an hour has one for good.
 func (c *call) newToken(kind string) (store.Token, error) {
 	data, err := c.data()
 	if err != nil {
@@ -81,8 +89,25 @@ func (c *call) newToken(kind string) (store.Token, error) {
 			return t, &aaa.Error{Kind: aaa.KindForbidden, Message: "a token gives no scope that it lacks: " + s}
 		}
 	}
+	if end := c.who.ExpiresAt; !end.IsZero() {
+		if t.ExpiresAt.After(end) {
+			last := end.UTC().Format(time.RFC3339Nano)
+			return t, aaa.Invalid(aaa.Field{Path: "expires_at", Rule: "maximum", Message: "must not be after the end of the token that asks, " + last, Target: last})
+		}
+		if t.ExpiresAt.IsZero() {
+			t.ExpiresAt = end
+		}
+	}
+	t.KeyID = c.who.KeyID
 	return t, nil
 }
+
+// What came from an API key ends with it. So it makes no other key, nor a token of another account: an account has the
+// key that its tokens end with.
+var (
+	errKeyOfKey     = &aaa.Error{Kind: aaa.KindForbidden, Message: "a token that came from an API key makes no API key, which would outlive its own"}
+	errKeyOfAnother = &aaa.Error{Kind: aaa.KindForbidden, Message: "a token that came from an API key makes tokens of its own account only, which end with that key"}
+)
 
 func (a *API) revokeToken(c *call) error {
 	id := c.param("token")
@@ -98,6 +123,9 @@ func (a *API) revokeToken(c *call) error {
 
 // rotateKey gives the account a new API key, shown this once; an older one ends with its sessions.
 func (a *API) rotateKey(c *call) error {
+	if c.who.KeyID != "" {
+		return errKeyOfKey
+	}
 	t, err := c.newToken(token.KindAPIKey)
 	if err != nil {
 		return err
@@ -131,7 +159,7 @@ func (a *API) apiAuth(c *call) error {
 	if err != nil {
 		return err
 	}
-	who, expires, err := a.Verifier.VerifyKey(c.ctx(), key)
+	who, err := a.Verifier.VerifyKey(c.ctx(), key)
 	if err != nil {
 		return err
 	}
@@ -148,8 +176,8 @@ func (a *API) apiAuth(c *call) error {
 		ID: aaa.NewID(), Account: who.Account, Hash: hash, Kind: token.KindSession, Scopes: who.Scopes,
 		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife), KeyID: who.TokenID,
 	}
-	if !expires.IsZero() && expires.Before(session.ExpiresAt) {
-		session.ExpiresAt = expires
+	if end := who.ExpiresAt; !end.IsZero() && end.Before(session.ExpiresAt) {
+		session.ExpiresAt = end
 	}
 	err = a.Store.Tokens().Create(c.ctx(), session)
 	if errors.Is(err, store.ErrNotFound) {

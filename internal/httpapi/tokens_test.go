@@ -95,6 +95,61 @@ func TestAPIKeys(t *testing.T) {
 	w.call(text, "GET", at(w.child, ""), "").refused(401, slugToken)
 }
 
+// What a token makes ends with it at the latest, and so does what that makes.
+func TestTokensEndWithTheirMaker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	day := func(n int) string { return time.Now().AddDate(0, 0, n).UTC().Format(time.RFC3339) }
+	end := day(2)
+	maker := w.call(w.tenantToken, "PUT", at(w.tenant, "/tokens"), data(`{"expires_at":"`+end+`"}`)).want(201).str("data", "token")
+	for _, path := range []string{at(w.tenant, "/tokens"), at(w.child, "/tokens"), at(w.tenant, "/api_key"), at(w.child, "/api_key")} {
+		for body, want := range map[string]string{"": end, data(`{"expires_at":"` + end + `"}`): end, data(`{"expires_at":"` + day(1) + `"}`): day(1)} {
+			made := w.call(maker, "PUT", path, body).want(201)
+			if got := made.str("data", "expires_at"); got[:16] != want[:16] {
+				t.Errorf("%s %s ends at %s, want %s", path, body, got, want)
+			}
+			if strings.HasSuffix(path, "/tokens") && body == "" {
+				if again := w.call(made.str("data", "token"), "PUT", path, "").want(201).str("data", "expires_at"); again != end {
+					t.Errorf("%s: a token of a token ends at %s, want %s", path, again, end)
+				}
+			}
+		}
+		r := w.call(maker, "PUT", path, data(`{"expires_at":"`+day(3)+`"}`)).refused(400, slugInvalid)
+		if r.at("data", "expires_at", "maximum", "target") != end || !strings.Contains(r.str("data", "expires_at", "maximum", "message"), end) {
+			t.Errorf("%s", r.text)
+		}
+	}
+}
+
+// What came from an API key ends with it, in however many steps it came.
+func TestTokensEndWithTheirKey(t *testing.T) {
+	t.Parallel()
+	deaf := &deafVerifier{}
+	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
+	path := at(w.tenant, "/tokens")
+	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
+	session := w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).want(201)
+	made := w.call(session.str("auth_token"), "PUT", path, "").want(201)
+	again := w.call(made.str("data", "token"), "PUT", path, "").want(201)
+	if end := session.str("data", "expires_at"); made.str("data", "expires_at") != end || again.str("data", "expires_at") != end {
+		t.Errorf("%s %s", made.text, again.text)
+	}
+	for _, of := range []string{session.str("auth_token"), made.str("data", "token"), again.str("data", "token")} {
+		w.call(of, "PUT", at(w.tenant, "/api_key"), "").refused(403, slugForbidden)
+		w.call(of, "PUT", at(w.child, "/api_key"), "").refused(403, slugForbidden)
+		w.call(of, "PUT", at(w.child, "/tokens"), "").refused(403, slugForbidden)
+		w.call(of, "PUT", at(w.sibling, "/tokens"), "").refused(404, slugIdentifier)
+		w.call(of, "GET", at(w.child, ""), "").want(200)
+	}
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/api_key"), "").want(200)
+	for _, of := range []string{session.str("auth_token"), made.str("data", "token"), again.str("data", "token")} {
+		w.call(of, "GET", "/v2/whoami", "").refused(401, slugToken)
+	}
+	// A node that has not yet heard of it makes none either.
+	deaf.token = token.Principal{TokenID: aaa.NewID(), Account: w.tenant, Scopes: token.Scopes(), KeyID: deaf.key.TokenID}
+	w.call("any", "PUT", path, "").refused(401, slugToken)
+}
+
 // A session ends no later than the key that it was made with.
 func TestSessionOfAKeyThatExpires(t *testing.T) {
 	t.Parallel()
@@ -126,19 +181,27 @@ func TestSessionOfAKeyJustRevoked(t *testing.T) {
 	}
 }
 
-// deafVerifier is a Verifier that never hears of a revoked API key.
+// deafVerifier is a Verifier that never hears of a revoked API key, nor of what came from it.
 type deafVerifier struct {
 	Verifier
-	key token.Principal
+	key   token.Principal
+	token token.Principal // whose every token is, once it is set
 }
 
-func (d *deafVerifier) VerifyKey(ctx context.Context, text string) (token.Principal, time.Time, error) {
-	if d.key.TokenID != "" {
-		return d.key, time.Time{}, nil
+func (d *deafVerifier) Verify(ctx context.Context, text string) (token.Principal, error) {
+	if d.token.TokenID != "" {
+		return d.token, nil
 	}
-	p, expires, err := d.Verifier.VerifyKey(ctx, text)
+	return d.Verifier.Verify(ctx, text)
+}
+
+func (d *deafVerifier) VerifyKey(ctx context.Context, text string) (token.Principal, error) {
+	if d.key.TokenID != "" {
+		return d.key, nil
+	}
+	p, err := d.Verifier.VerifyKey(ctx, text)
 	d.key = p
-	return p, expires, err
+	return p, err
 }
 
 // Rotations at once leave one key that is good.

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -66,11 +67,14 @@ func wellFormed(text string) bool {
 	return true
 }
 
-// Principal is who a credential stands for. Scopes is shared: don't change it.
+// Principal is who a credential stands for, and what bounds the credentials that it makes. Scopes is shared:
+// don't change it.
 type Principal struct {
-	TokenID string
-	Account aaa.AccountID
-	Scopes  []string
+	TokenID   string
+	Account   aaa.AccountID
+	Scopes    []string
+	ExpiresAt time.Time // zero: never
+	KeyID     string    // the API key that the credential came from and ends with; empty for one that came from none
 }
 
 // Can reports whether the principal has a scope.

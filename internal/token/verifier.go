@@ -50,9 +50,12 @@ type Verifier struct {
 
 type entry struct {
 	principal Principal
-	expires   time.Time // zero: never
 	kind      string
-	key       string // id of the API key that a session was made with
+}
+
+func (e *entry) ended(now time.Time) bool {
+	at := e.principal.ExpiresAt
+	return !at.IsZero() && !now.Before(at)
 }
 
 // NewVerifier makes a Verifier. now is time.Now but in tests.
@@ -80,17 +83,16 @@ func (v *Verifier) Verify(ctx context.Context, text string) (Principal, error) {
 	return e.principal, nil
 }
 
-// VerifyKey is Verify for an API key, which is good for getting a session only. expires is when
-// the key ends (zero: never), and so the session at the latest.
-func (v *Verifier) VerifyKey(ctx context.Context, text string) (p Principal, expires time.Time, err error) {
+// VerifyKey is Verify for an API key, which is good for getting a session only.
+func (v *Verifier) VerifyKey(ctx context.Context, text string) (Principal, error) {
 	e, err := v.find(ctx, text)
 	if err != nil {
-		return Principal{}, time.Time{}, err
+		return Principal{}, err
 	}
 	if e.kind != KindAPIKey {
-		return Principal{}, time.Time{}, refused
+		return Principal{}, refused
 	}
-	return e.principal, e.expires, nil
+	return e.principal, nil
 }
 
 func (v *Verifier) find(ctx context.Context, text string) (*entry, error) {
@@ -112,7 +114,7 @@ func (v *Verifier) find(ctx context.Context, text string) (*entry, error) {
 }
 
 func (v *Verifier) unexpired(e *entry) (*entry, error) {
-	if !e.expires.IsZero() && !v.now().Before(e.expires) {
+	if e.ended(v.now()) {
 		return nil, refused
 	}
 	return e, nil
@@ -159,8 +161,8 @@ func (v *Verifier) load(ctx context.Context, hash [32]byte, generation uint64) (
 		return nil, &aaa.Error{Kind: aaa.KindInternal, Message: "the token could not be checked", Err: err}
 	}
 	e := &entry{
-		principal: Principal{TokenID: t.ID, Account: t.Account, Scopes: t.Scopes},
-		expires:   t.ExpiresAt, kind: t.Kind, key: t.KeyID,
+		principal: Principal{TokenID: t.ID, Account: t.Account, Scopes: t.Scopes, ExpiresAt: t.ExpiresAt, KeyID: t.KeyID},
+		kind:      t.Kind,
 	}
 	v.remember(hash, e, generation)
 	return e, nil
@@ -187,7 +189,7 @@ func (v *Verifier) remember(hash [32]byte, e *entry, generation uint64) {
 func (v *Verifier) makeRoom() {
 	now := v.now()
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
-		return !e.expires.IsZero() && !now.Before(e.expires), false
+		return e.ended(now), false
 	})
 	if v.known.Size() < v.maxKnown*7/8 {
 		return
@@ -235,6 +237,6 @@ func (v *Verifier) Changed(_ context.Context, changes []store.Change, reset bool
 		return
 	}
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
-		return tokens[e.principal.TokenID] || tokens[e.key] || accounts[e.principal.Account], false
+		return tokens[e.principal.TokenID] || tokens[e.principal.KeyID] || accounts[e.principal.Account], false
 	})
 }

@@ -145,15 +145,31 @@ func TestAnAPIKeyIsNoToken(t *testing.T) {
 	f, v, now := newFake()
 	key, tok := f.add("k", "account", KindAPIKey, time.Time{}), f.add("t", "account", KindToken, time.Time{})
 	answer(t, v, key, "", aaa.KindUnauthorized)
-	if p, expires, err := v.VerifyKey(t.Context(), key); err != nil || p.TokenID != "k" || !expires.IsZero() {
-		t.Errorf("the key gives %+v until %v, %v", p, expires, err)
+	if p, err := v.VerifyKey(t.Context(), key); err != nil || p.TokenID != "k" || !p.ExpiresAt.IsZero() {
+		t.Errorf("the key gives %+v, %v", p, err)
 	}
 	end := now.Add(time.Minute)
-	if _, expires, err := v.VerifyKey(t.Context(), f.add("e", "account", KindAPIKey, end)); err != nil || !expires.Equal(end) {
-		t.Errorf("the key ends at %v and not %v: %v", expires, end, err)
+	if p, err := v.VerifyKey(t.Context(), f.add("e", "account", KindAPIKey, end)); err != nil || !p.ExpiresAt.Equal(end) {
+		t.Errorf("the key ends at %v and not %v: %v", p.ExpiresAt, end, err)
 	}
-	if _, _, err := v.VerifyKey(t.Context(), tok); aaa.KindOf(err) != aaa.KindUnauthorized {
+	if _, err := v.VerifyKey(t.Context(), tok); aaa.KindOf(err) != aaa.KindUnauthorized {
 		t.Errorf("a token as a key gives %v", err)
+	}
+}
+
+// What bounds the credentials that a token makes is told each time, from the store and from memory.
+func TestBoundsOfWhatATokenMakes(t *testing.T) {
+	f, v, now := newFake()
+	text, hash := Mint()
+	end := now.Add(time.Minute)
+	f.held[hash] = store.Token{ID: "s", Account: "account", Hash: hash, Kind: KindSession, ExpiresAt: end, KeyID: "k"}
+	for range 2 {
+		if p, err := v.Verify(t.Context(), text); err != nil || !p.ExpiresAt.Equal(end) || p.KeyID != "k" {
+			t.Errorf("%+v %v", p, err)
+		}
+	}
+	if f.asked.Load() != 1 {
+		t.Errorf("the store was asked %d times", f.asked.Load())
 	}
 }
 
@@ -261,7 +277,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for n := range maxKnown + 10 {
 		e := &entry{}
 		if n%2 == 0 {
-			e.expires = *now
+			e.principal.ExpiresAt = *now
 		}
 		v.remember([32]byte{byte(n), byte(n >> 8), byte(n >> 16), 1}, e, v.generation.Load())
 		if n == maxKnown-1 {
