@@ -144,50 +144,56 @@ func (s *Set) ValueNumber(a *aaa.Attribute, name string) (int64, bool) {
 // Parse finds an attribute by the name that a rule gives: a dictionary name, with :TAG
 // behind it (0..31) where the attribute has tags. The error is of KindBadInput.
 func (s *Set) Parse(name string) (attr *aaa.Attribute, tag uint8, err error) {
-	attr, tag, ok := s.Lookup(name, false)
+	attr, named, ok := s.Lookup(name, false)
 	if !ok {
 		return nil, 0, aaa.Errorf(aaa.KindBadInput, "no attribute %q in the dictionaries", clip(name))
 	}
-	return attr, tag, nil
+	return attr, named.Number, nil
+}
+
+// Tag is what a name says of a tag (RFC 2868 §3.1).
+type Tag struct {
+	Number uint8 // 0..31
+	Given  bool  // the name ends in :TAG, which may be :0
 }
 
 // Lookup is Parse; with byNumber it also takes Attr-26.2636.5, Attr-241.1 and the
 // like, of attributes that no dictionary needs to hold. An attribute
 // that is found so takes its value as text or 0x… where its dictionary type is string.
-func (s *Set) Lookup(name string, byNumber bool) (attr *aaa.Attribute, tag uint8, ok bool) {
+func (s *Set) Lookup(name string, byNumber bool) (attr *aaa.Attribute, tag Tag, ok bool) {
 	if a := s.ByName(name); a != nil {
-		return a, 0, true
+		return a, Tag{}, true
 	}
-	base, tag, tagged := cutTag(name)
-	if tagged {
+	base, tag := cutTag(name)
+	if tag.Given {
 		attr = s.ByName(base)
 	}
 	if attr == nil && byNumber {
 		attr = s.byNumber(base)
 	}
-	if attr == nil || tagged && !attr.HasTag {
-		return nil, 0, false
+	if attr == nil || tag.Given && !attr.HasTag {
+		return nil, Tag{}, false
 	}
 	return attr, tag, true
 }
 
 // cutTag cuts :N (0..31, RFC 2868 §3.1) off a name.
-func cutTag(name string) (base string, tag uint8, ok bool) {
+func cutTag(name string) (base string, tag Tag) {
 	i := strings.LastIndexByte(name, ':')
 	if i < 0 || i == len(name)-1 || len(name)-i > 3 {
-		return name, 0, false
+		return name, Tag{}
 	}
 	n := 0
 	for _, c := range []byte(name[i+1:]) {
 		if c < '0' || c > '9' {
-			return name, 0, false
+			return name, Tag{}
 		}
 		n = 10*n + int(c-'0')
 	}
 	if n > 31 {
-		return name, 0, false
+		return name, Tag{}
 	}
-	return name[:i], uint8(n), true
+	return name[:i], Tag{Number: uint8(n), Given: true}
 }
 
 // ByName, Standard and so on of one dictionary.

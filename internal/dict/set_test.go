@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -96,6 +97,7 @@ func TestLookup(t *testing.T) {
 		{"Attr-1", true, "Attr-1", aaa.TypeOctets, 0}, // known, and taken as 0x… too
 		{"attr-6", true, "Attr-6", aaa.TypeInteger, 0},
 		{"Attr-64:3", true, "Attr-64", aaa.TypeInteger, 3},
+		{"Attr-64:0", true, "Attr-64", aaa.TypeInteger, 0},
 		{"Attr-250", true, "Attr-250", aaa.TypeOctets, 0},
 		{"Attr-26.9.1", true, "Attr-26.9.1", aaa.TypeOctets, 0},
 		{"Attr-26.9.200", true, "Attr-26.9.200", aaa.TypeOctets, 0},
@@ -127,8 +129,8 @@ func TestLookup(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if got := NumberName(a.Vendor, a.Parent, a.Number); got != tc.want || a.Type != tc.typ || tag != tc.tag || !a.Wire {
-			t.Errorf("%s is %s %s tag %d %+v", tc.name, got, TypeName(a.Type), tag, a)
+		if got := NumberName(a.Vendor, a.Parent, a.Number); got != tc.want || a.Type != tc.typ || tag.Number != tc.tag || tag.Given != strings.Contains(tc.name, ":") || !a.Wire {
+			t.Errorf("%s is %s %s tag %d %+v", tc.name, got, TypeName(a.Type), tag.Number, a)
 		}
 	}
 	if _, _, err := s.Parse("Nobody"); aaa.KindOf(err) != aaa.KindBadInput {
@@ -194,8 +196,8 @@ func TestTunnelPassword(t *testing.T) {
 		"", "ATTRIBUTE TP 69 string\n", "ATTRIBUTE TP 69 octets encrypt=2\n", "ATTRIBUTE TP 69 string has_tag,encrypt=2\n", "ATTRIBUTE TP 69 octets concat\n",
 	} {
 		s := mustSet(t, text)
-		if a, tag, ok := s.Lookup("Attr-69:3", true); !ok || tag != 3 || !a.HasTag || a.Enc != aaa.EncTunnel || a.Concat {
-			t.Errorf("%q: Attr-69:3 is %+v with tag %d", text, a, tag)
+		if a, tag, ok := s.Lookup("Attr-69:3", true); !ok || tag.Number != 3 || !a.HasTag || a.Enc != aaa.EncTunnel || a.Concat {
+			t.Errorf("%q: Attr-69:3 is %+v with tag %d", text, a, tag.Number)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import "aaa-api/internal/aaa"
 // attr_value_regexp goes under the rule's key; a second value makes the key an
 // array. The value's text is the name of the value where the dictionary has one;
 // a rule with string_to_integer takes the decimal form. A rule for an attribute
-// without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone.
+// without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone; :0 is what has no tag.
 // A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing.
 //
 // rest holds by dictionary name what no rule took, but never a hidden
@@ -25,7 +25,7 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 		found := false
 		for j := range avps {
 			avp := &avps[j]
-			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag != 0 && s.tag != avp.Tag {
+			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag.Given && s.tag.Number != avp.Tag {
 				continue
 			}
 			found = true

@@ -17,7 +17,7 @@ type Binding struct {
 type slot struct {
 	attr   *aaa.Attribute // nil where the AVP is dropped
 	reason string         // why it is dropped
-	tag    uint8
+	tag    dict.Tag
 	// optional: an argument of TACACS+, written with a star behind its name
 	optional bool
 	packs    bool  // an array's elements go into one attribute

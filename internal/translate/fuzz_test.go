@@ -100,7 +100,7 @@ func FuzzBack(f *testing.F) {
 		for len(in) > 0 && len(avps) < 100 {
 			name, value := next(), next()
 			if a, tag, ok := set.Lookup(string(name), true); ok {
-				avps = append(avps, aaa.AVP{Attr: a, Tag: tag, Value: value})
+				avps = append(avps, aaa.AVP{Attr: a, Tag: tag.Number, Value: value})
 			}
 		}
 		keys, rest := b.Back(avps, &translate.Tracer{Trace: &aaa.Trace{}})

@@ -257,7 +257,7 @@ func reply(t *testing.T, set *dict.Set, line string) []aaa.AVP {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, aaa.AVP{Attr: a, Tag: tag, Value: value})
+		list = append(list, aaa.AVP{Attr: a, Tag: tag.Number, Value: value})
 	}
 	return list
 }

@@ -77,7 +77,7 @@ func (o *outgoing) one(i, j int, value any) error {
 		return err
 	}
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	avp := aaa.AVP{Attr: s.attr, Tag: s.tag, Optional: s.optional}
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag.Number, Optional: s.optional}
 	if err := o.encode(&avp, r, s, text); err != nil {
 		return o.unfit(i, j, err, text)
 	}
@@ -95,7 +95,7 @@ func (o *outgoing) one(i, j int, value any) error {
 // pack puts the elements of an array through rule i into the value of one attribute.
 func (o *outgoing) pack(i int, list []any) error {
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	avp := aaa.AVP{Attr: s.attr, Tag: s.tag}
+	avp := aaa.AVP{Attr: s.attr, Tag: s.tag.Number}
 	for j, element := range list {
 		text, ok, err := o.take(i, j, element)
 		if err != nil {
