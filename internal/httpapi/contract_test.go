@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -208,6 +209,34 @@ func TestContractUsesItsResponses(t *testing.T) {
 			t.Errorf("no operation answers with %s", name)
 		}
 	}
+}
+
+// In OpenAPI 3.0.3 nullable adds null to the type beside it: without one it says nothing, and what stands in allOf
+// beside it still refuses null.
+func TestContractMeansNullable(t *testing.T) {
+	t.Parallel()
+	k := contractChecker(t)
+	text, err := k.doc.MarshalJSON()
+	ok(t, err)
+	var doc any
+	ok(t, json.Unmarshal(text, &doc))
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if v["nullable"] == true && (v["type"] == nil || v["allOf"] != nil) {
+				t.Errorf("%s does not take null", at)
+			}
+			for name, inner := range v {
+				walk(at+"/"+name, inner)
+			}
+		case []any:
+			for i, inner := range v {
+				walk(fmt.Sprintf("%s/%d", at, i), inner)
+			}
+		}
+	}
+	walk("#", doc)
 }
 
 // The query parameters of the contract are those of the route table.
