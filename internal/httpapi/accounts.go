@@ -47,9 +47,6 @@ func (a *API) createAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(c.r.Header["If-Match"]) > 0 {
-		return errStale // what does not exist matches nothing
-	}
 	next := store.Account{ID: aaa.NewAccountID(), ParentID: c.account, Enabled: true}
 	if err := applyAccount(&next, data); err != nil {
 		return err

@@ -239,7 +239,7 @@ func TestContractMeansNullable(t *testing.T) {
 	walk("#", doc)
 }
 
-// The query parameters of the contract are those of the route table.
+// The parameters of the contract are those of the route table, and what they lead to is listed where they are taken.
 func TestParametersAreTheContract(t *testing.T) {
 	t.Parallel()
 	k := contractChecker(t)
@@ -266,6 +266,9 @@ func TestParametersAreTheContract(t *testing.T) {
 		}
 		if slices.Contains(header, "If-Match") != r.ifMatch {
 			t.Errorf("%s %s: contract and route differ in If-Match", r.method, r.pattern)
+		}
+		if listed := op.Responses.Value("412") != nil; listed != r.ifMatch {
+			t.Errorf("%s %s: the contract lists 412: %v", r.method, r.pattern, listed)
 		}
 		if hasBody := op.RequestBody != nil; hasBody != (r.body != noBody) {
 			t.Errorf("%s %s: contract and route differ in having a body", r.method, r.pattern)

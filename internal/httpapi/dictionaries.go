@@ -104,9 +104,6 @@ func (a *API) find(ctx context.Context, c *call) (store.Dictionary, error) {
 
 // createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
 func (a *API) createDictionary(c *call) error {
-	if len(c.r.Header["If-Match"]) > 0 {
-		return errStale
-	}
 	d, err := a.uploaded(c, "")
 	if err != nil {
 		return err

@@ -42,9 +42,6 @@ func (c *call) replyDocument(d store.Document, a answer) error {
 }
 
 func (a *API) createDocument(c *call) error {
-	if len(c.r.Header["If-Match"]) > 0 {
-		return errStale
-	}
 	next, err := a.prepare(c, c.envelope["data"], nil)
 	if err != nil {
 		return err
