@@ -1,6 +1,9 @@
 package translate
 
-import "aaa-api/internal/aaa"
+import (
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+)
 
 // Back maps a reply's attributes to the caller's keys. For each rule in order
 // and each value of its attribute in the reply's order, the group of
@@ -10,8 +13,8 @@ import "aaa-api/internal/aaa"
 // without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone; :0 is what has no tag.
 // A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing.
 //
-// rest holds by dictionary name what no rule took, but never a hidden
-// attribute: those reach the caller only where a rule asks for them. Both maps
+// rest holds what no rule took by the name under which it could be sent, but never a
+// hidden attribute: those reach the caller only where a rule asks for them. Both maps
 // are never nil. tr may be nil.
 func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 	keys, rest = make(map[string]any), make(map[string]any)
@@ -49,10 +52,25 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 	}
 	for j := range avps {
 		if avp := &avps[j]; !taken[j] && avp.Attr != nil && !avp.Attr.Hidden {
-			add(rest, avp.Name(), b.set.JSON(avp.Attr, avp.Value))
+			add(rest, b.name(avp), b.set.JSON(avp.Attr, avp.Value))
 		}
 	}
 	return keys, rest
+}
+
+// name is the dictionary name of a reply's attribute. Where that stands for another attribute, of a
+// dictionary further left, it is the numbers.
+func (b *Binding) name(avp *aaa.AVP) string {
+	a := avp.Attr
+	named := b.set.ByName(a.Name)
+	if named == nil || sameAttribute(named, a) || a.Number == 0 && a.OfTACACS() { // the last has no number
+		return avp.Name()
+	}
+	numbered := *a
+	numbered.Name = dict.NumberName(a.Vendor, a.Parent, a.Number)
+	shown := *avp
+	shown.Attr = &numbered
+	return shown.Name()
 }
 
 // text is the form of a reply's value on which the rule's regexp works.

@@ -1,15 +1,18 @@
 package translate_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
 	"aaa-api/internal/translate"
 )
 
@@ -195,5 +198,44 @@ func TestBackWithoutAttributes(t *testing.T) {
 	keys, rest := compile(t, rule("a", "User-Name", `^(.*)$`)).Bind(testSet(t), aaa.Strict).Back([]aaa.AVP{{}, {Value: []byte("x")}}, nil)
 	if keys == nil || rest == nil || len(keys)+len(rest) != 0 {
 		t.Errorf("%v, %v", keys, rest)
+	}
+}
+
+// TestBackNames: what stands under avps goes back to where it came from when it is sent under that name.
+func TestBackNames(t *testing.T) {
+	t.Parallel()
+	left, err := dict.Compile("left", []dict.Entry{
+		{Attr: &dict.AttrEntry{Name: "Filter-Id", ID: 222, Type: "string"}},
+		{Attr: &dict.AttrEntry{Name: "Tunnel-Type", ID: 223, Type: "integer"}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := dict.NewSet(left).Join(testSet(t).Without("own"))
+	replies := []aaa.AVP{
+		{Attr: set.Standard(222), Value: []byte("two")},
+		{Attr: set.Standard(11), Value: []byte("eleven")},
+		{Attr: set.Standard(64), Tag: 3, Value: []byte{0, 0, 0, 13}},
+		{Attr: set.Standard(1), Value: []byte("bob")},
+	}
+	_, rest := compile(t).Bind(set, aaa.CustomAVP).Back(replies, nil)
+	want := map[string]any{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
+	if d := cmp.Diff(want, rest); d != "" {
+		t.Fatal(d)
+	}
+	var rules []aaa.Rule
+	for name := range rest {
+		rules = append(rules, rule(name, name, `^(.*)$`))
+	}
+	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(nil, rest, nil)
+	if err != nil || len(avps) != len(replies) {
+		t.Fatalf("%d AVPs, %v", len(avps), err)
+	}
+	for _, sent := range avps {
+		if !slices.ContainsFunc(replies, func(r aaa.AVP) bool {
+			return r.Attr.Number == sent.Attr.Number && r.Tag == sent.Tag && bytes.Equal(r.Value, sent.Value)
+		}) {
+			t.Errorf("%s goes to %d as %x", sent.Attr.Name, sent.Attr.Number, sent.Value)
+		}
 	}
 }
