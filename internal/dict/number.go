@@ -53,7 +53,7 @@ func (s *Set) byNumber(name string) *aaa.Attribute {
 	var numbers []uint32
 	for part := range strings.SplitSeq(rest, ".") {
 		n, err := strconv.ParseUint(part, 10, 32)
-		if err != nil || part[0] == '+' || len(numbers) > MaxDepth {
+		if err != nil || part[0] == '+' || len(numbers) > MaxDepth+2 { // 26, a vendor, the parents and the attribute
 			return nil
 		}
 		numbers = append(numbers, uint32(n))
@@ -71,9 +71,9 @@ func (s *Set) byNumber(name string) *aaa.Attribute {
 	case numbers[0] == 26 && len(numbers) == 2:
 		return nil
 	}
-	for i := 0; ; i++ {
+	for i, depth := 0, 0; ; i, depth = i+1, depth+1 {
 		n := numbers[i]
-		if i > 0 && n > 255 {
+		if i > 0 && n > 255 || depth > MaxDepth {
 			return nil
 		}
 		a := s.at(parent, numberOf(vendor), n)

@@ -119,7 +119,11 @@ func TestLookup(t *testing.T) {
 		{"Attr-", true, "", 0, 0},
 		{"Attr-1.", true, "", 0, 0},
 		{"Attr-+1", true, "", 0, 0},
-		{"Attr-26.9.1.1.1.1.1.1.1.1.1.1.1", true, "", 0, 0},
+		{"Attr-26.9.77.1.1.1.1.1.1.1.1", true, "Attr-26.9.77.1.1.1.1.1.1.1.1", aaa.TypeOctets, 0}, // 8 parents
+		{"Attr-26.9.77.1.1.1.1.1.1.1.1.1", true, "", 0, 0},
+		{"Attr-241.26.9.1.1.1.1.1.1.1", true, "Attr-241.26.9.1.1.1.1.1.1.1", aaa.TypeOctets, 0},
+		{"Attr-241.26.9.1.1.1.1.1.1.1.1", true, "", 0, 0},
+		{"Attr-241.1.1.1.1.1.1.1.1.1", true, "", 0, 0},
 	} {
 		a, tag, ok := s.Lookup(tc.name, tc.byNumber)
 		if ok != (tc.want != "") {

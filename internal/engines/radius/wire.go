@@ -20,7 +20,7 @@ const (
 	authLen   = 16   // an authenticator
 	maxPacket = 4096 // RFC 2865 §3
 	maxAttr   = 255  // an attribute with its type and length octets
-	maxDepth  = 8    // containers around a value, either way
+	maxDepth  = 9    // attributes from the top to a leaf, either way: dict.MaxDepth containers and the leaf
 )
 
 // Attributes of the standard space that the engine itself reads or writes.
