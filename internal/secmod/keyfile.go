@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"aaa-api/internal/aaa"
 )
@@ -54,7 +55,7 @@ const (
 // refuses a file that group or others may read or write, and anything but a regular
 // file; fs.ErrNotExist where there is none.
 func LoadKeyFile(path string) (*FileKEK, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO is refused, not waited for
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}

@@ -96,11 +96,31 @@ func (v *Vault) Open(ctx context.Context, account aaa.AccountID, purpose, sealed
 	return aaa.NewSecret(string(clear)), nil
 }
 
+// Changed forgets the data keys of accounts that changed, which may have been deleted and made again, and with reset
+// all keys: the database may be an older one than before. Subscribe it to the store's change log, before those who
+// open secrets.
+func (v *Vault) Changed(_ context.Context, changes []store.Change, reset bool) {
+	if reset {
+		v.cache.clear()
+		return
+	}
+	for _, c := range changes {
+		if c.Kind == store.ChangedAccount {
+			v.cache.drop(c.Account)
+		}
+	}
+}
+
 // key returns the account's data key, ready for use. With create, an account that has
 // none gets one; else it is store.ErrNotFound.
+//
+// Whoever seals gets the key that is stored, not the one in memory: what is sealed with a key that the database lost to a
+// restore is lost, too. The seal's own key is taken from memory, since nodes speak to each other while the store is away.
 func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
-	if key, ok := v.cache.get(account); ok {
-		return newAEAD(key[:])
+	if !create || account == aaa.SystemConfig {
+		if key, ok := v.cache.get(account); ok {
+			return newAEAD(key[:])
+		}
 	}
 	wrapped, err := v.keys.Get(ctx, account)
 	if create && errors.Is(err, store.ErrNotFound) {
@@ -165,6 +185,18 @@ func (c *keyCache) get(account aaa.AccountID) ([keyBytes]byte, bool) {
 	defer c.mu.Unlock()
 	key, ok := c.keys[account]
 	return key, ok
+}
+
+func (c *keyCache) drop(account aaa.AccountID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.keys, account)
+}
+
+func (c *keyCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.keys)
 }
 
 func (c *keyCache) put(account aaa.AccountID, key [keyBytes]byte) {

@@ -172,6 +172,43 @@ func TestNodesThatRaceForAKeyAgree(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnotherDatabase: keys in memory do not outlive those of the store, which a restore or an account made
+// again under its id replaces. What is sealed with a lost key could never be opened again.
+func TestKeysOfAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	keys, kek := &memKeys{}, newKEK(t)
+	v, other := New(kek, keys), New(kek, keys)
+	seal := func(v *Vault) string {
+		t.Helper()
+		sealed, err := v.Seal(t.Context(), alice, "p", "s3cr3t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	opens := func(v *Vault, sealed string) {
+		t.Helper()
+		if got, err := v.Open(t.Context(), alice, "p", sealed); err != nil || got.Reveal() != "s3cr3t" {
+			t.Errorf("what another node sealed does not open: %v", err)
+		}
+	}
+	for name, told := range map[string]func(){
+		"reset":   func() { v.Changed(t.Context(), nil, true) },
+		"account": func() { v.Changed(t.Context(), []store.Change{{Kind: store.ChangedAccount, Account: alice}}, false) },
+	} {
+		opens(v, seal(v))
+		keys.rows = nil
+		sealed := seal(other) // with a key that it makes
+		told()
+		opens(v, sealed)
+		keys.rows = nil
+		opens(New(kek, keys), seal(v)) // though nobody told
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
 func TestKeysAreCachedAndBounded(t *testing.T) {
 	t.Parallel()
 	keys := &memKeys{}
