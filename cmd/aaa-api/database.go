@@ -50,7 +50,7 @@ func migrateCommand(env environment) *cobra.Command {
 		Short: "Bring the database to this version (serve does so too)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(cmd.Flags(), env.vars)
+			cfg, err := loadConfig(cmd, env)
 			if err != nil {
 				return err
 			}

@@ -130,6 +130,10 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 
 // demoCreate stores an account's document unless there is one.
 func demoCreate(ctx context.Context, n *node, account aaa.AccountID, text string) error {
+	// A document of the user's stays, whatever became of what the demo's own needs.
+	if _, err := n.store.Documents().Get(ctx, account); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	p, err := n.preparer.Prepare(ctx, account, json.RawMessage(text), nil)
 	if err != nil {
 		return fmt.Errorf("document of %s: %w", account, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,19 @@ func TestDemo(t *testing.T) {
 	if radiusOf(again) == radiusOf(p) {
 		t.Errorf("the demo is on %s still", radiusOf(again))
 	}
+
+	// What a user made of the demo stays, and does not keep it from starting.
+	admin := readToken(t, dir, "admin.token")
+	provider := again.url + "/v2/accounts/" + string(demoProvider) + "/aaa"
+	call(t, admin, "PATCH", provider, `{"data":{"servers":[],"authentication":[],"authorization":[],"accounting":[]}}`).want(t, http.StatusOK)
+	call(t, admin, "POST", provider+"/dictionary/"+demoDictionary, `{"data":{"name":"mine","value":[{"vendor":{"Demo":32473}}]}}`).want(t, http.StatusOK)
 	again.stop()
+	third := start(t, dir, nil, "--demo")
+	provider = third.url + "/v2/accounts/" + string(demoProvider) + "/aaa"
+	if got := call(t, admin, "GET", provider, "").want(t, http.StatusOK); !strings.Contains(got.Body, `"servers":[]`) {
+		t.Errorf("the user's document: %s", got.Body)
+	}
+	third.stop()
 }
 
 // radiusOf is the address of a demo's RADIUS server, as its first line has it.

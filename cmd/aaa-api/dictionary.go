@@ -45,7 +45,7 @@ func dictionaryFile(env environment, use, short string, do func(io.Writer, *dict
 		Short: short + ` ("-" reads the standard input)`,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Load(cmd.Flags(), env.vars)
+			cfg, err := loadConfig(cmd, env)
 			if err != nil {
 				return err
 			}

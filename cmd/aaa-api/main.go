@@ -12,13 +12,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"aaa-api/internal/config"
 )
 
 // version is set by the linker.
 var version = "dev"
 
-// stopSignals ask the process to end.
-var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
+// stopSignals ask the process to end. A terminal that is closed sends SIGHUP.
+var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
@@ -38,6 +40,33 @@ type environment struct {
 
 // errUsage marks an error of how the command was called: exit code 2.
 var errUsage = errors.New("usage")
+
+// usageErrors marks what commands say of their arguments and flags that are missing as errors of how they were called.
+func usageErrors(cmd *cobra.Command) {
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		if err == nil {
+			err = cmd.ValidateRequiredFlags()
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		return nil
+	}
+	for _, below := range cmd.Commands() {
+		usageErrors(below)
+	}
+}
+
+// loadConfig reads the settings of a command; what is wrong with them is an error of how it was called.
+func loadConfig(cmd *cobra.Command, env environment) (*config.Config, error) {
+	cfg, err := config.Load(cmd.Flags(), env.vars)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return cfg, nil
+}
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, env environment) int {
@@ -59,6 +88,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.AddCommand(
 		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
 	)
+	usageErrors(root)
 	switch err := root.ExecuteContext(ctx); {
 	case err == nil:
 		return 0

@@ -31,7 +31,7 @@ func serveCommand(env environment) *cobra.Command {
 The first start makes the key file, the root account and a token for it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(cmd.Flags(), env.vars)
+			cfg, err := loadConfig(cmd, env)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,10 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.Close()) }()
+	defer func() {
+		err = errors.Join(err, n.Close())
+		log.InfoContext(ctx, "stopped")
+	}()
 	if err := firstStart(ctx, n, out); err != nil {
 		return err
 	}
@@ -98,7 +101,6 @@ func (n *node) serve(ctx context.Context) error {
 	if n.gateway.Wait(finish) != nil {
 		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", finishTime))
 	}
-	n.log.InfoContext(ctx, "stopped")
 	return err
 }
 

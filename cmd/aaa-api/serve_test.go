@@ -162,6 +162,10 @@ func TestDrainEnds(t *testing.T) {
 func TestServeRefusesBadSettings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		env  []string
 		args []string
@@ -169,9 +173,11 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		want string
 	}{
 		"unknown flag":     {args: []string{"serve", "--lisen=:0"}, code: 2, want: "unknown flag: --lisen"},
-		"unknown variable": {env: []string{"AAA_API_LISEN=:0"}, args: []string{"serve"}, code: 1, want: "AAA_API_LISEN: no such setting"},
-		"unknown command":  {args: []string{"server"}, code: 1, want: `unknown command "server"`},
-		"an argument":      {args: []string{"serve", "now"}, code: 1, want: `unknown command "now"`},
+		"unknown variable": {env: []string{"AAA_API_LISEN=:0"}, args: []string{"serve"}, code: 2, want: "AAA_API_LISEN: no such setting"},
+		"unknown command":  {args: []string{"server"}, code: 2, want: `unknown command "server"`},
+		"an argument":      {args: []string{"serve", "now"}, code: 2, want: `unknown command "now"`},
+		"bad setting":      {args: []string{"serve", "--log-level=loud"}, code: 2, want: "--log-level"},
+		"key from a FIFO":  {args: []string{"serve", "--key-file=" + fifo}, code: 1, want: "is not a regular file"},
 		"bad key file":     {args: []string{"serve", "--key-file=/dev/null"}, code: 1, want: "/dev/null is not a regular file"},
 		"no database":      {env: []string{"AAA_API_DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=2"}, args: []string{"serve"}, code: 1, want: "127.0.0.1"},
 	} {

@@ -36,7 +36,10 @@ func accountFlag(cmd *cobra.Command, usage string) *string {
 
 // withAccount opens the database for one command and finds the account of its --account.
 func withAccount(cmd *cobra.Command, env environment, account string, fn func(context.Context, store.Store, store.Account) error) error {
-	cfg, err := config.Load(cmd.Flags(), env.vars)
+	if account == "" && cmd.Flags().Changed("account") { // a variable without a value, which must not mean the root
+		return fmt.Errorf("%w: --account is empty", errUsage)
+	}
+	cfg, err := loadConfig(cmd, env)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,10 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		code int
 		want string
 	}{
-		"no account":      {[]string{"create"}, 1, `required flag(s) "account"`},
+		"no account":      {[]string{"create"}, 2, `required flag(s) "account"`},
+		"empty account":   {[]string{"create", "--account="}, 2, "--account is empty"},
+		"empty, to list":  {[]string{"list", "--account="}, 2, "--account is empty"},
+		"no token named":  {[]string{"revoke"}, 2, "accepts 1 arg"},
 		"not an id":       {[]string{"create", "--account=acme"}, 2, "32 lower-case hexadecimal"},
 		"unknown account": {[]string{"create", "--account=" + strings.Repeat("0", 32)}, 1, "there is no account"},
 		"unknown scope":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=admin"}, 2, "--scopes: must be one of read, write, request"},
@@ -66,7 +69,7 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		"a scope twice":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=read,read"}, 2, "--scopes: items at index 0 and 1 are equal"},
 		"a long note":     {[]string{"create", "--account=" + strings.Repeat("0", 32), "--note=" + strings.Repeat("x", 257)}, 2, "--note: must have at most 256 characters"},
 		"no such token":   {[]string{"revoke", "x"}, 1, `has no token "x"`},
-		"unknown word":    {[]string{"mint"}, 1, `unknown command "mint"`},
+		"unknown word":    {[]string{"mint"}, 2, `unknown command "mint"`},
 	} {
 		stdout, stderr, code := here(t, dir, "", nil, append([]string{"token"}, tc.args...)...)
 		if code != tc.code || !strings.Contains(stderr, tc.want) || stdout != "" {
