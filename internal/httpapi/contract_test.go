@@ -192,21 +192,74 @@ func TestMethodsNotAllowedAreTheContract(t *testing.T) {
 	}
 }
 
-// What the contract defines as an answer, some operation gives.
-func TestContractUsesItsResponses(t *testing.T) {
+// contractText is the contract as it is written, with its references.
+func contractText(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := contractChecker(t).doc.MarshalJSON()
+	ok(t, err)
+	var doc map[string]any
+	ok(t, json.Unmarshal(text, &doc))
+	return doc
+}
+
+// eachObject calls fn with every object within v, and where it stands.
+func eachObject(at string, v any, fn func(at string, object map[string]any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		fn(at, v)
+		for name, inner := range v {
+			eachObject(at+"/"+name, inner, fn)
+		}
+	case []any:
+		for i, inner := range v {
+			eachObject(fmt.Sprintf("%s/%d", at, i), inner, fn)
+		}
+	}
+}
+
+// What the contract defines for several operations, some operation uses.
+func TestContractUsesWhatItDefines(t *testing.T) {
 	t.Parallel()
-	k := contractChecker(t)
+	doc := contractText(t)
+	components, _ := doc["components"].(map[string]any)
 	used := make(map[string]bool)
-	for _, item := range k.doc.Paths.Map() {
-		for _, op := range item.Operations() {
-			for _, r := range op.Responses.Map() {
-				used[strings.TrimPrefix(r.Ref, "#/components/responses/")] = true
+	var follow func(string, map[string]any)
+	follow = func(_ string, object map[string]any) {
+		ref, _ := object["$ref"].(string)
+		if ref == "" || used[ref] {
+			return
+		}
+		used[ref] = true
+		kind, name, _ := strings.Cut(strings.TrimPrefix(ref, "#/components/"), "/")
+		defined, _ := components[kind].(map[string]any)
+		eachObject(ref, defined[name], follow)
+	}
+	eachObject("#/paths", doc["paths"], follow)
+	for kind, defined := range components {
+		if kind == "securitySchemes" {
+			continue // named without a reference
+		}
+		for name := range defined.(map[string]any) {
+			if ref := "#/components/" + kind + "/" + name; !used[ref] {
+				t.Errorf("no operation uses %s", ref)
 			}
 		}
 	}
-	for name := range k.doc.Components.Responses {
-		if !used[name] {
-			t.Errorf("no operation answers with %s", name)
+}
+
+// X-Request-ID is taken by every operation and given back by each of its answers.
+func TestContractHasTheRequestID(t *testing.T) {
+	t.Parallel()
+	for path, item := range contractChecker(t).doc.Paths.Map() {
+		if item.Parameters.GetByInAndName("header", "X-Request-ID") == nil {
+			t.Errorf("%s takes none", path)
+		}
+		for method, op := range item.Operations() {
+			for status, answer := range op.Responses.Map() {
+				if answer.Value.Headers["X-Request-ID"] == nil {
+					t.Errorf("%s %s: %s gives none back", method, path, status)
+				}
+			}
 		}
 	}
 }
@@ -215,28 +268,11 @@ func TestContractUsesItsResponses(t *testing.T) {
 // beside it still refuses null.
 func TestContractMeansNullable(t *testing.T) {
 	t.Parallel()
-	k := contractChecker(t)
-	text, err := k.doc.MarshalJSON()
-	ok(t, err)
-	var doc any
-	ok(t, json.Unmarshal(text, &doc))
-	var walk func(at string, v any)
-	walk = func(at string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if v["nullable"] == true && (v["type"] == nil || v["allOf"] != nil) {
-				t.Errorf("%s does not take null", at)
-			}
-			for name, inner := range v {
-				walk(at+"/"+name, inner)
-			}
-		case []any:
-			for i, inner := range v {
-				walk(fmt.Sprintf("%s/%d", at, i), inner)
-			}
+	eachObject("#", contractText(t), func(at string, object map[string]any) {
+		if object["nullable"] == true && (object["type"] == nil || object["allOf"] != nil) {
+			t.Errorf("%s does not take null", at)
 		}
-	}
-	walk("#", doc)
+	})
 }
 
 // The parameters of the contract are those of the route table, and what they lead to is listed where they are taken.
