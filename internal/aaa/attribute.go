@@ -80,6 +80,9 @@ type AVP struct {
 	// Optional marks a TACACS+ argument that its receiver may disregard: name*value
 	// in place of name=value (RFC 8907 §6.1).
 	Optional bool
+	// Invalid marks what a server sent as an attribute and what is no value of it, or what
+	// can't be decrypted. Attr is then nobody's but of that place, of type octets, and of a secret Value holds nothing.
+	Invalid bool
 }
 
 // Name is the attribute's name as rules write it: with the tag, where there is one, and with the

@@ -11,7 +11,8 @@ import (
 // array. The value's text is the name of the value where the dictionary has one;
 // a rule with string_to_integer takes the decimal form. A rule for an attribute
 // without a tag takes all tags, one with a tag (Tunnel-Type:1) that tag alone; :0 is what has no tag.
-// A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing.
+// A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing, and none takes a
+// value that is invalid: nobody could tell it from a real one.
 //
 // rest holds what no rule took by the name under which it could be sent, but never a
 // hidden attribute: those reach the caller only where a rule asks for them. Both maps
@@ -28,10 +29,14 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 		found := false
 		for j := range avps {
 			avp := &avps[j]
-			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag.Given && s.tag.Number != avp.Tag {
+			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag.Given && s.tag.Number != avp.Tag && !avp.Invalid {
 				continue
 			}
 			found = true
+			if avp.Invalid {
+				tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: noteInvalid(s.attr)})
+				continue
+			}
 			text, ok := r.back.match(b.text(r, avp))
 			note := "no match"
 			if ok {
@@ -56,6 +61,14 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 		}
 	}
 	return keys, rest
+}
+
+// noteInvalid says why a rule does not take an invalid value.
+func noteInvalid(a *aaa.Attribute) string {
+	if a.Enc != aaa.EncNone {
+		return "not decipherable"
+	}
+	return "malformed value"
 }
 
 // name is the dictionary name of a reply's attribute. Where that stands for another attribute, of a

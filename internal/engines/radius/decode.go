@@ -54,13 +54,15 @@ func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, v
 	d.put(d.dict.Unknown(v, parent, number), 0, value)
 }
 
-// invalid keeps a value that its definition does not allow. An unknown attribute is not hidden from
-// traces, so of a secret it holds nothing.
+// invalid keeps a value that its definition does not allow. Of a secret it keeps nothing but that there was one.
 func (d *decoder) invalid(a *aaa.Attribute, value []byte) {
+	octets := d.dict.Unknown(a.Vendor, a.Parent, a.Number)
 	if a.Hidden || a.Enc != aaa.EncNone {
-		value = nil
+		secret := *octets // by its number alone nobody knows that it is one
+		secret.Hidden = true
+		octets, value = &secret, nil
 	}
-	d.unknown(a.Vendor, a.Parent, a.Number, value)
+	d.avps = append(d.avps, aaa.AVP{Attr: octets, Value: value, Invalid: true})
 }
 
 func (d *decoder) standard(number uint32, value []byte) {
