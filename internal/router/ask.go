@@ -18,7 +18,7 @@ import (
 type exchange struct {
 	asked    bool
 	attempts int
-	failure  *engines.Failure // of the last server that gave no answer
+	failure  *engines.Failure // the one to tell of, of the servers that gave no answer
 	trace    *aaa.Trace
 }
 
@@ -82,7 +82,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	reply, err := server.Client.Exchange(ctx, &s.request)
 	elapsed := time.Since(start)
 	if err != nil {
-		m.exchangeError(a, server, err, elapsed)
+		m.exchangeError(ctx, a, server, err, elapsed)
 		return
 	}
 	a.attempts += reply.Attempts
@@ -104,26 +104,55 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	a.Result.Keys, a.Result.AVPs = server.Rules[m.req.Op].Back(reply.AVPs, &s.tracer)
 }
 
-// exchangeError sorts what an Exchange that gave no answer means.
-func (m *Machine) exchangeError(a *Answer, s *tenant.Server, err error, elapsed time.Duration) {
+// exchangeError sorts what an Exchange that gave no answer means. How far one had come that ctx
+// ended, the engine tells; where it does not, nothing is known but the silence.
+func (m *Machine) exchangeError(ctx context.Context, a *Answer, s *tenant.Server, err error, elapsed time.Duration) {
 	var failure *engines.Failure
+	if !errors.As(err, &failure) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		failure = &engines.Failure{Reason: engines.NoAnswer, Err: err}
+	}
 	switch {
-	case errors.As(err, &failure):
-		m.failed(a, s, failure, elapsed)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		m.failed(a, s, &engines.Failure{Reason: engines.NoAnswer, Err: err}, elapsed)
-	default:
+	case failure == nil:
 		a.traceServer(m.level, s, "not sent", 0, elapsed)
 		a.Event, a.Err = fsm.FATAL, s.Rules[m.req.Op].InKeys(err, m.req.Values)
+	case givenUp(ctx, err):
+		a.Event = fsm.ERROR
+		a.attempts += failure.Attempts
+		s.Tally.Cancelled()
+		m.router.metrics.backend(s.Engine, elapsed)
+		a.traceServer(m.level, s, "cancelled", failure.Attempts, elapsed)
+	default:
+		m.failed(a, s, failure, elapsed)
 	}
 }
 
+// givenUp reports whether an exchange ended since nobody waits for its answer any more: the caller went
+// away, or another server was first. That says nothing of the server, whereas the end of the request's time does.
+func givenUp(ctx context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
+}
+
 func (m *Machine) failed(a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
-	a.Event, a.failure = fsm.ERROR, f
+	a.Event, a.failure = fsm.ERROR, telling(a.failure, f)
 	a.attempts += f.Attempts
 	s.Tally.Failed(f.Reason)
 	m.router.metrics.backend(s.Engine, elapsed)
 	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
+}
+
+// telling chooses of two failures the one to tell of: the later, but that a reply which could not be used is not
+// forgotten over a server that gave none. Either may be nil.
+func telling(earlier, later *engines.Failure) *engines.Failure {
+	switch {
+	case later == nil:
+		return earlier
+	case earlier == nil, earlier.Reason != engines.BadReply, later.Reason == engines.ServerError:
+		return later
+	case later.Reason == engines.BadReply:
+		return later
+	default:
+		return earlier
+	}
 }
 
 func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {

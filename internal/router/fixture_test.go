@@ -64,7 +64,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b
-		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: b, Dict: set}
+		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: b, Dict: set, Tally: &tenant.Tally{}}
 		for op := range s.Rules {
 			s.Rules[op] = program.Bind(set, aaa.Strict)
 		}
@@ -122,6 +122,13 @@ func (l *lab) quiet() {
 	}
 }
 
+// tallied are the outcomes that were counted of a server.
+func (l *lab) tallied(name string) map[string]uint64 {
+	all := map[string]uint64{}
+	l.level.Server(name).Tally.Each(func(outcome string, n uint64) { all[outcome] = n })
+	return all
+}
+
 // backend is a server: an answer after a time.
 type backend struct {
 	health  engines.Health
@@ -129,6 +136,7 @@ type backend struct {
 	outcome aaa.Outcome     // empty: silence
 	forever bool            // silence that lasts until it is cancelled
 	err     error           // what Exchange fails with, in place of silence
+	cut     engines.Reason  // how far an Exchange that is cut off had come; 0: the engine does not say
 	has     chan<- struct{} // nil, or where each exchange tells that it has begun
 	asked   atomic.Int32
 	busy    atomic.Int32
@@ -158,6 +166,9 @@ func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.
 	}
 	if b.forever {
 		<-ctx.Done()
+		if b.cut != 0 {
+			return nil, &engines.Failure{Reason: b.cut, Attempts: 3, Err: fmt.Errorf("cut off: %w", ctx.Err())}
+		}
 		return nil, ctx.Err()
 	}
 	if b.after > 0 {

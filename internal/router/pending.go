@@ -116,8 +116,10 @@ func (m *Machine) await(ctx context.Context) (fsm.Happening, bool) {
 	case <-m.req.Repeated:
 		return fsm.Happening{From: m.state, By: fsm.Any, Event: fsm.DUP}, true
 	case <-gone:
+		m.collect(ctx)
 		return m.interrupted(ctx), true
 	case <-p.ctx.Done():
+		m.collect(p.ctx)
 		return m.interrupted(p.ctx), true
 	}
 }
@@ -132,6 +134,31 @@ func (m *Machine) arrived(e entry, a *Answer) fsm.Happening {
 		m.err = a.Err
 	}
 	return fsm.Happening{From: e.from, By: e.by, Event: a.Event}
+}
+
+// collectTime bounds how long what the deadline cut off is waited for: it ends as soon as it sees that.
+const collectTime = 100 * time.Millisecond
+
+// collect learns from the exchanges that the deadline cut off how far they had come, for the
+// answer tells of that. Their events come too late.
+func (m *Machine) collect(ctx context.Context) {
+	p := &m.pending
+	if p.detached || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return // nobody is told
+	}
+	end := time.NewTimer(collectTime)
+	defer end.Stop()
+	for p.running > 0 {
+		select {
+		case a := <-p.arrivals:
+			p.running--
+			if slices.ContainsFunc(p.entries, func(e entry) bool { return e.id == a.id }) {
+				m.merge(&a.answer)
+			}
+		case <-end.C:
+			return
+		}
+	}
 }
 
 // interrupted is the event of the deadline, or of a caller who went away.

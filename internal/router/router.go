@@ -115,7 +115,7 @@ type run struct {
 	mark     mark
 	trace    *aaa.Trace
 	attempts int
-	failure  *engines.Failure // of the last server that gave no answer
+	failure  *engines.Failure // the one to tell of, of the servers that gave no answer
 	asked    bool             // a server was tried
 	why      string           // the last table's, where it came to no answer
 	lent     bool             // the place in the account's pool went to the background
@@ -225,6 +225,9 @@ func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Le
 			continue
 		}
 		if !x.external(ctx, level, app) {
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return nil, x.noAnswer(ctx)
+			}
 			// A new result: what the servers' accept configures, its keys above all, is for nobody now.
 			agreed = &aaa.Result{Outcome: aaa.Reject, Server: agreed.Server, RefusedBy: app}
 			break
@@ -241,9 +244,7 @@ func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.
 	x.attempts += m.attempts
 	x.asked = x.asked || m.asked
 	x.why = m.why
-	if m.failure != nil {
-		x.failure = m.failure
-	}
+	x.failure = telling(x.failure, m.failure)
 	res, err := m.out, m.err
 	if ended {
 		m.finish()
@@ -281,7 +282,11 @@ func (x *run) external(ctx context.Context, level *tenant.Level, app string) boo
 		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
 			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: level.HiddenKeys,
 		})
-		if err != nil {
+		switch {
+		case err == nil:
+		case givenUp(ctx, err):
+			v.Outcome = "cancelled"
+		default:
 			x.log.WarnContext(ctx, "no answer of an external authoriser", "account", x.req.Account, "request_id", x.req.ID, "authorizer", app, "error", err)
 		}
 	}
@@ -295,6 +300,8 @@ func (x *run) external(ctx context.Context, level *tenant.Level, app string) boo
 // noAnswer says why the request ends without one.
 func (x *run) noAnswer(ctx context.Context) error {
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
 	case !x.asked && x.why != "":
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: " + x.why}
 	case !x.asked && ctx.Err() != nil:

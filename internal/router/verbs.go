@@ -172,9 +172,7 @@ func (m *Machine) Result() fsm.Event { return m.result }
 func (m *Machine) merge(a *Answer) {
 	m.attempts += a.attempts
 	m.asked = m.asked || a.asked
-	if a.failure != nil {
-		m.failure = a.failure
-	}
+	m.failure = telling(m.failure, a.failure)
 	if m.trace != nil && a.trace != nil {
 		m.trace.Rules = append(m.trace.Rules, a.trace.Rules...)
 		m.trace.Dropped = append(m.trace.Dropped, a.trace.Dropped...)

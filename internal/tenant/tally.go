@@ -16,13 +16,14 @@ type Tally struct {
 	counts [numTallied]atomic.Uint64
 }
 
-// The places of a Tally: those of the answers, then those of the Failures by their Reason.
+// The places of a Tally: those of the answers, those of the Failures by their Reason, then that of what was cancelled.
 const (
 	tallyAccept = iota
 	tallyReject
 	tallyChallenge
 	tallyFailed
-	numTallied = tallyFailed + engines.NumReasons
+	tallyCancelled = tallyFailed + engines.NumReasons
+	numTallied     = tallyCancelled + 1
 )
 
 // Answered counts an answer.
@@ -39,6 +40,9 @@ func (t *Tally) Answered(o aaa.Outcome) {
 
 // Failed counts an exchange without one.
 func (t *Tally) Failed(r engines.Reason) { t.add(tallyFailed + int(r)) }
+
+// Cancelled counts an exchange that was given up while the server had yet to answer.
+func (t *Tally) Cancelled() { t.add(tallyCancelled) }
 
 func (t *Tally) add(place int) {
 	if t != nil {
@@ -63,6 +67,8 @@ func tallied(place int) string {
 		return string(aaa.Reject)
 	case tallyChallenge:
 		return string(aaa.Challenge)
+	case tallyCancelled:
+		return "cancelled"
 	default:
 		return engines.Reason(place - tallyFailed).String()
 	}

@@ -52,6 +52,8 @@ func TestTallies(t *testing.T) {
 		server("reseller").Tally.Failed(r)
 		want = append(want, "radius 192.0.2.1:1812 "+r.String()+" 1")
 	}
+	server("reseller").Tally.Cancelled()
+	want = append(want, "radius 192.0.2.1:1812 cancelled 1")
 	slices.Sort(want)
 	deadline := time.Now().Add(20 * time.Second)
 	for len(f.tenants.Tallies()) > 1 {
