@@ -39,6 +39,7 @@ type fixture struct {
 	follower *store.Follower
 	engine   *scripted
 	asked    *scriptedAuthorizer
+	metrics  *prometheus.Registry
 	ids      map[string]aaa.AccountID
 }
 
@@ -76,6 +77,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	std, err := router.StandardOf(system.Default())
 	f.must(err)
 	reg := prometheus.NewRegistry()
+	f.metrics = reg
 	routes, err := router.New(router.Options{
 		Authorizer: f.asked, Actions: acts, Metrics: router.NewMetrics(reg), Standard: std, Log: log,
 	})
@@ -143,6 +145,34 @@ func (f *fixture) ask(account string, op aaa.Op, values map[string]any) (*aaa.Re
 		values = map[string]any{"User-Name": "alice", "User-Password": "wonderland"}
 	}
 	return f.gateway.Handle(f.ctx, &aaa.Request{Account: f.ids[account], Op: op, Values: values, Trace: true})
+}
+
+// counted are a counter's series that have the labels given, by their outcome; series at 0 are left out.
+func (f *fixture) counted(name string, labels map[string]string) map[string]float64 {
+	f.t.Helper()
+	families, err := f.metrics.Gather()
+	f.must(err)
+	found := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			outcome, fits := "", 0
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "outcome" {
+					outcome = l.GetValue()
+				}
+				if labels[l.GetName()] == l.GetValue() {
+					fits++
+				}
+			}
+			if n := m.GetCounter().GetValue(); n > 0 && fits == len(labels) {
+				found[outcome] += n
+			}
+		}
+	}
+	return found
 }
 
 // doc writes a document of a mode whose op lists name the servers given. "!x" is a
@@ -286,11 +316,16 @@ func rejects(*engines.Request) (*engines.Reply, error) {
 
 // scriptedAuthorizer agrees with whom it was told to.
 type scriptedAuthorizer struct {
-	yes map[string]bool
-	got []authorizer.Question
+	yes   map[string]bool
+	got   []authorizer.Question
+	leave func() // makes the caller go away; nil: the caller stays
 }
 
-func (a *scriptedAuthorizer) Ask(_ context.Context, name string, _ aaa.AuthzProvider, q authorizer.Question) (authorizer.Verdict, error) {
+func (a *scriptedAuthorizer) Ask(ctx context.Context, name string, _ aaa.AuthzProvider, q authorizer.Question) (authorizer.Verdict, error) {
 	a.got = append(a.got, q)
+	if a.leave != nil {
+		a.leave()
+		return authorizer.Verdict{}, ctx.Err()
+	}
 	return authorizer.Verdict{Authorized: a.yes[name]}, nil
 }

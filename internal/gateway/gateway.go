@@ -58,7 +58,7 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	if err == nil {
 		res, err = g.run(ctx, plan, req, start)
 	}
-	g.metrics.count(req.Op, res, err, time.Since(start))
+	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
 	return res, err
 }
 

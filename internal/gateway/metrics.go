@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,9 @@ var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBusy: "busy", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
 	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
 }
+
+// cancelled names the requests that ended since their callers went away.
+const cancelled = "cancelled"
 
 // NewMetrics registers the collectors, among them those that read the tenants'
 // pools, the tallies of their servers and the lag of the change log's reader when scraped.
@@ -51,16 +56,23 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		for _, name := range kindOutcomes {
 			m.requests[op][name] = requests.WithLabelValues(op.String(), name)
 		}
+		m.requests[op][cancelled] = requests.WithLabelValues(op.String(), cancelled)
 	}
 	return m
 }
 
-func (m *Metrics) count(op aaa.Op, res *aaa.Result, err error, elapsed time.Duration) {
+// count counts a request of the caller whose ctx it is.
+func (m *Metrics) count(ctx context.Context, op aaa.Op, res *aaa.Result, err error, elapsed time.Duration) {
 	var name string
-	if err == nil {
+	switch {
+	case err == nil:
 		name = string(res.Outcome)
-	} else if name = kindOutcomes[aaa.KindOf(err)]; name == "" {
-		name = kindOutcomes[aaa.KindInternal]
+	case errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled):
+		name = cancelled
+	default:
+		if name = kindOutcomes[aaa.KindOf(err)]; name == "" {
+			name = kindOutcomes[aaa.KindInternal]
+		}
 	}
 	if c := m.requests[op][name]; c != nil {
 		c.Inc()

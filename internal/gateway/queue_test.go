@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -58,5 +62,65 @@ func TestRecordIsOfWhenItArrived(t *testing.T) {
 		if at := f.engine.last().Begun; at.Before(before) || at.After(waited) {
 			t.Errorf("%s record that arrived at %v and waited until %v is of %v", name, before, waited, at)
 		}
+	}
+}
+
+// TestCallersWhoLeave: they are counted as such, be it that they waited for a worker, a server or an external
+// authoriser, and no fault of the service or of the server.
+func TestCallersWhoLeave(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("customer", doc("on", "a"))
+	ctx, leave := context.WithCancel(f.ctx)
+	defer leave()
+	ask := func() error {
+		_, err := f.gateway.Handle(ctx, &aaa.Request{Account: f.ids["customer"], Op: aaa.Authn, Values: map[string]any{"User-Name": "alice"}})
+		return err
+	}
+	f.engine.set("a", func(*engines.Request) (*engines.Reply, error) {
+		leave()
+		return nil, &engines.Failure{Reason: engines.NoAnswer, Attempts: 1, Err: ctx.Err()}
+	})
+	if err := ask(); !errors.Is(err, context.Canceled) {
+		t.Fatalf("with the server asked: %v", err)
+	}
+	if d := cmp.Diff(map[string]float64{"cancelled": 1}, f.counted("aaa_api_backend_exchanges_total", nil)); d != "" {
+		t.Errorf("counted of the server (-want +got):\n%s", d)
+	}
+
+	pool := f.full("customer")
+	ctx, leave = context.WithCancel(f.ctx)
+	done := make(chan error, 1)
+	go func() { done <- ask() }()
+	queued(t, pool, 1)
+	leave()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatalf("in the queue: %v", err)
+	}
+	pool.Release()
+	if d := cmp.Diff(map[string]float64{"cancelled": 2}, f.counted("aaa_api_requests_total", map[string]string{"op": "authn"})); d != "" {
+		t.Errorf("counted of requests (-want +got):\n%s", d)
+	}
+
+	f.put("system", with(doc("inherit"), `"authz_providers":{"jonny5":{"url":"http://192.0.2.9/authz","secret":"k3y"}}`))
+	f.put("customer", with(doc("on", "a"), `"authz_apps":["jonny5"]`))
+	ctx, leave = context.WithCancel(f.ctx)
+	f.asked.leave = leave
+	res, err := f.gateway.Handle(ctx, &aaa.Request{Account: f.ids["customer"], Op: aaa.Authz, Values: map[string]any{"User-Name": "alice"}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("at an external authoriser: %+v, %v", res, err)
+	}
+	if d := cmp.Diff(map[string]float64{"cancelled": 1}, f.counted("aaa_api_requests_total", map[string]string{"op": "authz"})); d != "" {
+		t.Errorf("counted of requests (-want +got):\n%s", d)
+	}
+
+	// The service's own time limit is another matter.
+	f.engine.set("a", func(*engines.Request) (*engines.Reply, error) { return nil, context.DeadlineExceeded })
+	ctx = f.ctx
+	if err := ask(); aaa.KindOf(err) != aaa.KindNoAnswer {
+		t.Fatalf("out of time: %v", err)
+	}
+	if d := cmp.Diff(map[string]float64{"cancelled": 1, "no answer": 1}, f.counted("aaa_api_backend_exchanges_total", nil)); d != "" {
+		t.Errorf("counted of the server (-want +got):\n%s", d)
 	}
 }

@@ -15,7 +15,8 @@ import (
 // crosses it gives a secret away.
 type Service interface {
 	// Handle runs an AAA request. Its errors are *aaa.Error: KindBadInput, KindNotFound,
-	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable.
+	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
+	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
 	// DryRun does all of Handle but sending: what would go to which server.
 	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)

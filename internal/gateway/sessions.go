@@ -23,7 +23,7 @@ func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result,
 		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
 	}
 	res, err := g.run(ctx, plan, req, start)
-	g.metrics.count(req.Op, res, err, time.Since(start))
+	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
 	return res, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -123,7 +124,7 @@ func (c *call) finish() {
 // logAccess writes the line of the access log. It names neither query nor body: both may hold a token.
 func (c *call) logAccess(took time.Duration) {
 	level := slog.LevelInfo
-	if c.status >= 500 {
+	if c.status >= 500 && !c.left() {
 		level = slog.LevelWarn
 	}
 	if !c.api.Log.Enabled(c.ctx(), level) {
@@ -155,6 +156,11 @@ func (c *call) logAccess(took time.Duration) {
 		attrs = append(attrs, slog.String("error", c.err.Error()))
 	}
 	c.api.Log.LogAttrs(c.ctx(), level, "request", attrs...)
+}
+
+// left reports whether a request failed since its caller went away, which is no fault: the answer reached nobody.
+func (c *call) left() bool {
+	return errors.Is(c.err, context.Canceled) && errors.Is(c.ctx().Err(), context.Canceled)
 }
 
 // requestID takes the caller's X-Request-ID where it is short and harmless, else makes one.
