@@ -50,8 +50,14 @@ func (d *decoder) put(a *aaa.Attribute, tag uint8, value []byte) {
 	d.avps = append(d.avps, aaa.AVP{Attr: a, Tag: tag, Value: value})
 }
 
+// unknown keeps what no dictionary defines. Some of it is known to be encrypted all the same (MS-MPPE-Send-Key).
 func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, value []byte) {
-	d.put(d.dict.Unknown(v, parent, number), 0, value)
+	a := d.dict.Unknown(v, parent, number)
+	if a.Enc != aaa.EncNone {
+		d.leaf(a, value)
+		return
+	}
+	d.put(a, 0, value)
 }
 
 // invalid keeps a value that its definition does not allow. Of a secret it keeps nothing but that there was one.

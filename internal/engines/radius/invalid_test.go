@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
 )
 
 // TestInvalid: a value that its definition does not allow, or that does not decrypt, is marked and of
@@ -44,6 +46,22 @@ func TestInvalid(t *testing.T) {
 	for _, v := range x.decode(append(make([]byte, headerLen), unhex(t, "cc06"+"00000001"+"cd04"+"6162")...)) {
 		if v.Invalid {
 			t.Errorf("%s is marked", v.Attr.Name)
+		}
+	}
+}
+
+// TestEncryptedUnknown: what is encrypted by its number alone comes back as it was sent.
+func TestEncryptedUnknown(t *testing.T) {
+	t.Parallel()
+	var none dict.Set
+	for _, name := range []string{"Attr-26.311.16", "Attr-26.311.12", "Attr-69:5"} {
+		a, tag, _ := none.Lookup(name, true)
+		p, err := built(t, &engines.Request{Dict: &none, AVPs: []aaa.AVP{{Attr: a, Tag: tag.Number, Value: []byte("the key")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := back(p, &none)[1]; string(got.Value) != "the key" || got.Tag != tag.Number || !got.Attr.Hidden {
+			t.Errorf("%s came back as %s:%d %q", name, got.Attr.Name, got.Tag, got.Value)
 		}
 	}
 }
