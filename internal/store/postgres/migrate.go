@@ -10,6 +10,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"aaa-api/internal/store/sqlstore"
 	"aaa-api/migrations"
 )
 
@@ -44,7 +45,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := sqlstore.Up(ctx, provider); err != nil {
 		return fmt.Errorf("migrate PostgreSQL: %w", mapError(ctx, err))
 	}
 	return nil

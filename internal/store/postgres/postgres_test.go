@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"io/fs"
@@ -63,4 +64,15 @@ func TestMigrations(t *testing.T) {
 	}
 	defer db.Close() //nolint:errcheck // nothing is pending
 	storetest.RunMigrations(t, goose.DialectPostgres, db, files)
+}
+
+func TestMigrateRefusesANewerDatabase(t *testing.T) {
+	t.Parallel()
+	address := migrated(t)
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending
+	storetest.RunAhead(t, db, func(ctx context.Context) error { return postgres.Migrate(ctx, address) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"aaa-api/internal/store/sqlstore"
 	"aaa-api/migrations"
 )
 
@@ -32,8 +33,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	// Two processes may meet here. Each step is one transaction, so the one that
 	// comes second fails and then finds the step done.
 	const attempts = 10
+	var ahead *sqlstore.AheadError
 	for n := 1; ; n++ {
-		if err = migrate(ctx, s.driver.writer); err == nil || n == attempts || ctx.Err() != nil {
+		if err = migrate(ctx, s.driver.writer); err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -64,6 +66,5 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	return sqlstore.Up(ctx, provider)
 }

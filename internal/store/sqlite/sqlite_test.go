@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"io/fs"
 	"path/filepath"
@@ -47,4 +48,15 @@ func TestMigrations(t *testing.T) {
 	}
 	defer db.Close() //nolint:errcheck // nothing is pending
 	storetest.RunMigrations(t, goose.DialectSQLite3, db, files)
+}
+
+func TestMigrateRefusesANewerDatabase(t *testing.T) {
+	t.Parallel()
+	path := storetest.File(t, sqlite.Migrate)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending
+	storetest.RunAhead(t, db, func(ctx context.Context) error { return sqlite.Migrate(ctx, path) })
 }
