@@ -21,14 +21,13 @@ type Options struct {
 	// MaxConns bounds the pool; default is the URL's pool_max_conns or 16. One more
 	// connection listens for each Wake.
 	MaxConns int
-	// Timeout bounds one operation, the wait for a connection and for locks included; default 5 s.
+	// Timeout bounds one operation, the wait for a connection and for locks included; default sqlstore.Timeout.
 	Timeout time.Duration
 	Log     *slog.Logger // of the listener; default none
 }
 
 const (
 	defaultConns   = 16
-	defaultTimeout = 5 * time.Second
 	connectTimeout = 3 * time.Second // unless the URL has connect_timeout
 )
 
@@ -55,7 +54,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		config.MaxConns = defaultConns
 	}
 	if opts.Timeout <= 0 {
-		opts.Timeout = defaultTimeout
+		opts.Timeout = sqlstore.Timeout
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)

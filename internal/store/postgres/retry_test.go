@@ -37,7 +37,7 @@ func TestSerializationFailures(t *testing.T) {
 	}
 	const writers, each = 3, 10
 	d := &countingDriver{driver: s.driver, together: writers, met: make(chan struct{})}
-	d.begin = beginWrite("serializable", defaultTimeout)
+	d.begin = beginWrite("serializable", sqlstore.Timeout)
 	st := sqlstore.New(d)
 	var wg sync.WaitGroup
 	for range writers {

@@ -22,9 +22,6 @@ import (
 // only wait in SQLite's own busy loop, which is neither fair nor cancelled.
 const readers = 4
 
-// timeout bounds one operation, the wait for its connection and for other processes included.
-const timeout = 10 * time.Second
-
 // busyTimeout is how long SQLite itself waits for a lock of another process. It
 // can't be cancelled in that time, so it is short and patiently tries again.
 const busyTimeout = 50 * time.Millisecond
@@ -86,7 +83,7 @@ type driver struct {
 }
 
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
 	begun := false
 	seen := func(scan sqlstore.Scan) error {
@@ -100,7 +97,7 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 }
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
 	err = patiently(ctx, func() (again bool, err error) {
 		n, err = conn{d.writer}.Exec(ctx, query, args...)
@@ -111,7 +108,7 @@ func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, 
 
 // Write needs no second attempt once its transaction has begun, for that holds the write lock.
 func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
 	var tx *sql.Tx
 	if err := patiently(ctx, func() (again bool, err error) {

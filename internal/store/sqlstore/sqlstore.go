@@ -11,6 +11,10 @@ import (
 	"aaa-api/internal/store"
 )
 
+// Timeout bounds one operation of either driver, the wait for its connection and for locks included. It is how
+// long a client waits for its 503 while the database does not answer, which docs/operations.md promises.
+const Timeout = 5 * time.Second
+
 // Scan copies the columns of one row.
 type Scan func(dst ...any) error
 
