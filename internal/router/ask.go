@@ -69,7 +69,7 @@ func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) 
 func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *tenant.Server) {
 	a.asked = true
 	if server.Client == nil {
-		m.failed(a, server, &engines.Failure{Reason: engines.NoEngine}, 0)
+		m.failed(ctx, a, server, &engines.Failure{Reason: engines.NoEngine}, 0)
 		return
 	}
 	s.tracer = translate.Tracer{Server: server.Name, Trace: a.trace, Dropped: m.router.metrics.dropped}
@@ -122,7 +122,7 @@ func (m *Machine) exchangeError(ctx context.Context, a *Answer, s *tenant.Server
 		m.router.metrics.backend(s.Engine, elapsed)
 		a.traceServer(m.level, s, "cancelled", failure.Attempts, elapsed)
 	default:
-		m.failed(a, s, failure, elapsed)
+		m.failed(ctx, a, s, failure, elapsed)
 	}
 }
 
@@ -132,10 +132,11 @@ func givenUp(ctx context.Context, err error) bool {
 	return errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
 }
 
-func (m *Machine) failed(a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
+func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
 	a.Event, a.failure = fsm.ERROR, telling(a.failure, f)
 	a.attempts += f.Attempts
 	s.Tally.Failed(f.Reason)
+	m.complain(ctx, s, f, elapsed)
 	m.router.metrics.backend(s.Engine, elapsed)
 	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
 }

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ type lab struct {
 	level   *tenant.Level
 	plan    *tenant.Plan
 	servers map[string]*backend
+	log     bytes.Buffer // to be read once all is quiet
 }
 
 // newLab makes a document with the servers given, all in the list of every operation.
@@ -49,7 +51,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
-		Standard: std, Deadline: deadline, Log: slog.New(slog.DiscardHandler),
+		Standard: std, Deadline: deadline, Log: slog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)

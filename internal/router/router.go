@@ -38,6 +38,7 @@ type Router struct {
 	std          Standard
 	deadline     time.Duration
 	log          *slog.Logger
+	complaints   complaints
 
 	background sync.WaitGroup // requests that go on after their answer
 }
@@ -312,7 +313,7 @@ func (x *run) noAnswer(ctx context.Context) error {
 	case x.failure == nil:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: the document's table ended without one"}
 	case x.failure.Reason == engines.BadReply:
-		return &aaa.Error{Kind: aaa.KindBadReply, Message: "the AAA servers' replies could not be verified: check the shared secret", Err: x.failure}
+		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failure), Err: x.failure}
 	default:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered", Err: x.failure}
 	}
