@@ -15,7 +15,7 @@ import (
 // Text prints a value: by its name if it has one, else as Append reads it. Octets that
 // are no value of the attribute's type, and text that is not UTF-8, are printed as 0x….
 func (s *Set) Text(a *aaa.Attribute, value []byte) string {
-	if n := size(a.Type); a.Array && n > 0 && len(value) > n && len(value)%n == 0 {
+	if n := size(a.Type); Packs(a) && len(value) > n && len(value)%n == 0 {
 		parts := make([]string, 0, len(value)/n)
 		for i := 0; i < len(value); i += n {
 			parts = append(parts, s.text(a, value[i:i+n]))

@@ -96,8 +96,8 @@ func size(t aaa.Type) int {
 }
 
 // Packs reports whether several values of an attribute follow one another in one: it is an array of
-// values of a fixed size.
-func Packs(a *aaa.Attribute) bool { return a.Array && size(a.Type) > 0 }
+// values of a fixed size. With a tag each goes alone, as one octet of it is the tag (RFC 2868 §3.1).
+func Packs(a *aaa.Attribute) bool { return a.Array && !a.HasTag && size(a.Type) > 0 }
 
 func isInteger(t aaa.Type) bool {
 	switch t {
@@ -115,25 +115,29 @@ func (s *Set) Encode(a *aaa.Attribute, text string) ([]byte, error) { return s.A
 // 2 2006 15:04:05 UTC" and seconds for date; addresses; prefixes with or
 // without their length; ifid as a:b:c:d; octets as 0x… or as the text itself. Any other type that
 // is not text also takes 0x and its exact octets. Several values of an array attribute are
-// separated by commas. Errors are of KindBadInput and never hold the value.
+// separated by commas, unless the whole is a value name. Errors are of KindBadInput and never hold the value.
 func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
-	if Packs(a) && strings.IndexByte(text, ',') >= 0 {
-		out := dst
-		for part := range strings.SplitSeq(text, ",") {
-			var err error
-			if out, err = s.appendOne(out, a, strings.TrimSpace(part)); err != nil {
-				return dst, err
-			}
-		}
-		if err := s.checkLen(a, len(out)-len(dst)); err != nil {
+	if !Packs(a) || strings.IndexByte(text, ',') < 0 {
+		return s.AppendOne(dst, a, text)
+	}
+	if _, named := s.ValueNumber(a, text); named {
+		return s.AppendOne(dst, a, text)
+	}
+	out := dst
+	for part := range strings.SplitSeq(text, ",") {
+		var err error
+		if out, err = s.AppendOne(out, a, strings.TrimSpace(part)); err != nil {
 			return dst, err
 		}
-		return out, nil
 	}
-	return s.appendOne(dst, a, text)
+	if err := s.checkLen(a, len(out)-len(dst)); err != nil {
+		return dst, err
+	}
+	return out, nil
 }
 
-func (s *Set) appendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+// AppendOne is Append of a single value: a comma separates nothing.
+func (s *Set) AppendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
 	switch a.Type {
 	case aaa.TypeString:
 		if err := s.checkLen(a, len(text)); err != nil {

@@ -70,16 +70,22 @@ type outgoing struct {
 	added int
 }
 
+// sent is the part of a value that a rule sends.
+type sent struct {
+	text    string
+	element bool // of an array whose elements go into one attribute: a comma separates nothing
+}
+
 // one puts one value (element j of an array, -1 for a plain value) through rule i.
 func (o *outgoing) one(i, j int, value any) error {
-	text, ok, err := o.take(i, j, value)
+	part, ok, err := o.take(i, j, value)
 	if !ok {
 		return err
 	}
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
 	avp := aaa.AVP{Attr: s.attr, Tag: s.tag.Number, Optional: s.optional}
-	if err := o.encode(&avp, r, s, text); err != nil {
-		return o.unfit(i, j, err, text)
+	if err := o.encode(&avp, r, s, part); err != nil {
+		return o.unfit(i, j, err, part.text)
 	}
 	if len(avp.Value) == 0 && !mayBeEmpty(s.attr) { // 0x
 		o.trace(i, "", "empty value")
@@ -88,7 +94,7 @@ func (o *outgoing) one(i, j int, value any) error {
 	if err := o.add(i, j, &avp); err != nil {
 		return err
 	}
-	o.trace(i, text, "matched")
+	o.trace(i, part.text, "matched")
 	return nil
 }
 
@@ -97,17 +103,18 @@ func (o *outgoing) pack(i int, list []any) error {
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
 	avp := aaa.AVP{Attr: s.attr, Tag: s.tag.Number}
 	for j, element := range list {
-		text, ok, err := o.take(i, j, element)
+		part, ok, err := o.take(i, j, element)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			continue
 		}
-		if avp.Value, err = o.appendValue(avp.Value, r, s, text); err != nil {
-			return o.unfit(i, j, err, text)
+		part.element = true
+		if avp.Value, err = o.appendValue(avp.Value, r, s, part); err != nil {
+			return o.unfit(i, j, err, part.text)
 		}
-		o.trace(i, text, "matched")
+		o.trace(i, part.text, "matched")
 	}
 	if len(avp.Value) == 0 {
 		return nil
@@ -119,35 +126,36 @@ func (o *outgoing) pack(i int, list []any) error {
 }
 
 // take is the part of a value that rule i sends; false where it sends none of it.
-func (o *outgoing) take(i, j int, value any) (text string, ok bool, err error) {
+func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	if text, ok = valueText(value); !ok {
-		return "", false, o.bad(i, j, "type", "the value is neither a string nor a number nor a boolean", "")
+	text, ok := valueText(value)
+	if !ok {
+		return sent{}, false, o.bad(i, j, "type", "the value is neither a string nor a number nor a boolean", "")
 	}
 	if len(text) > MaxValueLength {
-		return "", false, o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
+		return sent{}, false, o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
 	}
 	if text, ok = r.out.match(text); !ok {
 		o.trace(i, "", "no match")
-		return "", false, nil
+		return sent{}, false, nil
 	}
 	if r.toInteger {
 		decimal, ok := decimalText(text)
 		if !ok {
-			return "", false, o.bad(i, j, aaa.StringToInteger, "the value is not a decimal integer", text)
+			return sent{}, false, o.bad(i, j, aaa.StringToInteger, "the value is not a decimal integer", text)
 		}
 		text = decimal
 	}
 	if s.attr == nil {
 		o.trace(i, text, "dropped")
 		o.tr.dropped(r.attribute, s.reason)
-		return "", false, nil
+		return sent{}, false, nil
 	}
 	if text == "" && !mayBeEmpty(s.attr) {
 		o.trace(i, "", "empty value")
-		return "", false, nil
+		return sent{}, false, nil
 	}
-	return text, true, nil
+	return sent{text: text}, true, nil
 }
 
 // add appends an AVP.
@@ -165,21 +173,21 @@ func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 var errPassword = errors.New("the password is longer than 256 characters")
 
 // encode puts a text's octets into the arena and the AVP.
-func (o *outgoing) encode(avp *aaa.AVP, r *rule, s *slot, text string) error {
+func (o *outgoing) encode(avp *aaa.AVP, r *rule, s *slot, part sent) error {
 	if s.hash > 0 {
-		if raw, ok := rawHash(text, int(s.hash)); ok {
+		if raw, ok := rawHash(part.text, int(s.hash)); ok {
 			avp.Value = raw
 			return nil
 		}
-		if len(text) > maxPassword {
+		if len(part.text) > maxPassword {
 			return errPassword
 		}
 		avp.Clear = true
 	}
-	if need := len(text) + 20; cap(o.arena)-len(o.arena) < need {
+	if need := len(part.text) + 20; cap(o.arena)-len(o.arena) < need {
 		o.arena = make([]byte, 0, max(need, 32*min(len(o.b.prog.rules), 64)))
 	}
-	arena, err := o.appendValue(o.arena, r, s, text)
+	arena, err := o.appendValue(o.arena, r, s, part)
 	if err != nil {
 		return err
 	}
@@ -188,17 +196,20 @@ func (o *outgoing) encode(avp *aaa.AVP, r *rule, s *slot, text string) error {
 	return nil
 }
 
-func (o *outgoing) appendValue(dst []byte, r *rule, s *slot, text string) ([]byte, error) {
+func (o *outgoing) appendValue(dst []byte, r *rule, s *slot, part sent) ([]byte, error) {
 	if s.hash > 0 {
-		return append(dst, text...), nil
+		return append(dst, part.text...), nil
 	}
 	if r.toInteger {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if n, err := strconv.ParseInt(part.text, 10, 64); err == nil {
 			return o.b.set.AppendInt(dst, s.attr, n)
 		}
 		// Beyond 63 bits: integer64 takes it as text, all other types report the overflow.
 	}
-	return o.b.set.Append(dst, s.attr, text)
+	if part.element {
+		return o.b.set.AppendOne(dst, s.attr, part.text)
+	}
+	return o.b.set.Append(dst, s.attr, part.text)
 }
 
 func (o *outgoing) trace(i int, text, note string) {
