@@ -137,6 +137,8 @@ func TestBodies(t *testing.T) {
 		"an array":         {`[]`, slugParse, "message", ""},
 		"bad UTF-8":        {"{\"data\":{\"name\":\"\xff\"}}", slugParse, wholeBody, "utf8"},
 		"duplicate":        {`{"data":{"name":"a","name":"b"}}`, slugInvalid, "name", "duplicate"},
+		"name of a member": {`{"data":{"x-a":{"\u0000":1}}}`, slugInvalid, "x-a", "character"},
+		"name in data":     {`{"data":{"x-\ud800":1}}`, slugInvalid, "data", "utf8"},
 		"deep":             {`{"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, slugInvalid, "", ""},
 		"no data":          {`{}`, slugInvalid, "data", "required"},
 		"data is an array": {`{"data":[]}`, slugInvalid, "data", "type"},

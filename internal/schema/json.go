@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
@@ -149,9 +150,8 @@ func (p *parser) object() any {
 			p.pos++
 			p.space()
 		}
-		p.path.push(step{index: -1})
-		name := p.text()
-		p.path.last().name = name
+		name := p.name()
+		p.path.push(step{name: name, index: -1})
 		p.next()
 		p.pos++ // :
 		v := p.value()
@@ -221,25 +221,45 @@ func (p *parser) skipText() (escapes bool) {
 	}
 }
 
-func (p *parser) text() string {
-	start := p.pos
-	if !p.skipText() {
-		return string(p.data[start+1 : p.pos-1])
-	}
-	raw := p.data[start:p.pos]
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		p.fault("json", "not a valid string", nil) // can't be: json.Valid saw it
-		return ""
-	}
-	nul, lone := hostileEscapes(raw)
-	if nul {
-		p.fault("character", "the character U+0000 is not allowed", nil)
-	}
-	if lone {
-		p.fault("utf8", "an escaped surrogate lacks its other half", nil)
+// name reads a member's name. The path to what is wrong with it is that of its object; what can't be
+// shown of it is replaced, in the paths of what it leads to as well.
+func (p *parser) name() string {
+	s, nul, lone := p.unquote()
+	if nul || lone {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+		p.hostile("the member's name "+shorten(s, maxName)+": ", nul, lone)
 	}
 	return s
+}
+
+func (p *parser) text() string {
+	s, nul, lone := p.unquote()
+	p.hostile("", nul, lone)
+	return s
+}
+
+func (p *parser) hostile(of string, nul, lone bool) {
+	if nul {
+		p.fault("character", of+"the character U+0000 is not allowed", nil)
+	}
+	if lone {
+		p.fault("utf8", of+"an escaped surrogate lacks its other half", nil)
+	}
+}
+
+// unquote reads a string and tells what no text may hold; encoding/json replaces a half of a pair.
+func (p *parser) unquote() (s string, nul, lone bool) {
+	start := p.pos
+	if !p.skipText() {
+		return string(p.data[start+1 : p.pos-1]), false, false
+	}
+	raw := p.data[start:p.pos]
+	if err := json.Unmarshal(raw, &s); err != nil {
+		p.fault("json", "not a valid string", nil) // can't be: json.Valid saw it
+		return "", false, false
+	}
+	nul, lone = hostileEscapes(raw)
+	return s, nul, lone
 }
 
 // hostileEscapes looks for \u0000 and for surrogates that are no pair in a valid

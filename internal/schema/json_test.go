@@ -77,6 +77,9 @@ func TestParseRefuses(t *testing.T) {
 		"lone low surrogate":   {`{"a":"\udc00x"}`, []string{"a utf8"}, false},
 		"two high surrogates":  {`["\ud83d\ud83d\ude00"]`, []string{"0 utf8"}, false},
 		"U+0000":               {`{"a":{"b":"x\u0000"}}`, []string{"a.b character"}, false},
+		"name with U+0000":     {`{"servers":[{"a\u0000":1,"b":{"\u0000":[1e999]}}]}`, []string{"servers.0 character", "servers.0.b character", "servers.0.b.\uFFFD.0 number"}, false},
+		"name with half":       {`{"data":{"x-\ud800":1}}`, []string{"data utf8"}, false},
+		"name with both":       {`{"\ud800\u0000":1}`, []string{" character", " utf8"}, false},
 		"duplicates":           {`{"a":1,"b":{"c":1,"c":2},"\u0061":3}`, []string{"b.c duplicate", "a duplicate"}, false},
 		"duplicate in array":   {`{"servers":[{},{"port":1,"port":1}]}`, []string{"servers.1.port duplicate"}, false},
 		"too deep":             {`{"a":` + deep(32) + `,"a":1}`, []string{"a" + strings.Repeat(".0", 31) + " depth", "a duplicate"}, false},
@@ -117,6 +120,25 @@ func TestParseTellsWhere(t *testing.T) {
 		}
 		if got := e.Fields[0].Message; got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A fault of a member's name says so, and shows the name without what can't be shown.
+func TestParseTellsOfNames(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte(`{"a\u0000b":1,"x-\ud800":2,"\u0000`+strings.Repeat("n", 5000)+`":3}`), MaxDepth)
+	var e *aaa.Error
+	if !errors.As(err, &e) || len(e.Fields) != 3 {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"the member's name a\uFFFDb: the character U+0000 is not allowed",
+		"the member's name x-\uFFFD: an escaped surrogate lacks its other half",
+		"the member's name \uFFFD" + strings.Repeat("n", maxName-len("\uFFFD")) + "…: the character U+0000 is not allowed",
+	} {
+		if got := e.Fields[i].Message; got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -27,7 +27,6 @@ type path []step
 
 func (p *path) push(s step)   { *p = append(*p, s) }
 func (p *path) pop()          { *p = (*p)[:len(*p)-1] }
-func (p path) last() *step    { return &p[len(p)-1] }
 func (p path) in(n step) path { return append(p[:len(p):len(p)], n) }
 
 // String joins the steps by dots: servers.0.port.
