@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -87,7 +88,7 @@ func (c *call) kazoo(f *failure) errorEnvelope {
 		}
 		message := field.Message
 		if first, ok := rules[field.Rule]; ok {
-			message = first.Message + "; " + message
+			message = joined(first.Message, message)
 		}
 		rules[field.Rule] = fault{message, field.Target, shorten(field.Value)}
 	}
@@ -101,6 +102,21 @@ func (c *call) kazoo(f *failure) errorEnvelope {
 		Data: data, Error: strconv.Itoa(f.status), Message: f.slug, RequestID: c.id, Status: "error",
 		Timestamp: time.Now().UTC().Format(time.RFC3339), Version: c.api.Version, Node: c.api.Node,
 	}
+}
+
+// maxJoined is how many octets of messages of one rule are told of one path.
+const maxJoined = 2000
+
+// joined adds a message to those of the same path and rule: each once, and as long as there is room.
+func joined(before, message string) string {
+	const sep, more = "; ", "; …"
+	switch {
+	case before == message || strings.HasSuffix(before, sep+message) || strings.HasSuffix(before, more):
+		return before
+	case len(before)+len(message) > maxJoined:
+		return before + more
+	}
+	return before + sep + message
 }
 
 // problem is an error in the form of RFC 9457.
