@@ -138,6 +138,16 @@ func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) 
 
 // AppendOne is Append of a single value: a comma separates nothing.
 func (s *Set) AppendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	return s.appendOne(dst, a, text, true)
+}
+
+// AppendNumber is Append of what was a number, or for a bool true or false, before it became text: it
+// names no value, though a few dictionaries name values by digits ("56" is 1).
+func (s *Set) AppendNumber(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
+	return s.appendOne(dst, a, text, false)
+}
+
+func (s *Set) appendOne(dst []byte, a *aaa.Attribute, text string, named bool) ([]byte, error) {
 	switch a.Type {
 	case aaa.TypeString:
 		if err := s.checkLen(a, len(text)); err != nil {
@@ -147,9 +157,9 @@ func (s *Set) AppendOne(dst []byte, a *aaa.Attribute, text string) ([]byte, erro
 	case aaa.TypeOctets, aaa.TypeABinary, aaa.TypeTLV, aaa.TypeExtended, aaa.TypeLongExtended, aaa.TypeVSA, aaa.TypeEVS:
 		return s.appendOctets(dst, a, text)
 	case aaa.TypeInteger, aaa.TypeShort, aaa.TypeByte, aaa.TypeInteger64, aaa.TypeSigned:
-		return s.appendInteger(dst, a, text)
+		return s.appendInteger(dst, a, text, named)
 	}
-	if n, ok := s.ValueNumber(a, text); ok {
+	if n, ok := s.valueNumber(a, text, named); ok {
 		if lowest, highest := typeRange(a); (a.Type == aaa.TypeBool || a.Type == aaa.TypeDate) && n >= lowest && n <= highest {
 			return appendSized(dst, a, uint64(n)), nil
 		}
@@ -216,10 +226,18 @@ func appendSized(dst []byte, a *aaa.Attribute, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(dst, n)
 }
 
-func (s *Set) appendInteger(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
-	// Names first: a few dictionaries name values by digits ("56" is 1), and what
-	// is printed must be read back as it was.
-	if n, ok := s.ValueNumber(a, text); ok {
+// valueNumber is ValueNumber of a text that may be a name.
+func (s *Set) valueNumber(a *aaa.Attribute, text string, named bool) (int64, bool) {
+	if !named {
+		return 0, false
+	}
+	return s.ValueNumber(a, text)
+}
+
+func (s *Set) appendInteger(dst []byte, a *aaa.Attribute, text string, named bool) ([]byte, error) {
+	// Names first, of digits too: what JSON prints, a name in quotes and a number bare, must be
+	// read back as it was.
+	if n, ok := s.valueNumber(a, text, named); ok {
 		return s.AppendInt(dst, a, n)
 	}
 	digits, base, negative := text, 10, false

@@ -74,6 +74,7 @@ type outgoing struct {
 type sent struct {
 	text    string
 	element bool // of an array whose elements go into one attribute: a comma separates nothing
+	number  bool // a number, which names no value even where a dictionary names one by its digits
 }
 
 // one puts one value (element j of an array, -1 for a plain value) through rule i.
@@ -135,7 +136,8 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 	if len(text) > MaxValueLength {
 		return sent{}, false, o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
 	}
-	if text, ok = r.out.match(text); !ok {
+	whole := text
+	if text, ok = r.out.match(whole); !ok {
 		o.trace(i, "", "no match")
 		return sent{}, false, nil
 	}
@@ -155,7 +157,7 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 		o.trace(i, "", "empty value")
 		return sent{}, false, nil
 	}
-	return sent{text: text}, true, nil
+	return sent{text: text, number: r.toInteger || text == whole && isNumber(value, s.attr)}, true, nil
 }
 
 // add appends an AVP.
@@ -206,7 +208,10 @@ func (o *outgoing) appendValue(dst []byte, r *rule, s *slot, part sent) ([]byte,
 		}
 		// Beyond 63 bits: integer64 takes it as text, all other types report the overflow.
 	}
-	if part.element {
+	switch {
+	case part.number:
+		return o.b.set.AppendNumber(dst, s.attr, part.text)
+	case part.element:
 		return o.b.set.AppendOne(dst, s.attr, part.text)
 	}
 	return o.b.set.Append(dst, s.attr, part.text)
@@ -244,6 +249,17 @@ func valueText(value any) (string, bool) {
 		return "false", true
 	}
 	return "", false
+}
+
+// isNumber reports whether a request's value is a number to its attribute. A string never is, whatever its digits.
+func isNumber(value any, a *aaa.Attribute) bool {
+	switch value.(type) {
+	case json.Number:
+		return true
+	case bool:
+		return a.Type == aaa.TypeBool
+	}
+	return false
 }
 
 // decimalText checks for an optional minus sign and decimal digits, and gives
