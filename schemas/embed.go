@@ -1,6 +1,7 @@
 // Package schemas embeds the JSON Schemas (draft 2020-12) of what the API takes.
 // Besides the standard keywords they use "x-message", the text of an error of
-// "pattern", and "writeOnly", which marks values that no error may repeat.
+// "pattern", and two that mark values which no error may repeat: "writeOnly", and
+// "x-unrepeated" for what readers see but may hold a secret.
 package schemas
 
 import "embed"

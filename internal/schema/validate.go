@@ -132,7 +132,8 @@ func (s *set) collect(ve *jsonschema.ValidationError, value any, list *[]fault) 
 		if ofName {
 			f.Message = "the member's name " + f.Message
 		}
-		if !ofName && parent["writeOnly"] != true && !secretName(at) && !(keyword == "type" && composite(target)) {
+		hidden := ofName || parent["writeOnly"] == true || parent["x-unrepeated"] == true || secretName(at)
+		if !hidden && !(keyword == "type" && composite(target)) {
 			f.Value = scalar(instance)
 		}
 		*list = append(*list, fault{at, f})

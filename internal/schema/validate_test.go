@@ -146,6 +146,22 @@ func TestValidateTellsEveryFault(t *testing.T) {
 	}
 }
 
+// TestValidateRepeatsNoURL: that of an authoriser may hold a password, however it is wrong.
+func TestValidateRepeatsNoURL(t *testing.T) {
+	t.Parallel()
+	for url, rule := range map[string]string{
+		`"http://user:hush@x/` + strings.Repeat("x", 2048) + `"`: "maxLength",
+		`5550123`:         "type",
+		`["http://hush"]`: "type",
+		`""`:              "minLength",
+	} {
+		got := Validate(SystemAAA, parse(t, document(`,"authz_providers":{"jonny5":{"url":`+url+`,"secret":"k"}}`)))
+		if len(got) != 1 || got[0].Path != "authz_providers.jonny5.url" || got[0].Rule != rule || got[0].Value != nil || strings.Contains(got[0].Message, "hush") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // TestValidateDoubtsNames: below a name that sounds like a secret no value is
 // repeated, though the schema does not say writeOnly there.
 func TestValidateDoubtsNames(t *testing.T) {
