@@ -122,6 +122,22 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// A filter is the text of a string and the JSON of anything else, null too.
+func TestFiltersOfOtherValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for query, want := range map[string]string{
+		"filter_parent_id=null": "root", "filter_parent_id=": "", "filter_parent_id=" + string(w.root): "tenant",
+		"filter_enabled=true&filter_name=root": "root", "filter_enabled=": "", "filter_realm=null": "", "filter_name=%22root%22": "",
+	} {
+		r := w.call(w.rootToken, "GET", at(w.child, "/ancestors?"+query), "").want(200)
+		list, _ := r.at("data").([]any)
+		if name, _ := r.at("data", "0", "name").(string); name != want || len(list) > 1 {
+			t.Errorf("%s: %s", query, r.text)
+		}
+	}
+}
+
 func TestMove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

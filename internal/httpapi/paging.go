@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -125,9 +124,9 @@ func (p pageQuery) matches(row json.RawMessage) bool {
 		if !ok {
 			return false
 		}
-		var text string
-		if json.Unmarshal(have, &text) != nil {
-			text = string(bytes.TrimSpace(have))
+		text := string(have)
+		if have[0] == '"' && json.Unmarshal(have, &text) != nil {
+			return false
 		}
 		if text != want {
 			return false
