@@ -31,8 +31,9 @@ type Config struct {
 type Client interface {
 	// Exchange sends the request, retransmits it as the server's timeout and retries
 	// say, and returns the server's answer. Errors are a *Failure where another
-	// server may be tried, an *aaa.Error of KindBadInput where the request can't be
-	// put into a packet (nothing was sent), or ctx's error.
+	// server may be tried, or an *aaa.Error of KindBadInput where the request can't be
+	// put into a packet (nothing was sent). When ctx ends, the error is a *Failure that wraps
+	// ctx's, with what had been sent and come back by then; before anything was sent it is ctx's own.
 	Exchange(ctx context.Context, req *Request) (*Reply, error)
 	// Encode makes the packet that Exchange would send, under a throw-away secret.
 	Encode(req *Request) ([]byte, error)

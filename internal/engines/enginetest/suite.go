@@ -133,13 +133,18 @@ func (h Harness) context(t *testing.T) {
 	c := h.open(t, Silent, time.Minute, 0)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := c.Exchange(ctx, h.Request(aaa.Authn)); !errors.Is(err, context.DeadlineExceeded) {
+	_, err := c.Exchange(ctx, h.Request(aaa.Authn))
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("deadline: %v", err)
+	}
+	if f := failure(t, err, engines.NoAnswer); f.Attempts != 1 {
+		t.Errorf("deadline: %d attempts", f.Attempts)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Exchange(ctx, h.Request(aaa.Authn)); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	var f *engines.Failure
+	if _, err := c.Exchange(ctx, h.Request(aaa.Authn)); !errors.Is(err, context.Canceled) || errors.As(err, &f) {
+		t.Errorf("cancelled before anything was sent: %v", err)
 	}
 	if c.Health().State() != engines.Alive {
 		t.Error("an impatient caller is not the server's failure")

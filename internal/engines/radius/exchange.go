@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // exchange sends the packet that p holds, up to 1 + retries times, and waits for a
-// verified reply, which is then in p. Errors are a *engines.Failure, or ctx's. blame tells that an error is
-// the server's failure and that its health has not learnt of it yet.
+// verified reply, which is then in p. Errors are a *engines.Failure, or ctx's where nothing was sent. blame
+// tells that an error is the server's failure and that its health has not learnt of it yet.
 func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
 	to, err := c.target(ctx)
 	if err != nil {
@@ -63,12 +64,9 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			<-p.done
 			return attempts, false, p.outcome(attempts)
 		case gone:
-			return attempts, time.Since(start) >= engines.Patience(timeout), ctx.Err()
+			return attempts, time.Since(start) >= engines.Patience(timeout), p.unanswered(attempts, ctx.Err())
 		default:
-			if why := p.dropped.Load(); why != nil {
-				return attempts, true, failure(engines.BadReply, attempts, *why)
-			}
-			return attempts, true, failure(engines.NoAnswer, attempts, nil)
+			return attempts, true, p.unanswered(attempts, nil)
 		}
 	}
 }
@@ -100,6 +98,20 @@ func (c *client) renew(p *pending, h held, to netip.AddrPort) held {
 	p.sign(next.id, c.secret, &c.macs)
 	next.arm(p)
 	return next
+}
+
+// unanswered is the failure of a request without a fit reply. gone is the error of a context that has ended, nil
+// where the request had all its time.
+func (p *pending) unanswered(attempts int, gone error) error {
+	why := p.dropped.Load()
+	switch {
+	case why == nil:
+		return failure(engines.NoAnswer, attempts, gone)
+	case gone == nil:
+		return failure(engines.BadReply, attempts, *why)
+	default:
+		return failure(engines.BadReply, attempts, fmt.Errorf("%w (%w)", *why, gone))
+	}
 }
 
 // errNoReply is the log's word for silence.

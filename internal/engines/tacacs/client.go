@@ -55,8 +55,10 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 
 // first exchanges the first packet of a session, again on a new session where there was no
 // answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
-// is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's.
+// is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
+// where nothing was sent.
 func (c *client) first(ctx context.Context, send Request, receive Reply) (s *Session, sent int, err error) {
+	var before error // of the try before
 	for try := 0; ; try++ {
 		s = c.manager.Session()
 		err = s.Exchange(ctx, send, receive)
@@ -65,13 +67,26 @@ func (c *client) first(ctx context.Context, send Request, receive Reply) (s *Ses
 			return s, sent, nil
 		}
 		if try < c.retries && ctx.Err() == nil && lost(err) {
+			before = err
 			continue
 		}
-		if gone := ctx.Err(); gone != nil && errors.Is(err, gone) && (try > 0 || s.ignored()) {
-			c.failing()
+		if cutShort(ctx, err) {
+			if try > 0 || s.ignored() {
+				c.failing()
+			}
+			if errors.Is(before, FaultSessionID) && !errors.Is(err, FaultSessionID) {
+				err = strayed(err) // a whole try tells more than one that was cut short
+			}
 		}
 		return nil, sent, c.failed(err, sent)
 	}
+}
+
+// cutShort reports whether a Session's error is that its context has ended.
+func cutShort(ctx context.Context, err error) bool {
+	var failure *engines.Failure
+	gone := ctx.Err()
+	return gone != nil && errors.Is(err, gone) && !errors.As(err, &failure)
 }
 
 // lost reports whether a first packet, or its answer, went astray.
@@ -79,15 +94,22 @@ func lost(err error) bool {
 	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, FaultSessionID)
 }
 
-// failed makes of a Session's error what Exchange returns, and tells the server's health.
+// failed makes of a Session's error what Exchange returns, and tells the server's health. What a context's
+// end cut short tells it nothing.
 func (c *client) failed(err error, sent int) error {
 	var field *FieldError
 	if errors.As(err, &field) {
 		return aaa.Invalid(aaa.Field{Path: field.Field, Rule: "field", Message: "the field of the TACACS+ packet " + field.Problem})
 	}
 	var failure *engines.Failure
-	if !errors.As(err, &failure) {
+	switch {
+	case errors.As(err, &failure):
+	case sent == 0:
 		return err
+	case errors.Is(err, FaultSessionID):
+		return &engines.Failure{Reason: engines.BadReply, Attempts: sent, Err: err}
+	default:
+		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
 	}
 	c.failing()
 	return &engines.Failure{Reason: failure.Reason, Attempts: sent, Err: failure.Err}

@@ -89,10 +89,18 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 		c.engine.dialogues.put(d)
 		return nil, c.failed(err, 0)
 	}
-	if err := d.session.Exchange(ctx, send, &r); err != nil {
-		return refused(1, c.failed(err, 1))
+	sent, err := d.round(ctx, send, &r)
+	if err != nil {
+		return refused(sent, c.failed(err, sent))
 	}
-	return c.talk(ctx, d, f, &r, 1)
+	return c.talk(ctx, d, f, &r, sent)
+}
+
+// round is the session's next round, with how many packets it sent: none where the caller had gone before.
+func (d *dialogue) round(ctx context.Context, send *AuthenContinue, receive *AuthenReply) (sent int, err error) {
+	before := d.session.sent // written by the goroutine of the round alone
+	err = d.session.Exchange(ctx, send, receive)
+	return d.session.sent - before, err
 }
 
 // refused makes a Reject of a reply that is to be taken for one.
@@ -111,14 +119,15 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 		if !ok {
 			break
 		}
-		if err := d.session.Exchange(ctx, &AuthenContinue{UserMsg: answer}, r); err != nil {
+		more, err := d.round(ctx, &AuthenContinue{UserMsg: answer}, r)
+		sent += more
+		if err != nil {
 			var field *FieldError
 			if errors.As(err, &field) {
 				d.session.Abort("answer too long")
 			}
-			return refused(sent+1, c.failed(err, sent+1))
+			return refused(sent, c.failed(err, sent))
 		}
-		sent++
 	}
 	if r.Status == AuthenError {
 		return nil, c.unable(sent)

@@ -3,6 +3,7 @@ package tacacs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -59,8 +60,8 @@ func (m *Manager) Session() *Session {
 // into receive. The bodies' types must fit each other and the session's first. With a final
 // reply the session has ended.
 //
-// Errors: a *FieldError, with nothing sent and the session as it was; ctx's; else a *engines.Failure that wraps
-// a Fault or the network's error, with the Reason
+// Errors: a *FieldError, with nothing sent and the session as it was; ctx's, which may come wrapped beside
+// FaultSessionID; else a *engines.Failure that wraps a Fault or the network's error, with the Reason
 //
 //   - NoAnswer: FaultTimeout, FaultExpired, FaultBusy
 //   - Unreachable: no connection could be made, or it broke (FaultClosed)
@@ -174,8 +175,8 @@ func (s *Session) round(ctx context.Context, send Request, receive Reply) error 
 	select {
 	case <-s.wake:
 	case <-ctx.Done():
-		if s.cancel(ctx.Err()) {
-			return ctx.Err()
+		if err := s.cancel(ctx.Err()); err != nil {
+			return err
 		}
 		<-s.wake // it was answered, or failed, in the same moment
 	}
@@ -302,17 +303,24 @@ func (s *Session) giveUp(err error, now time.Time) {
 	c.settle()
 }
 
-// cancel ends a session whose caller has gone; false: it had ended, or its reply has come.
-func (s *Session) cancel(err error) bool {
+// cancel ends a session whose caller has gone, and returns the error to end with; nil: it had ended, or
+// its reply has come.
+func (s *Session) cancel(gone error) error {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	if s.state != awaiting {
-		return false
+		return nil
 	}
-	s.giveUp(err, time.Now())
+	if s.strays != s.conn.strays {
+		gone = strayed(gone)
+	}
+	s.giveUp(gone, time.Now())
 	<-s.wake
-	return true
+	return gone
 }
+
+// strayed is the error of a context that ended while replies came, but to ids that nobody used.
+func strayed(gone error) error { return fmt.Errorf("%w (%w)", FaultSessionID, gone) }
 
 // ignored reports whether the latest request has met a silence that speaks against the server. It
 // is for the goroutine of Exchange.
