@@ -122,7 +122,7 @@ func TestUnusableSocket(t *testing.T) {
 // One refused packet ends all requests that are out on its socket, and is one failure of the server.
 func TestRefusalIsOneFailure(t *testing.T) {
 	t.Parallel()
-	l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}) // whose port no other test is given
 	if err != nil {
 		t.Fatal(err)
 	}
