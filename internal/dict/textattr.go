@@ -256,22 +256,27 @@ func (p *textParser) resolveValue(v *ValEntry, w pendingValue) (rule, message st
 		v.Parent, v.ID, rule, message = p.locate(v.VID, w.block.parent, w.attr)
 		return rule, message
 	}
-	if r, ok := p.attrs[strings.ToLower(w.attr)]; ok {
+	return p.resolveNamed(v, w.block.vid, w.attr)
+}
+
+// resolveNamed finds the attribute of a value by its name; vid is the vendor in whose block the value stands.
+func (p *textParser) resolveNamed(v *ValEntry, vid uint32, name string) (rule, message string) {
+	if r, ok := p.attrs[strings.ToLower(name)]; ok {
 		v.VID, v.ID, v.Parent = r.vid, r.id, r.parent
 		return "", ""
 	}
-	a := p.visible.ByName(w.attr)
+	a := p.visible.ByName(name)
 	if a == nil {
-		a = p.visible.byNumber(w.attr)
+		a = p.visible.byNumber(name)
 		if a != nil && a.Parent != nil && p.visible.ByName(a.Parent.Name) == nil {
 			a = nil
 		}
 	}
 	switch {
-	case a == nil && w.block.vid != 0 && checkName(w.attr) == "":
-		v.VID, v.Attr = w.block.vid, strings.Clone(w.attr)
+	case a == nil && vid != 0 && checkName(name) == "":
+		v.VID, v.Attr = vid, strings.Clone(name)
 	case a == nil:
-		return "unknown", "no dictionary visible here defines the attribute " + clip(w.attr)
+		return "unknown", "no dictionary visible here defines the attribute " + clip(name)
 	case a.Parent != nil && !p.within(a.Parent) && p.means(a.Name, a):
 		v.VID, v.Attr = vendorNumber(a), a.Name // the parent's name stands for something else here
 	default:

@@ -2,6 +2,7 @@ package dict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -18,6 +19,37 @@ func ParseUpload(text []byte, visible, system *Set) ([]Entry, error) {
 		return nil, err
 	}
 	return withVendors(p.entries, visible, system), nil
+}
+
+// ResolveUpload is for an account's dictionary from JSON what ParseUpload does for one from text with the values whose
+// attributes, given by name, others define: they get the numbers that the name stands for among all that the account
+// sees. The values of the dictionary's own attributes stay as they are, and so do those of attributes that nobody defines.
+func ResolveUpload(entries []Entry, visible, system *Set) []Entry {
+	p := newTextParser(visible, system)
+	p.entries = entries
+	for i, e := range entries {
+		if e.Attr == nil {
+			continue
+		}
+		lower := strings.ToLower(e.Attr.Name)
+		if _, taken := p.attrs[lower]; !taken {
+			p.attrs[lower] = ref{vid: e.Attr.VID, id: e.Attr.ID, parent: e.Attr.Parent, at: i}
+		}
+	}
+	out := slices.Clone(entries)
+	for i, e := range entries {
+		if e.Val == nil || e.Val.Attr == "" {
+			continue
+		}
+		if _, own := p.attrs[strings.ToLower(e.Val.Attr)]; own {
+			continue
+		}
+		v := ValEntry{Name: e.Val.Name, Val: e.Val.Val}
+		if _, message := p.resolveNamed(&v, e.Val.VID, e.Val.Attr); message == "" {
+			out[i].Val = &v
+		}
+	}
+	return out
 }
 
 // CompileUpload is Compile of an account's dictionary that is to be stored, perhaps in the place of a visible one

@@ -225,7 +225,9 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 		}
 		entries, err = dict.ParseUpload(c.body, visible, a.System.Default())
 	} else {
-		entries, err = c.jsonEntries()
+		if entries, err = c.jsonEntries(); err == nil {
+			entries = dict.ResolveUpload(entries, visible, a.System.Default())
+		}
 	}
 	if err != nil {
 		return d, err
