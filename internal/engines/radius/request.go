@@ -62,7 +62,7 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 			return err
 		}
 		if len(p.frame.buf) > maxPacket {
-			return errPacket(len(p.frame.buf))
+			return errPacket(len(p.frame.buf), v.Attr)
 		}
 	}
 	p.nas(req, &seen)
@@ -71,7 +71,11 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 			return err
 		}
 	}
-	return p.end()
+	if n := len(p.frame.buf); n > maxPacket && len(req.AVPs) > 0 { // by what was filled in
+		return errPacket(n, req.AVPs[len(req.AVPs)-1].Attr)
+	}
+	p.end()
+	return nil
 }
 
 func codeOf(op aaa.Op) byte {
@@ -210,22 +214,17 @@ func (p *pending) status(secret []byte) error {
 		return err
 	}
 	p.frame.raw(attrNASIdentifier, []byte(nasIdentifier)...)
-	return p.end()
-}
-
-// end checks and writes the packet's length.
-func (p *pending) end() error {
-	n := len(p.frame.buf)
-	if n > maxPacket {
-		return errPacket(n)
-	}
-	binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(n))
+	p.end()
 	return nil
 }
 
-func errPacket(n int) error {
+// end writes the packet's length.
+func (p *pending) end() { binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(len(p.frame.buf))) }
+
+// errPacket is the error of a packet that the value of an attribute made too long, or that had no room left behind it.
+func errPacket(n int, last *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{
-		Rule: "maxLength", Target: maxPacket,
+		Path: last.Name, Rule: "maxLength", Target: maxPacket,
 		Message: fmt.Sprintf("the packet would have %d octets or more, the most is %d", n, maxPacket),
 	})
 }
