@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	driverlib "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -36,21 +37,53 @@ func mapError(ctx context.Context, err error) error {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w: %w", store.ErrExists, err)
 	}
-	switch e.Code() & 0xff { // the high bits are the extended code
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_IOERR, lib.SQLITE_FULL, lib.SQLITE_CANTOPEN,
-		lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
+	if isBroken(err) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	switch primary(err) {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_FULL, lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return err
 }
 
+// mapOpenError is mapError for the beginning, where nothing is in memory yet and a file that is no good
+// database is a wrong setting, or to be put back, rather than something to wait for.
+func mapOpenError(ctx context.Context, err error) error {
+	switch primary(err) {
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return err
+	}
+	return mapError(ctx, err)
+}
+
 // isClosed knows database/sql's error after Close, which it does not export.
 func isClosed(err error) bool {
-	return err.Error() == "sql: database is closed"
+	return err != nil && strings.Contains(err.Error(), "sql: database is closed")
 }
 
 // isBusy reports that another process holds a lock.
 func isBusy(err error) bool {
+	return primary(err) == lib.SQLITE_BUSY || primary(err) == lib.SQLITE_LOCKED
+}
+
+// isBroken reports that something is wrong with the file, or with what a connection has open or remembers of it.
+// The connection would give the same answer after the file was put right.
+func isBroken(err error) bool {
+	switch primary(err) {
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
+		return true
+	case lib.SQLITE_ERROR: // a file that is being written anew is empty at first
+		return strings.Contains(err.Error(), "no such table")
+	}
+	return false
+}
+
+// primary is the result code of an error of SQLite's, 0 of any other.
+func primary(err error) int {
 	var e *driverlib.Error
-	return errors.As(err, &e) && (e.Code()&0xff == lib.SQLITE_BUSY || e.Code()&0xff == lib.SQLITE_LOCKED)
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff // the high bits are the extended code
 }

@@ -35,7 +35,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	const attempts = 10
 	var ahead *sqlstore.AheadError
 	for n := 1; ; n++ {
-		if err = migrate(ctx, s.driver.writer); err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
+		if err = migrate(ctx, s.driver.current().writer); err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -44,7 +44,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("migrate %s: %w", s.path, mapError(ctx, err))
+		return fmt.Errorf("migrate %s: %w", s.driver.path, mapOpenError(ctx, err))
 	}
 	return nil
 }

@@ -6,11 +6,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math/rand/v2"
-	"net/url"
 	"os"
 	"sync"
-	"time"
 
 	_ "modernc.org/sqlite" // registers the driver
 
@@ -18,19 +15,10 @@ import (
 	"aaa-api/internal/store/sqlstore"
 )
 
-// SQLite has one writer at a time, whatever the pool: a second connection would
-// only wait in SQLite's own busy loop, which is neither fair nor cancelled.
-const readers = 4
-
-// busyTimeout is how long SQLite itself waits for a lock of another process. It
-// can't be cancelled in that time, so it is short and patiently tries again.
-const busyTimeout = 50 * time.Millisecond
-
 // Store is an open database.
 type Store struct {
 	*sqlstore.Store
 	driver *driver
-	path   string
 }
 
 var _ store.Store = (*Store)(nil)
@@ -45,41 +33,50 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	d := &driver{wake: make(map[chan struct{}]struct{})}
-	if d.writer, err = open(path, 1, ""); err != nil {
-		return nil, err
-	}
-	if d.reader, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
-		return nil, err
-	}
-	if err := d.writer.PingContext(ctx); err != nil {
-		_ = d.Close()
-		return nil, fmt.Errorf("open %s: %w", path, mapError(ctx, err))
-	}
-	return &Store{Store: sqlstore.New(d), driver: d, path: path}, nil
-}
-
-// open makes a pool. Writes are on the disk when they are answered
-// (synchronous=FULL), transactions take the write lock at their beginning, and
-// times are stored as microseconds.
-func open(path string, conns int, more string) (*sql.DB, error) {
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)"+
-		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
-		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), more)
-	db, err := sql.Open("sqlite", dsn)
+	d, err := newDriver(path)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
+	if err := d.current().writer.PingContext(ctx); err != nil {
+		_ = d.Close()
+		return nil, fmt.Errorf("open %s: %w", path, mapOpenError(ctx, err))
+	}
+	return &Store{Store: sqlstore.New(d), driver: d}, nil
 }
 
-type driver struct {
-	writer, reader *sql.DB
+// Ping asks the connections that all else uses and then the file, of which they
+// may have in memory what is no longer on the disk.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Store.Ping(ctx); err != nil {
+		return err
+	}
+	return s.driver.inspect(ctx)
+}
 
-	mu   sync.Mutex
-	wake map[chan struct{}]struct{}
+// driver implements sqlstore.Driver.
+type driver struct {
+	path    string
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	running sync.WaitGroup // the check of the file
+
+	mu     sync.Mutex // of what follows
+	pools  *pools
+	closed bool
+	faults int    // how often the file or a connection was found broken
+	sound  int    // faults when the file was last found to be sound
+	check  *check // of the file, where one is going on
+	wake   map[chan struct{}]struct{}
+}
+
+func newDriver(path string) (*driver, error) {
+	p, err := openPools(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{path: path, pools: p, wake: make(map[chan struct{}]struct{})}
+	d.life, d.end = context.WithCancel(context.Background())
+	return d, nil
 }
 
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query string, args ...any) error {
@@ -90,8 +87,8 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 		begun = true
 		return row(scan)
 	}
-	return patiently(ctx, func() (again bool, err error) {
-		err = conn{d.reader}.Query(ctx, seen, query, args...)
+	return d.patiently(ctx, func(p *pools) (again bool, err error) {
+		err = conn{p.reader}.Query(ctx, seen, query, args...)
 		return !begun, err
 	})
 }
@@ -99,47 +96,29 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
-	err = patiently(ctx, func() (again bool, err error) {
-		n, err = conn{d.writer}.Exec(ctx, query, args...)
+	err = d.patiently(ctx, func(p *pools) (again bool, err error) {
+		n, err = conn{p.writer}.Exec(ctx, query, args...)
 		return true, err
 	})
 	return n, err
 }
 
-// Write needs no second attempt once its transaction has begun, for that holds the write lock.
+// Write waits for other processes at its beginning alone: a transaction that has begun holds the write lock.
+// What broke before the commit has changed nothing and can be done again.
 func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
-	var tx *sql.Tx
-	if err := patiently(ctx, func() (again bool, err error) {
-		tx, err = d.writer.BeginTx(ctx, nil)
-		return true, mapError(ctx, err)
-	}); err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	if err := fn(ctx, conn{tx}); err != nil {
-		return err
-	}
-	return mapError(ctx, tx.Commit())
-}
-
-// patiently calls fn, whose errors are mapped, until no other process is in its
-// way, or ctx ends, or it must not be called again.
-func patiently(ctx context.Context, fn func() (again bool, err error)) error {
-	for {
-		again, err := fn()
-		if !again || !isBusy(err) || ctx.Err() != nil {
-			return err
+	return d.patiently(ctx, func(p *pools) (again bool, err error) {
+		tx, err := p.writer.BeginTx(ctx, nil)
+		if err != nil {
+			return true, mapError(ctx, err)
 		}
-		t := time.NewTimer(rand.N(10 * time.Millisecond))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return mapError(ctx, err)
+		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+		if err := fn(ctx, conn{tx}); err != nil {
+			return isBroken(err), err
 		}
-	}
+		return false, mapError(ctx, tx.Commit())
+	})
 }
 
 // Notify wakes the readers of this process. Those of others find the change when they next poll.
@@ -167,12 +146,15 @@ func (d *driver) Wake(ctx context.Context) <-chan struct{} {
 	return c
 }
 
+// Close ends the check of the file, if there is one, and closes the connections.
 func (d *driver) Close() error {
-	err := d.reader.Close()
-	if werr := d.writer.Close(); err == nil {
-		err = werr
-	}
-	return err
+	d.mu.Lock()
+	d.closed = true
+	p := d.pools
+	d.mu.Unlock()
+	d.end()
+	d.running.Wait()
+	return p.close()
 }
 
 // conn runs statements on a pool or in a transaction.
