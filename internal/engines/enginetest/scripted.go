@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+
+	"aaa-api/internal/engines"
 )
 
 // Codes of replies (RFC 2865 §3, RFC 2866 §3).
@@ -166,66 +168,67 @@ type Misdeed struct {
 	// Seen tells that the client can tell which request the reply claims to answer, so
 	// that it can say BadReply when nothing better comes.
 	Seen bool
+	Kind error // as which the client then knows it
 	Do   func(q *Query)
 }
 
 // Misdeeds are the replies that no client of an access request may take for an answer.
 var Misdeeds = []Misdeed{
-	{"wrong Response Authenticator", true, func(q *Query) {
+	{"wrong Response Authenticator", true, engines.ErrUnverified, func(q *Query) {
 		b := q.Answer(AccessAccept)
 		b[10] ^= 1
 		q.Send(b)
 	}},
-	{"forged by one who does not know the secret", true, func(q *Query) {
+	{"forged by one who does not know the secret", true, engines.ErrUnverified, func(q *Query) {
 		other := *q
 		other.Server = &ScriptedRADIUS{Secret: "not " + q.Server.Secret}
 		q.Send(other.Answer(AccessAccept))
 	}},
-	{"another request's identifier", false, func(q *Query) {
+	{"another request's identifier", false, nil, func(q *Query) {
 		other := *q
 		other.Packet = bytes.Clone(q.Packet)
 		other.Packet[1] += 100
 		q.Send(other.Answer(AccessAccept))
 	}},
-	{"another request's authenticator", true, func(q *Query) {
+	{"another request's authenticator", true, engines.ErrUnverified, func(q *Query) {
 		other := *q
 		other.Packet = bytes.Clone(q.Packet)
 		other.Packet[4] ^= 1
 		q.Send(other.Answer(AccessAccept))
 	}},
-	{"from another port", false, func(q *Query) { q.SendFromElsewhere(q.Answer(AccessAccept)) }},
-	{"truncated", true, func(q *Query) { q.Send(q.Answer(AccessAccept)[:30]) }},
-	{"shorter than a header", true, func(q *Query) { q.Send(q.Answer(AccessAccept)[:19]) }},
-	{"one octet", false, func(q *Query) { q.Send([]byte{AccessAccept}) }},
-	{"empty", false, func(q *Query) { q.Send(nil) }},
-	{"length field under 20", true, func(q *Query) {
+	{"from another port", false, nil, func(q *Query) { q.SendFromElsewhere(q.Answer(AccessAccept)) }},
+	{"truncated", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept)[:30]) }},
+	{"shorter than a header", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept)[:19]) }},
+	{"one octet", false, nil, func(q *Query) { q.Send([]byte{AccessAccept}) }},
+	{"empty", false, nil, func(q *Query) { q.Send(nil) }},
+	{"length field under 20", true, engines.ErrMalformed, func(q *Query) {
 		b := q.Answer(AccessAccept)
 		b[2], b[3] = 0, 19
 		q.Send(b)
 	}},
-	{"oversized", true, func(q *Query) {
+	{"oversized", true, engines.ErrMalformed, func(q *Query) {
 		var long []byte
 		for range 17 {
 			long = append(append(long, 18, 255), make([]byte, 253)...)
 		}
 		q.Send(q.Answer(AccessAccept, long...))
 	}},
-	{"oversized with a small length field", true, func(q *Query) {
+	{"oversized with a small length field", true, engines.ErrMalformed, func(q *Query) {
 		q.Send(append(q.Answer(AccessAccept), make([]byte, 4096)...))
 	}},
-	{"attribute of length 0", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 0)) }},
-	{"attribute of length 1", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 1)) }},
-	{"attribute past the end", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 9, 'x')) }},
-	{"attribute of one octet at the end", true, func(q *Query) { q.Send(q.Answer(AccessAccept, 18)) }},
-	{"wrong Message-Authenticator", true, func(q *Query) {
+	{"attribute of length 0", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 0)) }},
+	{"attribute of length 1", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 1)) }},
+	{"attribute past the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 9, 'x')) }},
+	{"attribute of one octet at the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18)) }},
+	{"wrong Message-Authenticator", true, engines.ErrUnverified, func(q *Query) {
 		b := q.Answer(AccessAccept)
 		b[25] ^= 1
 		q.Send(q.authenticate(b))
 	}},
-	{"two Message-Authenticators", true, func(q *Query) {
+	{"two Message-Authenticators", true, engines.ErrMalformed, func(q *Query) {
 		q.Send(q.Answer(AccessAccept, append([]byte{80, 18}, make([]byte, md5.Size)...)...))
 	}},
-	{"short Message-Authenticator", true, func(q *Query) { q.Send(q.Bare(AccessAccept, 80, 3, 0)) }},
-	{"a code that answers no Access-Request", true, func(q *Query) { q.Send(q.Answer(AccountingResponse)) }},
-	{"its own request sent back", true, func(q *Query) { q.Send(q.Packet) }},
+	{"short Message-Authenticator", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Bare(AccessAccept, 80, 3, 0)) }},
+	{"a code that answers no Access-Request", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccountingResponse)) }},
+	{"its own request sent back", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Packet) }},
 }

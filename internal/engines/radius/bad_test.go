@@ -71,6 +71,9 @@ func TestOnlyMisdeeds(t *testing.T) {
 			if !errors.As(err, &f) || f.Reason != want || f.Attempts != 2 || len(s.Packets()) != 2 {
 				t.Errorf("%v, %d packets, want %v", err, len(s.Packets()), want)
 			}
+			if m.Seen && !errors.Is(err, m.Kind) {
+				t.Errorf("%v is not known as: %v", err, m.Kind)
+			}
 			if d := time.Since(start); d < 2*36*time.Millisecond {
 				t.Errorf("gave up after %v", d)
 			}
@@ -240,7 +243,7 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 			c := openTest(t, New(Options{}), cfg)
 			for i, want := range tc.results {
 				_, err := c.Exchange(t.Context(), login(newTestDict()))
-				if (err == nil) != (want == 'y') {
+				if (err == nil) != (want == 'y') || err != nil && !errors.Is(err, engines.ErrNoAuthenticator) {
 					t.Errorf("reply %d: %v", i+1, err)
 				}
 			}

@@ -4,20 +4,34 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
 	"hash"
 	"sync"
+
+	"aaa-api/internal/engines"
 )
 
-// Why a reply was dropped.
+// unfit is why a reply was dropped: in the protocol's words, and as what the router knows it.
+type unfit struct {
+	text string
+	kind error
+}
+
+func (u *unfit) Error() string { return u.text }
+func (u *unfit) Unwrap() error { return u.kind }
+
 var (
-	errShort     = errors.New("shorter than a header or its own length")
-	errLong      = errors.New("longer than 4096 octets")
-	errMalformed = errors.New("malformed attributes")
-	errCode      = errors.New("a code that answers no such request")
-	errAuth      = errors.New("the Response Authenticator does not verify")
-	errMA        = errors.New("the Message-Authenticator does not verify")
-	errMAMissing = errors.New("the Message-Authenticator is missing")
+	errShort     error = &unfit{"the reply is cut off: it is shorter than a header, or than its own length field says", engines.ErrMalformed}
+	errLong      error = &unfit{"the reply is longer than the 4096 octets that RADIUS allows", engines.ErrMalformed}
+	errMalformed error = &unfit{"the lengths of the reply's attributes do not add up", engines.ErrMalformed}
+	errCode      error = &unfit{"the reply's code answers no such request: is this the port for it?", engines.ErrMalformed}
+	errMAShape   error = &unfit{"the reply has two Message-Authenticators, or one that is not 16 octets long", engines.ErrMalformed}
+	errAuth      error = &unfit{"the reply's Response Authenticator does not verify: do both ends have the same secret?", engines.ErrUnverified}
+	errMA        error = &unfit{"the reply's Message-Authenticator does not verify", engines.ErrUnverified}
+	errMAMissing error = &unfit{
+		"the reply has no Message-Authenticator, which require_message_authenticator wants (auto: the server has sent one before)",
+		engines.ErrNoAuthenticator,
+	}
+	errMAEAP error = &unfit{"the reply has an EAP-Message and no Message-Authenticator, which RFC 3579 wants beside it", engines.ErrNoAuthenticator}
 )
 
 // macs computes HMAC-MD5 with one secret; its states are used again.
@@ -88,7 +102,7 @@ func messageAuth(b []byte) (int, error) {
 		}
 		if b[i] == attrMessageAuth {
 			if at != 0 || b[i+1] != 2+md5.Size {
-				return 0, errMA
+				return 0, errMAShape
 			}
 			at = i + 2
 		}
@@ -124,10 +138,14 @@ func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs,
 	switch {
 	case !valid:
 		return false, errAuth
-	case err == nil && at == 0 && b[0] != codeAccountingResponse && (needMA || hasEAP(b)):
+	case err != nil || at > 0 || b[0] == codeAccountingResponse:
+		return at > 0 && err == nil, err
+	case hasEAP(b):
+		return false, errMAEAP
+	case needMA:
 		return false, errMAMissing
 	}
-	return at > 0 && err == nil, err
+	return false, nil
 }
 
 // hasEAP reports an EAP-Message. Where there is one, a Message-Authenticator is there by
