@@ -17,6 +17,9 @@ type FollowerOptions struct {
 	Keep     time.Duration // how long changes stay in the log; 24 h
 	Prune    time.Duration // between two prunings; 1 h
 	Batch    int           // changes read at once; 500
+	// Again is when all is read anew once more after changes were missed or the database was put
+	// back, counted from the first time; 5 s, 30 s and 5 min.
+	Again []time.Duration
 }
 
 func (o FollowerOptions) withDefaults() FollowerOptions {
@@ -32,12 +35,15 @@ func (o FollowerOptions) withDefaults() FollowerOptions {
 	if o.Batch <= 0 {
 		o.Batch = 500
 	}
+	if o.Again == nil {
+		o.Again = []time.Duration{5 * time.Second, 30 * time.Second, 5 * time.Minute}
+	}
 	return o
 }
 
 // A Subscriber is given the changes in their order, each once. With reset the
 // list is empty and the subscriber must forget all that it took from the store:
-// at the beginning, and after changes were missed. It is called on the
+// at the beginning, and, more than once, after changes were missed. It is called on the
 // follower's one goroutine, so it should do no more than drop what is stale.
 type Subscriber func(ctx context.Context, changes []Change, reset bool)
 
@@ -47,13 +53,18 @@ type Subscriber func(ctx context.Context, changes []Change, reset bool)
 // Interval and never a change. While the store is away it keeps its position;
 // where the log no longer holds what comes next, it resets the subscribers and
 // goes on from the log's end.
+//
+// A database that is put back from a backup may have its old counter before it has its old documents, and a
+// subscriber that reads in between takes them for deleted, of which no change will tell. So such a reset is repeated.
 type Follower struct {
 	changes Changes
 	log     *slog.Logger
 	opts    FollowerOptions
 	subs    []Subscriber
 	kick    chan struct{} // asks Run for a reading at once
-	pruned  time.Time     // by Run alone
+	pruned  time.Time     // by Run alone, as are the next two
+	doubt   bool          // the database was not complete, or not where the position says
+	resets  []time.Time   // when the subscribers are to be reset once more, in order
 
 	mu      sync.Mutex
 	started bool          // the position is known
@@ -121,12 +132,15 @@ func (f *Follower) batch(ctx context.Context) (more bool, err error) {
 	}
 	list, gap, err := f.changes.Since(ctx, seq, f.opts.Batch)
 	if err != nil {
+		f.doubt = f.doubt || errors.Is(err, ErrNoTables)
 		return false, err
 	}
-	if gap {
-		f.log.WarnContext(ctx, "changes were missed: everything is read anew", "after", seq)
+	if gap || f.doubt {
+		f.log.WarnContext(ctx, "changes were missed, or the database was put back: everything is read anew", "after", seq)
+		f.doubt = true
 		return f.restart(ctx)
 	}
+	f.repeat(ctx)
 	if len(list) == 0 {
 		return false, nil
 	}
@@ -140,11 +154,33 @@ func (f *Follower) batch(ctx context.Context) (more bool, err error) {
 func (f *Follower) restart(ctx context.Context) (more bool, err error) {
 	last, err := f.changes.Last(ctx)
 	if err != nil {
+		f.doubt = f.doubt || errors.Is(err, ErrNoTables)
 		return false, err
+	}
+	if f.doubt {
+		f.doubt, f.resets = false, nil
+		for _, after := range f.opts.Again {
+			f.resets = append(f.resets, time.Now().Add(after))
+		}
 	}
 	f.tell(ctx, nil, true)
 	f.advance(last)
 	return true, nil
+}
+
+// repeat resets the subscribers once more where that is due. It is called when the log has just been read,
+// so that nobody forgets what could not be read again. The position stays: what comes after it is told as ever.
+func (f *Follower) repeat(ctx context.Context) {
+	due := 0
+	for due < len(f.resets) && !time.Now().Before(f.resets[due]) {
+		due++
+	}
+	if due == 0 {
+		return
+	}
+	f.resets = f.resets[due:]
+	f.log.InfoContext(ctx, "everything is read anew once more", "left", len(f.resets))
+	f.tell(ctx, nil, true)
 }
 
 func (f *Follower) tell(ctx context.Context, list []Change, reset bool) {

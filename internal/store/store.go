@@ -26,6 +26,9 @@ var (
 	ErrHasChildren = errors.New("the account has descendants")
 	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
+	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
+	// there. It was never migrated, or is being put back from a backup.
+	ErrNoTables = errors.New("the database is not complete")
 )
 
 // MaxAccountDepth is how many ancestors an account can have; more is ErrTooDeep.

@@ -29,6 +29,8 @@ func mapError(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded), isAway(err):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	case code(err) == "42P01": // undefined_table
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, store.ErrNoTables, err)
 	case code(err) == "23505": // unique_violation
 		return fmt.Errorf("%w: %w", store.ErrExists, err)
 	}

@@ -37,6 +37,9 @@ func mapError(ctx context.Context, err error) error {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w: %w", store.ErrExists, err)
 	}
+	if isEmpty(err) {
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, store.ErrNoTables, err)
+	}
 	if isBroken(err) {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
@@ -73,10 +76,13 @@ func isBroken(err error) bool {
 	switch primary(err) {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
 		return true
-	case lib.SQLITE_ERROR: // a file that is being written anew is empty at first
-		return strings.Contains(err.Error(), "no such table")
 	}
-	return false
+	return isEmpty(err)
+}
+
+// isEmpty reports that a table is missing, as in a file that is being written anew.
+func isEmpty(err error) bool {
+	return primary(err) == lib.SQLITE_ERROR && strings.Contains(err.Error(), "no such table")
 }
 
 // primary is the result code of an error of SQLite's, 0 of any other.

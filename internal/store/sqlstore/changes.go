@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -11,7 +11,7 @@ import (
 
 type changes struct{ db Driver }
 
-var errNoCounter = errors.New("the change counter is missing: has the database been migrated?")
+var errNoCounter = fmt.Errorf("%w: %w: the change counter is missing: has the database been migrated?", store.ErrUnavailable, store.ErrNoTables)
 
 func (s changes) Last(ctx context.Context) (seq int64, err error) {
 	found, err := one(ctx, s.db, func(scan Scan) error { return scan(&seq) }, `SELECT seq FROM change_counter WHERE id = 1`)
