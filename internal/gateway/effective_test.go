@@ -76,3 +76,18 @@ func TestEffectiveOutcome(t *testing.T) {
 		})
 	}
 }
+
+// TestEffectiveWorkers: an ancestor's workers are its own, so they are no part of what is in force below it.
+func TestEffectiveWorkers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", doc("on", "a"))
+	for _, account := range []string{"reseller", "customer"} {
+		e, err := f.gateway.Effective(f.ctx, f.ids[account], aaa.Authn)
+		f.must(err)
+		_, listed := e.Levels[0].Sources["workers"]
+		if isOwn := account == "reseller"; listed != isOwn || (e.Workers.Account != "") != isOwn || e.Levels[0].Sources["servers"] != f.ids["reseller"] {
+			t.Errorf("%s: %+v, sources %v", account, e.Workers, e.Levels[0].Sources)
+		}
+	}
+}

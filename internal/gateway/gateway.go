@@ -157,7 +157,7 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 		levels = []*tenant.Level{route.Walk[len(route.Walk)-1].Level}
 	}
 	for _, l := range levels {
-		level, err := g.effectiveLevel(l, op)
+		level, err := g.effectiveLevel(account, l, op)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +185,7 @@ func outcome(r *tenant.Route, op aaa.Op) string {
 	return "no_servers"
 }
 
-func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {
+func (g *Gateway) effectiveLevel(asked aaa.AccountID, l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {
 	e := EffectiveLevel{
 		Account: l.Account, Revision: l.Revision, Mode: l.Mode, Servers: []string{},
 		Sources: map[string]aaa.AccountID{}, Dicts: map[string]DictionarySource{},
@@ -216,7 +216,9 @@ func (g *Gateway) effectiveLevel(l *tenant.Level, op aaa.Op) (EffectiveLevel, er
 		return e, err
 	}
 	for m := range members {
-		e.Sources[m] = l.Account
+		if m != "workers" || l.Account == asked { // which an ancestor's document has for its own account alone
+			e.Sources[m] = l.Account
+		}
 	}
 	return e, nil
 }

@@ -105,7 +105,7 @@ type EffectiveLevel struct {
 	Mode     aaa.Mode                    `json:"aaa_mode"`
 	Document json.RawMessage             `json:"document"` // secrets masked
 	Servers  []string                    `json:"servers"`  // usable for the operation, in order
-	Sources  map[string]aaa.AccountID    `json:"sources"`  // document member → account it came from
+	Sources  map[string]aaa.AccountID    `json:"sources"`  // document member in force → account it came from
 	Dicts    map[string]DictionarySource `json:"dicts"`    // dictionary name → where it was found
 	FSM      TableSource                 `json:"fsm"`      // the table that the operation runs by
 }

@@ -177,8 +177,8 @@ func TestReadsWhileTheStoreIsAway(t *testing.T) {
 		if now.status != before[i].status || now.header.Get("Etag") != before[i].header.Get("Etag") {
 			t.Errorf("%s: %d %s, before %d %s", k.path, now.status, now.text, before[i].status, before[i].header.Get("Etag"))
 		}
-		if now.text != before[i].text {
-			t.Errorf("%s: %s", k.path, cmp.Diff(before[i].text, now.text))
+		if was, is := told(before[i]), told(now); !cmp.Equal(was, is) {
+			t.Errorf("%s: %s", k.path, cmp.Diff(was, is))
 		}
 	}
 	if before[3].status != http.StatusNotFound || before[4].status != http.StatusOK {
@@ -193,6 +193,16 @@ func TestReadsWhileTheStoreIsAway(t *testing.T) {
 	}
 	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":9}`)).refused(503, slugStore)
 	w.call(w.tenantToken, "DELETE", at(w.tenant, "/aaa/dictionary/dictionary_juniper"), "").refused(503, slugStore)
+}
+
+// told is what an answer says, but for when it was made.
+func told(r reply) any {
+	if r.header.Get("Content-Type") != "application/json" {
+		return r.text
+	}
+	members, _ := r.at().(map[string]any)
+	delete(members, "timestamp")
+	return members
 }
 
 // knows is a memory of one account.

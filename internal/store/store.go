@@ -237,7 +237,7 @@ type Token struct {
 	Note      string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
-	KeyID     string    // of a session: the API key that it was made with and ends with; else empty
+	KeyID     string    // of a session, and of what one makes: the API key that it came from and ends with; else empty
 }
 
 // KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
