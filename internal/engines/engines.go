@@ -25,6 +25,9 @@ type Engine interface {
 type Config struct {
 	Account aaa.AccountID // whose document it is
 	Server  aaa.Server
+	// Previous is the Client of the entry that this one replaces in the document; nil where there was none. The engine
+	// takes over what was learnt of the server and still holds, and does not keep it.
+	Previous Client
 }
 
 // Client exchanges requests with one server. It is safe for use by many goroutines.

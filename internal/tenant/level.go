@@ -176,11 +176,15 @@ func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previou
 	s.Tally = t.tally(s.Engine, s.Address)
 	s.config.Dicts = nil // resolved
 	var err error
-	if old := previous.find(config.Name); old != nil && sameServer(old.config, config) {
-		s.Client = old.Client
-		return s, nil
+	next := engines.Config{Account: level.Account, Server: config}
+	if old := previous.find(config.Name); old != nil {
+		if sameServer(old.config, config) {
+			s.Client = old.Client
+			return s, nil
+		}
+		next.Previous = old.Client
 	}
-	s.Client, err = t.engines.Open(engines.Config{Account: level.Account, Server: config})
+	s.Client, err = t.engines.Open(next)
 	var failure *engines.Failure
 	if errors.As(err, &failure) && failure.Reason == engines.NoEngine {
 		return s, nil // may be written; at a request it counts as a failed server

@@ -29,6 +29,7 @@ type client struct {
 	port    uint16
 	literal bool        // the address is no host name
 	neverMA bool        // require_message_authenticator: no
+	autoMA  bool        // require_message_authenticator: auto
 	unasked bool        // health_check time: no probes
 	needMA  atomic.Bool // a reply to an Access-Request must have a Message-Authenticator
 	status  atomic.Bool // it has answered a Status-Server
@@ -48,6 +49,20 @@ type client struct {
 }
 
 var _ engines.Client = (*client)(nil)
+
+// learn takes over what the Client of the entry before knows of the same server: that its replies have a
+// Message-Authenticator must not be forgotten by an edit, or whoever waits for one may forge replies after it.
+// Its health is not taken over. What was edited, such as the secret or the timeout, may be what it died of, so it gets
+// a fresh chance; if that was not it, a few requests find out.
+func (c *client) learn(previous engines.Client) {
+	p, ok := previous.(*client)
+	if !ok || p.address != c.address || p.port != c.port {
+		return
+	}
+	if c.autoMA && p.autoMA && p.needMA.Load() {
+		c.needMA.Store(true)
+	}
+}
 
 // Exchange sends the request and returns the verified answer; see engines.Client.
 func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {

@@ -105,6 +105,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	c.addr, c.literal = parseAddress(s.Address)
 	switch s.RequireMessageAuthenticator {
 	case "", "auto":
+		c.autoMA = true
 	case "yes":
 		c.needMA.Store(true)
 	case "no":
@@ -125,5 +126,6 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	default:
 		return bad("health_check.type", "enum", "status-server, user or time, not "+strconv.Quote(s.HealthCheck.Type))
 	}
+	c.learn(cfg.Previous)
 	return c, nil
 }

@@ -1,0 +1,78 @@
+package radius
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+// What auto has learnt of a server outlives edits of its entry, but for those that make it another server or
+// another setting.
+func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		edit func(*aaa.Server)
+		kept bool
+	}{
+		"timeout":             {func(s *aaa.Server) { s.Timeout++ }, true},
+		"secret":              {func(s *aaa.Server) { s.Secret = aaa.NewSecret("another") }, true},
+		"auto is the default": {func(s *aaa.Server) { s.RequireMessageAuthenticator = "" }, true},
+		"address":             {func(s *aaa.Server) { s.Address = "localhost" }, false},
+		"port":                {func(s *aaa.Server) { s.Port++ }, false},
+		"no":                  {func(s *aaa.Server) { s.RequireMessageAuthenticator = "no" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			e, entry := New(Options{}), scriptedServer(s, 5*time.Second, 0)
+			entry.RequireMessageAuthenticator = "auto"
+			c := openTest(t, e, entry)
+			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+				t.Fatal(err)
+			}
+			tc.edit(&entry)
+			next, err := e.Open(engines.Config{Server: entry, Previous: c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(next.Retire)
+			if got := next.(*client).needMA.Load(); got != tc.kept {
+				t.Errorf("asks for a Message-Authenticator: %v", got)
+			}
+		})
+	}
+}
+
+// An edited entry has a server that learnt to want a Message-Authenticator drop the replies without one, and begins with good health.
+func TestEditedServer(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if q.Count == 1 {
+			q.Send(q.Answer(enginetest.AccessAccept))
+			return
+		}
+		q.Send(q.Bare(enginetest.AccessAccept))
+	})
+	e, entry := New(Options{}), scriptedServer(s, 100*time.Millisecond, 0)
+	c := openTest(t, e, entry)
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Fatal(err)
+	}
+	c.failing()
+	entry.Timeout++
+	next, err := e.Open(engines.Config{Server: entry, Previous: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(next.Retire)
+	if got := next.Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
+	}
+	if _, err := next.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrNoAuthenticator) {
+		t.Errorf("a reply without a Message-Authenticator: %v", err)
+	}
+}
