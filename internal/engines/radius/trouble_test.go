@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
 )
@@ -122,35 +121,22 @@ func TestUnusableSocket(t *testing.T) {
 // One refused packet ends all requests that are out on its socket, and is one failure of the server.
 func TestRefusalIsOneFailure(t *testing.T) {
 	t.Parallel()
-	l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}) // whose port no other test is given
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	addr := l.LocalAddr().(*net.UDPAddr)
-	c := openTest(t, New(Options{}), aaa.Server{
-		Address: addr.IP.String(), Port: addr.Port, Secret: aaa.NewSecret(testSecret), Timeout: 3_600_000,
+	const n = 6
+	_, c := openFaulty(t, time.Hour, 0, func(q *enginetest.Query) {
+		if q.Count == n {
+			q.Send([]byte{byte(syscall.ECONNREFUSED)})
+		}
 	})
-	const n = 5
 	var wg sync.WaitGroup
-	ask := func() {
-		_, err := c.Exchange(t.Context(), login(newTestDict()))
-		var f *engines.Failure
-		if !errors.As(err, &f) || f.Reason != engines.Unreachable || f.Attempts != 1 {
-			t.Errorf("%v", err)
-		}
-	}
 	for range n {
-		wg.Go(ask)
+		wg.Go(func() {
+			_, err := c.Exchange(t.Context(), login(newTestDict()))
+			var f *engines.Failure
+			if !errors.As(err, &f) || f.Reason != engines.Unreachable || f.Attempts != 1 {
+				t.Errorf("%v", err)
+			}
+		})
 	}
-	buf := make([]byte, maxPacket)
-	for range n {
-		if _, err := l.Read(buf); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l.Close() // the next packet is refused
-	ask()
 	wg.Wait()
 	if got := c.Health().State(); got != engines.Zombie {
 		t.Errorf("%v after one refusal", got)
