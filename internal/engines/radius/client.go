@@ -25,7 +25,8 @@ type client struct {
 	account aaa.AccountID
 	name    string
 	address string
-	addr    netip.Addr // where literal
+	addr    netip.Addr                 // where literal
+	inUse   atomic.Pointer[netip.Addr] // of the name's addresses, where not literal; nil before the first use
 	port    uint16
 	literal bool        // the address is no host name
 	neverMA bool        // require_message_authenticator: no
@@ -46,6 +47,8 @@ type client struct {
 	turn    int                 // where to look for an identifier next
 	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
 	retired bool
+	answers uint32 // requests answered, by any address
+	left    uint32 // addresses of the name left since the latest answer
 }
 
 var _ engines.Client = (*client)(nil)
@@ -62,6 +65,7 @@ func (c *client) learn(previous engines.Client) {
 	if c.autoMA && p.autoMA && p.needMA.Load() {
 		c.needMA.Store(true)
 	}
+	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
 }
 
 // Exchange sends the request and returns the verified answer; see engines.Client.
@@ -77,7 +81,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
 	if err != nil {
 		if blame {
-			c.failing()
+			c.unanswered(p)
 		}
 		return nil, err
 	}
@@ -160,13 +164,4 @@ func (c *client) finish(p *pending) {
 	c.release(p)
 	p.reset()
 	c.engine.pendings.Put(p)
-}
-
-// target is where to send: the document's address, or what its name resolves to.
-func (c *client) target(ctx context.Context) (netip.AddrPort, error) {
-	if c.literal {
-		return netip.AddrPortFrom(c.addr, c.port), nil
-	}
-	addr, err := c.engine.hosts.resolve(ctx, c.address)
-	return netip.AddrPortFrom(addr, c.port), err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"aaa-api/internal/engines"
@@ -15,22 +14,10 @@ import (
 // verified reply, which is then in p. Errors are a *engines.Failure, or ctx's where nothing was sent. blame
 // tells that an error is the server's failure and that its health has not learnt of it yet.
 func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
-	to, err := c.target(ctx)
+	tried := 0 // addresses that turned out to be out of reach
+	h, waited, blame, err := c.reach(ctx, p, timeout*time.Duration(1+retries), &tried)
 	if err != nil {
-		if ctx.Err() != nil {
-			return 0, false, ctx.Err()
-		}
-		return 0, true, failure(engines.Unreachable, 0, err)
-	}
-	h, waited, err := c.take(ctx, p, to, timeout*time.Duration(1+retries))
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return 0, false, ctx.Err()
-	case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
-		return 0, false, failure(engines.NoAnswer, 0, err)
-	default: // also this machine's fault, such as too many open files
-		return 0, unreachable(err), failure(engines.Unreachable, 0, err)
+		return 0, blame, err
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
 	p.sign(h.id, c.secret, &c.macs)
@@ -44,7 +31,18 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		gone := false
 		select {
 		case <-p.done:
-			return attempts, false, p.outcome(attempts)
+			if p.err == nil || !unreachable(p.err) {
+				return attempts, false, p.outcome(attempts)
+			}
+			now := time.Now()
+			wait -= min(now.Sub(sent), wait)
+			next, ok := c.elsewhere(ctx, p, wait, &tried)
+			if !ok {
+				return attempts, false, p.outcome(attempts)
+			}
+			retries++ // the same attempt at another address, for what is left of its time
+			h, start, sent = next, now, now
+			continue
 		case <-ctx.Done():
 			gone = true
 		case <-p.timer.C:
@@ -59,7 +57,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		}
 		switch {
 		case !gone && attempts <= retries:
-			h = c.renew(p, h, to)
+			h = c.renew(p, h)
 		case !p.claim(): // the answer came in this very moment
 			<-p.done
 			return attempts, false, p.outcome(attempts)
@@ -85,12 +83,12 @@ func (c *client) hurried(p *pending) bool {
 // renew makes an accounting record that has become older what it then is: a new request with an
 // identifier of its own. The answers to the earlier ones still count, since they tell that the
 // record has arrived.
-func (c *client) renew(p *pending, h held, to netip.AddrPort) held {
+func (c *client) renew(p *pending, h held) held {
 	delay, changed := p.aged(time.Now())
 	if !changed {
 		return h
 	}
-	next, ok := c.tryTake(p, to)
+	next, ok := c.tryTake(p, h.socket.remote)
 	if !ok {
 		return h
 	}

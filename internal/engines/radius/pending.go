@@ -18,6 +18,7 @@ type pending struct {
 	begun time.Time // since when an accounting record is to be delivered
 	delay uint32    // Acct-Delay-Time at that time
 	held  []held    // identifiers taken
+	heard uint32    // the Client's count of answers when the first was
 
 	timer *time.Timer
 	done  chan struct{} // gets one token from the one that ends the request

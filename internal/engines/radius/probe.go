@@ -66,7 +66,7 @@ func (c *client) ask(ctx context.Context) error {
 	case status && !c.status.Load() && errors.As(err, &f) && f.Reason != engines.Unreachable:
 		return fmt.Errorf("%w: %w", engines.ErrDeaf, err)
 	case blame:
-		c.failing()
+		c.unanswered(p)
 	}
 	return err
 }

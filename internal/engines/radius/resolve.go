@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,7 +27,7 @@ type hosts struct {
 }
 
 type host struct {
-	addr    netip.Addr // zero: none known
+	addrs   []netip.Addr // never changed; empty: none known
 	err     error
 	expires time.Time
 	busy    chan struct{} // closed when the look-up under way ends; nil: none is
@@ -36,8 +37,8 @@ func newHosts(r Resolver, ttl time.Duration) *hosts {
 	return &hosts{resolver: r, ttl: ttl, entries: make(map[string]*host)}
 }
 
-// resolve returns an address of the name.
-func (h *hosts) resolve(ctx context.Context, name string) (netip.Addr, error) {
+// resolve returns the addresses of the name, at least one without an error. They are not to be changed.
+func (h *hosts) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	for {
 		now := time.Now()
 		h.mu.Lock()
@@ -51,24 +52,34 @@ func (h *hosts) resolve(ctx context.Context, name string) (netip.Addr, error) {
 			e.busy = make(chan struct{})
 			go h.lookup(name, e)
 		}
-		addr, err, busy := e.addr, e.err, e.busy
+		addrs, err, busy := e.addrs, e.err, e.busy
 		fresh := now.Before(e.expires)
 		h.mu.Unlock()
 		switch {
-		case addr.IsValid():
-			return addr, nil
+		case len(addrs) > 0:
+			return addrs, nil
 		case fresh && err != nil:
-			return netip.Addr{}, err
+			return nil, err
 		}
 		select {
 		case <-busy:
 		case <-ctx.Done():
-			return netip.Addr{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// lookup asks the resolver. A failure keeps the address known before: servers
+// known returns the addresses that resolve found last, if it still has them.
+func (h *hosts) known(name string) []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e := h.entries[name]; e != nil {
+		return e.addrs
+	}
+	return nil
+}
+
+// lookup asks the resolver. A failure keeps the addresses known before: servers
 // should not go away with the name service.
 func (h *hosts) lookup(name string, e *host) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
@@ -83,21 +94,29 @@ func (h *hosts) lookup(name string, e *host) {
 		e.err, e.expires = fmt.Errorf("can't resolve %q: %w", name, err), time.Now().Add(missTTL)
 	} else {
 		e.err, e.expires = nil, time.Now().Add(h.ttl)
-		if !contains(addrs, e.addr) { // a name with several addresses: stay with one
-			e.addr = addrs[0].Unmap()
-		}
+		e.addrs = inOrder(e.addrs, addrs)
 	}
 	close(e.busy)
 	e.busy = nil
 }
 
-func contains(list []netip.Addr, a netip.Addr) bool {
-	for _, b := range list {
-		if b.Unmap() == a {
-			return true
+// inOrder is the list of a name's addresses, each once: those known before first, in the order that they had, since name
+// services like to turn it and Clients of one server should stay together.
+func inOrder(before, now []netip.Addr) []netip.Addr {
+	list := make([]netip.Addr, 0, len(now))
+	for _, a := range now {
+		if a = a.Unmap(); !slices.Contains(list, a) {
+			list = append(list, a)
 		}
 	}
-	return false
+	place := func(a netip.Addr) int {
+		if i := slices.Index(before, a); i >= 0 {
+			return i
+		}
+		return len(before)
+	}
+	slices.SortStableFunc(list, func(a, b netip.Addr) int { return place(a) - place(b) })
+	return list
 }
 
 // evict makes room; h.mu is held.

@@ -106,6 +106,9 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 	h := held{socket: s, id: s.free[s.head]}
 	s.head = (s.head + 1) % identifiers
 	s.inFlight++
+	if len(p.held) == 0 {
+		p.heard = c.answers
+	}
 	p.held = append(p.held, h)
 	return h, nil
 }
@@ -265,6 +268,8 @@ func (s *socket) reply(b []byte) (inFlight int) {
 		p.dropped.Store(&why)
 	} else if p.claim() {
 		p.reply, p.asked = own, at.auth
+		c.answers++
+		c.left = 0
 		p.wake()
 	}
 	return inFlight

@@ -156,7 +156,7 @@ func TestRetire(t *testing.T) {
 func TestIPv6(t *testing.T) {
 	t.Parallel()
 	c := openTest(t, New(Options{}), aaa.Server{Address: "::1", Port: 9, Secret: aaa.NewSecret("s"), Timeout: 50, Retries: 0})
-	to, err := c.target(t.Context())
+	to, _, err := c.target(t.Context())
 	if err != nil || to != netip.MustParseAddrPort("[::1]:9") {
 		t.Fatalf("%v, %v", to, err)
 	}

@@ -20,7 +20,7 @@ func (s *socket) trouble(err error) {
 }
 
 // fail ends every request that awaits a reply on the socket, and tells the server's health once: it
-// is one event, however many requests are out.
+// is one event, however many requests are out. It tells it nothing while the name has another address to go to.
 func (s *socket) fail(err error) {
 	var ended []*pending
 	s.client.mu.Lock()
@@ -31,7 +31,7 @@ func (s *socket) fail(err error) {
 		}
 	}
 	s.client.mu.Unlock()
-	if len(ended) > 0 {
+	if len(ended) > 0 && (!unreachable(err) || s.client.leave(s.remote.Addr())) {
 		s.client.failing()
 	}
 	for _, p := range ended {
