@@ -176,6 +176,51 @@ func TestPingNoticesDamage(t *testing.T) {
 	}
 }
 
+// TestDamageKeepsTheLog damages and mends the file alone, while all that was written is in the log beside it. Neither
+// new connections, nor a start with the damaged file, nor the end of either takes the log away. An end with a sound file does.
+func TestDamageKeepsTheLog(t *testing.T) {
+	t.Parallel()
+	path := storetest.File(t, sqlite.Migrate)
+	octets, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	root, err := s.Accounts().Create(t.Context(), store.Account{Name: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		overwrite(t, path, garbage(octets, 0))
+		for range 3 {
+			if err := second(s.Documents().Get(t.Context(), root.ID)); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("a read says %v", err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		overwrite(t, path, garbage(octets, 0)) // what the end may have copied into it
+		if err := sqlite.Migrate(t.Context(), path); err == nil {
+			t.Error("a damaged file is migrated")
+		}
+		overwrite(t, path, octets)
+		s = open(t, path)
+		if err := second(s.Accounts().Get(t.Context(), root.ID)); err != nil {
+			t.Errorf("after the mending a read says %v", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the end the log gives %v", err)
+	}
+	if err := second(open(t, path).Accounts().Get(t.Context(), root.ID)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDamageUnderLoad damages and mends the file again and again while it is in use.
 func TestDamageUnderLoad(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	const attempts = 10
 	var ahead *sqlstore.AheadError
 	for n := 1; ; n++ {
-		if err = migrate(ctx, s.driver.current().writer); err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
+		p := s.driver.current()
+		err = migrate(ctx, p.writer)
+		if isBroken(err) {
+			s.driver.broken(p)
+		}
+		if err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
 			break
 		}
 		select {

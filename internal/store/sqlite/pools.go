@@ -3,11 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"os"
 	"time"
+
+	driverlib "modernc.org/sqlite"
 )
 
 // SQLite has one writer at a time, whatever the pool: a second connection would
@@ -37,24 +40,67 @@ func openPools(path string) (p *pools, err error) {
 // when they are answered (synchronous=FULL), transactions take the write lock at their
 // beginning, and times are stored as microseconds.
 func open(path string, conns int, more string) (*sql.DB, error) {
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)"+
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)"+
 		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
 		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), more)
-	db, err := sql.Open("sqlite", dsn)
+	c, err := driverlib.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
+	db := sql.OpenDB(keeper{c})
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil
 }
 
-func (p *pools) close() error {
+// keeper opens connections of which the last to be closed leaves the write-ahead log where it is. SQLite would
+// delete it when what it holds has been copied into the file, and so, where that is damaged, the one sound copy.
+type keeper struct{ sqldriver.Connector }
+
+func (k keeper) Connect(ctx context.Context) (sqldriver.Conn, error) {
+	c, err := k.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = keepLog(c, 1)
+	if err == nil { // these look into the file, which may be when it is found to be damaged
+		_, err = c.(sqldriver.ExecerContext).ExecContext(ctx, `PRAGMA synchronous = FULL; PRAGMA cache_size = -8192`, nil)
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func keepLog(c any, keep int) error {
+	_, err := c.(driverlib.FileControl).FileControlPersistWAL("main", keep)
+	return err
+}
+
+// close closes the connections. Where the file is sound, the last one may tidy up.
+func (p *pools) close(sound bool) error {
 	err := p.reader.Close()
+	if sound {
+		p.tidy()
+	}
 	if werr := p.writer.Close(); err == nil {
 		err = werr
 	}
 	return err
+}
+
+// tidy has the writer's connection delete the log beside the file when it is closed as the last. Without it
+// the log stays, and is read by who opens the file next.
+func (p *pools) tidy() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // one that is in use won't be the last, then
+	defer cancel()
+	c, err := p.writer.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer c.Close() //nolint:errcheck // that gives it back to the pool
+	_ = c.Raw(func(c any) error { return keepLog(c, 0) })
 }
 
 // stat says which file has a path now.
@@ -89,8 +135,7 @@ func (d *driver) broken(p *pools) {
 	}
 }
 
-// replace closes the old connections before the first new one is opened, so that the last of them
-// tidies up the write-ahead log. The caller holds mu.
+// replace closes the old connections before the first new one is opened. The caller holds mu.
 func (d *driver) replace() {
 	if d.closed {
 		return
@@ -99,7 +144,7 @@ func (d *driver) replace() {
 	if err != nil {
 		return // never: the same went well in Open
 	}
-	_ = d.pools.close() // an error is one more of the same
+	_ = d.pools.close(false) // an error is one more of the same
 	d.pools = p
 }
 

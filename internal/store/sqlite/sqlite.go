@@ -9,8 +9,6 @@ import (
 	"os"
 	"sync"
 
-	_ "modernc.org/sqlite" // registers the driver
-
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlstore"
 )
@@ -37,7 +35,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.current().writer.PingContext(ctx); err != nil {
+	p := d.current()
+	if err := p.writer.PingContext(ctx); err != nil {
+		if isBroken(err) {
+			d.broken(p) // Close leaves the log beside the file
+		}
 		_ = d.Close()
 		return nil, fmt.Errorf("open %s: %w", path, mapOpenError(ctx, err))
 	}
@@ -150,11 +152,11 @@ func (d *driver) Wake(ctx context.Context) <-chan struct{} {
 func (d *driver) Close() error {
 	d.mu.Lock()
 	d.closed = true
-	p := d.pools
+	p, sound := d.pools, d.faults == d.sound
 	d.mu.Unlock()
 	d.end()
 	d.running.Wait()
-	return p.close()
+	return p.close(sound)
 }
 
 // conn runs statements on a pool or in a transaction.
