@@ -3,9 +3,9 @@
 //
 // A Client belongs to one server. Its life is short to tell:
 //
-//   - Exchange builds the packet (request.go, frame.go, hide.go), takes an
-//     identifier on one of the Client's connected sockets (socket.go), sends, and
-//     waits for the socket's reader, a timer or the context (exchange.go).
+//   - Exchange builds the packet (request.go, frame.go, hide.go), chooses among the addresses of the server's
+//     name (resolve.go, address.go), takes an identifier on one of the Client's connected sockets
+//     (socket.go), sends, and waits for the socket's reader, a timer or the context (exchange.go).
 //   - One reader a socket finds the request by identifier and verifies the reply
 //     (verify.go). What does not verify is dropped: it neither ends the exchange nor moves its timer.
 //     What the network complains of is sorted by whether the server can be reached (trouble.go).
