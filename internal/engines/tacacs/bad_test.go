@@ -105,6 +105,21 @@ var rogues = []rogue{
 	}, engines.Unreachable, FaultClosed, true},
 }
 
+// TestRoguesInSharedTerms: every reply that can't be used is one that does not verify or is malformed, but for that whose flag
+// is at odds with the transport; the shared secret is to blame for the first alone.
+func TestRoguesInSharedTerms(t *testing.T) {
+	t.Parallel()
+	for f := FaultShort; f <= FaultSecret; f++ {
+		unverified, malformed := errors.Is(f, engines.ErrUnverified), errors.Is(f, engines.ErrMalformed)
+		if unverified != (f == FaultSecret) || malformed != (f != FaultSecret && f != FaultFlag && f != FaultEmpty) {
+			t.Errorf("%v: unverified %t, malformed %t", f, unverified, malformed)
+		}
+	}
+	if err := error(&secretError{FaultLengths}); !errors.Is(err, engines.ErrUnverified) {
+		t.Error(err)
+	}
+}
+
 // TestRogueFirst: each of them on a connection's first reply. The session gets the
 // right error, the connection goes, and the next session has a new one.
 func TestRogueFirst(t *testing.T) {

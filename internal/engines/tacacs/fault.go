@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 )
 
 // Fault says what is wrong with a packet, or why a session ended without a reply. It is an
@@ -57,6 +58,18 @@ func (f Fault) Error() string {
 		return faultTexts[f]
 	}
 	return fmt.Sprintf("fault %d", uint8(f))
+}
+
+// Is tells what a Fault means of a reply in terms that all engines share.
+func (f Fault) Is(target error) bool {
+	switch target {
+	case engines.ErrUnverified:
+		return f == FaultSecret
+	case engines.ErrMalformed:
+		return f >= FaultShort && f <= FaultStatus && f != FaultFlag
+	default:
+		return false
+	}
 }
 
 // FieldError is a field of a packet to be sent that the protocol has no room for, or whose
