@@ -103,13 +103,16 @@ func (m *Machine) complain(ctx context.Context, s *tenant.Server, f *engines.Fai
 // loudness: silence and refused connections are what a server's health goes by, whose changes are logged; all else somebody
 // has to mend: a secret, a name, a document.
 func loudness(f *engines.Failure) slog.Level {
-	var name *net.DNSError
-	switch {
-	case f.Reason == engines.NoAnswer, f.Reason == engines.Unreachable && !errors.As(f.Err, &name):
+	if f.Reason == engines.NoAnswer || f.Reason == engines.Unreachable && !isNameless(f.Err) {
 		return slog.LevelDebug
-	default:
-		return slog.LevelWarn
 	}
+	return slog.LevelWarn
+}
+
+// isNameless reports whether a server's name does not resolve.
+func isNameless(err error) bool {
+	var e *net.DNSError
+	return errors.As(err, &e)
 }
 
 // badReplies is what the caller is told of replies that could not be used.

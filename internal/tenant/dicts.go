@@ -15,23 +15,25 @@ type storedDict struct {
 
 // compileDicts compiles an account's dictionaries. One that does not compile is used as it
 // was in an earlier state, where it did.
-func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[string]storedDict {
+func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[string]*storedDict {
 	if len(list) == 0 {
 		return nil
 	}
-	dicts := make(map[string]storedDict, len(list))
+	dicts := make(map[string]*storedDict, len(list))
 	for _, d := range list {
 		previous, had := earlier.dict(d.Name)
 		if had && sameDict(previous.stored, d) {
 			dicts[d.Name] = previous
 			continue
 		}
-		now := storedDict{stored: d, body: pack(d.Body), revision: d.Revision}
+		now := &storedDict{stored: d, body: pack(d.Body), revision: d.Revision}
 		now.stored.Body = nil
 		var err error
 		if now.compiled, err = t.compileDict(d); err != nil {
 			t.logDict(d, err)
-			now.compiled, now.revision = previous.compiled, previous.revision
+			if now.revision = 0; had {
+				now.compiled, now.revision = previous.compiled, previous.revision
+			}
 		}
 		dicts[d.Name] = now
 	}
@@ -44,9 +46,9 @@ func sameDict(a, b store.Dictionary) bool {
 }
 
 // dict finds an account's own dictionary; s may be nil.
-func (s *state) dict(name string) (storedDict, bool) {
+func (s *state) dict(name string) (*storedDict, bool) {
 	if s == nil {
-		return storedDict{}, false
+		return nil, false
 	}
 	d, ok := s.dicts[name]
 	return d, ok

@@ -67,10 +67,11 @@ func (t *Tenants) Dictionary(id aaa.AccountID, key string) (store.Dictionary, er
 	return store.Dictionary{}, store.ErrNotFound
 }
 
-func (d storedDict) whole() (store.Dictionary, error) {
-	body, err := d.body.unpack()
-	d.stored.Body = body
-	return d.stored, err
+func (d *storedDict) whole() (store.Dictionary, error) {
+	whole := d.stored
+	var err error
+	whole.Body, err = d.body.unpack()
+	return whole, err
 }
 
 // Texts lists a warm account's own tables or users files by name, without Body; store.ErrUnavailable
@@ -106,9 +107,10 @@ func (t *Tenants) StoredTable(id aaa.AccountID, name string) (store.Text, error)
 	if !ok {
 		return store.Text{}, store.ErrNotFound
 	}
+	whole := table.stored
 	body, err := table.body.unpack()
-	table.stored.Body = string(body)
-	return table.stored, err
+	whole.Body = string(body)
+	return whole, err
 }
 
 // WarmVisible is Visible of a warm account; store.ErrUnavailable where it is cold.

@@ -27,11 +27,11 @@ type node struct {
 
 // state is what the store holds of an account.
 type state struct {
-	account  store.Account   // ID alone for the system configuration
-	document *store.Document // nil where there is none
-	dicts    map[string]storedDict
-	tables   map[string]storedTable
-	files    map[string]storedFile
+	account  store.Account          // ID alone for the system configuration
+	document *store.Document        // nil where there is none
+	dicts    map[string]*storedDict // pointers, since a map has room for eight values at once
+	tables   map[string]*storedTable
+	files    map[string]*storedFile
 }
 
 // load returns the state of an account, from the store where the account is cold.

@@ -84,7 +84,7 @@ func (t *Tenants) files(level *Level, chain []link, table *Table) {
 			continue
 		}
 		level.fileNames = append(level.fileNames, name)
-		i := slices.IndexFunc(chain, func(l link) bool { return l.state.files[name].parsed != nil })
+		i := slices.IndexFunc(chain, func(l link) bool { f, ok := l.state.files[name]; return ok && f.parsed != nil })
 		if i < 0 {
 			if name != DefaultUsersFile {
 				t.log.Warn("state machine table names a users file that is not there", "account", level.Account, "table", table.Name, "file", name)

@@ -53,16 +53,18 @@ func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
 }
 
 func (t *Tenants) addTable(s, before *state, text store.Text) {
-	table := storedTable{stored: text, body: pack([]byte(text.Body)), revision: text.Revision}
+	table := &storedTable{stored: text, body: pack([]byte(text.Body)), revision: text.Revision}
 	table.stored.Body = ""
 	var err error
 	if table.compiled, err = t.compileTable(text.Body); err != nil {
 		t.log.Error("stored state machine table does not compile", "account", text.Account, "table", text.Name, "revision", text.Revision, "error", err)
-		earlier, _ := before.table(text.Name)
-		table.compiled, table.revision = earlier.compiled, earlier.revision
+		table.revision = 0
+		if earlier, had := before.table(text.Name); had {
+			table.compiled, table.revision = earlier.compiled, earlier.revision
+		}
 	}
 	if s.tables == nil {
-		s.tables = make(map[string]storedTable)
+		s.tables = make(map[string]*storedTable)
 	}
 	s.tables[text.Name] = table
 }
@@ -72,9 +74,10 @@ func (t *Tenants) addTable(s, before *state, text store.Text) {
 // predecessor.
 func (t *Tenants) addFile(ctx context.Context, s, before *state, text store.Text) error {
 	earlier, had := before.file(text.Name)
-	file := storedFile{sealed: sha256.Sum256([]byte(text.Body))}
-	if had && earlier.sealed == file.sealed {
-		file = earlier
+	file := &storedFile{stored: text, sealed: sha256.Sum256([]byte(text.Body))}
+	file.stored.Body = ""
+	if had && earlier.parsed != nil && earlier.sealed == file.sealed {
+		file.parsed = earlier.parsed
 	} else {
 		var err error
 		if file.parsed, err = t.openFile(ctx, text); err != nil {
@@ -83,14 +86,12 @@ func (t *Tenants) addFile(ctx context.Context, s, before *state, text store.Text
 			}
 			t.log.Error("stored users file has faults", "account", text.Account, "file", text.Name, "revision", text.Revision, "error", err)
 			if had {
-				file = earlier
+				file.sealed, file.parsed = earlier.sealed, earlier.parsed
 			}
 		}
 	}
-	file.stored = text
-	file.stored.Body = ""
 	if s.files == nil {
-		s.files = make(map[string]storedFile)
+		s.files = make(map[string]*storedFile)
 	}
 	s.files[text.Name] = file
 	return nil
@@ -124,18 +125,18 @@ func (t *Tenants) compileTable(text string) (*fsm.Table, error) {
 }
 
 // table finds an account's own table; s may be nil.
-func (s *state) table(name string) (storedTable, bool) {
+func (s *state) table(name string) (*storedTable, bool) {
 	if s == nil {
-		return storedTable{}, false
+		return nil, false
 	}
 	table, ok := s.tables[name]
 	return table, ok
 }
 
 // file finds an account's own users file; s may be nil.
-func (s *state) file(name string) (storedFile, bool) {
+func (s *state) file(name string) (*storedFile, bool) {
 	if s == nil {
-		return storedFile{}, false
+		return nil, false
 	}
 	file, ok := s.files[name]
 	return file, ok
