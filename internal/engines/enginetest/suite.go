@@ -102,7 +102,7 @@ func failure(t *testing.T, err error, want engines.Reason) *engines.Failure {
 }
 
 func (h Harness) silence(t *testing.T) {
-	const timeout, retries = 50 * time.Millisecond, 1
+	const timeout, retries = 200 * time.Millisecond, 1 // long enough to connect on a busy machine
 	c := h.open(t, Silent, timeout, retries)
 	for i := range engines.FailuresToDead {
 		start := time.Now()

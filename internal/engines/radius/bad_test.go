@@ -266,7 +266,7 @@ func TestRequireMessageAuthenticatorNotOfAccounting(t *testing.T) {
 // An ICMP refusal ends the exchange at once.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	l, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 3)}) // whose port no other test is given
 	if err != nil {
 		t.Fatal(err)
 	}
