@@ -19,8 +19,17 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// stopSignals ask the process to end. A terminal that is closed sends SIGHUP.
-var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+// stopSignals ask the process to end.
+var stopSignals = stopping()
+
+// stopping leaves out SIGHUP, which a terminal that is closed sends, where the process was started to ignore it: nohup.
+func stopping() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)

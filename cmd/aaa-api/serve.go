@@ -52,7 +52,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	}
 	defer func() {
 		err = errors.Join(err, n.Close())
-		log.InfoContext(ctx, "stopped")
+		n.log.InfoContext(ctx, "stopped")
 	}()
 	if err := firstStart(ctx, n, out); err != nil {
 		return err

@@ -112,9 +112,8 @@ func (n *node) assemble() error {
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
-	n.follower.Subscribe(verifier.Changed)
-	n.follower.Subscribe(n.vault.Changed)
-	n.follower.Subscribe(n.tenants.Changed) // last: it may wait for the store, and opens secrets
+	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
+	n.follower.Subscribe(n.tenants.Changed)
 
 	attributes, err := router.StandardOf(n.system.Default())
 	if err != nil {

@@ -96,9 +96,14 @@ func TestDeadServersOfAnInheritingAccount(t *testing.T) {
 			dead:      []string{"a", "b"}, silent: []string{"a"}, outcome: aaa.Accept, asked: []string{"a", "b"},
 		},
 		{
-			name:      "or asks its live server",
+			name:      "or ask nobody, though it has a live server",
 			documents: map[string]string{"customer": doc("inherit", "a"), "reseller": with(doc("inherit", "b"), `"fsm":"fallback"`)},
-			dead:      []string{"a"}, outcome: aaa.Accept, asked: []string{"b"},
+			dead:      []string{"a"}, outcome: aaa.Accept, asked: []string{"a"},
+		},
+		{
+			name:      "an authoriser of the parent's may refuse before its server is asked",
+			documents: map[string]string{"customer": doc("inherit", "a"), "reseller": with(doc("on", "b"), `"authz_apps":["jonny5","circlemaker"]`)},
+			dead:      []string{"a"}, op: aaa.Authz, outcome: aaa.Accept, asked: []string{"a"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

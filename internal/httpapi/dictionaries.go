@@ -218,15 +218,17 @@ func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
 	if err != nil {
 		return d, err
 	}
+	// Names stand for what is there once the upload has taken its predecessor's place.
+	others := visible.Without(name, old).Join(a.System.Default())
 	var entries []dict.Entry
 	if isText(c.r) {
 		if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
 			return d, aaa.Invalid(faults...)
 		}
-		entries, err = dict.ParseUpload(c.body, visible, a.System.Default())
+		entries, err = dict.ParseUpload(c.body, others, a.System.Default())
 	} else {
 		if entries, err = c.jsonEntries(); err == nil {
-			entries = dict.ResolveUpload(entries, visible, a.System.Default())
+			entries = dict.ResolveUpload(entries, others, a.System.Default())
 		}
 	}
 	if err != nil {

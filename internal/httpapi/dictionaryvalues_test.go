@@ -21,3 +21,23 @@ func TestJSONValuesOfOthers(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 }
+
+// What an upload replaces is not there to name attributes by: neither does it hide another's, nor are its own left over.
+func TestNamesOfThePredecessor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.upload("PUT", at(w.child, "/aaa/dictionary")+"?name=mine", "ATTRIBUTE Framed-Protocol 201 integer\nATTRIBUTE Own 202 integer\n").want(201)
+	mine := at(w.child, "/aaa/dictionary/mine")
+	for form, replace := range map[string]func(attr string) reply{
+		"JSON": func(attr string) reply {
+			return w.call(w.tenantToken, "POST", mine, data(`{"name":"mine","value":[{"val":{"attr":"`+attr+`","val":77,"name":"S"}}]}`))
+		},
+		"text": func(attr string) reply { return w.upload("POST", mine, "VALUE "+attr+" S 77\n") },
+	} {
+		replace("Own").refused(400, slugInvalid)
+		if id := replace("Framed-Protocol").want(200).at("data", "value", "0", "val", "id"); id != 7.0 && id != nil {
+			t.Errorf("%s: a value of number %v", form, id)
+		}
+		w.upload("POST", mine, "ATTRIBUTE Framed-Protocol 201 integer\nATTRIBUTE Own 202 integer\n").want(200)
+	}
+}

@@ -105,8 +105,14 @@ func (m *Machine) await(ctx context.Context) (fsm.Happening, bool) {
 	case a := <-p.arrivals:
 		p.running--
 		i := slices.IndexFunc(p.entries, func(e entry) bool { return e.id == a.id })
-		if i < 0 || p.ctx.Err() != nil {
+		if i < 0 {
 			return fsm.Happening{}, false // killed meanwhile
+		}
+		if p.ctx.Err() != nil { // too late to be an event, but the answer tells of it
+			if !p.detached {
+				m.merge(&a.answer)
+			}
+			return fsm.Happening{}, false
 		}
 		e := p.entries[i]
 		p.entries = slices.Delete(p.entries, i, i+1)

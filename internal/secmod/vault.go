@@ -82,33 +82,20 @@ func (v *Vault) Open(ctx context.Context, account aaa.AccountID, purpose, sealed
 	if err != nil || len(text) < overhead {
 		return aaa.Secret{}, ErrSealed
 	}
-	aead, err := v.key(ctx, account, false)
-	if errors.Is(err, store.ErrNotFound) {
-		return aaa.Secret{}, ErrSealed // no key was ever made for the account
-	}
-	if err != nil {
-		return aaa.Secret{}, err
-	}
-	clear, err := aead.Open(nil, nil, text, associated("secret", string(account), purpose))
-	if err != nil {
-		return aaa.Secret{}, ErrSealed
-	}
-	return aaa.NewSecret(string(clear)), nil
-}
-
-// Changed forgets the data keys of accounts that changed, which may have been deleted and made again, and with reset
-// all keys: the database may be an older one than before. Subscribe it to the store's change log, before those who
-// open secrets.
-func (v *Vault) Changed(_ context.Context, changes []store.Change, reset bool) {
-	if reset {
-		v.cache.clear()
-		return
-	}
-	for _, c := range changes {
-		if c.Kind == store.ChangedAccount {
-			v.cache.drop(c.Account)
+	// The key in memory may be of an account that was since made again under its id, or of a database that was put back.
+	for _, find := range []func(context.Context, aaa.AccountID, bool) (cipher.AEAD, error){v.key, v.storedKey} {
+		aead, err := find(ctx, account, false)
+		if errors.Is(err, store.ErrNotFound) {
+			return aaa.Secret{}, ErrSealed // no key was ever made for the account
+		}
+		if err != nil {
+			return aaa.Secret{}, err
+		}
+		if clear, err := aead.Open(nil, nil, text, associated("secret", string(account), purpose)); err == nil {
+			return aaa.NewSecret(string(clear)), nil
 		}
 	}
+	return aaa.Secret{}, ErrSealed
 }
 
 // key returns the account's data key, ready for use. With create, an account that has
@@ -122,6 +109,11 @@ func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (ci
 			return newAEAD(key[:])
 		}
 	}
+	return v.storedKey(ctx, account, create)
+}
+
+// storedKey is key, whatever is in memory.
+func (v *Vault) storedKey(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
 	wrapped, err := v.keys.Get(ctx, account)
 	if create && errors.Is(err, store.ErrNotFound) {
 		wrapped, err = v.addKey(ctx, account)
@@ -185,18 +177,6 @@ func (c *keyCache) get(account aaa.AccountID) ([keyBytes]byte, bool) {
 	defer c.mu.Unlock()
 	key, ok := c.keys[account]
 	return key, ok
-}
-
-func (c *keyCache) drop(account aaa.AccountID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.keys, account)
-}
-
-func (c *keyCache) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.keys)
 }
 
 func (c *keyCache) put(account aaa.AccountID, key [keyBytes]byte) {

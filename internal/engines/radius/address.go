@@ -109,6 +109,9 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 		return held{}, false
 	}
 	p.err = nil
+	c.mu.Lock()
+	p.hurry, p.twice = false, false // of the packets that went to the address left
+	c.mu.Unlock()
 	p.ended.Store(false)
 	p.sign(h.id, c.secret, &c.macs)
 	h.arm(p)
@@ -116,16 +119,22 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 }
 
 // unanswered tells the server's health of a request without an answer. Where nobody else got one either in its time, the
-// address is left: that one request is ignored says little of it.
+// address is left: that one request is ignored says little of it. What was still out at an address that has been left
+// tells nothing more: the one that is in use now may answer.
 func (c *client) unanswered(p *pending) {
-	c.failing()
 	if c.literal || len(p.held) == 0 {
+		c.failing()
 		return
 	}
+	addr := p.held[0].socket.remote.Addr()
+	if in := c.inUse.Load(); in != nil && *in != addr {
+		return
+	}
+	c.failing()
 	c.mu.Lock()
 	silent := p.heard == c.answers
 	c.mu.Unlock()
 	if silent {
-		c.leave(p.held[0].socket.remote.Addr())
+		c.leave(addr)
 	}
 }

@@ -157,6 +157,22 @@ func TestSilentAddressIsLeft(t *testing.T) {
 	}
 }
 
+// What is out at an address when it is left says nothing more of the server, whose next address answers.
+func TestRequestsOutAtASilentAddress(t *testing.T) {
+	t.Parallel()
+	n := openNamed(t, Options{}, 100*time.Millisecond, 0, ignores, accepts)
+	var wg sync.WaitGroup
+	for range engines.FailuresToDead + 2 {
+		wg.Go(func() { n.fails(t, engines.NoAnswer, 1) })
+	}
+	wg.Wait()
+	if !n.Health().Usable() {
+		t.Errorf("health %v after one address of two was silent", n.Health().State())
+	}
+	n.timeout = 10 * time.Second
+	n.accepted(t, 1)
+}
+
 // An address that answers others meanwhile is not left for one request that it ignores.
 func TestAddressThatAnswersOthersStays(t *testing.T) {
 	t.Parallel()
@@ -183,12 +199,17 @@ func TestAddressThatAnswersOthersStays(t *testing.T) {
 // Probes go round the addresses of a dead server until one answers.
 func TestProbesGoRound(t *testing.T) {
 	t.Parallel()
-	n := openNamed(t, Options{ProbeInterval: 10 * time.Millisecond}, 20*time.Millisecond, 0, ignores, ignores, accepts)
-	n.unasked, n.tester = false, &tester{"probe", aaa.NewSecret("p")}
-	n.fails(t, engines.NoAnswer, 1)
-	eventually(t, "alive", func() bool { return n.Health().State() == engines.Alive })
-	n.timeout = 10 * time.Second
-	n.accepted(t, 1)
+	for name, by := range map[string]*tester{"Status-Server": nil, "a test user": {"probe", aaa.NewSecret("p")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := openNamed(t, Options{ProbeInterval: 10 * time.Millisecond, ReviveAfter: 50 * time.Millisecond}, 20*time.Millisecond, 0, ignores, ignores, accepts)
+			n.unasked, n.tester = false, by
+			n.fails(t, engines.NoAnswer, 1)
+			eventually(t, "alive", func() bool { return n.Health().State() == engines.Alive })
+			n.timeout = 10 * time.Second
+			n.accepted(t, 1)
+		})
+	}
 }
 
 // A change of the name's addresses is followed: the one in use stays while the name has it.

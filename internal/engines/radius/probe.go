@@ -64,6 +64,9 @@ func (c *client) ask(ctx context.Context) error {
 		c.succeeded()
 	case ctx.Err() != nil: // nobody asks any more
 	case status && !c.status.Load() && errors.As(err, &f) && f.Reason != engines.Unreachable:
+		if len(p.held) > 0 { // another of the name's addresses may know such requests
+			c.leave(p.held[0].socket.remote.Addr())
+		}
 		return fmt.Errorf("%w: %w", engines.ErrDeaf, err)
 	case blame:
 		c.unanswered(p)

@@ -88,7 +88,7 @@ func TestTooBig(t *testing.T) {
 	if p := s.Packets(); !bytes.Equal(p[0], p[1]) {
 		t.Error("sent again, but changed")
 	}
-	s, c = openFaulty(t, 100*time.Millisecond, 1, func(q *enginetest.Query) { q.Send([]byte{byte(syscall.EMSGSIZE)}) })
+	s, c = openFaulty(t, 400*time.Millisecond, 1, func(q *enginetest.Query) { q.Send([]byte{byte(syscall.EMSGSIZE)}) })
 	_, err = c.Exchange(t.Context(), login(newTestDict()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != 3 || len(s.Packets()) != 3 {
