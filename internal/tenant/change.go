@@ -78,7 +78,14 @@ func (t *Tenants) renew(ctx context.Context, n *node) {
 	n.mu.Lock()
 	old, s := n.old, n.state.Load()
 	n.mu.Unlock()
-	if old == nil || s == nil || s.document != nil && s.document.Revision == old.Revision {
+	if old == nil || s == nil {
+		return
+	}
+	var revision int64 // 0 without a document, as a Level has it
+	if s.document != nil {
+		revision = s.document.Revision
+	}
+	if revision == old.Revision {
 		return
 	}
 	if _, err := t.Plan(ctx, n.id); err != nil {

@@ -37,15 +37,16 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			now := time.Now()
 			wait -= min(now.Sub(sent), wait)
 			next, ok := c.elsewhere(ctx, p, wait, &tried)
-			if !ok && ctx.Err() != nil {
+			switch {
+			case !ok && ctx.Err() != nil:
 				return attempts, false, p.unanswered(attempts, ctx.Err())
-			}
-			if !ok {
+			case !ok:
 				return attempts, false, p.outcome(attempts)
 			}
 			retries++ // the same attempt at another address, for what is left of its time
-			h, start, sent = next, time.Now(), time.Now()
+			sent = time.Now()
 			wait -= min(sent.Sub(now), wait)
+			h, start = next, sent
 			continue
 		case <-ctx.Done():
 			gone = true
