@@ -43,7 +43,8 @@ type Sessions interface {
 	// caller's keys. Where the request fails, so does the session, and nobody learns its SID.
 	StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error)
 	// ContinueSession (CONT) answers a challenge. values go over the keys of INIT, of which no password was kept;
-	// the key answer stands for that of the document's rule for User-Password or password. A login
+	// the key answer stands for that of the document's rule for User-Password or password. The key challenge names
+	// the challenge: KindConflict where another one is out, while a repetition gets the answer that it had. A login
 	// whose server's dialogue is gone fails with KindBadInput or KindConflict: it must begin anew.
 	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.

@@ -54,13 +54,15 @@ func viewSession(s aaa.Session) sessionView {
 
 // stepView is the answer to a verb. What a backend named stands apart from what this service says.
 type stepView struct {
-	Result  aaa.SessionResult `json:"result"`
-	SID     string            `json:"sid,omitempty"`
-	Prompt  *string           `json:"prompt,omitempty"` // with a challenge, be it empty
-	Echo    *bool             `json:"echo,omitempty"`   // with a challenge
-	Session sessionView       `json:"session"`
-	Keys    map[string]any    `json:"keys,omitempty"`
-	AVPs    map[string]any    `json:"avps,omitempty"`
+	Result aaa.SessionResult `json:"result"`
+	SID    string            `json:"sid,omitempty"`
+	Prompt *string           `json:"prompt,omitempty"` // with a challenge, be it empty
+	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
+	// Challenge is the id of a challenge, which its answer brings back.
+	Challenge string         `json:"challenge,omitempty"`
+	Session   sessionView    `json:"session"`
+	Keys      map[string]any `json:"keys,omitempty"`
+	AVPs      map[string]any `json:"avps,omitempty"`
 }
 
 // replyStep answers with what a verb did.
@@ -68,7 +70,7 @@ func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}

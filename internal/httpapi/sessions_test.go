@@ -34,10 +34,21 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 		t.Fatalf("%v %s", begun.header, begun.text)
 	}
 	call("POST", "/"+sid+"/open", "").refused(409, slugConflict)
-	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).want(200)
+	challenge := begun.str("data", "challenge")
+	other := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"another"}`)).refused(409, slugConflict)
+	if other.at("data", "challenge") == nil {
+		t.Errorf("challenge is not named: %s", other.text)
+	}
+	call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":null}`)).refused(400, slugInvalid)
+	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"`+challenge+`"}`)).want(200)
 	if in.at("data", "result") != "authenticated" || in.at("data", "keys", "Reply-Message") != "hello twice" ||
 		in.at("data", "session", "rounds") != 1.0 || in.at("data", "prompt") != nil || in.at("data", "sid") != nil {
 		t.Fatalf("%s", in.text)
+	}
+	requests := w.backend.requests()
+	again := call("POST", "/"+sid+"/continue", data(`{"challenge":"`+challenge+`","answer":"424242"}`)).want(200)
+	if fmt.Sprint(again.at("data")) != fmt.Sprint(in.at("data")) || w.backend.requests() != requests {
+		t.Errorf("a repetition after %d requests gets\n%s, it was\n%s", w.backend.requests()-requests, again.text, in.text)
 	}
 	call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).refused(409, slugConflict)
 	open := call("POST", "/"+sid+"/open", data(`{"Acct-Session-Id":"mine"}`)).want(200)
@@ -50,9 +61,9 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 	if !strings.Contains(one.text, `"input_octets":18446744073709551615,"output_octets":0`) || one.at("data", "counters", "session_time") != 7.0 || one.at("data", "id") != id {
 		t.Errorf("%s", one.text)
 	}
-	other := call("POST", "", data(`{"User-Name":"reject"}`)).want(201)
-	if other.at("data", "result") != "rejected" || other.at("data", "session", "state") != "failed" {
-		t.Errorf("%s", other.text)
+	rejected := call("POST", "", data(`{"User-Name":"reject"}`)).want(201)
+	if rejected.at("data", "result") != "rejected" || rejected.at("data", "session", "state") != "failed" {
+		t.Errorf("%s", rejected.text)
 	}
 	list := call("GET", "?filter_open=true", "").want(200)
 	if list.at("data", "0", "id") != id || list.at("data", "1") != nil {

@@ -34,6 +34,9 @@ type Terms struct {
 	SessionTimeout  int                           // seconds; 0: none
 	InterimInterval int                           // seconds; 0: none
 	Dialogue        bool                          // the server's engine keeps a challenge's dialogue in memory
+	// Of gives the Terms of another document and server, of the same moment. It cannot fail: what a server
+	// answered is not lost to a look-up that follows.
+	Of func(document aaa.AccountID, server string) Terms
 }
 
 // attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.
@@ -88,6 +91,8 @@ type Manager struct {
 	metrics *Metrics
 	log     *slog.Logger
 
+	pause func(context.Context, time.Duration) error // between two looks at a request that is repeated
+
 	slots     chan struct{} // of what the scheduler does at once
 	ofAccount int           // of them, for one account
 	mu        sync.Mutex
@@ -101,7 +106,7 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log,
+		metrics: o.Metrics, log: o.Log, pause: sleep,
 		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
 	}
 }
