@@ -78,7 +78,7 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 		return
 	}
 	s.move(to, at)
-	s.Cause, s.rec.LeaseUntil = cause, time.Time{}
+	s.Cause = cause
 	if from == Opened {
 		now := m.now()
 		s.SentTime = s.sessionTime(at)
