@@ -151,6 +151,7 @@ var routes = []route{
 	{"GET", atSystem + "/dictionary", mayRead, onSystem, noBody, paged, false, (*API).listSystemDictionaries},
 	{"GET", atSystem + "/dictionary/{dict}", mayRead, onSystem, noBody, "", false, (*API).getSystemDictionary},
 
+	{"GET", "/", public, onToken, noBody, "", false, (*API).frontPage},
 	{"GET", "/healthz", public, onToken, noBody, "", false, (*API).healthz},
 	{"GET", "/readyz", public, onToken, noBody, "", false, (*API).readyz},
 	{"GET", "/metrics", public, onToken, noBody, "*", false, (*API).metrics},
