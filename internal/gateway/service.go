@@ -59,10 +59,17 @@ type Sessions interface {
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
 	// is tried again for a day and is no error.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
+	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
+	// SessionByID is Session by the derived id, for the account's administrators.
+	SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error)
 	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end.
 	Sessions(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	// SessionsBelow lists those of the account and of all below it, by account and derived id. A page that is not
+	// full may have a next one.
+	SessionsBelow(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
 }
 
 // DryRun is what a request would do.

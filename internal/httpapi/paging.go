@@ -18,6 +18,8 @@ const (
 	maxPage     = 1000
 	// maxList bounds paginate=false, and how many entries a filter looks through for one answer.
 	maxList = 10_000
+	// maxFetches bounds how often one answer asks for the next part of a list, whose parts may be empty.
+	maxFetches = maxList / maxPage
 )
 
 // pageQuery is the part of a list that was asked for.
@@ -90,7 +92,8 @@ func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func
 	if p.filters != nil {
 		at.Limit = maxPage
 	}
-	for seen := 0; ; {
+	seen, fetches := 0, 0
+	for {
 		part, after, err := fetch(ctx, at)
 		if err != nil {
 			return nil, "", err
@@ -107,8 +110,8 @@ func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func
 				rows = append(rows, row)
 			}
 		}
-		seen += len(part)
-		if after == "" || len(rows) == p.Limit || seen >= maxList {
+		seen, fetches = seen+len(part), fetches+1
+		if after == "" || len(rows) == p.Limit || seen >= maxList || fetches == maxFetches {
 			return rows, after, nil
 		}
 		at.Start = after

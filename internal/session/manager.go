@@ -124,9 +124,31 @@ func (m *Manager) Session(ctx context.Context, account aaa.AccountID, sid string
 	return &v, nil
 }
 
+// SessionByID is Session for one who knows the derived id alone.
+func (m *Manager) SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error) {
+	s, err := m.byID(ctx, account, id)
+	if err != nil {
+		return nil, err
+	}
+	v := s.view(m.now())
+	return &v, nil
+}
+
 // Sessions gives a page of an account's sessions by derived id, ended ones for a day.
 func (m *Manager) Sessions(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
-	records, next, err := m.store.List(ctx, account, p)
+	return m.list(ctx, account, p, m.store.List)
+}
+
+// SessionsBelow gives a page of the sessions of an account and of all below it, by account and derived id. A page
+// that is not full may have a next one.
+func (m *Manager) SessionsBelow(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
+	return m.list(ctx, account, p, m.store.Below)
+}
+
+func (m *Manager) list(ctx context.Context, account aaa.AccountID, p store.Page,
+	read func(context.Context, aaa.AccountID, store.Page) ([]store.SessionRecord, string, error),
+) (list []aaa.Session, next string, err error) {
+	records, next, err := read(ctx, account, p)
 	if err != nil {
 		return nil, "", stored(err)
 	}

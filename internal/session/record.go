@@ -213,6 +213,15 @@ func (m *Manager) get(ctx context.Context, account aaa.AccountID, sid string) (*
 	return m.open(ctx, rec)
 }
 
+// byID reads a session by its derived id.
+func (m *Manager) byID(ctx context.Context, account aaa.AccountID, id string) (*session, error) {
+	rec, err := m.store.ByID(ctx, account, id)
+	if err != nil {
+		return nil, stored(err)
+	}
+	return m.open(ctx, rec)
+}
+
 // save writes a session that was read.
 func (m *Manager) save(ctx context.Context, s *session) error {
 	s.rec.UpdatedAt = m.now()
