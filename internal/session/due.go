@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -68,11 +70,7 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 					<-m.slots
 				}()
 				work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
-				s, err := m.open(work, rec)
-				if err == nil {
-					err = m.due(work, s)
-				}
-				if err != nil {
+				if err := m.work(work, rec); err != nil {
 					m.log.ErrorContext(work, "a due session was not dealt with", "account", rec.Account, "session", rec.ID, "error", err)
 				}
 			})
@@ -81,6 +79,21 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// work opens a claimed session and does what it is due for. A panic is an error of this session, as one in a caller's request
+// is of that request; the session is claimed again when the lease is over.
+func (m *Manager) work(ctx context.Context, rec store.SessionRecord) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	s, err := m.open(ctx, rec)
+	if err != nil {
+		return err
+	}
+	return m.due(ctx, s)
 }
 
 // enter takes a place among what is done at once for an account; false where all are taken.

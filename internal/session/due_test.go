@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,5 +119,40 @@ func TestClaimOvertakenByContinue(t *testing.T) {
 			m.settle(w.ctx)
 			w.is(m, sid, c.to, c.cause)
 		})
+	}
+}
+
+// TestDuePanics: a panic while a due session is accounted ends neither the node nor the work on others, and the session
+// has its Stop when the lease is over.
+func TestDuePanics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	limit := map[string]any{"Session-Timeout": json.Number("600")}
+	sids := []string{w.opened(m, limit), w.opened(m, limit)}
+	records := 0
+	w.aaa.acct = func(*aaa.Request) (*aaa.Result, error) {
+		w.aaa.mu.Lock()
+		records++
+		first := records == 1
+		w.aaa.mu.Unlock()
+		if first {
+			panic("in an action")
+		}
+		return &aaa.Result{Outcome: aaa.Accept}, nil
+	}
+	w.clock.pass(600 * time.Second)
+	m.settle(w.ctx)
+	for _, sid := range sids {
+		w.is(m, sid, Closed, causeTimeout)
+	}
+	if records != 2 || !strings.Contains(w.log.String(), "in an action") {
+		t.Errorf("%d records, the log has\n%s", records, w.log)
+	}
+	w.clock.pass(lease)
+	m.settle(w.ctx)
+	m.settle(w.ctx)
+	if records != 3 {
+		t.Errorf("%d records after the lease", records)
 	}
 }
