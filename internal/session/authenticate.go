@@ -210,7 +210,7 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 	}
 	said := terms.Of(res.Document, res.Server)
 	a, err := s.take(res, &said, m.self, now)
-	if serr := m.save(ctx, s); serr != nil {
+	if serr := m.keepAnswer(ctx, s); serr != nil {
 		return nil, m.overtaken(serr)
 	}
 	if err != nil {
@@ -219,6 +219,25 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 	}
 	m.metrics.count(string(a.Result))
 	return a, nil
+}
+
+// keepAnswer writes what a server answered, and tries again while the store is away: a failover must not cost a login whose
+// State is spent.
+func (m *Manager) keepAnswer(ctx context.Context, s *session) error {
+	var away error
+	for {
+		err := m.save(ctx, s)
+		switch {
+		case errors.Is(err, store.ErrStale) && away != nil:
+			return away // it may have been written by the attempt before: a repetition finds out
+		case !errors.Is(err, store.ErrUnavailable):
+			return err
+		}
+		away = err
+		if m.pause(ctx, repeatPause) != nil {
+			return away
+		}
+	}
 }
 
 // ask asks the server. A panic on the way there fails the session, whose login could be at any point.

@@ -91,7 +91,7 @@ type Manager struct {
 	metrics *Metrics
 	log     *slog.Logger
 
-	pause func(context.Context, time.Duration) error // between two looks at a request that is repeated
+	pause func(context.Context, time.Duration) error // before the store is asked again
 
 	slots     chan struct{} // of what the scheduler does at once
 	ofAccount int           // of them, for one account

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // answer is the answer to a challenge, with its id where that is not empty.
@@ -244,6 +245,60 @@ func TestAcceptIsKept(t *testing.T) {
 	w.must(err)
 	if got.Result != aaa.SessionAuthenticated || s.place() != Completed || s.private.Class != "0x01" || s.private.State != "" {
 		t.Errorf("%+v leaves the session %v", got, s.place())
+	}
+}
+
+// flaky is a store that is away for the first updates. written says that it does them all the same.
+type flaky struct {
+	store.Sessions
+	away    int
+	written bool
+}
+
+func (f *flaky) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
+	if f.away == 0 {
+		return f.Sessions.Update(ctx, r, ifRevision)
+	}
+	f.away--
+	if f.written {
+		if _, err := f.Sessions.Update(ctx, r, ifRevision); err != nil {
+			return r, err
+		}
+	}
+	return store.SessionRecord{}, store.ErrUnavailable
+}
+
+// TestStoreAwayAfterAccept: the store is away for a moment when a server has accepted. The accept is written when it is back; where
+// the lost answer was that of a write, a repetition gets it.
+func TestStoreAwayAfterAccept(t *testing.T) {
+	t.Parallel()
+	for name, written := range map[string]bool{"not written": false, "written": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			f := &flaky{Sessions: w.store.Sessions(), written: written}
+			m := w.manager("a", func(o *Options) { o.Store = f })
+			waits := 0
+			m.pause = func(context.Context, time.Duration) error { waits++; return nil }
+			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), func(req *aaa.Request) (*aaa.Result, error) {
+				if f.away = 3; written {
+					f.away = 1
+				}
+				return accept(nil)(req)
+			}}
+			begun := w.start(m)
+			got, err := m.ContinueSession(w.ctx, w.mine, begun.SID, answer(begun.Challenge, "1"), "r")
+			if written {
+				w.refused(err, aaa.KindUnavailable)
+				got, err = m.ContinueSession(w.ctx, w.mine, begun.SID, answer(begun.Challenge, "1"), "r")
+			} else if waits != 3 {
+				t.Errorf("%d waits", waits)
+			}
+			w.must(err)
+			if got.Result != aaa.SessionAuthenticated || w.asked() != 2 {
+				t.Errorf("after %d requests: %+v", w.asked(), got)
+			}
+		})
 	}
 }
 
