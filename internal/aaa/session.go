@@ -61,11 +61,13 @@ const (
 
 // SessionAnswer is the answer to a verb.
 type SessionAnswer struct {
-	Result  SessionResult
-	SID     string // of a new session alone: 256 random bits, base64url; nobody is told twice
-	Prompt  string // with a challenge: what to show the user
-	Echo    bool   // with a challenge: what is typed may be shown
-	Session Session
-	Keys    map[string]any // what the rules mapped back
-	AVPs    map[string]any // reply attributes by dictionary name
+	Result SessionResult
+	SID    string // of a new session alone: 256 random bits, base64url; nobody is told twice
+	Prompt string // with a challenge: what to show the user
+	Echo   bool   // with a challenge: what is typed may be shown
+	// Challenge is the id of a challenge. Its answer brings it back, so that it answers no other one.
+	Challenge string
+	Session   Session
+	Keys      map[string]any // what the rules mapped back
+	AVPs      map[string]any // reply attributes by dictionary name
 }

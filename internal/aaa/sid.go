@@ -12,5 +12,13 @@ func HashSID(sid string) [sha256.Size]byte { return sha256.Sum256([]byte(sid)) }
 // which lead back to neither.
 func SessionID(hash [sha256.Size]byte) string {
 	sum := sha256.Sum256(hash[:])
-	return hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:sessionIDOctets])
+}
+
+const sessionIDOctets = 6
+
+// IsSessionID reports whether a text has the form of a SessionID. No SID has.
+func IsSessionID(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == sessionIDOctets && hex.EncodeToString(b) == text
 }

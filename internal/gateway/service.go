@@ -43,7 +43,8 @@ type Sessions interface {
 	// caller's keys. Where the request fails, so does the session, and nobody learns its SID.
 	StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error)
 	// ContinueSession (CONT) answers a challenge. values go over the keys of INIT, of which no password was kept;
-	// the key answer stands for that of the document's rule for User-Password or password. A login
+	// the key answer stands for that of the document's rule for User-Password or password. The key challenge names
+	// the challenge: KindConflict where another one is out, while a repetition gets the answer that it had. A login
 	// whose server's dialogue is gone fails with KindBadInput or KindConflict: it must begin anew.
 	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
@@ -58,10 +59,17 @@ type Sessions interface {
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
 	// is tried again for a day and is no error.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
+	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
+	// SessionByID is Session by the derived id, for the account's administrators.
+	SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error)
 	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end.
 	Sessions(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	// SessionsBelow lists those of the account and of all below it, by account and derived id. A page that is not
+	// full may have a next one.
+	SessionsBelow(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
 }
 
 // DryRun is what a request would do.

@@ -55,7 +55,15 @@ func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, 
 	if err != nil {
 		return session.Terms{}, err
 	}
-	t := session.Terms{Hidden: hiddenKeys(plan), Key: func(string) string { return "" }}
+	return termsOf(plan, document, server), nil
+}
+
+// termsOf tells the Terms of one of a plan's documents.
+func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.Terms {
+	t := session.Terms{
+		Hidden: hiddenKeys(plan), Key: func(string) string { return "" },
+		Of: func(document aaa.AccountID, server string) session.Terms { return termsOf(plan, document, server) },
+	}
 	for i, l := range plan.Routes[aaa.Authn].Levels {
 		if i > 0 && l.Account != document {
 			continue
@@ -65,7 +73,7 @@ func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, 
 		s := l.Server(server)
 		t.Dialogue = l.Account == document && s != nil && s.Engine == dialogueEngine
 	}
-	return t, nil
+	return t
 }
 
 // dialogueEngine is the engine that keeps the dialogue of a challenge in a node's memory: its protocol

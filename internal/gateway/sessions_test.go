@@ -166,6 +166,9 @@ func TestSessionKeys(t *testing.T) {
 	if len(terms.Hidden) != 1 || terms.Hidden[0] != "code" || terms.Key("user-password") != "code" || terms.Key("Class") != "class" || terms.Key("CHAP-Password") != "" {
 		t.Errorf("terms %+v", terms)
 	}
+	if of := terms.Of(id, "one"); of.Key("Class") != "class" || of.SessionTimeout != 60 || of.Of("", "").Key("User-Name") != "login" {
+		t.Errorf("the terms of the answer %+v", of)
+	}
 	a, err := f.gateway.StartSession(f.ctx, &aaa.Request{Account: id, Values: map[string]any{"login": "alice", "code": "wonderland"}})
 	f.must(err)
 	f.engine.take()

@@ -41,13 +41,17 @@ func accountKey(a store.Account) string { return string(a.ID) }
 
 func accountRow(a store.Account) any { return viewAccount(a) }
 
-// createAccount makes a child of the account of the URL, or of the token's own.
+// createAccount makes a child of the account of the URL, or of the token's own. It may bring its id, as one
+// that comes from elsewhere does.
 func (a *API) createAccount(c *call) error {
 	data, err := c.data()
 	if err != nil {
 		return err
 	}
-	next := store.Account{ID: aaa.NewAccountID(), ParentID: c.account, Enabled: true}
+	next := store.Account{ParentID: c.account, Enabled: true}
+	if next.ID, err = takeID(data); err != nil {
+		return err
+	}
 	if err := applyAccount(&next, data); err != nil {
 		return err
 	}
@@ -62,6 +66,21 @@ func (a *API) createAccount(c *call) error {
 	}
 	c.sync()
 	return c.reply(answer{data: viewAccount(made), revision: made.Revision}.created("/v2/accounts/" + string(made.ID)))
+}
+
+// takeID takes the id of a new account out of data, a new one where it brings none.
+func takeID(data map[string]any) (aaa.AccountID, error) {
+	v, ok := data["id"]
+	if !ok {
+		return aaa.NewAccountID(), nil
+	}
+	delete(data, "id")
+	text, _ := v.(string)
+	id, err := aaa.ParseAccountID(text)
+	if err != nil {
+		return "", aaa.Invalid(aaa.Field{Path: "id", Rule: "pattern", Message: err.Error()})
+	}
+	return id, nil
 }
 
 func (a *API) getAccount(c *call) error {

@@ -73,6 +73,12 @@ func (a *API) docsPage(c *call) error {
 	return nil
 }
 
+// frontPage says where to read on.
+func (a *API) frontPage(c *call) error {
+	c.send(http.StatusOK, textType, []byte("This is aaa-api, an AAA gateway. Its API is described at /docs, and at /openapi.yaml for programs.\n"))
+	return nil
+}
+
 // contract gives openapi.yaml.
 func (a *API) contract(c *call) error {
 	if done, err := c.notModified(contractTag); done || err != nil {

@@ -167,10 +167,14 @@ func (c *call) reachEntity() error {
 }
 
 func (c *call) checkScope() error {
-	if s := c.route.scope; s == public || s == anyToken || c.who.Can(string(s)) {
+	s := c.route.scope
+	if c.byID() {
+		s = mayWrite
+	}
+	if s == public || s == anyToken || c.who.Can(string(s)) {
 		return nil
 	}
-	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + string(c.route.scope)}
+	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + string(s)}
 }
 
 // isText reports a body that is plain text, so that nothing is looked for in it.

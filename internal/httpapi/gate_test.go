@@ -17,7 +17,7 @@ import (
 func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/", "/v2", "/v2/accounts/", "/v3/whoami", at(w.tenant, "/aaa/nothing"), at(w.tenant, "/aaa/")} {
+	for _, path := range []string{"/v2", "/v2/accounts/", "/v3/whoami", at(w.tenant, "/aaa/nothing"), at(w.tenant, "/aaa/")} {
 		w.call(w.tenantToken, "GET", path, "").refused(404, "not_found")
 	}
 	for _, c := range []struct{ method, path, allow string }{
@@ -364,6 +364,9 @@ func TestService(t *testing.T) {
 func TestDocsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	if r := w.call("", "GET", "/", "").want(200); !strings.Contains(r.text, "/docs") || r.header.Get("Content-Type") != textType[0] {
+		t.Errorf("the front page: %v %q", r.header, r.text)
+	}
 	for _, path := range []string{"/docs", "/docs/"} {
 		r := w.do(ask{method: "GET", path: path, unchecked: path == "/docs/"}).want(200) // an asset has a name
 		policy := r.header.Get("Content-Security-Policy")

@@ -3,6 +3,9 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +18,8 @@ const (
 	maxPage     = 1000
 	// maxList bounds paginate=false, and how many entries a filter looks through for one answer.
 	maxList = 10_000
+	// maxFetches bounds how often one answer asks for the next part of a list, whose parts may be empty.
+	maxFetches = maxList / maxPage
 )
 
 // pageQuery is the part of a list that was asked for.
@@ -68,6 +73,9 @@ func serveList[T any](c *call, fetch fetcher[T], key func(T) string, view func(T
 	if err != nil {
 		return err
 	}
+	if err := p.checkFilters(reflect.TypeOf(view(*new(T)))); err != nil {
+		return err
+	}
 	rows, next, err := collect(c.ctx(), p, fetch, key, view)
 	if err != nil {
 		return err
@@ -84,7 +92,8 @@ func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func
 	if p.filters != nil {
 		at.Limit = maxPage
 	}
-	for seen := 0; ; {
+	seen, fetches := 0, 0
+	for {
 		part, after, err := fetch(ctx, at)
 		if err != nil {
 			return nil, "", err
@@ -101,12 +110,42 @@ func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func
 				rows = append(rows, row)
 			}
 		}
-		seen += len(part)
-		if after == "" || len(rows) == p.Limit || seen >= maxList {
+		seen, fetches = seen+len(part), fetches+1
+		if after == "" || len(rows) == p.Limit || seen >= maxList || fetches == maxFetches {
 			return rows, after, nil
 		}
 		at.Start = after
 	}
+}
+
+// checkFilters refuses filters by what is no member of the list's entries, of which row is the type.
+func (p pageQuery) checkFilters(row reflect.Type) error {
+	if len(p.filters) == 0 {
+		return nil
+	}
+	members := jsonMembers(row)
+	var faults []aaa.Field
+	for _, key := range slices.Sorted(maps.Keys(p.filters)) {
+		if !slices.Contains(members, key) {
+			faults = append(faults, aaa.Field{Path: "filter_" + key, Rule: "unknown", Message: "the entries of this list have no such member", Target: members})
+		}
+	}
+	if faults != nil {
+		return aaa.Invalid(faults...)
+	}
+	return nil
+}
+
+// jsonMembers are the names of a struct's members in JSON, in order.
+func jsonMembers(t reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // matches reports whether every filter equals the member of that name: strings by

@@ -60,7 +60,7 @@ const (
 	atUsers        = atDocument + "/users"
 	atUsersFile    = atUsers + "/{name}"
 	atSessions     = atDocument + "/sessions"
-	atSession      = atSessions + "/{sid}"
+	atSession      = atSessions + "/{sid}" // by the derived id it takes mayWrite
 	atSystemV1     = "/v1/system_configs/circlemaker"
 	atSystem       = "/v2/system_configs/circlemaker"
 )
@@ -104,7 +104,7 @@ var routes = []route{
 	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Accounting)},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
 
-	{"GET", atSessions, mayRead, onAccount, noBody, paged, false, (*API).listSessions},
+	{"GET", atSessions, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listSessions},
 	{"POST", atSessions, mayRequest, onAccount, jsonBody, "", false, (*API).startSession},
 	{"GET", atSession, mayRead, onAccount, noBody, "", false, (*API).getSession},
 	{"POST", atSession + "/continue", mayRequest, onAccount, jsonBody, "", false, (*API).continueSession},
@@ -151,6 +151,7 @@ var routes = []route{
 	{"GET", atSystem + "/dictionary", mayRead, onSystem, noBody, paged, false, (*API).listSystemDictionaries},
 	{"GET", atSystem + "/dictionary/{dict}", mayRead, onSystem, noBody, "", false, (*API).getSystemDictionary},
 
+	{"GET", "/", public, onToken, noBody, "", false, (*API).frontPage},
 	{"GET", "/healthz", public, onToken, noBody, "", false, (*API).healthz},
 	{"GET", "/readyz", public, onToken, noBody, "", false, (*API).readyz},
 	{"GET", "/metrics", public, onToken, noBody, "*", false, (*API).metrics},

@@ -16,6 +16,7 @@ import (
 // sessionView is an AAA session as answers show it.
 type sessionView struct {
 	ID            string           `json:"id"`
+	Account       aaa.AccountID    `json:"account_id"`
 	State         aaa.SessionState `json:"state"`
 	Open          bool             `json:"open"`
 	User          string           `json:"user,omitempty"`
@@ -45,7 +46,7 @@ type countersView struct {
 
 func viewSession(s aaa.Session) sessionView {
 	return sessionView{
-		ID: s.ID, State: s.State, Open: s.Open, User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
+		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
 		Counters:        countersView(s.Counters),
 		InterimInterval: s.InterimInterval, SessionTimeout: s.SessionTimeout, IdleTimeout: s.IdleTimeout,
 		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
@@ -54,13 +55,15 @@ func viewSession(s aaa.Session) sessionView {
 
 // stepView is the answer to a verb. What a backend named stands apart from what this service says.
 type stepView struct {
-	Result  aaa.SessionResult `json:"result"`
-	SID     string            `json:"sid,omitempty"`
-	Prompt  *string           `json:"prompt,omitempty"` // with a challenge, be it empty
-	Echo    *bool             `json:"echo,omitempty"`   // with a challenge
-	Session sessionView       `json:"session"`
-	Keys    map[string]any    `json:"keys,omitempty"`
-	AVPs    map[string]any    `json:"avps,omitempty"`
+	Result aaa.SessionResult `json:"result"`
+	SID    string            `json:"sid,omitempty"`
+	Prompt *string           `json:"prompt,omitempty"` // with a challenge, be it empty
+	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
+	// Challenge is the id of a challenge, which its answer brings back.
+	Challenge string         `json:"challenge,omitempty"`
+	Session   sessionView    `json:"session"`
+	Keys      map[string]any `json:"keys,omitempty"`
+	AVPs      map[string]any `json:"avps,omitempty"`
 }
 
 // replyStep answers with what a verb did.
@@ -68,7 +71,7 @@ func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
@@ -88,14 +91,33 @@ func (a *API) startSession(c *call) error {
 	return c.replyStep(a.Service.StartSession(c.ctx(), &aaa.Request{ID: c.id, Account: c.account, Op: aaa.Authn, Values: values}))
 }
 
+// listSessions lists the account's sessions, or with ?descendants=true those of all accounts below it too.
 func (a *API) listSessions(c *call) error {
+	descendants, err := c.flag("descendants")
+	if err != nil {
+		return err
+	}
+	fetch, key := a.Service.Sessions, func(s aaa.Session) string { return s.ID }
+	if descendants {
+		fetch, key = a.Service.SessionsBelow, func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
+	}
 	return serveList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		return a.Service.Sessions(ctx, c.account, p)
-	}, func(s aaa.Session) string { return s.ID }, func(s aaa.Session) any { return viewSession(s) })
+		return fetch(ctx, c.account, p)
+	}, key, func(s aaa.Session) any { return viewSession(s) })
+}
+
+// byID reports whether the path names a session by its derived id. That is no key to it, as the SID is: who
+// goes by it must be allowed to write.
+func (c *call) byID() bool {
+	return c.route.pattern == atSession && aaa.IsSessionID(c.param("sid"))
 }
 
 func (a *API) getSession(c *call) error {
-	s, err := a.Service.Session(c.ctx(), c.account, c.param("sid"))
+	get := a.Service.Session
+	if c.byID() {
+		get = a.Service.SessionByID
+	}
+	s, err := get(c.ctx(), c.account, c.param("sid"))
 	if err != nil {
 		return err
 	}
@@ -136,7 +158,11 @@ func (a *API) closeSession(c *call) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.CloseSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
+	closes := a.Service.CloseSession
+	if c.byID() {
+		closes = a.Service.CloseSessionByID
+	}
+	step, err := closes(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
 	return c.replyStep(step, inCounters(err, counters))
 }
 

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -34,10 +36,21 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 		t.Fatalf("%v %s", begun.header, begun.text)
 	}
 	call("POST", "/"+sid+"/open", "").refused(409, slugConflict)
-	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).want(200)
+	challenge := begun.str("data", "challenge")
+	other := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"another"}`)).refused(409, slugConflict)
+	if other.at("data", "challenge") == nil {
+		t.Errorf("challenge is not named: %s", other.text)
+	}
+	call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":null}`)).refused(400, slugInvalid)
+	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"`+challenge+`"}`)).want(200)
 	if in.at("data", "result") != "authenticated" || in.at("data", "keys", "Reply-Message") != "hello twice" ||
 		in.at("data", "session", "rounds") != 1.0 || in.at("data", "prompt") != nil || in.at("data", "sid") != nil {
 		t.Fatalf("%s", in.text)
+	}
+	requests := w.backend.requests()
+	again := call("POST", "/"+sid+"/continue", data(`{"challenge":"`+challenge+`","answer":"424242"}`)).want(200)
+	if fmt.Sprint(again.at("data")) != fmt.Sprint(in.at("data")) || w.backend.requests() != requests {
+		t.Errorf("a repetition after %d requests gets\n%s, it was\n%s", w.backend.requests()-requests, again.text, in.text)
 	}
 	call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).refused(409, slugConflict)
 	open := call("POST", "/"+sid+"/open", data(`{"Acct-Session-Id":"mine"}`)).want(200)
@@ -50,9 +63,9 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 	if !strings.Contains(one.text, `"input_octets":18446744073709551615,"output_octets":0`) || one.at("data", "counters", "session_time") != 7.0 || one.at("data", "id") != id {
 		t.Errorf("%s", one.text)
 	}
-	other := call("POST", "", data(`{"User-Name":"reject"}`)).want(201)
-	if other.at("data", "result") != "rejected" || other.at("data", "session", "state") != "failed" {
-		t.Errorf("%s", other.text)
+	rejected := call("POST", "", data(`{"User-Name":"reject"}`)).want(201)
+	if rejected.at("data", "result") != "rejected" || rejected.at("data", "session", "state") != "failed" {
+		t.Errorf("%s", rejected.text)
 	}
 	list := call("GET", "?filter_open=true", "").want(200)
 	if list.at("data", "0", "id") != id || list.at("data", "1") != nil {
@@ -237,5 +250,106 @@ func TestPeersHaveAnAddressThatNobodySees(t *testing.T) {
 	}
 	if got := ask("POST", "/internal/continue", "good"); got.Code != http.StatusOK || got.Body.Len() > 0 {
 		t.Errorf("a good message: %d %s", got.Code, got.Body)
+	}
+}
+
+// By its derived id a session is read and closed with the scope write, and nothing else is done to it. The id is good in its
+// own account alone.
+func TestSessionsByID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.document(w.child)
+	base := at(w.tenant, "/aaa/sessions/")
+	begun := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/sessions"), data(`{"User-Name":"bob","User-Password":"sesame"}`)).want(201)
+	sid, id := begun.str("data", "sid"), begun.str("data", "session", "id")
+	w.call(w.tenantToken, "POST", base+sid+"/open", "").want(200)
+	writer, reader, requester := w.token(w.tenant, token.ScopeWrite), w.token(w.tenant, token.ScopeRead), w.token(w.tenant, token.ScopeRequest)
+	sent := w.backend.requests()
+	for _, method := range []string{"GET", "DELETE"} {
+		for _, text := range []string{reader, requester} {
+			w.call(text, method, base+id, "").refused(403, slugForbidden)
+		}
+		w.call(writer, method, base+sid, "").refused(403, slugForbidden)
+		w.call(writer, method, at(w.child, "/aaa/sessions/"+id), "").refused(404, slugIdentifier)
+		w.call(w.token(w.sibling, token.ScopeWrite), method, base+id, "").refused(404, slugIdentifier)
+		w.call(writer, method, base+"0123456789ab", "").refused(404, slugIdentifier)
+		w.call(w.tenantToken, method, base+strings.ToUpper(id)+"A", "").refused(404, slugIdentifier) // nor a SID
+	}
+	w.do(ask{method: "POST", path: base + id + "?verb=DELETE", token: requester}).refused(403, slugForbidden)
+	for _, verb := range []string{"continue", "open", "interim"} {
+		w.call(w.tenantToken, "POST", base+id+"/"+verb, data(`{"answer":"1"}`)).refused(404, slugIdentifier)
+	}
+	if n := w.backend.requests() - sent; n > 0 {
+		t.Fatalf("%d requests were sent", n)
+	}
+	w.call(requester, "GET", base+sid, "").refused(403, slugForbidden)
+	w.call(reader, "GET", base+sid, "").want(200)
+	if r := w.call(writer, "GET", base+id, "").want(200); r.at("data", "id") != id || r.at("data", "account_id") != string(w.tenant) || r.at("data", "open") != true {
+		t.Errorf("%s", r.text)
+	}
+	over := w.call(writer, "DELETE", base+id+"?cause=Admin-Reset", data(`{"counters":{"input_octets":5}}`)).want(200)
+	if over.at("data", "session", "cause") != "Admin-Reset" || over.at("data", "session", "counters", "input_octets") != 5.0 || w.backend.requests()-sent != 1 {
+		t.Errorf("%d requests: %s", w.backend.requests()-sent, over.text)
+	}
+	w.call(w.tenantToken, "POST", base+sid+"/interim", "").refused(409, slugConflict)
+}
+
+// A provider lists the sessions of the accounts below with its own, by account and id, in pages and with filters; nobody
+// lists those of an account above or beside.
+func TestSessionsOfDescendants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	want := make(map[aaa.AccountID]int)
+	for i, id := range []aaa.AccountID{w.root, w.tenant, w.child, w.sibling} {
+		w.document(id)
+		for range i + 1 {
+			w.session(id, []string{"bob", "twice"}[want[id]%2])
+			want[id]++
+		}
+	}
+	delete(want, w.root)
+	delete(want, w.sibling)
+	list := func(query string) map[aaa.AccountID]int {
+		t.Helper()
+		got, last := make(map[aaa.AccountID]int), ""
+		start := ""
+		for {
+			r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=true"+query+start), "").want(200)
+			rows, _ := r.at("data").([]any)
+			for i := range rows {
+				account := r.str("data", fmt.Sprint(i), "account_id")
+				if key := account + r.str("data", fmt.Sprint(i), "id"); key <= last {
+					t.Errorf("%s comes after %s", key, last)
+				} else {
+					last = key
+				}
+				got[aaa.AccountID(account)]++
+			}
+			next, more := r.at("next_start_key").(string)
+			if !more {
+				return got
+			}
+			start = "&start_key=" + url.QueryEscape(next)
+		}
+	}
+	for _, query := range []string{"", "&page_size=1", "&page_size=2", "&page_size=5", "&paginate=false"} {
+		if got := list(query); !maps.Equal(got, want) {
+			t.Errorf("%q lists %v, want %v", query, got, want)
+		}
+	}
+	if got := list("&page_size=1&filter_user=twice&filter_state=cont"); got[w.tenant] != 1 || got[w.child] != 1 || len(got) != 2 {
+		t.Errorf("of twice: %v", got)
+	}
+	if got := list("&filter_account_id=" + string(w.child)); got[w.child] != want[w.child] || len(got) != 1 {
+		t.Errorf("of the child: %v", got)
+	}
+	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=false"), "").want(200); r.at("page_size") != float64(want[w.tenant]) {
+		t.Errorf("its own: %s", r.text)
+	}
+	w.call(w.tenantToken, "GET", at(w.sibling, "/aaa/sessions?descendants=true"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=yes"), "").refused(400, slugInvalid)
+	if r := w.call(w.token(w.child, token.ScopeRead), "GET", at(w.child, "/aaa/sessions?descendants=true"), "").want(200); r.at("page_size") != float64(want[w.child]) {
+		t.Errorf("of the child alone: %s", r.text)
 	}
 }

@@ -17,6 +17,7 @@ func TestPathsAreLoggedWithoutSIDs(t *testing.T) {
 		at + "/sessions/" + sid:                at + "/sessions/" + id,
 		at + "/sessions/" + sid + "/continue":  at + "/sessions/" + id + "/continue",
 		at + "/sessions//" + sid + "/x/" + sid: at + "/sessions//" + id + "/x/" + id,
+		at + "/sessions/" + id:                 at + "/sessions/" + id,
 		at + "/sessions/" + sid[:20]:           at + "/sessions/" + aaa.SessionID(aaa.HashSID(sid[:20])),
 		"/" + sid:                              "/" + id,
 		at + "/fsm/" + sid + "/" + sid + "/":   at + "/fsm/" + id + "/" + id + "/",

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,9 @@ const (
 const (
 	// AnswerKey is the request key of CONT that stands for the document's key of the password.
 	AnswerKey = "answer"
-	stateKey  = "State" // by which a challenge is handed back to its server
+	// ChallengeKey is the request key of CONT that names the challenge which is answered.
+	ChallengeKey = "challenge"
+	stateKey     = "State" // by which a challenge is handed back to its server
 )
 
 // StartSession is INIT: it begins a session with the authn request given, and returns its SID.
@@ -55,7 +58,7 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	}
 	out := *req
 	out.Op, out.Values = aaa.Authn, maps.Clone(req.Values)
-	a, err := m.login(ctx, s, &out, nil)
+	a, err := m.login(ctx, s, &out, &terms, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +86,18 @@ func (m *Manager) create(ctx context.Context, s *session) (sid string, err error
 }
 
 // ContinueSession is CONT: the answer to a challenge. values are the caller's keys over those of INIT; AnswerKey
-// stands for the document's key of the password. A session whose dialogue another node keeps in memory is
-// continued there.
+// stands for the document's key of the password. ChallengeKey is optional; one of another challenge than the
+// one that is out is KindConflict, and nothing is sent, but a repetition of the last CONT gets its answer. A
+// session whose dialogue another node keeps in memory is continued there.
 func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
 		return nil, err
 	}
 	elsewhere := s.place() == Cont && s.Home.Node != m.self.Node && s.Home.URL != "" && s.Home.URL != m.self.URL
+	if given, ok := values[ChallengeKey]; ok && given != s.private.Challenge {
+		elsewhere = false // a repetition, whose answer is in the store, or a fault
+	}
 	if m.peers == nil || !elsewhere {
 		return m.ContinueSessionHere(ctx, account, sid, values, requestID)
 	}
@@ -108,24 +115,50 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 	return m.ContinueSessionHere(ctx, account, sid, values, requestID)
 }
 
-// ContinueSessionHere is ContinueSession on this node, wherever the dialogue began.
+// ContinueSessionHere is ContinueSession on this node, wherever the dialogue began. A repetition waits for the
+// request that it repeats, which may be under way on any node.
 func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	step, err := newStep(sid, values)
+	if err != nil {
+		return nil, err
+	}
+	for range repeatPolls {
+		a, err := m.takeStep(ctx, account, sid, step, requestID)
+		if !errors.Is(err, errUnderWay) {
+			return a, err
+		}
+		if err := m.pause(ctx, repeatPause); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &aaa.Error{Kind: aaa.KindBusy, Message: "the request that this one repeats is still under way", RetryAfter: time.Second}
+}
+
+// takeStep answers the challenge that is out, or repeats the answer that the same step had before.
+func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid string, step *step, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
 	var out *aaa.Request
-	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
+	var terms Terms
+	var before *aaa.SessionAnswer
+	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) (err error) {
+		if terms, err = m.aaa.Terms(ctx, account, s.Document, s.Server); err != nil {
+			return err
+		}
+		if before, err = s.repeated(step); before != nil || err != nil {
+			return cmp.Or(err, errRepeated)
+		}
 		to, err := Next(s.place(), CONT)
 		if err != nil {
 			return err
 		}
-		terms, err := m.aaa.Terms(ctx, account, s.Document, s.Server)
-		if err != nil {
+		if err := s.answers(step); err != nil {
 			return err
 		}
 		keys := maps.Clone(s.private.Keys)
 		if keys == nil {
 			keys = make(map[string]any)
 		}
-		maps.Copy(keys, values)
+		maps.Copy(keys, step.values)
 		if answer, ok := keys[AnswerKey]; ok {
 			password := terms.password()
 			if password == "" {
@@ -137,34 +170,34 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 		keys[stateKey] = s.private.State
 		out = &aaa.Request{ID: requestID, Account: account, Op: aaa.Authn, Values: keys}
 		back = *s
+		round := &round{Challenge: s.private.Challenge, Request: step.fingerprint}
 		now := m.now()
 		s.move(to, now)
-		s.private.State, s.Until = "", now.Add(underWay)
+		s.private.State, s.private.Round, s.Until = "", round, now.Add(underWay)
 		s.Rounds++
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errRepeated):
+		m.metrics.count(countRepeated)
+		return before, nil
+	case err != nil:
 		return nil, err
 	}
-	return m.login(ctx, s, out, &back)
+	// The login goes on when its caller goes away: who repeats the request gets the answer.
+	return m.login(context.WithoutCancel(ctx), s, out, &terms, &back)
 }
 
-// login asks the server and writes what it answers. back is what a challenge's session goes back to
-// where nothing was sent.
-func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, back *session) (*aaa.SessionAnswer, error) {
-	res, err := m.aaa.Handle(ctx, req)
-	var terms Terms
-	if err == nil {
-		terms, err = m.aaa.Terms(ctx, s.rec.Account, res.Document, res.Server)
-	}
+// login asks the server and writes what it answers. terms are those of the documents in force before it is asked. back
+// is what a challenge's session goes back to where nothing was sent.
+func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms *Terms, back *session) (*aaa.SessionAnswer, error) {
+	res, err := m.ask(ctx, s, req)
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	now := m.now()
 	if err != nil {
 		if back != nil && retriable(err) {
-			rec := s.rec
-			*s = *back
-			s.rec.Revision = rec.Revision
+			s.revert(back)
 		} else {
 			s.fail(causeLost, now)
 			m.metrics.count(countFailed)
@@ -175,17 +208,56 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, back 
 		m.log.InfoContext(ctx, "a session's request failed", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "state", s.rec.State, "error", err)
 		return nil, err
 	}
-	result, err := s.take(res, &terms, m.self, now)
-	if serr := m.save(ctx, s); serr != nil {
+	said := terms.Of(res.Document, res.Server)
+	a, err := s.take(res, &said, m.self, now)
+	if serr := m.keepAnswer(ctx, s); serr != nil {
 		return nil, m.overtaken(serr)
 	}
 	if err != nil {
 		m.metrics.count(countFailed)
 		return nil, err
 	}
-	a := m.answer(s, result)
-	a.Prompt, a.Echo, a.Keys, a.AVPs = res.Prompt, res.Echo, res.Keys, res.AVPs
+	m.metrics.count(string(a.Result))
 	return a, nil
+}
+
+// keepAnswer writes what a server answered, and tries again while the store is away: a failover must not cost a login whose
+// State is spent.
+func (m *Manager) keepAnswer(ctx context.Context, s *session) error {
+	var away error
+	for {
+		err := m.save(ctx, s)
+		switch {
+		case errors.Is(err, store.ErrStale) && away != nil:
+			return away // it may have been written by the attempt before: a repetition finds out
+		case !errors.Is(err, store.ErrUnavailable):
+			return err
+		}
+		away = err
+		if m.pause(ctx, repeatPause) != nil {
+			return away
+		}
+	}
+}
+
+// ask asks the server. A panic on the way there fails the session, whose login could be at any point.
+func (m *Manager) ask(ctx context.Context, s *session, req *aaa.Request) (*aaa.Result, error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		ctx, cancel := detached(ctx)
+		defer cancel()
+		s.fail(causeLost, m.now())
+		m.metrics.count(countFailed)
+		if err := m.save(ctx, s); err != nil {
+			m.log.ErrorContext(ctx, "a session was not written after a panic", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "error", err)
+		}
+	}()
+	res, err := m.aaa.Handle(ctx, req)
+	returned = true
+	return res, err
 }
 
 // overtaken is the error of a write that nothing but the session's end can have come before.
@@ -217,18 +289,19 @@ func retriable(err error) bool {
 	return false
 }
 
-// take writes a server's answer into the session.
-func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) (aaa.SessionResult, error) {
+// take writes a server's answer into the session, and makes the caller's of it.
+func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) (*aaa.SessionAnswer, error) {
 	s.Server, s.Document = res.Server, res.Document
 	result := resultOf(res.Outcome)
 	if result == aaa.SessionChallenge && s.Rounds >= MaxRounds {
 		s.fail(causeUser, now)
-		return "", aaa.Errorf(aaa.KindConflict, "the server still asks after %d answers: the session has failed, begin anew", MaxRounds)
+		return nil, aaa.Errorf(aaa.KindConflict, "the server still asks after %d answers: the session has failed, begin anew", MaxRounds)
 	}
+	round := s.private.Round
 	s.move(answers[result], now)
 	switch result {
 	case aaa.SessionChallenge:
-		s.private.State, s.Home = res.State, self
+		s.private.State, s.private.Challenge, s.Home = res.State, aaa.NewID(), self
 		s.Until = now.Add(AnswerTime)
 		if n := whole(terms.attribute(res, "Session-Timeout")); n > 0 {
 			s.Until = now.Add(min(seconds(n), maxAnswerTime))
@@ -237,7 +310,12 @@ func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) 
 		s.Until = now.Add(OpenTime)
 		s.accept(res, terms)
 	}
-	return result, nil
+	a := &aaa.SessionAnswer{
+		Result: result, Prompt: res.Prompt, Echo: res.Echo, Challenge: s.private.Challenge,
+		Session: s.view(now), Keys: res.Keys, AVPs: res.AVPs,
+	}
+	s.private.Round = round.answered(a)
+	return a, nil
 }
 
 func resultOf(o aaa.Outcome) aaa.SessionResult {

@@ -34,6 +34,15 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 // Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. A Stop that can't be
 // delivered now is tried again later, which the caller need not know.
 func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, values)
+}
+
+// CloseSessionByID is CloseSession for one who knows the derived id alone.
+func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cause, values)
+}
+
+func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, values map[string]any) (*aaa.SessionAnswer, error) {
 	if cause == "" {
 		cause = CauseUserRequest
 	}
@@ -44,7 +53,7 @@ func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, 
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
+	s, err := m.change(ctx, read, func(s *session) error {
 		if _, err := Next(s.place(), CLOSE); err != nil {
 			return err
 		}
@@ -78,7 +87,7 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 		return
 	}
 	s.move(to, at)
-	s.Cause, s.rec.LeaseUntil = cause, time.Time{}
+	s.Cause = cause
 	if from == Opened {
 		now := m.now()
 		s.SentTime = s.sessionTime(at)

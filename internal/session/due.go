@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -68,11 +70,7 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 					<-m.slots
 				}()
 				work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
-				s, err := m.open(work, rec)
-				if err == nil {
-					err = m.due(work, s)
-				}
-				if err != nil {
+				if err := m.work(work, rec); err != nil {
 					m.log.ErrorContext(work, "a due session was not dealt with", "account", rec.Account, "session", rec.ID, "error", err)
 				}
 			})
@@ -81,6 +79,21 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// work opens a claimed session and does what it is due for. A panic is an error of this session, as one in a caller's request
+// is of that request; the session is claimed again when the lease is over.
+func (m *Manager) work(ctx context.Context, rec store.SessionRecord) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	s, err := m.open(ctx, rec)
+	if err != nil {
+		return err
+	}
+	return m.due(ctx, s)
 }
 
 // enter takes a place among what is done at once for an account; false where all are taken.
@@ -104,10 +117,26 @@ func (m *Manager) leave(account aaa.AccountID) {
 
 // postpone gives a claim back that is to be claimed again a little later. Should that fail, the lease ends by itself.
 func (m *Manager) postpone(ctx context.Context, rec store.SessionRecord) {
-	rec.LeaseUntil = m.now().Add(crowdedPause)
-	if _, err := m.store.Update(ctx, rec, rec.Revision); err != nil && !errors.Is(err, store.ErrStale) && ctx.Err() == nil {
+	claim := rec
+	var err error
+	for range saveAttempts {
+		rec.LeaseUntil = m.now().Add(crowdedPause)
+		if _, err = m.store.Update(ctx, rec, rec.Revision); !errors.Is(err, store.ErrStale) {
+			break
+		}
+		if rec, err = m.store.Get(ctx, rec.Account, rec.Hash); err != nil || !holds(claim, rec) {
+			break
+		}
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
 		m.log.WarnContext(ctx, "a claimed session was not given back", "account", rec.Account, "session", rec.ID, "error", err)
 	}
+}
+
+// holds reports whether a claim is still good for the session as it now is. A caller's write keeps it,
+// unless the session moves on.
+func holds(claim, now store.SessionRecord) bool {
+	return now.Node == claim.Node && now.LeaseUntil.Equal(claim.LeaseUntil)
 }
 
 // sweep forgets sessions that ended long ago.
@@ -117,43 +146,52 @@ func (m *Manager) sweep(ctx context.Context) {
 	}
 }
 
-// due does what a claimed session is due for.
+// due does what a claimed session is due for. A caller's write in between is taken into account: what is due is then
+// decided anew, and the claim ends with the work, not with its lease.
 func (m *Manager) due(ctx context.Context, s *session) error {
-	now := m.now()
-	at, cause := s.expires()
-	switch {
-	case !at.IsZero() && !at.After(now):
-		return m.expire(ctx, s, at, cause)
-	case s.place() == Opened && !s.NextInterim.IsZero() && !s.NextInterim.After(now):
-		return m.interim(ctx, s, now)
-	case s.Stop != nil && !s.Stop.Next.After(now):
-		m.deliverStop(ctx, s)
-		return nil
+	claim := s.rec
+	for range saveAttempts {
+		now := m.now()
+		at, cause := s.expires()
+		expired := !at.IsZero() && !at.After(now)
+		switch {
+		case expired:
+			m.end(s, cause, at) // then, even where no node was up
+		case s.place() == Opened && !s.NextInterim.IsZero() && !s.NextInterim.After(now):
+			return m.interim(ctx, s, now)
+		case s.Stop != nil && !s.Stop.Next.After(now):
+			m.deliverStop(ctx, s)
+			return nil
+		default:
+			s.rec.LeaseUntil = time.Time{} // nothing to do
+		}
+		err := m.save(ctx, s)
+		if err == nil {
+			if expired {
+				m.expired(ctx, s)
+			}
+			return nil
+		}
+		if !errors.Is(err, store.ErrStale) {
+			return ignoreOver(stored(err))
+		}
+		if s, err = m.again(ctx, s)(); err != nil {
+			return ignoreOver(err)
+		}
+		if !holds(claim, s.rec) {
+			return nil
+		}
 	}
-	return m.release(ctx, s)
+	return errors.New("the session is being changed by others all the time")
 }
 
-// release gives a claim back that there was nothing to do for.
-func (m *Manager) release(ctx context.Context, s *session) error {
-	s.rec.LeaseUntil = time.Time{}
-	if err := m.save(ctx, s); err != nil {
-		return ignoreOver(m.overtaken(err))
-	}
-	return nil
-}
-
-// expire ends a session whose time is over. It ended then, even where nobody was there to see it.
-func (m *Manager) expire(ctx context.Context, s *session, at time.Time, cause string) error {
-	m.end(s, cause, at)
-	if err := m.save(ctx, s); err != nil {
-		return ignoreOver(m.overtaken(err)) // whoever was first wrote when it is due next
-	}
+// expired does what follows from the end of a session whose time is over.
+func (m *Manager) expired(ctx context.Context, s *session) {
 	m.metrics.count(countExpired)
-	m.log.InfoContext(ctx, "a session's time is over", "account", s.rec.Account, "session", s.rec.ID, "cause", cause)
+	m.log.InfoContext(ctx, "a session's time is over", "account", s.rec.Account, "session", s.rec.ID, "cause", s.Cause)
 	if s.Stop != nil {
 		m.deliverStop(ctx, s)
 	}
-	return nil
 }
 
 // interim sends an interim update from the last counters reported. One that is not delivered is not repeated: the next

@@ -60,7 +60,8 @@ type scripted struct {
 	acct   func(*aaa.Request) (*aaa.Result, error)
 	sent   []aaa.Request
 	terms  Terms
-	off    bool // the account is disabled
+	off    bool  // the account is disabled
+	lost   error // of Terms, as where the store is away
 }
 
 var errDisabled = aaa.Errorf(aaa.KindForbidden, "the account is disabled")
@@ -78,7 +79,7 @@ func (s *scripted) note(req *aaa.Request) {
 	s.sent = append(s.sent, kept)
 }
 
-func (s *scripted) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+func (s *scripted) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 	s.mu.Lock()
 	if s.off {
 		s.mu.Unlock()
@@ -90,7 +91,18 @@ func (s *scripted) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, err
 		s.script = s.script[1:]
 	}
 	s.mu.Unlock()
-	return f(req)
+	res, err := f(req)
+	if ctx.Err() != nil {
+		return nil, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
+	}
+	return res, err
+}
+
+// lose lets Terms fail from now on.
+func (s *scripted) lose(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = err
 }
 
 func (s *scripted) Account(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
@@ -110,7 +122,12 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 	if s.off {
 		return Terms{}, errDisabled
 	}
-	return s.terms, nil
+	if s.lost != nil {
+		return Terms{}, s.lost
+	}
+	terms := s.terms
+	terms.Of = func(aaa.AccountID, string) Terms { return terms }
+	return terms, nil
 }
 
 func (s *scripted) Hidden(context.Context, aaa.AccountID) ([]string, error) {

@@ -34,6 +34,9 @@ type Terms struct {
 	SessionTimeout  int                           // seconds; 0: none
 	InterimInterval int                           // seconds; 0: none
 	Dialogue        bool                          // the server's engine keeps a challenge's dialogue in memory
+	// Of gives the Terms of another document and server, of the same moment. It cannot fail: what a server
+	// answered is not lost to a look-up that follows.
+	Of func(document aaa.AccountID, server string) Terms
 }
 
 // attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.
@@ -88,6 +91,8 @@ type Manager struct {
 	metrics *Metrics
 	log     *slog.Logger
 
+	pause func(context.Context, time.Duration) error // before the store is asked again
+
 	slots     chan struct{} // of what the scheduler does at once
 	ofAccount int           // of them, for one account
 	mu        sync.Mutex
@@ -101,7 +106,7 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log,
+		metrics: o.Metrics, log: o.Log, pause: sleep,
 		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
 	}
 }
@@ -119,9 +124,31 @@ func (m *Manager) Session(ctx context.Context, account aaa.AccountID, sid string
 	return &v, nil
 }
 
+// SessionByID is Session for one who knows the derived id alone.
+func (m *Manager) SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error) {
+	s, err := m.byID(ctx, account, id)
+	if err != nil {
+		return nil, err
+	}
+	v := s.view(m.now())
+	return &v, nil
+}
+
 // Sessions gives a page of an account's sessions by derived id, ended ones for a day.
 func (m *Manager) Sessions(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
-	records, next, err := m.store.List(ctx, account, p)
+	return m.list(ctx, account, p, m.store.List)
+}
+
+// SessionsBelow gives a page of the sessions of an account and of all below it, by account and derived id. A page
+// that is not full may have a next one.
+func (m *Manager) SessionsBelow(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
+	return m.list(ctx, account, p, m.store.Below)
+}
+
+func (m *Manager) list(ctx context.Context, account aaa.AccountID, p store.Page,
+	read func(context.Context, aaa.AccountID, store.Page) ([]store.SessionRecord, string, error),
+) (list []aaa.Session, next string, err error) {
+	records, next, err := read(ctx, account, p)
 	if err != nil {
 		return nil, "", stored(err)
 	}

@@ -64,9 +64,7 @@ func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 		if s.place() != Opened {
 			return errOver
 		}
-		rec := s.rec
-		*s = back
-		s.rec.Revision = rec.Revision
+		s.revert(&back)
 		return nil
 	})
 	switch {

@@ -58,8 +58,11 @@ type stop struct {
 type private struct {
 	Keys  map[string]any `json:"keys,omitempty"`  // the caller's, without passwords
 	State string         `json:"state,omitempty"` // of the challenge that is out
-	Name  string         `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
-	Class any            `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
+	// Challenge is the id of the challenge that is out, by which its answer names it.
+	Challenge string `json:"challenge,omitempty"`
+	Round     *round `json:"round,omitempty"` // the last answer to a challenge
+	Name      string `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
+	Class     any    `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
 	// What OPEN gives: the accept's.
 	AcceptKeys map[string]any `json:"accept_keys,omitempty"`
 	AcceptAVPs map[string]any `json:"accept_avps,omitempty"`
@@ -74,9 +77,11 @@ type session struct {
 
 func (s *session) place() Place { return placeOf(s.rec.State, s.rec.Open, s.rec.EndedAt) }
 
-// move takes a session to a place.
+// move takes a session to a place. What a node claimed it for in the old place is no longer due.
 func (s *session) move(to Place, now time.Time) {
 	s.rec.State, s.rec.Open = to.State(), to == Opened
+	s.rec.LeaseUntil = time.Time{}
+	s.private.Challenge, s.private.Round = "", nil
 	switch to {
 	case Closed, Failed:
 		s.rec.EndedAt = now
@@ -84,6 +89,13 @@ func (s *session) move(to Place, now time.Time) {
 	default:
 		s.rec.EndedAt = time.Time{}
 	}
+}
+
+// revert takes a session back to where it was before a step that came to nothing.
+func (s *session) revert(back *session) {
+	revision := s.rec.Revision
+	*s = *back
+	s.rec.Revision, s.rec.LeaseUntil = revision, time.Time{}
 }
 
 // fail ends a session that was not authenticated.
@@ -195,6 +207,15 @@ func (m *Manager) get(ctx context.Context, account aaa.AccountID, sid string) (*
 		return nil, unknown()
 	}
 	rec, err := m.store.Get(ctx, account, hash)
+	if err != nil {
+		return nil, stored(err)
+	}
+	return m.open(ctx, rec)
+}
+
+// byID reads a session by its derived id.
+func (m *Manager) byID(ctx context.Context, account aaa.AccountID, id string) (*session, error) {
+	rec, err := m.store.ByID(ctx, account, id)
 	if err != nil {
 		return nil, stored(err)
 	}

@@ -292,11 +292,16 @@ type Sessions interface {
 	// the hash or the id is taken.
 	Create(ctx context.Context, r SessionRecord) error
 	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
+	ByID(ctx context.Context, account aaa.AccountID, id string) (SessionRecord, error)
 	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new
 	// revision: ErrStale where ifRevision is not the current one, ErrNotFound without a record.
 	Update(ctx context.Context, r SessionRecord, ifRevision int64) (SessionRecord, error)
 	// List is ordered by id.
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
+	// Below lists the sessions of the account and of all below it, ordered by account and id. One call looks at a
+	// bounded number of accounts, so a page that is not full, or empty, may have a next one. ErrNotFound: there
+	// is no such account.
+	Below(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
 	// Due claims up to limit sessions of all accounts whose DueAt has come and whose lease is over, those
 	// due longest first: each is given to one caller, until now + lease or its next Update.
 	Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]SessionRecord, error)

@@ -53,6 +53,11 @@ func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte)
 		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND hash = $2`, string(account), hash[:])
 }
 
+func (s sessions) ByID(ctx context.Context, account aaa.AccountID, id string) (store.SessionRecord, error) {
+	return get(ctx, s.db, scanSession,
+		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id = $2`, string(account), id)
+}
+
 func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
 	err := s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		n, err := tx.Exec(ctx, `UPDATE sessions SET revision = $3, state = $4, open = $5, body = $6,

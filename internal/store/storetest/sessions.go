@@ -37,6 +37,11 @@ func testSessions(t *testing.T, s store.Store) {
 	if diff := cmp.Diff(in, must[store.SessionRecord](t)(s.Sessions().Get(ctx, a, in.Hash))); diff != "" {
 		t.Errorf("read back (-created +read):\n%s", diff)
 	}
+	if diff := cmp.Diff(in, must[store.SessionRecord](t)(s.Sessions().ByID(ctx, a, in.ID))); diff != "" {
+		t.Errorf("read by its id (-created +read):\n%s", diff)
+	}
+	_, err = s.Sessions().ByID(ctx, a, "id2")
+	refused(t, err, store.ErrNotFound)
 	refused(t, s.Sessions().Create(ctx, in), store.ErrExists)
 	sameID := record(a, 2)
 	sameID.ID = in.ID
@@ -193,6 +198,8 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 	ok(t, s.Sessions().Create(ctx, r))
 	for _, id := range []aaa.AccountID{mine, root, aaa.SystemConfig} {
 		_, err := s.Sessions().Get(ctx, id, r.Hash)
+		refused(t, err, store.ErrNotFound)
+		_, err = s.Sessions().ByID(ctx, id, r.ID)
 		refused(t, err, store.ErrNotFound)
 		_, err = s.Sessions().Update(ctx, record(id, 1), 1)
 		refused(t, err, store.ErrNotFound)
