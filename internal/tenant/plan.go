@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 )
 
@@ -24,10 +25,10 @@ type Plan struct {
 type Route struct {
 	Levels []*Level // to be tried in order
 	Walk   []Step   // how they were found, up the tree
-	// Off: the walk met aaa_mode off before any usable server.
-	Off bool
-	// LocalAccept: authn, mode on, the document's list is empty, and it names no table.
-	LocalAccept bool
+	// Outcome is what requests meet: the first document that has somebody to ask, or lets everybody in, decides it.
+	Outcome     document.Outcome
+	Off         bool // the Outcome is document.Off
+	LocalAccept bool // the Outcome is document.LocalAccept
 	// Bounded: every server and attempt together, all of them silent, take less
 	// than this long; 0 where that can't be told beforehand.
 	Bounded time.Duration
@@ -177,17 +178,29 @@ func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
 }
 
 func route(levels []*Level, op aaa.Op) Route {
+	r := walk(levels, op)
+	r.Outcome = document.NoServers
+	for _, l := range levels {
+		if o := l.stance(op).Decides(op); o != "" {
+			r.Outcome = o
+			break
+		}
+	}
+	r.Off, r.LocalAccept = r.Outcome == document.Off, r.Outcome == document.LocalAccept
+	return r
+}
+
+// walk goes up the tree from the account's own document to the last one that is to be tried.
+func walk(levels []*Level, op aaa.Op) Route {
 	var r Route
 	for _, l := range levels {
 		switch {
 		case l.Mode == aaa.ModeOff:
 			r.Walk = append(r.Walk, Step{l, "off"})
-			r.Off = len(r.Levels) == 0
 			return r
 		case l.Mode == aaa.ModeOn:
 			r.Walk = append(r.Walk, Step{l, "used"})
 			r.Levels = append(r.Levels, l)
-			r.LocalAccept = op == aaa.Authn && !l.Named[op] && l.Tables[op] == nil && len(r.Levels) == 1
 			return r
 		case l.Usable(op):
 			r.Walk = append(r.Walk, Step{l, "used"})
