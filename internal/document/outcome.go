@@ -57,17 +57,39 @@ func (s Stance) Decides(op aaa.Op) Outcome {
 // Stances are those of a document for every operation.
 type Stances [aaa.NumOps]Stance
 
+// outline is what stances are read from. To read no more of a document is twice as fast, which counts where those of
+// a whole subtree are.
+type outline struct {
+	Mode           aaa.Mode        `json:"aaa_mode"`
+	Servers        []outlineServer `json:"servers"`
+	Authentication []string        `json:"authentication"`
+	Authorization  []string        `json:"authorization"`
+	Accounting     []string        `json:"accounting"`
+	Custom         []string        `json:"custom"`
+	AuthzApps      []string        `json:"authz_apps"`
+	FSM            aaa.FSM         `json:"fsm"`
+}
+
+type outlineServer struct {
+	Name    string `json:"name"`
+	Enabled bool   `json:"enabled"`
+}
+
 // StancesIn reads the stances of a stored document; nil for none. A table that it names counts as there.
 func StancesIn(body json.RawMessage) (*Stances, error) {
 	if body == nil {
 		return nil, nil
 	}
-	d, err := decode(body)
-	if err != nil {
+	var o outline
+	if err := json.Unmarshal(body, &o); err != nil {
 		return nil, errStored
 	}
+	d := aaa.Document{
+		Mode: o.Mode, Authentication: o.Authentication, Authorization: o.Authorization, Accounting: o.Accounting, Custom: o.Custom,
+		AuthzApps: o.AuthzApps, FSM: o.FSM,
+	}
 	enabled := func(name string) bool {
-		return slices.ContainsFunc(d.Servers, func(s aaa.Server) bool { return s.Name == name && s.Enabled })
+		return slices.ContainsFunc(o.Servers, func(s outlineServer) bool { return s.Name == name && s.Enabled })
 	}
 	var all Stances
 	for op := range aaa.Op(aaa.NumOps) {
