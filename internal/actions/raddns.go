@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -54,8 +55,13 @@ func (a RADDNS) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(maxLookups)
 		for _, name := range names {
-			group.Go(func() error {
-				_, err := a.Resolver.LookupNetIP(ctx, "ip", name)
+			group.Go(func() (err error) {
+				defer func() {
+					if v := recover(); v != nil { // else it ends the whole node
+						err = fmt.Errorf("the look-up panicked: %v", v)
+					}
+				}()
+				_, err = a.Resolver.LookupNetIP(ctx, "ip", name)
 				return err
 			})
 		}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"syscall"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -36,7 +37,7 @@ type Question struct {
 // Verdict is what came of a question.
 type Verdict struct {
 	Authorized bool
-	Outcome    string // authorized, refused, no answer, or no answer: failed open
+	Outcome    string // authorized, refused, no answer (or none that can be used), or no answer: failed open
 	Elapsed    time.Duration
 }
 
@@ -82,8 +83,8 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Ask puts the question to the provider registered under name. The Verdict
 // always holds; an error beside it says, for the log, why there was no answer,
-// and never holds the secret or the URL. A provider that is fail_open
-// authorises by not answering, but not when it was ctx that ended: then nobody waits for an answer.
+// and never holds the secret or the URL. A provider that is fail_open authorises by silence and by a status of 5xx, not by
+// any other status or body, nor where it can't be asked, nor when ctx itself ended.
 func (c *Client) Ask(ctx context.Context, name string, p aaa.AuthzProvider, q Question) (Verdict, error) {
 	begun := c.now()
 	authorized, err := c.ask(ctx, name, p, q)
@@ -92,7 +93,7 @@ func (c *Client) Ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 	case err == nil && authorized:
 		v.Outcome = Authorized
 	case err == nil:
-	case p.FailOpen && ctx.Err() == nil:
+	case p.FailOpen && ctx.Err() == nil && isDown(err):
 		v.Authorized, v.Outcome = true, FailedOpen
 	default:
 		v.Authorized, v.Outcome = false, NoAnswer
@@ -136,11 +137,27 @@ func (c *Client) ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 	case err != nil:
 		return false, withoutURL(err)
 	case resp.StatusCode != http.StatusOK:
-		return false, fmt.Errorf("it answered with status %d", resp.StatusCode)
+		return false, statusError(resp.StatusCode)
 	case len(answer) > maxAnswer:
 		return false, fmt.Errorf("its answer is longer than %d octets", maxAnswer)
 	}
 	return parseAnswer(answer)
+}
+
+// statusError is a status other than 200.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("it answered with status %d", int(s)) }
+
+// isDown reports whether an authoriser was silent or said itself that it is out of order. Anything else, a 403 above all, may
+// be meant as a refusal, and a certificate that does not verify may be somebody else's.
+func isDown(err error) bool {
+	var status statusError
+	if errors.As(err, &status) {
+		return status >= http.StatusInternalServerError
+	}
+	var network net.Error // time-outs too
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // question is the body of a question.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,7 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"authorized": true}`)
 		}
 	}
-	const yes, no, none = "yes", "no", "none"
+	const yes, no, none, down = "yes", "no", "none", "down"
 	for _, c := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -86,10 +87,16 @@ func TestAnswers(t *testing.T) {
 			http.Redirect(w, r, moved.URL, http.StatusTemporaryRedirect)
 		}, none, "status 307"},
 		{"created", status(201), none, "status 201"},
-		{"error", status(500), none, "status 500"},
-		{"silent", silent, none, "deadline exceeded"},
-		{"stalled", stalled, none, "deadline exceeded"},
-		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, none, "EOF"},
+		{"bad request", status(400), none, "status 400"},
+		{"no credential", status(401), none, "status 401"},
+		{"forbidden", status(403), none, "status 403"},
+		{"not found", status(404), none, "status 404"},
+		{"too many", status(429), none, "status 429"},
+		{"unavailable", status(503), down, "status 503"},
+		{"error", status(500), down, "status 500"},
+		{"silent", silent, down, "deadline exceeded"},
+		{"stalled", stalled, down, "deadline exceeded"},
+		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, down, "EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,8 +107,8 @@ func TestAnswers(t *testing.T) {
 					p.Timeout = 50
 				}
 				v, err := newClient(t).Ask(t.Context(), "jonny5", p, Question{})
-				wantOutcome := map[string]string{yes: Authorized, no: Refused, none: NoAnswer}[c.want]
-				if c.want == none && failOpen {
+				wantOutcome := map[string]string{yes: Authorized, no: Refused, none: NoAnswer, down: NoAnswer}[c.want]
+				if c.want == down && failOpen {
 					wantOutcome = FailedOpen
 				}
 				if v.Outcome != wantOutcome || v.Authorized != (wantOutcome == Authorized || wantOutcome == FailedOpen) {
@@ -125,6 +132,16 @@ func checkError(t *testing.T, err error, fault string) {
 	}
 }
 
+// newTLSServer is one whose certificate nobody trusts.
+func newTLSServer(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
 // TestNobodyThere covers what fails before anything is sent.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
@@ -138,18 +155,20 @@ func TestNobodyThere(t *testing.T) {
 	for _, c := range []struct {
 		provider aaa.AuthzProvider
 		fault    string
+		opens    bool // with fail_open: it was asked, and is not there
 	}{
-		{aaa.AuthzProvider{URL: refused, Secret: secret}, "connection refused"},
-		{aaa.AuthzProvider{URL: "ftp://127.0.0.1/?key=hush", Secret: secret}, "http or https"},
-		{aaa.AuthzProvider{URL: "/relative?key=hush", Secret: secret}, "http or https"},
-		{aaa.AuthzProvider{URL: "http://hush:hush@127.0.0.1/", Secret: secret}, "user name"},
-		{aaa.AuthzProvider{URL: "http://[::1?hush", Secret: secret}, "http or https"},
-		{aaa.AuthzProvider{URL: refused}, "no secret"},
+		{aaa.AuthzProvider{URL: refused, Secret: secret}, "connection refused", true},
+		{aaa.AuthzProvider{URL: "https://" + newTLSServer(t) + "/?key=hush", Secret: secret}, "certificate", false},
+		{aaa.AuthzProvider{URL: "ftp://127.0.0.1/?key=hush", Secret: secret}, "http or https", false},
+		{aaa.AuthzProvider{URL: "/relative?key=hush", Secret: secret}, "http or https", false},
+		{aaa.AuthzProvider{URL: "http://hush:hush@127.0.0.1/", Secret: secret}, "user name", false},
+		{aaa.AuthzProvider{URL: "http://[::1?hush", Secret: secret}, "http or https", false},
+		{aaa.AuthzProvider{URL: refused}, "no secret", false},
 	} {
 		for _, failOpen := range []bool{false, true} {
 			c.provider.FailOpen = failOpen
 			v, err := newClient(t).Ask(t.Context(), "jonny5", c.provider, Question{})
-			if v.Authorized != failOpen {
+			if v.Authorized != (failOpen && c.opens) {
 				t.Errorf("%s, fail_open %v: %+v", c.fault, failOpen, v)
 			}
 			checkError(t, err, c.fault)

@@ -16,8 +16,8 @@
 // [Verify] is the receiver's side.
 //
 // The answer is status 200 with a JSON object of at most 64 KiB whose member
-// authorized is true or false; other members are ignored. Everything else is no
-// answer: another status (a redirect, too, none is followed), a body that is
-// not such an object, silence past the time limit. No answer is a refusal unless
-// the provider is registered fail_open.
+// authorized is true or false; other members are ignored. Everything else refuses:
+// another status (a redirect, too, none is followed), a body that is
+// not such an object, silence past the time limit. A provider that is registered
+// fail_open authorises by silence and by a status of 5xx, and by nothing else.
 package authorizer

@@ -149,7 +149,7 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	}
 	route := &plan.Routes[op]
 	e := &Effective{
-		Account: account, Op: op, Outcome: outcome(route, op), Levels: []EffectiveLevel{},
+		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
 		Workers: EffectivePart{Value: plan.Workers, Account: plan.WorkersOf},
 	}
 	levels := route.Levels
@@ -164,25 +164,6 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 		e.Levels = append(e.Levels, level)
 	}
 	return e, nil
-}
-
-// outcome says who answers: the first document that leaves it to others, or that has whom to ask, decides.
-func outcome(r *tenant.Route, op aaa.Op) string {
-	switch {
-	case r.Off:
-		return "off"
-	case r.LocalAccept:
-		return "local_accept"
-	}
-	for _, l := range r.Levels {
-		switch {
-		case !l.AsksServers(op):
-			return "authz_apps"
-		case l.Usable(op):
-			return "servers"
-		}
-	}
-	return "no_servers"
 }
 
 func (g *Gateway) effectiveLevel(asked aaa.AccountID, l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {

@@ -132,12 +132,18 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 			// Else a tenant locks itself out, or the root everybody.
 			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
 		}
+		var effects []document.Warning
+		if next.Enabled != old.Enabled {
+			if effects, err = a.warnEnabled(c, old, next.Enabled); err != nil {
+				return err
+			}
+		}
 		got, err := a.Store.Accounts().Update(c.ctx(), c.account, old.Revision, next)
 		if err != nil {
 			return err
 		}
 		c.sync()
-		return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: effects})
 	})
 }
 
@@ -234,7 +240,8 @@ func (a *API) subtree(c *call) error {
 	return c.reply(answer{data: root})
 }
 
-// moveAccount puts an account below another that the token reaches.
+// moveAccount puts an account below another that the token reaches. Without confirm it refuses to let everybody into an
+// account that had servers.
 func (a *API) moveAccount(c *call) error {
 	to, err := c.onlyText("to", 32)
 	if err != nil {
@@ -255,12 +262,33 @@ func (a *API) moveAccount(c *call) error {
 	if c.account == c.who.Account {
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is moved by those above it"}
 	}
+	confirmed, err := c.flag("confirm")
+	if err != nil {
+		return err
+	}
+	account, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	next, err := a.Store.Accounts().Get(c.ctx(), parent)
+	if err != nil {
+		return err
+	}
+	effects, more, err := a.moveEffects(c, account, next)
+	if err != nil && !(confirmed && isUnavailable(err)) { // who confirms can move what is too large to be read in time
+		return err
+	}
+	if !confirmed {
+		if err := unconfirmed(effects); err != nil {
+			return err
+		}
+	}
 	got, err := a.Store.Accounts().Move(c.ctx(), c.account, parent)
 	if err != nil {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: warnEffects(effects, more)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 )
 
@@ -114,12 +115,15 @@ type warningView struct {
 	Path    string `json:"path"`
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
+
+	Accounts []aaa.AccountID `json:"accounts,omitempty"`
+	Total    int             `json:"total,omitempty"`
 }
 
 func warningViews(list []document.Warning) []warningView {
 	views := make([]warningView, len(list))
 	for i, w := range list {
-		views[i] = warningView{w.Path, w.Rule, w.Message}
+		views[i] = warningView{w.Path, w.Rule, w.Message, w.Accounts, w.Total}
 	}
 	return views
 }

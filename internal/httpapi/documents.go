@@ -46,12 +46,16 @@ func (a *API) createDocument(c *call) error {
 	if err != nil {
 		return err
 	}
+	effects, err := a.warnDocument(c, nil, next.Body)
+	if err != nil {
+		return err
+	}
 	made, err := a.Store.Documents().Create(c.ctx(), c.written(next), next.Uses)
 	if err != nil {
 		return err
 	}
 	c.sync()
-	return c.replyDocument(made, answer{warnings: next.Warnings}.created(c.r.URL.Path))
+	return c.replyDocument(made, answer{warnings: append(effects, next.Warnings...)}.created(c.r.URL.Path))
 }
 
 func (a *API) replaceDocument(c *call) error {
@@ -112,12 +116,16 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 		if err != nil {
 			return err
 		}
+		effects, err := a.warnDocument(c, old.Body, next.Body)
+		if err != nil {
+			return err
+		}
 		got, err := a.Store.Documents().Replace(c.ctx(), c.written(next), old.Revision, next.Uses)
 		if err != nil {
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{warnings: next.Warnings})
+		return c.replyDocument(got, answer{warnings: append(effects, next.Warnings...)})
 	})
 }
 
@@ -130,6 +138,10 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
+	effects, err := a.warnDocument(c, old.Body, nil)
+	if err != nil {
+		return err
+	}
 	if err := a.Store.Documents().Delete(c.ctx(), c.account, revision, c.who.TokenID); err != nil {
 		return err
 	}
@@ -138,7 +150,7 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{raw: masked})
+	return c.reply(answer{raw: masked, warnings: effects})
 }
 
 // prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
@@ -249,6 +261,10 @@ func (a *API) rollBack(c *call) error {
 		if err != nil {
 			return err
 		}
+		effects, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
+		if err != nil {
+			return err
+		}
 		var got store.Document
 		status := http.StatusOK
 		if gone {
@@ -261,6 +277,6 @@ func (a *API) rollBack(c *call) error {
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{status: status, warnings: next.Warnings})
+		return c.replyDocument(got, answer{status: status, warnings: append(effects, next.Warnings...)})
 	})
 }

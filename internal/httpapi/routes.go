@@ -80,7 +80,7 @@ var routes = []route{
 	{"GET", atAccount + "/descendants", mayRead, onAccount, noBody, paged, false, (*API).descendants},
 	{"GET", atAccount + "/ancestors", mayRead, onAccount, noBody, paged, false, (*API).ancestors},
 	{"GET", atAccount + "/tree", mayRead, onAccount, noBody, "", false, (*API).subtree},
-	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "", false, (*API).moveAccount},
+	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "confirm", false, (*API).moveAccount},
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
 	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},

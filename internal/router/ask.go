@@ -18,7 +18,7 @@ import (
 type exchange struct {
 	asked    bool
 	attempts int
-	failure  *engines.Failure // the one to tell of, of the servers that gave no answer
+	failures failures
 	trace    *aaa.Trace
 }
 
@@ -39,27 +39,34 @@ func (s *scratch) giveBack() {
 	scratches.Put(s)
 }
 
-// ask asks servers in order until one answers. Dead ones are passed over while
-// another lives. It may run beside the machine.
+// ask asks servers in order until one answers. Dead ones are passed over while another that is still to be asked lives;
+// if these die too, they are asked in the end. It may run beside the machine.
 func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) {
 	if m.req.Trace {
 		a.trace = new(aaa.Trace)
 	}
-	usable := 0
-	if len(servers) > 1 {
-		usable = countUsable(servers)
-	}
 	a.Event = fsm.ERROR
 	s := scratches.Get().(*scratch)
 	defer s.giveBack()
-	for _, server := range servers {
-		if passedOver(server, usable) {
-			a.traceServer(m.level, server, "dead, passed over", 0, 0)
+	var passed uint64 // a bit for each
+	for i, server := range servers {
+		if isDead(server) && anyUsable(servers[i+1:], "") {
+			passed |= 1 << i
+			a.traceServer(m.level, server, deadPassedOver, 0, 0)
 			continue
 		}
 		m.askOne(ctx, &a, s, server)
 		if a.Event != fsm.ERROR || ctx.Err() != nil {
-			break
+			return a
+		}
+	}
+	for i := 0; passed != 0 && i < len(servers) && !anyUsable(servers, ""); i++ {
+		if passed&(1<<i) == 0 {
+			continue
+		}
+		m.askOne(ctx, &a, s, servers[i])
+		if a.Event != fsm.ERROR || ctx.Err() != nil {
+			return a
 		}
 	}
 	return a
@@ -133,27 +140,13 @@ func givenUp(ctx context.Context, err error) bool {
 }
 
 func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
-	a.Event, a.failure = fsm.ERROR, telling(a.failure, f)
+	a.Event = fsm.ERROR
+	a.failures.add(failure{m.level, s, f})
 	a.attempts += f.Attempts
 	s.Tally.Failed(f.Reason)
 	m.complain(ctx, s, f, elapsed)
 	m.router.metrics.backend(s.Engine, elapsed)
 	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
-}
-
-// telling chooses of two failures the one to tell of: the later, but that a reply which could not be used is not
-// forgotten over a server that gave none. Either may be nil.
-func telling(earlier, later *engines.Failure) *engines.Failure {
-	switch {
-	case later == nil:
-		return earlier
-	case earlier == nil, earlier.Reason != engines.BadReply, later.Reason == engines.ServerError:
-		return later
-	case later.Reason == engines.BadReply:
-		return later
-	default:
-		return earlier
-	}
 }
 
 func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {

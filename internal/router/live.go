@@ -1,33 +1,33 @@
 package router
 
 import (
+	"slices"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/tenant"
 )
 
-// Which servers are passed over: a dead one costs every request its whole time, so it is asked only where
-// nobody else could answer.
+// Which servers are passed over: a dead one costs every request its whole time, so it is asked only where no usable one
+// is left. That is looked at when a server's turn comes, since others may die or recover while a request waits.
 
-func countUsable(list []*tenant.Server) (n int) {
-	for _, s := range list {
-		if s.Client != nil && s.Client.Health().Usable() {
-			n++
-		}
-	}
-	return n
+const deadPassedOver = "dead, passed over"
+
+// isDead reports whether a server's health says so. A server without an engine is not dead: it fails at once.
+func isDead(s *tenant.Server) bool { return s.Client != nil && !s.Client.Health().Usable() }
+
+// anyUsable reports whether a server of the list is usable, of those that an engine speaks to where engine is not empty.
+func anyUsable(list []*tenant.Server, engine string) bool {
+	return slices.ContainsFunc(list, func(s *tenant.Server) bool {
+		return (engine == "" || s.Engine == engine) && s.Client != nil && s.Client.Health().Usable()
+	})
 }
 
-// passedOver: a dead server is, while another that would be asked is usable.
-func passedOver(s *tenant.Server, usable int) bool {
-	return s.Client != nil && usable > 0 && !s.Client.Health().Usable()
-}
-
-// countLater counts the usable servers of the first document after this one that has any. It looks no further than
-// it is certain that they are asked: a table of a document's own may ask others or none, and so may the authorisers that
+// laterUsable reports whether a document after this one has a usable server. It looks no further than it is certain that
+// they are asked: a table of a document's own may ask others or none, and so may the authorisers that
 // come before its servers.
-func (m *Machine) countLater() int {
+func (m *Machine) laterUsable() bool {
 	if m.table != m.router.defaultTable {
-		return 0
+		return false
 	}
 	for _, level := range m.later {
 		if blocked(level, m.req) || !level.AsksServers(m.req.Op) {
@@ -36,9 +36,9 @@ func (m *Machine) countLater() int {
 		if level.Tables[m.req.Op] != nil || m.req.Op == aaa.Authz && len(level.AuthzApps) > 0 && level.AuthzApps[0] != aaa.Circlemaker {
 			break
 		}
-		if n := countUsable(level.Lists[m.req.Op]); n > 0 {
-			return n
+		if anyUsable(level.Lists[m.req.Op], "") {
+			return true
 		}
 	}
-	return 0
+	return false
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/tenant"
 )
@@ -40,22 +39,21 @@ type Machine struct {
 	out      *aaa.Result // what REPLY sent; nil where that is no answer
 	err      error       // of FATAL: what the request fails with
 	why      string      // how the walk ended, where that is the table's doing
-	failure  *engines.Failure
+	failures failures
 	asked    bool // a server was tried
 	attempts int
 	trace    *aaa.Trace
 
-	place    int  // RADIUS: how far the operation's list was gone through
-	counted  bool // RADIUS: usable is known
-	usable   int  // RADIUS: servers that were not dead when it began, of the list or, where it has none, of a later document's
-	pinAsked bool // RADIUS: the server that the request is held to was asked
+	place    int    // RADIUS: how far the operation's list was gone through
+	passed   uint64 // RADIUS: the servers of the list that were passed over, a bit each
+	pinAsked bool   // RADIUS: the server that the request is held to was asked
 
 	pending pending
 }
 
 var machines = sync.Pool{New: func() any { return new(Machine) }}
 
-// newMachine makes the machine of a document, after which later are asked. Every machine comes to finish.
+// newMachine makes the machine of a document, after which later are asked.
 func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
@@ -178,29 +176,23 @@ func (m *Machine) traceLine(line *fsm.Line, h fsm.Happening) *aaa.TraceStep {
 	return &m.trace.FSM[len(m.trace.FSM)-1]
 }
 
-// rest goes on after the answer went out, and ends the machine.
+// rest goes on after the answer went out. A panic ends what is left of this request, as it does before the answer.
 func (m *Machine) rest() {
+	defer m.kill()
+	defer func() {
+		if v := recover(); v != nil {
+			_ = m.router.panicked(context.Background(), m.req, v) // the answer is out: the log alone can tell
+		}
+	}()
 	m.pending.detached, m.trace = true, nil
 	m.drive(context.Background(), fsm.Happening{})
-	m.finish()
 }
 
-// finish gives the machine back. What is pending is cancelled; where that takes a
-// moment, it is waited for in the background.
-func (m *Machine) finish() {
-	m.kill()
-	if m.pending.running > 0 {
-		m.router.background.Add(1)
-		go func() {
-			defer m.router.background.Done()
-			for ; m.pending.running > 0; m.pending.running-- {
-				<-m.pending.arrivals
-			}
-			m.recycle()
-		}()
-		return
+// drain waits for what was cancelled.
+func (m *Machine) drain() {
+	for ; m.pending.running > 0; m.pending.running-- {
+		<-m.pending.arrivals
 	}
-	m.recycle()
 }
 
 func (m *Machine) recycle() {

@@ -202,22 +202,31 @@ func (m *Machine) fork(ctx context.Context) {
 	}
 }
 
-// perform does an entry's work. It may run beside the machine.
+// perform does an entry's work. It may run beside the machine, where a panic would end the whole node: it fails
+// this request alone.
 func (m *Machine) perform(ctx context.Context, e entry) (a Answer) {
 	if ctx.Err() != nil {
 		return Answer{Event: fsm.ERROR} // killed before it began
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			a = Answer{Event: fsm.FATAL, Err: m.router.panicked(ctx, m.req, v)}
+		}
+	}()
 	if e.job == nil {
 		return m.ask(ctx, e.servers)
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			m.router.log.ErrorContext(ctx, "an action panicked", "account", m.req.Account, "request_id", m.req.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			a = Answer{Event: fsm.FATAL, Err: errors.New("an action panicked")}
-		}
-	}()
 	return e.job(ctx)
 }
+
+// panicked logs a panic. Its error is not for callers.
+func (r *Router) panicked(ctx context.Context, req *aaa.Request, v any) error {
+	r.log.ErrorContext(ctx, "a request panicked", "account", req.Account, "request_id", req.ID,
+		"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	return errPanicked
+}
+
+var errPanicked = errors.New("the request panicked")
 
 // kill cancels all that is pending.
 func (m *Machine) kill() {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -116,10 +117,23 @@ type run struct {
 	mark     mark
 	trace    *aaa.Trace
 	attempts int
-	failure  *engines.Failure // the one to tell of, of the servers that gave no answer
-	asked    bool             // a server was tried
-	why      string           // the last table's, where it came to no answer
-	lent     bool             // the place in the account's pool went to the background
+	failures failures
+	asked    bool   // a server was tried
+	why      string // the last table's, where it came to no answer
+	place    *place // nil while nothing of the request goes on in the background
+}
+
+// place is the request's place in its account's pool, which is given back when neither the request nor anything that it
+// left in the background needs it any more.
+type place struct {
+	pool    *engines.Pool
+	holders atomic.Int32
+}
+
+func (p *place) leave() {
+	if p.holders.Add(-1) == 0 {
+		p.pool.Release()
+	}
 }
 
 // Immediate answers a request that no server is needed for, nil otherwise.
@@ -155,11 +169,17 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 // RunSince is Run for a request that arrived earlier, and has waited for a worker since. It is called with a place of
 // the account's pool and gives it back, at the latest when nothing of the
 // request is pending any more, which may be after the answer. The errors are
-// *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for.
-func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
+// *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for. A panic
+// becomes an error of no kind: not every caller has somebody above it who recovers.
+func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (res *aaa.Result, err error) {
 	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived)}
 	defer func() {
-		if !x.lent {
+		if v := recover(); v != nil {
+			res, err = nil, r.panicked(ctx, req, v)
+		}
+		if x.place != nil {
+			x.place.leave()
+		} else {
 			plan.Pool.Release()
 		}
 	}()
@@ -167,11 +187,10 @@ func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Reque
 	if req.Trace {
 		x.trace = newTrace(route)
 	}
-	var err error
 	if x.pin, err = takePin(plan, req); err != nil {
 		return nil, err
 	}
-	res, err := x.levels(ctx, route)
+	res, err = x.levels(ctx, route)
 	if x.trace != nil {
 		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.mark.begun))
 	}
@@ -241,16 +260,27 @@ func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Le
 // machine runs one document's table.
 func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.Level) (*aaa.Result, error) {
 	m := newMachine(x, level, later)
+	walking := true
+	defer func() {
+		if walking { // it panicked: what is pending must end all the same
+			m.kill()
+			x.detach(m, true)
+		}
+	}()
 	ended := m.walk(ctx)
+	walking = false
 	x.attempts += m.attempts
 	x.asked = x.asked || m.asked
 	x.why = m.why
-	x.failure = telling(x.failure, m.failure)
+	x.failures.merge(&m.failures)
 	res, err := m.out, m.err
 	if ended {
-		m.finish()
+		m.kill()
+	}
+	if ended && m.pending.running == 0 {
+		m.recycle()
 	} else {
-		x.detach(m)
+		x.detach(m, ended)
 	}
 	if res != nil {
 		return res, nil
@@ -258,20 +288,24 @@ func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.
 	return nil, err
 }
 
-// detach lets a request go on that was answered, with its place in the pool.
-func (x *run) detach(m *Machine) {
-	var pool *engines.Pool
-	if !x.lent {
-		x.lent, pool = true, x.plan.Pool
+// detach lets the rest of a machine's work go on in the background, holding the request's place in the pool: the rest of
+// the walk after the answer, or, where the walk has ended, what takes a moment to see that it is cancelled.
+func (x *run) detach(m *Machine, ended bool) {
+	if x.place == nil {
+		x.place = &place{pool: x.plan.Pool}
+		x.place.holders.Add(1) // of the request itself
 	}
-	background := &x.background // not x itself, which would then be on the heap for every request
+	x.place.holders.Add(1)
+	background, place := &x.background, x.place // not x itself, which would then be on the heap for every request
 	background.Add(1)
 	go func() {
 		defer background.Done()
-		m.rest()
-		if pool != nil {
-			pool.Release()
+		defer place.leave()
+		if !ended {
+			m.rest()
 		}
+		m.drain()
+		m.recycle()
 	}()
 }
 
@@ -310,11 +344,11 @@ func (x *run) noAnswer(ctx context.Context) error {
 	case !x.asked:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: fmt.Sprintf(
 			"no usable server for %s: name an enabled one in the account's AAA document or in a parent's", x.req.Op)}
-	case x.failure == nil:
+	case x.failures.worst == nil:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: the document's table ended without one"}
-	case x.failure.Reason == engines.BadReply:
-		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failure), Err: x.failure}
+	case x.failures.worst.Reason == engines.BadReply:
+		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failures.worst) + " (" + x.failures.describe(x.req.Account) + ")", Err: x.failures.worst}
 	default:
-		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered", Err: x.failure}
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered: " + x.failures.describe(x.req.Account), Err: x.failures.worst}
 	}
 }

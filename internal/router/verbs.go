@@ -2,6 +2,7 @@ package router
 
 import (
 	"log/slog"
+	"math/bits"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -26,7 +27,8 @@ func (m *Machine) Log() *slog.Logger {
 
 // AskNext leaves an entry for the next server of the operation's list, or of those of it
 // that an engine speaks to, where engine is not empty. Dead servers are passed over
-// while another lives, be it one of a document that is asked after this one. RC1 where none is left.
+// while another that is still to be asked lives, be it one of a document after this one; if all of these die too, they are
+// asked in the end. RC1 where none is left.
 func (m *Machine) AskNext(engine string) fsm.Event {
 	if m.pin != nil {
 		if m.pinAsked {
@@ -36,23 +38,26 @@ func (m *Machine) AskNext(engine string) fsm.Event {
 		return m.add(entry{servers: m.pin.servers[:]})
 	}
 	list := m.level.Lists[m.req.Op]
-	if !m.counted {
-		m.counted, m.usable = true, countUsable(list)
-		if m.usable == 0 {
-			m.usable = m.countLater()
-		}
-	}
 	for m.place < len(list) {
-		s := list[m.place]
+		i := m.place
 		m.place++
-		if engine != "" && s.Engine != engine {
+		if engine != "" && list[i].Engine != engine {
 			continue
 		}
-		if passedOver(s, m.usable) {
-			m.traceServer(s, "dead, passed over")
+		if isDead(list[i]) && (anyUsable(list[m.place:], engine) || m.laterUsable()) {
+			m.passed |= 1 << i
+			m.traceServer(list[i], deadPassedOver)
 			continue
 		}
-		return m.add(entry{servers: list[m.place-1 : m.place]})
+		return m.add(entry{servers: list[i : i+1]})
+	}
+	if m.passed != 0 && !anyUsable(list, engine) && !m.laterUsable() {
+		for i := range list {
+			if m.passed&(1<<i) != 0 && (engine == "" || list[i].Engine == engine) {
+				m.passed &^= 1 << i
+				return m.add(entry{servers: list[i : i+1]})
+			}
+		}
 	}
 	return fsm.RC(1)
 }
@@ -72,11 +77,19 @@ func (m *Machine) AskNamed(name string, all bool) fsm.Event {
 	if !all {
 		return m.add(entry{servers: list})
 	}
-	usable := countUsable(list)
+	var dead uint64 // looked at once for each, so that not every server is passed over for another
+	for i, s := range list {
+		if isDead(s) {
+			dead |= 1 << i
+		}
+	}
+	if bits.OnesCount64(dead) == len(list) {
+		dead = 0
+	}
 	event := fsm.RC(1)
 	for i, s := range list {
-		if passedOver(s, usable) {
-			m.traceServer(s, "dead, passed over")
+		if dead&(1<<i) != 0 {
+			m.traceServer(s, deadPassedOver)
 			continue
 		}
 		event = m.add(entry{servers: list[i : i+1]})
@@ -172,7 +185,7 @@ func (m *Machine) Result() fsm.Event { return m.result }
 func (m *Machine) merge(a *Answer) {
 	m.attempts += a.attempts
 	m.asked = m.asked || a.asked
-	m.failure = telling(m.failure, a.failure)
+	m.failures.merge(&a.failures)
 	if m.trace != nil && a.trace != nil {
 		m.trace.Rules = append(m.trace.Rules, a.trace.Rules...)
 		m.trace.Dropped = append(m.trace.Dropped, a.trace.Dropped...)

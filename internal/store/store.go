@@ -165,6 +165,9 @@ type Documents interface {
 	// Revisions lists the history, newest first; next is the revision to go on from, 0 at the end.
 	Revisions(ctx context.Context, account aaa.AccountID, from int64, limit int) (list []Document, next int64, err error)
 	Revision(ctx context.Context, account aaa.AccountID, revision int64) (Document, error)
+	// Below visits up to limit of the accounts below top, all accounts for aaa.SystemConfig, in no order, each with ID,
+	// ParentID and Enabled alone and with the body of its document, nil where it has none.
+	Below(ctx context.Context, top aaa.AccountID, limit int, visit func(a Account, body json.RawMessage) error) error
 }
 
 // Dictionary is an account's dictionary as stored.

@@ -18,7 +18,8 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 			t.reload(ctx, n, "")
 			return ctx.Err() == nil
 		})
-		t.invalidate(func(*node) bool { return true }, func(*node) bool { return true })
+		everyone := func(*node) bool { return true }
+		t.invalidate(everyone, anyLevel, everyone)
 		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
 			t.renew(ctx, n)
 			return ctx.Err() == nil
@@ -34,31 +35,36 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		below := func(m *node) bool { return t.isBelow(m, c.Account) }
 		switch c.Kind {
 		case store.ChangedDocument:
-			t.invalidate(func(m *node) bool { return m == n }, below)
+			t.invalidate(func(m *node) bool { return m == n }, anyLevel, below)
 			t.renew(ctx, n)
 		case store.ChangedDictionary, store.ChangedFSM, store.ChangedUsers:
-			t.invalidate(func(m *node) bool { return below(m) && names(m, c) }, below)
+			t.invalidate(below, func(l *Level) bool { return l.names(c.Kind, c.Name) }, below)
 		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
-			t.invalidate(below, below)
+			t.invalidate(below, anyLevel, below)
 		}
 	}
 }
 
-// reload reads what a change of a kind touched of a node's state.
+func anyLevel(*Level) bool { return true }
+
+// reload reads what a change of a kind touched of a node's state. The lock is not held while the store is asked:
+// only this goroutine replaces a state, and requests must not wait for a store that is away.
 func (t *Tenants) reload(ctx context.Context, n *node, kind store.ChangeKind) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.mu.Lock() // a request that fills the node has perhaps read what was before the change
 	before := n.state.Load()
-	if n.gone || before == nil { // cold: whoever asks next reads what is current
+	n.mu.Unlock()
+	if before == nil { // cold or gone: the next request reads what is current
 		return
 	}
 	for {
 		s, err := t.read(ctx, n.id, before, kind)
-		switch {
-		case err == nil:
-			n.state.Store(s)
-			return
-		case errors.Is(err, store.ErrNotFound):
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if err == nil {
+				n.state.Store(s)
+				return
+			}
 			t.drop(n)
 			retireAll(n)
 			return
@@ -98,26 +104,24 @@ func retireAll(n *node) {
 	retire(n.level.Load(), nil)
 }
 
-// invalidate drops the levels and then the plans of the nodes chosen, whose states
-// are new already. The generation moves before each:
+// invalidate drops compiled documents and then plans, whose states are replaced already: the levels of the nodes
+// owners for which concerned holds, and the plans of all heirs.
 //
-//   - a level compiled of an old state is either in place before its drop, or finds
-//     that the generation moved and is not kept;
-//   - a plan made of a level not yet dropped is either in place before its drop,
-//     or finds that the generation moved again.
-func (t *Tenants) invalidate(levels, plans func(*node) bool) {
-	t.generation.Add(1)
-	t.each(levels, func(n *node) {
-		if l := n.level.Load(); l != nil {
+// A level or plan made meanwhile of something older does not stay. level and keepPlan check under the node's lock that all
+// they were made of is still in place: where it is not, nothing is kept; where it is, what they keep is in place
+// before the lock is taken here. That is why concerned is asked under the lock.
+func (t *Tenants) invalidate(owners func(*node) bool, concerned func(*Level) bool, heirs func(*node) bool) {
+	t.each(owners, func(n *node) {
+		if l := n.level.Load(); l != nil && concerned(l) {
 			n.old = l
 			n.level.Store(nil)
 		}
 	})
-	t.generation.Add(1)
-	t.each(plans, func(n *node) { n.plan.Store(nil) })
+	t.each(heirs, func(n *node) { n.plan.Store(nil) })
 }
 
-// each calls fn with the nodes chosen, their locks held.
+// each calls fn with the nodes chosen, their locks held. chosen is asked without the lock: it must go by the tree
+// alone, which only the caller changes.
 func (t *Tenants) each(chosen func(*node) bool, fn func(*node)) {
 	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
 		if chosen(n) {
@@ -129,10 +133,13 @@ func (t *Tenants) each(chosen func(*node) bool, fn func(*node)) {
 	})
 }
 
-// isBelow reports whether n is the account given or a descendant, by the warm
-// part of the tree. An account is never warm without its ancestors having been
-// read; one whose ancestor has left the map counts as below, to be on the safe side.
+// isBelow reports whether n is warm and is the account given or a descendant, by the warm part of the tree. A cold
+// one has nothing to drop: who fills it reads the states of its ancestors afterwards. An account is never warm
+// without its ancestors having been read; one whose ancestor left the map counts as below, to be on the safe side.
 func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
+	if n.state.Load() == nil {
+		return false
+	}
 	if ancestor == aaa.SystemConfig {
 		return true
 	}
@@ -154,10 +161,4 @@ func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
 		n = parent
 	}
 	return true
-}
-
-// names reports whether a node's compiled document names what a change is of, itself or through its tables.
-func names(n *node, c store.Change) bool {
-	l := n.level.Load()
-	return l != nil && l.names(c.Kind, c.Name)
 }

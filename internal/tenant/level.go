@@ -218,6 +218,12 @@ func (l *Level) AsksServers(op aaa.Op) bool {
 	return op != aaa.Authz || len(l.AuthzApps) == 0 || slices.Contains(l.AuthzApps, aaa.Circlemaker)
 }
 
+func (l *Level) stance(op aaa.Op) document.Stance {
+	return document.Stance{
+		Mode: l.Mode, Usable: l.Usable(op), Named: l.Named[op], Table: l.Tables[op] != nil, Others: !l.AsksServers(op),
+	}
+}
+
 // Server returns an enabled server by name, nil where there is none.
 func (l *Level) Server(name string) *Server { return l.find(name) }
 

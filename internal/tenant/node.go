@@ -76,9 +76,10 @@ func (t *Tenants) fill(ctx context.Context, n *node) (*state, error) {
 	return s, nil
 }
 
-// drop takes a node out of the map. n.mu is held.
+// drop takes a node out of the map, and its state from plans that are being made of it. n.mu is held.
 func (t *Tenants) drop(n *node) {
 	n.gone = true
+	n.state.Store(nil)
 	t.nodes.Delete(n.id)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 )
 
@@ -24,10 +25,10 @@ type Plan struct {
 type Route struct {
 	Levels []*Level // to be tried in order
 	Walk   []Step   // how they were found, up the tree
-	// Off: the walk met aaa_mode off before any usable server.
-	Off bool
-	// LocalAccept: authn, mode on, the document's list is empty, and it names no table.
-	LocalAccept bool
+	// Outcome is what requests meet: the first document that has somebody to ask, or lets everybody in, decides it.
+	Outcome     document.Outcome
+	Off         bool // the Outcome is document.Off
+	LocalAccept bool // the Outcome is document.LocalAccept
 	// Bounded: every server and attempt together, all of them silent, take less
 	// than this long; 0 where that can't be told beforehand.
 	Bounded time.Duration
@@ -39,36 +40,45 @@ type Step struct {
 	Note  string // used, no usable server, no document, off
 }
 
-// Plan returns an account's plan, making it where it is cold. The errors are
-// *aaa.Error of KindNotFound or KindUnavailable.
+// planTime bounds how long a request waits for a plan that changes keep overtaking.
+const planTime = 10 * time.Second
+
+// Plan returns an account's plan, making it where it is cold. The errors are *aaa.Error of KindNotFound or
+// KindUnavailable, the latter also where changes of the account or its ancestors overtake the making of the plan until
+// ctx ends.
 func (t *Tenants) Plan(ctx context.Context, id aaa.AccountID) (*Plan, error) {
 	if n, ok := t.nodes.Load(id); ok {
 		if p := n.plan.Load(); p != nil {
 			return p, nil
 		}
 	}
-	for {
-		generation := t.generation.Load()
+	ctx, cancel := context.WithTimeout(ctx, planTime)
+	defer cancel()
+	for ctx.Err() == nil {
 		chain, err := t.chain(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		levels := make([]*Level, len(chain))
 		for i := range chain {
-			if levels[i], err = t.level(ctx, chain[i:], generation); err != nil {
+			if levels[i], err = t.level(ctx, chain[i:]); err != nil {
 				return nil, err
 			}
 		}
 		p := t.makePlan(chain, levels)
-		if t.keepPlan(chain[0].node, p, generation) {
+		if t.keepPlan(chain, levels, p) {
 			return p, nil
 		}
-		// A change came between: what was put together may be half of it.
+		// A change came between: p may hold half of it.
+	}
+	return nil, &aaa.Error{
+		Kind: aaa.KindUnavailable, Message: "the account's configuration is being changed: ask again",
+		RetryAfter: time.Second, Err: ctx.Err(),
 	}
 }
 
 // level returns the compiled document of chain[0].
-func (t *Tenants) level(ctx context.Context, chain []link, generation uint64) (*Level, error) {
+func (t *Tenants) level(ctx context.Context, chain []link) (*Level, error) {
 	n := chain[0].node
 	if l := n.level.Load(); l != nil {
 		return l, nil
@@ -82,13 +92,23 @@ func (t *Tenants) level(ctx context.Context, chain []link, generation uint64) (*
 	if err != nil {
 		return nil, err
 	}
-	if t.generation.Load() != generation {
-		return l, nil // of states that are perhaps no longer current: for a plan that won't be kept
+	if !current(chain) {
+		return l, nil // the plan made of it is not kept either
 	}
 	n.level.Store(l)
 	retire(n.old, l)
 	n.old = nil
 	return l, nil
+}
+
+// current reports whether no change replaced a state of the chain since it was read.
+func current(chain []link) bool {
+	for _, l := range chain {
+		if l.node.state.Load() != l.state {
+			return false
+		}
+	}
+	return true
 }
 
 // retire gives back the clients of an old level that its successor did not take over.
@@ -106,11 +126,18 @@ func retire(old, successor *Level) {
 	}
 }
 
-func (t *Tenants) keepPlan(n *node, p *Plan, generation uint64) bool {
+// keepPlan puts a plan in place, unless a change replaced something that it was made of.
+func (t *Tenants) keepPlan(chain []link, levels []*Level, p *Plan) bool {
+	n := chain[0].node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if t.generation.Load() != generation {
+	if !current(chain) {
 		return false
+	}
+	for i, l := range chain {
+		if l.node.level.Load() != levels[i] {
+			return false
+		}
 	}
 	pool := n.pool.Load()
 	if pool == nil {
@@ -151,17 +178,29 @@ func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
 }
 
 func route(levels []*Level, op aaa.Op) Route {
+	r := walk(levels, op)
+	r.Outcome = document.NoServers
+	for _, l := range levels {
+		if o := l.stance(op).Decides(op); o != "" {
+			r.Outcome = o
+			break
+		}
+	}
+	r.Off, r.LocalAccept = r.Outcome == document.Off, r.Outcome == document.LocalAccept
+	return r
+}
+
+// walk goes up the tree from the account's own document to the last one that is to be tried.
+func walk(levels []*Level, op aaa.Op) Route {
 	var r Route
 	for _, l := range levels {
 		switch {
 		case l.Mode == aaa.ModeOff:
 			r.Walk = append(r.Walk, Step{l, "off"})
-			r.Off = len(r.Levels) == 0
 			return r
 		case l.Mode == aaa.ModeOn:
 			r.Walk = append(r.Walk, Step{l, "used"})
 			r.Levels = append(r.Levels, l)
-			r.LocalAccept = op == aaa.Authn && !l.Named[op] && l.Tables[op] == nil && len(r.Levels) == 1
 			return r
 		case l.Usable(op):
 			r.Walk = append(r.Walk, Step{l, "used"})

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
@@ -51,9 +50,6 @@ type Tenants struct {
 	retry   time.Duration // between attempts to apply a change while the store is away
 
 	nodes *xsync.Map[aaa.AccountID, *node]
-	// generation counts applied changes. A Level or Plan made of states read at one
-	// generation is kept only while that is still the current one.
-	generation atomic.Uint64
 
 	programs intern.Table[string, translate.Program]
 	sets     intern.Table[string, dict.Set]

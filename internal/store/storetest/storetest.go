@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a deleted account takes everything along":      testDeleteAccount,
 		"a move races with another":                     testMovesRace,
 		"documents are stored and found":                testDocuments,
+		"documents of all accounts below one":           testBelow,
 		"history":                                       testHistory,
 		"history is pruned":                             testHistoryPruned,
 		"one of two writers wins":                       testWritersRace,
