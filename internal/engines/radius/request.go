@@ -57,13 +57,19 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 	if err := p.begin(code, secret, req.Dict); err != nil {
 		return err
 	}
+	var proof proof
 	for _, v := range req.AVPs {
+		before := len(p.frame.buf)
 		if err := p.one(v, &seen); err != nil {
 			return err
 		}
+		proof.note(v.Attr, len(p.frame.buf) > before)
 		if len(p.frame.buf) > maxPacket {
 			return errPacket(len(p.frame.buf), v.Attr)
 		}
+	}
+	if err := proof.check(req.Op); err != nil {
+		return err
 	}
 	p.nas(req, &seen)
 	if code == codeAccountingRequest {

@@ -89,7 +89,23 @@ func read(req *engines.Request) (*fields, error) {
 		}
 	}
 	f.fill(req)
-	return f, nil
+	return f, f.proven(req)
+}
+
+// proven refuses an authentication that brought a credential and would be sent without one.
+func (f *fields) proven(req *engines.Request) error {
+	if req.Op != aaa.Authn || f.password != nil || f.newPassword != nil || f.userMsg != nil || f.data != nil || f.chapAnswer != nil {
+		return nil
+	}
+	for i := range req.AVPs {
+		if a := req.AVPs[i].Attr; a.Credential() {
+			return aaa.Invalid(aaa.Field{
+				Path: a.Name, Rule: "credential",
+				Message: "TACACS+ has no place for it, and no login is begun without a credential",
+			})
+		}
+	}
+	return nil
 }
 
 // given makes of octets that are there some that are not nil.
