@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -112,6 +114,7 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
 	var out *aaa.Request
+	var answered string // the key that the answer stands for
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
 		to, err := Next(s.place(), CONT)
 		if err != nil {
@@ -132,7 +135,7 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 				return aaa.Invalid(aaa.Field{Path: AnswerKey, Rule: "unknown", Message: "the AAA document has no rule for User-Password or password: give the answer under the rule's own key"})
 			}
 			delete(keys, AnswerKey)
-			keys[password] = answer
+			keys[password], answered = answer, password
 		}
 		keys[stateKey] = s.private.State
 		out = &aaa.Request{ID: requestID, Account: account, Op: aaa.Authn, Values: keys}
@@ -146,7 +149,25 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 	if err != nil {
 		return nil, err
 	}
-	return m.login(ctx, s, out, &back)
+	a, err := m.login(ctx, s, out, &back)
+	return a, inAnswer(err, answered)
+}
+
+// inAnswer names AnswerKey in the faults of the key that it stood for.
+func inAnswer(err error, key string) error {
+	var e *aaa.Error
+	if key == "" || !errors.As(err, &e) || e.Kind != aaa.KindBadInput {
+		return err
+	}
+	named := *e
+	named.Fields, named.Err = slices.Clone(e.Fields), e
+	for i := range named.Fields {
+		f := &named.Fields[i]
+		if rest, ok := strings.CutPrefix(f.Path, key); ok && (rest == "" || rest[0] == '.') {
+			f.Path = AnswerKey + rest
+		}
+	}
+	return &named
 }
 
 // login asks the server and writes what it answers. back is what a challenge's session goes back to
