@@ -45,7 +45,7 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 		open.at("data", "keys", "Reply-Message") != "hello twice" || open.str("data", "session", "opened_at") == "" {
 		t.Fatalf("%s", open.text)
 	}
-	call("POST", "/"+sid+"/interim", data(`{"counters":{"input_octets":18446744073709551615,"session_time":7},"NAS-Port":3}`)).want(200)
+	call("POST", "/"+sid+"/interim", data(`{"counters":{"input_octets":18446744073709551615,"session_time":70e-1},"NAS-Port":3}`)).want(200)
 	one := call("GET", "/"+sid, "").want(200)
 	if !strings.Contains(one.text, `"input_octets":18446744073709551615,"output_octets":0`) || one.at("data", "counters", "session_time") != 7.0 || one.at("data", "id") != id {
 		t.Errorf("%s", one.text)
