@@ -3,7 +3,6 @@ package tacacs
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -151,7 +150,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 
 // prompt is what to show the user. A password is never shown as it is typed, flag or not.
 func prompt(r *AuthenReply) (text string, echo bool) {
-	text, echo = strings.ToValidUTF8(r.ServerMsg, "\uFFFD"), !r.NoEcho()
+	text, echo = aaa.Text([]byte(r.ServerMsg)), !r.NoEcho()
 	switch r.Status {
 	case AuthenGetPass:
 		echo = false
