@@ -295,9 +295,13 @@ func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 		d.invalid(a, nil)
 	case a.Array && size > 0 && len(value) > size && len(value)%size == 0:
 		for ; len(value) > 0; value = value[size:] {
+			if !a.Type.Holds(value[:size]) {
+				d.invalid(a, value[:size:size])
+				continue
+			}
 			d.put(a, tag, value[:size:size])
 		}
-	case !rightSize(a, len(value)):
+	case !rightSize(a, len(value)), !a.Type.Holds(value):
 		d.invalid(a, raw)
 	default:
 		d.put(a, tag, value)
