@@ -1,6 +1,7 @@
 package dict
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
@@ -85,8 +86,15 @@ func (s *Set) text(a *aaa.Attribute, value []byte) string {
 }
 
 // JSON is a value as answers show it: an integer as a number unless it has a value
-// name, a bool as such, everything else as Text.
+// name, a bool as such, a stream of several texts as an array, everything else as Text.
 func (s *Set) JSON(a *aaa.Attribute, value []byte) any {
+	if a.Stream() && bytes.IndexByte(value, 0) >= 0 {
+		var parts []any
+		for part := range bytes.SplitSeq(value, []byte{0}) {
+			parts = append(parts, s.Text(a, part))
+		}
+		return parts
+	}
 	if !isInteger(a.Type) && a.Type != aaa.TypeBool || len(value) != size(a.Type) {
 		return s.Text(a, value)
 	}

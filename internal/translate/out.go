@@ -176,8 +176,22 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 	return sent{text: text, number: r.toInteger || text == whole && isNumber(value, s.attr)}, true, nil
 }
 
-// add appends an AVP.
+// add appends an AVP, or puts its value behind that of the stream it is a part of.
 func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
+	if avp.Attr.Stream() {
+		for n := len(o.dst) - 1; n >= len(o.dst)-o.added; n-- {
+			stream := &o.dst[n]
+			if !sameAttribute(stream.Attr, avp.Attr) {
+				continue
+			}
+			if total, most := len(stream.Value)+1+len(avp.Value), o.b.set.MaxLen(avp.Attr); total > most {
+				return o.bad(i, j, "encode", fmt.Sprintf("the values are too long together: %d octets, at most %d fit", total, most), "")
+			}
+			stream.Value = append(append(stream.Value, 0), avp.Value...)
+			o.sent[i/64] |= 1 << (i % 64)
+			return nil
+		}
+	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
 	}
