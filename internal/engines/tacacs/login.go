@@ -27,6 +27,9 @@ func (f *fields) start() (*AuthenStart, error) {
 	default:
 		p.Method = AuthenPAP
 	}
+	if len(f.authenType) == 0 {
+		f.told("authen_type", map[AuthenType]string{AuthenASCII: "ascii", AuthenPAP: "pap"}[p.Method])
+	}
 	bad := func(path, message string) (*AuthenStart, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: "authentication", Message: message})
 	}

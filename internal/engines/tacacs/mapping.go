@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -66,11 +67,12 @@ type fields struct {
 	status  []uint32 // Acct-Status-Type
 	repeats int      // of the new password
 	radius  map[uint32][]byte
+	request *engines.Request // is told what is filled in
 }
 
 // read sorts the AVPs. Errors are *aaa.Error of KindBadInput.
 func read(req *engines.Request) (*fields, error) {
-	f := new(fields)
+	f := &fields{request: req}
 	for i := range req.AVPs {
 		v := &req.AVPs[i]
 		switch a := v.Attr; {
@@ -89,6 +91,7 @@ func read(req *engines.Request) (*fields, error) {
 		}
 	}
 	f.fill(req)
+	f.tellDefaults(req)
 	return f, f.proven(req)
 }
 
@@ -190,6 +193,9 @@ func (f *fields) fill(req *engines.Request) {
 	}
 	if f.port == nil && req.HasNASPort {
 		f.port = strconv.AppendUint(nil, uint64(req.NASPort), 10)
+		if req.Added != nil {
+			req.Added("port", string(f.port))
+		}
 	}
 }
 
@@ -281,10 +287,43 @@ func (f *fields) withService() []string {
 	if len(front) == 0 {
 		return f.args
 	}
+	for _, text := range front {
+		name, value, _ := strings.Cut(text, "=")
+		f.told(name, value)
+	}
 	if len(front) == 1 && front[0] == "cmd=" { // behind the service, which servers expect first
 		return append(slices.Clone(f.args), front...)
 	}
 	return append(front, f.args...)
+}
+
+// told tells of a field or an argument that is filled in.
+func (f *fields) told(name, value string) {
+	if f.request != nil {
+		f.request.Add(name, value)
+	}
+}
+
+// tellDefaults tells of the header fields that are what they are if absent.
+func (f *fields) tellDefaults(req *engines.Request) {
+	if req.Added == nil {
+		return
+	}
+	if f.privLvl == nil {
+		req.Added("priv_lvl", "1")
+	}
+	if f.service == nil {
+		req.Added("authen_service", "login")
+	}
+	if req.Op == aaa.Authn {
+		return
+	}
+	if f.authenType == nil {
+		req.Added("authen_type", "ascii")
+	}
+	if f.method == nil {
+		req.Added("authen_method", "tacacsplus")
+	}
 }
 
 // Attributes of replies, whatever the server's dictionaries hold.
