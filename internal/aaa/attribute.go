@@ -118,6 +118,15 @@ func (a *Attribute) OfTACACS() bool {
 	return a.Parent == nil && a.Vendor != nil && a.Vendor.Number == VendorTACACS
 }
 
+// nasFilterRule is the number of NAS-Filter-Rule.
+const nasFilterRule = 92
+
+// Stream reports whether all values of an attribute are one text on the wire, joined by a zero octet and
+// cut where an attribute is full: NAS-Filter-Rule (RFC 4849 §2).
+func (a *Attribute) Stream() bool {
+	return a.Number == nasFilterRule && a.Vendor == nil && a.Parent == nil && a.Type == TypeString && !a.HasTag && a.Enc == EncNone
+}
+
 // NewArgument makes the definition of an argument that no dictionary has.
 func NewArgument(name string) *Attribute {
 	return &Attribute{Name: name, Vendor: &vendorTACACS, Type: TypeString, Wire: true, Hidden: SensitiveName(name)}

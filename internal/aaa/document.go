@@ -114,10 +114,12 @@ type ServerTLS struct {
 	ServerName  string `json:"server_name,omitempty"` // in the server's certificate; empty: the address
 }
 
-// Mode is the server's avp member as its engine means it: empty is strict, and custom is
-// AnyName where attributes go by name.
+// Mode is the server's avp member as its engine means it: empty is strict, and where attributes go
+// by name strict is StrictArguments and custom AnyName.
 func (s *Server) Mode() AVPMode {
 	switch {
+	case s.AVP != CustomAVP && s.Engine == "tacacs":
+		return StrictArguments
 	case s.AVP != CustomAVP:
 		return Strict
 	case s.Engine == "tacacs":
@@ -142,6 +144,8 @@ type AVPMode string
 const (
 	Strict    AVPMode = "strict"
 	CustomAVP AVPMode = "custom"
+	// StrictArguments is never written in a document: it is strict at a TACACS+ server.
+	StrictArguments AVPMode = "strict arguments"
 	// AnyName is never written in a document: it is custom at a TACACS+ server, which takes arguments of any name.
 	AnyName AVPMode = "any name"
 )

@@ -47,12 +47,15 @@ type Result struct {
 // Trace tells how an answer came about. Passwords and secrets in it are Mask.
 type Trace struct {
 	Documents []TraceDocument `json:"documents"`
-	Rules     []TraceRule     `json:"rules"`
-	Dropped   []TraceDropped  `json:"dropped"`
-	Servers   []TraceServer   `json:"servers"`
-	Apps      []TraceApp      `json:"authz_apps,omitempty"`
-	FSM       []TraceStep     `json:"fsm,omitempty"`
-	Elapsed   Micros          `json:"elapsed_us"`
+	// UnusedKeys are the request's keys that neither a rule of its documents nor the service reads, in order.
+	UnusedKeys []string       `json:"unused_keys"`
+	Rules      []TraceRule    `json:"rules"`
+	Dropped    []TraceDropped `json:"dropped"`
+	Added      []TraceAdded   `json:"added"`
+	Servers    []TraceServer  `json:"servers"`
+	Apps       []TraceApp     `json:"authz_apps,omitempty"`
+	FSM        []TraceStep    `json:"fsm,omitempty"`
+	Elapsed    Micros         `json:"elapsed_us"`
 }
 
 // TraceDocument is a step of the walk up the account tree.
@@ -79,6 +82,13 @@ type TraceDropped struct {
 	Server    string `json:"server"`
 	Attribute string `json:"attribute"`
 	Reason    string `json:"reason"`
+}
+
+// TraceAdded is what the service itself put into one server's packet.
+type TraceAdded struct {
+	Server    string `json:"server"`
+	Attribute string `json:"attribute"`
+	Value     string `json:"value,omitempty"` // absent where it is random or depends on the packet
 }
 
 // TraceServer is one server that was tried or passed over.

@@ -205,6 +205,7 @@ func TestContradictions(t *testing.T) {
 			"value.1.val.val", "range",
 		},
 		{"value of an unknown name", `{"val":{"attr":"Nobody","val":1,"name":"X"}}`, "value.0.val.attr", "unknown"},
+		{"whole numbers with fraction and exponent", `{"vendor":{"V":9e0}},{"attr":{"vid":9.0,"id":1.0,"type":"integer","name":"A"}},{"val":{"vid":9,"id":1,"val":2e0,"name":"X"}}`, "", ""},
 		{"value of an unknown number", `{"val":{"vid":9,"id":200,"val":1,"name":"X"}}`, "", ""},
 		{
 			"value overflows the other type of its attribute",

@@ -1,6 +1,7 @@
 package dict
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
@@ -13,7 +14,8 @@ import (
 )
 
 // Text prints a value: by its name if it has one, else as Append reads it. Octets that
-// are no value of the attribute's type, and text that is not UTF-8, are printed as 0x….
+// are no value of the attribute's type are printed as 0x…, text that is not UTF-8 as aaa.Text has it, but a
+// secret, which is no text to be read, as 0x….
 func (s *Set) Text(a *aaa.Attribute, value []byte) string {
 	if n := size(a.Type); Packs(a) && len(value) > n && len(value)%n == 0 {
 		parts := make([]string, 0, len(value)/n)
@@ -33,8 +35,8 @@ func (s *Set) text(a *aaa.Attribute, value []byte) string {
 	}
 	switch a.Type {
 	case aaa.TypeString:
-		if utf8.Valid(value) {
-			return string(value)
+		if !a.Hidden || utf8.Valid(value) {
+			return aaa.Text(value)
 		}
 	case aaa.TypeInteger, aaa.TypeInteger64, aaa.TypeShort, aaa.TypeByte, aaa.TypeSigned:
 		if text, ok := s.IntText(a, value); ok {
@@ -84,8 +86,15 @@ func (s *Set) text(a *aaa.Attribute, value []byte) string {
 }
 
 // JSON is a value as answers show it: an integer as a number unless it has a value
-// name, a bool as such, everything else as Text.
+// name, a bool as such, a stream of several texts as an array, everything else as Text.
 func (s *Set) JSON(a *aaa.Attribute, value []byte) any {
+	if a.Stream() && bytes.IndexByte(value, 0) >= 0 {
+		var parts []any
+		for part := range bytes.SplitSeq(value, []byte{0}) {
+			parts = append(parts, s.Text(a, part))
+		}
+		return parts
+	}
 	if !isInteger(a.Type) && a.Type != aaa.TypeBool || len(value) != size(a.Type) {
 		return s.Text(a, value)
 	}
@@ -142,23 +151,16 @@ func integer(a *aaa.Attribute, value []byte) (int64, bool) {
 	return 0, false
 }
 
-// prefix reads an ipv4prefix or ipv6prefix (RFC 8044 §3.11, §3.10).
+// prefix reads an ipv4prefix or ipv6prefix (RFC 8044 §3.11, §3.10). Zero octets at its end may be left out.
 func prefix(t aaa.Type, value []byte) (netip.Prefix, bool) {
-	if len(value) < 2 {
-		return netip.Prefix{}, false
-	}
-	bits := int(value[1])
-	if t == aaa.TypeIPv4Prefix {
-		if len(value) != 6 || bits > 32 {
-			return netip.Prefix{}, false
-		}
-		return netip.PrefixFrom(netip.AddrFrom4([4]byte(value[2:])), bits).Masked(), true
-	}
-	if len(value) > 18 || bits > 128 || (bits+7)/8 > len(value)-2 {
+	if !t.Holds(value) {
 		return netip.Prefix{}, false
 	}
 	var b [16]byte
 	copy(b[:], value[2:])
-	p := netip.PrefixFrom(netip.AddrFrom16(b), bits)
-	return p.Masked(), p.IsValid()
+	addr := netip.AddrFrom16(b)
+	if t == aaa.TypeIPv4Prefix {
+		addr = netip.AddrFrom4([4]byte(b[:4]))
+	}
+	return netip.PrefixFrom(addr, int(value[1])).Masked(), true
 }

@@ -165,7 +165,7 @@ func (s *Set) appendOne(dst []byte, a *aaa.Attribute, text string, named bool) (
 		}
 	}
 	if rest, ok := cutHex(text); ok && hexFits(a.Type, len(rest)/2) {
-		if out, ok := appendHex(dst, rest); ok {
+		if out, ok := appendHex(dst, rest); ok && a.Type.Holds(out[len(dst):]) {
 			return out, nil
 		}
 	}
@@ -324,6 +324,8 @@ func hexFits(t aaa.Type, n int) bool {
 		return n == 4 || n == 16
 	case aaa.TypeIPv6Prefix:
 		return n >= 2 && n <= 18
+	case aaa.TypeIPv4Prefix:
+		return n >= 2 && n <= 6
 	}
 	return n > 0 && n == size(t) && t != aaa.TypeBool
 }

@@ -381,9 +381,13 @@ func (d *jsonReader) number(otherwise string, lowest, highest int64) int64 {
 	return d.integer(written, lowest, highest)
 }
 
-// integer is an integer written without fraction or exponent.
+// integer is a whole number, however it is written.
 func (d *jsonReader) integer(written []byte, lowest, highest int64) int64 {
-	i, err := strconv.ParseInt(string(written), 10, 64)
+	text := string(written)
+	if whole, ok := aaa.WholeNumber(text); ok {
+		text = whole
+	}
+	i, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case errors.Is(err, strconv.ErrSyntax):
 		d.faults.add(d.path(), "type", "an integer is wanted", clip(string(written)))

@@ -45,7 +45,7 @@ var mustHide = map[place]bool{
 	{aaa.VendorTACACS, 16}: true, // chap_response
 }
 
-// protect sets Enc, with what that takes, and Hidden of what has to be protected. A name that ends in
+// protect sets Enc, with what that takes, and Hidden of what has to be protected, and Concat of what is a stream. A name that ends in
 // Password or Secret is taken at its word.
 func protect(a *aaa.Attribute) {
 	if a.Parent == nil {
@@ -56,6 +56,7 @@ func protect(a *aaa.Attribute) {
 		}
 		a.HasTag = a.HasTag || mustTag[p] && a.Enc == aaa.EncTunnel
 		a.Hidden = mustHide[p]
+		a.Concat = a.Concat || a.Stream()
 	}
 	a.Hidden = a.Hidden || a.Enc != aaa.EncNone || !container(a.Type) && secretName(a.Name)
 }

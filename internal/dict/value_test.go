@@ -250,7 +250,8 @@ func TestDecode(t *testing.T) {
 		integer    string
 	}{
 		{"String", "626f62", "bob", ""},
-		{"String", "62ff", "0x62ff", ""}, // not UTF-8
+		{"String", "62ff", "bÿ", ""}, // not UTF-8: windows-1252
+		{"String", "62ff00", "0x62ff00", ""},
 		{"Octets", "", "0x", ""},
 		{"Integer", "00000001", "One", "1"},
 		{"Integer", "00000007", int64(7), "7"},
@@ -267,7 +268,11 @@ func TestDecode(t *testing.T) {
 		{"IPAddr", "20010db8000000000000000000000001", "0x20010db8000000000000000000000001", ""},
 		{"Combo", "0102030405", "0x0102030405", ""},
 		{"IPv4Prefix", "0021c0000201", "0x0021c0000201", ""},
-		{"IPv6Prefix", "004020010db8", "0x004020010db8", ""}, // shorter than its length says
+		{"IPv6Prefix", "004020010db8000a", "2001:db8:a::/64", ""}, // zero octets at the end left out
+		{"IPv6Prefix", "0040", "::/64", ""},
+		{"IPv6Prefix", "008120010db8", "0x008120010db8", ""},
+		{"IPv4Prefix", "0018c00002", "192.0.2.0/24", ""},
+		{"IPv4Prefix", "0000", "0.0.0.0/0", ""},
 		{"IPv6Prefix", "00", "0x00", ""},
 		{"IPv6Prefix", "002020010db8000000000000000000000001", "2001:db8::/32", ""}, // more than needed
 		{"IfID", "00", "0x00", ""},

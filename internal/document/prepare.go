@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/big"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -99,7 +97,7 @@ func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stor
 	if faults := schema.Validate(form, value); faults != nil {
 		return nil, aaa.Invalid(faults...)
 	}
-	body := plainIntegers(value).(map[string]any)
+	body := copied(value).(map[string]any)
 	text, err := marshal(body)
 	if err != nil {
 		return nil, err
@@ -140,33 +138,21 @@ func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stor
 	return out, nil
 }
 
-// plainIntegers copies a document, integers written as 1812.0 or 2e3 (which JSON
-// Schema takes as integers) in plain digits. Members that begin with x- stay as they are.
-func plainIntegers(v any) any {
+// copied copies a document. Its integers are in plain digits already: schema.Parse reads 1812.0 and 2e3 so.
+func copied(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for name, e := range v {
-			if !strings.HasPrefix(name, "x-") {
-				e = plainIntegers(e)
-			}
-			m[name] = e
+			m[name] = copied(e)
 		}
 		return m
 	case []any:
 		a := make([]any, len(v))
 		for i := range v {
-			a[i] = plainIntegers(v[i])
+			a[i] = copied(v[i])
 		}
 		return a
-	case json.Number:
-		if !strings.ContainsAny(string(v), ".eE-") {
-			return v
-		}
-		if r, ok := new(big.Rat).SetString(string(v)); ok && r.IsInt() {
-			return json.Number(r.Num().String())
-		}
-		return v
 	default:
 		return v
 	}

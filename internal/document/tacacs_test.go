@@ -115,7 +115,7 @@ func TestTACACSSecrets(t *testing.T) {
 	if err := json.Unmarshal([]byte(key), &want); err != nil {
 		t.Fatal(err)
 	}
-	if s := d.Servers[0]; s.TLS.Key.Reveal() != want || s.PreviousSecret.Reveal() != "hush-old" || s.Mode() != aaa.Strict {
+	if s := d.Servers[0]; s.TLS.Key.Reveal() != want || s.PreviousSecret.Reveal() != "hush-old" || s.Mode() != aaa.StrictArguments {
 		t.Errorf("%+v", s)
 	}
 }

@@ -75,6 +75,16 @@ type Request struct {
 	// Without them the engine takes now and a random one.
 	Begun     time.Time
 	SessionID string
+	// Added receives what the engine puts into the packet of its own, with the value where that says something; nil
+	// where nobody wants to know. It is called before Exchange or Encode returns.
+	Added func(attribute, value string)
+}
+
+// Add tells Added, where somebody wants to know.
+func (r *Request) Add(attribute, value string) {
+	if r.Added != nil {
+		r.Added(attribute, value)
+	}
 }
 
 // Reply is a server's verified answer.

@@ -58,7 +58,7 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 		open.at("data", "keys", "Reply-Message") != "hello twice" || open.str("data", "session", "opened_at") == "" {
 		t.Fatalf("%s", open.text)
 	}
-	call("POST", "/"+sid+"/interim", data(`{"counters":{"input_octets":18446744073709551615,"session_time":7},"NAS-Port":3}`)).want(200)
+	call("POST", "/"+sid+"/interim", data(`{"counters":{"input_octets":18446744073709551615,"session_time":70e-1},"NAS-Port":3}`)).want(200)
 	one := call("GET", "/"+sid, "").want(200)
 	if !strings.Contains(one.text, `"input_octets":18446744073709551615,"output_octets":0`) || one.at("data", "counters", "session_time") != 7.0 || one.at("data", "id") != id {
 		t.Errorf("%s", one.text)
@@ -100,7 +100,8 @@ func TestCountersAreChecked(t *testing.T) {
 		`{"input_packets":1,"output_octets":99}`: "counters.input_packets",
 		`{"input_octets":-1}`:                    "counters.input_octets",
 		`{"input_octets":1.5}`:                   "counters.input_octets",
-		`{"input_octets":1e3}`:                   "counters.input_octets",
+		`{"input_octets":9.0}`:                   "counters.input_octets",
+		`{"input_octets":1e-3}`:                  "counters.input_octets",
 		`{"output_octets":18446744073709551616}`: "counters.output_octets",
 		`{"output_packets":"7"}`:                 "counters.output_packets",
 		`{"session_time":null}`:                  "counters.session_time",

@@ -24,7 +24,7 @@ type Message struct {
 func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
 	route := &plan.Routes[req.Op]
 	mark := newMark(req.Op, time.Now())
-	trace := newTrace(route)
+	trace := newTrace(route, req)
 	pin, err := takePin(plan, req)
 	if err != nil {
 		return nil, nil, err
@@ -72,6 +72,12 @@ func (q *question) dryRun(server *tenant.Server) Message {
 	m.Err = server.Rules[q.req.Op].InKeys(m.Err, q.req.Values)
 	m.Request.AVPs = slices.DeleteFunc(m.Request.AVPs, func(v aaa.AVP) bool { return omits(server, q.req.Op, v.Attr) })
 	return m
+}
+
+// added notes in the trace what an engine puts into the server's packet.
+func (q *question) added(server *tenant.Server) func(attribute, value string) {
+	tracer := translate.Tracer{Server: server.Name, Trace: q.tracer.Trace}
+	return tracer.Added
 }
 
 // omits reports whether the packets of a server's protocol go without an attribute, though a rule feeds it.

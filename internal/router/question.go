@@ -79,6 +79,9 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
 		Begun: q.mark.begun, SessionID: q.mark.session,
 	}
+	if q.tracer.Trace != nil {
+		s.request.Added = q.added(server)
+	}
 	return nil
 }
 
@@ -86,9 +89,11 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 	std := &q.router.std
 	if q.level.AuthzUsername != "" && !brings(avps, isUserName) {
+		q.tracer.Added("User-Name", "") // whose, a token below the document's account is not told
 		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(q.level.AuthzUsername)})
 	}
 	if !q.level.AuthzPassword.IsZero() && !brings(avps, isPassword) {
+		q.tracer.Added("User-Password", "")
 		avps = append(avps, aaa.AVP{Attr: std.UserPassword, Value: []byte(q.level.AuthzPassword.Reveal())})
 	}
 	return avps

@@ -153,7 +153,7 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 		return nil
 	}
 	if req.Trace {
-		res.Trace = newTrace(route)
+		res.Trace = newTrace(route, req)
 		if res.Outcome == aaa.Bypassed {
 			note(res.Trace, route.Levels[0], bypassed)
 		}
@@ -185,7 +185,7 @@ func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Reque
 	}()
 	route := &plan.Routes[req.Op]
 	if req.Trace {
-		x.trace = newTrace(route)
+		x.trace = newTrace(route, req)
 	}
 	if x.pin, err = takePin(plan, req); err != nil {
 		return nil, err

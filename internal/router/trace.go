@@ -1,12 +1,15 @@
 package router
 
 import (
+	"slices"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/tenant"
 )
 
-func newTrace(route *tenant.Route) *aaa.Trace {
+func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Trace {
 	t := &aaa.Trace{
+		UnusedKeys: unusedKeys(route, req), Added: []aaa.TraceAdded{},
 		Documents: []aaa.TraceDocument{}, Rules: []aaa.TraceRule{}, Dropped: []aaa.TraceDropped{}, Servers: []aaa.TraceServer{},
 	}
 	for _, s := range route.Walk {
@@ -15,6 +18,22 @@ func newTrace(route *tenant.Route) *aaa.Trace {
 		})
 	}
 	return t
+}
+
+// unusedKeys lists the request's keys that no rule of its documents reads, nor the service itself.
+func unusedKeys(route *tenant.Route, req *aaa.Request) []string {
+	keys := []string{}
+	for key := range req.Values {
+		switch key {
+		case stateKey, "Call-Direction", "Channel-Locality", "channel":
+			continue
+		}
+		if len(route.Levels) > 0 && !slices.ContainsFunc(route.Levels, func(l *tenant.Level) bool { return l.Reads(req.Op, key) }) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // What a trace says of a document that was used, where that is not all.

@@ -189,6 +189,7 @@ func (m *Machine) merge(a *Answer) {
 	if m.trace != nil && a.trace != nil {
 		m.trace.Rules = append(m.trace.Rules, a.trace.Rules...)
 		m.trace.Dropped = append(m.trace.Dropped, a.trace.Dropped...)
+		m.trace.Added = append(m.trace.Added, a.trace.Added...)
 		m.trace.Servers = append(m.trace.Servers, a.trace.Servers...)
 	}
 }

@@ -22,7 +22,7 @@ const maxNumber = 100
 // of content (a duplicate member, too deep, a number out of range) lack it.
 var ErrSyntax = errors.New("not valid JSON")
 
-// Parse reads one JSON value (RFC 8259) into nil, bool, string, json.Number,
+// Parse reads one JSON value (RFC 8259) into nil, bool, string, json.Number (in decimal digits where it is whole),
 // []any and map[string]any. It refuses, with an *aaa.Error of KindBadInput:
 //
 //   - what is no JSON, or goes on after the value (ErrSyntax, with line and column);
@@ -310,6 +310,9 @@ func (p *parser) number() any {
 			p.fault("number", "the number is out of range", nil)
 			return json.Number("0")
 		}
+	}
+	if whole, ok := aaa.WholeNumber(text); ok {
+		text = whole // so that every reader takes 5e9 for 5000000000 and 2.0 for 2
 	}
 	return json.Number(text)
 }

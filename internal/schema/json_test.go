@@ -52,7 +52,36 @@ func standard(t *testing.T, text string) any {
 	if err := d.Decode(&v); err != nil {
 		t.Fatalf("encoding/json: %v", err)
 	}
+	return decimal(v)
+}
+
+// decimal writes the whole numbers of a value in decimal digits.
+func decimal(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if whole, ok := aaa.WholeNumber(string(v)); ok {
+			return json.Number(whole)
+		}
+	case []any:
+		for i := range v {
+			v[i] = decimal(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = decimal(v[k])
+		}
+	}
 	return v
+}
+
+// TestWholeNumbers: a whole number is one, however it is written.
+func TestWholeNumbers(t *testing.T) {
+	t.Parallel()
+	got, err := Parse([]byte(`[5e9, 2.0, -0, 1.5, -15e-1, 18446744073709551615.0, 1e30]`), MaxDepth)
+	want := []any{json.Number("5000000000"), json.Number("2"), json.Number("0"), json.Number("1.5"), json.Number("-15e-1"), json.Number("18446744073709551615"), json.Number("1e30")}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -174,7 +203,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		`{"data":{"aaa_mode":"on","servers":[{"port":1812}]}}`, `[1e5,-0.1,"\ud83d\ude00",null]`,
 		`{"a":1,"a":2}`, `"\ud800"`, "\xff", `[[[[]]]]`, `{"a":"\u0000"}`, `"\"`, `1e-5000`, `{"":{"":""}}`,
-		`{"a":[1,-2,true,false],"b":null} `, `{"a":01}`, `[1,]`, `{"a":1,}`, `-`, `[1 2]`, `{"a" 1}`, "\"\x01\"", `tru`, `[,1]`, `1.5`, `"`,
+		`{"a":[1,-2,true,false],"b":null} `, `{"a":01}`, `[1,]`, `{"a":1,}`, `-`, `[1 2]`, `{"a" 1}`, "\"\x01\"", `tru`, `[,1]`, `1.5`, `"`, `[2.0,-0,-0.0,15e-1,1.20e1]`, `-0`,
 	} {
 		f.Add([]byte(text))
 	}

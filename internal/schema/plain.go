@@ -151,7 +151,7 @@ func (p *plain) integer() (any, bool) {
 		p.pos++
 	}
 	digits := p.pos - first
-	if digits == 0 || digits > 1 && p.data[first] == '0' || p.pos-start > maxNumber {
+	if digits == 0 || p.data[first] == '0' && (digits > 1 || first > start) || p.pos-start > maxNumber { // -0 is written 0
 		return nil, false
 	}
 	if p.pos < len(p.data) {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -138,6 +140,7 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid string, step *step, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
 	var out *aaa.Request
+	var answered string // the key that the answer stands for
 	var terms Terms
 	var before *aaa.SessionAnswer
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) (err error) {
@@ -165,7 +168,7 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 				return aaa.Invalid(aaa.Field{Path: AnswerKey, Rule: "unknown", Message: "the AAA document has no rule for User-Password or password: give the answer under the rule's own key"})
 			}
 			delete(keys, AnswerKey)
-			keys[password] = answer
+			keys[password], answered = answer, password
 		}
 		keys[stateKey] = s.private.State
 		out = &aaa.Request{ID: requestID, Account: account, Op: aaa.Authn, Values: keys}
@@ -185,7 +188,25 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 		return nil, err
 	}
 	// The login goes on when its caller goes away: who repeats the request gets the answer.
-	return m.login(context.WithoutCancel(ctx), s, out, &terms, &back)
+	a, err := m.login(context.WithoutCancel(ctx), s, out, &terms, &back)
+	return a, inAnswer(err, answered)
+}
+
+// inAnswer names AnswerKey in the faults of the key that it stood for.
+func inAnswer(err error, key string) error {
+	var e *aaa.Error
+	if key == "" || !errors.As(err, &e) || e.Kind != aaa.KindBadInput {
+		return err
+	}
+	named := *e
+	named.Fields, named.Err = slices.Clone(e.Fields), e
+	for i := range named.Fields {
+		f := &named.Fields[i]
+		if rest, ok := strings.CutPrefix(f.Path, key); ok && (rest == "" || rest[0] == '.') {
+			f.Path = AnswerKey + rest
+		}
+	}
+	return &named
 }
 
 // login asks the server and writes what it answers. terms are those of the documents in force before it is asked. back

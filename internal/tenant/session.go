@@ -14,6 +14,19 @@ func (l *Level) Key(op aaa.Op, attribute string) string {
 	return ""
 }
 
+// Reads reports whether an operation's rules read a request key, or, where no rule says where the user's name and
+// password are, the document's users files and tables do.
+func (l *Level) Reads(op aaa.Op, key string) bool {
+	p := l.programs[op]
+	if p != nil && p.Reads(key) {
+		return true
+	}
+	if key != "User-Name" && key != "User-Password" || l.Tables[op] == nil {
+		return false
+	}
+	return p == nil || p.Key(key) == ""
+}
+
 // Usable reports whether the route has anything to ask: a server of its list, or a document's own table.
 func (r *Route) Usable(op aaa.Op) bool {
 	return slices.ContainsFunc(r.Levels, func(l *Level) bool { return len(l.Lists[op]) > 0 || l.Tables[op] != nil })

@@ -22,6 +22,7 @@ type slot struct {
 	optional bool
 	packs    bool  // an array's elements go into one attribute
 	hash     uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
+	need     need  // what of the key's value may not be lost
 	mask     bool  // traces and errors don't show the value
 }
 
@@ -33,7 +34,7 @@ const (
 
 // Bind looks the Program's attributes up in a server's dictionaries. In
 // aaa.CustomAVP mode they may also be written by number, in aaa.AnyName mode be
-// arguments of TACACS+ that no dictionary has. A star behind an argument's name makes it optional.
+// arguments of TACACS+ that no dictionary has; aaa.StrictArguments is aaa.Strict of a TACACS+ server. A star behind an argument's name makes it optional.
 func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 	b := &Binding{prog: p, set: set, slots: make([]slot, len(p.rules))}
 	for i, r := range p.rules {
@@ -45,6 +46,7 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 		s.mask = r.sensitive || hiddenNumber(set, r.attribute)
 		switch {
 		case !ok:
+			s.need = needOf(p.section, r.attribute, nil, mode)
 			s.reason = reasonUnknown
 			s.mask = s.mask || aaa.SensitiveName(r.attribute)
 			continue
@@ -54,6 +56,7 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 			continue
 		}
 		s.attr, s.tag = a, tag
+		s.need = needOf(p.section, r.attribute, a, mode)
 		s.mask = s.mask || a.Hidden
 		s.packs = dict.Packs(a)
 		s.hash = hashOctets(a)

@@ -23,6 +23,9 @@ const (
 // valueGroup is the name of the group that wins over group 1.
 const valueGroup = "value"
 
+// dotMatchesNL is the flag that regexp.Compile has no argument for.
+const dotMatchesNL = "(?s)"
+
 // errNoGroup refuses a regexp that has nothing to take out of a match.
 var errNoGroup = errors.New("has no group: put the part to take in round brackets")
 
@@ -31,7 +34,7 @@ type form uint8
 
 const (
 	formGroup form = iota // the general case
-	formAny               // ^(.*)$: the whole text, unless it holds a line feed
+	formAny               // ^(.*)$: the whole text
 	formSome              // ^(.+)$: the same, but not empty
 	formSpan              // the group is the whole match (^([^@]+), [0-9]([0-9]) is not)
 )
@@ -54,8 +57,9 @@ func compileMatcher(text string) (*matcher, error) {
 	return matchers.Get(text, func() (*matcher, error) { return newMatcher(text) })
 }
 
+// newMatcher compiles a regexp whose dot matches line breaks too: ^(.*)$ is the whole text.
 func newMatcher(text string) (*matcher, error) {
-	tree, err := syntax.Parse(text, syntax.Perl)
+	tree, err := syntax.Parse(text, syntax.Perl|syntax.DotNL)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
@@ -63,7 +67,7 @@ func newMatcher(text string) (*matcher, error) {
 	if cost > maxRegexpCost {
 		return nil, errors.New("is too large once its repetitions are written out")
 	}
-	re, err := regexp.Compile(text)
+	re, err := regexp.Compile(dotMatchesNL + text)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
@@ -90,9 +94,9 @@ func newMatcher(text string) (*matcher, error) {
 func (m *matcher) match(s string) (string, bool) {
 	switch m.form {
 	case formAny:
-		return s, strings.IndexByte(s, '\n') < 0
+		return s, true
 	case formSome:
-		return s, s != "" && strings.IndexByte(s, '\n') < 0
+		return s, s != ""
 	case formSpan:
 		// FindString allocates nothing, but tells an empty match from none only by asking again.
 		found := m.re.FindString(s)

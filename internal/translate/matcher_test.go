@@ -18,6 +18,8 @@ func TestMatchAgreesWithRegexp(t *testing.T) {
 		`^([^@]*)`:                   formSpan,
 		`\b([0-9]+)\b`:               formSpan,
 		`(?s)^(.*)$`:                 formSpan,
+		`(?-s)^(.*)$`:                formSpan,
+		`a|(.*)`:                     formGroup,
 		`(?m)^(.*)$`:                 formSpan,
 		`^(?P<value>a|b.*)$`:         formSpan,
 		`^(?:(x+))?`:                 formGroup,
@@ -40,7 +42,7 @@ func TestMatchAgreesWithRegexp(t *testing.T) {
 		if m.form != want {
 			t.Errorf("%s: form %d, want %d", pattern, m.form, want)
 		}
-		re := regexp.MustCompile(pattern)
+		re := regexp.MustCompile("(?s)" + pattern)
 		group := 1
 		if i := re.SubexpIndex("value"); i > 0 {
 			group = i
@@ -56,6 +58,28 @@ func TestMatchAgreesWithRegexp(t *testing.T) {
 			if ok != wantOK || ok && got != wantText {
 				t.Errorf("%s on %q: %q %v, want %q %v", pattern, text, got, ok, wantText, wantOK)
 			}
+		}
+	}
+}
+
+// TestDotMatchesLineBreaks: what ^(.*)$ says is the whole text.
+func TestDotMatchesLineBreaks(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		`^(.*)$`: "one\ntwo\n", `^(.+)$`: "one\ntwo\n", `(.*)`: "one\ntwo\n", `^o(.*)$`: "ne\ntwo\n", `^x|(.*)$`: "one\ntwo\n",
+		`(?-s)(.*)`: "one", `(?m)^(\w*)$`: "one", `^([^\n]*)`: "one",
+	} {
+		m, err := newMatcher(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := m.match("one\ntwo\n"); !ok || got != want {
+			t.Errorf("%s: %q %v, want %q", pattern, got, ok, want)
+		}
+	}
+	if m, _ := newMatcher(`(?-s)^(.*)$`); m != nil {
+		if got, ok := m.match("one\n"); ok {
+			t.Errorf("without the flag a dot matches a line break: %q", got)
 		}
 	}
 }

@@ -23,8 +23,9 @@ const (
 
 // Out appends the AVPs of a request for one server to dst, in rule order.
 //
-// Absent keys and values that don't match give nothing. A value that can't be
-// put into its attribute is an *aaa.Error of KindBadInput whose path is the
+// Absent keys give nothing, nor do values that don't match, unless the request would be
+// another one without them (see whole). Such a value, and one that can't be
+// put into its attribute, is an *aaa.Error of KindBadInput whose path is the
 // request key (with the element's index after a dot where the value is an
 // array) and whose message names the rule and the attribute; dst is then given
 // back as it was. tr may be nil.
@@ -37,6 +38,7 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 			continue
 		}
 		list, ok := value.([]any)
+		o.several = len(list) > 1
 		if !ok {
 			if err := o.one(i, -1, value); err != nil {
 				return dst, err
@@ -45,6 +47,9 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 		}
 		if len(list) > MaxElements {
 			return dst, o.bad(i, -1, "maxItems", fmt.Sprintf("the array has more than %d elements", MaxElements), "")
+		}
+		if len(list) == 0 {
+			o.lose(i, -1, lostNothing)
 		}
 		if b.slots[i].packs {
 			if err := o.pack(i, list); err != nil {
@@ -58,6 +63,9 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 			}
 		}
 	}
+	if err := o.whole(values); err != nil {
+		return dst, err
+	}
 	return o.dst, nil
 }
 
@@ -68,6 +76,10 @@ type outgoing struct {
 	arena []byte // the octets of values; all of one call share it
 	tr    *Tracer
 	added int
+
+	several bool                         // the value at hand is an array of several elements
+	sent    [(MaxRules + 63) / 64]uint64 // the rules that sent something
+	lost    []loss
 }
 
 // sent is the part of a value that a rule sends.
@@ -90,6 +102,7 @@ func (o *outgoing) one(i, j int, value any) error {
 	}
 	if len(avp.Value) == 0 && !mayBeEmpty(s.attr) { // 0x
 		o.trace(i, "", "empty value")
+		o.lose(i, j, lostEmpty)
 		return nil
 	}
 	if err := o.add(i, j, &avp); err != nil {
@@ -139,6 +152,7 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 	whole := text
 	if text, ok = r.out.match(whole); !ok {
 		o.trace(i, "", "no match")
+		o.lose(i, j, lostMatch)
 		return sent{}, false, nil
 	}
 	if r.toInteger {
@@ -151,17 +165,33 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 	if s.attr == nil {
 		o.trace(i, text, "dropped")
 		o.tr.dropped(r.attribute, s.reason)
+		o.lose(i, j, lostDropped)
 		return sent{}, false, nil
 	}
 	if text == "" && !mayBeEmpty(s.attr) {
 		o.trace(i, "", "empty value")
+		o.lose(i, j, lostEmpty)
 		return sent{}, false, nil
 	}
 	return sent{text: text, number: r.toInteger || text == whole && isNumber(value, s.attr)}, true, nil
 }
 
-// add appends an AVP.
+// add appends an AVP, or puts its value behind that of the stream it is a part of.
 func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
+	if avp.Attr.Stream() {
+		for n := len(o.dst) - 1; n >= len(o.dst)-o.added; n-- {
+			stream := &o.dst[n]
+			if !sameAttribute(stream.Attr, avp.Attr) {
+				continue
+			}
+			if total, most := len(stream.Value)+1+len(avp.Value), o.b.set.MaxLen(avp.Attr); total > most {
+				return o.bad(i, j, "encode", fmt.Sprintf("the values are too long together: %d octets, at most %d fit", total, most), "")
+			}
+			stream.Value = append(append(stream.Value, 0), avp.Value...)
+			o.sent[i/64] |= 1 << (i % 64)
+			return nil
+		}
+	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
 	}
@@ -169,6 +199,7 @@ func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 		o.dst = make([]aaa.AVP, 0, len(o.b.prog.rules))
 	}
 	o.dst = append(o.dst, *avp)
+	o.sent[i/64] |= 1 << (i % 64)
 	return nil
 }
 

@@ -22,6 +22,13 @@ func (t *Tracer) rule(e aaa.TraceRule) {
 	t.Trace.Rules = append(t.Trace.Rules, e)
 }
 
+// Added notes what the service itself puts into the server's packet.
+func (t *Tracer) Added(attribute, value string) {
+	if t != nil && t.Trace != nil && len(t.Trace.Added) < maxTraceEntries {
+		t.Trace.Added = append(t.Trace.Added, aaa.TraceAdded{Server: t.Server, Attribute: attribute, Value: printable(value)})
+	}
+}
+
 func (t *Tracer) dropped(attribute, reason string) {
 	if t == nil {
 		return

@@ -1,6 +1,9 @@
 package translate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Value is what a request would send as an attribute, as text: for who must know the user's name
 // before any server is chosen. raw is the request's value, sent what the regexp of the rule takes
@@ -37,6 +40,11 @@ func FirstText(value any) (string, bool) {
 		value = list[0]
 	}
 	return valueText(value)
+}
+
+// Reads reports whether a rule reads a request key.
+func (p *Program) Reads(key string) bool {
+	return slices.ContainsFunc(p.rules, func(r *rule) bool { return r.key == key })
 }
 
 // Key returns the request key of the first rule for an attribute, written without a tag; empty where no rule names it.

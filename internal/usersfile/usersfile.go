@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-crypt/crypt/algorithm"
@@ -53,7 +54,7 @@ type user struct {
 // Fault is an error of a file. It never shows anything of a password or a hash.
 type Fault struct {
 	Line int `json:"line,omitempty"` // of the text, from 1; 0 for the file as a whole
-	// Rule is one of syntax, too_long, too_many, required, duplicate, default, operator,
+	// Rule is one of syntax, too_long, too_many, required, duplicate, default, fall_through, operator,
 	// orphan, password, clear_text, hash, cost, masked.
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
@@ -131,6 +132,8 @@ func (r *reader) entry(no int, l line) int {
 		r.fault(no, "syntax", "the name has a control character")
 	case l.name == "DEFAULT":
 		r.fault(no, "default", "DEFAULT entries are not supported: every user has an entry of their own")
+	case falls(l.items):
+		r.fault(no, "fall_through", "%s", noFallThrough)
 	case r.lines[l.name] != 0:
 		r.fault(no, "duplicate", "the name is on line %d already", r.lines[l.name])
 	default:
@@ -171,6 +174,10 @@ func (r *reader) replies(no int, items []written) {
 	if r.open >= 0 {
 		into = r.file.entries[r.open].Reply
 	}
+	if falls(items) {
+		r.fault(no, "fall_through", "%s", noFallThrough)
+		return
+	}
 	for _, item := range items {
 		switch item.op {
 		case "=", "+=":
@@ -189,6 +196,13 @@ func (r *reader) replies(no int, items []written) {
 	if r.open >= 0 {
 		r.file.entries[r.open].Reply = into
 	}
+}
+
+const noFallThrough = "Fall-Through is not supported: every user has one entry, which is all that holds"
+
+// falls reports whether items hold Fall-Through, which is no attribute but tells FreeRADIUS to read on.
+func falls(items []written) bool {
+	return slices.ContainsFunc(items, func(w written) bool { return strings.EqualFold(w.name, "Fall-Through") })
 }
 
 // without drops the items of a name.

@@ -109,6 +109,9 @@ func TestFaults(t *testing.T) {
 		{strings.Repeat(" ", 8192) + "#", "too_long"},
 		{"$INCLUDE /etc/shadow", "syntax"},
 		{"frank:" + weak, ""},
+		{"\tFall-Through = Yes", "fall_through"},
+		{"\tSession-Timeout = 5, fall-through = 1", "fall_through"},
+		{"gus Password = \"" + weak + "\", Fall-Through = Yes", "fall_through"},
 	}
 	var text strings.Builder
 	var want []string

@@ -23,7 +23,7 @@ func TestChallengePrompt(t *testing.T) {
 		"echo":       {[][]byte{state, text("Name?"), {attrPrompt, 6, 0, 0, 0, 1}}, "Name?", true},
 		"no echo":    {[][]byte{state, {attrPrompt, 6, 0, 0, 0, 0}}, "", false},
 		"no number":  {[][]byte{state, {attrPrompt, 3, 1}}, "", false},
-		"no UTF-8":   {[][]byte{state, text("\xff?")}, "\uFFFD?", false},
+		"no UTF-8":   {[][]byte{state, text("\xff?")}, "ÿ?", false},
 		"two States": {[][]byte{state, {attrState, 3, 8}}, "", false},
 	} {
 		s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {

@@ -114,7 +114,7 @@ func challenge(reply *engines.Reply) {
 				reply.State = v.Value
 			}
 		case attrReplyMessage:
-			texts = append(texts, strings.ToValidUTF8(string(v.Value), "\uFFFD"))
+			texts = append(texts, aaa.Text(v.Value))
 		case attrPrompt:
 			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == promptEcho
 		}

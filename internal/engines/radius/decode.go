@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"aaa-api/internal/aaa"
@@ -82,6 +83,8 @@ func (d *decoder) standard(number uint32, value []byte) {
 		d.unknown(nil, nil, number, value)
 	case a.Type == aaa.TypeExtended || a.Type == aaa.TypeLongExtended:
 		d.extended(a, value)
+	case a.Stream():
+		d.stream(a, value)
 	case a.Concat:
 		d.leaf(a, d.joined(byte(number), value))
 	default:
@@ -98,6 +101,27 @@ func (d *decoder) joined(number byte, value []byte) []byte {
 		}
 		value = append(value, more...) // value's capacity ends with it: this copies
 		d.next()
+	}
+}
+
+// stream reads the texts of a stream (RFC 4849 §2). A text ends at a zero octet, and with an attribute that has
+// room left: many servers write one text an attribute and no zero octet between them.
+func (d *decoder) stream(a *aaa.Attribute, value []byte) {
+	for full := len(value) == maxAttr-2; ; {
+		n, more, ok := d.peek()
+		if !ok || uint32(n) != a.Number {
+			break
+		}
+		if !full {
+			value = append(value, 0) // value's capacity ends with it: this copies
+		}
+		value, full = append(value, more...), len(more) == maxAttr-2
+		d.next()
+	}
+	for text := range bytes.SplitSeq(value, []byte{0}) {
+		if len(text) > 0 {
+			d.leaf(a, text)
+		}
 	}
 }
 
@@ -295,9 +319,13 @@ func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 		d.invalid(a, nil)
 	case a.Array && size > 0 && len(value) > size && len(value)%size == 0:
 		for ; len(value) > 0; value = value[size:] {
+			if !a.Type.Holds(value[:size]) {
+				d.invalid(a, value[:size:size])
+				continue
+			}
 			d.put(a, tag, value[:size:size])
 		}
-	case !rightSize(a, len(value)):
+	case !rightSize(a, len(value)), !a.Type.Holds(value):
 		d.invalid(a, raw)
 	default:
 		d.put(a, tag, value)

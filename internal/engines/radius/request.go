@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -57,13 +58,29 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 	if err := p.begin(code, secret, req.Dict); err != nil {
 		return err
 	}
+	if code != codeAccountingRequest {
+		req.Add("Message-Authenticator", "")
+	}
+	var proof proof
+	chap, msChap := seen.chapChallenge != nil, seen.msChallenge != nil
 	for _, v := range req.AVPs {
+		before := len(p.frame.buf)
 		if err := p.one(v, &seen); err != nil {
 			return err
 		}
+		proof.note(v.Attr, len(p.frame.buf) > before)
 		if len(p.frame.buf) > maxPacket {
 			return errPacket(len(p.frame.buf), v.Attr)
 		}
+	}
+	if err := proof.check(req.Op); err != nil {
+		return err
+	}
+	if !chap && seen.chapChallenge != nil {
+		req.Add("CHAP-Challenge", "")
+	}
+	if !msChap && seen.msChallenge != nil {
+		req.Add("MS-CHAP-Challenge", "")
 	}
 	p.nas(req, &seen)
 	if code == codeAccountingRequest {
@@ -150,15 +167,25 @@ func (p *pending) nas(req *engines.Request, seen *facts) {
 		case a.Is4():
 			b := a.As4()
 			f.raw(attrNASIPAddress, b[:]...)
+			if req.Added != nil {
+				req.Added("NAS-IP-Address", a.String())
+			}
 		case a.Is6():
 			b := a.As16()
 			f.raw(attrNASIPv6, b[:]...)
+			if req.Added != nil {
+				req.Added("NAS-IPv6-Address", a.String())
+			}
 		case !seen.has[attrNASIdentifier]:
+			req.Add("NAS-Identifier", nasIdentifier)
 			f.raw(attrNASIdentifier, []byte(nasIdentifier)...)
 		}
 	}
 	if req.HasNASPort && !seen.has[attrNASPort] {
 		f.raw32(attrNASPort, req.NASPort)
+		if req.Added != nil {
+			req.Added("NAS-Port", strconv.FormatUint(uint64(req.NASPort), 10))
+		}
 	}
 }
 
@@ -173,12 +200,16 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 			status = statusStop
 		}
 		f.raw32(attrStatusType, status)
+		if req.Added != nil {
+			req.Added("Acct-Status-Type", map[uint32]string{statusStart: "Start", statusStop: "Stop"}[status])
+		}
 	}
 	switch {
 	case seen.has[attrSessionID]:
 	case len(req.SessionID) > maxAttr-2:
 		return aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "maxLength", Target: maxAttr - 2, Message: "is too long"})
 	case req.SessionID != "":
+		req.Add("Acct-Session-Id", req.SessionID)
 		f.raw(attrSessionID, []byte(req.SessionID)...)
 	default:
 		var id [8]byte
@@ -187,6 +218,7 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 		}
 		var text [16]byte
 		hex.Encode(text[:], id[:])
+		req.Add("Acct-Session-Id", "")
 		f.raw(attrSessionID, text[:]...)
 	}
 	if p.begun = req.Begun; p.begun.IsZero() {
@@ -194,9 +226,13 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 	}
 	if !seen.has[attrTimestamp] {
 		f.raw32(attrTimestamp, uint32(p.begun.Unix()))
+		if req.Added != nil {
+			req.Added("Event-Timestamp", p.begun.UTC().Format(time.RFC3339))
+		}
 	}
 	if !seen.has[attrDelayTime] {
 		f.raw32(attrDelayTime, 0)
+		req.Add("Acct-Delay-Time", "")
 		f.delayAt = len(f.buf) - 4
 	}
 	if f.delayAt > 0 {

@@ -123,6 +123,8 @@ func rightSize(a *aaa.Attribute, n int) bool {
 		return n == 4 || n == 16
 	case a.Type == aaa.TypeIPv6Prefix:
 		return n >= 2 && n <= 18
+	case a.Type == aaa.TypeIPv4Prefix && !a.Array:
+		return n >= 2 && n <= 6
 	}
 	size := fixedSize(a.Type)
 	return size == 0 || n == size || a.Array && n > 0 && n%size == 0

@@ -65,7 +65,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
 	}
 	c := &client{
-		engine: e, account: cfg.Account, name: s.Name, strict: s.Mode() == aaa.Strict,
+		engine: e, account: cfg.Account, name: s.Name, strict: s.Mode() != aaa.AnyName,
 		address: net.JoinHostPort(s.Address, strconv.Itoa(s.Port)), retries: max(s.Retries, 0),
 	}
 	timeout := time.Duration(s.Timeout) * time.Millisecond

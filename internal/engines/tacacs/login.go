@@ -3,7 +3,6 @@ package tacacs
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -27,6 +26,9 @@ func (f *fields) start() (*AuthenStart, error) {
 		p.Method = AuthenASCII
 	default:
 		p.Method = AuthenPAP
+	}
+	if len(f.authenType) == 0 {
+		f.told("authen_type", map[AuthenType]string{AuthenASCII: "ascii", AuthenPAP: "pap"}[p.Method])
 	}
 	bad := func(path, message string) (*AuthenStart, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: "authentication", Message: message})
@@ -151,7 +153,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 
 // prompt is what to show the user. A password is never shown as it is typed, flag or not.
 func prompt(r *AuthenReply) (text string, echo bool) {
-	text, echo = strings.ToValidUTF8(r.ServerMsg, "\uFFFD"), !r.NoEcho()
+	text, echo = aaa.Text([]byte(r.ServerMsg)), !r.NoEcho()
 	switch r.Status {
 	case AuthenGetPass:
 		echo = false

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -66,11 +67,12 @@ type fields struct {
 	status  []uint32 // Acct-Status-Type
 	repeats int      // of the new password
 	radius  map[uint32][]byte
+	request *engines.Request // is told what is filled in
 }
 
 // read sorts the AVPs. Errors are *aaa.Error of KindBadInput.
 func read(req *engines.Request) (*fields, error) {
-	f := new(fields)
+	f := &fields{request: req}
 	for i := range req.AVPs {
 		v := &req.AVPs[i]
 		switch a := v.Attr; {
@@ -89,7 +91,24 @@ func read(req *engines.Request) (*fields, error) {
 		}
 	}
 	f.fill(req)
-	return f, nil
+	f.tellDefaults(req)
+	return f, f.proven(req)
+}
+
+// proven refuses an authentication that brought a credential and would be sent without one.
+func (f *fields) proven(req *engines.Request) error {
+	if req.Op != aaa.Authn || f.password != nil || f.newPassword != nil || f.userMsg != nil || f.data != nil || f.chapAnswer != nil {
+		return nil
+	}
+	for i := range req.AVPs {
+		if a := req.AVPs[i].Attr; a.Credential() {
+			return aaa.Invalid(aaa.Field{
+				Path: a.Name, Rule: "credential",
+				Message: "TACACS+ has no place for it, and no login is begun without a credential",
+			})
+		}
+	}
+	return nil
 }
 
 // given makes of octets that are there some that are not nil.
@@ -174,6 +193,9 @@ func (f *fields) fill(req *engines.Request) {
 	}
 	if f.port == nil && req.HasNASPort {
 		f.port = strconv.AppendUint(nil, uint64(req.NASPort), 10)
+		if req.Added != nil {
+			req.Added("port", string(f.port))
+		}
 	}
 }
 
@@ -265,10 +287,43 @@ func (f *fields) withService() []string {
 	if len(front) == 0 {
 		return f.args
 	}
+	for _, text := range front {
+		name, value, _ := strings.Cut(text, "=")
+		f.told(name, value)
+	}
 	if len(front) == 1 && front[0] == "cmd=" { // behind the service, which servers expect first
 		return append(slices.Clone(f.args), front...)
 	}
 	return append(front, f.args...)
+}
+
+// told tells of a field or an argument that is filled in.
+func (f *fields) told(name, value string) {
+	if f.request != nil {
+		f.request.Add(name, value)
+	}
+}
+
+// tellDefaults tells of the header fields that are what they are if absent.
+func (f *fields) tellDefaults(req *engines.Request) {
+	if req.Added == nil {
+		return
+	}
+	if f.privLvl == nil {
+		req.Added("priv_lvl", "1")
+	}
+	if f.service == nil {
+		req.Added("authen_service", "login")
+	}
+	if req.Op == aaa.Authn {
+		return
+	}
+	if f.authenType == nil {
+		req.Added("authen_type", "ascii")
+	}
+	if f.method == nil {
+		req.Added("authen_method", "tacacsplus")
+	}
 }
 
 // Attributes of replies, whatever the server's dictionaries hold.

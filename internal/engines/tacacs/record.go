@@ -103,6 +103,7 @@ func (f *fields) accounting(req *engines.Request) (*AcctRequest, error) {
 func (f *fields) add(name, value string) {
 	if value != "" && !f.has(name) {
 		f.args = append(f.args, name+"="+value)
+		f.told(name, value)
 	}
 }
 

@@ -1,0 +1,64 @@
+package radius
+
+import (
+	"encoding/hex"
+	"testing"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/dict"
+)
+
+// TestValuesOfNoType: octets that are no value of their attribute's type, be they of its size, are told by number and marked, for
+// every type; a prefix may lack the zero octets at its end.
+func TestValuesOfNoType(t *testing.T) {
+	t.Parallel()
+	var set dict.Set
+	for _, c := range []struct {
+		t           aaa.Type
+		array       bool
+		value, text string // text is empty for no value
+	}{
+		{aaa.TypeIPv6Prefix, false, "004020010db8000a", "2001:db8:a::/64"},
+		{aaa.TypeIPv6Prefix, false, "0080", "::/128"},
+		{aaa.TypeIPv6Prefix, false, "008120010db8", ""},
+		{aaa.TypeIPv6Prefix, false, "00", ""},
+		{aaa.TypeIPv4Prefix, false, "0018c00002", "192.0.2.0/24"},
+		{aaa.TypeIPv4Prefix, false, "0021c0000201", ""},
+		{aaa.TypeIPv4Prefix, false, "0020c000020100", ""},
+		{aaa.TypeBool, false, "01", "true"},
+		{aaa.TypeBool, false, "02", ""},
+		{aaa.TypeBool, true, "02", ""},
+		{aaa.TypeByte, false, "ff", "255"},
+		{aaa.TypeByte, false, "ffff", ""},
+		{aaa.TypeShort, false, "ff", ""},
+		{aaa.TypeInteger, false, "ffffff", ""},
+		{aaa.TypeSigned, false, "ffffffffff", ""},
+		{aaa.TypeDate, false, "0102", ""},
+		{aaa.TypeInteger64, false, "01020304", ""},
+		{aaa.TypeIPAddr, false, "c00002", ""},
+		{aaa.TypeIPv6Addr, false, "c0000201", ""},
+		{aaa.TypeComboIP, false, "c0000201", "192.0.2.1"},
+		{aaa.TypeComboIP, false, "c000020100", ""},
+		{aaa.TypeIfID, false, "0001", ""},
+		{aaa.TypeEther, false, "0001", ""},
+		{aaa.TypeString, false, "ff", "ÿ"},
+	} {
+		d := newTestDict()
+		a := &aaa.Attribute{Name: "Thing", Number: 200, Type: c.t, Array: c.array, Wire: true}
+		d.attrs = append(d.attrs, a)
+		value, err := hex.DecodeString(c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := decoder{dict: d}
+		got := x.decode(append(make([]byte, headerLen), append([]byte{200, byte(2 + len(value))}, value...)...))
+		switch {
+		case len(got) != 1 || got[0].Invalid != (c.text == "") || string(got[0].Value) != string(value):
+			t.Errorf("type %d, %s: %+v", c.t, c.value, got)
+		case c.text != "" && set.Text(got[0].Attr, value) != c.text:
+			t.Errorf("type %d, %s: %s, want %s", c.t, c.value, set.Text(got[0].Attr, value), c.text)
+		case c.text == "" && (got[0].Attr.Name != "Attr-200" || got[0].Attr.Type != aaa.TypeOctets):
+			t.Errorf("type %d, %s: %+v", c.t, c.value, got[0].Attr)
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package translate
+
+import (
+	"strings"
+
+	"aaa-api/internal/aaa"
+)
+
+// need says which values a rule may not lose. A request without such a value is another request
+// than the caller's, so it is refused.
+type need uint8
+
+const (
+	needNone       need = iota
+	needUser            // the user's name
+	needCredential      // what proves who the user is
+	needArgument        // what an authorisation asks for, or a record tells of
+)
+
+// The sections whose requests are made of arguments at a TACACS+ server.
+const (
+	sectionAuthz      = "authz_avp_translation"
+	sectionAccounting = "accounting_avp_translation"
+	sectionCustom     = "custom_avp_translation"
+)
+
+// needOf decides what a rule may not lose at a server. a is nil where the server's dictionaries lack
+// the attribute: its name then decides, but of arguments only those of a command, at a TACACS+ server.
+func needOf(section, name string, a *aaa.Attribute, mode aaa.AVPMode) need {
+	plain := strings.TrimSuffix(name, "*")
+	command := plain == "service" || plain == "cmd" || plain == "cmd-arg"
+	asks := section == sectionAuthz || section == sectionCustom
+	switch {
+	case a == nil:
+		switch {
+		case command && mode == aaa.StrictArguments && (asks || section == sectionAccounting):
+			return needArgument
+		case section != sectionAccounting && namesCredential(name):
+			return needCredential
+		}
+		return needNone
+	case a.NamesUser():
+		return needUser
+	case a.Credential() && section != sectionAccounting: // no record carries one
+		return needCredential
+	case a.IsArgument() && (asks || section == sectionAccounting && command):
+		return needArgument
+	}
+	return needNone
+}
+
+// namesCredential reports whether an attribute that a server's dictionaries lack is, by its name, a
+// password of a login.
+func namesCredential(name string) bool {
+	name, _, _ = strings.Cut(name, ":")
+	for _, known := range [...]string{
+		"User-Password", "CHAP-Password", "EAP-Message", "MS-CHAP-Response", "MS-CHAP2-Response", "password",
+	} {
+		if strings.EqualFold(name, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// loss is a rule that did not send all of its key's value.
+type loss struct {
+	rule    int
+	several bool // the value is an array of several elements
+	element elements
+	why     string // of the first one
+}
+
+// elements is a set of an array's elements.
+type elements [(MaxElements + 63) / 64]uint64
+
+func (e *elements) add(j int)      { e[j/64] |= 1 << (j % 64) }
+func (e *elements) has(j int) bool { return e[j/64]>>(j%64)&1 == 1 }
+
+// Why a value is not sent.
+const (
+	lostMatch   = "the value does not match the rule"
+	lostEmpty   = "the rule takes an empty text of the value"
+	lostDropped = "the attribute is not in the server's dictionaries"
+	lostNothing = "the array is empty"
+)
+
+// lose notes that rule i does not send element j of its key, or its one value. It costs nothing
+// where all is sent.
+func (o *outgoing) lose(i, j int, why string) {
+	if s := &o.b.slots[i]; s.need == needNone && (!o.several || s.attr == nil) {
+		return
+	}
+	at := len(o.lost) - 1
+	if at < 0 || o.lost[at].rule != i {
+		o.lost = append(o.lost, loss{rule: i, several: o.several, why: why})
+		at++
+	}
+	o.lost[at].element.add(max(j, 0))
+}
+
+// whole refuses a request that would go out without something that the caller wrote. Several rules may
+// share a key and take what each of them is for:
+//   - an element of an array of several has to be taken by one of them;
+//   - an argument's value by one for the same argument, but a rule that matches and whose group takes
+//     no part says itself that there is nothing to send;
+//   - a user's name or a credential by one for the same attribute, whatever its key, or by one of the
+//     same key for another form of it (User-Password and CHAP-Password).
+func (o *outgoing) whole(values map[string]any) error {
+	if o.lost == nil {
+		return nil
+	}
+	taken := make(map[string]*elements)
+	for n := range o.lost {
+		l := &o.lost[n]
+		if l.several {
+			key := o.b.prog.rules[l.rule].key
+			if taken[key] == nil {
+				taken[key] = o.elementsTaken(key, values[key])
+			}
+			for j := range MaxElements {
+				if l.element.has(j) && !taken[key].has(j) {
+					return o.incomplete(l, values, j)
+				}
+			}
+			continue
+		}
+		if !o.replaced(l, values) {
+			return o.incomplete(l, values, -1)
+		}
+	}
+	return nil
+}
+
+// elementsTaken is the elements of an array that the rules of its key match.
+func (o *outgoing) elementsTaken(key string, value any) *elements {
+	var all elements
+	list, _ := value.([]any)
+	for i, r := range o.b.prog.rules {
+		if r.key != key {
+			continue
+		}
+		for j, element := range list {
+			if text, ok := valueText(element); ok && !all.has(j) && r.takes(text, &o.b.slots[i]) {
+				all.add(j)
+			}
+		}
+	}
+	return &all
+}
+
+// takes reports whether a rule does with a text what it is for, be it to send nothing of it.
+func (r *rule) takes(text string, s *slot) bool {
+	part, ok := r.out.match(text)
+	if !ok {
+		return r.out.re.MatchString(text)
+	}
+	return part != "" || s.attr == nil || mayBeEmpty(s.attr)
+}
+
+// replaced reports whether another rule sends what this one did not.
+func (o *outgoing) replaced(l *loss, values map[string]any) bool {
+	r, s := o.b.prog.rules[l.rule], &o.b.slots[l.rule]
+	if s.need == needArgument && s.attr != nil {
+		if text, ok := FirstText(values[r.key]); !ok || r.takes(text, s) { // an empty array has no arguments
+			return true
+		}
+	}
+	for i, other := range o.b.prog.rules {
+		if !o.sentBy(i) {
+			continue
+		}
+		t := &o.b.slots[i]
+		switch same := s.attr != nil && sameAttribute(s.attr, t.attr); {
+		case same && (other.key == r.key || s.need != needArgument):
+			return true
+		case s.need != needArgument && t.need == s.need && (other.key == r.key || s.attr == nil):
+			return true
+		}
+	}
+	return false
+}
+
+func (o *outgoing) sentBy(i int) bool { return o.sent[i/64]>>(i%64)&1 == 1 }
+
+// incomplete is the error of a value that is not sent whole; j is the element of an array of several, or -1.
+func (o *outgoing) incomplete(l *loss, values map[string]any, j int) error {
+	if list, ok := values[o.b.prog.rules[l.rule].key].([]any); ok && len(list) == 1 {
+		j = 0
+	}
+	rule := "regexp"
+	switch l.why {
+	case lostEmpty, lostNothing:
+		rule = "minLength"
+	case lostDropped:
+		rule = "strict"
+	}
+	what := "an array is sent whole"
+	switch o.b.slots[l.rule].need {
+	case needUser:
+		what = "a request is not sent without its user name"
+	case needCredential:
+		what = "a request is not sent without its credential"
+	case needArgument:
+		what = "without it the request would ask for something else"
+	}
+	return o.bad(l.rule, j, rule, l.why+"; "+what, "")
+}
