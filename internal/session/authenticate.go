@@ -111,6 +111,7 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 // ContinueSessionHere is ContinueSession on this node, wherever the dialogue began.
 func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
+	var watched bool
 	var out *aaa.Request
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
 		to, err := Next(s.place(), CONT)
@@ -139,6 +140,7 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 		back = *s
 		now := m.now()
 		s.move(to, now)
+		watched = m.dialogues.forget(s.private.State)
 		s.private.State, s.Until = "", now.Add(underWay)
 		s.Rounds++
 		return nil
@@ -146,7 +148,11 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 	if err != nil {
 		return nil, err
 	}
-	return m.login(ctx, s, out, &back)
+	a, err := m.login(ctx, s, out, &back)
+	if watched && s.place() == Cont && s.private.State == back.private.State {
+		m.dialogues.watch(s) // it went back to the challenge
+	}
+	return a, err
 }
 
 // login asks the server and writes what it answers. back is what a challenge's session goes back to
@@ -173,6 +179,9 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, back 
 			m.log.ErrorContext(ctx, "a session was not written after its request failed", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "error", serr)
 		}
 		m.log.InfoContext(ctx, "a session's request failed", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "state", s.rec.State, "error", err)
+		if back != nil {
+			err = newSession(err)
+		}
 		return nil, err
 	}
 	result, err := s.take(res, &terms, m.self, now)
@@ -182,6 +191,9 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, back 
 	if err != nil {
 		m.metrics.count(countFailed)
 		return nil, err
+	}
+	if terms.Dialogue && result == aaa.SessionChallenge {
+		m.dialogues.watch(s)
 	}
 	a := m.answer(s, result)
 	a.Prompt, a.Echo, a.Keys, a.AVPs = res.Prompt, res.Echo, res.Keys, res.AVPs

@@ -88,6 +88,7 @@ type Manager struct {
 	metrics *Metrics
 	log     *slog.Logger
 
+	dialogues *dialogues    // of this node's engines
 	slots     chan struct{} // of what the scheduler does at once
 	ofAccount int           // of them, for one account
 	mu        sync.Mutex
@@ -102,7 +103,8 @@ func New(o Options) *Manager {
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
 		metrics: o.Metrics, log: o.Log,
-		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
+		dialogues: newDialogues(),
+		slots:     make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
 	}
 }
 

@@ -75,18 +75,27 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 // to answer with is told, and the login may be gone on with all the same.
 func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) {
 	d := c.engine.dialogues.take(f.state, c)
-	if d == nil || d.session.Err() != nil {
+	switch {
+	case d == nil:
+		return nil, errAnew()
+	case d.lost != "":
+		return nil, errLost(d.lost)
+	case d.session.Err() != nil:
 		return nil, errAnew()
 	}
 	answer, ok := d.answer(f, true)
 	if !ok {
-		c.engine.dialogues.put(d)
+		if err := c.engine.dialogues.put(d); err != nil {
+			return nil, err
+		}
 		return nil, aaa.Invalid(aaa.Field{Rule: "required", Path: lacking(d), Message: "the login waits for it"})
 	}
 	var r AuthenReply
 	send := &AuthenContinue{UserMsg: answer}
 	if err := send.Validate(); err != nil {
-		c.engine.dialogues.put(d)
+		if err := c.engine.dialogues.put(d); err != nil {
+			return nil, err
+		}
 		return nil, c.failed(err, 0)
 	}
 	sent, err := d.round(ctx, send, &r)
@@ -140,7 +149,10 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 	case !r.Final():
 		reply.Outcome = aaa.Challenge
 		reply.Prompt, reply.Echo = prompt(r)
-		h := c.engine.dialogues.keep(d)
+		h, err := c.engine.dialogues.keep(d)
+		if err != nil {
+			return nil, err
+		}
 		reply.State = h[:]
 	default:
 		// FAIL. FOLLOW is never followed, and RESTART wants another authentication type than the

@@ -35,8 +35,9 @@ type Session struct {
 	body     []byte
 	err      error // why it ended, where that was not a final reply
 
-	coming        bool     // it has a place and has sent nothing
-	before, after *Session // in the connection's flight
+	lost          func(error) // called once the session ends with an error, with m.mu held; nil: nobody asks
+	coming        bool        // it has a place and has sent nothing
+	before, after *Session    // in the connection's flight
 
 	wake chan struct{} // gets a token when a request is answered or has failed
 }
@@ -288,6 +289,10 @@ func (s *Session) finish(err error) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	if s.lost != nil && err != nil {
+		s.lost(err)
+		s.lost = nil
+	}
 	if s.conn == nil {
 		return
 	}
@@ -395,6 +400,16 @@ func (s *Session) abort(reason string, err error) {
 		}
 		s.finish(err)
 		s.conn.settle()
+	}
+}
+
+// watch has fn called with the error that the session ends with, at once where it has ended. nil ends the watch.
+func (s *Session) watch(fn func(error)) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.lost = fn; fn != nil && s.state == ended {
+		fn(s.failed())
+		s.lost = nil
 	}
 }
 
