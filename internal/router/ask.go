@@ -138,7 +138,11 @@ func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *en
 	s.Tally.Failed(f.Reason)
 	m.complain(ctx, s, f, elapsed)
 	m.router.metrics.backend(s.Engine, elapsed)
-	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
+	outcome := f.Reason.String()
+	if f.Reason == engines.ServerError {
+		outcome = f.Error() // with the server's own words
+	}
+	a.traceServer(m.level, s, outcome, f.Attempts, elapsed)
 }
 
 // telling chooses of two failures the one to tell of: the later, but that a reply which could not be used is not

@@ -27,7 +27,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 		return refused(sent, err)
 	}
 	if r.Status == AuthorError {
-		return nil, c.unable(sent)
+		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}

@@ -24,11 +24,13 @@ type dialogue struct {
 	status  AuthenStatus // what the server asked for last
 	chpass  bool         // it changes a password
 	user    string       // the name that a GETUSER was answered with last
-	handle  handle
-	expires time.Time
-	lost    string // why it can't be gone on with; empty: it can
-	inOrder *list.Element
-	inOwn   *list.Element
+	// answered: a request that is over brought a password or another answer.
+	answered bool
+	handle   handle
+	expires  time.Time
+	lost     string // why it can't be gone on with; empty: it can
+	inOrder  *list.Element
+	inOwn    *list.Element
 }
 
 // dialogues are the logins of all servers that wait. They are bounded in age and for each account, whose own

@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -63,12 +64,13 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	secrets := f.secrets()
 	var r AuthenReply
 	s, sent, err := c.first(ctx, start, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
-	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent)
+	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
 }
 
 // resume goes on with an authentication that a challenge was given out for. What is lacking
@@ -83,6 +85,7 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 	case d.session.Err() != nil:
 		return nil, errAnew()
 	}
+	secrets := f.secrets()
 	answer, ok := d.answer(f, true)
 	if !ok {
 		if err := c.engine.dialogues.put(d); err != nil {
@@ -102,7 +105,7 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 	if err != nil {
 		return refused(sent, c.failed(err, sent))
 	}
-	return c.talk(ctx, d, f, &r, sent)
+	return c.talk(ctx, d, f, &r, sent, secrets)
 }
 
 // round is the session's next round, with how many packets it sent: none where the caller had gone before.
@@ -121,7 +124,7 @@ func refused(sent int, err error) (*engines.Reply, error) {
 }
 
 // talk answers while it can, and then says how the authentication stands.
-func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenReply, sent int) (*engines.Reply, error) {
+func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenReply, sent int, secrets [][]byte) (*engines.Reply, error) {
 	for !r.Final() {
 		d.status = r.Status
 		answer, ok := d.answer(f, false)
@@ -139,7 +142,10 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 		}
 	}
 	if r.Status == AuthenError {
-		return nil, c.unable(sent)
+		if d.answered { // by earlier requests, with what is no longer at hand to be masked
+			return nil, c.unable(sent, "", nil)
+		}
+		return nil, c.unable(sent, r.ServerMsg, r.Data, secrets...)
 	}
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
@@ -149,6 +155,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 	case !r.Final():
 		reply.Outcome = aaa.Challenge
 		reply.Prompt, reply.Echo = prompt(r)
+		d.answered = d.answered || len(bytes.Join(secrets, nil)) > 0
 		h, err := c.engine.dialogues.keep(d)
 		if err != nil {
 			return nil, err
