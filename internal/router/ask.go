@@ -88,7 +88,11 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	a.attempts += reply.Attempts
 	server.Tally.Answered(reply.Outcome)
 	m.router.metrics.backend(server.Engine, elapsed)
-	a.traceServer(m.level, server, string(reply.Outcome), reply.Attempts, elapsed)
+	outcome := string(reply.Outcome)
+	if reply.Note != "" {
+		outcome += ": " + reply.Note
+	}
+	a.traceServer(m.level, server, outcome, reply.Attempts, elapsed)
 	a.Result = &aaa.Result{Server: server.Name}
 	switch reply.Outcome {
 	case aaa.Accept:

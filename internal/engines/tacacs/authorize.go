@@ -37,6 +37,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	if name, ok := c.unhandled(r.Args, d); ok {
 		c.engine.opts.Logger.Warn("denied for a mandatory argument of the server's that none of its dictionaries has",
 			"engine", Name, "account", string(c.account), "server", c.name, "argument", short(name))
+		reply.Note = "the server's mandatory argument " + short(name) + " is in none of its dictionaries"
 		return reply, nil
 	}
 	reply.Outcome = aaa.Accept
