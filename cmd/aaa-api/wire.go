@@ -106,7 +106,10 @@ func (n *node) assemble() error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	acts := actionsOf(n.cfg)
-	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}), tacacs.New(tacacs.EngineOptions{Logger: n.log}))
+	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}), tacacs.New(tacacs.EngineOptions{
+		Logger: n.log,
+		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 	})

@@ -149,7 +149,7 @@ func (b *compiler) addAttrs() {
 			return
 		}
 		in := e.Attr
-		if message := checkName(name); message != "" {
+		if message := nameFault(name, in.VID, in.ID); message != "" {
 			b.fault(i, "name", "pattern", message, clip(name))
 			return
 		}

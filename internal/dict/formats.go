@@ -183,7 +183,7 @@ func (b *compiler) checkFormats() {
 	set := NewSet(b.c).Join(b.formats)
 	for at := range b.c.attrs {
 		a := &b.c.attrs[at]
-		if a.Vendor != nil && a.Parent == nil {
+		if a.Vendor != nil && a.Parent == nil && !a.OfTACACS() { // whose arguments go by name, in no vendor's format
 			v := set.inForce(a.Vendor)
 			if limit := maxNumber(v); a.Number > limit {
 				b.fault(b.from[at], "id", "range", fmt.Sprintf(

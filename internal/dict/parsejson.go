@@ -255,6 +255,7 @@ func (d *jsonReader) vendor() *VendorEntry {
 func (d *jsonReader) attr() *AttrEntry {
 	a := &AttrEntry{}
 	hasID := false
+	named := "" // where the name is
 	d.object(func(key string) {
 		switch key {
 		case "vid":
@@ -267,7 +268,7 @@ func (d *jsonReader) attr() *AttrEntry {
 				d.faults.add(d.path(), "enum", "the type is unknown", clip(a.Type))
 			}
 		case "name":
-			a.Name = d.name()
+			a.Name, named = d.text(), d.path()
 		case "parent":
 			a.Parent = d.name()
 		case "enc":
@@ -293,6 +294,9 @@ func (d *jsonReader) attr() *AttrEntry {
 			d.fail("unknown", "no such member")
 		}
 	})
+	if message := nameFault(a.Name, a.VID, a.ID); message != "" && named != "" && d.err == nil {
+		d.faults.add(named, "pattern", message, clip(a.Name))
+	}
 	d.require("id", hasID)
 	d.require("type", a.Type != "")
 	d.require("name", a.Name != "")

@@ -130,6 +130,28 @@ func checkName(s string) string {
 	return ""
 }
 
+// nameFault says what is wrong with an attribute's name, "" if nothing is.
+func nameFault(name string, vid, id uint32) string {
+	if vid == aaa.VendorTACACS && id >= aaa.FirstArgument {
+		return checkArgument(name)
+	}
+	return checkName(name)
+}
+
+// checkArgument says what is wrong with the name of an argument of TACACS+, "" if nothing is: devices send shell:roles
+// and inacl#1, and only what separates a name from its value can't be in it (RFC 8907 §6.1).
+func checkArgument(s string) string {
+	if s == "" || len(s) > MaxName {
+		return "a name has 1 to 128 characters"
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == '=' || s[i] == '*' {
+			return "the name of an argument has only printable US-ASCII without spaces, = and *"
+		}
+	}
+	return ""
+}
+
 // checkValueName says what is wrong with a value's name, "" if nothing is.
 func checkValueName(s string) string {
 	if s == "" || len(s) > MaxName {

@@ -14,7 +14,11 @@ func (p *textParser) attribute(args []string) {
 		p.fault("arguments", "wanted: ATTRIBUTE name number type [flags]")
 		return
 	}
-	if message := checkName(args[0]); message != "" {
+	vid := uint32(0)
+	if b := p.block(); b != nil {
+		vid = b.vid
+	}
+	if message := nameFault(args[0], vid, aaa.FirstArgument); message != "" { // its number is checked when it is compiled
 		p.fault("pattern", message)
 		return
 	}

@@ -95,6 +95,7 @@ type Reply struct {
 	Prompt   string      // with Challenge: what to show the user; may be empty
 	Echo     bool        // with Challenge: what the user types may be shown
 	Attempts int         // packets sent
+	Note     string      // for the trace: why the outcome is not the server's own word
 }
 
 // Reason classes a Failure.

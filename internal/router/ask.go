@@ -95,7 +95,11 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	a.attempts += reply.Attempts
 	server.Tally.Answered(reply.Outcome)
 	m.router.metrics.backend(server.Engine, elapsed)
-	a.traceServer(m.level, server, string(reply.Outcome), reply.Attempts, elapsed)
+	outcome := string(reply.Outcome)
+	if reply.Note != "" {
+		outcome += ": " + reply.Note
+	}
+	a.traceServer(m.level, server, outcome, reply.Attempts, elapsed)
 	a.Result = &aaa.Result{Server: server.Name}
 	switch reply.Outcome {
 	case aaa.Accept:
@@ -146,7 +150,11 @@ func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *en
 	s.Tally.Failed(f.Reason)
 	m.complain(ctx, s, f, elapsed)
 	m.router.metrics.backend(s.Engine, elapsed)
-	a.traceServer(m.level, s, f.Reason.String(), f.Attempts, elapsed)
+	outcome := f.Reason.String()
+	if f.Reason == engines.ServerError {
+		outcome = f.Error() // with the server's own words
+	}
+	a.traceServer(m.level, s, outcome, f.Attempts, elapsed)
 }
 
 func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {

@@ -31,6 +31,11 @@ func pack(account aaa.AccountID, server string, state []byte) string {
 	return statePrefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
+// StateOf is the State of an answer whose server's own State is given.
+func StateOf(account aaa.AccountID, server string, state []byte) string {
+	return pack(account, server, state)
+}
+
 // takePin reads the State of a request that goes on after a challenge. A
 // State of another form is left to the document's rules.
 func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {

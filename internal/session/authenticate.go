@@ -139,6 +139,7 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 // takeStep answers the challenge that is out, or repeats the answer that the same step had before.
 func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid string, step *step, requestID string) (*aaa.SessionAnswer, error) {
 	var back session // as it was, for an answer that could not be sent
+	var watched bool
 	var out *aaa.Request
 	var answered string // the key that the answer stands for
 	var terms Terms
@@ -176,6 +177,7 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 		round := &round{Challenge: s.private.Challenge, Request: step.fingerprint}
 		now := m.now()
 		s.move(to, now)
+		watched = m.dialogues.forget(s.private.State) || watched // this may run again
 		s.private.State, s.private.Round, s.Until = "", round, now.Add(underWay)
 		s.Rounds++
 		return nil
@@ -189,6 +191,9 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 	}
 	// The login goes on when its caller goes away: who repeats the request gets the answer.
 	a, err := m.login(context.WithoutCancel(ctx), s, out, &terms, &back)
+	if watched && s.place() == Cont && s.private.State == back.private.State {
+		m.dialogues.watch(s) // it went back to the challenge
+	}
 	return a, inAnswer(err, answered)
 }
 
@@ -227,6 +232,9 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 			m.log.ErrorContext(ctx, "a session was not written after its request failed", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "error", serr)
 		}
 		m.log.InfoContext(ctx, "a session's request failed", "account", s.rec.Account, "session", s.rec.ID, "request_id", req.ID, "state", s.rec.State, "error", err)
+		if back != nil {
+			err = newSession(err)
+		}
 		return nil, err
 	}
 	said := terms.Of(res.Document, res.Server)
@@ -237,6 +245,9 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 	if err != nil {
 		m.metrics.count(countFailed)
 		return nil, err
+	}
+	if said.Dialogue && a.Result == aaa.SessionChallenge {
+		m.dialogues.watch(s)
 	}
 	m.metrics.count(string(a.Result))
 	return a, nil

@@ -32,11 +32,13 @@ func (m *Manager) RunSessions(ctx context.Context) {
 	defer poll.Stop()
 	defer sweep.Stop()
 	for {
+		m.endLost(ctx)
 		m.poll(ctx, &under)
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
+		case <-m.dialogues.kick:
 		case <-sweep.C:
 			m.sweep(ctx)
 		}

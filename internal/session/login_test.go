@@ -137,7 +137,7 @@ func TestContinueFails(t *testing.T) {
 		"busy":                 {fails(aaa.KindBusy), aaa.KindBusy, Cont},
 		"the store was away":   {fails(aaa.KindUnavailable), aaa.KindUnavailable, Cont},
 		"a key that is wrong":  {fails(aaa.KindBadInput, aaa.Field{Path: "code"}), aaa.KindBadInput, Cont},
-		"the dialogue is gone": {fails(aaa.KindBadInput, aaa.Field{Path: "State"}), aaa.KindBadInput, Failed},
+		"the dialogue is gone": {fails(aaa.KindBadInput, aaa.Field{Path: "State"}), aaa.KindConflict, Failed},
 		"bad without a key":    {fails(aaa.KindBadInput), aaa.KindBadInput, Failed},
 		"no answer":            {fails(aaa.KindNoAnswer), aaa.KindNoAnswer, Failed},
 	} {

@@ -93,6 +93,7 @@ type Manager struct {
 
 	pause func(context.Context, time.Duration) error // before the store is asked again
 
+	dialogues *dialogues    // of this node's engines
 	slots     chan struct{} // of what the scheduler does at once
 	ofAccount int           // of them, for one account
 	mu        sync.Mutex
@@ -106,7 +107,7 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log, pause: sleep,
+		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
 		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
 	}
 }

@@ -27,7 +27,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 		return refused(sent, err)
 	}
 	if r.Status == AuthorError {
-		return nil, c.unable(sent)
+		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
@@ -37,6 +37,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	if name, ok := c.unhandled(r.Args, d); ok {
 		c.engine.opts.Logger.Warn("denied for a mandatory argument of the server's that none of its dictionaries has",
 			"engine", Name, "account", string(c.account), "server", c.name, "argument", short(name))
+		reply.Note = "the server's mandatory argument " + short(name) + " is in none of its dictionaries"
 		return reply, nil
 	}
 	reply.Outcome = aaa.Accept

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 )
 
@@ -14,12 +15,16 @@ func TestChoose(t *testing.T) {
 	now := time.Now()
 	idle := func() *conn { return &conn{state: shared} }
 	busy := func(waiting int, moved time.Duration) *conn {
-		return &conn{state: shared, waiting: waiting, moved: now.Add(-moved)}
+		return &conn{state: shared, flight: flight{n: waiting}, moved: now.Add(-moved), window: 9}
 	}
 	with := func(c *conn, change func(*conn)) *conn { change(c); return c }
 	full := func(c *conn) {
 		c.sessions = map[uint32]*Session{1: nil, 2: nil}
 	}
+	talks := func(c *conn) { c.dialogues = 1 }
+	rested := func() *conn { c := idle(); c.window = 9; return c }
+	sessions := func(c *conn) *conn { c.sessions = map[uint32]*Session{1: nil}; return c }
+	interleaving := func(m *Manager) { interleaving(m) }
 	young := &conn{state: first, opened: now}
 	old := &conn{state: first, opened: now.Add(-time.Second)}
 	const (
@@ -33,13 +38,31 @@ func TestChoose(t *testing.T) {
 		conns []*conn
 		want  int // which of them
 		set   func(*Manager)
+
+		dialogue bool // the new session is one
 	}{
 		{name: "none", want: dials},
 		{name: "an idle one", conns: []*conn{busy(1, 0), idle()}, want: 1},
 		{name: "few, all busy", conns: []*conn{busy(1, 0)}, want: dials},
 		{name: "enough, the least busy", conns: []*conn{busy(3, 0), busy(2, 0)}, want: 1},
 		{name: "enough, the one that makes headway", conns: []*conn{busy(1, time.Second), busy(2, 0)}, want: 1},
-		{name: "enough, all stuck", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: 1},
+		{name: "enough, all stuck", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: dials},
+		{name: "enough, all stuck, interleaving", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: 1, set: interleaving},
+		{name: "enough, no more in flight", conns: []*conn{busy(9, 0), busy(9, 0)}, want: waits},
+		{name: "enough, no more in flight, interleaving", conns: []*conn{busy(9, 0), busy(9, 0)}, want: 0, set: interleaving},
+		{name: "after a rest", conns: []*conn{rested(), rested()}, want: 0},
+		{name: "a dialogue's own", conns: []*conn{with(idle(), talks)}, want: dials},
+		{name: "a dialogue's, interleaving", conns: []*conn{with(idle(), talks)}, want: 0, set: interleaving},
+		{name: "a dialogue's, while the secret changes", conns: []*conn{with(idle(), talks)}, want: dials, set: func(m *Manager) {
+			interleaving(m)
+			m.secrets = make([]aaa.Secret, 2)
+		}},
+		{name: "dialogues do not count", conns: []*conn{with(idle(), talks), with(idle(), talks), with(idle(), talks), busy(1, 0)}, want: dials, set: func(m *Manager) { m.opts.MaxConnections = 9 }},
+		{name: "of a dialogue, an idle one", conns: []*conn{busy(1, 0), idle()}, want: 1, dialogue: true},
+		{name: "of a dialogue, busy ones", conns: []*conn{sessions(busy(1, 0)), sessions(busy(1, 0))}, want: dials, dialogue: true},
+		{name: "of a dialogue, busy ones, interleaving", conns: []*conn{sessions(busy(1, 0)), sessions(busy(1, 0))}, want: 0, dialogue: true, set: interleaving},
+		{name: "no more allowed, without room", conns: []*conn{busy(2, time.Second), busy(1, time.Second), busy(3, time.Second)}, want: 1},
+		{name: "after a failure, without room", conns: []*conn{busy(2, time.Second)}, want: 0, set: func(m *Manager) { m.retryAt = now.Add(time.Second) }},
 		{name: "one under the other secret", conns: []*conn{with(idle(), func(c *conn) { c.key = 1 })}, want: dials},
 		{name: "one that drains", conns: []*conn{with(idle(), func(c *conn) { c.draining = true })}, want: dials},
 		{name: "one of another's own", conns: []*conn{{state: alone}}, want: dials},
@@ -61,7 +84,7 @@ func TestChoose(t *testing.T) {
 		m.opts.DialTimeout = time.Second
 		for _, c := range tc.conns {
 			own := &conn{
-				m: m, key: c.key, state: c.state, draining: c.draining, waiting: c.waiting, moved: c.moved,
+				m: m, key: c.key, state: c.state, draining: c.draining, flight: c.flight, moved: c.moved, window: c.window, dialogues: c.dialogues,
 				opened: c.opened, sessions: c.sessions, out: c.out,
 			}
 			m.conns = append(m.conns, own)
@@ -70,7 +93,7 @@ func TestChoose(t *testing.T) {
 			tc.set(m)
 		}
 		before := append([]*conn(nil), m.conns...)
-		c, wait, err := m.choose(0, now)
+		c, wait, err := m.choose(want{dialogue: tc.dialogue}, now)
 		got := stays
 		switch {
 		case err != nil:

@@ -115,16 +115,6 @@ func (c *client) failed(err error, sent int) error {
 	return &engines.Failure{Reason: failure.Reason, Attempts: sent, Err: failure.Err}
 }
 
-// errStatus is a server's own word that it can't answer (RFC 8907 §5.4, §6.2, §7.2). What it says
-// beside that is not repeated: it may hold what the user typed.
-var errStatus = errors.New("the server answered ERROR")
-
-// unable is the Failure of a server that says that it can't answer.
-func (c *client) unable(sent int) error {
-	c.failing()
-	return &engines.Failure{Reason: engines.ServerError, Attempts: sent, Err: errStatus}
-}
-
 // refusedByFlag reports whether an error is a reply whose unencrypted flag does not match the
 // transport: it is to be taken for a FAIL, not for a reason to ask another server (§10.5.2).
 func refusedByFlag(err error) bool { return errors.Is(err, FaultFlag) }

@@ -34,12 +34,16 @@ type conn struct {
 	closing  bool // the writer closes it when all is written
 	closed   bool
 
-	sessions map[uint32]*Session
-	waiting  int       // sessions whose request is unanswered
-	opened   time.Time // when dialling began, later when it was done
-	took     time.Duration
-	moved    time.Time // when a packet came last, or waiting rose from 0
-	received time.Time // when a packet came last
+	sessions  map[uint32]*Session
+	dialogues int       // of the sessions, those that their users answer
+	flight    flight    // sessions whose request is unanswered
+	coming    int       // sessions that have a place and have sent nothing
+	window    int       // how many may be in flight while the server has not shown that it interleaves
+	cut       time.Time // when the window was made smaller last
+	opened    time.Time // when dialling began, later when it was done
+	took      time.Duration
+	moved     time.Time // when a packet came last, or the first one of the flight left
+	received  time.Time // when a packet came last
 
 	out    []byte // packets queued for the writer
 	tombs  tombstones
@@ -69,10 +73,8 @@ func (c *conn) better(than *conn, now time.Time) bool {
 	if a, b := c.stuck(now), than.stuck(now); a != b {
 		return b
 	}
-	return c.waiting < than.waiting
+	return c.load() < than.load()
 }
-
-func (c *conn) stuck(now time.Time) bool { return c.waiting > 0 && now.Sub(c.moved) >= stalled }
 
 // add gives s its place and its id; mu is held.
 func (c *conn) add(s *Session) {
@@ -84,6 +86,11 @@ func (c *conn) add(s *Session) {
 		if _, taken := c.sessions[id]; !taken && !c.tombs.has(id) {
 			s.conn, s.id = c, id
 			c.sessions[id] = s
+			s.coming = true
+			c.coming++
+			if s.dialogue {
+				c.dialogues++
+			}
 			return
 		}
 	}
@@ -113,6 +120,10 @@ func (c *conn) wake() {
 func (c *conn) remove(s *Session) {
 	if c.sessions[s.id] == s {
 		delete(c.sessions, s.id)
+		c.came(s)
+		if s.dialogue {
+			c.dialogues--
+		}
 		c.m.notify()
 	}
 }
@@ -122,7 +133,7 @@ func (c *conn) settle() {
 	if c.closed || c.closing || c.state == dialling || len(c.sessions) > 0 {
 		return
 	}
-	if c.state != shared || c.draining || c.m.retired {
+	if c.state != shared || c.draining || c.m.retired || c.surplus() {
 		c.closing = true
 		c.end()
 		c.wake()

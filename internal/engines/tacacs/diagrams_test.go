@@ -90,12 +90,12 @@ func TestWireSharedBlocking(t *testing.T) {
 	}
 }
 
-// TestWireSharedNonBlocking: while a user types a password, an accounting record and then
+// TestWireSharedNonBlocking: at a server that interleaves, while a user types a password, an accounting record and then
 // an authorization come and go on the same connection.
 func TestWireSharedNonBlocking(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, good)
-	m := managerOf(t, p, Options{Connections: 1})
+	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	s := m.Session()
 	var r AuthenReply
 	exchange(t, s, ascii(), &r)
@@ -133,7 +133,7 @@ func TestWireCrossing(t *testing.T) {
 		l.send(h1.answer(0), &AcctReply{Status: AcctSuccess, ServerMsg: "first"})
 		l.next()
 	})
-	m := managerOf(t, p, Options{Connections: 1})
+	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
 	var wg sync.WaitGroup
 	var first, second AcctReply
@@ -171,7 +171,7 @@ func TestServerGone(t *testing.T) {
 		close(reached)
 		l.next()
 	})
-	m := managerOf(t, p, Options{Connections: 1})
+	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
 	typing := m.Session()
 	exchange(t, typing, ascii(), new(AuthenReply))

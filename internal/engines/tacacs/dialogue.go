@@ -1,8 +1,11 @@
 package tacacs
 
 import (
+	"bytes"
 	"container/list"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -21,49 +24,80 @@ type dialogue struct {
 	status  AuthenStatus // what the server asked for last
 	chpass  bool         // it changes a password
 	user    string       // the name that a GETUSER was answered with last
-	handle  handle
-	expires time.Time
+	// answered: a request that is over brought a password or another answer.
+	answered bool
+	handle   handle
+	expires  time.Time
+	lost     string // why it can't be gone on with; empty: it can
+	inOrder  *list.Element
+	inOwn    *list.Element
 }
 
-// dialogues are the logins of all servers that wait. They are bounded in number and age: the
-// oldest make room, and one timer ends those whose user has gone.
+// dialogues are the logins of all servers that wait. They are bounded in age and for each account, whose own
+// oldest makes room; one timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
-	most int
+	most int        // of an account
+	all  int        // of the node
+	tell func(Lost) // of dialogues that end while they wait; nil: nobody
 
 	mu    sync.Mutex
-	by    map[handle]*list.Element
-	order *list.List  // oldest first; all live equally long
-	timer *time.Timer // runs while there are any; else nil
+	by    map[handle]*dialogue
+	own   map[aaa.AccountID]*list.List // oldest first
+	order *list.List                   // oldest first; all live equally long
+	timer *time.Timer                  // runs while there are any; else nil
 }
 
-func newDialogues(life time.Duration, most int) *dialogues {
-	return &dialogues{life: life, most: most, by: make(map[handle]*list.Element), order: list.New()}
+// Lost is a login whose dialogue ended while it waited for the user's answer.
+type Lost struct {
+	Account aaa.AccountID // whose document names the server
+	Server  string
+	State   []byte // of the challenge
+	Why     string
 }
 
-// keep takes a dialogue in under a new handle.
-func (t *dialogues) keep(d *dialogue) handle {
+func newDialogues(opts *EngineOptions) *dialogues {
+	return &dialogues{
+		life: opts.DialogueLife, most: opts.MaxDialogues, all: nodeDialogues, tell: opts.Lost,
+		by: make(map[handle]*dialogue), own: make(map[aaa.AccountID]*list.List), order: list.New(),
+	}
+}
+
+// keep takes a dialogue in under a new handle. An error is an *aaa.Error of KindBusy.
+func (t *dialogues) keep(d *dialogue) (handle, error) {
 	rand.Read(d.handle[:]) //nolint:errcheck // never fails since Go 1.24
-	t.put(d)
-	return d.handle
+	return d.handle, t.put(d)
 }
 
 // put takes a dialogue in under the handle that it has.
-func (t *dialogues) put(d *dialogue) {
+func (t *dialogues) put(d *dialogue) error {
+	account := d.client.account
 	t.mu.Lock()
-	var crowded *Session
-	if t.order.Len() >= t.most {
-		crowded = t.remove(t.order.Front()).session
+	own := t.own[account]
+	var crowded *dialogue
+	switch {
+	case own != nil && own.Len() >= t.most:
+		crowded = t.remove(own.Front().Value.(*dialogue))
+	case t.order.Len() >= t.all:
+		t.mu.Unlock()
+		d.session.Abort("too many logins")
+		return &aaa.Error{Kind: aaa.KindBusy, Message: "too many logins wait for their users at this node", RetryAfter: time.Second}
+	}
+	if own = t.own[account]; own == nil {
+		own = list.New()
+		t.own[account] = own
 	}
 	d.expires = time.Now().Add(t.life)
-	t.by[d.handle] = t.order.PushBack(d)
+	t.by[d.handle], d.inOrder, d.inOwn = d, t.order.PushBack(d), own.PushBack(d)
 	if t.timer == nil {
 		t.timer = time.AfterFunc(t.life, t.expire)
 	}
 	t.mu.Unlock()
 	if crowded != nil {
-		crowded.Abort("too many logins")
+		t.end(crowded, "too many logins", fmt.Sprintf("the account has %d newer logins that wait", t.most))
 	}
+	d.session.watch(func(err error) { t.lose(d, err) })
+	return nil
 }
 
 // take gives out the dialogue of a handle, which is then the caller's alone; nil where there is
@@ -73,17 +107,24 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 		return nil
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	e := t.by[handle(state)]
-	if e == nil || e.Value.(*dialogue).client != c {
+	d := t.by[handle(state)]
+	if d == nil || d.client != c {
+		t.mu.Unlock()
 		return nil
 	}
-	return t.remove(e)
+	t.remove(d)
+	t.mu.Unlock()
+	d.session.watch(nil)
+	return d
 }
 
 // remove takes a dialogue out; mu is held.
-func (t *dialogues) remove(e *list.Element) *dialogue {
-	d := t.order.Remove(e).(*dialogue)
+func (t *dialogues) remove(d *dialogue) *dialogue {
+	t.order.Remove(d.inOrder)
+	own := t.own[d.client.account]
+	if own.Remove(d.inOwn); own.Len() == 0 {
+		delete(t.own, d.client.account)
+	}
 	delete(t.by, d.handle)
 	if t.order.Len() == 0 && t.timer != nil {
 		t.timer.Stop()
@@ -92,21 +133,62 @@ func (t *dialogues) remove(e *list.Element) *dialogue {
 	return d
 }
 
+// lose notes that a dialogue's session has ended. The dialogue stays until it expires, so that who
+// goes on with it learns why. It is called with the Manager's mu held.
+func (t *dialogues) lose(d *dialogue, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by[d.handle] != d || d.lost != "" {
+		return
+	}
+	d.lost = "the session with the server ended while it waited for the answer"
+	if errors.Is(err, FaultClosed) {
+		d.lost = "the server closed the connection while it waited for the answer"
+	}
+	t.notify(d, d.lost)
+}
+
+// end ends a dialogue that was taken out, with a reason for the server and one for the caller.
+func (t *dialogues) end(d *dialogue, abort, why string) {
+	d.session.Abort(abort)
+	if d.lost == "" {
+		t.notify(d, why)
+	}
+}
+
+func (t *dialogues) notify(d *dialogue, why string) {
+	if t.tell != nil {
+		t.tell(Lost{Account: d.client.account, Server: d.client.name, State: bytes.Clone(d.handle[:]), Why: why})
+	}
+}
+
 // expire ends the dialogues that are too old, and sets the timer for the next.
 func (t *dialogues) expire() {
 	now := time.Now()
-	var old []*Session
-	t.mu.Lock()
-	for e := t.order.Front(); e != nil && !now.Before(e.Value.(*dialogue).expires); e = t.order.Front() {
-		old = append(old, t.remove(e).session)
+	var old []*dialogue
+	oldest := func() *dialogue {
+		if e := t.order.Front(); e != nil {
+			return e.Value.(*dialogue)
+		}
+		return nil
 	}
-	if e := t.order.Front(); e != nil && t.timer != nil {
-		t.timer.Reset(e.Value.(*dialogue).expires.Sub(now))
+	t.mu.Lock()
+	d := oldest()
+	for ; d != nil && !now.Before(d.expires); d = oldest() {
+		old = append(old, t.remove(d))
+	}
+	if d != nil && t.timer != nil {
+		t.timer.Reset(d.expires.Sub(now))
 	}
 	t.mu.Unlock()
-	for _, s := range old {
-		s.Abort("timeout")
+	for _, d := range old {
+		t.end(d, "timeout", fmt.Sprintf("the user did not answer within %v", t.life))
 	}
+}
+
+// errLost is for a State whose dialogue is lost.
+func errLost(why string) error {
+	return aaa.Invalid(aaa.Field{Path: "State", Rule: "state", Message: "the login is lost: " + why + "; begin anew without it"})
 }
 
 // errAnew is for a State that leads to no login.

@@ -24,7 +24,10 @@ type EngineOptions struct {
 	ReviveAfter   time.Duration // a dead server is tried again after, ±10 %; 0: 60 s
 	ProbeInterval time.Duration // health_check user: between probes of a server that is not alive, ±10 %; 0: 10 s
 	DialogueLife  time.Duration // a login that the user doesn't go on with is given up after; 0: 5 min
-	MaxDialogues  int           // logins that wait for a user's answer; 0: 10,000
+	MaxDialogues  int           // logins of an account that wait for a user's answer; 0: 1,000
+
+	// Lost is told of logins that end while they wait for a user's answer; nil: nobody is. It must not block.
+	Lost func(Lost)
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
 }
@@ -48,9 +51,12 @@ func New(opts EngineOptions) *Engine {
 	span(&opts.ReviveAfter, time.Minute)
 	span(&opts.ProbeInterval, 10*time.Second)
 	span(&opts.DialogueLife, 5*time.Minute)
-	count(&opts.MaxDialogues, 10_000)
-	return &Engine{opts: opts, dialogues: newDialogues(opts.DialogueLife, opts.MaxDialogues)}
+	count(&opts.MaxDialogues, 1000)
+	return &Engine{opts: opts, dialogues: newDialogues(&opts)}
 }
+
+// nodeDialogues bounds the logins of all accounts that wait for a user's answer.
+const nodeDialogues = 100_000
 
 // Name is tacacs.
 func (e *Engine) Name() string { return Name }

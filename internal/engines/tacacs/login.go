@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -65,37 +66,48 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	secrets := f.secrets()
 	var r AuthenReply
 	s, sent, err := c.first(ctx, start, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
-	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent)
+	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
 }
 
 // resume goes on with an authentication that a challenge was given out for. What is lacking
 // to answer with is told, and the login may be gone on with all the same.
 func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) {
 	d := c.engine.dialogues.take(f.state, c)
-	if d == nil || d.session.Err() != nil {
+	switch {
+	case d == nil:
+		return nil, errAnew()
+	case d.lost != "":
+		return nil, errLost(d.lost)
+	case d.session.Err() != nil:
 		return nil, errAnew()
 	}
+	secrets := f.secrets()
 	answer, ok := d.answer(f, true)
 	if !ok {
-		c.engine.dialogues.put(d)
+		if err := c.engine.dialogues.put(d); err != nil {
+			return nil, err
+		}
 		return nil, aaa.Invalid(aaa.Field{Rule: "required", Path: lacking(d), Message: "the login waits for it"})
 	}
 	var r AuthenReply
 	send := &AuthenContinue{UserMsg: answer}
 	if err := send.Validate(); err != nil {
-		c.engine.dialogues.put(d)
+		if err := c.engine.dialogues.put(d); err != nil {
+			return nil, err
+		}
 		return nil, c.failed(err, 0)
 	}
 	sent, err := d.round(ctx, send, &r)
 	if err != nil {
 		return refused(sent, c.failed(err, sent))
 	}
-	return c.talk(ctx, d, f, &r, sent)
+	return c.talk(ctx, d, f, &r, sent, secrets)
 }
 
 // round is the session's next round, with how many packets it sent: none where the caller had gone before.
@@ -114,7 +126,7 @@ func refused(sent int, err error) (*engines.Reply, error) {
 }
 
 // talk answers while it can, and then says how the authentication stands.
-func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenReply, sent int) (*engines.Reply, error) {
+func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenReply, sent int, secrets [][]byte) (*engines.Reply, error) {
 	for !r.Final() {
 		d.status = r.Status
 		answer, ok := d.answer(f, false)
@@ -132,7 +144,10 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 		}
 	}
 	if r.Status == AuthenError {
-		return nil, c.unable(sent)
+		if d.answered { // by earlier requests, with what is no longer at hand to be masked
+			return nil, c.unable(sent, "", nil)
+		}
+		return nil, c.unable(sent, r.ServerMsg, r.Data, secrets...)
 	}
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
@@ -142,7 +157,11 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 	case !r.Final():
 		reply.Outcome = aaa.Challenge
 		reply.Prompt, reply.Echo = prompt(r)
-		h := c.engine.dialogues.keep(d)
+		d.answered = d.answered || len(bytes.Join(secrets, nil)) > 0
+		h, err := c.engine.dialogues.keep(d)
+		if err != nil {
+			return nil, err
+		}
 		reply.State = h[:]
 	default:
 		// FAIL. FOLLOW is never followed, and RESTART wants another authentication type than the

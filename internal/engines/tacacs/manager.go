@@ -28,6 +28,9 @@ type Manager struct {
 	retryAt  time.Time
 	dialErr  error  // the latest, while retryAt is to come
 	strays   uint64 // replies to ids that nobody used
+
+	interleaves bool // a reply overtook another one on its connection
+	doubts      int  // slow replies since then that overtook none
 }
 
 // NewManager makes the Manager of the server at address, host:port. It does no I/O and starts
@@ -102,10 +105,6 @@ const maxQueued = 256 << 10
 // that the network needs, before it makes a connection of its own.
 const patience = 3 * time.Millisecond
 
-// stalled is how long a connection may leave a request unanswered, and all others on it,
-// before new sessions go elsewhere if they can.
-const stalled = 3 * time.Millisecond
-
 // proved asks place for the secret that is known to work, or is tried first.
 const proved = -1
 
@@ -115,7 +114,8 @@ func (m *Manager) place(ctx context.Context, s *Session, key int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c, wait, changed, err := m.try(s, key)
+	begun := time.Now()
+	c, wait, changed, err := m.try(s, key, begun)
 	if err != nil || c != nil && c.state != dialling {
 		return err
 	}
@@ -126,7 +126,7 @@ func (m *Manager) place(ctx context.Context, s *Session, key int) error {
 		if err := await(ctx, changed, wait); err != nil {
 			return err
 		}
-		c, wait, changed, err = m.try(s, key)
+		c, wait, changed, err = m.try(s, key, begun)
 		if err != nil || c != nil && c.state != dialling {
 			return err
 		}
@@ -135,8 +135,8 @@ func (m *Manager) place(ctx context.Context, s *Session, key int) error {
 }
 
 // try is choose, with s added to a connection that is there. changed tells of the next time
-// that it is worth trying.
-func (m *Manager) try(s *Session, key int) (c *conn, wait time.Duration, changed <-chan struct{}, err error) {
+// that it is worth trying, begun when the session asked first.
+func (m *Manager) try(s *Session, key int, begun time.Time) (c *conn, wait time.Duration, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s.state == ended {
@@ -145,7 +145,8 @@ func (m *Manager) try(s *Session, key int) (c *conn, wait time.Duration, changed
 	if key == proved {
 		key = m.key
 	}
-	c, wait, err = m.choose(key, time.Now())
+	now := time.Now()
+	c, wait, err = m.choose(want{key: key, dialogue: s.dialogue, hurry: now.Sub(begun) >= queueing}, now)
 	switch {
 	case err != nil:
 	case c == nil:
@@ -185,47 +186,69 @@ func why(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// want is what a new session wants of its connection.
+type want struct {
+	key      int  // which secret
+	dialogue bool // it has rounds that its user answers
+	hurry    bool // it has waited for room long enough
+}
+
 // choose finds the connection for a new session; mu is held. One in the state dialling is
 // new and for the caller to dial. Without one or an error the caller waits for a change, at
 // most so long where that is over 0.
-func (m *Manager) choose(key int, now time.Time) (c *conn, wait time.Duration, err error) {
-	var best *conn
+func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, err error) {
+	var best, crowded *conn // the least busy one with room, and without
 	kept := 0
 	for _, x := range m.conns {
-		if x.draining || x.key != key {
+		if x.draining || x.key != w.key {
 			continue
 		}
 		switch x.state {
 		case dialling, first:
 			kept++
-			if left := x.patience(now); left > wait {
+			if left := x.patience(now); left > wait && (x.state == dialling || !w.hurry) {
 				wait = left
 			}
 		case shared:
-			kept++
-			if len(x.sessions) < m.opts.MaxSessions && len(x.out) < maxQueued && x.better(best, now) {
-				best = x
+			if !x.taken() {
+				kept++
+			}
+			switch {
+			case len(x.sessions) >= m.opts.MaxSessions || len(x.out) >= maxQueued:
+			case x.room(w.dialogue, now):
+				if x.better(best, now) {
+					best = x
+				}
+			default:
+				if x.better(crowded, now) {
+					crowded = x
+				}
+				if left := x.headway(now); left > wait && !w.hurry && !w.dialogue {
+					wait = left
+				}
 			}
 		}
 	}
-	if best != nil && best.waiting == 0 {
+	if best != nil && best.load() == 0 {
 		return best, 0, nil
 	}
 	held := now.Before(m.retryAt)
 	room := len(m.conns) < m.opts.MaxConnections && !held
 	switch {
 	case room && kept < m.opts.Connections:
-		return m.open(key), 0, nil
+		return m.open(w.key), 0, nil
 	case best != nil:
 		return best, 0, nil
+	case held && crowded != nil:
+		return crowded, 0, nil
 	case held:
 		return nil, 0, &engines.Failure{Reason: engines.Unreachable, Err: m.dialErr}
 	case wait > 0 && !m.refused && !m.opts.NoSingleConnect:
 		return nil, wait, nil
 	case room:
-		return m.open(key), 0, nil
+		return m.open(w.key), 0, nil
 	}
-	return nil, 0, nil
+	return crowded, 0, nil
 }
 
 // open adds a connection that is yet to be dialled; mu is held.

@@ -17,7 +17,7 @@ import (
 func TestStalledBesideOthers(t *testing.T) {
 	t.Parallel()
 	p := newHolding(t)
-	m := managerOf(t, p.peer, Options{Connections: 1})
+	m := interleaving(managerOf(t, p.peer, Options{Connections: 1}))
 	login(t, m)
 	stalledOne := make(chan error, 1)
 	go func() { stalledOne <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
@@ -84,7 +84,7 @@ func TestStalledConnection(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newHolding(t)
-	m := managerOf(t, p.peer, Options{Connections: 3, MaxSessions: 4, ReplyTimeout: time.Hour})
+	m := interleaving(managerOf(t, p.peer, Options{Connections: 3, MaxSessions: 4, ReplyTimeout: time.Hour}))
 	var wg sync.WaitGroup
 	var sessions []*Session
 	for len(sessions) < 12 {

@@ -170,6 +170,9 @@ func TestAuthorization(t *testing.T) {
 		if r.Outcome != c.want {
 			t.Errorf("%s: %v", name, r.Outcome)
 		}
+		if noted := strings.Contains(r.Note, `"brew"`); noted != (name == "unknown mandatory") {
+			t.Errorf("%s: note %q", name, r.Note)
+		}
 		if diff := cmp.Diff(c.args, texts(r)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -355,3 +355,11 @@ func fails(t testing.TB, what string, err error, reason engines.Reason, fault er
 		t.Errorf("%s: %v, want %v: %v", what, err, reason, fault)
 	}
 }
+
+// interleaving makes a manager believe what a reply that overtakes another one shows.
+func interleaving(m *Manager) *Manager {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.interleaves = true
+	return m
+}

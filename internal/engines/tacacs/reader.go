@@ -144,13 +144,7 @@ func (c *conn) negotiated(granted bool) {
 	}
 	if granted {
 		c.state = shared
-		others := 0
-		for _, x := range c.m.conns {
-			if x.state == shared && !x.draining && x.key == c.key {
-				others++
-			}
-		}
-		if others > c.m.opts.Connections {
+		if !c.taken() && c.surplus() {
 			c.draining = true // opened while it looked as if it were needed
 		}
 	}

@@ -137,7 +137,7 @@ func (c *client) record(ctx context.Context, f *fields, req *engines.Request) (*
 		return nil, err
 	}
 	if r.Status != AcctSuccess { // FOLLOW is never followed: nobody has taken the record
-		return nil, c.unable(sent)
+		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()
 	return &engines.Reply{Outcome: aaa.Accept, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}, nil

@@ -35,7 +35,7 @@ func (c *client) ask(ctx context.Context) error {
 	case err != nil:
 		return c.failed(err, s.sent)
 	case r.Status == AuthenError:
-		return c.unable(s.sent)
+		return c.unable(s.sent, r.ServerMsg, r.Data, c.tester.Data)
 	}
 	c.succeeded()
 	return nil

@@ -16,8 +16,9 @@ type Session struct {
 	m *Manager
 
 	// Set by Exchange before the session has a place, and constant while it has one.
-	kind    Type
-	version byte
+	kind     Type
+	version  byte
+	dialogue bool // an authentication with rounds that its user answers
 
 	// Guarded by m.mu.
 	conn     *conn // nil: no place yet
@@ -33,6 +34,10 @@ type Session struct {
 	got      Header
 	body     []byte
 	err      error // why it ended, where that was not a final reply
+
+	lost          func(error) // called once the session ends with an error, with m.mu held; nil: nobody asks
+	coming        bool        // it has a place and has sent nothing
+	before, after *Session    // in the connection's flight
 
 	wake chan struct{} // gets a token when a request is answered or has failed
 }
@@ -81,7 +86,7 @@ func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) err
 	if s.seq == 0 {
 		s.kind, s.version = send.Type(), Version0
 		if start, ok := send.(*AuthenStart); ok {
-			s.version = start.Version()
+			s.version, s.dialogue = start.Version(), start.Method == AuthenASCII
 		}
 	}
 	if send.Type() != s.kind || receive.Type() != s.kind {
@@ -191,10 +196,11 @@ func (s *Session) send(h Header, packet []byte) error {
 	if s.state == ended {
 		return s.failed()
 	}
-	if c.waiting == 0 {
+	if c.flight.n == 0 {
 		c.moved = now
 	}
-	c.waiting++
+	c.came(s)
+	c.flight.add(s)
 	s.state, s.seq, s.since, s.strays = awaiting, h.Seq, now, c.strays
 	s.sent++
 	s.alarm(now, m.opts.ReplyTimeout)
@@ -215,9 +221,7 @@ func (s *Session) alarm(now time.Time, in time.Duration) {
 // deliver hands a reply over; mu is held.
 func (s *Session) deliver(h Header, body []byte) {
 	now := time.Now()
-	c := s.conn
-	c.waiting--
-	c.received, c.moved = now, now
+	s.conn.answered(s, now)
 	s.state, s.got, s.body = resting, h, body
 	s.alarm(now, s.m.opts.SessionTimeout)
 	s.wake <- struct{}{}
@@ -285,12 +289,16 @@ func (s *Session) finish(err error) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	if s.lost != nil && err != nil {
+		s.lost(err)
+		s.lost = nil
+	}
 	if s.conn == nil {
 		return
 	}
 	s.conn.remove(s)
 	if was == awaiting {
-		s.conn.waiting--
+		s.conn.flight.remove(s)
 		s.wake <- struct{}{}
 	}
 }
@@ -338,6 +346,10 @@ func (s *Session) timeout() {
 	}
 	if left := s.deadline.Sub(now); left > 0 {
 		s.timer.Reset(left) // it was set anew in the moment that it ran out
+		return
+	}
+	if left := s.queued(now); left > 0 && s.state == awaiting {
+		s.timer.Reset(left)
 		return
 	}
 	if s.state == resting {
@@ -388,6 +400,16 @@ func (s *Session) abort(reason string, err error) {
 		}
 		s.finish(err)
 		s.conn.settle()
+	}
+}
+
+// watch has fn called with the error that the session ends with, at once where it has ended. nil ends the watch.
+func (s *Session) watch(fn func(error)) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.lost = fn; fn != nil && s.state == ended {
+		fn(s.failed())
+		s.lost = nil
 	}
 }
 

@@ -74,7 +74,7 @@ func TestTLS(t *testing.T) {
 		l.send(h.answer(h.Flags), pass(body))
 		good(l)
 	})
-	m := managerWith(t, p, Secrets{}, Options{TLS: client})
+	m := interleaving(managerWith(t, p, Secrets{}, Options{TLS: client}))
 	s := m.Session()
 	exchange(t, s, ascii(), new(AuthenReply))
 	login(t, m)

@@ -12,6 +12,7 @@ import (
 type plain struct {
 	secret []byte
 	users  map[string]string
+	hold   func(user string) // nil: nothing
 }
 
 // Get gives every client the one secret.
@@ -25,6 +26,9 @@ func (p plain) Handle(response tq.Response, request tq.Request) {
 		status = tq.AuthenStatusError
 	} else if password, ok := p.users[string(body.User)]; ok && string(body.Data) == password {
 		status = tq.AuthenStatusPass
+	}
+	if p.hold != nil {
+		p.hold(string(body.User))
 	}
 	_, _ = response.Reply(tq.NewAuthenReply(tq.SetAuthenReplyStatus(status)))
 }

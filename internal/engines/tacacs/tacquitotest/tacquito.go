@@ -34,6 +34,8 @@ type Options struct {
 	// Quick serves PAP logins alone, past tacquito's configuration: its hashes and records of
 	// every packet, made one at a time on a connection, would be all that is measured.
 	Quick bool
+	// Hold is called by Quick for each login before it is answered; nil: nothing is.
+	Hold func(user string)
 
 	Acct func(record string) // takes accounting records, in JSON, from many goroutines; nil: they are dropped
 	Log  io.Writer           // errors; nil: they are dropped
@@ -66,7 +68,7 @@ func Start(opts Options) (*Server, error) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	provider := tq.SecretProvider(plain{[]byte(opts.Secret), opts.Users})
+	provider := tq.SecretProvider(plain{[]byte(opts.Secret), opts.Users, opts.Hold})
 	if !opts.Quick {
 		if provider, err = configured(ctx, log, opts); err != nil {
 			cancel()

@@ -1,0 +1,63 @@
+package tacacs
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+)
+
+// TestLostDialogues: a dialogue whose connection the server closes is told of at once, and its State says why. An
+// account at its bound loses its own oldest.
+func TestLostDialogues(t *testing.T) {
+	t.Parallel()
+	p := script(t, questions(getPass, "secret"))
+	told := make(chan Lost, 10)
+	engine := New(EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l Lost) { told <- l }})
+	of := func(account aaa.AccountID) *client {
+		c, err := engine.Open(engines.Config{Account: account, Server: entry(p.peer)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Retire)
+		return c.(*client)
+	}
+	mine, foreign := of("mine"), of("foreign")
+	theirs := begin(t, foreign)
+	crowded, kept := begin(t, mine), begin(t, mine)
+	begin(t, mine)
+	if l := <-told; l.Account != "mine" || l.Server != "t" || string(l.State) != string(crowded) || !strings.Contains(l.Why, "2 newer logins") {
+		t.Errorf("%+v", l)
+	}
+	if r, err := resume(t, foreign, theirs, "password=secret"); err != nil || r.Outcome != aaa.Accept {
+		t.Errorf("another account's login: %+v, %v", r, err)
+	}
+	p.cut()
+	for range 2 {
+		if l := <-told; l.Account != "mine" || !strings.Contains(l.Why, "the server closed the connection") {
+			t.Errorf("%+v", l)
+		}
+	}
+	_, err := resume(t, mine, kept, "password=secret")
+	wantInput(t, err, "State")
+	if err == nil || !strings.Contains(err.Error(), "the server closed the connection") {
+		t.Errorf("%v does not say what happened", err)
+	}
+}
+
+// TestFullNode: where the node holds all the dialogues that it may, an account without any gets an error and nobody loses one.
+func TestFullNode(t *testing.T) {
+	t.Parallel()
+	p := script(t, questions(getPass, "secret"))
+	c := open(t, p.peer, EngineOptions{})
+	state := begin(t, c)
+	c.engine.dialogues.all = 1
+	if _, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob")); aaa.KindOf(err) != aaa.KindBusy {
+		t.Errorf("%v", err)
+	}
+	if r, err := resume(t, c, state, "password=secret"); err != nil || r.Outcome != aaa.Accept {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"testing"
+
+	"aaa-api/internal/aaa"
+)
+
+// TestDialogueLost: a session whose dialogue is lost fails at once, in the store, so that every node says so; one that
+// went on, or waits for another challenge, does not.
+func TestDialogueLost(t *testing.T) {
+	w := newWorld(t)
+	w.aaa.terms.Dialogue = true
+	holder, other := w.manager("one"), w.manager("two")
+	script := func(f ...func(*aaa.Request) (*aaa.Result, error)) { w.aaa.script = f }
+
+	script(challenge("s1"))
+	sid := w.start(holder).SID
+	holder.DialogueLost("of nobody", "x")
+	holder.endLost(w.ctx)
+	w.is(other, sid, Cont, "")
+	holder.DialogueLost("s1", "the server closed the connection")
+	holder.endLost(w.ctx)
+	w.is(other, sid, Failed, causeLost)
+	_, err := other.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindConflict)
+
+	script(challenge("s2"), challenge("s3"))
+	sid = w.start(holder).SID
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.must(err)
+	holder.DialogueLost("s2", "late")
+	holder.endLost(w.ctx)
+	w.is(other, sid, Cont, "")
+
+	script(challenge("s4"), fails(aaa.KindBusy))
+	sid = w.start(holder).SID
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindBusy)
+	w.is(other, sid, Cont, "")
+	holder.DialogueLost("s4", "lost after it went back")
+	holder.endLost(w.ctx)
+	w.is(other, sid, Failed, causeLost)
+
+	holder.DialogueLost("s5", "lost before it was written")
+	script(challenge("s5"))
+	sid = w.start(holder).SID
+	holder.endLost(w.ctx)
+	w.is(other, sid, Failed, causeLost)
+	if n := len(holder.dialogues.of) + len(holder.dialogues.ended); n != 1 { // s3's
+		t.Errorf("%d sessions are remembered", n)
+	}
+
+	script(challenge("s6"), fails(aaa.KindBadInput, aaa.Field{Path: "State", Message: "the login is lost"}))
+	sid = w.start(holder).SID
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindConflict)
+	w.is(other, sid, Failed, causeLost)
+}
