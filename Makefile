@@ -64,8 +64,9 @@ soak: deps ## the tests again and again under the race detector; SOAK=50 for mor
 bench: ## speed and memory against the naive gateway, as a table
 	$(GO) run ./bench
 
-lint: ## golangci-lint: slow to build, so it is no part of make test
+lint: ## golangci-lint, and a generated client compiles: slow to build, so it is no part of make test
 	$(GO) run $(GOLANGCI) run ./...
+	scripts/client.sh
 
 format:
 	$(GO) run $(GOFUMPT) -w cmd internal bench

@@ -327,7 +327,11 @@ func takeReadOnly(data map[string]any, view any) error {
 	for _, name := range []string{"id", "parent_id", "created_at", "updated_at"} {
 		if v, ok := data[name]; ok {
 			if v != have[name] {
-				faults = append(faults, aaa.Field{Path: name, Rule: "readOnly", Message: "cannot be changed"})
+				message := "cannot be changed"
+				if name == "parent_id" {
+					message = "cannot be changed here: use POST /v2/accounts/{id}/move"
+				}
+				faults = append(faults, aaa.Field{Path: name, Rule: "readOnly", Message: message})
 			}
 			delete(data, name)
 		}

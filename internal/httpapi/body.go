@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -44,7 +45,7 @@ func (c *call) readUpTo(limit int64) error {
 		return nil
 	}
 	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return unsupportedMedia("the body must be sent without a Content-Encoding")
+		return unsupportedMedia("the body must be sent without a Content-Encoding, not as " + fmt.Sprintf("%.40q", e))
 	}
 	c.buffer = getBuffer()
 	body := c.r.Body
@@ -95,7 +96,7 @@ func (c *call) decodeBody() error {
 	if c.envelope != nil || len(bytes.TrimSpace(c.body)) == 0 {
 		return nil
 	}
-	if err := checkJSONType(c.r); err != nil {
+	if err := c.checkJSONType(); err != nil {
 		return err
 	}
 	v, err := schema.Parse(c.body, schema.MaxDepth)
@@ -120,7 +121,7 @@ func (c *call) checkBody() error {
 		return checkUTF8(c.r)
 	}
 	if len(c.body) > 0 && c.route.body != noBody {
-		if err := checkJSONType(c.r); err != nil {
+		if err := c.checkJSONType(); err != nil {
 			return err
 		}
 	}
@@ -139,7 +140,7 @@ func (c *call) checkBody() error {
 				return errVerb
 			}
 		default:
-			return aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: "the envelope has no such member"})
+			return aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: `the body is {"data": …}: put the member into data`})
 		}
 	}
 	if _, ok := c.envelope["data"]; !ok && (c.route.body == jsonBody || uploads) {
@@ -181,7 +182,7 @@ func (c *call) onlyText(name string, limit int) (string, error) {
 		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "type", Message: "must be a string", Target: "string"})
 	}
 	if text == "" || len(text) > limit {
-		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "maxLength", Message: "has the wrong length", Target: limit})
+		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "maxLength", Message: fmt.Sprintf("must have 1 to %d octets", limit), Target: limit})
 	}
 	return text, nil
 }
@@ -192,19 +193,19 @@ func isLine(s string) bool {
 }
 
 // checkJSONType accepts what clients label JSON with. curl -d says form data when told nothing else.
-func checkJSONType(r *http.Request) error {
-	list := r.Header["Content-Type"]
+func (c *call) checkJSONType() error {
+	list := c.r.Header["Content-Type"]
 	if len(list) == 0 || list[0] == "application/json" {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(list[0])
 	if err != nil {
-		return unsupportedMedia("the Content-Type cannot be read")
+		return unsupportedMedia("the Content-Type cannot be read: it must be like application/json")
 	}
 	switch kind {
 	case "application/json", "application/merge-patch+json", "application/x-www-form-urlencoded":
 	default:
-		return unsupportedMedia("the body must be application/json")
+		return unsupportedMedia(c.wanted(kind))
 	}
 	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
 		return unsupportedMedia("the charset must be utf-8")
@@ -212,11 +213,20 @@ func checkJSONType(r *http.Request) error {
 	return nil
 }
 
+// wanted says which type a body must have where kind is not taken.
+func (c *call) wanted(kind string) string {
+	types := "application/json"
+	if c.route.body == upload || c.route.body == textUpload {
+		types += " or text/plain"
+	}
+	return "the body must be " + types + ", not " + fmt.Sprintf("%.80s", kind)
+}
+
 // checkUTF8 accepts text/plain that is UTF-8 or ASCII by its label.
 func checkUTF8(r *http.Request) error {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return unsupportedMedia("the Content-Type cannot be read")
+		return unsupportedMedia("the Content-Type cannot be read: it must be like application/json")
 	}
 	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "us-ascii") {
 		return unsupportedMedia("the charset must be utf-8")

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/swaggest/swgui/v5emb"
+	"go.yaml.in/yaml/v3"
 
 	contract "aaa-api"
 )
@@ -81,17 +84,37 @@ func (a *API) frontPage(c *call) error {
 
 // contract gives openapi.yaml.
 func (a *API) contract(c *call) error {
-	if done, err := c.notModified(contractTag); done || err != nil {
+	return c.sendContract("application/yaml", contract.OpenAPI)
+}
+
+// contractJSON gives the same as JSON, for generators of clients that read no YAML.
+func (a *API) contractJSON(c *call) error {
+	text, err := jsonContract()
+	if err != nil {
+		return err
+	}
+	return c.sendContract("application/json", text)
+}
+
+// jsonContract makes JSON of the contract when it is first asked for.
+var jsonContract = sync.OnceValues(func() ([]byte, error) {
+	var doc any
+	if err := yaml.Unmarshal(contract.OpenAPI, &doc); err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+})
+
+// sendContract sends one form of the contract; each has an entity tag of its own.
+func (c *call) sendContract(kind string, text []byte) error {
+	sum := sha256.Sum256(text)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	if done, err := c.notModified(tag); done || err != nil {
 		return err
 	}
 	h := c.Header()
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", contractTag)
-	c.send(http.StatusOK, []string{"application/yaml"}, contract.OpenAPI)
+	h.Set("ETag", tag)
+	c.send(http.StatusOK, []string{kind}, text)
 	return nil
 }
-
-var contractTag = func() string {
-	sum := sha256.Sum256(contract.OpenAPI)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-}()

@@ -15,6 +15,14 @@ import (
 	"aaa-api/internal/store"
 )
 
+// ofDocument makes a 404 of what the store does not hold, since the account itself is there: the gate saw it.
+func ofDocument(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "the account has no AAA document: create it with PUT", err: err}
+	}
+	return err
+}
+
 // The handlers here serve the documents of accounts and of the system
 // configuration alike: c.account says which.
 
@@ -23,7 +31,7 @@ func (a *API) getDocument(c *call) error {
 		return a.Store.Documents().Get(ctx, c.account)
 	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
 	if err != nil {
-		return err
+		return ofDocument(err)
 	}
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
 		return err
@@ -103,7 +111,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 	return c.retryStale(func() error {
 		old, err := a.Store.Documents().Get(c.ctx(), c.account)
 		if err != nil {
-			return err
+			return ofDocument(err)
 		}
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
@@ -132,7 +140,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 func (a *API) deleteDocument(c *call) error {
 	old, err := a.Store.Documents().Get(c.ctx(), c.account)
 	if err != nil {
-		return err
+		return ofDocument(err)
 	}
 	revision, err := c.ifMatch(old.Revision)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/store"
@@ -359,6 +361,15 @@ func TestService(t *testing.T) {
 		t.Errorf("%.80s", r.text)
 	}
 	w.do(ask{method: "GET", path: "/openapi.yaml", header: map[string]string{"If-None-Match": r.header.Get("Etag")}}).want(http.StatusNotModified)
+	same := w.do(ask{method: "GET", path: "/openapi.json"}).want(200)
+	if same.header.Get("Etag") == r.header.Get("Etag") {
+		t.Error("both forms of the contract have one entity tag")
+	}
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(same.text))
+	ok(t, err)
+	if a, b := doc.Paths.Len(), w.contract.doc.Paths.Len(); a != b {
+		t.Errorf("as JSON the contract has %d paths, as YAML %d", a, b)
+	}
 }
 
 func TestDocsPage(t *testing.T) {

@@ -52,7 +52,7 @@ func (c *call) page() (pageQuery, error) {
 	}
 	p.Start = c.query.Get("start_key")
 	if len(p.Start) > 256 {
-		return p, aaa.Invalid(aaa.Field{Path: "start_key", Rule: "maxLength", Message: "is no key of this list", Target: 256})
+		return p, aaa.Invalid(aaa.Field{Path: "start_key", Rule: "maxLength", Message: "must be the next_start_key of the page before, at most 256 octets", Target: 256})
 	}
 	for name := range c.query {
 		if key, ok := strings.CutPrefix(name, "filter_"); ok {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
 )
 
 // checkQuery parses the query and refuses what the route does not take: a
@@ -31,7 +32,7 @@ func (c *call) checkQuery() error {
 		case strings.HasPrefix(name, "filter_") && len(name) > len("filter_") && c.takes("filter_"):
 		case !strings.HasPrefix(name, "filter_") && c.takes(name):
 		default:
-			faults = append(faults, aaa.Field{Path: name, Rule: "unknown", Message: "there is no such query parameter here"})
+			faults = append(faults, aaa.Field{Path: name, Rule: "unknown", Message: schema.Unknown("there is no such query parameter here", name, strings.Fields(c.route.query))})
 		}
 	}
 	if faults != nil {
@@ -91,11 +92,11 @@ func (c *call) flag(name string) (bool, error) {
 // op reads the query parameter op.
 func (c *call) op() (aaa.Op, error) {
 	if !c.query.Has("op") {
-		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "required", Message: "the query parameter op is needed", Target: opNames})
+		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "required", Message: "the query parameter op is needed: authn, authz, accounting or custom", Target: opNames})
 	}
 	op, err := aaa.ParseOp(c.query.Get("op"))
 	if err != nil {
-		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of the operations", Target: opNames})
+		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of authn, authz, accounting, custom", Target: opNames})
 	}
 	return op, nil
 }

@@ -156,6 +156,7 @@ var routes = []route{
 	{"GET", "/readyz", public, onToken, noBody, "", false, (*API).readyz},
 	{"GET", "/metrics", public, onToken, noBody, "*", false, (*API).metrics},
 	{"GET", "/openapi.yaml", public, onToken, noBody, "", false, (*API).contract},
+	{"GET", "/openapi.json", public, onToken, noBody, "", false, (*API).contractJSON},
 	{"GET", "/docs", public, onToken, noBody, "", false, (*API).docsPage},
 	{"GET", "/docs/*", public, onToken, noBody, "*", false, (*API).docsPage},
 }

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 )
 
@@ -117,7 +119,7 @@ func (c *call) jsonUsers() (name, text string, err error) {
 			}
 		case member == "text" || slices.Contains(asRead, member):
 		default:
-			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: "there is no such member"})
+			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member", member, []string{"name", "text"})})
 		}
 	}
 	v, given := data["text"]
@@ -128,7 +130,7 @@ func (c *call) jsonUsers() (name, text string, err error) {
 	case !ok:
 		faults = append(faults, aaa.Field{Path: "text", Rule: "type", Message: "must be a string", Target: "string"})
 	case int64(len(text)) > c.api.Limits.TextBody:
-		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: "is too long", Target: c.api.Limits.TextBody})
+		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", c.api.Limits.TextBody), Target: c.api.Limits.TextBody})
 	}
 	if faults != nil {
 		return "", "", aaa.Invalid(faults...)

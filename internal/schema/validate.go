@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,7 +125,7 @@ func (s *set) collect(ve *jsonschema.ValidationError, value any, list *[]fault) 
 		object, _ := instance.(map[string]any)
 		for name := range object {
 			if !known(parent, name) {
-				*list = append(*list, fault{at.in(step{name: name, index: -1}), aaa.Field{Rule: "unknown", Message: "is not a known member"}})
+				*list = append(*list, fault{at.in(step{name: name, index: -1}), aaa.Field{Rule: "unknown", Message: Unknown("is not a known member", name, members(parent))}})
 			}
 		}
 	default:
@@ -198,6 +200,12 @@ func known(schema map[string]any, name string) bool {
 		}
 	}
 	return false
+}
+
+// members are the names that a schema lists.
+func members(schema map[string]any) []string {
+	props, _ := schema["properties"].(map[string]any)
+	return slices.Collect(maps.Keys(props))
 }
 
 // secretName is the second line of defence after writeOnly: a value under such a

@@ -51,6 +51,9 @@ func (f *fields) start() (*AuthenStart, error) {
 		if f.password == nil {
 			return bad("password", "authentication type pap needs a password")
 		}
+		if len(f.password) > 255 {
+			return bad("password", "may have 255 octets at most in a login by pap")
+		}
 		p.Data = f.password
 	case AuthenCHAP, AuthenMSCHAP, AuthenMSCHAPv2:
 		p.Data, err = f.challenged(p.Method)
