@@ -160,6 +160,57 @@ func testKeys(t *testing.T, s store.Store) {
 	}
 }
 
+func testKeysRotate(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	ids := []aaa.AccountID{root.ID, account(t, s, "sub", root.ID).ID, account(t, s, "sub", root.ID).ID, aaa.SystemConfig}
+	for _, id := range ids {
+		must[[]byte](t)(s.Keys().Add(ctx, id, []byte("old "+id)))
+	}
+	before := must[int64](t)(s.Changes().Last(ctx))
+	var listed []aaa.AccountID
+	for start := aaa.AccountID(""); ; {
+		page, next, err := s.Keys().List(ctx, start, 3)
+		ok(t, err)
+		for _, k := range page {
+			if string(k.Wrapped) != "old "+string(k.Account) {
+				t.Errorf("key of %s is listed as %q", k.Account, k.Wrapped)
+			}
+			listed = append(listed, k.Account)
+		}
+		if next == "" {
+			break
+		}
+		if len(page) != 3 {
+			t.Errorf("a page of %d with next %s", len(page), next)
+		}
+		start = next
+	}
+	slices.Sort(ids)
+	slices.Sort(listed)
+	if !slices.Equal(listed, ids) {
+		t.Errorf("listed %v, want %v", listed, ids)
+	}
+
+	if !must[bool](t)(s.Keys().Replace(ctx, root.ID, []byte("old "+root.ID), []byte("new"))) {
+		t.Error("the key was not replaced")
+	}
+	if must[bool](t)(s.Keys().Replace(ctx, root.ID, []byte("old "+root.ID), []byte("newer"))) {
+		t.Error("a key was replaced that was not there any more")
+	}
+	if got := must[[]byte](t)(s.Keys().Get(ctx, root.ID)); string(got) != "new" {
+		t.Errorf("stored is %q", got)
+	}
+	ok(t, s.Keys().Delete(ctx, root.ID))
+	ok(t, s.Keys().Delete(ctx, root.ID))
+	_, err := s.Keys().Get(ctx, root.ID)
+	refused(t, err, store.ErrNotFound)
+	must[[]byte](t)(s.Keys().Get(ctx, ids[len(ids)-1]))
+	if after := must[int64](t)(s.Changes().Last(ctx)); after != before {
+		t.Error("a rotation counted as a change")
+	}
+}
+
 func testPages(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "")
