@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
+		serveCommand(env), migrateCommand(env), tokenCommand(env), keyCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
 	)
 	usageErrors(root)
 	switch err := root.ExecuteContext(ctx); {
