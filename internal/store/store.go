@@ -342,16 +342,24 @@ type Change struct {
 	At      time.Time
 }
 
+// Is reports whether two changes are the same entry of the same log: of two logs that part, the numbers are equal and the
+// times are not.
+func (c Change) Is(other Change) bool {
+	return c.Seq == other.Seq && c.Kind == other.Kind && c.Account == other.Account && c.Name == other.Name && c.At.Equal(other.At)
+}
+
 // Changes reads the change log.
 type Changes interface {
-	// Last returns the newest number, 0 for an empty log.
-	Last(ctx context.Context) (int64, error)
-	// Since lists changes after seq in order. gap is true where the log no longer
-	// holds all of them: the reader must then forget everything.
-	Since(ctx context.Context, seq int64, limit int) (list []Change, gap bool, err error)
+	// Last returns the newest change, its number read together with the rest. For an empty log it is the zero Change; where
+	// the newest change was pruned, its number alone.
+	Last(ctx context.Context) (Change, error)
+	// Since lists the changes after one that Last or Since gave, in order. gap is true where they do not follow on it: the log no
+	// longer holds all of them, or it holds another change under that number, since the database is not where it was (a
+	// backup was put back, a standby that lacked the last changes was promoted). The reader must then forget everything.
+	Since(ctx context.Context, after Change, limit int) (list []Change, gap bool, err error)
 	// Wake returns a channel that receives after a write on any node, soon but not surely. It
 	// works until ctx ends. Reading the log every second is what makes changes arrive.
 	Wake(ctx context.Context) <-chan struct{}
-	// Prune forgets changes from before t.
+	// Prune forgets changes from before t, but never the newest one, by which readers know where they are.
 	Prune(ctx context.Context, t time.Time) error
 }
