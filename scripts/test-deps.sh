@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds what the tests need beside Go: a C compiler for -race, PostgreSQL, FreeRADIUS,
-# a Kerberos server and curl. What is missing is installed where the machine is Debian and we are root;
+# PgBouncer, a Kerberos server and curl. What is missing is installed where the machine is Debian and we are root;
 # else the packages are named and this fails. No test is left out in silence.
 set -eu
 
@@ -11,6 +11,7 @@ missing() {
 	found gcc || echo gcc libc6-dev
 	found curl || echo curl
 	postgres || echo postgresql
+	found pgbouncer || echo pgbouncer
 	found freeradius || found radiusd || echo freeradius
 	found radclient || echo freeradius-utils
 	[ -d /usr/share/freeradius ] || echo freeradius-common

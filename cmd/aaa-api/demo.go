@@ -223,7 +223,8 @@ func (d *demo) token(ctx context.Context, st store.Store) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	_, minted, err := mintToken(ctx, st, demoProvider, token.Scopes(), "made by --demo")
+	t := fullToken(demoProvider, "made by --demo")
+	minted, err := mintToken(ctx, st, &t)
 	if err != nil {
 		return err
 	}

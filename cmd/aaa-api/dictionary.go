@@ -19,7 +19,7 @@ func dictionaryCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dictionary",
 		Short: "Check dictionary files and turn one form into the other",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	toConvert := dictionaryFile(env, "convert", "Print a JSON dictionary as FreeRADIUS text, and the other way round", convert)

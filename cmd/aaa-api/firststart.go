@@ -8,9 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/term"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
-	"aaa-api/internal/token"
 )
 
 // firstStart makes the root account and its first token where there is no root account
@@ -30,7 +31,8 @@ func firstStart(ctx context.Context, n *node, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("making the root account: %w", err)
 	}
-	t, text, err := mintToken(ctx, n.store, root.ID, token.Scopes(), "made at the first start")
+	t := fullToken(root.ID, "made at the first start")
+	text, err := mintToken(ctx, n.store, &t)
 	if err != nil {
 		return err
 	}
@@ -40,8 +42,18 @@ func firstStart(ctx context.Context, n *node, out io.Writer) error {
 		return errors.Join(fmt.Errorf("writing the token: %w", err), n.store.Tokens().Revoke(ctx, root.ID, t.ID))
 	}
 	n.log.InfoContext(ctx, "first start: the root account was made", "account", root.ID, "token_file", path)
+	if !isTerminal(out) { // a log or a journal, which others may read
+		_, err = fmt.Fprintf(out, "First start. The root account is %s. Its token is in %s.\n", root.ID, path)
+		return err
+	}
 	_, err = fmt.Fprintf(out, "First start. The root account is %s.\nIts token, shown this once and kept in %s:\n\n    %s\n\n", root.ID, path, text)
 	return err
+}
+
+// isTerminal reports whether somebody reads out on a terminal.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // warnWithoutToken tells of a root account that nobody can reach: a first start was cut short, or the last token revoked.
@@ -51,7 +63,7 @@ func warnWithoutToken(ctx context.Context, n *node, root aaa.AccountID) error {
 		return fmt.Errorf("looking for tokens: %w", err)
 	}
 	if len(list) == 0 {
-		n.log.WarnContext(ctx, "the root account has no token; make one with: aaa-api token create --account "+string(root))
+		n.log.WarnContext(ctx, "the root account has no token; make one with: aaa-api token create", "account", root)
 	}
 	return nil
 }

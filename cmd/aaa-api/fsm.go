@@ -24,7 +24,7 @@ func fsmCommand() *cobra.Command {
 		Short: "Check, draw and simulate state machine tables",
 		Long: "Check, draw and simulate state machine tables.\n\n" +
 			"A FILE holds a table as text or as JSON; - reads the standard input, and builtin:NAME is a table that comes with the program.",
-		Args: cobra.NoArgs,
+		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(fsmList(), fsmCheck(), fsmDraw(), fsmSimulate())

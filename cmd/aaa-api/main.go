@@ -81,21 +81,21 @@ func loadConfig(cmd *cobra.Command, env environment) (*config.Config, error) {
 func run(ctx context.Context, args []string, env environment) int {
 	root := &cobra.Command{
 		Use:           "aaa-api",
-		Short:         "Multi-tenant AAA gateway: a REST API in front of RADIUS servers",
+		Short:         "Multi-tenant AAA gateway: a REST API in front of RADIUS and TACACS+ servers",
+		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// A word that is no command is an error, not a page of help.
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          subcommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SetArgs(args)
 	root.SetIn(env.stdin)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		serveCommand(env), migrateCommand(env), tokenCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
+		serveCommand(env), migrateCommand(env), tokenCommand(env), keyCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
 	)
 	usageErrors(root)
 	switch err := root.ExecuteContext(ctx); {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,7 +22,7 @@ func tokenCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Make, list and revoke API tokens, straight in the database",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(tokenCreate(env), tokenList(env), tokenRevoke(env))
@@ -77,26 +78,27 @@ func theAccount(ctx context.Context, st store.Store, text string) (store.Account
 
 func tokenCreate(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --account ID",
+		Use:   "create",
 		Short: "Make a token; it stands alone on the last line and is shown this once",
 		Args:  cobra.NoArgs,
 	}
-	account := accountFlag(cmd, "the account that the token reaches, with all below it")
+	account := accountFlag(cmd, "the account that the token reaches, with all below it (default: the root account, which is all)")
 	scopes := cmd.Flags().StringSlice("scopes", token.Scopes(), "any of "+strings.Join(token.Scopes(), ", "))
 	note := cmd.Flags().String("note", "", "what the token is for")
-	_ = cmd.MarkFlagRequired("account") // the flag exists: there is no error
+	expires := cmd.Flags().String("expires", "", "when it ends: a time (2027-01-31T12:00:00Z), or how long from now (90d, 12h30m); default: never")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		wanted, err := wantedToken(*scopes, *note)
+		wanted, err := wantedToken(cmd, *scopes, *note, *expires)
 		if err != nil {
 			return err
 		}
 		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
-			t, text, err := mintToken(ctx, st, a.ID, wanted.Scopes, wanted.Note)
+			wanted.Account = a.ID
+			text, err := mintToken(ctx, st, &wanted)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s of account %s (%s), scopes %s:\n%s\n",
-				t.ID, a.ID, a.Name, strings.Join(t.Scopes, ","), text)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s of account %s (%s), scopes %s, expires %s:\n%s\n",
+				wanted.ID, a.ID, a.Name, strings.Join(wanted.Scopes, ","), expiry(wanted), text)
 			return err
 		})
 	}
@@ -104,12 +106,20 @@ func tokenCreate(env environment) *cobra.Command {
 }
 
 // wantedToken holds the flags against what the API takes of a token.
-func wantedToken(scopes []string, note string) (store.Token, error) {
+func wantedToken(cmd *cobra.Command, scopes []string, note, expires string) (store.Token, error) {
 	list := make([]any, len(scopes))
 	for i, s := range scopes {
 		list[i] = s
 	}
-	t, err := token.New(token.KindToken, map[string]any{"scopes": list, "note": note}, time.Now())
+	now := time.Now()
+	wanted := map[string]any{"scopes": list, "note": note}
+	if cmd.Flags().Changed("expires") { // empty is a variable without a value, which must not mean never
+		wanted["expires_at"] = expires
+		if d, ok := fromNow(expires); ok {
+			wanted["expires_at"] = now.Add(d).UTC().Format(time.RFC3339)
+		}
+	}
+	t, err := token.New(token.KindToken, wanted, now)
 	var bad *aaa.Error
 	if !errors.As(err, &bad) {
 		return t, err
@@ -117,22 +127,48 @@ func wantedToken(scopes []string, note string) (store.Token, error) {
 	var faults []string
 	for _, f := range bad.Fields {
 		flag, _, _ := strings.Cut(f.Path, ".")
-		faults = append(faults, "--"+flag+": "+f.Message)
+		message := f.Message
+		if flag == "expires_at" {
+			flag, message = "expires", fmt.Sprintf("%q is neither a time to come (2027-01-31T12:00:00Z) nor how long from now (90d, 12h30m)", expires)
+		}
+		faults = append(faults, "--"+flag+": "+message)
 	}
 	return t, fmt.Errorf("%w: %s", errUsage, strings.Join(faults, "; "))
 }
 
-// mintToken makes a token of an account and stores its hash. The text is nowhere but in the result.
-func mintToken(ctx context.Context, st store.Store, account aaa.AccountID, scopes []string, note string) (store.Token, string, error) {
+// fromNow reads how long a token lives: a number of days (90d) or a Go duration.
+func fromNow(text string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err == nil
+	}
+	d, err := time.ParseDuration(text)
+	return d, err == nil
+}
+
+// expiry is when a token ends, for people.
+func expiry(t store.Token) string {
+	if t.ExpiresAt.IsZero() {
+		return "never"
+	}
+	return t.ExpiresAt.UTC().Format(time.RFC3339)
+}
+
+// fullToken is a token of an account with all scopes and no end, to be minted.
+func fullToken(account aaa.AccountID, note string) store.Token {
+	return store.Token{
+		ID: aaa.NewID(), Account: account, Kind: token.KindToken, Scopes: token.Scopes(), Note: note, CreatedAt: time.Now().UTC(),
+	}
+}
+
+// mintToken stores a token with the hash of a new text, which is nowhere but in the result.
+func mintToken(ctx context.Context, st store.Store, t *store.Token) (string, error) {
 	text, hash := token.Mint()
-	t := store.Token{
-		ID: aaa.NewID(), Account: account, Hash: hash, Kind: token.KindToken,
-		Scopes: scopes, Note: note, CreatedAt: time.Now().UTC(),
+	t.Hash = hash
+	if err := st.Tokens().Create(ctx, *t); err != nil {
+		return "", fmt.Errorf("storing the token: %w", err)
 	}
-	if err := st.Tokens().Create(ctx, t); err != nil {
-		return t, "", fmt.Errorf("storing the token: %w", err)
-	}
-	return t, text, nil
+	return text, nil
 }
 
 func tokenList(env environment) *cobra.Command {
@@ -151,11 +187,7 @@ func tokenList(env environment) *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tKIND\tSCOPES\tCREATED\tEXPIRES\tNOTE")
 			for _, t := range list {
-				expires := "never"
-				if !t.ExpiresAt.IsZero() {
-					expires = t.ExpiresAt.UTC().Format(time.RFC3339)
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", t.ID, t.Kind, strings.Join(t.Scopes, ","), t.CreatedAt.UTC().Format(time.RFC3339), expires, t.Note)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", t.ID, t.Kind, strings.Join(t.Scopes, ","), t.CreatedAt.UTC().Format(time.RFC3339), expiry(t), t.Note)
 			}
 			return w.Flush()
 		})

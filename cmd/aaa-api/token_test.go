@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/token"
 )
 
 // tokenCommands works on the database that a node with --demo has open.
@@ -58,7 +60,10 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		code int
 		want string
 	}{
-		"no account":      {[]string{"create"}, 2, `required flag(s) "account"`},
+		"no time":         {[]string{"create", "--expires=soon"}, 2, `--expires: "soon" is neither a time to come`},
+		"time is over":    {[]string{"create", "--expires=2020-01-01T00:00:00Z"}, 2, "neither a time to come"},
+		"no days":         {[]string{"create", "--expires=0d"}, 2, "neither a time to come"},
+		"empty time":      {[]string{"create", "--expires="}, 2, "neither a time to come"},
 		"empty account":   {[]string{"create", "--account="}, 2, "--account is empty"},
 		"empty, to list":  {[]string{"list", "--account="}, 2, "--account is empty"},
 		"no token named":  {[]string{"revoke"}, 2, "accepts 1 arg"},
@@ -69,12 +74,72 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		"a scope twice":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=read,read"}, 2, "--scopes: items at index 0 and 1 are equal"},
 		"a long note":     {[]string{"create", "--account=" + strings.Repeat("0", 32), "--note=" + strings.Repeat("x", 257)}, 2, "--note: must have at most 256 characters"},
 		"no such token":   {[]string{"revoke", "x"}, 1, `has no token "x"`},
-		"unknown word":    {[]string{"mint"}, 2, `unknown command "mint"`},
+		"unknown word":    {[]string{"forge"}, 2, `aaa-api token has no command "forge"; see`},
+		"misspelt word":   {[]string{"creat"}, 2, "did you mean create?"},
+		"misspelt flag":   {[]string{"create", "--acount=x"}, 2, "did you mean --account?"},
 	} {
 		stdout, stderr, code := here(t, dir, "", nil, append([]string{"token"}, tc.args...)...)
 		if code != tc.code || !strings.Contains(stderr, tc.want) || stdout != "" {
 			t.Errorf("%s: code %d, want %d with %q:\n%s%s", name, code, tc.code, tc.want, stdout, stderr)
 		}
+	}
+}
+
+// TestTokenOfTheRoot makes tokens without --account: they are the root account's.
+func TestTokenOfTheRoot(t *testing.T) {
+	t.Parallel()
+	dir := migratedDir(t)
+	st := openStoreIn(t, dir)
+	root, err := st.Accounts().Create(t.Context(), store.Account{ID: aaa.NewAccountID(), Name: "root", Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for expires, want := range map[string]time.Time{
+		"":                                    {},
+		"--expires=90d":                       now.Add(90 * 24 * time.Hour),
+		"--expires=12h30m":                    now.Add(12*time.Hour + 30*time.Minute),
+		"--expires=2999-01-02T03:04:05+01:00": time.Date(2999, 1, 2, 2, 4, 5, 0, time.UTC),
+	} {
+		args := []string{"token", "create"}
+		if expires != "" {
+			args = append(args, expires)
+		}
+		stdout, stderr, code := here(t, dir, "", nil, args...)
+		if code != 0 || !strings.Contains(stdout, "of account "+string(root.ID)) {
+			t.Fatalf("%s: code %d: %s%s", expires, code, stdout, stderr)
+		}
+		lines := strings.Split(strings.TrimSpace(stdout), "\n")
+		made, err := st.Tokens().ByHash(t.Context(), token.Hash(lines[len(lines)-1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := made.ExpiresAt.Sub(want); made.Account != root.ID || off < -time.Second || off > patience {
+			t.Errorf("%s: ends at %v, want %v", expires, made.ExpiresAt, want)
+		}
+	}
+}
+
+func TestVersionAndCompletion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	long, _, _ := here(t, dir, "", nil, "version")
+	if flag, _, code := here(t, dir, "", nil, "--version"); code != 0 || flag != long || !strings.HasPrefix(flag, "aaa-api ") {
+		t.Errorf("--version: code %d: %q, version says %q", code, flag, long)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if stdout, stderr, code := here(t, dir, "", nil, "completion", shell); code != 0 || !strings.Contains(stdout, "aaa-api") {
+			t.Errorf("completion %s: code %d: %s", shell, code, stderr)
+		}
+	}
+	if stdout, _, code := here(t, dir, "", nil, "__complete", "token", "cr"); code != 0 || !strings.Contains(stdout, "create\t") {
+		t.Errorf("completing: code %d: %s", code, stdout)
+	}
+	if _, stderr, code := here(t, dir, "", nil, "sreve"); code != 2 || !strings.Contains(stderr, "did you mean serve?") {
+		t.Errorf("a misspelt command: code %d: %s", code, stderr)
+	}
+	if _, stderr, code := here(t, dir, "", nil, "serve", "-x"); code != 2 || !strings.Contains(stderr, "unknown shorthand flag") {
+		t.Errorf("an unknown letter: code %d: %s", code, stderr)
 	}
 }
 

@@ -240,7 +240,7 @@ func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmo
 			kek, err = secmod.LoadKeyFile(cfg.KeyFile)
 		}
 		if sealed && errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there", cfg.KeyFile)
+			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there (where it is lost: aaa-api key reset --help)", cfg.KeyFile)
 		}
 	}
 	if err != nil {

@@ -21,7 +21,8 @@ const (
 var errStored = errors.New("the stored AAA document is damaged")
 
 // Decode makes a stored document ready for use: typed, defaults of the servers
-// filled in, secrets opened.
+// filled in, secrets opened. A secret that no key opens any more is an *aaa.Error of KindUnavailable: no request goes out
+// without it.
 func Decode(ctx context.Context, account aaa.AccountID, body json.RawMessage, opener secmod.Opener) (*aaa.Document, error) {
 	d, err := decode(body)
 	if err != nil {
@@ -29,6 +30,13 @@ func Decode(ctx context.Context, account aaa.AccountID, body json.RawMessage, op
 	}
 	err = eachSecret(d, func(purpose string, s *aaa.Secret) error {
 		clear, err := opener.Open(ctx, account, purpose, s.Reveal())
+		if errors.Is(err, secmod.ErrSealed) {
+			return &aaa.Error{
+				Kind:    aaa.KindUnavailable,
+				Message: "a secret of the AAA document of account " + string(account) + " can't be opened any more: write the document with its secrets again",
+				Err:     fmt.Errorf("account %s: open %s: %w", account, purpose, err),
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("account %s: open %s: %w", account, purpose, err)
 		}

@@ -39,11 +39,11 @@ func (v vault) Open(_ context.Context, account aaa.AccountID, purpose, sealed st
 	coded, ok := strings.CutPrefix(sealed, secmod.SealedPrefix)
 	text, err := base64.RawURLEncoding.DecodeString(coded)
 	if !ok || err != nil {
-		return aaa.Secret{}, errors.New("not a sealed text")
+		return aaa.Secret{}, secmod.ErrSealed
 	}
 	clear, ok := strings.CutPrefix(string(text), string(account)+"\x00"+purpose+"\x00")
 	if !ok {
-		return aaa.Secret{}, errors.New("sealed for another place")
+		return aaa.Secret{}, secmod.ErrSealed
 	}
 	return aaa.NewSecret(clear), nil
 }

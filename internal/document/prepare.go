@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,7 +29,7 @@ type Catalog interface {
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
 type Preparer struct {
 	catalog     Catalog
-	sealer      secmod.Sealer
+	vault       secmod.SealOpener
 	engines     func(name string) bool
 	authorizers func(ctx context.Context, name string) bool
 	deadline    time.Duration
@@ -50,9 +51,9 @@ func WithDeadline(d time.Duration) Option {
 }
 
 // NewPreparer makes a Preparer. engines tells which protocol engines this service has.
-func NewPreparer(catalog Catalog, sealer secmod.Sealer, engines func(name string) bool, opts ...Option) *Preparer {
+func NewPreparer(catalog Catalog, vault secmod.SealOpener, engines func(name string) bool, opts ...Option) *Preparer {
 	p := &Preparer{
-		catalog: catalog, sealer: sealer, engines: engines,
+		catalog: catalog, vault: vault, engines: engines,
 		authorizers: func(context.Context, string) bool { return false },
 	}
 	for _, o := range opts {
@@ -115,13 +116,17 @@ func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stor
 	if err := c.run(); err != nil {
 		return nil, err
 	}
-	fresh, faults := keep(body, before)
-	if c.faults = append(c.faults, faults...); len(c.faults) > 0 {
+	fresh, kept, faults := keep(body, before)
+	c.faults = append(c.faults, faults...)
+	if err := c.lost(kept); err != nil {
+		return nil, err
+	}
+	if len(c.faults) > 0 {
 		return nil, aaa.Invalid(schema.Bounded(c.faults)...)
 	}
 	for _, place := range fresh {
 		clear, _ := place.Text()
-		sealed, err := p.sealer.Seal(ctx, account, place.Purpose, clear)
+		sealed, err := p.vault.Seal(ctx, account, place.Purpose, clear)
 		if err != nil {
 			return nil, fmt.Errorf("seal %s: %w", place.Purpose, err)
 		}
@@ -136,6 +141,23 @@ func (p *Preparer) Prepare(ctx context.Context, account aaa.AccountID, doc, stor
 		return nil, err
 	}
 	return out, nil
+}
+
+// lost adds a fault for each kept secret that no key opens any more.
+func (c *check) lost(kept []Place) error {
+	for _, place := range kept {
+		sealed, _ := place.Text()
+		switch _, err := c.prepare.vault.Open(c.ctx, c.account, place.Purpose, sealed); {
+		case errors.Is(err, secmod.ErrSealed):
+			c.faults = append(c.faults, aaa.Field{
+				Path: place.Path, Rule: "secret",
+				Message: "the stored secret can't be opened any more, since the key that sealed it is gone: write the secret itself",
+			})
+		case err != nil:
+			return fmt.Errorf("open %s: %w", place.Purpose, err)
+		}
+	}
+	return nil
 }
 
 // copied copies a document. Its integers are in plain digits already: schema.Parse reads 1812.0 and 2e3 so.

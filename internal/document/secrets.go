@@ -124,8 +124,8 @@ func Mask(body json.RawMessage) (json.RawMessage, error) {
 }
 
 // keep replaces each aaa.Mask in body by what is stored under the same purpose,
-// and returns the places whose secrets are new. A mask with nothing behind it is a fault.
-func keep(body, stored map[string]any) (fresh []Place, faults []aaa.Field) {
+// and returns the places whose secrets are new and those whose secrets are kept. A mask with nothing behind it is a fault.
+func keep(body, stored map[string]any) (fresh, kept []Place, faults []aaa.Field) {
 	sealed := make(map[string]string)
 	for _, p := range Places(stored) {
 		if text, ok := p.Text(); ok {
@@ -147,8 +147,9 @@ func keep(body, stored map[string]any) (fresh []Place, faults []aaa.Field) {
 			continue
 		}
 		p.Set(old)
+		kept = append(kept, p)
 	}
-	return fresh, faults
+	return fresh, kept, faults
 }
 
 // parseStored reads a stored document; nil gives nil. Its errors tell nothing of the body.

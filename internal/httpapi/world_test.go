@@ -75,6 +75,8 @@ func (memoryKEK) Wrap(_ context.Context, _ aaa.AccountID, key []byte) ([]byte, e
 	return bytes.Clone(key), nil
 }
 
+func (memoryKEK) Current([]byte) bool { return true }
+
 func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]byte, error) {
 	return bytes.Clone(wrapped), nil
 }

@@ -23,8 +23,9 @@ import (
 	"aaa-api/internal/store"
 )
 
-// memKeys is store.Keys in memory: the database that nodes share.
+// memKeys is what the test needs of store.Keys, in memory: the database that nodes share.
 type memKeys struct {
+	store.Keys
 	mu   sync.Mutex
 	rows map[aaa.AccountID][]byte
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"aaa-api/internal/aaa"
@@ -23,8 +24,11 @@ import (
 // keyBytes is the length of the key-encryption key and of every data key: AES-256.
 const keyBytes = 32
 
-// maxKeyFile bounds what is read of a key file, in octets: 44 of base64 and white space.
-const maxKeyFile = 256
+// A key file holds one key a line: the first wraps, all unwrap.
+const (
+	maxKeys    = 4
+	maxKeyFile = 512 // octets: each key is 44 of base64
+)
 
 // ErrWrongKey says that something was wrapped by another key-encryption key.
 var ErrWrongKey = errors.New("sealed with another key")
@@ -36,12 +40,27 @@ type KEK interface {
 	Wrap(ctx context.Context, account aaa.AccountID, key []byte) ([]byte, error)
 	// Unwrap is Wrap's inverse: ErrWrongKey where another KEK did the wrapping.
 	Unwrap(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error)
+	// Current reports whether Wrap would now use the key that made wrapped.
+	Current(wrapped []byte) bool
 }
 
-// FileKEK is the key-encryption key of a key file. It prints as its name, never as its key.
+// FileKEK is the key-encryption key of a key file. It follows the file: a key that is added to it while the process runs is
+// found. It prints as its name, never as its key.
 type FileKEK struct {
+	path string
+	ring *atomic.Pointer[ring]
+}
+
+// ring is what a key file held when it was read.
+type ring struct {
+	keys []fileKey // the first wraps
+	info os.FileInfo
+}
+
+type fileKey struct {
+	text string // base64, as in the file
 	aead cipher.AEAD
-	id   *[keyIDBytes]byte
+	id   [keyIDBytes]byte
 }
 
 // A wrapped key is this version octet, the id of the KEK, a nonce of 96 bits and the
@@ -51,10 +70,19 @@ const (
 	keyIDBytes  = 8
 )
 
-// LoadKeyFile reads a key file: 32 octets in base64, with white space around. It
-// refuses a file that group or others may read or write, and anything but a regular
-// file; fs.ErrNotExist where there is none.
+// LoadKeyFile reads a key file: 1 to 4 keys of 32 octets in base64, one a line. It refuses a file that others than its
+// owner may write, or than its owner and root's group may read, and anything but a regular file; fs.ErrNotExist where there is none.
 func LoadKeyFile(path string) (*FileKEK, error) {
+	r, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	k := &FileKEK{path: path, ring: new(atomic.Pointer[ring])}
+	k.ring.Store(r)
+	return k, nil
+}
+
+func readKeyFile(path string) (*ring, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO is refused, not waited for
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
@@ -67,31 +95,61 @@ func LoadKeyFile(path string) (*FileKEK, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("key file %s is not a regular file", path)
 	}
-	if m := info.Mode().Perm(); m&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s has mode %04o: others than its owner can reach it (chmod 600 %s)", path, m, path)
+	if err := private(path, info); err != nil {
+		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(text) > maxKeyFile || len(key) != keyBytes {
-		// The decoder's own error is left out: it quotes the text.
-		return nil, fmt.Errorf("key file %s does not hold %d octets in base64", path, keyBytes)
+	lines := strings.Fields(string(text))
+	// The decoder's own error is left out: it quotes the text.
+	bad := fmt.Errorf("key file %s does not hold 1 to %d keys of %d octets in base64, one a line", path, maxKeys, keyBytes)
+	if len(text) > maxKeyFile || len(lines) == 0 || len(lines) > maxKeys {
+		return nil, bad
 	}
-	return newFileKEK(key)
+	r := &ring{info: info}
+	for _, line := range lines {
+		key, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(key) != keyBytes {
+			return nil, bad
+		}
+		fk, err := newFileKey(key)
+		if err != nil {
+			return nil, err
+		}
+		r.keys = append(r.keys, fk)
+	}
+	return r, nil
+}
+
+// private refuses a key file that others can reach. Root's group may read: service managers and container platforms
+// hand secrets over with mode 0440 and owner root:root.
+func private(path string, info os.FileInfo) error {
+	reachable := info.Mode().Perm() & 0o077
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Gid == 0 {
+		reachable &^= 0o040
+	}
+	if reachable != 0 {
+		return fmt.Errorf("key file %s has mode %04o: others than its owner can reach it (chmod 600 %s)", path, info.Mode().Perm(), path)
+	}
+	return nil
 }
 
 // CreateKeyFile makes a key file of mode 0600 with a new random key; fs.ErrExist where there
 // is one already, which is then left alone.
 func CreateKeyFile(path string) (*FileKEK, error) {
-	key := make([]byte, keyBytes)
-	rand.Read(key) //nolint:errcheck // never fails since Go 1.24
-	text := base64.StdEncoding.EncodeToString(key) + "\n"
-	if err := WriteNewFile(path, []byte(text)); err != nil {
+	if err := WriteNewFile(path, []byte(newKeyText()+"\n")); err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	return newFileKEK(key)
+	return LoadKeyFile(path)
+}
+
+// newKeyText is a new random key as a line of a key file.
+func newKeyText() string {
+	key := make([]byte, keyBytes)
+	rand.Read(key) //nolint:errcheck // never fails since Go 1.24
+	return base64.StdEncoding.EncodeToString(key)
 }
 
 // WriteNewFile writes a file of mode 0600 that holds all of text or does not exist:
@@ -129,13 +187,13 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func newFileKEK(key []byte) (*FileKEK, error) {
+func newFileKey(key []byte) (fileKey, error) {
 	aead, err := newAEAD(key)
 	if err != nil {
-		return nil, err
+		return fileKey{}, err
 	}
 	sum := sha256.Sum256(append([]byte("aaa-api key id\x00"), key...))
-	k := &FileKEK{aead: aead, id: new([keyIDBytes]byte)}
+	k := fileKey{text: base64.StdEncoding.EncodeToString(key), aead: aead}
 	copy(k.id[:], sum[:])
 	return k, nil
 }
@@ -154,10 +212,37 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
+// follow reads the file again where it is another one than was read. A file that can't be read or is refused leaves the keys
+// in memory in force.
+func (k *FileKEK) follow() *ring {
+	r := k.ring.Load()
+	info, err := os.Stat(k.path)
+	if err != nil || os.SameFile(info, r.info) && info.ModTime().Equal(r.info.ModTime()) && info.Size() == r.info.Size() {
+		return r
+	}
+	fresh, err := readKeyFile(k.path)
+	if err != nil {
+		return r
+	}
+	k.ring.Store(fresh)
+	return fresh
+}
+
 // Wrap implements KEK.
 func (k *FileKEK) Wrap(_ context.Context, account aaa.AccountID, key []byte) ([]byte, error) {
-	out := append([]byte{wrapVersion}, k.id[:]...)
-	return k.aead.Seal(out, nil, key, associated("data key", string(account))), nil
+	first := &k.follow().keys[0]
+	out := append([]byte{wrapVersion}, first.id[:]...)
+	return first.aead.Seal(out, nil, key, associated("data key", string(account))), nil
+}
+
+// Current implements KEK.
+func (k *FileKEK) Current(wrapped []byte) bool {
+	return wrappedBy(wrapped, &k.follow().keys[0])
+}
+
+// wrappedBy reports whether a key made a wrapped text, by the key's id.
+func wrappedBy(wrapped []byte, key *fileKey) bool {
+	return len(wrapped) >= 1+keyIDBytes && string(wrapped[1:1+keyIDBytes]) == string(key.id[:])
 }
 
 // Unwrap implements KEK.
@@ -165,14 +250,28 @@ func (k *FileKEK) Unwrap(_ context.Context, account aaa.AccountID, wrapped []byt
 	if len(wrapped) < 1+keyIDBytes || wrapped[0] != wrapVersion {
 		return nil, errDamagedKey
 	}
-	if string(wrapped[1:1+keyIDBytes]) != string(k.id[:]) {
+	by := k.ring.Load().find(wrapped)
+	if by == nil {
+		by = k.follow().find(wrapped)
+	}
+	if by == nil {
 		return nil, ErrWrongKey
 	}
-	key, err := k.aead.Open(nil, nil, wrapped[1+keyIDBytes:], associated("data key", string(account)))
+	key, err := by.aead.Open(nil, nil, wrapped[1+keyIDBytes:], associated("data key", string(account)))
 	if err != nil || len(key) != keyBytes {
 		return nil, errDamagedKey
 	}
 	return key, nil
+}
+
+// find returns the key that made a wrapped text, nil where the ring has none.
+func (r *ring) find(wrapped []byte) *fileKey {
+	for i := range r.keys {
+		if wrappedBy(wrapped, &r.keys[i]) {
+			return &r.keys[i]
+		}
+	}
+	return nil
 }
 
 var errDamagedKey = errors.New("the account's wrapped key is damaged")

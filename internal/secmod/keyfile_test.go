@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -80,9 +81,11 @@ func TestKeyFileRefused(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		"group may read":  {good, 0o640, "0640"},
+		"group may write": {good, 0o660, "0660"},
 		"others may read": {good, 0o604, "0604"},
 		"empty":           {"", 0o600, "32 octets"},
+		"five keys":       {strings.Repeat(good+"\n", 5), 0o600, "1 to 4 keys"},
+		"second is bad":   {good + "\nhunter2\n", 0o600, "32 octets"},
 		"short key":       {base64.StdEncoding.EncodeToString(make([]byte, 16)), 0o600, "32 octets"},
 		"long key":        {base64.StdEncoding.EncodeToString(make([]byte, 33)), 0o600, "32 octets"},
 		"not base64":      {"hunter2-hunter2-hunter2-hunter2-hunter2-hun!", 0o600, "32 octets"},
@@ -101,6 +104,14 @@ func TestKeyFileRefused(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error quotes the file: %v", name, err)
+		}
+	}
+	if err := private("k", fileInfo{mode: 0o440, gid: 1000}); err == nil || !strings.Contains(err.Error(), "0440") {
+		t.Errorf("a group other than root's may read: %v", err)
+	}
+	for _, mode := range []os.FileMode{0o400, 0o440, 0o600, 0o640} {
+		if err := private("k", fileInfo{mode: mode, gid: 0}); err != nil {
+			t.Errorf("mode %04o of root's group: %v", mode, err)
 		}
 	}
 	if _, err := LoadKeyFile(t.TempDir()); err == nil {
@@ -141,3 +152,13 @@ func newKEK(t testing.TB) *FileKEK {
 	}
 	return k
 }
+
+// fileInfo is a file with a mode and a group.
+type fileInfo struct {
+	os.FileInfo
+	mode os.FileMode
+	gid  uint32
+}
+
+func (f fileInfo) Mode() os.FileMode { return f.mode }
+func (f fileInfo) Sys() any          { return &syscall.Stat_t{Gid: f.gid} }

@@ -19,5 +19,11 @@ type Opener interface {
 	Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
 }
 
+// SealOpener does both.
+type SealOpener interface {
+	Sealer
+	Opener
+}
+
 // SealedPrefix begins every sealed text.
 const SealedPrefix = "sealed:v1:"

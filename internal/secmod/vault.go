@@ -141,7 +141,14 @@ func (v *Vault) addKey(ctx context.Context, account aaa.AccountID) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	return v.keys.Add(ctx, account, wrapped)
+	if wrapped, err = v.keys.Add(ctx, account, wrapped); err != nil {
+		return nil, err
+	}
+	// A rotation that began since the Wrap may have passed this row by.
+	if _, err := rewrap(ctx, v.kek, v.keys, account, wrapped); err != nil {
+		return nil, err
+	}
+	return wrapped, nil
 }
 
 // associated makes associated data of a domain and parts, each with its length, so that

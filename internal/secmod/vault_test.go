@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +20,10 @@ import (
 type memKeys struct {
 	mu   sync.Mutex
 	rows map[aaa.AccountID][]byte
-	gets int
-	down bool
+	// added, if set, is called once after a row was added.
+	added func()
+	gets  int
+	down  bool
 }
 
 func (m *memKeys) Get(_ context.Context, account aaa.AccountID) ([]byte, error) {
@@ -45,7 +49,45 @@ func (m *memKeys) Add(_ context.Context, account aaa.AccountID, wrapped []byte) 
 		return row, nil
 	}
 	m.rows[account] = wrapped
+	if added := m.added; added != nil {
+		m.added = nil
+		m.mu.Unlock()
+		added()
+		m.mu.Lock()
+	}
 	return wrapped, nil
+}
+
+func (m *memKeys) List(_ context.Context, start aaa.AccountID, limit int) (list []store.WrappedKey, next aaa.AccountID, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
+		switch {
+		case id < start:
+		case len(list) == limit:
+			return list, id, nil
+		default:
+			list = append(list, store.WrappedKey{Account: id, Wrapped: m.rows[id]})
+		}
+	}
+	return list, "", nil
+}
+
+func (m *memKeys) Replace(_ context.Context, account aaa.AccountID, old, fresh []byte) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !bytes.Equal(m.rows[account], old) {
+		return false, nil
+	}
+	m.rows[account] = fresh
+	return true, nil
+}
+
+func (m *memKeys) Delete(_ context.Context, account aaa.AccountID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.rows, account)
+	return nil
 }
 
 const (
@@ -253,7 +295,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 		}
 	}
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "vault", v, "kek", kek, "holder", holder{v, kek, v, kek})
-	for _, form := range []string{string(key[:]), fmt.Sprintf("%x", key), fmt.Sprintf("%v", key), fmt.Sprintf("%#v", key), fmt.Sprintf("%x", *kek.id)} {
+	for _, form := range []string{string(key[:]), fmt.Sprintf("%x", key), fmt.Sprintf("%v", key), fmt.Sprintf("%#v", key), fmt.Sprintf("%x", kek.ring.Load().keys[0].id)} {
 		if strings.Contains(log.String(), strings.Trim(form, "[]")) {
 			t.Errorf("a key was printed: %s in\n%s", form, log.String())
 		}

@@ -68,8 +68,11 @@ type Follower struct {
 
 	mu      sync.Mutex
 	started bool          // the position is known
-	seq     int64         // the last change that all subscribers were given
-	current time.Time     // when the reading began that last found the log's end
+	last    Change        // that all subscribers were given
+	given   [1024]Change  // those given lately, by their number modulo its length; zero after a reset
+	begun   int64         // readings
+	ended   int64         // the reading, counted from 1, that last found the log's end
+	current time.Time     // when that began
 	failed  int64         // readings that failed
 	err     error         // of the last reading
 	moved   chan struct{} // closed, and replaced, after every reading
@@ -109,6 +112,9 @@ func (f *Follower) Run(ctx context.Context) error {
 
 // read gives the subscribers what is new, to the log's end.
 func (f *Follower) read(ctx context.Context) {
+	f.mu.Lock()
+	f.begun++
+	f.mu.Unlock()
 	began := time.Now()
 	for {
 		more, err := f.batch(ctx)
@@ -125,18 +131,18 @@ func (f *Follower) read(ctx context.Context) {
 // batch delivers one reading of the log and says whether there may be more.
 func (f *Follower) batch(ctx context.Context) (more bool, err error) {
 	f.mu.Lock()
-	started, seq := f.started, f.seq
+	started, last := f.started, f.last
 	f.mu.Unlock()
 	if !started {
 		return f.restart(ctx)
 	}
-	list, gap, err := f.changes.Since(ctx, seq, f.opts.Batch)
+	list, gap, err := f.changes.Since(ctx, last, f.opts.Batch)
 	if err != nil {
 		f.doubt = f.doubt || errors.Is(err, ErrNoTables)
 		return false, err
 	}
 	if gap || f.doubt {
-		f.log.WarnContext(ctx, "changes were missed, or the database was put back: everything is read anew", "after", seq)
+		f.log.WarnContext(ctx, "changes were missed, or the database was put back: everything is read anew", "after", last.Seq)
 		f.doubt = true
 		return f.restart(ctx)
 	}
@@ -145,11 +151,11 @@ func (f *Follower) batch(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	f.tell(ctx, list, false)
-	f.advance(list[len(list)-1].Seq)
+	f.advance(list...)
 	return len(list) >= f.opts.Batch, nil
 }
 
-// restart goes on from the log's end. The number is read first: what is written
+// restart goes on from the log's end. The end is read first: what is written
 // after it will be told as a change, what was before it the reset covers.
 func (f *Follower) restart(ctx context.Context) (more bool, err error) {
 	last, err := f.changes.Last(ctx)
@@ -164,6 +170,9 @@ func (f *Follower) restart(ctx context.Context) (more bool, err error) {
 		}
 	}
 	f.tell(ctx, nil, true)
+	f.mu.Lock()
+	f.given = [len(f.given)]Change{}
+	f.mu.Unlock()
 	f.advance(last)
 	return true, nil
 }
@@ -189,11 +198,14 @@ func (f *Follower) tell(ctx context.Context, list []Change, reset bool) {
 	}
 }
 
-// advance notes how far all subscribers are and lets those in Sync look.
-func (f *Follower) advance(seq int64) {
+// advance notes what all subscribers were given and lets those in Sync look.
+func (f *Follower) advance(list ...Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.started, f.seq = true, seq
+	for _, c := range list {
+		f.given[c.Seq%int64(len(f.given))] = c
+	}
+	f.started, f.last = true, list[len(list)-1]
 	f.announce()
 }
 
@@ -205,14 +217,14 @@ func (f *Follower) settle(began time.Time, err error) {
 	f.err = err
 	switch {
 	case err == nil:
-		f.current = began
+		f.ended, f.current = f.begun, began
 		if was != nil {
-			f.log.Info("the change log is read again", "seq", f.seq)
+			f.log.Info("the change log is read again", "seq", f.last.Seq)
 		}
 	default:
 		f.failed++
 		if was == nil {
-			f.log.Error("the change log can't be read; what is in memory stays in use", "seq", f.seq, "error", err)
+			f.log.Error("the change log can't be read; what is in memory stays in use", "seq", f.last.Seq, "error", err)
 		}
 	}
 	f.announce()
@@ -246,7 +258,13 @@ func (f *Follower) prune(ctx context.Context) {
 // Sync returns once all subscribers were given every change that was committed
 // before the call, so that what follows reads its own writes. It returns the
 // store's error where the log can't be read.
+//
+// A number says nothing of that: after the promotion of a standby it may stand for another change. So either the newest change
+// itself was given, or a reading that began after the call found the log's end.
 func (f *Follower) Sync(ctx context.Context) error {
+	f.mu.Lock()
+	begun := f.begun
+	f.mu.Unlock()
 	last, err := f.changes.Last(ctx)
 	if err != nil {
 		return err
@@ -254,7 +272,7 @@ func (f *Follower) Sync(ctx context.Context) error {
 	f.mu.Lock()
 	failed := f.failed
 	for {
-		if f.started && f.seq >= last {
+		if f.started && (f.given[last.Seq%int64(len(f.given))].Is(last) || f.ended > begun) {
 			f.mu.Unlock()
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -21,13 +22,14 @@ type fakeLog struct {
 	mu     sync.Mutex
 	last   int64
 	first  int64 // the oldest that is kept
+	parted int64 // those after it are of another history
 	err    error
 	reads  int
 	pruned []time.Time
 	wake   chan struct{}
 }
 
-func newFakeLog() *fakeLog { return &fakeLog{first: 1} }
+func newFakeLog() *fakeLog { return &fakeLog{first: 1, parted: math.MaxInt64} }
 
 func (f *fakeLog) write(n int) int64 {
 	f.mu.Lock()
@@ -42,23 +44,35 @@ func (f *fakeLog) set(fn func(f *fakeLog)) {
 	fn(f)
 }
 
-func (f *fakeLog) Last(context.Context) (int64, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.last, f.err
+// at is the change of a number.
+func (f *fakeLog) at(n int64) store.Change {
+	c := store.Change{Seq: n}
+	if n > 0 && n >= f.first {
+		c.Kind = store.ChangedAccount
+		if n > f.parted {
+			c.At = time.Unix(1, 0)
+		}
+	}
+	return c
 }
 
-func (f *fakeLog) Since(_ context.Context, seq int64, limit int) (list []store.Change, gap bool, err error) {
+func (f *fakeLog) Last(context.Context) (store.Change, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at(f.last), f.err
+}
+
+func (f *fakeLog) Since(_ context.Context, after store.Change, limit int) (list []store.Change, gap bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
 	if f.err != nil {
 		return nil, false, f.err
 	}
-	for n := max(seq+1, f.first); n <= f.last && len(list) < limit; n++ {
-		list = append(list, store.Change{Seq: n})
+	for n := max(after.Seq+1, f.first); n <= f.last && len(list) < limit; n++ {
+		list = append(list, f.at(n))
 	}
-	return list, seq > f.last || seq+1 < f.first, nil
+	return list, after.Seq > f.last || after.Seq+1 < f.first || !f.at(after.Seq).Is(after), nil
 }
 
 // Wake makes the channel, for synctest wants one of the test's own bubble.
@@ -222,6 +236,8 @@ func TestFollowerResetsAtAGap(t *testing.T) {
 		"pruned past its position": func(f *fakeLog) { f.last, f.first = 9, 8 },
 		"all pruned":               func(f *fakeLog) { f.last, f.first = 9, 10 },
 		"put back":                 func(f *fakeLog) { f.last = 2 },
+		"as many others in place":  func(f *fakeLog) { f.parted = 3 },
+		"more others in place":     func(f *fakeLog) { f.parted, f.last = 4, 9 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := newFakeLog()
@@ -285,6 +301,30 @@ func TestSyncWaitsForEverySubscriber(t *testing.T) {
 			t.Errorf("Sync after the end returned %v", err)
 		}
 	})
+}
+
+// TestSyncTrustsNoNumber puts other changes in the place of those that were given: a standby that lacked the last ones was
+// promoted. Whoever writes then must not find its write missing.
+func TestSyncTrustsNoNumber(t *testing.T) {
+	for lacks := int64(1); lacks <= 3; lacks++ {
+		for writes := int64(1); writes <= 5; writes++ {
+			log := newFakeLog()
+			log.write(5)
+			follow(t, log, func(t *testing.T, f *store.Follower, h *heard, _ *bytes.Buffer) {
+				log.write(4)
+				if err := f.Sync(t.Context()); err != nil {
+					t.Error(err)
+				}
+				want(t, h, 0, 6, 7, 8, 9)
+				log.set(func(f *fakeLog) { f.parted, f.last = 9-lacks, 9-lacks })
+				log.write(int(writes))
+				if err := f.Sync(t.Context()); err != nil {
+					t.Error(err)
+				}
+				want(t, h, 0)
+			})
+		}
+	}
 }
 
 func TestSyncUnderManyWriters(t *testing.T) {

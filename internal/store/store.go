@@ -269,6 +269,19 @@ type Keys interface {
 	Get(ctx context.Context, account aaa.AccountID) ([]byte, error)
 	// Add stores a wrapped key if there is none yet and returns the one that is stored. It is no change.
 	Add(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error)
+	// List gives a page of up to limit wrapped keys by account, from start on, and the account that the next page
+	// begins with, empty at the end.
+	List(ctx context.Context, start aaa.AccountID, limit int) (list []WrappedKey, next aaa.AccountID, err error)
+	// Replace stores fresh in the place of old and reports whether old was still there. It is no change.
+	Replace(ctx context.Context, account aaa.AccountID, old, fresh []byte) (bool, error)
+	// Delete forgets an account's key, and with it everything sealed under it. It is no change.
+	Delete(ctx context.Context, account aaa.AccountID) error
+}
+
+// WrappedKey is an account's data key as stored.
+type WrappedKey struct {
+	Account aaa.AccountID // or aaa.SystemConfig
+	Wrapped []byte
 }
 
 // SessionRecord is an AAA session as stored.
@@ -337,16 +350,24 @@ type Change struct {
 	At      time.Time
 }
 
+// Is reports whether two changes are the same entry of the same log: of two logs that part, the numbers are equal and the
+// times are not.
+func (c Change) Is(other Change) bool {
+	return c.Seq == other.Seq && c.Kind == other.Kind && c.Account == other.Account && c.Name == other.Name && c.At.Equal(other.At)
+}
+
 // Changes reads the change log.
 type Changes interface {
-	// Last returns the newest number, 0 for an empty log.
-	Last(ctx context.Context) (int64, error)
-	// Since lists changes after seq in order. gap is true where the log no longer
-	// holds all of them: the reader must then forget everything.
-	Since(ctx context.Context, seq int64, limit int) (list []Change, gap bool, err error)
+	// Last returns the newest change, its number read together with the rest. For an empty log it is the zero Change; where
+	// the newest change was pruned, its number alone.
+	Last(ctx context.Context) (Change, error)
+	// Since lists the changes after one that Last or Since gave, in order. gap is true where they do not follow on it: the log no
+	// longer holds all of them, or it holds another change under that number, since the database is not where it was (a
+	// backup was put back, a standby that lacked the last changes was promoted). The reader must then forget everything.
+	Since(ctx context.Context, after Change, limit int) (list []Change, gap bool, err error)
 	// Wake returns a channel that receives after a write on any node, soon but not surely. It
 	// works until ctx ends. Reading the log every second is what makes changes arrive.
 	Wake(ctx context.Context) <-chan struct{}
-	// Prune forgets changes from before t.
+	// Prune forgets changes from before t, but never the newest one, by which readers know where they are.
 	Prune(ctx context.Context, t time.Time) error
 }

@@ -50,7 +50,7 @@ type fixture struct {
 	tenants  *Tenants
 	preparer *document.Preparer
 	log      *lockedBuffer
-	seq      int64
+	last     store.Change
 	ids      map[string]aaa.AccountID
 }
 
@@ -113,10 +113,10 @@ func (f *fixture) must(err error) {
 // sync applies every write so far.
 func (f *fixture) sync() {
 	f.t.Helper()
-	list, _, err := f.store.Changes().Since(f.ctx, f.seq, 1000)
+	list, _, err := f.store.Changes().Since(f.ctx, f.last, 1000)
 	f.must(err)
 	if len(list) > 0 {
-		f.seq = list[len(list)-1].Seq
+		f.last = list[len(list)-1]
 		f.tenants.Changed(f.ctx, list, false)
 	}
 }

@@ -109,7 +109,8 @@ func TestBackendsKilled(t *testing.T) {
 		accounts[i] = must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID})).ID
 		must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: accounts[i], Body: []byte(`{}`)}, nil))
 	}
-	seq := must[int64](t)(s.Changes().Last(ctx))
+	after := must[store.Change](t)(s.Changes().Last(ctx))
+	seq := after.Seq
 
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -142,7 +143,7 @@ func TestBackendsKilled(t *testing.T) {
 	// The log and the documents tell the same story, without a hole.
 	seen := make(map[aaa.AccountID]int64)
 	for {
-		list, gap, err := s.Changes().Since(ctx, seq, 1000)
+		list, gap, err := s.Changes().Since(ctx, after, 1000)
 		if err != nil || gap {
 			t.Fatalf("gap %v, %v", gap, err)
 		}
@@ -154,6 +155,7 @@ func TestBackendsKilled(t *testing.T) {
 				t.Fatalf("%d follows %d", c.Seq, seq-1)
 			}
 			seen[c.Account]++
+			after = c
 		}
 	}
 	for _, id := range accounts {
@@ -194,7 +196,7 @@ func TestListenerKilled(t *testing.T) {
 
 	killer := must[*pgx.Conn](t)(pgx.Connect(ctx, address))
 	defer killer.Close(context.Background()) //nolint:errcheck // nothing is pending
-	next := must[int64](t)(s.Changes().Last(ctx))
+	next := must[store.Change](t)(s.Changes().Last(ctx)).Seq
 	killed := 0
 	for n := range 40 {
 		if n%4 == 2 {

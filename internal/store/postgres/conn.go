@@ -41,47 +41,52 @@ func (c conn) Exec(ctx context.Context, sql string, args ...any) (int64, error) 
 	return tag.RowsAffected(), mapError(ctx, err)
 }
 
-// Query tries a second time where the first met a broken connection before any
+// Query tries again where the first try met a broken connection before any
 // row: the pool may hold connections to a server that was restarted.
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
 	begun := false
-	seen := func(scan sqlstore.Scan) error {
-		begun = true
-		return row(scan)
-	}
-	err := conn{d.pool}.Query(ctx, seen, sql, args...)
-	if errors.Is(err, store.ErrUnavailable) && !begun && ctx.Err() == nil {
-		err = conn{d.pool}.Query(ctx, seen, sql, args...)
-	}
-	return err
+	return d.again(ctx, func(ctx context.Context) (final bool, err error) {
+		err = conn{d.pool}.Query(ctx, func(scan sqlstore.Scan) error {
+			begun = true
+			return row(scan)
+		}, sql, args...)
+		if begun && isSerialization(err) {
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err) // rows can't be given twice
+		}
+		return begun, err
+	})
 }
 
 // Exec runs a statement that may be run twice with the result of once.
-func (d *driver) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	n, err := conn{d.pool}.Exec(ctx, sql, args...)
-	if errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
+func (d *driver) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = d.again(ctx, func(ctx context.Context) (bool, error) {
 		n, err = conn{d.pool}.Exec(ctx, sql, args...)
-	}
+		return false, err
+	})
 	return n, err
 }
 
 // maxAttempts bounds how often a transaction is begun that can't be serialised.
 const maxAttempts = 30
 
-// Write runs the transaction again, from its beginning, where the database could
-// not serialise it, and once where the connection broke before the commit was
-// sent. A connection that breaks during the commit leaves open whether the write
-// was made; that is ErrUnavailable too, and the caller's to find out.
+// Write runs the transaction again, from its beginning, where that can do no harm. A connection that breaks during the commit
+// leaves open whether the write was made; that is ErrUnavailable too, and the caller's to find out.
 func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
+	return d.again(ctx, func(ctx context.Context) (bool, error) { return d.once(ctx, fn) })
+}
+
+// again runs fn within the time of one operation: once more from the start where the database could not serialise it, and
+// once where the connection broke, unless fn says that its error is final.
+func (d *driver) again(ctx context.Context, fn func(context.Context) (final bool, err error)) error {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	broken := false
 	for attempt := 1; ; attempt++ {
-		committing, err := d.once(ctx, fn)
+		final, err := fn(ctx)
+		if err != nil && caller.Err() == nil && (ctx.Err() != nil || code(err) == readOnly) {
+			d.renew()
+		}
 		switch {
 		case isSerialization(err):
 			if attempt == maxAttempts {
@@ -90,7 +95,7 @@ func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Co
 			if werr := pause(ctx, attempt); werr != nil {
 				return fmt.Errorf("%w: %w", mapError(ctx, werr), err)
 			}
-		case errors.Is(err, store.ErrUnavailable) && !committing && !broken && ctx.Err() == nil:
+		case errors.Is(err, store.ErrUnavailable) && !final && !broken && ctx.Err() == nil:
 			broken = true
 		default:
 			return err

@@ -31,11 +31,20 @@ func mapError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	case code(err) == "42P01": // undefined_table
 		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, store.ErrNoTables, err)
+	case code(err) == "42P05", code(err) == "26000": // duplicate_prepared_statement, invalid_sql_statement_name
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, errPooler, err)
 	case code(err) == "23505": // unique_violation
 		return fmt.Errorf("%w: %w", store.ErrExists, err)
 	}
 	return err
 }
+
+// errPooler says what a statement that another client has prepared, or none has, comes of.
+var errPooler = errors.New("a connection pooler in transaction mode seems to stand before the database: add default_query_exec_mode=exec to the URL, " +
+	"or use PgBouncer 1.21 or newer with max_prepared_statements")
+
+// readOnly is the SQLSTATE read_only_sql_transaction: a former primary, or one whose disk is full.
+const readOnly = "25006"
 
 // code is the SQLSTATE of an error that the server sent.
 func code(err error) string {
@@ -55,7 +64,8 @@ func isAway(err error) bool {
 	}
 	if state := code(err); state != "" {
 		switch state {
-		case "25006", // read_only_sql_transaction: a former primary
+		case readOnly,
+			"XX000",          // internal_error: what a distributed engine says whose worker has died
 			"25P03",          // idle_in_transaction_session_timeout
 			"55P03", "57014": // lock_not_available, query_canceled (by a time limit; a caller's cancelling is not seen here)
 			return true

@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,6 +67,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "aaa-api"
 	}
+	several(config, strings.Contains(url, "target_session_attrs") || os.Getenv("PGTARGETSESSIONATTRS") != "")
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -82,7 +85,8 @@ type driver struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
 	log     *slog.Logger
-	begin   string // the statements that begin a write
+	begin   string       // the statements that begin a write
+	renewed atomic.Int64 // Unix time in nanoseconds when the connections were last made anew
 
 	written chan struct{}   // asks the notifier for a NOTIFY
 	life    context.Context // ends with Close

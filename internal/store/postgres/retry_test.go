@@ -50,7 +50,7 @@ func TestSerializationFailures(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	list, gap, err := st.Changes().Since(t.Context(), 0, 1000)
+	list, gap, err := st.Changes().Since(t.Context(), store.Change{}, 1000)
 	if err != nil || gap || len(list) != 1+writers*each {
 		t.Errorf("%d changes, gap %v, %v", len(list), gap, err)
 	}

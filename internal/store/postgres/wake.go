@@ -113,6 +113,16 @@ func (d *driver) listen(ctx context.Context, woken chan<- struct{}) (listened bo
 		return false, err
 	}
 	d.log.Debug("listening for changes")
+	// Its own NOTIFY comes back, unless a pooler keeps the session apart from this connection.
+	d.Notify()
+	heard := d.within(ctx, func(ctx context.Context) error {
+		_, err := c.WaitForNotification(ctx)
+		return err
+	})
+	if heard != nil && !c.IsClosed() && ctx.Err() == nil {
+		d.log.Warn("the database sends no notifications, so changes take up to half a second: a connection pooler in transaction mode " +
+			"can't pass them on; the service needs a session of its own to hear them")
+	}
 	for {
 		// At first too: only now is it certain that nothing that comes later is missed,
 		// so what came before must be looked for.

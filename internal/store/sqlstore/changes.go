@@ -13,25 +13,44 @@ type changes struct{ db Driver }
 
 var errNoCounter = fmt.Errorf("%w: %w: the change counter is missing: has the database been migrated?", store.ErrUnavailable, store.ErrNoTables)
 
-func (s changes) Last(ctx context.Context) (seq int64, err error) {
-	found, err := one(ctx, s.db, func(scan Scan) error { return scan(&seq) }, `SELECT seq FROM change_counter WHERE id = 1`)
-	if err == nil && !found {
-		err = errNoCounter
+// Last reads the counter and its change in one statement, hence in one state of the database.
+func (s changes) Last(ctx context.Context) (store.Change, error) {
+	last, list, err := s.log(ctx, `SELECT c.seq, l.seq, l.kind, l.account_id, l.name, l.at
+		FROM change_counter c LEFT JOIN changes l ON l.seq = c.seq WHERE c.id = 1`)
+	if err != nil || len(list) == 0 {
+		return store.Change{Seq: last}, err
 	}
-	return seq, err
+	return list[0], nil
 }
 
-// Since reads the counter and the log in one statement, hence in one state of
-// the database. Numbers are given without holes, so a hole is what was pruned;
-// and a counter that stands before seq is a database put back to an older state.
-func (s changes) Since(ctx context.Context, seq int64, limit int) (list []store.Change, gap bool, err error) {
-	var last int64
+// Since reads the counter, the change that the reader knows and those after it in one statement, hence in one
+// state of the database. Numbers are given without holes, so a hole is what was pruned; and a
+// counter that stands before the reader is a database put back to an older state.
+func (s changes) Since(ctx context.Context, after store.Change, limit int) ([]store.Change, bool, error) {
+	last, list, err := s.log(ctx, `SELECT c.seq, l.seq, l.kind, l.account_id, l.name, l.at
+		FROM change_counter c LEFT JOIN changes l ON l.seq >= $1 WHERE c.id = 1 ORDER BY l.seq LIMIT $2`, after.Seq, int64(limit)+1)
+	if err != nil {
+		return nil, false, err
+	}
+	known := store.Change{Seq: after.Seq}
+	if len(list) > 0 && list[0].Seq == after.Seq {
+		known, list = list[0], list[1:]
+	}
+	list = list[:min(len(list), limit)]
+	next := last + 1
+	if len(list) > 0 {
+		next = list[0].Seq
+	}
+	return list, next != after.Seq+1 || !known.Is(after), nil
+}
+
+// log runs a query of the counter beside changes.
+func (s changes) log(ctx context.Context, sql string, args ...any) (last int64, list []store.Change, err error) {
 	found, err := one(ctx, s.db, func(scan Scan) error {
 		var (
-			n             *int64
-			kind, account *string
-			name          *string
-			at            *time.Time
+			n                   *int64
+			kind, account, name *string
+			at                  *time.Time
 		)
 		if err := scan(&last, &n, &kind, &account, &name, &at); err != nil || n == nil {
 			return err
@@ -40,18 +59,11 @@ func (s changes) Since(ctx context.Context, seq int64, limit int) (list []store.
 			Seq: *n, Kind: store.ChangeKind(*kind), Account: aaa.AccountID(*account), Name: *name, At: at.UTC(),
 		})
 		return nil
-	}, `SELECT c.seq, l.seq, l.kind, l.account_id, l.name, l.at
-		FROM change_counter c LEFT JOIN changes l ON l.seq > $1 WHERE c.id = 1 ORDER BY l.seq LIMIT $2`, seq, int64(limit))
-	if err != nil {
-		return nil, false, err
+	}, sql, args...)
+	if err == nil && !found {
+		err = errNoCounter
 	}
-	if !found {
-		return nil, false, errNoCounter
-	}
-	if len(list) == 0 {
-		return nil, last != seq, nil
-	}
-	return list, list[0].Seq != seq+1, nil
+	return last, list, err
 }
 
 func (s changes) Wake(ctx context.Context) <-chan struct{} { return s.db.Wake(ctx) }
@@ -60,6 +72,6 @@ func (s changes) Wake(ctx context.Context) <-chan struct{} { return s.db.Wake(ct
 // the clocks of the nodes that wrote it.
 func (s changes) Prune(ctx context.Context, t time.Time) error {
 	_, err := s.db.Exec(ctx, `DELETE FROM changes
-		WHERE seq < COALESCE((SELECT MIN(seq) FROM changes WHERE at >= $1), 9223372036854775807)`, t)
+		WHERE seq < COALESCE((SELECT MIN(seq) FROM changes WHERE at >= $1), (SELECT MAX(seq) FROM changes))`, t)
 	return err
 }

@@ -124,24 +124,3 @@ func (s tokens) DeleteExpired(ctx context.Context, now time.Time) (int, error) {
 	n, err := s.db.Exec(ctx, `DELETE FROM tokens WHERE expires_at < $1`, now)
 	return int(n), err
 }
-
-type keys struct{ db Driver }
-
-func getKey(ctx context.Context, c Conn, account aaa.AccountID) ([]byte, error) {
-	return get(ctx, c, func(scan Scan) (key []byte, err error) { err = scan(&key); return key, err },
-		`SELECT wrapped FROM data_keys WHERE account_id = $1`, string(account))
-}
-
-func (s keys) Get(ctx context.Context, account aaa.AccountID) ([]byte, error) {
-	return getKey(ctx, s.db, account)
-}
-
-// Add lets the first of several nodes win without the change counter, as it is no
-// change; the row of a deleted account is harmless, for its id is never given again.
-func (s keys) Add(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error) {
-	if _, err := s.db.Exec(ctx, `INSERT INTO data_keys (account_id, wrapped) VALUES ($1, $2)
-		ON CONFLICT (account_id) DO NOTHING`, string(account), wrapped); err != nil {
-		return nil, err
-	}
-	return getKey(ctx, s.db, account)
-}

@@ -17,10 +17,10 @@ import (
 
 func testChanges(t *testing.T, s store.Store) {
 	ctx := t.Context()
-	if last := must[int64](t)(s.Changes().Last(ctx)); last != 0 {
+	if last := must[store.Change](t)(s.Changes().Last(ctx)).Seq; last != 0 {
 		t.Fatalf("the log begins at %d", last)
 	}
-	if list, gap, err := s.Changes().Since(ctx, 0, 10); len(list) != 0 || gap || err != nil {
+	if list, gap, err := s.Changes().Since(ctx, store.Change{}, 10); len(list) != 0 || gap || err != nil {
 		t.Fatalf("an empty log gives %v, %v, %v", list, gap, err)
 	}
 	began := time.Now().Add(-time.Second)
@@ -69,8 +69,9 @@ func testChanges(t *testing.T, s store.Store) {
 		{Kind: store.ChangedAccount, Account: a},
 	}
 	var got []store.Change
-	for seq := int64(0); ; {
-		list, gap, err := s.Changes().Since(ctx, seq, 5)
+	seq, after := int64(0), store.Change{}
+	for {
+		list, gap, err := s.Changes().Since(ctx, after, 5)
 		ok(t, err)
 		if gap || len(list) > 5 {
 			t.Fatalf("after %d: gap %v, %d changes", seq, gap, len(list))
@@ -78,6 +79,7 @@ func testChanges(t *testing.T, s store.Store) {
 		if len(list) == 0 {
 			break
 		}
+		after = list[len(list)-1]
 		for _, c := range list {
 			seq++
 			if c.Seq != seq || c.At.Before(began) || c.At.After(time.Now().Add(time.Second)) {
@@ -89,8 +91,8 @@ func testChanges(t *testing.T, s store.Store) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}
-	if last := must[int64](t)(s.Changes().Last(ctx)); last != int64(len(want)) {
-		t.Errorf("the last number is %d", last)
+	if last := must[store.Change](t)(s.Changes().Last(ctx)); !last.Is(after) || last.Seq != int64(len(want)) {
+		t.Errorf("the last change is %+v, want %+v", last, after)
 	}
 }
 
@@ -104,7 +106,7 @@ func testNoChange(t *testing.T, s store.Store) {
 	refused(t, s.Dictionaries().Delete(ctx, root, aaa.NewID(), 0), store.ErrNotFound)
 	refused(t, s.Texts().Delete(ctx, root, store.TextFSM, "t", 0), store.ErrNotFound)
 	refused(t, s.Tokens().Revoke(ctx, root, aaa.NewID()), store.ErrNotFound)
-	if last := must[int64](t)(s.Changes().Last(ctx)); last != 1 {
+	if last := must[store.Change](t)(s.Changes().Last(ctx)).Seq; last != 1 {
 		t.Errorf("refused writes moved the log to %d", last)
 	}
 }
@@ -121,7 +123,8 @@ func testChangeOrder(t *testing.T, s store.Store) {
 		accounts[i] = account(t, s, "a", root).ID
 		must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: accounts[i], Body: []byte(`0`)}, nil))
 	}
-	from := must[int64](t)(s.Changes().Last(ctx))
+	after := must[store.Change](t)(s.Changes().Last(ctx))
+	from := after.Seq
 
 	var wg sync.WaitGroup
 	errs := make(chan error, writers)
@@ -137,8 +140,11 @@ func testChangeOrder(t *testing.T, s store.Store) {
 	}
 	seen := make(map[aaa.AccountID]int)
 	for seq := from; seq < from+writers*each; {
-		list, gap, err := s.Changes().Since(ctx, seq, 7)
+		list, gap, err := s.Changes().Since(ctx, after, 7)
 		ok(t, err)
+		if len(list) > 0 {
+			after = list[len(list)-1]
+		}
 		if gap {
 			t.Fatalf("a gap after %d", seq)
 		}
@@ -173,24 +179,45 @@ func testGap(t *testing.T, s store.Store) {
 	account(t, s, "a", root)
 	account(t, s, "b", root)
 	ok(t, s.Changes().Prune(ctx, time.Now().Add(-time.Hour)))
-	if list, gap, err := s.Changes().Since(ctx, 0, 10); len(list) != 3 || gap || err != nil {
-		t.Errorf("young changes were pruned: %v, %v, %v", list, gap, err)
+	three, gap, err := s.Changes().Since(ctx, store.Change{}, 10)
+	if len(three) != 3 || gap || err != nil {
+		t.Fatalf("young changes were pruned: %v, %v, %v", three, gap, err)
 	}
-	ok(t, s.Changes().Prune(ctx, time.Now().Add(time.Hour)))
-	for seq, want := range []bool{true, true, true, false, true} { // 4 has never been given: the database was put back
-		if list, gap, err := s.Changes().Since(ctx, int64(seq), 10); len(list) != 0 || gap != want || err != nil {
-			t.Errorf("since %d: %v, gap %v, %v", seq, list, gap, err)
+	since := func(after store.Change, want bool, n int) {
+		t.Helper()
+		if list, gap, err := s.Changes().Since(ctx, after, 10); len(list) != n || gap != want || err != nil {
+			t.Errorf("since %+v: %v, gap %v, %v; want %d changes, gap %v", after, list, gap, err, n, want)
 		}
 	}
-	if last := must[int64](t)(s.Changes().Last(ctx)); last != 3 {
-		t.Errorf("after the pruning the last number is %d", last)
+	// Others under the same numbers, and some that have never been given: the database is another, or was put back.
+	for _, c := range three {
+		for _, change := range []func(*store.Change){
+			func(c *store.Change) { c.Kind = store.ChangedToken },
+			func(c *store.Change) { c.Account = aaa.SystemConfig },
+			func(c *store.Change) { c.Name = "x" },
+			func(c *store.Change) { c.At = c.At.Add(time.Microsecond) },
+			func(c *store.Change) { *c = store.Change{Seq: c.Seq} },
+		} {
+			other := c
+			change(&other)
+			since(other, true, int(3-c.Seq))
+		}
+		since(c, false, int(3-c.Seq))
+	}
+	four := three[2]
+	four.Seq = 4
+	since(four, true, 0)
+
+	ok(t, s.Changes().Prune(ctx, time.Now().Add(time.Hour)))
+	since(store.Change{}, true, 1) // the newest one stays
+	since(three[0], true, 1)
+	since(three[2], false, 0)
+	if last := must[store.Change](t)(s.Changes().Last(ctx)); !last.Is(three[2]) {
+		t.Errorf("after the pruning the last change is %+v, want %+v", last, three[2])
 	}
 	account(t, s, "c", root)
-	for seq, want := range []bool{true, true, true, false} {
-		if list, gap, err := s.Changes().Since(ctx, int64(seq), 10); len(list) != 1 || list[0].Seq != 4 || gap != want || err != nil {
-			t.Errorf("since %d: %v, gap %v, %v", seq, list, gap, err)
-		}
-	}
+	since(three[0], true, 2)
+	since(three[2], false, 1)
 }
 
 func testWake(t *testing.T, s store.Store) {

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"one of many rotated API keys is left":             testRotationsRace,
 		"expired tokens":                                   testExpiredTokens,
 		"the first data key stays":                         testKeys,
+		"data keys are replaced and forgotten":             testKeysRotate,
 		"sessions are stored and found":                    testSessions,
 		"one of two writers of a session wins":             testSessionsRace,
 		"due sessions are claimed once":                    testDue,

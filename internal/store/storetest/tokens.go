@@ -63,10 +63,7 @@ func testAPIKeys(t *testing.T, s store.Store) {
 	}
 	change := func() store.Change {
 		t.Helper()
-		last := must[int64](t)(s.Changes().Last(ctx))
-		list, _, err := s.Changes().Since(ctx, last-1, 10)
-		ok(t, err)
-		return list[0]
+		return must[store.Change](t)(s.Changes().Last(ctx))
 	}
 	add(root.ID, "key1", store.KindAPIKey, "")
 	session := add(root.ID, "session1", "session", "key1")
@@ -122,11 +119,11 @@ func testExpiredTokens(t *testing.T, s store.Store) {
 	for i, expires := range []time.Time{{}, now.Add(-time.Hour), now.Add(time.Hour)} {
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: strconv.Itoa(i), Account: root.ID, Hash: [32]byte{byte(i)}, ExpiresAt: expires}))
 	}
-	before := must[int64](t)(s.Changes().Last(ctx))
+	before := must[store.Change](t)(s.Changes().Last(ctx)).Seq
 	if n := must[int](t)(s.Tokens().DeleteExpired(ctx, now)); n != 1 {
 		t.Errorf("%d tokens were deleted", n)
 	}
-	if after := must[int64](t)(s.Changes().Last(ctx)); after != before {
+	if after := must[store.Change](t)(s.Changes().Last(ctx)).Seq; after != before {
 		t.Errorf("the clearing counted as a change")
 	}
 	list, _, err := s.Tokens().List(ctx, root.ID, store.Page{})
@@ -142,7 +139,7 @@ func testKeys(t *testing.T, s store.Store) {
 	for _, id := range []aaa.AccountID{root.ID, aaa.SystemConfig} {
 		_, err := s.Keys().Get(ctx, id)
 		refused(t, err, store.ErrNotFound)
-		before := must[int64](t)(s.Changes().Last(ctx))
+		before := must[store.Change](t)(s.Changes().Last(ctx)).Seq
 		got := make([][]byte, 8)
 		race(t, len(got), func(n int) (err error) {
 			got[n], err = s.Keys().Add(ctx, id, []byte{0, byte(n)})
@@ -154,9 +151,60 @@ func testKeys(t *testing.T, s store.Store) {
 				t.Errorf("writer %d was given key %v, stored is %v", n, key, stored)
 			}
 		}
-		if after := must[int64](t)(s.Changes().Last(ctx)); after != before {
+		if after := must[store.Change](t)(s.Changes().Last(ctx)).Seq; after != before {
 			t.Errorf("a key counted as a change")
 		}
+	}
+}
+
+func testKeysRotate(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	ids := []aaa.AccountID{root.ID, account(t, s, "sub", root.ID).ID, account(t, s, "sub", root.ID).ID, aaa.SystemConfig}
+	for _, id := range ids {
+		must[[]byte](t)(s.Keys().Add(ctx, id, []byte("old "+id)))
+	}
+	before := must[store.Change](t)(s.Changes().Last(ctx)).Seq
+	var listed []aaa.AccountID
+	for start := aaa.AccountID(""); ; {
+		page, next, err := s.Keys().List(ctx, start, 3)
+		ok(t, err)
+		for _, k := range page {
+			if string(k.Wrapped) != "old "+string(k.Account) {
+				t.Errorf("key of %s is listed as %q", k.Account, k.Wrapped)
+			}
+			listed = append(listed, k.Account)
+		}
+		if next == "" {
+			break
+		}
+		if len(page) != 3 {
+			t.Errorf("a page of %d with next %s", len(page), next)
+		}
+		start = next
+	}
+	slices.Sort(ids)
+	slices.Sort(listed)
+	if !slices.Equal(listed, ids) {
+		t.Errorf("listed %v, want %v", listed, ids)
+	}
+
+	if !must[bool](t)(s.Keys().Replace(ctx, root.ID, []byte("old "+root.ID), []byte("new"))) {
+		t.Error("the key was not replaced")
+	}
+	if must[bool](t)(s.Keys().Replace(ctx, root.ID, []byte("old "+root.ID), []byte("newer"))) {
+		t.Error("a key was replaced that was not there any more")
+	}
+	if got := must[[]byte](t)(s.Keys().Get(ctx, root.ID)); string(got) != "new" {
+		t.Errorf("stored is %q", got)
+	}
+	ok(t, s.Keys().Delete(ctx, root.ID))
+	ok(t, s.Keys().Delete(ctx, root.ID))
+	_, err := s.Keys().Get(ctx, root.ID)
+	refused(t, err, store.ErrNotFound)
+	must[[]byte](t)(s.Keys().Get(ctx, ids[len(ids)-1]))
+	if after := must[store.Change](t)(s.Changes().Last(ctx)).Seq; after != before {
+		t.Error("a rotation counted as a change")
 	}
 }
 

@@ -1,0 +1,122 @@
+package secmod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// rotatePage is how many wrapped keys are read at once.
+const rotatePage = 500
+
+// Keys is how many keys the file holds: more than one while a rotation is under way.
+func (k *FileKEK) Keys() int { return len(k.follow().keys) }
+
+// AddKey puts a new random key in front of those of the key file. It wraps from now on; the others go on unwrapping.
+func (k *FileKEK) AddKey() error {
+	keys := k.follow().keys
+	if len(keys) >= maxKeys {
+		return fmt.Errorf("key file %s holds %d keys already, which is the most", k.path, len(keys))
+	}
+	lines := []string{newKeyText()}
+	for _, key := range keys {
+		lines = append(lines, key.text)
+	}
+	return k.replace(lines)
+}
+
+// DropOldKeys leaves the first key alone in the key file. Rewrap must have found nothing that another one wraps.
+func (k *FileKEK) DropOldKeys() error {
+	return k.replace([]string{k.follow().keys[0].text})
+}
+
+// replace writes the key file whole or not at all, with the mode and owner that it has.
+func (k *FileKEK) replace(lines []string) error {
+	info := k.ring.Load().info
+	tmp, err := os.CreateTemp(filepath.Dir(k.path), "."+filepath.Base(k.path)+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // after the rename it is gone
+	_, err = tmp.WriteString(strings.Join(lines, "\n") + "\n")
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && err == nil {
+		err = tmp.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	if err == nil {
+		err = tmp.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	if err := os.Rename(tmp.Name(), k.path); err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	fresh, err := readKeyFile(k.path)
+	if err != nil {
+		return err
+	}
+	k.ring.Store(fresh)
+	return syncDir(filepath.Dir(k.path))
+}
+
+// Rewrapped says what Rewrap did.
+type Rewrapped struct {
+	Checked int // data keys looked at
+	Changed int // wrapped anew
+	Foreign int // wrapped by a key that the KEK does not have: left as they are
+}
+
+// Rewrap wraps every data key of the store under the KEK's current key. Nodes may run meanwhile. progress is called after
+// each page of keys.
+func Rewrap(ctx context.Context, kek KEK, keys store.Keys, progress func(Rewrapped)) (Rewrapped, error) {
+	var done Rewrapped
+	for start := aaa.AccountID(""); ; {
+		page, next, err := keys.List(ctx, start, rotatePage)
+		if err != nil {
+			return done, err
+		}
+		for _, row := range page {
+			done.Checked++
+			changed, err := rewrap(ctx, kek, keys, row.Account, row.Wrapped)
+			switch {
+			case errors.Is(err, ErrWrongKey):
+				done.Foreign++
+			case err != nil:
+				return done, fmt.Errorf("key of account %s: %w", row.Account, err)
+			case changed:
+				done.Changed++
+			}
+		}
+		progress(done)
+		if next == "" {
+			return done, nil
+		}
+		start = next
+	}
+}
+
+// rewrap wraps one data key under the current key, unless it is, or another process did it meanwhile.
+func rewrap(ctx context.Context, kek KEK, keys store.Keys, account aaa.AccountID, wrapped []byte) (bool, error) {
+	if kek.Current(wrapped) {
+		return false, nil
+	}
+	key, err := kek.Unwrap(ctx, account, wrapped)
+	if err != nil {
+		return false, err
+	}
+	fresh, err := kek.Wrap(ctx, account, key)
+	if err != nil {
+		return false, err
+	}
+	return keys.Replace(ctx, account, wrapped, fresh)
+}
