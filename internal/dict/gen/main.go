@@ -3,7 +3,8 @@
 //
 //	go run ./internal/dict/gen /usr/share/freeradius internal/dict/system
 //
-// It takes over facts (names, numbers, types) and no comments. It is not used at run time.
+// It takes over facts (names, numbers, types) and no comments. Dictionaries that later versions of FreeRADIUS brought, and
+// that the folder may lack, stay as they are. It is not used at run time.
 package main
 
 import (
@@ -49,6 +50,12 @@ const standardName = "dictionary"
 // ownName is the shipped dictionary that FreeRADIUS has not: it is written by hand.
 const ownName = "dictionary_tacacs"
 
+// later are the dictionaries that came after FreeRADIUS 3.2.1, of versions up to 3.2.10.
+var later = []string{
+	"dictionary_alphion", "dictionary_calix", "dictionary_ckey", "dictionary_eleven", "dictionary_huawei_v2",
+	"dictionary_openwifi", "dictionary_rtbrick", "dictionary_smartsharesystems", "dictionary_tplink",
+}
+
 func run(from, to string) error {
 	files, err := load(from)
 	if err != nil {
@@ -58,12 +65,22 @@ func run(from, to string) error {
 		return err
 	}
 	docs, order := documents(files)
+	kept := []string{ownName}
+	for _, name := range later {
+		if slices.ContainsFunc(docs, func(d *dict.Document) bool { return d.Name == name }) {
+			continue
+		}
+		kept = append(kept, name)
+		if name != "dictionary_huawei_v2" { // it contradicts dictionary_huawei
+			order = append(order, name)
+		}
+	}
 	old, err := filepath.Glob(filepath.Join(to, "*.json"))
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		if filepath.Base(path) == ownName+".json" {
+		if slices.Contains(kept, strings.TrimSuffix(filepath.Base(path), ".json")) {
 			continue
 		}
 		if err := os.Remove(path); err != nil {
