@@ -78,6 +78,11 @@ func lint(out io.Writer, f *dictFile) error {
 			return aaa.Invalid(faults...)
 		}
 	}
+	for _, w := range doc.Warnings {
+		if _, err := fmt.Fprintf(out, "%s: warning: %s: %s\n", f.path, w.Path, w.Message); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(out, "%s: %d entries, no faults\n", f.path, len(doc.Value))
 	return err
 }

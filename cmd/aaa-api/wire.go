@@ -72,6 +72,9 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.system, err = dict.LoadSystem(cfg.DictionaryDir); err != nil {
 		return nil, fmt.Errorf("system dictionaries: %w", err)
 	}
+	for _, w := range n.system.Warnings() {
+		n.log.WarnContext(ctx, "a line of a dictionary contradicts another", "line", w)
+	}
 	if err := migrateStore(ctx, cfg); err != nil {
 		return nil, err
 	}

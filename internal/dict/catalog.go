@@ -27,6 +27,8 @@ type Catalog struct {
 	order   []string // the shipped dictionaries of Default
 	extra   []string // the operator's dictionaries in the order they were loaded
 	all     func() *Set
+
+	warnings []string
 }
 
 // source is one system dictionary.
@@ -105,6 +107,9 @@ func (c *Catalog) shippedSource(name string) *source {
 	})
 	return s
 }
+
+// Warnings tell what of the operator's dictionaries is taken and may be meant otherwise, by file and line.
+func (c *Catalog) Warnings() []string { return slices.Clone(c.warnings) }
 
 // Names lists the system dictionaries, sorted.
 func (c *Catalog) Names() []string { return slices.Clone(c.names) }

@@ -224,22 +224,26 @@ func checkFlags(in *AttrEntry, typ aaa.Type, enc aaa.Encryption, concat bool) (m
 	return "", ""
 }
 
+// indexAttrs makes attributes findable by number: of several names for one number, the one that is no alias, else the first.
+//
+// Only that one is in the table: thousands of names for one number would else make a chain through it.
 func (b *compiler) indexAttrs() {
 	c := b.c
-	for at := range c.attrs {
-		a := &c.attrs[at]
-		i := b.from[at]
-		old := c.at(a.Parent, vendorNumber(a), a.Number)
-		if old == nil {
-			c.attrByID.insert(hashAttr(a), at)
-			continue
-		}
-		// Only the first is found by number: thousands of names for one number would
-		// else make a chain through the table.
-		if !b.entries[i].Attr.Alias {
-			b.fault(i, "id", "unique", fmt.Sprintf("%s already has this number; a second name for it has to say \"alias\": true", old.Name), a.Number)
-			if b.faults.full() {
-				return
+	for _, aliases := range []bool{false, true} {
+		for at := range c.attrs {
+			a := &c.attrs[at]
+			i := b.from[at]
+			if b.entries[i].Attr.Alias != aliases {
+				continue
+			}
+			old := c.at(a.Parent, vendorNumber(a), a.Number)
+			if old == nil {
+				c.attrByID.insert(hashAttr(a), at)
+			} else if !aliases {
+				b.fault(i, "id", "unique", fmt.Sprintf("%s already has this number; a second name for it has to say \"alias\": true", old.Name), a.Number)
+				if b.faults.full() {
+					return
+				}
 			}
 		}
 	}

@@ -21,10 +21,9 @@
 //
 // Within one dictionary a name stands for one identity (ASCII case aside). A
 // second name for an identity already defined has to be marked "alias": true in
-// JSON, so that a redefinition is never an accident; it may then have a type of
-// its own, and a search by number finds the first. FreeRADIUS text has no such
-// mark and its files do this, so the text parser sets it where the type is the
-// first one's, string or octets; any other has to be marked in text too. Two
-// dictionaries of a Set may contradict each other in everything. The formats of
-// vendors hold for all of a Set: see Set.Vendor.
+// JSON, so that a redefinition is never an accident. An alias may have a type of
+// its own. A search by number finds the name that is no alias, or else the first.
+// Text has no such mark; its parser sets it as FreeRADIUS reads the lines (see
+// textParser.define). Two dictionaries of a Set may contradict each other in
+// everything. The formats of vendors hold for all of a Set: see Set.Vendor.
 package dict

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"aaa-api/internal/aaa"
 )
 
 // Document is a dictionary as a file or the API holds it.
@@ -15,11 +17,14 @@ type Document struct {
 	// Uses are the system dictionaries in which Value's foreign parents and vendors are found.
 	Uses  []string
 	Value []Entry
+	// Warnings tell what of a text is taken and may be meant otherwise, by line.
+	Warnings []aaa.Field
 }
 
 // ParseDocument reads {"name", "owner", "uses", "value": [entry…]}, of which value is
 // required, or a bare array of entries. Errors are as ParseJSON's.
 func ParseDocument(b []byte) (*Document, error) {
+	b = trimMark(b)
 	if trimmed := bytes.TrimLeft(b, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
 		list, err := ParseJSON(b)
 		if err != nil {
@@ -112,8 +117,7 @@ func Lint(name string, source []byte, visible *Set) (*Document, error) {
 	if IsJSON(source) {
 		doc, err = ParseDocument(source)
 	} else {
-		doc = &Document{}
-		doc.Value, err = ParseText(name, source, visible)
+		doc, err = parseFile(source, visible, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -122,9 +126,21 @@ func Lint(name string, source []byte, visible *Set) (*Document, error) {
 	return doc, err
 }
 
+// parseFile reads a text that stands in a file; include is parseText's.
+func parseFile(text []byte, visible *Set, include func(file string) error) (*Document, error) {
+	p, err := parseText(text, visible, visible, include)
+	if err != nil {
+		return nil, err
+	}
+	return &Document{Value: p.entries, Warnings: p.warnings.list}, nil
+}
+
+// trimMark cuts off the byte order mark that Windows puts before UTF-8.
+func trimMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
+
 // IsJSON tells the two forms apart: JSON begins with a brace or bracket.
 func IsJSON(source []byte) bool {
-	trimmed := bytes.TrimLeft(source, " \t\r\n")
+	trimmed := bytes.TrimLeft(trimMark(source), " \t\r\n")
 	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 }
 

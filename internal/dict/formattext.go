@@ -198,7 +198,7 @@ func (w *textWriter) attribute(e *AttrEntry) {
 	w.open(at)
 	words := []string{"ATTRIBUTE", e.Name, number, strings.ToLower(e.Type)}
 	flags := flagsOf(e)
-	if first := w.reader.first(e.VID, parent, e.ID); e.Alias && (first == nil || !retyped(first, e)) {
+	if lead := w.reader.lead(e.VID, parent, e.ID); e.Alias && (lead == nil || lead.Alias || !sameType(lead, e)) {
 		flags = append(flags, "alias")
 	}
 	if len(flags) > 0 {

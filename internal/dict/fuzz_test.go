@@ -16,6 +16,10 @@ func FuzzParseText(f *testing.F) {
 	f.Add(valueDict)
 	f.Add("VENDOR A 1 format=2,1\nBEGIN-VENDOR A\nATTRIBUTE X 0x0700 tlv\nBEGIN-TLV X\nATTRIBUTE Y 1 octets[4] array\nEND-TLV X\nEND-VENDOR A\nVALUE Y N 0x1")
 	f.Add("ATTRIBUTE A 1 string\nATTRIBUTE B 1 integer\nVALUE B X -1\nFLAGS internal\nATTRIBUTE C 2.3 tlv virtual,secret\n$INCLUDE x")
+	for _, w := range wilds {
+		f.Add(w.text)
+	}
+	f.Add("\ufeffVENDOR A 1\nBEGIN-VENDOR A\nATTRIBUTE L 1 integer\nATTRIBUTE T 2 tlv\nATTRIBUTE U .1 tlv\nEND-VENDOR A\nALIAS A Vendor-Specific.A\nALIAS B Vendor-Specific.A.L\nALIAS C 26.1.2.1\nALIAS D String\nVALUE-ALIAS L Integer\n")
 	for _, name := range []string{"dictionary.freeradius.evs5", "dictionary.rfc2867", "dictionary.telrad", "dictionary.yubico"} {
 		text, err := os.ReadFile(filepath.Join(freeradiusDir, name))
 		if err != nil {

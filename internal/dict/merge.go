@@ -56,12 +56,12 @@ func (m *merger) add(e Entry) {
 		}
 		m.names[key] = true
 		at := placeName{e.Attr.VID, e.Attr.ID, strings.ToLower(e.Attr.Parent)}
-		if m.ids[at] != e.Attr.Alias {
+		if !e.Attr.Alias && m.ids[at] {
 			a := *e.Attr
-			a.Alias = m.ids[at]
+			a.Alias = true
 			e.Attr = &a
 		}
-		m.ids[at] = true
+		m.ids[at] = m.ids[at] || !e.Attr.Alias
 	case e.Val != nil:
 		key := valueKey{placeName{e.Val.VID, e.Val.ID, strings.ToLower(e.Val.Parent + "|" + e.Val.Attr)}, strings.ToLower(e.Val.Name)}
 		if m.vals[key] {

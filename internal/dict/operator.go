@@ -48,6 +48,9 @@ func (c *Catalog) loadDir(dir string, shipped func() *Set) error {
 				compile:  sync.OnceValues(func() (*Compiled, error) { return compiled, nil }),
 			}
 			c.extra = append(c.extra, f.name)
+			for _, w := range doc.Warnings {
+				c.warnings = append(c.warnings, filepath.Join(dir, f.file)+": "+w.Path+": "+w.Message)
+			}
 			visible = visible.Join(NewSet(compiled))
 		}
 		if len(again) == len(files) {
@@ -115,7 +118,7 @@ func readBounded(path string) ([]byte, error) {
 
 func includes(text []byte) map[string]int {
 	rank := make(map[string]int)
-	for line := range strings.SplitSeq(string(text), "\n") {
+	for line := range strings.SplitSeq(string(trimMark(text)), "\n") {
 		words := strings.Fields(line)
 		if len(words) >= 2 && strings.HasPrefix(strings.ToUpper(words[0]), "$INCLUDE") {
 			if _, ok := rank[words[1]]; !ok {
@@ -136,7 +139,7 @@ func rankOf(rank map[string]int, file string) int {
 var errInclude = errors.New("$INCLUDE names a file of the same directory")
 
 func (f operatorFile) load(visible *Set) (*Document, *Compiled, error) {
-	doc := &Document{}
+	var doc *Document
 	var err error
 	if strings.HasSuffix(f.file, ".json") {
 		doc, err = ParseDocument(f.bytes)
@@ -144,16 +147,12 @@ func (f operatorFile) load(visible *Set) (*Document, *Compiled, error) {
 			err = aaa.Errorf(aaa.KindBadInput, "%s: the name in it is %s", f.file, clip(doc.Name))
 		}
 	} else {
-		var p *textParser
-		p, err = parseText(f.bytes, visible, visible, func(file string) error {
+		doc, err = parseFile(f.bytes, visible, func(file string) error {
 			if file != filepath.Base(file) || !strings.HasPrefix(file, standardName+".") {
 				return errInclude
 			}
 			return nil
 		})
-		if err == nil {
-			doc.Value = p.entries
-		}
 	}
 	if err != nil {
 		return nil, nil, err

@@ -38,9 +38,16 @@ func ParseJSON(value []byte) ([]Entry, error) {
 // text that was taken can be several times as long, and has to be read again.
 const maxJSON = 16 * MaxBytes
 
-func checkSource(b []byte, most int) error {
+func checkLength(b []byte, most int) error {
 	if len(b) > most {
 		return aaa.Invalid(aaa.Field{Path: "value", Rule: "maxLength", Message: "the dictionary is too long", Target: most})
+	}
+	return nil
+}
+
+func checkSource(b []byte, most int) error {
+	if err := checkLength(b, most); err != nil {
+		return err
 	}
 	if !utf8.Valid(b) {
 		return aaa.Invalid(aaa.Field{Path: "value", Rule: "encoding", Message: "not valid UTF-8"})

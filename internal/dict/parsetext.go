@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// ParseText reads a FreeRADIUS dictionary file, of version 3 with the spellings of
-// 3.2's newest files. Vendors, parents and attributes of VALUEs that it does not define
+// ParseText reads a FreeRADIUS dictionary file as version 3 takes it, with the spellings of
+// 3.2's newest files and version 4's ALIAS. Octets that are not UTF-8 may stand in comments. Vendors, parents and attributes of VALUEs that it does not define
 // itself are looked up in visible (nil: none are). $INCLUDE is refused. Errors are
 // *aaa.Error of KindBadInput with paths like "line 12".
 //
@@ -27,16 +27,20 @@ func ParseText(_ string, text []byte, visible *Set) ([]Entry, error) {
 // parseText is ParseText, with parents looked up in system alone; include, where not nil, judges each $INCLUDE, which
 // is then passed over.
 func parseText(text []byte, visible, system *Set, include func(file string) error) (*textParser, error) {
-	if err := checkText(text); err != nil {
+	if err := checkLength(text, MaxBytes); err != nil {
 		return nil, err
 	}
 	p := newTextParser(visible, system)
 	p.include = include
 	line := 0
-	for raw := range strings.SplitSeq(string(text), "\n") {
+	for raw := range strings.SplitSeq(string(trimMark(text)), "\n") {
 		line++
 		p.line = line
 		raw, _, _ = strings.Cut(raw, "#")
+		if !utf8.ValidString(raw) {
+			p.fault("encoding", "not valid UTF-8, which only a comment need not be")
+			continue
+		}
 		words := strings.Fields(raw)
 		if len(words) == 0 {
 			continue
@@ -50,10 +54,13 @@ func parseText(text []byte, visible, system *Set, include func(file string) erro
 		p.fault("maxItems", "a dictionary has at most 65536 entries")
 	}
 	p.close()
+	p.resolveAliases()
 	p.resolveValues()
+	p.resolveValueAliases()
 	if err := p.faults.err(); err != nil {
 		return nil, err
 	}
+	p.sweep()
 	return p, nil
 }
 
@@ -62,40 +69,22 @@ func newTextParser(visible, system *Set) *textParser {
 		visible: visible, system: system,
 		attrs:   make(map[string]ref),
 		paths:   make(map[string]placed),
-		vendors: make(map[string]uint32),
+		vendors: make(map[string]uint32), vendorNames: make(map[uint32]string),
 	}
-}
-
-// checkText is checkSource that tells the line.
-func checkText(text []byte) error {
-	if len(text) > MaxBytes || utf8.Valid(text) {
-		return checkSource(text, MaxBytes)
-	}
-	line := 1
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		if r == '\n' {
-			line++
-		}
-		text = text[n:]
-	}
-	return aaa.Invalid(aaa.Field{Path: "line " + strconv.Itoa(line), Rule: "encoding", Message: "not valid UTF-8"})
 }
 
 // ref is what an attribute's name stands for.
 type ref struct {
 	vid, id uint32
 	parent  string
-	at      int // index of its entry
+	at      int   // index of its entry
+	again   []int // of entries that repeat it
 }
 
 // placed is what a number stands for in a place.
 type placed struct {
-	first int    // index of the first entry that has the number
-	name  string // of several names, the one in which others can lie
+	lead int    // index of the entry that a search by number finds
+	name string // of several names, the one in which others can lie
 }
 
 // block is an open BEGIN-VENDOR or BEGIN-TLV.
@@ -113,15 +102,23 @@ type textParser struct {
 	include func(file string) error
 	line    int
 	faults  faults
-	entries []Entry
+	// warnings are lines that are taken and may be meant otherwise.
+	warnings faults
+	entries  []Entry
 
-	attrs    map[string]ref    // by lower-case name
-	paths    map[string]placed // by pathKey
-	vendors  map[string]uint32 // by lower-case name
-	blocks   []block
-	internal bool // FLAGS internal
+	attrs   map[string]ref    // by lower-case name
+	paths   map[string]placed // by pathKey
+	vendors map[string]uint32 // by lower-case name
+	// vendorNames are the first names of vendors.
+	vendorNames map[uint32]string
+	blocks      []block
+	internal    bool   // FLAGS internal
+	above       string // attribute that numbers like .1 are below: the last one that holds others
 
-	pending []pendingValue
+	pending      []pendingValue
+	aliases      []pendingAlias
+	valueAliases []pendingAlias
+	swept        bool // entries hold empty ones, which sweep takes out
 }
 
 // pendingValue is a VALUE whose attribute may yet be defined below.
@@ -139,6 +136,10 @@ func (p *textParser) faultf(rule, format string, args ...any) {
 	p.fault(rule, fmt.Sprintf(format, args...))
 }
 
+func (p *textParser) warnf(rule, format string, args ...any) {
+	p.warnings.add("line "+strconv.Itoa(p.line), rule, fmt.Sprintf(format, args...), nil)
+}
+
 func (p *textParser) statement(words []string) {
 	args := words[1:]
 	switch keyword := strings.ToUpper(words[0]); keyword {
@@ -146,6 +147,8 @@ func (p *textParser) statement(words []string) {
 		p.attribute(args)
 	case "VALUE":
 		p.value(args)
+	case "ALIAS", "VALUE-ALIAS":
+		p.alias(keyword, args)
 	case "VENDOR":
 		p.vendor(args)
 	case "BEGIN-VENDOR":
@@ -160,7 +163,7 @@ func (p *textParser) statement(words []string) {
 			return
 		}
 		p.internal = args[0] == "internal"
-	case "$INCLUDE", "$INCLUDE-":
+	case "$INCLUDE", "$INCLUDE-", "$-INCLUDE":
 		if p.include == nil || len(args) != 1 {
 			p.fault("include", "$INCLUDE is not taken: a dictionary is one text")
 			return
@@ -169,6 +172,10 @@ func (p *textParser) statement(words []string) {
 			p.fault("include", err.Error())
 		}
 	default:
+		if version4Keywords[keyword] {
+			p.faultf("version", "%s: this is FreeRADIUS 4 syntax", keyword)
+			return
+		}
 		p.faultf("keyword", "unknown keyword %s", clip(words[0]))
 	}
 }
@@ -202,6 +209,9 @@ func (p *textParser) vendor(args []string) {
 		return
 	}
 	p.vendors[key] = uint32(number)
+	if p.vendorNames[uint32(number)] == "" {
+		p.vendorNames[uint32(number)] = strings.Clone(args[0])
+	}
 	p.entries = append(p.entries, Entry{
 		Vendor: &VendorEntry{Name: strings.Clone(args[0]), Number: uint32(number), Format: format}, Line: p.line,
 	})
@@ -229,10 +239,15 @@ func (p *textParser) beginVendor(args []string) {
 		p.fault("arguments", "wanted: BEGIN-VENDOR name [format=attribute]")
 		return
 	}
-	if len(p.blocks) > 0 {
-		p.faultf("nesting", "BEGIN-VENDOR inside the block of line %d", p.blocks[len(p.blocks)-1].line)
-		return
+	if open := p.block(); open != nil {
+		if open.tlv {
+			p.faultf("nesting", "BEGIN-VENDOR inside the block of line %d", open.line)
+			return
+		}
+		p.warnf("nesting", "the block of %s, begun in line %d, ends here: no END-VENDOR ends it", clip(open.name), open.line)
+		p.blocks = p.blocks[:0]
 	}
+	p.above = ""
 	b := block{name: args[0], line: p.line}
 	vid, ok := p.findVendor(args[0])
 	if !ok {
@@ -283,6 +298,7 @@ func (p *textParser) end(tlv bool, args []string) {
 		kind = "END-TLV"
 	}
 	b := p.block()
+	p.above = ""
 	switch {
 	case b == nil || b.tlv != tlv:
 		p.faultf("nesting", "%s without its BEGIN", kind)
@@ -296,11 +312,11 @@ func (p *textParser) end(tlv bool, args []string) {
 	}
 }
 
-// close complains of blocks left open.
+// close warns of blocks left open: like FreeRADIUS, they end with the text.
 func (p *textParser) close() {
 	for _, b := range p.blocks {
 		p.line = b.line
-		p.faultf("nesting", "the block of %s is never ended", clip(b.name))
+		p.warnf("nesting", "the block of %s is never ended: it ends with the text", clip(b.name))
 	}
 }
 

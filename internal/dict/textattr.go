@@ -24,7 +24,11 @@ func (p *textParser) attribute(args []string) {
 	}
 	typ := strings.ToLower(args[2])
 	if _, _, ok := TypeOf(typ); !ok {
-		p.faultf("enum", "the type %s is unknown", clip(args[2]))
+		if version4Type(typ) {
+			p.faultf("version", "the type %s is FreeRADIUS 4 syntax", clip(args[2]))
+		} else {
+			p.faultf("enum", "the type %s is unknown", clip(args[2]))
+		}
 		return
 	}
 	a := &AttrEntry{Name: strings.Clone(args[0]), Type: typ, Internal: p.internal}
@@ -33,18 +37,29 @@ func (p *textParser) attribute(args []string) {
 	}
 	for _, word := range args[3:] {
 		for flag := range strings.SplitSeq(word, ",") {
-			if !p.flag(a, flag) {
+			if flag != "" && !p.flag(a, flag) {
 				return
 			}
 		}
 	}
-	parent, id, rule, message := p.locate(a.VID, a.Parent, args[1])
+	number, below := strings.CutPrefix(args[1], ".")
+	if below && p.above == "" {
+		p.faultf("unknown", "%s is a number below the tlv defined last, and there is none", clip(args[1]))
+		return
+	}
+	if below {
+		a.Parent = p.above
+	}
+	parent, id, rule, message := p.locate(a.VID, a.Parent, number)
 	if message != "" {
 		p.fault(rule, message)
 		return
 	}
 	a.Parent, a.ID = parent, id
 	p.define(a)
+	if !below && holds(typ) {
+		p.above = a.Name
+	}
 }
 
 // locate reads an attribute's number, or the numbers of its parents and it, within a parent: "" for the vendor's own
@@ -114,7 +129,7 @@ func pathKey(vid uint32, parent string, id uint32) string {
 func (p *textParser) flag(a *AttrEntry, flag string) bool {
 	key, val, _ := strings.Cut(flag, "=")
 	switch {
-	case flag == "has_tag":
+	case flag == "has_tag" || flag == "has_tag=1":
 		a.HasTag = true
 	case flag == "array":
 		a.Array = true
@@ -137,7 +152,11 @@ func (p *textParser) flag(a *AttrEntry, flag string) bool {
 		a.Enc = enc
 	default:
 		vid, ok := p.findVendor(flag)
-		if !ok || len(p.blocks) > 0 {
+		switch {
+		case version4Flags[strings.ToLower(key)]:
+			p.faultf("version", "the flag %s is FreeRADIUS 4 syntax", clip(flag))
+			return false
+		case !ok || len(p.blocks) > 0:
 			p.faultf("unknown", "unknown flag %s", clip(flag))
 			return false
 		}
@@ -152,65 +171,10 @@ var textEnc = map[string]string{
 	"user-password": "scramble", "tunnel-password": "salt_crypt", "ascend-secret": "ascend",
 }
 
-// define takes an attribute in, under a further name if its number has one already.
-func (p *textParser) define(a *AttrEntry) {
-	key := pathKey(a.VID, a.Parent, a.ID)
-	lower := strings.ToLower(a.Name)
-	if old, ok := p.attrs[lower]; ok {
-		if pathKey(old.vid, old.parent, old.id) != key {
-			p.faultf("unique", "attribute %s is already defined with another number", a.Name)
-			return
-		}
-		first := *p.entries[old.at].Attr
-		first.Alias, first.Name = true, a.Name
-		again := *a
-		again.Alias = true
-		if !(Entry{Attr: &first}).Equal(Entry{Attr: &again}) {
-			p.faultf("unique", "attribute %s is already defined otherwise in line %d", a.Name, p.entries[old.at].Line)
-			return
-		}
-	}
-	if first := p.first(a.VID, a.Parent, a.ID); first != nil && !a.Alias {
-		if !retyped(first, a) {
-			p.faultf("unique", "%s already has this number and is of type %s: a further name of type %s has to have the flag alias", first.Name, first.Type, a.Type)
-			return
-		}
-		a.Alias = true
-	}
-	if was, taken := p.paths[key]; !taken {
-		p.paths[key] = placed{first: len(p.entries), name: a.Name}
-	} else if holds(a.Type) && !holds(p.entries[p.attrs[strings.ToLower(was.name)].at].Attr.Type) {
-		p.paths[key] = placed{first: was.first, name: a.Name}
-	}
-	if _, ok := p.attrs[lower]; !ok {
-		p.attrs[lower] = ref{vid: a.VID, id: a.ID, parent: a.Parent, at: len(p.entries)}
-	}
-	p.entries = append(p.entries, Entry{Attr: a, Line: p.line})
-}
-
-// first is the entry by which a number in a place was defined first, nil if none was.
-func (p *textParser) first(vid uint32, parent string, id uint32) *AttrEntry {
-	if at, ok := p.paths[pathKey(vid, parent, id)]; ok {
-		return p.entries[at.first].Attr
-	}
-	return nil
-}
-
-// retyped says whether a second name may be of its type without a word more: the first one's, or string or
-// octets, which see the plain value. FreeRADIUS's files do the latter (Ruckus-WSG-User).
-func retyped(first, second *AttrEntry) bool {
-	x, length, _ := TypeOf(first.Type)
-	y, again, _ := TypeOf(second.Type)
-	return x == y && length == again || y == aaa.TypeString || y == aaa.TypeOctets
-}
-
-// holds says whether a spelling is of a type that holds attributes.
-func holds(typ string) bool {
-	t, _, _ := TypeOf(typ)
-	return container(t)
-}
-
 func (p *textParser) value(args []string) {
+	if len(args) > 0 && equalFold(args[0], "Server-Config") {
+		return // of no attribute: FreeRADIUS passes it over too
+	}
 	if len(args) != 3 {
 		p.fault("arguments", "wanted: VALUE attribute name number")
 		return
@@ -222,6 +186,9 @@ func (p *textParser) value(args []string) {
 	digits, negative := strings.CutPrefix(args[2], "-")
 	n, ok := parseNumber(digits)
 	switch {
+	case !ok && strings.ContainsAny(args[2][:1], `"'`):
+		p.fault("version", "a value of text is FreeRADIUS 4 syntax")
+		return
 	case !ok:
 		p.faultf("range", "%s is not a number", clip(args[2]))
 		return

@@ -62,7 +62,7 @@ func throughText(t testing.TB, entries []Entry) (text string, back []Entry, err 
 		if err != nil {
 			t.Fatalf("no text: %v", err)
 		}
-		again, err := ParseUpload(form, sees, system)
+		again, _, err := ParseUpload(form, sees, system)
 		if err != nil {
 			t.Fatalf("not read: %v\n%s", err, form)
 		}

@@ -12,13 +12,13 @@ import (
 // another dictionary breaks it. What else the account sees (visible, in which system comes last) tells a text the
 // numbers of names, and the formats of vendors.
 
-// ParseUpload is ParseText of an account's dictionary.
-func ParseUpload(text []byte, visible, system *Set) ([]Entry, error) {
+// ParseUpload is ParseText of an account's dictionary. The warnings tell, by line, what is taken and may be meant otherwise.
+func ParseUpload(text []byte, visible, system *Set) (entries []Entry, warnings []aaa.Field, err error) {
 	p, err := parseText(text, visible, system, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return withVendors(p.entries, visible, system), nil
+	return withVendors(p.entries, visible, system), p.warnings.list, nil
 }
 
 // ResolveUpload is for an account's dictionary from JSON what ParseUpload does for one from text with the values whose

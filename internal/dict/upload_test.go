@@ -58,7 +58,7 @@ BEGIN-VENDOR	Acme
 ATTRIBUTE	Acme-X	1	integer
 END-VENDOR	Acme
 `).Join(system)
-	text, err := ParseUpload([]byte(`
+	text, _, err := ParseUpload([]byte(`
 ATTRIBUTE	Own	201	integer
 VALUE	Service	s	1
 VALUE	Shadowed	t	2

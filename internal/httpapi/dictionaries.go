@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/document"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 )
@@ -104,7 +105,7 @@ func (a *API) find(ctx context.Context, c *call) (store.Dictionary, error) {
 
 // createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
 func (a *API) createDictionary(c *call) error {
-	d, err := a.uploaded(c, "")
+	d, warnings, err := a.uploaded(c, "")
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (a *API) createDictionary(c *call) error {
 	}
 	c.sync()
 	base := c.r.URL.Path
-	return c.reply(answer{data: viewDictionary(made), revision: made.Revision}.created(base + "/" + made.ID))
+	return c.reply(answer{data: viewDictionary(made), revision: made.Revision, warnings: warnings}.created(base + "/" + made.ID))
 }
 
 // replaceDictionary replaces the dictionary of the path, or that of the name given.
@@ -143,7 +144,7 @@ func (a *API) replaceDictionary(c *call) error {
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
-		next, err := a.uploaded(c, old.Name)
+		next, warnings, err := a.uploaded(c, old.Name)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (a *API) replaceDictionary(c *call) error {
 			return err
 		}
 		c.sync()
-		return c.reply(answer{data: viewDictionary(got), revision: got.Revision})
+		return c.reply(answer{data: viewDictionary(got), revision: got.Revision, warnings: warnings})
 	})
 }
 
@@ -206,39 +207,46 @@ func (c *call) uploadName(old string) (string, error) {
 	return name, nil
 }
 
-// uploaded reads a dictionary from the body and compiles it: what does not compile is not stored.
-func (a *API) uploaded(c *call, old string) (store.Dictionary, error) {
-	d := store.Dictionary{Account: c.account}
-	name, err := c.uploadName(old)
-	if err != nil {
-		return d, err
+// uploaded reads a dictionary from the body and compiles it: what does not compile is not stored. Warnings tell of a text's
+// lines that are taken and may be meant otherwise.
+func (a *API) uploaded(c *call, old string) (d store.Dictionary, warnings []document.Warning, err error) {
+	d.Account = c.account
+	if d.Name, err = c.uploadName(old); err != nil {
+		return d, nil, err
 	}
-	d.Name = name
 	visible, err := a.Tree.Visible(c.ctx(), c.account)
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
 	// Names stand for what is there once the upload has taken its predecessor's place.
-	others := visible.Without(name, old).Join(a.System.Default())
+	others := visible.Without(d.Name, old).Join(a.System.Default())
 	var entries []dict.Entry
 	if isText(c.r) {
-		if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
-			return d, aaa.Invalid(faults...)
-		}
-		entries, err = dict.ParseUpload(c.body, others, a.System.Default())
-	} else {
-		if entries, err = c.jsonEntries(); err == nil {
-			entries = dict.ResolveUpload(entries, others, a.System.Default())
-		}
+		entries, warnings, err = a.textEntries(c.body, d.Name, others)
+	} else if entries, err = c.jsonEntries(); err == nil {
+		entries = dict.ResolveUpload(entries, others, a.System.Default())
 	}
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
-	if _, err := dict.CompileUpload(name, old, entries, visible, a.System.Default()); err != nil {
-		return d, err
+	if _, err := dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
+		return d, nil, err
 	}
 	d.Body, err = dict.FormatEntries(entries)
-	return d, err
+	return d, warnings, err
+}
+
+// textEntries reads the entries of a dictionary as FreeRADIUS text.
+func (a *API) textEntries(text []byte, name string, others *dict.Set) ([]dict.Entry, []document.Warning, error) {
+	if faults := schema.Validate(schema.Dictionary, map[string]any{"name": name, "value": []any{}}); len(faults) > 0 {
+		return nil, nil, aaa.Invalid(faults...)
+	}
+	entries, notes, err := dict.ParseUpload(text, others, a.System.Default())
+	var warnings []document.Warning
+	for _, f := range notes {
+		warnings = append(warnings, document.Warning{Path: f.Path, Rule: f.Rule, Message: f.Message})
+	}
+	return entries, warnings, err
 }
 
 // jsonEntries reads the entries of a dictionary in JSON. The owner that a client writes
