@@ -209,7 +209,11 @@ func (s *Set) AppendInt(dst []byte, a *aaa.Attribute, n int64) ([]byte, error) {
 		highest = min(highest, 1<<24-1) // RFC 2868 §3.1: the tag takes the first octet
 	}
 	if n < lowest || n > highest {
-		return dst, bad(a, "the number is not in "+strconv.FormatInt(lowest, 10)+".."+strconv.FormatInt(highest, 10))
+		most := uint64(highest)
+		if a.Type == aaa.TypeInteger64 {
+			most = math.MaxUint64 // a text may give what an int64 can't
+		}
+		return dst, bad(a, "the number is not in "+strconv.FormatInt(lowest, 10)+".."+strconv.FormatUint(most, 10))
 	}
 	return appendSized(dst, a, uint64(n)), nil
 }
@@ -335,6 +339,9 @@ func (s *Set) appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, e
 	n := len(text)
 	if isHex {
 		n = len(rest) / 2
+		if !isDigits(rest) {
+			return dst, bad(a, "after 0x comes an even number of hexadecimal digits")
+		}
 	}
 	if err := s.checkLen(a, n); err != nil {
 		return dst, err
@@ -345,11 +352,18 @@ func (s *Set) appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, e
 	if !isHex {
 		return append(dst, text...), nil
 	}
-	out, ok := appendHex(dst, rest)
-	if !ok {
-		return dst, bad(a, "after 0x comes an even number of hexadecimal digits")
-	}
+	out, _ := appendHex(dst, rest)
 	return out, nil
+}
+
+// isDigits reports an even number of hexadecimal digits.
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if hexDigit(s[i]) > 15 {
+			return false
+		}
+	}
+	return len(s)%2 == 0
 }
 
 func (s *Set) checkLen(a *aaa.Attribute, n int) error {

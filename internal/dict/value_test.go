@@ -291,3 +291,21 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsSayWhatIsWrong: a length or range in a message is that of the value that was given, and of all that the type takes.
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	set := mustSet(t, "ATTRIBUTE Four 200 octets[4]\nATTRIBUTE Any 201 octets\nATTRIBUTE Long 202 integer64\n")
+	for _, tc := range []struct{ name, text, want, not string }{
+		{"Four", "0xzz", "hexadecimal digits", "octets"},
+		{"Four", "0x0", "hexadecimal digits", "octets"},
+		{"Four", "0x00", "has 1 octets", ""},
+		{"Any", "0x" + strings.Repeat("z", 600), "hexadecimal digits", "too long"},
+		{"Long", "-1", "0..18446744073709551615", "9223372036854775807"},
+	} {
+		_, err := set.Encode(set.ByName(tc.name), tc.text)
+		if err == nil || !strings.Contains(err.Error(), tc.want) || tc.not != "" && strings.Contains(err.Error(), tc.not) {
+			t.Errorf("%s %.10s: %v, want an error with %q", tc.name, tc.text, err, tc.want)
+		}
+	}
+}
