@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aaa-api/internal/charset"
 	"aaa-api/internal/fsm"
 )
 
@@ -162,6 +163,7 @@ func readTable(cmd *cobra.Command, path string) (*fsm.Table, error) {
 		if text, err = readAtMost(cmd.InOrStdin(), path, fsm.MaxText); err != nil {
 			return nil, err
 		}
+		text = charset.Clean(text)
 	}
 	table, wrong, warnings := compileTable(text)
 	for _, f := range warnings {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/charset"
 	"aaa-api/internal/schema"
 )
 
@@ -118,7 +119,7 @@ func (c *call) checkBody() error {
 	}
 	uploads := c.route.body == upload || c.route.body == textUpload
 	if uploads && isText(c.r) {
-		return checkUTF8(c.r)
+		return c.readText()
 	}
 	if len(c.body) > 0 && c.route.body != noBody {
 		if err := c.checkJSONType(); err != nil {
@@ -129,6 +130,9 @@ func (c *call) checkBody() error {
 		return nil // a body that nobody asked for means nothing
 	}
 	if err := c.decodeBody(); err != nil {
+		if uploads && !looksLikeJSON(c.body) {
+			return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body is not JSON; a text is sent with Content-Type: text/plain", err: err}
+		}
 		return err
 	}
 	for member := range c.envelope {
@@ -222,14 +226,25 @@ func (c *call) wanted(kind string) string {
 	return "the body must be " + types + ", not " + fmt.Sprintf("%.80s", kind)
 }
 
-// checkUTF8 accepts text/plain that is UTF-8 or ASCII by its label.
-func checkUTF8(r *http.Request) error {
-	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+// looksLikeJSON reports a body that begins as JSON does: with an object, an array or a string.
+func looksLikeJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && bytes.IndexByte([]byte(`{["`), body[0]) >= 0
+}
+
+// readText makes UTF-8 of a body that is text/plain.
+func (c *call) readText() error {
+	_, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil {
 		return unsupportedMedia("the Content-Type cannot be read: it must be like application/json")
 	}
-	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "us-ascii") {
-		return unsupportedMedia("the charset must be utf-8")
+	switch strings.ToLower(params["charset"]) {
+	case "iso-8859-1":
+		c.body = charset.FromLatin1(c.body)
+	case "", "utf-8", "us-ascii":
+		c.body = charset.Clean(c.body)
+	default:
+		return unsupportedMedia("the charset must be utf-8 or iso-8859-1")
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func TestTableFaults(t *testing.T) {
 		t.Errorf("%s", twice)
 	}
 	w.upload("PUT", base+"/x", "").refused(400, slugInvalid)
-	for _, text := range []string{"# nothing\n", "Start:\n\x00End:\n", "# \xff\n" + aTable} {
+	for _, text := range []string{"# nothing\n", "Start:\n\x00End:\n", "%FSMID \xff\n" + aTable} {
 		w.upload("PUT", base+"/x", text).refused(400, slugInvalid)
 		if found := w.upload("POST", base+"/check", text).want(200); found.at("data", "valid") != false {
 			t.Errorf("%q is a table: %s", text, found.text)
