@@ -108,7 +108,7 @@ func TestFraming(t *testing.T) {
 	}{
 		{"RFC 2865 §5: text", []aaa.AVP{d.avp("User-Name", "bob")}, "0105626f62"},
 		{"RFC 2865 §5: an empty text is left out", []aaa.AVP{d.avp("User-Name", ""), d.avp("Class", "x")}, "190378"},
-		{"RFC 3579 §2.1: EAP-Start", []aaa.AVP{d.avp("EAP-Message", "")}, "4f02"},
+		{"RFC 3748 §5.1: an identity in place of an EAP-Start", []aaa.AVP{d.avp("EAP-Message", ""), d.avp("User-Name", "bob")}, "4f0a" + "0200000801626f62" + "0105626f62"},
 		{"never on the wire", []aaa.AVP{d.avp("Internal-Thing", "x")}, ""},
 		{"a Message-Authenticator of the caller's", []aaa.AVP{d.avp("Message-Authenticator", "0123456789abcdef")}, ""},
 		{"RFC 2868 §3.1: tagged integer", []aaa.AVP{tagged("Tunnel-Type", 3, "\x00\x00\x00\x0a")}, "40060300000a"},

@@ -121,6 +121,12 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 		// The authenticator comes last here, so there is no key to hide it with.
 		return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
 	}
+	if standard(v.Attr) == attrEAPMessage && len(v.Value) == 0 {
+		if len(seen.userName) == 0 {
+			return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "required", Message: "is empty, which begins with the identity of the user: User-Name is missing"})
+		}
+		v.Value = identity(seen.userName)
+	}
 	if v.Clear {
 		var err error
 		if v, err = p.hashed(v, seen); err != nil {
@@ -128,6 +134,14 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 		}
 	}
 	return p.frame.add(v)
+}
+
+// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It goes in place of an EAP-Start (RFC 3579 §2.1),
+// whose answer some servers leave unsigned, so that it would have to be discarded.
+func identity(user []byte) []byte {
+	const response, identifier, identity = 2, 0, 1
+	n := 5 + len(user)
+	return append([]byte{response, identifier, byte(n >> 8), byte(n), identity}, user...)
 }
 
 // omits reports whether a packet goes without an attribute of the caller's.
