@@ -41,7 +41,7 @@ func built(t testing.TB, req *engines.Request) (*pending, error) {
 	if err := p.build(req, []byte(testSecret), time.Unix(1700000000, 0)); err != nil {
 		return nil, err
 	}
-	p.sign(7, []byte(testSecret), &macs{secret: []byte(testSecret)})
+	p.sign(7, []byte(testSecret), &key{secret: []byte(testSecret)})
 	return p, nil
 }
 
@@ -64,7 +64,7 @@ func TestRFC2865Section7_1(t *testing.T) {
 		t.Errorf("User-Password %x", got)
 	}
 	reply := unhex(t, "02000026 86fe220e7624ba2a1005f6bf9b55e0b2 060600000001 0f0600000000 0e06c0a80103")
-	m := &macs{secret: h.secret}
+	m := &key{secret: h.secret}
 	if hasMA, err := verify(reply, codeAccessRequest, &auth, h.secret, m, false); err != nil || hasMA {
 		t.Errorf("the Access-Accept does not verify: %v", err)
 	}

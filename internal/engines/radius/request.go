@@ -57,6 +57,7 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 	if err := p.begin(code, secret, req.Dict); err != nil {
 		return err
 	}
+	p.eap = seen.has[attrEAPMessage]
 	for _, v := range req.AVPs {
 		if err := p.one(v, &seen); err != nil {
 			return err
@@ -89,7 +90,7 @@ func codeOf(op aaa.Op) byte {
 // random authenticator (CVE-2024-3596); an Accounting-Request is signed as a whole by its own (RFC 2866 §3).
 func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
 	f := &p.frame
-	p.code = code
+	p.code, p.eap = code, false
 	var head [headerLen]byte
 	f.buf = append(f.buf[:0], head[:]...)
 	f.buf[0] = code
@@ -235,6 +236,19 @@ func (p *pending) status(secret []byte) error {
 // end writes the packet's length.
 func (p *pending) end() { binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(len(p.frame.buf))) }
 
+// rehide makes the packet anew, under another secret. An accounting record hides nothing: it stays as it is, and is signed
+// under that secret.
+func (p *pending) rehide(secret []byte) error {
+	switch {
+	case p.code == codeAccountingRequest:
+		return nil
+	case p.req == nil:
+		return p.status(secret)
+	default:
+		return p.build(p.req, secret, time.Now())
+	}
+}
+
 // errPacket is the error of a packet that the value of an attribute made too long, or that had no room left behind it.
 func errPacket(n int, last *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{
@@ -245,13 +259,13 @@ func errPacket(n int, last *aaa.Attribute) error {
 
 // sign gives the packet its identifier and computes what depends on it: the
 // Message-Authenticator (RFC 3579 §3.2), or an Accounting-Request's authenticator (RFC 2866 §3).
-func (p *pending) sign(id byte, secret []byte, m *macs) {
+func (p *pending) sign(id byte, secret []byte, m *key) {
 	b := p.frame.buf
 	b[1] = id
 	if p.code == codeAccountingRequest {
 		clear(b[4:headerLen])
 		sum := p.sum(b, secret)
-		copy(b[4:], sum[:])
+		copy(p.frame.buf[4:], sum[:]) // b is other memory where there was no room for the secret
 		p.auth = sum
 		return
 	}
