@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
 	"aaa-api/internal/router"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
@@ -139,6 +140,28 @@ func packet(m router.Message) DryRunPacket {
 		p.AVPs = append(p.AVPs, v)
 	}
 	return p
+}
+
+// Learnt implements Service.
+func (g *Gateway) Learnt(account aaa.AccountID) map[string]Learnt {
+	level := g.tenants.WarmLevel(account)
+	if level == nil {
+		return nil
+	}
+	var all map[string]Learnt
+	for _, s := range level.Servers {
+		learner, ok := s.Client.(engines.Learner)
+		if !ok {
+			continue
+		}
+		if kinds := learner.Learnt(); kinds != nil {
+			if all == nil {
+				all = make(map[string]Learnt)
+			}
+			all[s.Name] = Learnt{MessageAuthenticator: kinds}
+		}
+	}
+	return all
 }
 
 // Effective implements Service.

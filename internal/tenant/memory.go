@@ -134,6 +134,14 @@ func (t *Tenants) WarmVisible(id aaa.AccountID) (*dict.Set, error) {
 	return dict.NewSet(list...).Join(t.system.Default()), nil
 }
 
+// WarmLevel returns the compiled document of an account, nil where no request has used it yet.
+func (t *Tenants) WarmLevel(id aaa.AccountID) *Level {
+	if n, ok := t.nodes.Load(id); ok {
+		return n.level.Load()
+	}
+	return nil
+}
+
 // warm returns the state of a warm account, nil of a cold one.
 func (t *Tenants) warm(id aaa.AccountID) *state {
 	if n, ok := t.nodes.Load(id); ok {
