@@ -9,7 +9,6 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/router"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
@@ -144,22 +143,9 @@ func packet(m router.Message) DryRunPacket {
 
 // Learnt implements Service.
 func (g *Gateway) Learnt(account aaa.AccountID) map[string]Learnt {
-	level := g.tenants.WarmLevel(account)
-	if level == nil {
-		return nil
-	}
-	var all map[string]Learnt
-	for _, s := range level.Servers {
-		learner, ok := s.Client.(engines.Learner)
-		if !ok {
-			continue
-		}
-		if kinds := learner.Learnt(); kinds != nil {
-			if all == nil {
-				all = make(map[string]Learnt)
-			}
-			all[s.Name] = Learnt{MessageAuthenticator: kinds}
-		}
+	all := make(map[string]Learnt)
+	for name, kinds := range g.tenants.Learnt(account) {
+		all[name] = Learnt{MessageAuthenticator: kinds}
 	}
 	return all
 }
