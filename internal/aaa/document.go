@@ -98,12 +98,13 @@ type Server struct {
 	RequireMessageAuthenticator string      `json:"require_message_authenticator,omitempty"` // auto (default), yes, no
 	HealthCheck                 HealthCheck `json:"health_check,omitzero"`
 
+	PreviousSecret Secret `json:"previous_secret,omitzero"` // of radius and tacacs: still good while the secret is being changed
+
 	// For aaa_engine tacacs alone.
-	Transport      string    `json:"transport,omitempty"` // tcp (default) or tls (RFC 9887)
-	TLS            ServerTLS `json:"tls,omitzero"`
-	PreviousSecret Secret    `json:"previous_secret,omitzero"` // still good while the secret is being changed
-	SingleConnect  string    `json:"single_connect,omitempty"` // auto (default) or no
-	Connections    int       `json:"connections,omitempty"`    // shared ones kept, 1 to 8; 0 means the default
+	Transport     string    `json:"transport,omitempty"` // tcp (default) or tls (RFC 9887)
+	TLS           ServerTLS `json:"tls,omitzero"`
+	SingleConnect string    `json:"single_connect,omitempty"` // auto (default) or no
+	Connections   int       `json:"connections,omitempty"`    // shared ones kept, 1 to 8; 0 means the default
 }
 
 // ServerTLS is how a server reached by TLS is verified, and what this side shows it.

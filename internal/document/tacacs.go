@@ -17,7 +17,6 @@ func (c *check) tacacs(at string, s *aaa.Server) {
 	}{
 		{"transport", s.Transport != "", false},
 		{"tls", s.TLS != aaa.ServerTLS{}, true},
-		{"previous_secret", !s.PreviousSecret.IsZero(), false},
 		{"single_connect", s.SingleConnect != "", false},
 		{"connections", s.Connections != 0, false},
 	} {
@@ -28,6 +27,9 @@ func (c *check) tacacs(at string, s *aaa.Server) {
 		case m.tls && s.Transport != "tls":
 			c.fault(at+"."+m.name, "transport", "needs transport tls", nil)
 		}
+	}
+	if s.Engine != "tacacs" && s.Engine != "radius" && !s.PreviousSecret.IsZero() {
+		c.fault(at+".previous_secret", "engine", "is for aaa_engine radius and tacacs alone", nil)
 	}
 	if s.TLS.CA != "" && !certificates(s.TLS.CA) {
 		c.fault(at+".tls.ca", "pem", "must hold certificates in PEM", nil)

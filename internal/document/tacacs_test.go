@@ -51,7 +51,9 @@ func TestPrepareTACACS(t *testing.T) {
 		"TLS, host trust": {`{"aaa_engine":"tacacs","transport":"tls","secret":null}`, nil},
 		"no secret":       {`{"aaa_engine":"tacacs","secret":null}`, []string{"servers.0.secret required"}},
 		"bounds":          {`{"aaa_engine":"tacacs","transport":"udp","single_connect":"yes","connections":9,"previous_secret":""}`, []string{"servers.0.connections maximum", "servers.0.previous_secret minLength", "servers.0.single_connect enum", "servers.0.transport enum"}},
-		"RADIUS with TLS": {`{"transport":"tls","tls":{"server_name":"x"},"previous_secret":"x","single_connect":"no","connections":1}`, []string{"servers.0.transport engine", "servers.0.tls engine", "servers.0.previous_secret engine", "servers.0.single_connect engine", "servers.0.connections engine"}},
+		"RADIUS":          {`{"previous_secret":"x"}`, nil},
+		"Diameter":        {`{"aaa_engine":"diameter","previous_secret":"x"}`, []string{"servers.0.previous_secret engine"}},
+		"RADIUS with TLS": {`{"transport":"tls","tls":{"server_name":"x"},"previous_secret":"x","single_connect":"no","connections":1}`, []string{"servers.0.transport engine", "servers.0.tls engine", "servers.0.single_connect engine", "servers.0.connections engine"}},
 		"TLS members on TCP": {
 			`{"aaa_engine":"tacacs","tls":{"server_name":"x"}}`, []string{"servers.0.tls transport"},
 		},

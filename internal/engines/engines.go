@@ -61,6 +61,19 @@ type Timed interface {
 	Longest() time.Duration
 }
 
+// Learner is a Client that learns which replies its server signs.
+type Learner interface {
+	// Learnt tells each kind of reply that came: MustBeSigned, SignedSoFar or NotSigned.
+	Learnt() map[string]string
+}
+
+// What a Learner knows of a kind of reply.
+const (
+	MustBeSigned = "required"     // an unsigned one is discarded
+	SignedSoFar  = "signed"       // by too few replies to ask for it
+	NotSigned    = "not required" // one came unsigned
+)
+
 // Request is what an engine sends.
 type Request struct {
 	Op   aaa.Op
@@ -123,6 +136,9 @@ func (r Reason) String() string { return reasonNames[r] }
 type Failure struct {
 	Reason   Reason
 	Attempts int
+	// Answered tells that the server has answered some request since its Client was opened: silence is then no sign of
+	// a wrong secret.
+	Answered bool
 	Err      error // for the log; may be nil
 }
 

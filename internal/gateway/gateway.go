@@ -141,6 +141,15 @@ func packet(m router.Message) DryRunPacket {
 	return p
 }
 
+// Learnt implements Service.
+func (g *Gateway) Learnt(account aaa.AccountID) map[string]Learnt {
+	all := make(map[string]Learnt)
+	for name, kinds := range g.tenants.Learnt(account) {
+		all[name] = Learnt{MessageAuthenticator: kinds}
+	}
+	return all
+}
+
 // Effective implements Service.
 func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error) {
 	plan, err := g.tenants.Plan(ctx, account)

@@ -22,6 +22,9 @@ type Service interface {
 	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	// Effective tells the documents in force for an operation and where each part came from.
 	Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error)
+	// Learnt tells what this node has learnt of the servers of an account's own document, by their names; nothing of
+	// those that it has not used.
+	Learnt(account aaa.AccountID) map[string]Learnt
 	// Seal encrypts a secret of an account's document. purpose is its place in the
 	// document by name (servers/NAME/secret); a sealed text opens for the same account and purpose only.
 	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
@@ -95,6 +98,12 @@ type DryRunPacket struct {
 type NamedValue struct {
 	Name  string `json:"name"`
 	Value any    `json:"value"`
+}
+
+// Learnt is what a node has learnt of a server.
+type Learnt struct {
+	// MessageAuthenticator tells of each kind of reply whether it must be signed: see engines.Learner.
+	MessageAuthenticator map[string]string `json:"message_authenticator"`
 }
 
 // Effective is the configuration in force for one operation of an account.

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
+	"aaa-api/internal/gateway"
 )
 
 // answer is a success before it is put into the envelope.
@@ -19,7 +20,8 @@ type answer struct {
 	etag      string          // instead of the one that follows from revision
 	location  string
 	warnings  []document.Warning
-	authToken string // of api_auth alone
+	learnt    map[string]gateway.Learnt // of a document's servers
+	authToken string                    // of api_auth alone
 	page      *pageInfo
 }
 
@@ -61,6 +63,13 @@ func (c *call) reply(a answer) error {
 			return err
 		}
 		b = append(append(b, `,"warnings":`...), text...)
+	}
+	if len(a.learnt) > 0 {
+		text, err := json.Marshal(a.learnt)
+		if err != nil {
+			return err
+		}
+		b = append(append(b, `,"learnt":`...), text...)
 	}
 	b = c.appendEnd(b, a.revision)
 

@@ -36,7 +36,7 @@ func (a *API) getDocument(c *call) error {
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
 		return err
 	}
-	return c.replyDocument(d, answer{})
+	return c.replyDocument(d, answer{learnt: a.Service.Learnt(c.account)})
 }
 
 // replyDocument answers with a document, its secrets masked.

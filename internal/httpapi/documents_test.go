@@ -76,6 +76,32 @@ func TestDocumentLife(t *testing.T) {
 }
 
 // TestPatchedDocumentsStayWritable: what patches make of a document may be no longer than what can be sent.
+// What was learnt of servers stands beside the document: what was read can be written back.
+func TestLearnt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	path := at(w.tenant, "/aaa")
+	if r := w.call(w.tenantToken, "GET", path, "").want(200); r.at("learnt") != nil {
+		t.Errorf("of servers that were not used: %s", r.text)
+	}
+	w.call(w.tenantToken, "POST", path+"/authn", data(`{"User-Name":"bob","User-Password":"sesame"}`)).want(200)
+	r := w.call(w.tenantToken, "GET", path, "").want(200)
+	server := r.str("data", "servers", "0", "name")
+	if r.at("learnt", server, "message_authenticator", "accept") != "required" || r.at("data", "servers", "0", "learnt") != nil {
+		t.Errorf("%s", r.text)
+	}
+	read, err := json.Marshal(r.at("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.call(w.tenantToken, "POST", path, data(string(read))).want(200)
+	if r := w.call(w.tenantToken, "GET", path, "").want(200); r.at("learnt") == nil {
+		t.Errorf("forgotten by an edit that changes nothing: %s", r.text)
+	}
+	w.call(w.tenantToken, "POST", path, `{"data":`+string(read)+`,"learnt":{}}`).refused(400, slugInvalid)
+}
+
 func TestPatchedDocumentsStayWritable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -308,9 +309,19 @@ func (b *backend) requests() int {
 type client struct {
 	b      *backend
 	health engines.Health
+	used   atomic.Bool
+}
+
+// Learnt implements engines.Learner.
+func (c *client) Learnt() map[string]string {
+	if !c.used.Load() {
+		return nil
+	}
+	return map[string]string{"accept": engines.MustBeSigned, "eap_reject": engines.NotSigned, "status_server": engines.SignedSoFar}
 }
 
 func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.Reply, error) {
+	c.used.Store(true)
 	c.b.mu.Lock()
 	c.b.sent = append(c.b.sent, req)
 	hold := c.b.hold

@@ -7,6 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/engines"
 	"aaa-api/internal/store"
 )
 
@@ -132,6 +133,30 @@ func (t *Tenants) WarmVisible(id aaa.AccountID) (*dict.Set, error) {
 		id = s.account.ParentID
 	}
 	return dict.NewSet(list...).Join(t.system.Default()), nil
+}
+
+// Learnt is what engines.Learner tells of the servers of an account's own document, by their names. There is nothing of a
+// document that no request has used yet.
+func (t *Tenants) Learnt(id aaa.AccountID) map[string]map[string]string {
+	n, ok := t.nodes.Load(id)
+	if !ok {
+		return nil
+	}
+	level := n.level.Load()
+	if level == nil {
+		return nil
+	}
+	all := make(map[string]map[string]string)
+	for _, s := range level.Servers {
+		learner, ok := s.Client.(engines.Learner)
+		if !ok {
+			continue
+		}
+		if kinds := learner.Learnt(); kinds != nil {
+			all[s.Name] = kinds
+		}
+	}
+	return all
 }
 
 // warm returns the state of a warm account, nil of a cold one.

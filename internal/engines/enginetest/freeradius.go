@@ -28,11 +28,13 @@ const FreeRADIUSEnv = "AAA_API_TEST_FREERADIUS"
 
 // FreeRADIUSServer is a running FreeRADIUS 3 on loopback. Its users are in users.conf.
 type FreeRADIUSServer struct {
-	AuthAddr   netip.AddrPort // authentication and Status-Server
-	AcctAddr   netip.AddrPort // accounting and Status-Server
-	Secret     string         // with any client on loopback
-	DetailFile string         // accounting records, in FreeRADIUS's detail form
-	Dir        string         // holds the configuration and the log
+	AuthAddr     netip.AddrPort // authentication and Status-Server
+	AcctAddr     netip.AddrPort // accounting and Status-Server
+	Secret       string         // with any client on loopback
+	ChangingAddr netip.AddrPort // authentication by clients whose secret is what SecretFile holds, after a second or two
+	SecretFile   string
+	DetailFile   string // accounting records, in FreeRADIUS's detail form
+	Dir          string // holds the configuration and the log
 }
 
 //go:embed radiusd.conf
@@ -114,8 +116,12 @@ func launch(binary, dir string) (*FreeRADIUSServer, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	changing, err := freePort()
+	if err != nil {
+		return nil, nil, err
+	}
 	s := &FreeRADIUSServer{
-		AuthAddr: auth, AcctAddr: acct, Secret: "testing " + rand.Text(),
+		AuthAddr: auth, AcctAddr: acct, ChangingAddr: changing, SecretFile: filepath.Join(dir, "secret"), Secret: "testing " + rand.Text(),
 		DetailFile: filepath.Join(dir, "detail"), Dir: dir,
 	}
 	if err := s.configure(); err != nil {
@@ -191,6 +197,7 @@ func (s *FreeRADIUSServer) configure() error {
 	}
 	if err := conf.Execute(&text, map[string]any{
 		"Dir": s.Dir, "Secret": s.Secret, "AuthPort": s.AuthAddr.Port(), "AcctPort": s.AcctAddr.Port(),
+		"ChangingPort": s.ChangingAddr.Port(), "SecretFile": s.SecretFile,
 		"Detail": s.DetailFile, "LibDir": lib,
 	}); err != nil {
 		return err
@@ -200,7 +207,7 @@ func (s *FreeRADIUSServer) configure() error {
 		return err
 	}
 	for name, content := range map[string]string{
-		"radiusd.conf": text.String(), "users.conf": usersConf, "server.json": string(about), "dictionary": "",
+		"radiusd.conf": text.String(), "users.conf": usersConf, "server.json": string(about), "dictionary": "", "secret": s.Secret,
 	} {
 		if err := os.WriteFile(filepath.Join(s.Dir, name), []byte(content), 0o600); err != nil {
 			return err

@@ -131,6 +131,17 @@ func (q *Query) Answer(code byte, attributes ...byte) []byte {
 	return q.sign(append(q.header(code), append(append([]byte{80, 18}, make([]byte, md5.Size)...), attributes...)...), 22)
 }
 
+// OverZeros is Answer with its Message-Authenticator computed as if the packet's authenticator were zeros.
+func (q *Query) OverZeros(code byte) []byte {
+	b := append([]byte{code, q.Packet[1], 0, 0}, make([]byte, 16)...)
+	b = append(append(b, 80, 18), make([]byte, md5.Size)...)
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	h := hmac.New(md5.New, []byte(q.Server.Secret))
+	h.Write(b)
+	copy(b[22:], h.Sum(nil))
+	return q.authenticate(b)
+}
+
 // Bare makes a reply that verifies, without a Message-Authenticator.
 func (q *Query) Bare(code byte, attributes ...byte) []byte {
 	return q.sign(append(q.header(code), attributes...), 0)

@@ -113,7 +113,7 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 	p.hurry, p.twice = false, false // of the packets that went to the address left
 	c.mu.Unlock()
 	p.ended.Store(false)
-	p.sign(h.id, c.secret, &c.macs)
+	p.sign(h.id, p.key.secret, p.key)
 	h.arm(p)
 	return h, true
 }

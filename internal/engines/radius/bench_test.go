@@ -229,7 +229,7 @@ func BenchmarkEncode(b *testing.B) {
 	d := newTestDict()
 	req := benchRequest(d)
 	secret := []byte(benchSecret)
-	m := &macs{secret: secret}
+	m := &key{secret: secret}
 	p := newPending(New(Options{}).opts.Rand)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,9 +1,11 @@
 package radius
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,39 +23,41 @@ import (
 // client exchanges requests with one server. Many are open and few in use: what
 // only a used one needs is made when it is used.
 type client struct {
-	engine  *Engine
-	account aaa.AccountID
-	name    string
-	address string
-	addr    netip.Addr                 // where literal
-	inUse   atomic.Pointer[netip.Addr] // of the name's addresses, where not literal; nil before the first use
-	port    uint16
-	literal bool        // the address is no host name
-	neverMA bool        // require_message_authenticator: no
-	autoMA  bool        // require_message_authenticator: auto
-	unasked bool        // health_check time: no probes
-	needMA  atomic.Bool // a reply to an Access-Request must have a Message-Authenticator
-	status  atomic.Bool // it has answered a Status-Server
-	health  engines.Recovery
+	engine   *Engine
+	account  aaa.AccountID
+	name     string
+	address  string
+	addr     netip.Addr                 // where literal
+	inUse    atomic.Pointer[netip.Addr] // of the name's addresses, where not literal; nil before the first use
+	port     uint16
+	literal  bool        // the address is no host name
+	autoMA   bool        // require_message_authenticator: auto
+	alwaysMA bool        // require_message_authenticator: yes
+	unasked  bool        // health_check time: no probes
+	status   atomic.Bool // it has answered a Status-Server
+	health   engines.Recovery
 
-	secret  []byte
-	macs    macs
-	timeout time.Duration // of one attempt
-	retries int           // attempts after the first
-	tester  *tester       // nil: probes are Status-Server
+	key      *key
+	previous *key                // nil: there is none
+	proven   atomic.Pointer[key] // of the latest answer; nil: key
+	timeout  time.Duration       // of one attempt
+	retries  int                 // attempts after the first
+	tester   *tester             // nil: probes are Status-Server
 
 	mu      sync.Mutex
 	sockets []*socket
 	turn    int                 // where to look for an identifier next
 	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
 	retired bool
-	answers uint32 // requests answered, by any address
-	left    uint32 // addresses of the name left since the latest answer
+	answers uint32              // requests answered, by any address
+	signed  [numKinds]uint8     // replies of each kind, up to learnFrom, or mixed
+	told    map[error]time.Time // when the log was told of a reason to discard replies
+	left    uint32              // addresses of the name left since the latest answer
 }
 
 var _ engines.Client = (*client)(nil)
 
-// learn takes over what the Client of the entry before knows of the same server: that its replies have a
+// learn takes over what the Client of the entry before knows of the same server: which of its replies have a
 // Message-Authenticator must not be forgotten by an edit, or whoever waits for one may forge replies after it.
 // Its health is not taken over. What was edited, such as the secret or the timeout, may be what it died of, so it gets
 // a fresh chance; if that was not it, a few requests find out.
@@ -62,8 +66,13 @@ func (c *client) learn(previous engines.Client) {
 	if !ok || p.address != c.address || p.port != c.port {
 		return
 	}
-	if c.autoMA && p.autoMA && p.needMA.Load() {
-		c.needMA.Store(true)
+	if c.autoMA && p.autoMA {
+		p.mu.Lock()
+		c.signed = p.signed
+		p.mu.Unlock()
+	}
+	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
+		c.proven.Store(c.previous) // until the server has the next one
 	}
 	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
 }
@@ -75,7 +84,8 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
-	if err := p.build(req, c.secret, time.Now()); err != nil {
+	p.req, p.key = req, c.inForce()
+	if err := p.build(req, p.key.secret, time.Now()); err != nil {
 		return nil, err
 	}
 	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
@@ -83,11 +93,15 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		if blame {
 			c.unanswered(p)
 		}
+		var f *engines.Failure
+		if errors.As(err, &f) {
+			f.Answered = c.hasAnswered()
+		}
 		return nil, err
 	}
 	c.succeeded()
 	reply := &engines.Reply{Attempts: attempts}
-	d := decoder{dict: req.Dict, hide: hider{secret: c.secret, auth: &p.asked}}
+	d := decoder{dict: req.Dict, hide: hider{secret: p.used.secret, auth: &p.asked}}
 	reply.AVPs = slices.DeleteFunc(d.decode(p.reply), func(v aaa.AVP) bool {
 		return standard(v.Attr) == attrMessageAuth // verified, and nobody else's business
 	})
@@ -100,6 +114,13 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		reply.Outcome = aaa.Accept
 	}
 	return reply, nil
+}
+
+// hasAnswered reports whether any answer of the server has come.
+func (c *client) hasAnswered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answers > 0
 }
 
 // challenge makes a reply one: its State, what to show (RFC 2865 §5.18, several texts one
@@ -134,7 +155,7 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	if err := p.build(req, secret, time.Now()); err != nil {
 		return nil, err
 	}
-	p.sign(0, secret, &macs{secret: secret})
+	p.sign(0, secret, &key{secret: secret})
 	return append([]byte(nil), p.frame.buf...), nil
 }
 

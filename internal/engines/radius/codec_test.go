@@ -41,7 +41,7 @@ func built(t testing.TB, req *engines.Request) (*pending, error) {
 	if err := p.build(req, []byte(testSecret), time.Unix(1700000000, 0)); err != nil {
 		return nil, err
 	}
-	p.sign(7, []byte(testSecret), &macs{secret: []byte(testSecret)})
+	p.sign(7, []byte(testSecret), &key{secret: []byte(testSecret)})
 	return p, nil
 }
 
@@ -64,7 +64,7 @@ func TestRFC2865Section7_1(t *testing.T) {
 		t.Errorf("User-Password %x", got)
 	}
 	reply := unhex(t, "02000026 86fe220e7624ba2a1005f6bf9b55e0b2 060600000001 0f0600000000 0e06c0a80103")
-	m := &macs{secret: h.secret}
+	m := &key{secret: h.secret}
 	if hasMA, err := verify(reply, codeAccessRequest, &auth, h.secret, m, false); err != nil || hasMA {
 		t.Errorf("the Access-Accept does not verify: %v", err)
 	}
@@ -108,7 +108,7 @@ func TestFraming(t *testing.T) {
 	}{
 		{"RFC 2865 §5: text", []aaa.AVP{d.avp("User-Name", "bob")}, "0105626f62"},
 		{"RFC 2865 §5: an empty text is left out", []aaa.AVP{d.avp("User-Name", ""), d.avp("Class", "x")}, "190378"},
-		{"RFC 3579 §2.1: EAP-Start", []aaa.AVP{d.avp("EAP-Message", "")}, "4f02"},
+		{"RFC 3748 §5.1: an identity in place of an EAP-Start", []aaa.AVP{d.avp("EAP-Message", ""), d.avp("User-Name", "bob")}, "4f0a" + "0200000801626f62" + "0105626f62"},
 		{"never on the wire", []aaa.AVP{d.avp("Internal-Thing", "x")}, ""},
 		{"a Message-Authenticator of the caller's", []aaa.AVP{d.avp("Message-Authenticator", "0123456789abcdef")}, ""},
 		{"RFC 2868 §3.1: tagged integer", []aaa.AVP{tagged("Tunnel-Type", 3, "\x00\x00\x00\x0a")}, "40060300000a"},

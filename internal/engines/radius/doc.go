@@ -9,9 +9,11 @@
 //   - One reader a socket finds the request by identifier and verifies the reply
 //     (verify.go). What does not verify is dropped: it neither ends the exchange nor moves its timer.
 //     What the network complains of is sorted by whether the server can be reached (trouble.go).
+//   - From replies that verify the client learns which ones must be signed (demands.go), and which of two secrets
+//     the server has while it is being changed (keys.go).
 //   - The exchange decodes the verified reply (decode.go) and tells the server's
 //     health; while that is not alive, a prober asks for it (probe.go).
 //
-// Sockets open when identifiers run out, hold 256 requests each, and close when
+// Sockets open when identifiers run out or the others are silent, hold 256 requests each, and close when
 // idle. A Client that was opened and never used has neither socket nor goroutine.
 package radius

@@ -96,20 +96,23 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	c := &client{
 		engine: e, account: cfg.Account, name: s.Name,
 		address: s.Address, port: uint16(s.Port),
-		secret: []byte(s.Secret.Reveal()), timeout: 5 * time.Second, retries: max(s.Retries, 0),
+		timeout: 5 * time.Second, retries: max(s.Retries, 0),
 	}
 	if s.Timeout > 0 {
 		c.timeout = time.Duration(s.Timeout) * time.Millisecond
 	}
-	c.macs.secret = c.secret
+	c.key = &key{secret: []byte(s.Secret.Reveal())}
+	if previous := s.PreviousSecret.Reveal(); previous != "" && previous != s.Secret.Reveal() {
+		c.previous = &key{secret: []byte(previous)}
+		c.retries = max(c.retries, 1) // each secret has its attempt
+	}
 	c.addr, c.literal = parseAddress(s.Address)
 	switch s.RequireMessageAuthenticator {
 	case "", "auto":
 		c.autoMA = true
 	case "yes":
-		c.needMA.Store(true)
+		c.alwaysMA = true
 	case "no":
-		c.neverMA = true
 	default:
 		// A setting that is not understood must not turn the check off.
 		return bad("require_message_authenticator", "enum", "auto, yes or no, not "+strconv.Quote(s.RequireMessageAuthenticator))

@@ -20,7 +20,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		return 0, blame, err
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
-	p.sign(h.id, c.secret, &c.macs)
+	p.sign(h.id, p.key.secret, p.key)
 	h.arm(p)
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
@@ -28,7 +28,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		attempts++
 		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
 		h.socket.send(p.frame.buf)
-		gone := false
+		gone, silence := false, false
 		select {
 		case <-p.done:
 			if p.err == nil || !unreachable(p.err) {
@@ -56,18 +56,25 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 				retries++ // the same attempt once more, for what is left of its time
 				wait -= min(now.Sub(sent), wait)
 			} else {
-				wait = engines.Jitter(timeout)
+				wait, silence = engines.Jitter(timeout), true
+				c.quiet(h)
 			}
 			sent = now
 		}
 		switch {
 		case !gone && attempts <= retries:
-			h = c.renew(p, h)
+			if h, err = c.renew(p, h, silence); err != nil {
+				return attempts, false, err
+			}
 		case !p.claim(): // the answer came in this very moment
 			<-p.done
 			return attempts, false, p.outcome(attempts)
 		case gone:
-			return attempts, time.Since(start) >= engines.Patience(timeout), p.unanswered(attempts, ctx.Err())
+			patient := time.Since(start) >= engines.Patience(timeout)
+			if patient {
+				c.quiet(h)
+			}
+			return attempts, patient, p.unanswered(attempts, ctx.Err())
 		default:
 			return attempts, true, p.unanswered(attempts, nil)
 		}
@@ -85,22 +92,32 @@ func (c *client) hurried(p *pending) bool {
 	return true
 }
 
-// renew makes an accounting record that has become older what it then is: a new request with an
-// identifier of its own. The answers to the earlier ones still count, since they tell that the
-// record has arrived.
-func (c *client) renew(p *pending, h held) held {
-	delay, changed := p.aged(time.Now())
-	if !changed {
-		return h
+// renew makes the packet a new request where it can't go out again as it is: under another secret, or because an
+// accounting record has become older. Then it has an identifier of its own, on a socket that is not silent. The answers to
+// the earlier ones still count, since they tell that the request has arrived. Otherwise it stays the same packet from the
+// same port, by which a server knows a repetition (RFC 5080 §2.2.1): a login must not be made twice.
+func (c *client) renew(p *pending, h held, silence bool) (held, error) {
+	delay, aged := p.aged(time.Now())
+	k := c.nextKey(p, silence)
+	if !aged && k == p.key {
+		return h, nil
 	}
 	next, ok := c.tryTake(p, h.socket.remote)
 	if !ok {
-		return h
+		return h, nil
 	}
-	binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
-	p.sign(next.id, c.secret, &c.macs)
+	if aged {
+		binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
+	}
+	if k != p.key {
+		if err := p.rehide(k.secret); err != nil {
+			return h, err
+		}
+		p.key = k
+	}
+	p.sign(next.id, k.secret, k)
 	next.arm(p)
-	return next
+	return next, nil
 }
 
 // unanswered is the failure of a request without a fit reply. gone is the error of a context that has ended, nil

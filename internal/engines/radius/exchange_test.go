@@ -48,7 +48,8 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 			c := openTest(t, e, scriptedServer(s, time.Hour, 0))
 			for range 30 { // with both to choose from, a select is right every other time
 				p := e.pendings.Get().(*pending)
-				if err := p.build(login(newTestDict()), c.secret, time.Now()); err != nil {
+				p.key = c.key
+				if err := p.build(login(newTestDict()), c.key.secret, time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithCancel(t.Context())

@@ -38,14 +38,13 @@ func errDefinition(a *aaa.Attribute, why string) error {
 }
 
 // add appends one AVP: tag, encryption, then framing as its definition says.
-// An empty text or octet string is left out (RFC 2865 §5), but for an EAP-Message,
-// whose empty form is EAP-Start (RFC 3579 §2.1).
+// An empty text or octet string is left out (RFC 2865 §5).
 func (f *framer) add(v aaa.AVP) error {
 	a := v.Attr
 	if !a.Wire {
 		return nil
 	}
-	if len(v.Value) == 0 && a.Enc == aaa.EncNone && standard(a) != attrEAPMessage {
+	if len(v.Value) == 0 && a.Enc == aaa.EncNone {
 		return nil
 	}
 	if err := f.prepare(v); err != nil {

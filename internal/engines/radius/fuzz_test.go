@@ -33,7 +33,7 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(make([]byte, maxPacket+1))
 	secret := []byte(testSecret)
-	m := &macs{secret: secret}
+	m := &key{secret: secret}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
 		whole, err := trim(b)

@@ -44,7 +44,7 @@ func (h *hider) chain(p, salt []byte) {
 	}
 }
 
-// unchain is the inverse of chain.
+// unchain is the inverse of chain. The last block may be cut short: what is left of it is read all the same.
 func (h *hider) unchain(p, salt []byte) {
 	key := h.digest(h.auth[:], salt)
 	for len(p) > 0 {
@@ -52,8 +52,9 @@ func (h *hider) unchain(p, salt []byte) {
 		if len(p) > 16 {
 			next = h.digest(p[:16], nil)
 		}
-		subtle.XORBytes(p[:16], p[:16], key[:])
-		key, p = next, p[16:]
+		n := min(len(p), 16)
+		subtle.XORBytes(p[:n], p[:n], key[:])
+		key, p = next, p[n:]
 	}
 }
 
@@ -105,9 +106,10 @@ func (h *hider) appendTunnel(dst, value []byte, salt uint16) []byte {
 	return dst
 }
 
-// tunnel reveals in place.
+// tunnel reveals in place. A length that is no multiple of a block is taken: FreeRADIUS cuts the last block where
+// the attribute ends, which a value of 240 to 249 octets needs.
 func (h *hider) tunnel(p []byte) ([]byte, error) {
-	if len(p) < 2+16 || (len(p)-2)%16 != 0 {
+	if len(p) < 2+1 {
 		return nil, errHidden
 	}
 	body := p[2:]

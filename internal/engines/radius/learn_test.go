@@ -10,6 +10,16 @@ import (
 	"aaa-api/internal/engines/enginetest"
 )
 
+// teach has a client learn that accepts are signed.
+func teach(t *testing.T, c *client) {
+	t.Helper()
+	for range learnFrom {
+		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What auto has learnt of a server outlives edits of its entry, but for those that make it another server or
 // another setting.
 func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
@@ -31,16 +41,14 @@ func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 			e, entry := New(Options{}), scriptedServer(s, 5*time.Second, 0)
 			entry.RequireMessageAuthenticator = "auto"
 			c := openTest(t, e, entry)
-			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
-				t.Fatal(err)
-			}
+			teach(t, c)
 			tc.edit(&entry)
 			next, err := e.Open(engines.Config{Server: entry, Previous: c})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(next.Retire)
-			if got := next.(*client).needMA.Load(); got != tc.kept {
+			if got := next.(*client).demands(kindAccept); got != tc.kept {
 				t.Errorf("asks for a Message-Authenticator: %v", got)
 			}
 		})
@@ -51,7 +59,7 @@ func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 func TestEditedServer(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
-		if q.Count == 1 {
+		if q.Count <= learnFrom {
 			q.Send(q.Answer(enginetest.AccessAccept))
 			return
 		}
@@ -59,9 +67,7 @@ func TestEditedServer(t *testing.T) {
 	})
 	e, entry := New(Options{}), scriptedServer(s, 100*time.Millisecond, 0)
 	c := openTest(t, e, entry)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
-		t.Fatal(err)
-	}
+	teach(t, c)
 	c.failing()
 	entry.Timeout++
 	next, err := e.Open(engines.Config{Server: entry, Previous: c})

@@ -13,7 +13,10 @@ import (
 // channel serve many requests in turn.
 type pending struct {
 	code  byte
-	auth  [authLen]byte // of the packet as it is now
+	eap   bool             // the request has an EAP-Message
+	req   *engines.Request // nil: a Status-Server
+	key   *key             // of the packet as it is now
+	auth  [authLen]byte    // of the packet as it is now
 	frame framer
 	begun time.Time // since when an accounting record is to be delivered
 	delay uint32    // Acct-Delay-Time at that time
@@ -27,11 +30,12 @@ type pending struct {
 	// Set before done by whoever set ended.
 	reply []byte        // verified
 	asked [authLen]byte // authenticator of the packet that it answers
+	used  *key          // its secret
 	err   error         // the network's
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
 
-	hurry bool // under client.mu: the network dropped a packet, so the timer was cut short; once in a request
+	hurry bool // under client.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
 	twice bool // so the packet was sent once more
 
 	source io.Reader
@@ -43,6 +47,7 @@ type pending struct {
 type held struct {
 	socket *socket
 	id     byte
+	heard  uint32 // the socket's count of answers when it was taken
 }
 
 func newPending(source io.Reader) *pending {
@@ -62,10 +67,19 @@ func (p *pending) reset() {
 	p.dropped.Store(nil)
 	p.reply, p.err, p.hurry, p.twice = nil, nil, false, false
 	p.held = p.held[:0]
+	p.req, p.key, p.used = nil, nil, nil
 	p.frame.dict, p.frame.hide.secret, p.frame.mask = nil, nil, false
 	// Passwords in the clear stay in no buffer.
 	clear(p.frame.value[:cap(p.frame.value)])
 	clear(p.frame.whole[:cap(p.frame.whole)])
+}
+
+// hasten cuts the timer short, once in a request; client.mu is held.
+func (p *pending) hasten() {
+	if !p.hurry {
+		p.hurry = true
+		p.timer.Reset(0)
+	}
 }
 
 // random fills b from the stock, which is read in one piece to save system calls.

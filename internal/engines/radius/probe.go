@@ -41,14 +41,16 @@ func (c *client) means() engines.Means {
 func (c *client) ask(ctx context.Context) error {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
+	p.key = c.inForce()
 	var err error
 	if c.tester != nil {
-		err = p.build(&engines.Request{AVPs: []aaa.AVP{
+		p.req = &engines.Request{AVPs: []aaa.AVP{
 			{Attr: probeUserName, Value: []byte(c.tester.name)},
 			{Attr: probePassword, Value: []byte(c.tester.password.Reveal())},
-		}}, c.secret, time.Now())
+		}}
+		err = p.build(p.req, p.key.secret, time.Now())
 	} else {
-		err = p.status(c.secret)
+		err = p.status(p.key.secret)
 	}
 	if err != nil {
 		return err

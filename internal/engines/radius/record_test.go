@@ -75,3 +75,21 @@ func TestRecordElsewhere(t *testing.T) {
 		t.Errorf("a session identifier of 254 octets: %v", err)
 	}
 }
+
+// A record is signed whatever its size: the secret that is hashed behind it may need new memory.
+func TestRecordOfAnySize(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	for n := range 254 {
+		p, err := built(t, &engines.Request{Op: aaa.Accounting, AVPs: []aaa.AVP{
+			d.avp("Class", strings.Repeat("c", 200)), d.avp("Class", strings.Repeat("c", n)),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if [authLen]byte(p.frame.buf[4:]) != p.auth {
+			t.Fatalf("a record of %d octets is not signed", len(p.frame.buf))
+		}
+		checkAccountingAuthenticator(t, p.frame.buf)
+	}
+}

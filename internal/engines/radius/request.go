@@ -58,6 +58,7 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 	if err := p.begin(code, secret, req.Dict); err != nil {
 		return err
 	}
+	p.eap = seen.has[attrEAPMessage]
 	if code != codeAccountingRequest {
 		req.Add("Message-Authenticator", "")
 	}
@@ -106,7 +107,7 @@ func codeOf(op aaa.Op) byte {
 // random authenticator (CVE-2024-3596); an Accounting-Request is signed as a whole by its own (RFC 2866 §3).
 func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
 	f := &p.frame
-	p.code = code
+	p.code, p.eap = code, false
 	var head [headerLen]byte
 	f.buf = append(f.buf[:0], head[:]...)
 	f.buf[0] = code
@@ -138,6 +139,12 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 		// The authenticator comes last here, so there is no key to hide it with.
 		return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
 	}
+	if standard(v.Attr) == attrEAPMessage && len(v.Value) == 0 {
+		if len(seen.userName) == 0 {
+			return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "required", Message: "is empty, which begins with the identity of the user: User-Name is missing"})
+		}
+		v.Value = identity(seen.userName)
+	}
 	if v.Clear {
 		var err error
 		if v, err = p.hashed(v, seen); err != nil {
@@ -145,6 +152,14 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 		}
 	}
 	return p.frame.add(v)
+}
+
+// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It goes in place of an EAP-Start (RFC 3579 §2.1),
+// whose answer some servers leave unsigned, so that it would have to be discarded.
+func identity(user []byte) []byte {
+	const response, identifier, identity = 2, 0, 1
+	n := 5 + len(user)
+	return append([]byte{response, identifier, byte(n >> 8), byte(n), identity}, user...)
 }
 
 // omits reports whether a packet goes without an attribute of the caller's.
@@ -257,6 +272,21 @@ func (p *pending) status(secret []byte) error {
 // end writes the packet's length.
 func (p *pending) end() { binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(len(p.frame.buf))) }
 
+// rehide makes the packet anew, under another secret. An accounting record hides nothing: it stays as it is, and is signed
+// under that secret.
+func (p *pending) rehide(secret []byte) error {
+	switch {
+	case p.code == codeAccountingRequest:
+		return nil
+	case p.req == nil:
+		return p.status(secret)
+	default:
+		again := *p.req
+		again.Added = nil // the trace has it already
+		return p.build(&again, secret, time.Now())
+	}
+}
+
 // errPacket is the error of a packet that the value of an attribute made too long, or that had no room left behind it.
 func errPacket(n int, last *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{
@@ -267,13 +297,13 @@ func errPacket(n int, last *aaa.Attribute) error {
 
 // sign gives the packet its identifier and computes what depends on it: the
 // Message-Authenticator (RFC 3579 §3.2), or an Accounting-Request's authenticator (RFC 2866 §3).
-func (p *pending) sign(id byte, secret []byte, m *macs) {
+func (p *pending) sign(id byte, secret []byte, m *key) {
 	b := p.frame.buf
 	b[1] = id
 	if p.code == codeAccountingRequest {
 		clear(b[4:headerLen])
 		sum := p.sum(b, secret)
-		copy(b[4:], sum[:])
+		copy(p.frame.buf[4:], sum[:]) // b is other memory where there was no room for the secret
 		p.auth = sum
 		return
 	}

@@ -29,6 +29,8 @@ type socket struct {
 	head     int
 	inFlight int
 	idle     time.Time // since when nothing is in flight
+	heard    uint32    // answers
+	silent   bool      // a request has had no answer for an attempt's time, and nor had any other since it was sent
 }
 
 // datagrams is what a socket needs of a *net.UDPConn.
@@ -40,8 +42,10 @@ type datagrams interface {
 // slot is what a reply to an identifier is checked against.
 type slot struct {
 	pending *pending // nil: nothing is awaited
+	key     *key
 	auth    [authLen]byte
 	code    byte
+	eap     bool
 }
 
 // errFull is the error of a server with as many requests unanswered as there may be.
@@ -89,13 +93,9 @@ func (c *client) tryTake(p *pending, to netip.AddrPort) (held, bool) {
 func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var s *socket
-	for i := range c.sockets {
-		at := (c.turn + i) % len(c.sockets)
-		if x := c.sockets[at]; x.inFlight < identifiers && x.remote == to {
-			s, c.turn = x, at+1
-			break
-		}
+	s := c.room(to, false)
+	if s == nil && len(c.sockets) >= c.engine.opts.MaxSockets {
+		s = c.room(to, true)
 	}
 	if s == nil {
 		var err error
@@ -103,7 +103,7 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 			return held{}, err
 		}
 	}
-	h := held{socket: s, id: s.free[s.head]}
+	h := held{socket: s, id: s.free[s.head], heard: s.heard}
 	s.head = (s.head + 1) % identifiers
 	s.inFlight++
 	if len(p.held) == 0 {
@@ -111,6 +111,37 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 	}
 	p.held = append(p.held, h)
 	return h, nil
+}
+
+// room finds a socket with an identifier left, in turn; c.mu is held. A silent one is left alone where it can be: what stands
+// between here and the server may send all of one port to the same machine, or have forgotten the port.
+func (c *client) room(to netip.AddrPort, silent bool) *socket {
+	for i := range c.sockets {
+		at := (c.turn + i) % len(c.sockets)
+		if x := c.sockets[at]; x.inFlight < identifiers && x.remote == to && (silent || !x.silent) {
+			c.turn = at + 1
+			return x
+		}
+	}
+	return nil
+}
+
+// quiet takes note that an attempt's time is over without an answer.
+func (c *client) quiet(h held) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.heard == h.socket.heard {
+		h.socket.silent = true
+	}
+}
+
+// longestSecret is the length of the longer secret.
+func (c *client) longestSecret() int {
+	n := len(c.key.secret)
+	if c.previous != nil {
+		n = max(n, len(c.previous.secret))
+	}
+	return n
 }
 
 // readBuffer is the kernel's memory for replies not yet read, in octets: one small
@@ -146,7 +177,7 @@ func (c *client) open(to netip.AddrPort) (*socket, error) {
 func (h held) arm(p *pending) {
 	c := h.socket.client
 	c.mu.Lock()
-	h.socket.slots[h.id] = slot{pending: p, auth: p.auth, code: p.code}
+	h.socket.slots[h.id] = slot{pending: p, key: p.key, auth: p.auth, code: p.code, eap: p.eap}
 	c.mu.Unlock()
 }
 
@@ -163,7 +194,7 @@ func (c *client) release(p *pending) {
 		s.free[(s.head+identifiers-1-s.inFlight)%identifiers] = h.id
 		if s.inFlight == 0 {
 			s.idle = time.Now()
-			if c.retired {
+			if c.retired || s.silent {
 				c.drop(s)
 			}
 		}
@@ -187,7 +218,7 @@ func (c *client) drop(s *socket) {
 // itself when it was idle for long enough.
 func (s *socket) read() {
 	idle := s.client.engine.opts.IdleTimeout
-	buf := make([]byte, maxPacket+1, maxPacket+1+len(s.client.secret))
+	buf := make([]byte, maxPacket+1, maxPacket+1+s.client.longestSecret())
 	wait := idle
 	_ = s.conn.SetReadDeadline(time.Now().Add(wait)) // fails on a closed socket alone, which Read will tell
 	for {
@@ -241,19 +272,27 @@ func (s *socket) reply(b []byte) (inFlight int) {
 	c.mu.Lock()
 	at := s.slots[b[1]]
 	inFlight = s.inFlight
+	kind := kindOf(&at, b[0])
+	needMA := c.demands(kind)
 	c.mu.Unlock()
 	if at.pending == nil {
 		return inFlight // late, a duplicate, or never asked for
 	}
 	hasMA := false
 	if err == nil {
-		hasMA, err = verify(whole, at.code, &at.auth, c.secret, &c.macs, c.needMA.Load())
+		hasMA, err = verify(whole, at.code, &at.auth, at.key.secret, at.key, needMA)
 	}
 	var own []byte
-	if err == nil {
-		own = append(make([]byte, 0, len(whole)), whole...)
-		if hasMA && at.code == codeAccessRequest && !c.neverMA && !c.needMA.Load() && !hasEAP(whole) {
-			c.needMA.Store(true)
+	var proven *key
+	switch {
+	case err == nil:
+		own, proven = append(make([]byte, 0, len(whole)), whole...), at.key
+		if hasEAP(whole) && !at.eap { // says nothing of other replies
+			kind = -1
+		}
+	case err == errAuth: //nolint:errorlint // as verify returns it
+		if proven = c.provenElsewhere(whole, &at); proven != nil {
+			err = errOtherKey
 		}
 	}
 	c.mu.Lock()
@@ -266,11 +305,18 @@ func (s *socket) reply(b []byte) (inFlight int) {
 	if err != nil {
 		why := err // only this rare case needs it on the heap
 		p.dropped.Store(&why)
+		c.complain(b[0], err)
 	} else if p.claim() {
-		p.reply, p.asked = own, at.auth
+		p.reply, p.asked, p.used = own, at.auth, at.key
+		c.lesson(kind, hasMA)
 		c.answers++
 		c.left = 0
+		s.heard++
+		s.silent = false
 		p.wake()
+	}
+	if proven != nil {
+		c.prove(proven)
 	}
 	return inFlight
 }

@@ -44,9 +44,8 @@ func (s *socket) again() {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
 	for i := range s.slots {
-		if p := s.slots[i].pending; p != nil && !p.hurry {
-			p.hurry = true
-			p.timer.Reset(0)
+		if p := s.slots[i].pending; p != nil {
+			p.hasten()
 		}
 	}
 }

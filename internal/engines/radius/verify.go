@@ -4,8 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"encoding/binary"
-	"hash"
-	"sync"
 
 	"aaa-api/internal/engines"
 )
@@ -28,41 +26,12 @@ var (
 	errAuth      error = &unfit{"the reply's Response Authenticator does not verify: do both ends have the same secret?", engines.ErrUnverified}
 	errMA        error = &unfit{"the reply's Message-Authenticator does not verify", engines.ErrUnverified}
 	errMAMissing error = &unfit{
-		"the reply has no Message-Authenticator, which require_message_authenticator wants (auto: the server has sent one before)",
+		"the reply has no Message-Authenticator, which require_message_authenticator wants (auto: the server has signed several replies of this kind, and no other came)",
 		engines.ErrNoAuthenticator,
 	}
-	errMAEAP error = &unfit{"the reply has an EAP-Message and no Message-Authenticator, which RFC 3579 wants beside it", engines.ErrNoAuthenticator}
+	errOtherKey error = &unfit{"the reply verifies under the other of secret and previous_secret, so that its server could not read the request", engines.ErrUnverified}
+	errMAEAP    error = &unfit{"the reply has an EAP-Message and no Message-Authenticator, which RFC 3579 wants beside it", engines.ErrNoAuthenticator}
 )
-
-// macs computes HMAC-MD5 with one secret; its states are used again.
-type macs struct {
-	pool   sync.Pool
-	secret []byte
-}
-
-type mac struct {
-	hash.Hash
-	out [md5.Size]byte // here, since what a Hash writes to is on the heap
-}
-
-var zeros [md5.Size]byte
-
-// packet is the Message-Authenticator of a packet whose attribute's value is at an offset: as if zeros
-// were there (RFC 2869 §5.14).
-func (m *macs) packet(b []byte, at int) [md5.Size]byte {
-	h, _ := m.pool.Get().(*mac)
-	if h == nil {
-		h = &mac{Hash: hmac.New(md5.New, m.secret)}
-	}
-	h.Reset()
-	h.Write(b[:at])
-	h.Write(zeros[:])
-	h.Write(b[at+md5.Size:])
-	h.Sum(h.out[:0])
-	out := h.out
-	m.pool.Put(h)
-	return out
-}
 
 // trim checks a datagram's length against RFC 2865 §3 and cuts the padding off.
 func trim(b []byte) ([]byte, error) {
@@ -115,7 +84,7 @@ func messageAuth(b []byte) (int, error) {
 // structure, Response Authenticator, Message-Authenticator where present or needed: whatever needMA says,
 // an answer to an Access-Request with an EAP-Message must have one (RFC 3579 §3.1).
 // b keeps its octets, but needs capacity for the secret behind its length to avoid a copy.
-func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs, needMA bool) (hasMA bool, err error) {
+func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *key, needMA bool) (hasMA bool, err error) {
 	if !answers(request, b[0]) {
 		return false, errCode
 	}
@@ -130,7 +99,15 @@ func verify(b []byte, request byte, auth *[authLen]byte, secret []byte, m *macs,
 	valid := hmac.Equal(want[:], got[:])
 	if valid && at > 0 {
 		mac := m.packet(b, at)
-		if !hmac.Equal(mac[:], b[at:at+md5.Size]) {
+		same := hmac.Equal(mac[:], b[at:at+md5.Size])
+		if !same && b[0] == codeAccountingResponse {
+			// FreeRADIUS computes it over zeros, as if it were the request's. The Response Authenticator covers the
+			// packet either way.
+			clear(b[4:headerLen])
+			mac = m.packet(b, at)
+			same = hmac.Equal(mac[:], b[at:at+md5.Size])
+		}
+		if !same {
 			err = errMA
 		}
 	}

@@ -75,7 +75,7 @@ func TestStart(t *testing.T) {
 		"chap_response":  {"user=bob", "authen_type=ms-chap", "chap_id=1", "chap_challenge=12345678", "chap_response=0x00"},
 		"user":           {"user=b\tob", "password=hush"},
 		"priv_lvl":       {"user=bob", "password=hush", "priv_lvl=16"},
-		"data":           {"user=bob", "password=" + strings.Repeat("x", 256)},
+		"password":       {"user=bob", "password=" + strings.Repeat("x", 256)},
 	} {
 		_, err := (&client{}).Encode(request(t, aaa.Authn, pairs...))
 		wantInput(t, err, path)

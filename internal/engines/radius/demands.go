@@ -1,0 +1,117 @@
+package radius
+
+import (
+	"time"
+
+	"aaa-api/internal/engines"
+)
+
+// With require_message_authenticator auto a client learns which replies its server signs. It learns by kind, since there
+// are proxies that sign the rejects which they make themselves and nothing else, and servers that sign what answers
+// EAP; and from several replies, since behind one proxy there may be servers of either sort. A kind of which one came
+// unsigned is never asked for.
+
+const (
+	learnFrom = 5   // signed replies of a kind, and no other, after which it must be signed
+	mixed     = 255 // of a kind of which one came unsigned
+)
+
+// A kind is the code of a reply, apart for requests with an EAP-Message and for Status-Server.
+const (
+	kindAccept = iota
+	kindReject
+	kindChallenge
+	kindsOfEAP // the same of requests with an EAP-Message
+	kindStatus = 2 * kindsOfEAP
+	numKinds   = kindStatus + 1
+)
+
+var kindNames = [numKinds]string{
+	"accept", "reject", "challenge", "eap_accept", "eap_reject", "eap_challenge", "status_server",
+}
+
+var _ engines.Learner = (*client)(nil)
+
+// kindOf is the kind of a reply to what a slot holds, -1 of one that has no Message-Authenticator to ask for.
+func kindOf(at *slot, reply byte) int {
+	kind := -1
+	switch reply {
+	case codeAccessAccept:
+		kind = kindAccept
+	case codeAccessReject:
+		kind = kindReject
+	case codeAccessChallenge:
+		kind = kindChallenge
+	}
+	switch {
+	case kind >= 0 && at.code == codeStatusServer:
+		return kindStatus
+	case kind >= 0 && at.eap:
+		return kindsOfEAP + kind
+	}
+	return kind
+}
+
+// demands reports whether a reply of a kind must have a Message-Authenticator; c.mu is held.
+func (c *client) demands(kind int) bool {
+	return c.alwaysMA || c.autoMA && kind >= 0 && c.signed[kind] == learnFrom
+}
+
+// lesson takes note of a reply that verified; c.mu is held.
+func (c *client) lesson(kind int, hasMA bool) {
+	if !c.autoMA || kind < 0 {
+		return
+	}
+	n := &c.signed[kind]
+	switch {
+	case !hasMA:
+		*n = mixed
+	case *n < learnFrom:
+		if *n++; *n == learnFrom {
+			c.engine.opts.Logger.Info("replies of a kind must have a Message-Authenticator from now on",
+				"engine", Name, "account", string(c.account), "server", c.name, "kind", kindNames[kind])
+		}
+	}
+}
+
+// Learnt implements engines.Learner.
+func (c *client) Learnt() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all map[string]string
+	for kind, n := range c.signed {
+		if n == 0 {
+			continue
+		}
+		if all == nil {
+			all = make(map[string]string)
+		}
+		switch n {
+		case mixed:
+			all[kindNames[kind]] = engines.NotSigned
+		case learnFrom:
+			all[kindNames[kind]] = engines.MustBeSigned
+		default:
+			all[kindNames[kind]] = engines.SignedSoFar
+		}
+	}
+	return all
+}
+
+// complainEvery is how long the log hears of a reason to discard replies of a server no more once it has: whoever sends
+// rubbish must not fill it.
+const complainEvery = time.Minute
+
+// complain tells the log why a reply is discarded; c.mu is held.
+func (c *client) complain(code byte, why error) {
+	now := time.Now()
+	if last, ok := c.told[why]; ok && now.Sub(last) < complainEvery {
+		return
+	}
+	if c.told == nil {
+		c.told = make(map[error]time.Time)
+	}
+	c.told[why] = now
+	c.engine.opts.Logger.Warn("a reply is discarded",
+		"engine", Name, "account", string(c.account), "server", c.name, "code", int(code), "error", why.Error())
+}

@@ -1,0 +1,126 @@
+package radius
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+)
+
+// A radsecproxy signs the rejects that it makes itself and passes on what its servers leave unsigned. Mistyped realms then
+// lock nobody out.
+func TestProxyThatSignsItsOwnRejects(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		switch string(find(t, q.Packet, attrUserName)) {
+		case "mistyped":
+			q.Send(q.Answer(enginetest.AccessReject))
+		case "wrong":
+			q.Send(q.Bare(enginetest.AccessReject))
+		default:
+			q.Send(q.Bare(enginetest.AccessAccept))
+		}
+	})
+	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
+	ask := func(user string, want aaa.Outcome, times int) {
+		t.Helper()
+		for range times {
+			r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+			if err != nil || r.Outcome != want {
+				t.Errorf("%s: %+v, %v", user, r, err)
+			}
+		}
+	}
+	ask("mistyped", aaa.Reject, 1)
+	ask("good", aaa.Accept, 1)
+	ask("wrong", aaa.Reject, 1)
+	ask("mistyped", aaa.Reject, learnFrom+1)
+	ask("good", aaa.Accept, 1)
+	ask("wrong", aaa.Reject, 1)
+	want := map[string]string{"accept": engines.NotSigned, "reject": engines.NotSigned}
+	if got := c.Learnt(); !maps.Equal(got, want) {
+		t.Errorf("learnt %v, want %v", got, want)
+	}
+}
+
+// Of its probes' answers a client learns nothing for logins.
+func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if isStatus(q) {
+			q.Send(q.Answer(enginetest.AccessAccept))
+			return
+		}
+		q.Send(q.Bare(enginetest.AccessAccept))
+	})
+	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
+	for range learnFrom {
+		if err := c.ask(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Error(err)
+	}
+	if got := c.Learnt(); got["status_server"] != engines.MustBeSigned || got["accept"] != engines.NotSigned {
+		t.Errorf("learnt %v", got)
+	}
+}
+
+// FreeRADIUS 3.2.1 signs what answers EAP, and not what answers PAP.
+func TestFreeRADIUSSignsEAPAlone(t *testing.T) {
+	t.Parallel()
+	s, d := enginetest.FreeRADIUS(t), system(t)
+	c := freeRADIUSClient(t, s, s.AuthAddr, s.Secret)
+	ask := func(want aaa.Outcome, pairs ...string) {
+		t.Helper()
+		r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: list(t, d, pairs...)})
+		if err != nil || r.Outcome != want {
+			t.Fatalf("%v: %+v, %v", pairs, r, err)
+		}
+	}
+	for range learnFrom {
+		ask(aaa.Challenge, "User-Name", "alice", "EAP-Message", "")
+	}
+	ask(aaa.Challenge, "User-Name", "challenge", "User-Password", "first")
+	ask(aaa.Accept, "User-Name", "alice", "User-Password", "correct horse")
+	got := c.Learnt()
+	if got["eap_challenge"] != engines.MustBeSigned || got["challenge"] == engines.MustBeSigned || got["accept"] == engines.MustBeSigned {
+		t.Errorf("learnt %v", got)
+	}
+	t.Logf("learnt %v", got)
+}
+
+// The log tells why a reply is discarded, once for each reason.
+func TestDiscardedRepliesAreLogged(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if q.Count <= learnFrom {
+			q.Send(q.Answer(enginetest.AccessAccept))
+			return
+		}
+		q.Send(q.Bare(enginetest.AccessAccept))
+		q.Send(q.Answer(enginetest.AccountingResponse))
+	})
+	var text bytes.Buffer
+	c := openTest(t, New(Options{Logger: slog.New(slog.NewTextHandler(&text, nil))}), scriptedServer(s, 100*time.Millisecond, 1))
+	teach(t, c)
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrMalformed) {
+		t.Errorf("%v", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, want := range []string{"kind=accept", "the reply has no Message-Authenticator", "the reply's code answers no such request"} {
+		if n := strings.Count(text.String(), want); n != 1 {
+			t.Errorf("%q is there %d times:\n%s", want, n, text.String())
+		}
+	}
+}
