@@ -75,12 +75,13 @@ func TestStart(t *testing.T) {
 		"chap_response":  {"user=bob", "authen_type=ms-chap", "chap_id=1", "chap_challenge=12345678", "chap_response=0x00"},
 		"user":           {"user=b\tob", "password=hush"},
 		"priv_lvl":       {"user=bob", "password=hush", "priv_lvl=16"},
-		"password":       {"user=bob", "password=" + strings.Repeat("x", 256)},
 	} {
 		_, err := (&client{}).Encode(request(t, aaa.Authn, pairs...))
 		wantInput(t, err, path)
 	}
-	_, err := (&client{}).Encode(&engines.Request{Dict: d, AVPs: []aaa.AVP{{}}})
+	_, err := (&client{}).Encode(request(t, aaa.Authn, "user=bob", "password="+strings.Repeat("x", 256)))
+	wantInput(t, err, "password") // not data, as the field of the packet is called
+	_, err = (&client{}).Encode(&engines.Request{Dict: d, AVPs: []aaa.AVP{{}}})
 	if aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("no definition: %v", err)
 	}

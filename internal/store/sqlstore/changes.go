@@ -71,7 +71,7 @@ func (s changes) Wake(ctx context.Context) <-chan struct{} { return s.db.Wake(ct
 // Prune takes away a beginning of the log and nothing from its middle, whatever
 // the clocks of the nodes that wrote it.
 func (s changes) Prune(ctx context.Context, t time.Time) error {
-	_, err := s.db.Exec(ctx, `DELETE FROM changes
-		WHERE seq < COALESCE((SELECT MIN(seq) FROM changes WHERE at >= $1), (SELECT MAX(seq) FROM changes))`, t)
+	_, err := prune(ctx, s.db, `DELETE FROM changes WHERE seq IN (SELECT seq FROM changes
+		WHERE seq < COALESCE((SELECT MIN(seq) FROM changes WHERE at >= $1), (SELECT MAX(seq) FROM changes)) ORDER BY seq LIMIT $2)`, t)
 	return err
 }

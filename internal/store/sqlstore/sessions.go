@@ -118,6 +118,6 @@ func (s sessions) Due(ctx context.Context, now time.Time, lease time.Duration, n
 }
 
 func (s sessions) DeleteEnded(ctx context.Context, before time.Time) (int, error) {
-	n, err := s.db.Exec(ctx, `DELETE FROM sessions WHERE ended_at < $1 AND due_at IS NULL`, nullable(before))
-	return int(n), err
+	return prune(ctx, s.db, `DELETE FROM sessions WHERE ended_at < $1 AND due_at IS NULL AND (account_id, hash) IN
+		(SELECT account_id, hash FROM sessions WHERE ended_at < $1 AND due_at IS NULL LIMIT $2)`, nullable(before))
 }

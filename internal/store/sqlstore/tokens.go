@@ -121,6 +121,6 @@ func (w *write) revokeKeys(ctx context.Context, account aaa.AccountID) ([]store.
 }
 
 func (s tokens) DeleteExpired(ctx context.Context, now time.Time) (int, error) {
-	n, err := s.db.Exec(ctx, `DELETE FROM tokens WHERE expires_at < $1`, now)
-	return int(n), err
+	return prune(ctx, s.db, `DELETE FROM tokens WHERE expires_at < $1 AND (account_id, id) IN
+		(SELECT account_id, id FROM tokens WHERE expires_at < $1 LIMIT $2)`, now)
 }
