@@ -226,13 +226,15 @@ func TestDatabaseGoesAway(t *testing.T) {
 		call(t, token, "GET", below+"/aaa/fsm/sequential", "").want(t, http.StatusOK).has(t, "owner", "system_config")
 		call(t, token, "GET", at+"/revisions", "").want(t, http.StatusServiceUnavailable)
 		call(t, token, "PATCH", at, `{"data":{"workers":9}}`).want(t, http.StatusServiceUnavailable)
-		call(t, token, "GET", p.url+"/readyz", "").want(t, http.StatusServiceUnavailable)
+		eventually(t, "the node says that it is degraded", func() bool {
+			return strings.Contains(call(t, "", "GET", p.url+"/readyz", "").want(t, http.StatusOK).Body, `"status":"degraded"`)
+		})
 		call(t, token, "GET", p.url+"/healthz", "").want(t, http.StatusOK)
 		if err := cluster.Start(); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the node is ready again", func() bool {
-			return call(t, token, "GET", p.url+"/readyz", "").Status == http.StatusOK
+			return strings.Contains(call(t, "", "GET", p.url+"/readyz", "").Body, `"status":"ok"`)
 		})
 		workers := 10 + round
 		call(t, token, "PATCH", at, fmt.Sprintf(`{"data":{"workers":%d}}`, workers)).want(t, http.StatusOK).has(t, "workers", workers)

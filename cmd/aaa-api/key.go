@@ -113,6 +113,13 @@ written again. Until then requests of their accounts, and of those below, are an
 			return fmt.Errorf("%w: this gives up all sealed secrets; say so with --lose-secrets", errUsage)
 		}
 		return withStore(cmd, env, func(ctx context.Context, cfg *config.Config, st store.Store) error {
+			if cfg.DatabaseURL.IsZero() {
+				unlock, err := lockData(cfg)
+				if err != nil {
+					return err
+				}
+				defer unlock() //nolint:errcheck // the process ends now
+			}
 			return resetKey(ctx, cfg, st, cmd.OutOrStdout())
 		})
 	}

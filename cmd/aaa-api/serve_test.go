@@ -74,6 +74,24 @@ func TestFirstStartShowsTokenOnATerminal(t *testing.T) {
 	_ = onTerminal.Wait() // it ends by the signal
 }
 
+// TestOneNodeADataFolder starts a second node in the folder of one that runs, and again after that was killed.
+func TestOneNodeADataFolder(t *testing.T) {
+	t.Parallel()
+	dir := migratedDir(t)
+	first := start(t, dir, nil)
+	if _, stderr, code := output(t, dir, nil, "serve", "--listen=127.0.0.1:0"); code != 1 || !strings.Contains(stderr, "another aaa-api serves with the data folder") {
+		t.Errorf("a second node: code %d: %s", code, stderr)
+	}
+	call(t, "", "GET", first.url+"/readyz", "").want(t, http.StatusOK)
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.exited <- <-first.exited // for the test's end
+	second := start(t, dir, nil)
+	call(t, "", "GET", second.url+"/readyz", "").want(t, http.StatusOK)
+	second.stop()
+}
+
 // TestStopFinishesWhatIsInFlight holds an answer back until the process has been
 // told to stop: the caller still gets it, and the process ends well.
 func TestStopFinishesWhatIsInFlight(t *testing.T) {
@@ -194,7 +212,7 @@ func TestServeRefusesBadSettings(t *testing.T) {
 	}{
 		"unknown flag":     {args: []string{"serve", "--lisen=:0"}, code: 2, want: "unknown flag: --lisen"},
 		"unknown variable": {env: []string{"AAA_API_LISEN=:0"}, args: []string{"serve"}, code: 2, want: "AAA_API_LISEN: no such setting"},
-		"unknown command":  {args: []string{"server"}, code: 2, want: `unknown command "server"`},
+		"unknown command":  {args: []string{"server"}, code: 2, want: `has no command "server"`},
 		"an argument":      {args: []string{"serve", "now"}, code: 2, want: `unknown command "now"`},
 		"bad setting":      {args: []string{"serve", "--log-level=loud"}, code: 2, want: "--log-level"},
 		"key from a FIFO":  {args: []string{"serve", "--key-file=" + fifo}, code: 1, want: "is not a regular file"},

@@ -52,6 +52,7 @@ type node struct {
 	handler  http.Handler
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
+	unlock   func() error // gives the data folder back
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -67,8 +68,18 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
-	n := &node{cfg: cfg, name: nodeName()}
+	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
 	n.log = log.With("node", n.name)
+	if cfg.DatabaseURL.IsZero() {
+		if n.unlock, err = lockData(cfg); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if err != nil && n.store == nil {
+			err = errors.Join(err, n.unlock())
+		}
+	}()
 	if n.system, err = dict.LoadSystem(cfg.DictionaryDir); err != nil {
 		return nil, fmt.Errorf("system dictionaries: %w", err)
 	}
@@ -224,7 +235,7 @@ func (n *node) Close() error {
 			err = nil // serve has closed it
 		}
 	}
-	return errors.Join(err, n.store.Close())
+	return errors.Join(err, n.store.Close(), n.unlock())
 }
 
 // openVault loads the key file, or makes one where neither it nor the store's seal

@@ -14,15 +14,16 @@ import (
 // API is the http.Handler of the service.
 type API struct {
 	Options
-	mux     *chi.Mux // finds the pattern of a path
-	routes  map[routeKey]mounted
-	limiter *limiter // of requests, by token
-	logins  *limiter // of sessions made, by API key
-	replays *replays
-	writers writers
-	away    away
-	docs    *docs
-	tail    []byte // the constant end of every envelope: version and node
+	mux         *chi.Mux // finds the pattern of a path
+	routes      map[routeKey]mounted
+	limiter     *limiter // of requests, by token
+	logins      *limiter // of sessions made, by API key
+	replays     *replays
+	writers     writers
+	away        away
+	storeChecks storeChecks
+	docs        *docs
+	tail        []byte // the constant end of every envelope: version and node
 }
 
 type routeKey struct{ method, pattern string }

@@ -19,6 +19,8 @@ import (
 // Tree answers questions about accounts from memory. Errors are store.ErrNotFound and
 // store.ErrUnavailable or an *aaa.Error of the same meaning.
 type Tree interface {
+	// Warm is how many accounts are in memory, whose AAA requests need no store.
+	Warm() int
 	// Within reports whether id is ancestor itself or below it.
 	Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error)
 	// Enabled reports whether the account and all of its ancestors are enabled.

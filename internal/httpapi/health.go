@@ -4,11 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// readyTime bounds the checks of /readyz together.
-const readyTime = 3 * time.Second
+const (
+	// readyTime bounds the checks of /readyz together.
+	readyTime = 3 * time.Second
+	// storeCheckEvery is how often the store is asked at the most, however many balancers and strangers ask for /readyz.
+	storeCheckEvery = 500 * time.Millisecond
+)
 
 // healthz says that the process lives; nothing else is looked at.
 func (a *API) healthz(c *call) error {
@@ -16,33 +21,74 @@ func (a *API) healthz(c *call) error {
 	return nil
 }
 
-// readyz asks what requests depend on. What is wrong with it goes to the log alone.
+// What /readyz says of the node and of each check.
+const (
+	stateOK          = "ok"
+	stateDegraded    = "degraded" // AAA requests are served, from memory
+	stateUnavailable = "unavailable"
+)
+
+// readyz says whether AAA requests can be served. What is wrong goes to the log alone.
 func (a *API) readyz(c *call) error {
 	ctx, cancel := context.WithTimeout(c.ctx(), readyTime)
 	defer cancel()
-	checks := append([]Check{{Name: "store", Ask: a.Store.Ping}}, a.Ready...)
-	result := struct {
-		Status string            `json:"status"`
-		Checks map[string]string `json:"checks"`
-	}{"ok", make(map[string]string, len(checks))}
-	status := http.StatusOK
-	for _, check := range checks {
-		result.Checks[check.Name] = "ok"
-		if err := check.Ask(ctx); err != nil {
-			c.err = err
-			status = http.StatusServiceUnavailable
-			result.Status, result.Checks[check.Name] = "unavailable", "unavailable"
+	status, checks := stateOK, make(map[string]string, len(a.Ready)+2)
+	note := func(name string, err error, then string) {
+		checks[name] = stateOK
+		if err != nil {
+			checks[name], c.err = stateUnavailable, err
+			if status != stateUnavailable {
+				status = then
+			}
 		}
 	}
-	text, err := json.Marshal(result)
+	without := stateUnavailable // what the node is without its store
+	if a.Tree.Warm() > 0 {
+		without = stateDegraded
+	}
+	read, write := a.storeChecks.ask(ctx, a.Store.Ping, a.Store.CheckWrite)
+	note("store", read, without)
+	note("writes", write, without)
+	for _, check := range a.Ready {
+		note(check.Name, check.Ask(ctx), stateUnavailable)
+	}
+	text, err := json.Marshal(map[string]any{"status": status, "checks": checks})
 	if err != nil {
 		return err
 	}
-	if status != http.StatusOK {
+	code := http.StatusOK
+	if status == stateUnavailable {
+		code = http.StatusServiceUnavailable
 		c.Header().Set("Retry-After", "1")
 	}
-	c.send(status, jsonType, append(text, '\n'))
+	c.send(code, jsonType, append(text, '\n'))
 	return nil
+}
+
+// storeChecks remembers for a moment whether the store can be read and written. One caller asks, those that come
+// meanwhile wait for its answer.
+type storeChecks struct {
+	mu          sync.Mutex
+	asked       time.Time
+	read, write error
+}
+
+func (s *storeChecks) ask(ctx context.Context, read, write func(context.Context) error) (readErr, writeErr error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.asked) < storeCheckEvery {
+		return s.read, s.write
+	}
+	// A caller who goes away must not make the store look away to others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
+	defer cancel()
+	if s.read = read(ctx); s.read != nil {
+		s.write = s.read
+	} else {
+		s.write = write(ctx)
+	}
+	s.asked = time.Now()
+	return s.read, s.write
 }
 
 func (a *API) metrics(c *call) error {

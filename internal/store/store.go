@@ -77,6 +77,9 @@ type Store interface {
 
 	// Ping asks the database a trivial question: ErrUnavailable when it cannot answer.
 	Ping(ctx context.Context) error
+	// CheckWrite writes a row that no one reads: ErrUnavailable when the database takes no writes, as one that is read-only or
+	// whose disk is full.
+	CheckWrite(ctx context.Context) error
 	Close() error
 }
 

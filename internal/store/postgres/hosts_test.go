@@ -67,7 +67,7 @@ func TestReadOnlyIsNoticed(t *testing.T) {
 	if len(before) != 1 {
 		t.Fatalf("connections %v", before)
 	}
-	if err := second(s.Keys().Add(ctx, "system_config", []byte("k"))); !errors.Is(err, store.ErrUnavailable) {
+	if err := s.CheckWrite(ctx); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a write says %v", err)
 	}
 	if err := s.Ping(ctx); err != nil {

@@ -61,6 +61,13 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// CheckWrite implements store.Store.
+func (s *Store) CheckWrite(ctx context.Context) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO write_checks (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at`,
+		time.Now().UTC().Truncate(time.Microsecond))
+	return err
+}
+
 // Close ends the use of the database; what is called later is ErrUnavailable.
 func (s *Store) Close() error { return s.db.Close() }
 

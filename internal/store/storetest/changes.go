@@ -98,6 +98,8 @@ func testChanges(t *testing.T, s store.Store) {
 
 func testNoChange(t *testing.T, s store.Store) {
 	ctx := t.Context()
+	ok(t, s.CheckWrite(ctx))
+	ok(t, s.CheckWrite(ctx))
 	root := account(t, s, "root", "").ID
 	_, err := s.Accounts().Create(ctx, store.Account{})
 	refused(t, err, store.ErrExists)

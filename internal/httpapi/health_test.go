@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlite"
+	"aaa-api/internal/store/storetest"
+)
+
+// heldStore is a store whose reads or writes fail, as far as /readyz asks.
+type heldStore struct {
+	store.Store
+	read, write atomic.Pointer[error]
+	asked       atomic.Int32
+}
+
+func (s *heldStore) Ping(ctx context.Context) error {
+	s.asked.Add(1)
+	if err := s.read.Load(); err != nil {
+		return *err
+	}
+	return s.Store.Ping(ctx)
+}
+
+func (s *heldStore) CheckWrite(ctx context.Context) error {
+	if err := s.write.Load(); err != nil {
+		return *err
+	}
+	return s.Store.CheckWrite(ctx)
+}
+
+func TestReadyz(t *testing.T) {
+	t.Parallel()
+	down := errors.New("secret place")
+	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
+	ok(t, err)
+	held := &heldStore{Store: st}
+	cold := newWorldOn(t, held, func(o *Options) { o.Tree = noneWarm{o.Tree} })
+	w := newWorld(t, func(o *Options) {
+		o.Store = held
+		o.Ready = []Check{{Name: "other", Ask: func(context.Context) error { return down }}}
+	})
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)) // warm
+	ask := func(w *world, want int, status string, checks map[string]any) {
+		t.Helper()
+		w.api.storeChecks.mu.Lock()
+		w.api.storeChecks.asked = time.Time{}
+		w.api.storeChecks.mu.Unlock()
+		r := w.do(ask{method: "GET", path: "/readyz"}).want(want)
+		if got, _ := r.at("checks").(map[string]any); r.at("status") != status || !maps.Equal(got, checks) || strings.Contains(r.text, "secret") {
+			t.Errorf("want %s %v, got %s", status, checks, r.text)
+		}
+	}
+	is := func(store, writes, other string) map[string]any {
+		return map[string]any{"store": store, "writes": writes, "other": other}
+	}
+	ask(w, 503, "unavailable", is("ok", "ok", "unavailable"))
+	down = nil
+	ask(w, 200, "ok", is("ok", "ok", "ok"))
+	full := error(fmt.Errorf("%w: disk full in a secret place", store.ErrUnavailable))
+	held.write.Store(&full)
+	ask(w, 200, "degraded", is("ok", "unavailable", "ok"))
+	ask(cold, 503, "unavailable", map[string]any{"store": "ok", "writes": "unavailable"})
+	held.read.Store(&full)
+	ask(w, 200, "degraded", is("unavailable", "unavailable", "ok"))
+	ask(cold, 503, "unavailable", map[string]any{"store": "unavailable", "writes": "unavailable"})
+	down = errors.New("stopping")
+	ask(w, 503, "unavailable", is("unavailable", "unavailable", "unavailable"))
+	down = nil
+	held.read.Store(nil)
+	held.write.Store(nil)
+	ask(w, 200, "ok", is("ok", "ok", "ok"))
+
+	// Many who ask at once cost one question.
+	held.asked.Store(0)
+	w.api.storeChecks.mu.Lock()
+	w.api.storeChecks.asked = time.Now().Add(time.Hour)
+	w.api.storeChecks.mu.Unlock()
+	for range 20 {
+		w.call("", "GET", "/readyz", "").want(200)
+	}
+	if n := held.asked.Load(); n != 0 {
+		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+// noneWarm is a tree of which nothing is in memory.
+type noneWarm struct{ Tree }
+
+func (noneWarm) Warm() int { return 0 }

@@ -1,0 +1,10 @@
+-- What is written to find out whether writes work, and read by no one.
+
+-- +goose Up
+CREATE TABLE write_checks (
+    id INTEGER PRIMARY KEY,
+    at timestamp NOT NULL
+);
+
+-- +goose Down
+DROP TABLE write_checks;
