@@ -15,12 +15,16 @@ import (
 	"aaa-api/internal/store"
 )
 
-// ofDocument makes a 404 of what the store does not hold, since the account itself is there: the gate saw it.
-func ofDocument(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "the account has no AAA document: create it with PUT", err: err}
+// ofDocument makes a 404 of a document that the store does not hold; the account itself is there, as the gate saw it.
+func (c *call) ofDocument(err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
-	return err
+	detail := "the account has no AAA document: create it with PUT"
+	if c.account == aaa.SystemConfig {
+		detail = "there is no system configuration: create it with PUT"
+	}
+	return &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: detail, err: err}
 }
 
 // The handlers here serve the documents of accounts and of the system
@@ -31,7 +35,7 @@ func (a *API) getDocument(c *call) error {
 		return a.Store.Documents().Get(ctx, c.account)
 	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
 	if err != nil {
-		return ofDocument(err)
+		return c.ofDocument(err)
 	}
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
 		return err
@@ -111,7 +115,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 	return c.retryStale(func() error {
 		old, err := a.Store.Documents().Get(c.ctx(), c.account)
 		if err != nil {
-			return ofDocument(err)
+			return c.ofDocument(err)
 		}
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
@@ -140,7 +144,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 func (a *API) deleteDocument(c *call) error {
 	old, err := a.Store.Documents().Get(c.ctx(), c.account)
 	if err != nil {
-		return ofDocument(err)
+		return c.ofDocument(err)
 	}
 	revision, err := c.ifMatch(old.Revision)
 	if err != nil {
