@@ -122,7 +122,7 @@ func TestFSMSimulate(t *testing.T) {
 		"a script with an unknown member":  {`{"requests":"AUTHEN"}`, []string{"simulate", "builtin:race", "--script", "-"}, 1, "-: not a script"},
 		"no such script":                   {"", []string{"simulate", "builtin:race", "--script", "/nonexistent.json"}, 1, "no such file"},
 		"a format that is not drawn":       {"", []string{"draw", "--format", "png", "builtin:race"}, 2, `not "png"`},
-		"a word that is no command of fsm": {"", []string{"sketch"}, 2, "unknown command"},
+		"a word that is no command of fsm": {"", []string{"sketch"}, 2, "has no command"},
 	} {
 		if stdout, stderr, code := fsmRun(t, tc.stdin, tc.args...); code != tc.code || stdout != "" || !strings.Contains(stderr, tc.want) {
 			t.Errorf("%s: code %d, want %d and %q: %s%s", name, code, tc.code, tc.want, stdout, stderr)

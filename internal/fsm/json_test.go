@@ -31,7 +31,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		{`{"states":[{"name":"S"}],"comments":["ok\tso","no\nt","end ","x\u0000"]}`, "comments.3 character"},
 		{`{"states":[{"name":"S"}],"comments":["ok\tso","no\nt","end ","\u0085x"]}`, "comments.1 pattern; comments.3 pattern"},
 		{`{"states":[{"name":"S"}],"events":[{"name":"E","comments":[{}]},{"nome":"E"}]}`, "events.0.comments.0 type; events.1.name required; events.1.nome unknown"},
-		{line(whole + `,"xvalue":1.0`), "states.0.lines.1.xvalue type"},
+		{line(whole + `,"xvalue":1.5`), "states.0.lines.1.xvalue type"},
 		{line(whole + `,"xvalue":2147483648`), "states.0.lines.1.xvalue maximum"},
 		{line(whole + `,"xvalue":"1"`), "states.0.lines.1.xvalue type"},
 		{line(whole + `,"xstring":"` + strings.Repeat("é", 127) + `"`), "states.0.lines.1.xstring too_long"},
