@@ -112,6 +112,9 @@ func (c *call) decodeBody() error {
 	return nil
 }
 
+// maxUnknown is how many unknown members of a body one answer names.
+const maxUnknown = 20
+
 // checkBody holds the body against what the route takes.
 func (c *call) checkBody() error {
 	if c.route.scope == public && c.route.body == noBody {
@@ -135,6 +138,12 @@ func (c *call) checkBody() error {
 		}
 		return err
 	}
+	_, data := c.envelope["data"]
+	unknown := `the body is {"data": …}: put the member into data`
+	if data {
+		unknown = "is no member of a body: only data of an answer is sent back"
+	}
+	var faults []aaa.Field
 	for member := range c.envelope {
 		switch member {
 		case "data":
@@ -144,10 +153,16 @@ func (c *call) checkBody() error {
 				return errVerb
 			}
 		default:
-			return aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: `the body is {"data": …}: put the member into data`})
+			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: unknown})
+		}
+		if len(faults) == maxUnknown {
+			break
 		}
 	}
-	if _, ok := c.envelope["data"]; !ok && (c.route.body == jsonBody || uploads) {
+	if len(faults) > 0 {
+		return aaa.Invalid(faults...)
+	}
+	if !data && (c.route.body == jsonBody || uploads) {
 		return aaa.Invalid(aaa.Field{Path: "data", Rule: "required", Message: `the body must be {"data": …}`})
 	}
 	return nil

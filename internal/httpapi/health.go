@@ -24,7 +24,7 @@ func (a *API) healthz(c *call) error {
 // What /readyz says of the node and of each check.
 const (
 	stateOK          = "ok"
-	stateDegraded    = "degraded" // AAA requests are served, from memory
+	stateDegraded    = "degraded" // AAA requests are served
 	stateUnavailable = "unavailable"
 )
 
@@ -42,13 +42,13 @@ func (a *API) readyz(c *call) error {
 			}
 		}
 	}
-	without := stateUnavailable // what the node is without its store
+	without := stateUnavailable // what the node is while its store can't be read
 	if a.Tree.Warm() > 0 {
 		without = stateDegraded
 	}
 	read, write := a.storeChecks.ask(ctx, a.Store.Ping, a.Store.CheckWrite)
 	note("store", read, without)
-	note("writes", write, without)
+	note("writes", write, stateDegraded) // AAA requests write nothing
 	for _, check := range a.Ready {
 		note(check.Name, check.Ask(ctx), stateUnavailable)
 	}
