@@ -61,7 +61,7 @@ func (c *call) readUpTo(limit int64) error {
 	case errors.As(err, &large):
 		return tooLarge(limit)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body ended early", err: err}
+		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: fmt.Sprintf("the body ended early, after %d octets", n), err: err}
 	case err != nil:
 		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body could not be read", err: err}
 	}

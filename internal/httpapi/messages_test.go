@@ -91,6 +91,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{ask{method: "GET", path: at(w.tenant, "/tokens?page_size=%zz"), unchecked: true}, 400, "the query cannot be read: invalid URL escape"},
 		{ask{method: "POST", path: at(w.tenant, "/move"), body: `{"data":{"too":"x"}}`}, 400, "there is no such member here"},
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":{}}`, header: map[string]string{"Content-Type": "application/json; charset=utf-16"}}, 415, `the charset must be utf-8, not \"utf-16\"`},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":{"a":1e309}}`}, 400, "its exponent from -308 to 308"},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`}, 400, "at most 32 deep"},
 		{ask{method: "PUT", path: at(w.tenant, "/tokens"), body: `{"data":{"scopes":[]}}`}, 400, "must not be empty"},
 	} {
 		if c.a.token == "" {

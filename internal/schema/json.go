@@ -189,7 +189,7 @@ func (p *parser) tooDeep() bool {
 	if len(p.path) < p.maxDepth {
 		return false
 	}
-	p.fault("depth", fmt.Sprintf("objects and arrays may nest %d deep", p.maxDepth), p.maxDepth)
+	p.fault("depth", fmt.Sprintf("objects and arrays may nest at most %d deep", p.maxDepth), p.maxDepth)
 	for open := 0; ; {
 		switch p.data[p.pos] {
 		case '{', '[':
@@ -299,7 +299,7 @@ func (p *parser) number() any {
 	}
 	text := string(p.data[start:p.pos])
 	if len(text) > maxNumber {
-		p.fault("number", fmt.Sprintf("a number may have %d characters", maxNumber), maxNumber)
+		p.fault("number", fmt.Sprintf("a number may have at most %d characters", maxNumber), maxNumber)
 		return json.Number("0")
 	}
 	if exponent >= 0 {
@@ -307,7 +307,7 @@ func (p *parser) number() any {
 		e, err := strconv.Atoi(string(p.data[exponent:p.pos]))
 		f, ferr := strconv.ParseFloat(text, 64)
 		if err != nil || ferr != nil || e < -308 || e > 308 || math.IsInf(f, 0) {
-			p.fault("number", "the number is out of range", nil)
+			p.fault("number", "the number must be within ±1.8e308, its exponent from -308 to 308", nil)
 			return json.Number("0")
 		}
 	}
