@@ -65,7 +65,7 @@ func TestReadyz(t *testing.T) {
 	ask(w, 503, "unavailable", is("ok", "ok", "unavailable"))
 	down = nil
 	ask(w, 200, "ok", is("ok", "ok", "ok"))
-	full := error(fmt.Errorf("%w: disk full in a secret place", store.ErrUnavailable))
+	full := fmt.Errorf("%w: disk full in a secret place", store.ErrUnavailable)
 	held.write.Store(&full)
 	ask(w, 200, "degraded", is("ok", "unavailable", "ok"))
 	ask(cold, 200, "degraded", map[string]any{"store": "ok", "writes": "unavailable"})
