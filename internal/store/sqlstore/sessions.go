@@ -8,7 +8,10 @@ import (
 	"aaa-api/internal/store"
 )
 
-type sessions struct{ db Driver }
+type sessions struct {
+	db  Driver
+	due *dueCursor
+}
 
 const sessionColumns = `account_id, hash, id, revision, state, open, body, due_at, lease_until, node, created_at, updated_at, ended_at`
 
@@ -84,37 +87,6 @@ func (s sessions) List(ctx context.Context, account aaa.AccountID, p store.Page)
 	return page(ctx, s.db, p, scanSession, func(r store.SessionRecord) string { return r.ID },
 		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
 		string(account), p.Start, limit(p))
-}
-
-// Due looks first and claims then, one statement a session: where two nodes look at once, the revision lets one
-// of them win, with no lock that a distributed engine would lack.
-func (s sessions) Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]store.SessionRecord, error) {
-	due, err := all(ctx, s.db, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
-		ORDER BY due_at, account_id, hash LIMIT $2`, nullable(now), int64(limit))
-	if err != nil || len(due) == 0 {
-		return nil, err
-	}
-	until := nullable(now.Add(lease))
-	var claimed []store.SessionRecord
-	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		claimed = make([]store.SessionRecord, 0, len(due))
-		for _, r := range due {
-			n, err := tx.Exec(ctx, `UPDATE sessions SET revision = revision + 1, lease_until = $4, node = $5
-				WHERE account_id = $1 AND hash = $2 AND revision = $3`, string(r.Account), r.Hash[:], r.Revision, until, node)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				r.Revision, r.LeaseUntil, r.Node = r.Revision+1, *until, node
-				claimed = append(claimed, r)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return claimed, nil
 }
 
 func (s sessions) DeleteEnded(ctx context.Context, before time.Time) (int, error) {

@@ -19,11 +19,11 @@ const (
 // where the other one is. So neither many accounts without sessions nor many sessions of other accounts are read, and no
 // statement joins the two tables, which a distributed engine may keep apart.
 func (s sessions) Below(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.SessionRecord, string, error) {
-	top, err := accounts(s).Get(ctx, account)
+	top, err := accounts{s.db}.Get(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
-	tree := subtree{accounts: accounts(s), top: top}
+	tree := subtree{accounts: accounts{s.db}, top: top}
 	at, id, _ := strings.Cut(p.Start, "/")
 	var list []store.SessionRecord
 	for range belowLookups {

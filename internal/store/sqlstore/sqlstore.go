@@ -40,7 +40,10 @@ type Driver interface {
 }
 
 // Store implements store.Store on a Driver.
-type Store struct{ db Driver }
+type Store struct {
+	db  Driver
+	due dueCursor
+}
 
 // New returns the store that d holds. Closing it closes d.
 func New(d Driver) *Store { return &Store{db: d} }
@@ -52,7 +55,7 @@ func (s *Store) Dictionaries() store.Dictionaries { return dictionaries{s.db} }
 func (s *Store) Texts() store.Texts               { return texts{s.db} }
 func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
 func (s *Store) Keys() store.Keys                 { return keys{s.db} }
-func (s *Store) Sessions() store.Sessions         { return sessions{s.db} }
+func (s *Store) Sessions() store.Sessions         { return sessions{s.db, &s.due} }
 func (s *Store) Changes() store.Changes           { return changes{s.db} }
 
 // Ping reads the change counter: it proves that the database answers and has been migrated.
