@@ -70,7 +70,7 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		"not an id":       {[]string{"create", "--account=acme"}, 2, "32 lower-case hexadecimal"},
 		"unknown account": {[]string{"create", "--account=" + strings.Repeat("0", 32)}, 1, "there is no account"},
 		"unknown scope":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=admin"}, 2, "--scopes: must be one of read, write, request"},
-		"no scope":        {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes="}, 2, "--scopes: must have at least 1"},
+		"no scope":        {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes="}, 2, "--scopes: must not be empty"},
 		"a scope twice":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=read,read"}, 2, "--scopes: items at index 0 and 1 are equal"},
 		"a long note":     {[]string{"create", "--account=" + strings.Repeat("0", 32), "--note=" + strings.Repeat("x", 257)}, 2, "--note: must have at most 256 characters"},
 		"no such token":   {[]string{"revoke", "x"}, 1, `has no token "x"`},
