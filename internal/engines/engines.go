@@ -136,9 +136,6 @@ func (r Reason) String() string { return reasonNames[r] }
 type Failure struct {
 	Reason   Reason
 	Attempts int
-	// Answered tells that the server has answered some request since its Client was opened: silence is then no sign of
-	// a wrong secret.
-	Answered bool
 	Err      error // for the log; may be nil
 }
 

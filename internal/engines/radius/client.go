@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -93,10 +92,6 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		if blame {
 			c.unanswered(p)
 		}
-		var f *engines.Failure
-		if errors.As(err, &f) {
-			f.Answered = c.hasAnswered()
-		}
 		return nil, err
 	}
 	c.succeeded()
@@ -114,13 +109,6 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 		reply.Outcome = aaa.Accept
 	}
 	return reply, nil
-}
-
-// hasAnswered reports whether any answer of the server has come.
-func (c *client) hasAnswered() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.answers > 0
 }
 
 // challenge makes a reply one: its State, what to show (RFC 2865 §5.18, several texts one
