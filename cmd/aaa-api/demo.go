@@ -30,13 +30,16 @@ const demoDocument = `{
     "enabled": true, "name": "demo", "address": "127.0.0.1", "port": %d, "secret": %q,
     "aaa_engine": "radius", "dicts": ["dictionary_demo", "dictionary"], "avp": "strict", "retries": 2, "timeout": 1000
   }],
-  "authentication": ["demo"], "authorization": ["demo"], "accounting": ["demo"],
+  "authentication": ["demo"], "authorization": ["demo"], "accounting": ["demo"], "custom": ["demo"],
   "workers": 32, "nas_address": "127.0.0.1", "nas_port": "2000",
   "authn_avp_translation": [%[3]s,
     {"attribute": "Reply-Message", "request_key": "message", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
     {"attribute": "Session-Timeout", "request_key": "timeout", "cast": "string_to_integer", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"}
   ],
   "authz_avp_translation": [%[3]s],
+  "custom_avp_translation": [%[3]s,
+    {"attribute": "Reply-Message", "request_key": "message", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"}
+  ],
   "accounting_avp_translation": [
     {"attribute": "User-Name", "request_key": "User-Name", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
     {"attribute": "Acct-Status-Type", "request_key": "Acct-Status-Type", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},

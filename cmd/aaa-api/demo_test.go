@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 	// What a user made of the demo stays, and does not keep it from starting.
 	admin := readToken(t, dir, "admin.token")
 	provider := again.url + "/v2/accounts/" + string(demoProvider) + "/aaa"
-	call(t, admin, "PATCH", provider, `{"data":{"servers":[],"authentication":[],"authorization":[],"accounting":[]}}`).want(t, http.StatusOK)
+	call(t, admin, "PATCH", provider, `{"data":{"servers":[],"authentication":[],"authorization":[],"accounting":[],"custom":[]}}`).want(t, http.StatusOK)
 	call(t, admin, "POST", provider+"/dictionary/"+demoDictionary, `{"data":{"name":"mine","value":[{"vendor":{"Demo":32473}}]}}`).want(t, http.StatusOK)
 	again.stop()
 	third := start(t, dir, nil, "--demo")

@@ -107,7 +107,7 @@ func (c *check) names() {
 	for op, list := range lists {
 		for i, name := range c.doc.ServerNames(aaa.Op(op)) {
 			if !c.hasServer(name) {
-				c.fault(list+"."+strconv.Itoa(i), "exists", "no server of the document has this name", name)
+				c.fault(list+"."+strconv.Itoa(i), "exists", fmt.Sprintf("no server of the document is named %q", name), name)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (c *check) providers() {
 		ok := err == nil && (u.Scheme == "http" || u.Scheme == "https") && validAddress(u.Hostname()) &&
 			u.User == nil && u.Fragment == "" && validURLPort(u.Port())
 		if !ok { // the URL is not repeated: it may hold a password
-			c.fault("authz_providers."+name+".url", "url", "must be an http or https URL without user information and fragment", nil)
+			c.fault("authz_providers."+name+".url", "url", "must be an http or https URL with a host, without user information and fragment", nil)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func (c *check) dictionaries() error {
 				c.found[name] = compiled
 			}
 			if compiled == nil {
-				c.fault(fmt.Sprintf("servers.%d.dicts.%d", i, j), "exists", "the account sees no dictionary of this name", name)
+				c.fault(fmt.Sprintf("servers.%d.dicts.%d", i, j), "exists", fmt.Sprintf("the account sees no dictionary named %q", name), name)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func Decode(ctx context.Context, account aaa.AccountID, body json.RawMessage, op
 		if errors.Is(err, secmod.ErrSealed) {
 			return &aaa.Error{
 				Kind:    aaa.KindUnavailable,
-				Message: "a secret of the AAA document of account " + string(account) + " can't be opened any more: write the document with its secrets again",
+				Message: "the secret " + purpose + " of the AAA document of account " + string(account) + " can't be opened any more: write the document with its secrets again",
 				Err:     fmt.Errorf("account %s: open %s: %w", account, purpose, err),
 			}
 		}

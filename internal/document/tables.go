@@ -2,6 +2,7 @@ package document
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (c *check) machine() error {
 			found[t.name] = t.table
 		}
 		if t.table == nil {
-			c.fault(t.path, "exists", "the account sees no state machine table of this name", t.name)
+			c.fault(t.path, "exists", fmt.Sprintf("the account sees no state machine table named %q", t.name), t.name)
 		}
 	}
 	return nil
@@ -76,7 +77,7 @@ func (c *check) realms() {
 			}
 			seen[lower] = realm
 			if target := c.doc.Realms[rule][realm]; !c.isTarget(target) {
-				c.fault(path, "exists", "neither a server of the document nor a list (authentication, authorization, accounting, custom) has this name", target)
+				c.fault(path, "exists", fmt.Sprintf("neither a server of the document nor a list (authentication, authorization, accounting, custom) is named %q", target), target)
 			}
 		}
 	}

@@ -23,13 +23,13 @@ func (c *check) tacacs(at string, s *aaa.Server) {
 		switch {
 		case !m.given:
 		case s.Engine != "tacacs":
-			c.fault(at+"."+m.name, "engine", "is for aaa_engine tacacs alone", nil)
+			c.fault(at+"."+m.name, "engine", "is for aaa_engine tacacs alone, and the server's is "+s.Engine, nil)
 		case m.tls && s.Transport != "tls":
 			c.fault(at+"."+m.name, "transport", "needs transport tls", nil)
 		}
 	}
 	if s.Engine != "tacacs" && s.Engine != "radius" && !s.PreviousSecret.IsZero() {
-		c.fault(at+".previous_secret", "engine", "is for aaa_engine radius and tacacs alone", nil)
+		c.fault(at+".previous_secret", "engine", "is for aaa_engine radius and tacacs alone, and the server's is "+s.Engine, nil)
 	}
 	if s.TLS.CA != "" && !certificates(s.TLS.CA) {
 		c.fault(at+".tls.ca", "pem", "must hold certificates in PEM", nil)

@@ -189,7 +189,7 @@ func (c *call) onlyText(name string, limit int) (string, error) {
 	}
 	for member := range data {
 		if member != name {
-			return "", aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: "there is no such member"})
+			return "", aaa.Invalid(aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member here", member, []string{name})})
 		}
 	}
 	v, ok := data[name]
@@ -227,7 +227,7 @@ func (c *call) checkJSONType() error {
 		return unsupportedMedia(c.wanted(kind))
 	}
 	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
-		return unsupportedMedia("the charset must be utf-8")
+		return unsupportedMedia("the charset must be utf-8, not " + fmt.Sprintf("%.40q", cs))
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func looksLikeJSON(body []byte) bool {
 func (c *call) readText() error {
 	_, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil {
-		return unsupportedMedia("the Content-Type cannot be read: it must be like application/json")
+		return unsupportedMedia("the Content-Type cannot be read: it must be like text/plain; charset=utf-8")
 	}
 	switch strings.ToLower(params["charset"]) {
 	case "iso-8859-1":
@@ -259,7 +259,7 @@ func (c *call) readText() error {
 	case "", "utf-8", "us-ascii":
 		c.body = charset.Clean(c.body)
 	default:
-		return unsupportedMedia("the charset must be utf-8 or iso-8859-1")
+		return unsupportedMedia("the charset must be utf-8 or iso-8859-1, not " + fmt.Sprintf("%.40q", params["charset"]))
 	}
 	return nil
 }

@@ -326,6 +326,25 @@ func TestContractMeansNullable(t *testing.T) {
 	})
 }
 
+// Each answer in JSON to a request that succeeded is shown by an example. Loading the contract holds it to the schema; what
+// a node answers, to the same members.
+func TestContractShowsItsAnswers(t *testing.T) {
+	t.Parallel()
+	for path, item := range contractChecker(t).doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for status, answer := range op.Responses.Map() {
+				media := answer.Value.Content["application/json"]
+				if !strings.HasPrefix(status, "2") || media == nil || path == "/openapi.json" { // which shows itself
+					continue
+				}
+				if len(media.Examples) != 1 {
+					t.Errorf("%s %s: %s has %d examples, want one", method, path, status, len(media.Examples))
+				}
+			}
+		}
+	}
+}
+
 // The parameters of the contract are those of the route table, and what they lead to is listed where they are taken.
 func TestParametersAreTheContract(t *testing.T) {
 	t.Parallel()

@@ -98,7 +98,7 @@ func (a *API) find(ctx context.Context, c *call) (store.Dictionary, error) {
 		}
 	}
 	if key == "" || len(key) > dict.MaxName {
-		return store.Dictionary{}, errNotFound
+		return store.Dictionary{}, store.ErrNotFound
 	}
 	return a.Store.Dictionaries().ByName(ctx, c.account, key)
 }
@@ -191,10 +191,10 @@ func (c *call) uploadName(old string) (string, error) {
 		}
 		inside, _ := data["name"].(string)
 		if name != "" && name != inside {
-			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the query and the dictionary give different names"})
+			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the query has the name " + quoted(name) + ", the dictionary " + quoted(inside)})
 		}
 		if inside == "" {
-			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed"})
+			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed: as a member of data"})
 		}
 		return inside, nil
 	}
@@ -298,7 +298,7 @@ func (a *API) getSystemDictionary(c *call) error {
 	name := c.param("dict")
 	entries, ok := a.System.Entries(name)
 	if !ok {
-		return errNotFound
+		return store.ErrNotFound
 	}
 	c.Header().Set("Vary", "Accept")
 	if wantsText(c.r) {

@@ -15,18 +15,6 @@ import (
 	"aaa-api/internal/store"
 )
 
-// ofDocument makes a 404 of a document that the store does not hold; the account itself is there, as the gate saw it.
-func (c *call) ofDocument(err error) error {
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	detail := "the account has no AAA document: create it with PUT"
-	if c.account == aaa.SystemConfig {
-		detail = "there is no system configuration: create it with PUT"
-	}
-	return &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: detail, err: err}
-}
-
 // The handlers here serve the documents of accounts and of the system
 // configuration alike: c.account says which.
 
@@ -35,7 +23,7 @@ func (a *API) getDocument(c *call) error {
 		return a.Store.Documents().Get(ctx, c.account)
 	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
 	if err != nil {
-		return c.ofDocument(err)
+		return err
 	}
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
 		return err
@@ -115,7 +103,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 	return c.retryStale(func() error {
 		old, err := a.Store.Documents().Get(c.ctx(), c.account)
 		if err != nil {
-			return c.ofDocument(err)
+			return err
 		}
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
@@ -144,7 +132,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 func (a *API) deleteDocument(c *call) error {
 	old, err := a.Store.Documents().Get(c.ctx(), c.account)
 	if err != nil {
-		return c.ofDocument(err)
+		return err
 	}
 	revision, err := c.ifMatch(old.Revision)
 	if err != nil {
@@ -206,7 +194,7 @@ func (a *API) listRevisions(c *call) error {
 		if p.Start != "" {
 			var err error
 			if from, err = strconv.ParseInt(p.Start, 10, 64); err != nil || from < 1 {
-				return nil, "", aaa.Invalid(aaa.Field{Path: "start_key", Rule: "type", Message: "must be a revision's number"})
+				return nil, "", aaa.Invalid(aaa.Field{Path: "start_key", Rule: "type", Message: "must be the next_start_key of the page before: the number of a revision"})
 			}
 		}
 		part, next, err := a.Store.Documents().Revisions(ctx, c.account, from, p.Limit)
@@ -224,7 +212,7 @@ func (a *API) revision(c *call) (store.Document, error) {
 	text := c.param("n")
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 || !isNumber(text) {
-		return store.Document{}, errNotFound
+		return store.Document{}, store.ErrNotFound
 	}
 	return a.Store.Documents().Revision(c.ctx(), c.account, n)
 }
@@ -264,7 +252,7 @@ func (a *API) rollBack(c *call) error {
 			return err
 		}
 		if gone && len(c.r.Header["If-Match"]) > 0 {
-			return errStale
+			return staleNow("there is no document any more")
 		}
 		if _, err := c.ifMatch(current.Revision); err != nil {
 			return err

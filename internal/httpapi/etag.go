@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (c *call) ifMatch(current int64) (revision int64, err error) {
 			return current, nil
 		}
 	}
-	return 0, errStale
+	return 0, staleNow(fmt.Sprintf("the current one is %d", current))
 }
 
 // notModified evaluates If-None-Match (RFC 9110 §13.1.2) for a read and answers 304 where it holds.

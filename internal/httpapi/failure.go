@@ -49,9 +49,10 @@ const (
 // Failures that never vary.
 var (
 	errNoRoute       = &failure{status: http.StatusNotFound, slug: "not_found", detail: "there is nothing at this address"}
-	errNotFound      = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "not found"}
+	errBadPath       = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "nothing can have the name in the path: names are UTF-8 without the character U+0000"}
+	errNoSystem      = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "the token does not reach the system configuration: only one of the root account does"}
 	errNoSuchAccount = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "there is no such account"}
-	errNoToken       = &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "a valid token is needed"}
+	errNoToken       = &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
 	errVerb          = &failure{status: http.StatusBadRequest, slug: "invalid_method", detail: "verb must be GET, PUT, POST, PATCH or DELETE, and agree with the method"}
 	errNoCondition   = aaa.Invalid(aaa.Field{Path: "If-Match", Rule: "unsupported", Message: "this operation takes no If-Match"})
 	errStale         = &failure{status: http.StatusPreconditionFailed, slug: "precondition_failed", detail: "the revision in If-Match is not the current one"}
@@ -62,6 +63,11 @@ func tooLarge(limit int64) *failure {
 		status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
 		detail: fmt.Sprintf("the body may have %d octets at most", limit),
 	}
+}
+
+// staleNow is errStale with what is there instead.
+func staleNow(instead string) *failure {
+	return &failure{status: errStale.status, slug: errStale.slug, detail: errStale.detail + ": " + instead}
 }
 
 func unsupportedMedia(detail string) *failure {
@@ -159,11 +165,11 @@ func classifyStore(err error) *failure {
 	case errors.As(err, &missing):
 		return gone(missing)
 	case errors.As(err, &exists):
-		return conflict(exists.Member, "unique", exists.Member+" is taken already", nil)
+		return conflict(exists.Member, "unique", "another account has this "+exists.Member+" already", nil)
 	case errors.Is(err, store.ErrNotFound):
-		return &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "not found"}
+		return &failure{status: http.StatusNotFound, slug: slugIdentifier} // fail knows of what
 	case errors.Is(err, store.ErrExists):
-		return &failure{status: http.StatusConflict, slug: slugConflict, detail: "it exists already"}
+		return &failure{status: http.StatusConflict, slug: slugConflict} // fail knows what
 	case errors.Is(err, store.ErrStale):
 		return &failure{status: errStale.status, slug: errStale.slug, detail: errStale.detail}
 	case errors.Is(err, store.ErrCycle):
@@ -171,7 +177,7 @@ func classifyStore(err error) *failure {
 	case errors.Is(err, store.ErrTooDeep):
 		return tooDeep("to")
 	case errors.Is(err, store.ErrHasChildren):
-		return &failure{status: http.StatusConflict, slug: slugConflict, detail: "the account has descendants"}
+		return &failure{status: http.StatusConflict, slug: slugConflict, detail: "the account has descendants: delete or move them first"}
 	case errors.Is(err, store.ErrUnavailable):
 		return &failure{status: http.StatusServiceUnavailable, slug: slugStore, detail: "the database cannot be reached", retryAfter: time.Second}
 	}

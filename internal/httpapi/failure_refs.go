@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"fmt"
+	"strings"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
@@ -39,10 +42,10 @@ func gone(e *store.MissingError) *failure {
 	}
 	var list []*failure
 	if dictionaries != nil {
-		list = append(list, conflict("servers.dicts", "missing", "the document names dictionaries that are gone", dictionaries))
+		list = append(list, conflict("servers.dicts", "missing", "the document names dictionaries that are gone: "+someOf(dictionaries), dictionaries))
 	}
 	if tables != nil {
-		list = append(list, conflict("fsm", "missing", "the document names state machine tables that are gone", tables))
+		list = append(list, conflict("fsm", "missing", "the document names state machine tables that are gone: "+someOf(tables), tables))
 	}
 	return together(list)
 }
@@ -56,4 +59,15 @@ func together(list []*failure) *failure {
 	first := *list[0]
 	first.fields = fields
 	return &first
+}
+
+// maxNamed is how many names a sentence holds; the field's target has them all.
+const maxNamed = 5
+
+// someOf lists names as a sentence does.
+func someOf(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
 }

@@ -49,12 +49,12 @@ func TestReferenceFailures(t *testing.T) {
 		},
 		"tables missing": {
 			&store.MissingError{Refs: []store.Ref{ref(table, "t")}},
-			"the document names state machine tables that are gone",
+			"the document names state machine tables that are gone: t",
 			[]field{{"fsm", "missing", []string{"t"}}},
 		},
 		"both missing": {
 			&store.MissingError{Refs: []store.Ref{ref(dictionary, "d"), ref(table, "t"), ref(dictionary, "e")}},
-			"the document names dictionaries that are gone",
+			"the document names dictionaries that are gone: d, e",
 			[]field{{"servers.dicts", "missing", []string{"d", "e"}}, {"fsm", "missing", []string{"t"}}},
 		},
 	} {

@@ -87,7 +87,7 @@ func (c *call) checkEnabled(id aaa.AccountID) error {
 	case err != nil:
 		return err
 	case !enabled:
-		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the account is disabled"}
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token's account, or one above it, is disabled"}
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (c *call) reachEntity() error {
 			return err
 		}
 		if !own {
-			return errNotFound
+			return errNoSystem
 		}
 		c.account = aaa.SystemConfig
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -56,7 +57,7 @@ func (l *limiter) allow(c *call, id string) error {
 	h.Set("RateLimit", `"token";r=0;t=`+strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return &failure{
 		status: http.StatusTooManyRequests, slug: "too_many_requests",
-		detail: "this credential is used too often", retryAfter: wait,
+		detail: fmt.Sprintf("this credential may make %v requests a second, and %d at once", float64(l.rate), l.burst), retryAfter: wait,
 	}
 }
 

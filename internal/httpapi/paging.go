@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 )
 
@@ -37,7 +39,7 @@ func (c *call) page() (pageQuery, error) {
 	if c.query.Has("page_size") {
 		n, err := strconv.Atoi(c.query.Get("page_size"))
 		if err != nil || n < 1 || n > maxPage {
-			return p, aaa.Invalid(aaa.Field{Path: "page_size", Rule: "range", Message: "must be a number from 1 to 1000", Target: maxPage})
+			return p, aaa.Invalid(aaa.Field{Path: "page_size", Rule: "range", Message: fmt.Sprintf("must be a number from 1 to %d", maxPage), Target: maxPage})
 		}
 		p.Limit = n
 	}
@@ -127,7 +129,7 @@ func (p pageQuery) checkFilters(row reflect.Type) error {
 	var faults []aaa.Field
 	for _, key := range slices.Sorted(maps.Keys(p.filters)) {
 		if !slices.Contains(members, key) {
-			faults = append(faults, aaa.Field{Path: "filter_" + key, Rule: "unknown", Message: "the entries of this list have no such member", Target: members})
+			faults = append(faults, aaa.Field{Path: "filter_" + key, Rule: "unknown", Message: schema.Unknown("the entries of this list have no such member", key, members), Target: members})
 		}
 	}
 	if faults != nil {

@@ -18,7 +18,7 @@ func (c *call) checkQuery() error {
 	}
 	q, err := url.ParseQuery(raw)
 	if err != nil {
-		return aaa.Invalid(aaa.Field{Path: "query", Rule: "syntax", Message: "the query cannot be read"})
+		return aaa.Invalid(aaa.Field{Path: "query", Rule: "syntax", Message: "the query cannot be read: " + err.Error()})
 	}
 	var faults []aaa.Field
 	for name, values := range q {
@@ -50,12 +50,12 @@ func (c *call) readPath() error {
 		if asItCame {
 			var err error
 			if v, err = url.PathUnescape(v); err != nil {
-				return errNotFound
+				return errBadPath
 			}
 			values[i] = v
 		}
 		if !storable(v) {
-			return errNotFound
+			return errBadPath
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (c *call) flag(name string) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, aaa.Invalid(aaa.Field{Path: name, Rule: "type", Message: "must be true or false", Target: "boolean"})
+	return false, aaa.Invalid(aaa.Field{Path: name, Rule: "type", Message: "must be true or false", Target: "boolean", Value: c.query.Get(name)})
 }
 
 // op reads the query parameter op.
@@ -96,7 +96,7 @@ func (c *call) op() (aaa.Op, error) {
 	}
 	op, err := aaa.ParseOp(c.query.Get("op"))
 	if err != nil {
-		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of authn, authz, accounting, custom", Target: opNames})
+		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of authn, authz, accounting, custom", Target: opNames, Value: c.query.Get("op")})
 	}
 	return op, nil
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -11,12 +12,20 @@ import (
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // fail answers with an error: the one place where errors become answers.
 func (c *call) fail(err error) {
 	c.err = err
 	f := classify(err)
+	switch {
+	case f.detail != "":
+	case errors.Is(err, store.ErrNotFound):
+		f.detail = c.lacking()
+	case errors.Is(err, store.ErrExists):
+		f.detail = c.taken()
+	}
 	if f.status == http.StatusInternalServerError {
 		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "internal error", slog.String("request_id", c.id), slog.String("error", err.Error()))
 	}

@@ -52,17 +52,21 @@ type route struct {
 const paged = "page_size start_key paginate filter_"
 
 const (
-	atAccount      = "/v2/accounts/{id}"
-	atDocument     = atAccount + "/aaa"
-	atDictionaries = atDocument + "/dictionary"
-	atTables       = atDocument + "/fsm"
-	atTable        = atTables + "/{name}"
-	atUsers        = atDocument + "/users"
-	atUsersFile    = atUsers + "/{name}"
-	atSessions     = atDocument + "/sessions"
-	atSession      = atSessions + "/{sid}" // by the derived id it takes mayWrite
-	atSystemV1     = "/v1/system_configs/circlemaker"
-	atSystem       = "/v2/system_configs/circlemaker"
+	atAccount        = "/v2/accounts/{id}"
+	atDocument       = atAccount + "/aaa"
+	atToken          = atAccount + "/tokens/{token}"
+	atKey            = atAccount + "/api_key"
+	atRevision       = atDocument + "/revisions/{n}"
+	atDictionaries   = atDocument + "/dictionary"
+	atTables         = atDocument + "/fsm"
+	atTable          = atTables + "/{name}"
+	atUsers          = atDocument + "/users"
+	atUsersFile      = atUsers + "/{name}"
+	atSessions       = atDocument + "/sessions"
+	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
+	atSystemV1       = "/v1/system_configs/circlemaker"
+	atSystem         = "/v2/system_configs/circlemaker"
+	atSystemRevision = atSystem + "/revisions/{n}"
 )
 
 // routes is the whole API. The contract (openapi.yaml) and the tenancy test are held against it.
@@ -84,9 +88,9 @@ var routes = []route{
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
 	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},
-	{"DELETE", atAccount + "/tokens/{token}", mayWrite, onAccount, noBody, "", false, (*API).revokeToken},
-	{"PUT", atAccount + "/api_key", mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
-	{"DELETE", atAccount + "/api_key", mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
+	{"DELETE", atToken, mayWrite, onAccount, noBody, "", false, (*API).revokeToken},
+	{"PUT", atKey, mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
+	{"DELETE", atKey, mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
 
 	{"GET", atDocument, mayRead, onAccount, noBody, "", false, (*API).getDocument},
 	{"PUT", atDocument, mayWrite, onAccount, jsonBody, "", false, (*API).createDocument},
@@ -94,8 +98,8 @@ var routes = []route{
 	{"PATCH", atDocument, mayWrite, onAccount, jsonBody, "", true, (*API).patchDocument},
 	{"DELETE", atDocument, mayWrite, onAccount, noBody, "", true, (*API).deleteDocument},
 	{"GET", atDocument + "/revisions", mayRead, onAccount, noBody, paged, false, (*API).listRevisions},
-	{"GET", atDocument + "/revisions/{n}", mayRead, onAccount, noBody, "", false, (*API).getRevision},
-	{"POST", atDocument + "/revisions/{n}", mayWrite, onAccount, noBody, "", true, (*API).rollBack},
+	{"GET", atRevision, mayRead, onAccount, noBody, "", false, (*API).getRevision},
+	{"POST", atRevision, mayWrite, onAccount, noBody, "", true, (*API).rollBack},
 	{"GET", atDocument + "/effective", mayRead, onAccount, noBody, "op", false, (*API).effective},
 	{"POST", atDocument + "/translate", mayRequest, onAccount, jsonBody, "op", false, (*API).dryRun},
 
@@ -146,8 +150,8 @@ var routes = []route{
 	{"PATCH", atSystem, mayWrite, onSystem, jsonBody, "", true, (*API).patchDocument},
 	{"DELETE", atSystem, mayWrite, onSystem, noBody, "", true, (*API).deleteDocument},
 	{"GET", atSystem + "/revisions", mayRead, onSystem, noBody, paged, false, (*API).listRevisions},
-	{"GET", atSystem + "/revisions/{n}", mayRead, onSystem, noBody, "", false, (*API).getRevision},
-	{"POST", atSystem + "/revisions/{n}", mayWrite, onSystem, noBody, "", true, (*API).rollBack},
+	{"GET", atSystemRevision, mayRead, onSystem, noBody, "", false, (*API).getRevision},
+	{"POST", atSystemRevision, mayWrite, onSystem, noBody, "", true, (*API).rollBack},
 	{"GET", atSystem + "/dictionary", mayRead, onSystem, noBody, paged, false, (*API).listSystemDictionaries},
 	{"GET", atSystem + "/dictionary/{dict}", mayRead, onSystem, noBody, "", false, (*API).getSystemDictionary},
 

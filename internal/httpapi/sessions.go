@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 )
 
@@ -209,7 +210,7 @@ func (c *call) usage() (values, counters map[string]any, err error) {
 		_, err := strconv.ParseUint(number.String(), 10, 64)
 		switch {
 		case !known:
-			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: "there is no such counter"})
+			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("there is no such counter", name, slices.Collect(maps.Keys(counterKeys)))})
 		case twice:
 			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + key})
 		case !isNumber || err != nil:

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/store"
 )
 
 // sentTable is a table that came with a request.
@@ -163,7 +164,7 @@ func (a *API) inheritedTable(c *call) (string, error) {
 	if _, text, ok := builtIn(name); ok {
 		return text, nil
 	}
-	return "", errNotFound
+	return "", store.ErrNotFound
 }
 
 // scriptError tells a fault of a script as that of any other input.

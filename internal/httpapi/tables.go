@@ -83,7 +83,7 @@ func addressOf(t store.Text) string {
 func (a *API) text(c *call, kind store.TextKind) (store.Text, error) {
 	name := c.param("name")
 	if !textName.MatchString(name) {
-		return store.Text{}, errNotFound
+		return store.Text{}, store.ErrNotFound
 	}
 	return a.Store.Texts().Get(c.ctx(), c.account, kind, name)
 }
@@ -91,7 +91,7 @@ func (a *API) text(c *call, kind store.TextKind) (store.Text, error) {
 // tableOf finds an account's own table.
 func (a *API) tableOf(c *call, account aaa.AccountID, name string) (store.Text, error) {
 	if !textName.MatchString(name) {
-		return store.Text{}, errNotFound
+		return store.Text{}, store.ErrNotFound
 	}
 	return orMemory(c, account, func(ctx context.Context) (store.Text, error) {
 		return a.Store.Texts().Get(ctx, account, store.TextFSM, name)
@@ -185,7 +185,7 @@ func (c *call) targetName(inside string) (string, error) {
 	case name == "":
 		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed: in the query, or in JSON as a member"})
 	case inside != "" && inside != name:
-		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the URL and the body give different names"})
+		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the URL has the name " + quoted(name) + ", the body " + quoted(inside)})
 	case !textName.MatchString(name):
 		return "", aaa.Invalid(aaa.Field{
 			Path: "name", Rule: "pattern", Target: textName.String(), Value: name,
@@ -198,10 +198,10 @@ func (c *call) targetName(inside string) (string, error) {
 // writableTable refuses the names that no account can give to a table.
 func writableTable(name string) error {
 	if name == "check" {
-		return aaa.Invalid(aaa.Field{Path: "name", Rule: "reserved", Message: "no table can have this name: it stands for the check of tables", Value: name})
+		return aaa.Invalid(aaa.Field{Path: "name", Rule: "reserved", Message: "no table can be named check: the address stands for the check of tables", Value: name})
 	}
 	if _, ok := fsm.BuiltIn(name); ok {
-		return conflict("name", "built_in", "the built-in tables cannot be changed, and no other table can have the name of one", nil)
+		return conflict("name", "built_in", "the built-in table "+name+" cannot be changed, and no other table can have its name", nil)
 	}
 	return nil
 }

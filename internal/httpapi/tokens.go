@@ -112,7 +112,7 @@ var (
 func (a *API) revokeToken(c *call) error {
 	id := c.param("token")
 	if !aaa.IsID(id) {
-		return errNotFound
+		return store.ErrNotFound
 	}
 	if err := a.Store.Tokens().Revoke(c.ctx(), c.account, id); err != nil {
 		return err

@@ -29,6 +29,9 @@ func message(keyword string, target any, schema map[string]any, library string) 
 	case "maxLength":
 		return fmt.Sprintf("must have at most %v characters", target)
 	case "minItems":
+		if fmt.Sprint(target) == "1" {
+			return "must not be empty"
+		}
 		return fmt.Sprintf("must have at least %v elements", target)
 	case "maxItems":
 		return fmt.Sprintf("must have at most %v elements", target)

@@ -144,7 +144,7 @@ func (t *Tenants) Warm() int { return t.nodes.Size() }
 func storeError(what string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return &aaa.Error{Kind: aaa.KindNotFound, Message: what + " not found", Err: err}
+		return &aaa.Error{Kind: aaa.KindNotFound, Message: "there is no such " + what, Err: err}
 	case errors.Is(err, store.ErrUnavailable):
 		return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the database cannot be reached", RetryAfter: time.Second, Err: err}
 	default:
