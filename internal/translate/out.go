@@ -66,6 +66,9 @@ func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.A
 	if err := o.whole(values); err != nil {
 		return dst, err
 	}
+	if err := o.read(values); err != nil {
+		return dst, err
+	}
 	return o.dst, nil
 }
 

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -17,8 +19,9 @@ const (
 	needArgument        // what an authorisation asks for, or a record tells of
 )
 
-// The sections whose requests are made of arguments at a TACACS+ server.
+// The sections. The requests of all but authn are made of arguments at a TACACS+ server.
 const (
+	sectionAuthn      = "authn_avp_translation"
 	sectionAuthz      = "authz_avp_translation"
 	sectionAccounting = "accounting_avp_translation"
 	sectionCustom     = "custom_avp_translation"
@@ -162,7 +165,8 @@ func (r *rule) takes(text string, s *slot) bool {
 func (o *outgoing) replaced(l *loss, values map[string]any) bool {
 	r, s := o.b.prog.rules[l.rule], &o.b.slots[l.rule]
 	if s.need == needArgument && s.attr != nil {
-		if text, ok := FirstText(values[r.key]); !ok || r.takes(text, s) { // an empty array has no arguments
+		text, ok := FirstText(values[r.key])
+		if ok && r.takes(text, s) || !ok && !one(r.attribute) { // an empty array has no arguments
 			return true
 		}
 	}
@@ -179,6 +183,34 @@ func (o *outgoing) replaced(l *loss, values map[string]any) bool {
 		}
 	}
 	return false
+}
+
+// one reports whether an argument stands once in what it asks for: a request without it asks for something else.
+func one(argument string) bool {
+	argument = strings.TrimSuffix(argument, "*")
+	return argument == "cmd" || argument == "service"
+}
+
+// read refuses a login that goes out without a credential, though a key of the caller's is one by its name that no
+// rule reads: a key that is misspelt, or another document's.
+func (o *outgoing) read(values map[string]any) error {
+	if o.b.prog.section != sectionAuthn {
+		return nil
+	}
+	for i := range o.b.slots {
+		if o.b.slots[i].need == needCredential && o.sentBy(i) {
+			return nil
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if aaa.SensitiveName(key) && !o.b.prog.Reads(key) {
+			return aaa.Invalid(aaa.Field{
+				Path: key, Rule: "unknown",
+				Message: "no rule of " + sectionAuthn + " reads it; a login is not sent without the password that it brought",
+			})
+		}
+	}
+	return nil
 }
 
 func (o *outgoing) sentBy(i int) bool { return o.sent[i/64]>>(i%64)&1 == 1 }
