@@ -2,6 +2,8 @@ package dict
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -29,6 +31,21 @@ func TestOwnArguments(t *testing.T) {
 		}
 		if a := NewSet(c).ByName(name); a == nil || !a.IsArgument() || a.Name != name || a.Type != aaa.TypeString {
 			t.Errorf("%q: %+v", name, a)
+		}
+		// Text holds the name as well, or says that it can't.
+		text, err = FormatText(entries, nil)
+		if strings.Contains(name, "#") {
+			if aaa.KindOf(err) != aaa.KindBadInput {
+				t.Errorf("%q as text: %q, %v", name, text, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q as text: %v", name, err)
+			continue
+		}
+		if back, err := ParseText("d", text, nil); err != nil || !slices.ContainsFunc(back, func(e Entry) bool { return e.Attr != nil && e.Attr.Name == name }) {
+			t.Errorf("%q as text: %q read back as %+v, %v", name, text, back, err)
 		}
 	}
 }

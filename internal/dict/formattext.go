@@ -12,7 +12,7 @@ import (
 
 // FormatText writes entries as a FreeRADIUS dictionary file, in their order. Vendors come first where an entry precedes its
 // vendor's; attributes and then values come behind them where an entry precedes its parent's. ParseText with the same
-// visible reads entries back that mean the same. Errors are Compile's.
+// visible reads entries back that mean the same. Errors are Compile's, and an *aaa.Error of KindBadInput for a name that text can't hold.
 func FormatText(entries []Entry, visible *Set) ([]byte, error) {
 	return formatText(entries, visible, visible)
 }
@@ -21,6 +21,11 @@ func formatText(entries []Entry, visible, system *Set) ([]byte, error) {
 	c, err := CompileStored("", entries, system)
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range entries {
+		if e.Attr != nil && strings.Contains(e.Attr.Name, "#") || e.Val != nil && strings.Contains(e.Val.Attr+e.Val.Name, "#") {
+			return nil, aaa.Errorf(aaa.KindBadInput, "the dictionary has no text form, since # begins a comment there and stands in a name: ask for application/json")
+		}
 	}
 	own := NewSet(c)
 	writer := func() *textWriter {
