@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -34,6 +35,19 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 		return nil, fmt.Errorf("no database yet (aaa-api serve or migrate makes it): %w", err)
 	}
 	return sqlite.Open(ctx, cfg.StorePath())
+}
+
+// withStore opens the database that the settings name for one command.
+func withStore(cmd *cobra.Command, env environment, fn func(context.Context, *config.Config, store.Store) error) error {
+	cfg, err := loadConfig(cmd, env)
+	if err != nil {
+		return err
+	}
+	st, err := openStore(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(cmd.Context(), cfg, st), st.Close())
 }
 
 // makeDataDir makes the data folder, for its owner alone.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -24,19 +23,6 @@ func keyCommand(env environment) *cobra.Command {
 	}
 	cmd.AddCommand(keyRotate(env), keyReset(env))
 	return cmd
-}
-
-// withStore opens the database that the settings name for one command.
-func withStore(cmd *cobra.Command, env environment, fn func(context.Context, *config.Config, store.Store) error) error {
-	cfg, err := loadConfig(cmd, env)
-	if err != nil {
-		return err
-	}
-	st, err := openStore(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(cmd.Context(), cfg, st), st.Close())
 }
 
 func keyRotate(env environment) *cobra.Command {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -40,20 +39,13 @@ func withAccount(cmd *cobra.Command, env environment, account string, fn func(co
 	if account == "" && cmd.Flags().Changed("account") { // a variable without a value, which must not mean the root
 		return fmt.Errorf("%w: --account is empty", errUsage)
 	}
-	cfg, err := loadConfig(cmd, env)
-	if err != nil {
-		return err
-	}
-	ctx := cmd.Context()
-	st, err := openStore(ctx, cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	a, err := theAccount(ctx, st, account)
-	if err == nil {
-		err = fn(ctx, st, a)
-	}
-	return errors.Join(err, st.Close())
+	return withStore(cmd, env, func(ctx context.Context, _ *config.Config, st store.Store) error {
+		a, err := theAccount(ctx, st, account)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, st, a)
+	})
 }
 
 // theAccount finds the account that --account names, or the root.
