@@ -24,7 +24,6 @@ const (
 	msCHAPResponse  = 1
 	msCHAP2Response = 25
 
-	tacacsUser         = 1
 	tacacsPassword     = 2
 	tacacsData         = 13
 	tacacsCHAPResponse = 16
@@ -88,7 +87,7 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 // credentials adds the document's own, each by itself, to an authz request that brings none.
 func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 	std := &q.router.std
-	if q.level.AuthzUsername != "" && !brings(avps, isUserName) {
+	if q.level.AuthzUsername != "" && !brings(avps, (*aaa.Attribute).NamesUser) {
 		q.tracer.Added("User-Name", "") // whose, a token below the document's account is not told
 		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(q.level.AuthzUsername)})
 	}
@@ -101,11 +100,6 @@ func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 
 func brings(avps []aaa.AVP, what func(*aaa.Attribute) bool) bool {
 	return slices.ContainsFunc(avps, func(v aaa.AVP) bool { return what(v.Attr) })
-}
-
-// isUserName goes by the number: what an attribute is called is up to the tenant's dictionaries.
-func isUserName(a *aaa.Attribute) bool {
-	return isStandard(a, userNameNumber) || a.OfTACACS() && a.Number == tacacsUser
 }
 
 // isPassword tells what a user is known by. A packet holds one kind of it alone (RFC 2865 §4.1,
