@@ -23,6 +23,7 @@ var rules = map[string][]string{
 	"charset":  {},
 	"config":   {},
 	"intern":   {},
+	"limits":   {"aaa"},
 	"fsm":      {"aaa", "schema"},
 	"schema":   {"aaa", "/schemas"},
 	"dict":     {"aaa"},
@@ -48,12 +49,12 @@ var rules = map[string][]string{
 	"engines/tacacs":     {"aaa", "engines"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
-	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "translate", "document", "engines", "secmod"},
+	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "fsm", "tenant", "engines", "translate", "authorizer"},
 	"actions": {"aaa", "fsm", "router", "tenant", "usersfile"},
 	"session": {"aaa", "store"},
-	"gateway": {"aaa", "document", "router", "secmod", "session", "store", "tenant", "usersfile"},
-	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "token", "gateway", "fsm", "/"},
+	"gateway": {"aaa", "document", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
+	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

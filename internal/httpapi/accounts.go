@@ -6,7 +6,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -22,13 +24,15 @@ type accountView struct {
 	Realm     string         `json:"realm,omitempty"`
 	ParentID  *aaa.AccountID `json:"parent_id"` // null for the root
 	Enabled   bool           `json:"enabled"`
+	Limits    *aaa.Limits    `json:"limits,omitempty"`
+	Networks  []netip.Prefix `json:"server_networks,omitempty"`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
 }
 
 func viewAccount(a store.Account) accountView {
 	v := accountView{
-		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled,
+		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: a.ServerNetworks,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 	if a.ParentID != "" {
@@ -53,6 +57,9 @@ func (a *API) createAccount(c *call) error {
 		return err
 	}
 	if err := applyAccount(&next, data); err != nil {
+		return err
+	}
+	if err := a.checkNetworks(c, next); err != nil {
 		return err
 	}
 	made, err := a.Store.Accounts().Create(c.ctx(), next)
@@ -98,7 +105,7 @@ func (a *API) getAccount(c *call) error {
 
 // replaceAccount sets all of an account: what the client leaves out gets its default.
 func (a *API) replaceAccount(c *call) error {
-	return a.updateAccount(c, func(_, sent map[string]any) any { return sent })
+	return a.updateAccount(c, func(have, sent map[string]any) any { return keepBounds(c, have, sent) })
 }
 
 // patchAccount merges what the client sent into the account (RFC 7396).
@@ -131,6 +138,9 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 		if next.Enabled != old.Enabled && c.account == c.who.Account {
 			// Else a tenant locks itself out, or the root everybody.
 			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
+		}
+		if err := a.checkBounds(c, old, next); err != nil {
+			return err
 		}
 		var effects []document.Warning
 		if next.Enabled != old.Enabled {
@@ -300,7 +310,12 @@ func applyAccount(next *store.Account, data map[string]any) error {
 	next.Realm, _ = data["realm"].(string)
 	enabled, given := data["enabled"].(bool)
 	next.Enabled = enabled || !given
-	return nil
+	var err error
+	if next.Limits, err = takeLimits(data); err != nil {
+		return err
+	}
+	next.ServerNetworks, err = takeNetworks(data)
+	return err
 }
 
 // settable is the part of an account that clients write.
@@ -308,6 +323,22 @@ func settable(a store.Account) map[string]any {
 	m := map[string]any{"name": a.Name, "enabled": a.Enabled}
 	if a.Realm != "" {
 		m["realm"] = a.Realm
+	}
+	if a.Limits != nil {
+		limits := make(map[string]any)
+		for i, v := range a.Limits {
+			if v != aaa.NotSet {
+				limits[aaa.Limit(i).Name()] = json.Number(strconv.FormatInt(v, 10))
+			}
+		}
+		m["limits"] = limits
+	}
+	if len(a.ServerNetworks) > 0 {
+		list := make([]any, len(a.ServerNetworks))
+		for i, p := range a.ServerNetworks {
+			list[i] = p.String()
+		}
+		m["server_networks"] = list
 	}
 	return m
 }

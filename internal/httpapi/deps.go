@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -27,6 +28,8 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Account returns the account; its Path is as long as the tree is deep.
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
+	// Networks is where servers of the account may be beside public addresses.
+	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
 	Memory

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -97,6 +98,9 @@ type Account struct {
 	Revision  int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	Limits         *aaa.Limits    // as accounts above it set them; nil sets none
+	ServerNetworks []netip.Prefix // where its servers may be beside public addresses, as accounts above it grant; nil: nowhere
 }
 
 // Page asks for part of an ordered list.
@@ -113,7 +117,7 @@ type Accounts interface {
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
 	Root(ctx context.Context) (Account, error)
-	// Update changes Name, Realm and Enabled.
+	// Update changes Name, Realm, Enabled, Limits and ServerNetworks.
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a

@@ -20,6 +20,7 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		})
 		everyone := func(*node) bool { return true }
 		t.invalidate(everyone, anyLevel, everyone)
+		t.renewLimits(everyone)
 		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
 			t.renew(ctx, n)
 			return ctx.Err() == nil
@@ -41,6 +42,7 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 			t.invalidate(below, func(l *Level) bool { return l.names(c.Kind, c.Name) }, below)
 		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
 			t.invalidate(below, anyLevel, below)
+			t.renewLimits(below)
 		}
 	}
 }

@@ -51,6 +51,7 @@ type Level struct {
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
 	Dicts           []DictSource                 // where each dictionary that the document names was found
+	Networks        []netip.Prefix               // where its servers may be beside public addresses
 
 	programs  [aaa.NumOps]*translate.Program // nil for an operation that has nothing to ask
 	fileNames []string                       // users files that the tables may ask, found or not
@@ -111,7 +112,7 @@ type bindingKey struct {
 // since previous are taken over, with their sockets and health.
 func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*Level, error) {
 	own := chain[0]
-	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit}
+	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Networks: networks(chain)}
 	if own.state.document == nil {
 		return level, nil
 	}

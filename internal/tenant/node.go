@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -23,6 +24,9 @@ type node struct {
 	old   *Level                // under mu: the level before a change, whose clients the next may take over
 	plan  atomic.Pointer[Plan]  // nil: to be made
 	pool  atomic.Pointer[engines.Pool]
+
+	limits  *limits.Account // kept over changes
+	limited atomic.Bool     // limits holds what is in force
 }
 
 // state is what the store holds of an account.
@@ -45,7 +49,7 @@ func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, er
 		} else {
 			// The node is in the map before the store is read, so that a change which
 			// arrives meanwhile finds it and waits for its lock.
-			n, _ = t.nodes.LoadOrStore(id, &node{id: id})
+			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: limits.NewAccount(id)})
 		}
 		s, err := t.fill(ctx, n)
 		if err != nil {

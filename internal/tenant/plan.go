@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // Plan is what the requests of one account run by. It is never changed.
@@ -17,6 +18,7 @@ type Plan struct {
 	Pool      *engines.Pool // bounds what the account has at backends
 	Workers   int
 	WorkersOf aaa.AccountID // whose document says so; empty for the default
+	Limits    *limits.Account
 	Routes    [aaa.NumOps]Route
 	Providers map[string]aaa.AuthzProvider // the registered external authorisers
 }
@@ -147,6 +149,10 @@ func (t *Tenants) keepPlan(chain []link, levels []*Level, p *Plan) bool {
 		pool.SetWorkers(p.Workers)
 	}
 	p.Pool = pool
+	if !n.limited.Load() {
+		t.setLimits(chain)
+	}
+	p.Limits = n.limits
 	if !n.gone {
 		n.plan.Store(p)
 	}

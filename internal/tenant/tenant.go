@@ -14,6 +14,7 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/intern"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/translate"
@@ -55,6 +56,7 @@ type Tenants struct {
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]
 	tallies  intern.Table[tallyKey, Tally]
+	limits   intern.Table[limits.Values, limits.Values]
 	tables   intern.Table[[sha256.Size]byte, fsm.Table] // by the hash of the text
 }
 

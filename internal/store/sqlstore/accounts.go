@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,14 +14,50 @@ import (
 
 type accounts struct{ db Driver }
 
-const accountColumns = `id, parent_id, path, name, COALESCE(realm, ''), enabled, revision, created_at, updated_at`
+const accountColumns = `id, parent_id, path, name, COALESCE(realm, ''), enabled, revision, created_at, updated_at, limits, server_networks`
 
 func scanAccount(scan Scan) (a store.Account, err error) {
 	var path string
-	err = scan(&a.ID, &a.ParentID, &path, &a.Name, &a.Realm, &a.Enabled, &a.Revision, &a.CreatedAt, &a.UpdatedAt)
+	var limits, networks *string
+	if err = scan(&a.ID, &a.ParentID, &path, &a.Name, &a.Realm, &a.Enabled, &a.Revision, &a.CreatedAt, &a.UpdatedAt, &limits, &networks); err != nil {
+		return a, err
+	}
 	a.Path = splitPath(path)
 	a.CreatedAt, a.UpdatedAt = a.CreatedAt.UTC(), a.UpdatedAt.UTC()
-	return a, err
+	if err = fromText(limits, &a.Limits); err != nil {
+		return a, fmt.Errorf("limits of account %s: %w", a.ID, err)
+	}
+	if err = fromText(networks, &a.ServerNetworks); err != nil {
+		return a, fmt.Errorf("server_networks of account %s: %w", a.ID, err)
+	}
+	return a, nil
+}
+
+// fromText reads the JSON of a column, which may be NULL.
+func fromText(text *string, into any) error {
+	if text == nil {
+		return nil
+	}
+	return json.Unmarshal([]byte(*text), into)
+}
+
+// bounds are the columns limits and server_networks of an account: NULL where it sets none.
+func bounds(a store.Account) (limits, networks *string, err error) {
+	if a.Limits != nil {
+		if limits, err = toText(a.Limits); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(a.ServerNetworks) > 0 {
+		networks, err = toText(a.ServerNetworks)
+	}
+	return limits, networks, err
+}
+
+func toText(v any) (*string, error) {
+	b, err := json.Marshal(v)
+	text := string(b)
+	return &text, err
 }
 
 // A path in the database is every ancestor's id followed by a slash.
@@ -91,11 +129,15 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 		if err := freeRealm(ctx, tx, a.Realm, a.ID); err != nil {
 			return err
 		}
+		limits, networks, err := bounds(a)
+		if err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `INSERT INTO accounts
-			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at, limits, server_networks)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			string(a.ID), string(a.ParentID), joinPath(a.Path...), a.Name, orNull(a.Realm), a.Enabled,
-			a.Revision, a.CreatedAt, a.UpdatedAt); err != nil {
+			a.Revision, a.CreatedAt, a.UpdatedAt, limits, networks); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangedAccount, a.ID, "")
@@ -136,10 +178,15 @@ func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64
 			return err
 		}
 		a.Name, a.Realm, a.Enabled = in.Name, in.Realm, in.Enabled
+		a.Limits, a.ServerNetworks = in.Limits, in.ServerNetworks
 		a.Revision, a.UpdatedAt = a.Revision+1, tx.now
+		limits, networks, err := bounds(a)
+		if err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `UPDATE accounts
-			SET name = $2, realm = $3, enabled = $4, revision = $5, updated_at = $6 WHERE id = $1`,
-			string(id), a.Name, orNull(a.Realm), a.Enabled, a.Revision, a.UpdatedAt); err != nil {
+			SET name = $2, realm = $3, enabled = $4, revision = $5, updated_at = $6, limits = $7, server_networks = $8 WHERE id = $1`,
+			string(id), a.Name, orNull(a.Realm), a.Enabled, a.Revision, a.UpdatedAt, limits, networks); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangedAccount, id, "")

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -46,6 +47,44 @@ func testAccounts(t *testing.T, s store.Store) {
 	refused(t, err, store.ErrNotFound)
 	_, _, err = s.Accounts().Descendants(ctx, aaa.NewAccountID(), store.Page{})
 	refused(t, err, store.ErrNotFound)
+}
+
+// testBounds keeps what accounts above set: limits and networks.
+func testBounds(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	same := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+	root := account(t, s, "root", "")
+	limits := aaa.NoLimits()
+	limits[aaa.LimitTokens], limits[aaa.LimitSessions] = 0, 1<<40
+	networks := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	made := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID, Limits: &limits, ServerNetworks: networks}))
+	read := func(want store.Account) {
+		t.Helper()
+		if diff := cmp.Diff(want, must[store.Account](t)(s.Accounts().Get(ctx, made.ID)), same); diff != "" {
+			t.Errorf("(-answered +read):\n%s", diff)
+		}
+	}
+	if made.Limits == nil || *made.Limits != limits || !slices.Equal(made.ServerNetworks, networks) {
+		t.Errorf("created %+v", made)
+	}
+	read(made)
+	other := aaa.NoLimits()
+	other[aaa.LimitTables] = 3
+	changed := must[store.Account](t)(s.Accounts().Update(ctx, made.ID, 1, store.Account{Limits: &other, ServerNetworks: networks[:1]}))
+	if changed.Limits == nil || *changed.Limits != other || !slices.Equal(changed.ServerNetworks, networks[:1]) {
+		t.Errorf("updated to %+v", changed)
+	}
+	read(changed)
+	list, _, err := s.Accounts().Children(ctx, root.ID, store.Page{})
+	ok(t, err)
+	if len(list) != 1 || list[0].Limits == nil || *list[0].Limits != other || len(list[0].ServerNetworks) != 1 {
+		t.Errorf("listed as %+v", list)
+	}
+	none := must[store.Account](t)(s.Accounts().Update(ctx, made.ID, 2, store.Account{}))
+	if none.Limits != nil || none.ServerNetworks != nil {
+		t.Errorf("updated to %+v", none)
+	}
+	read(none)
 }
 
 func testOneRoot(t *testing.T, s store.Store) {

@@ -16,6 +16,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
 		"accounts are stored and found":                 testAccounts,
+		"bounds of accounts":                            testBounds,
 		"one root":                                      testOneRoot,
 		"a realm is unique":                             testRealm,
 		"an update needs the revision":                  testAccountRevision,

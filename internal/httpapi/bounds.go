@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/schema"
+	"aaa-api/internal/store"
+)
+
+// takeLimits reads the member limits of an account, nil where it sets none.
+func takeLimits(data map[string]any) (*aaa.Limits, error) {
+	sent, _ := data["limits"].(map[string]any)
+	l := aaa.NoLimits()
+	var faults []aaa.Field
+	for name, v := range sent {
+		limit, known := aaa.LimitByName(name)
+		number, set := v.(json.Number)
+		switch path := "limits." + name; {
+		case !known:
+			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("is not a limit", name, aaa.LimitNames())})
+		case set:
+			n, err := strconv.ParseInt(number.String(), 10, 64)
+			if most := aaa.LimitTable[limit].Max; err != nil || n > most {
+				faults = append(faults, aaa.Field{Path: path, Rule: "maximum", Message: fmt.Sprintf("must be at most %d", most), Target: most, Value: number})
+				continue
+			}
+			l[limit] = n
+		}
+	}
+	if faults != nil {
+		return nil, aaa.Invalid(faults...)
+	}
+	return l.OrNil(), nil
+}
+
+// takeNetworks reads the member server_networks of an account.
+func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
+	sent, _ := data["server_networks"].([]any)
+	var list []netip.Prefix
+	var faults []aaa.Field
+	for i, v := range sent {
+		text, _ := v.(string)
+		p, err := parseNetwork(text)
+		if err != nil {
+			faults = append(faults, aaa.Field{Path: networkPath(i), Rule: "pattern", Message: err.Error(), Value: text})
+		} else if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	if faults != nil {
+		return nil, aaa.Invalid(faults...)
+	}
+	return list, nil
+}
+
+func networkPath(i int) string { return "server_networks." + strconv.Itoa(i) }
+
+var (
+	errNetwork = errors.New("must be an IP prefix or address, such as 10.0.0.0/8 or fd00::1")
+	errMapped  = errors.New("must be written as IPv4")
+)
+
+// parseNetwork reads a prefix, or an address as the prefix that holds it alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return p, errNetwork
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	switch {
+	case p.Addr().Is4In6():
+		return p, errMapped
+	case p != p.Masked():
+		return p, fmt.Errorf("has bits after the prefix: write %s", p.Masked())
+	}
+	return p, nil
+}
+
+// keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
+func keepBounds(c *call, have, sent map[string]any) map[string]any {
+	for _, name := range []string{"limits", "server_networks"} {
+		_, named := sent[name]
+		if v, set := have[name]; set && !named && c.account == c.who.Account {
+			sent[name] = v
+		}
+	}
+	return sent
+}
+
+// checkBounds refuses a change of limits and networks if the token is the account's own: accounts above set them.
+func (a *API) checkBounds(c *call, old, next store.Account) error {
+	own := c.account == c.who.Account
+	sameLimits := equal(old.Limits, next.Limits)
+	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
+	switch {
+	case own && !sameLimits && old.ParentID != "": // the root account's are the defaults of all below it
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the limits of an account are set by those above it"}
+	case own && !sameNetworks:
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the server_networks of an account are granted by those above it"}
+	case sameNetworks:
+		return nil
+	}
+	return a.checkNetworks(c, next)
+}
+
+// checkNetworks refuses to grant an account what the one above it does not have.
+func (a *API) checkNetworks(c *call, next store.Account) error {
+	if len(next.ServerNetworks) == 0 {
+		return nil
+	}
+	above, err := a.Tree.Networks(c.ctx(), next.ParentID)
+	if err != nil {
+		return err
+	}
+	var faults []aaa.Field
+	for i, p := range next.ServerNetworks {
+		if !slices.Equal(limits.Within([]netip.Prefix{p}, above), []netip.Prefix{p}) {
+			faults = append(faults, aaa.Field{
+				Path: networkPath(i), Rule: "granted", Value: p.String(),
+				Message: fmt.Sprintf("%s is not within the server_networks of the account above, %s: grant it there first", p, next.ParentID),
+			})
+		}
+	}
+	if faults != nil {
+		return aaa.Invalid(faults...)
+	}
+	return nil
+}
+
+func equal(a, b *aaa.Limits) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -1,0 +1,124 @@
+package tenant
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
+)
+
+// Limits returns what an account may use, the same for as long as the account is in memory. It follows changes by itself.
+// The errors are those of Plan.
+func (t *Tenants) Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, planTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		n, _, err := t.load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if n.limited.Load() {
+			return n.limits, nil
+		}
+		chain, err := t.chain(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if t.limit(chain) {
+			return chain[0].node.limits, nil
+		}
+	}
+	return nil, &aaa.Error{
+		Kind: aaa.KindUnavailable, Message: "the account is being changed: ask again", RetryAfter: time.Second, Err: ctx.Err(),
+	}
+}
+
+// Networks returns where servers of an account's document may be beside public addresses.
+func (t *Tenants) Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error) {
+	chain, err := t.chain(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return networks(chain), nil
+}
+
+// networks is what accounts above granted to chain[0], as far as they may reach it themselves.
+func networks(chain []link) []netip.Prefix {
+	if len(chain) <= 2 { // the root account or the system configuration
+		return limits.Everywhere
+	}
+	granted := chain[0].state.account.ServerNetworks
+	if len(granted) == 0 {
+		return nil
+	}
+	return limits.Within(granted, networks(chain[1:]))
+}
+
+// limit puts the limits of chain[0] in force, unless a change replaced something that they are made of.
+func (t *Tenants) limit(chain []link) bool {
+	n := chain[0].node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !current(chain) {
+		return false
+	}
+	t.setLimits(chain)
+	return true
+}
+
+// setLimits puts the limits of chain[0] in force. Its node's mu is held.
+func (t *Tenants) setLimits(chain []link) {
+	top := max(0, len(chain)-2) // the root account
+	root := chain[top]
+	v := limits.Root(root.node.id, root.state.account.Limits)
+	for i := top - 1; i >= 0; i-- {
+		v = v.Below(chain[i].node.id, chain[i].state.account.Limits)
+	}
+	if top > 0 {
+		v, _ = t.limits.Get(*v, func() (*limits.Values, error) { return v, nil }) // this build has no errors
+	}
+	chain[0].node.limits.Set(v)
+	chain[0].node.limited.Store(true)
+}
+
+// renewLimits follows a change of the accounts chosen or of those above them. Where an ancestor is cold, whoever asks next
+// finds the limits anew.
+func (t *Tenants) renewLimits(chosen func(*node) bool) {
+	t.each(chosen, func(n *node) {
+		if !n.limited.Load() {
+			return
+		}
+		if chain := t.warmChain(n); chain != nil {
+			t.setLimits(chain)
+		} else {
+			n.limited.Store(false)
+		}
+	})
+}
+
+// warmChain is chain from memory alone, nil where an account is cold.
+func (t *Tenants) warmChain(n *node) []link {
+	var chain []link
+	for range maxDepth {
+		s := n.state.Load()
+		if s == nil {
+			return nil
+		}
+		chain = append(chain, link{n, s})
+		id := s.account.ParentID
+		if n.id == aaa.SystemConfig {
+			return chain
+		}
+		if id == "" {
+			id = aaa.SystemConfig
+		}
+		above, ok := t.nodes.Load(id)
+		if !ok {
+			return nil
+		}
+		n = above
+	}
+	return nil
+}
