@@ -21,16 +21,19 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
 	p.sign(h.id, p.key.secret, p.key)
-	h.arm(p)
+	h.arm(c, p)
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
 	for {
 		attempts++
 		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
-		h.socket.send(p.frame.buf)
+		h.send(p)
 		gone, silence := false, false
 		select {
 		case <-p.done:
+			if p.unsent {
+				attempts--
+			}
 			if p.err == nil || !unreachable(p.err) {
 				return attempts, false, p.outcome(attempts)
 			}
@@ -52,12 +55,12 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			gone = true
 		case <-p.timer.C:
 			now := time.Now()
-			if c.hurried(p) {
+			if p.hurried() {
 				retries++ // the same attempt once more, for what is left of its time
 				wait -= min(now.Sub(sent), wait)
 			} else {
 				wait, silence = engines.Jitter(timeout), true
-				c.quiet(h)
+				h.quiet()
 			}
 			sent = now
 		}
@@ -72,7 +75,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		case gone:
 			patient := time.Since(start) >= engines.Patience(timeout)
 			if patient {
-				c.quiet(h)
+				h.quiet()
 			}
 			return attempts, patient, p.unanswered(attempts, ctx.Err())
 		default:
@@ -82,9 +85,10 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 }
 
 // hurried reports, once in a request, that its timer was cut short.
-func (c *client) hurried(p *pending) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (p *pending) hurried() bool {
+	mu := &p.held[0].lane.remote.mu
+	mu.Lock()
+	defer mu.Unlock()
 	if !p.hurry || p.twice {
 		return false
 	}
@@ -102,7 +106,7 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 	if !aged && k == p.key {
 		return h, nil
 	}
-	next, ok := c.tryTake(p, h.socket.remote)
+	next, ok := c.tryTake(p, h.lane.remote.addr)
 	if !ok {
 		return h, nil
 	}
@@ -116,7 +120,7 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 		p.key = k
 	}
 	p.sign(next.id, k.secret, k)
-	next.arm(p)
+	next.arm(c, p)
 	return next, nil
 }
 

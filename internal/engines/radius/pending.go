@@ -32,10 +32,12 @@ type pending struct {
 	asked [authLen]byte // authenticator of the packet that it answers
 	used  *key          // its secret
 	err   error         // the network's
+	// unsent: the packet that err is about was not sent.
+	unsent bool
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
 
-	hurry bool // under client.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
+	hurry bool // under remote.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
 	twice bool // so the packet was sent once more
 
 	source io.Reader
@@ -43,11 +45,11 @@ type pending struct {
 	left   int       // so many are unused
 }
 
-// held is an identifier that a pending holds on a socket.
+// held is an identifier that a pending holds on a lane.
 type held struct {
-	socket *socket
-	id     byte
-	heard  uint32 // the socket's count of answers when it was taken
+	lane  *lane
+	id    byte
+	heard uint32 // the lane's count of answers when it was taken
 }
 
 func newPending(source io.Reader) *pending {
@@ -65,7 +67,7 @@ func (p *pending) reset() {
 	}
 	p.ended.Store(false)
 	p.dropped.Store(nil)
-	p.reply, p.err, p.hurry, p.twice = nil, nil, false, false
+	p.reply, p.err, p.unsent, p.hurry, p.twice = nil, nil, false, false, false
 	p.held = p.held[:0]
 	p.req, p.key, p.used = nil, nil, nil
 	p.frame.dict, p.frame.hide.secret, p.frame.mask = nil, nil, false
@@ -74,7 +76,7 @@ func (p *pending) reset() {
 	clear(p.frame.whole[:cap(p.frame.whole)])
 }
 
-// hasten cuts the timer short, once in a request; client.mu is held.
+// hasten cuts the timer short, once in a request; remote.mu is held.
 func (p *pending) hasten() {
 	if !p.hurry {
 		p.hurry = true
