@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -121,7 +122,7 @@ func (n *node) assemble() error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	acts := actionsOf(n.cfg)
-	n.radius = radius.New(radius.Options{Logger: n.log})
+	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
 		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },

@@ -81,6 +81,8 @@ type Account struct {
 	ID     aaa.AccountID
 	values atomic.Pointer[Values]
 	used   [aaa.NumLimits]atomic.Int64
+
+	unanswered Ceiling // packets
 }
 
 // NewAccount makes an Account with the built-in defaults.

@@ -70,6 +70,7 @@ func (c *client) learn(previous engines.Client) {
 	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
 		c.proven.Store(c.previous) // until the server has the next one
 	}
+	c.health.Follow(&p.health)
 	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
 }
 
@@ -80,7 +81,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
-	p.req, p.key = req, c.inForce()
+	p.req, p.key, p.allow = req, c.inForce(), req.Allowance
 	if err := p.build(req, p.key.secret, time.Now()); err != nil {
 		return nil, err
 	}

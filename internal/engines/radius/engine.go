@@ -16,6 +16,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // Name is the engine's aaa_engine value.
@@ -33,8 +34,10 @@ type Options struct {
 	Resolver Resolver      // nil: net.DefaultResolver
 	HostTTL  time.Duration // how long a resolved name is used; 0: 60 s
 
-	IdleTimeout   time.Duration // an unused socket is closed after, all but one; 0: 60 s
-	MaxInFlight   int           // requests of one Client that are out at once, more wait; 0: 8192
+	IdleTimeout  time.Duration        // an unused socket is closed after, all but one; 0: 60 s
+	MaxInFlight  int                  // requests of one Client that are out at once, more wait; 0: 8192
+	Destinations *limits.Destinations // bounds the packets to each address that are not answered; nil: nothing does
+
 	ProbeInterval time.Duration // between probes of a server that is not alive, ±10 %; 0: 10 s
 	ReviveAfter   time.Duration // health_check time: a dead server is tried again after; 0: 60 s
 }

@@ -25,6 +25,13 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
 	for {
+		if err := p.count(h); err != nil {
+			if attempts > 0 && !p.claim() {
+				<-p.done
+				return attempts, false, p.outcome(h, attempts)
+			}
+			return attempts, attempts > 0, p.heldBack(attempts, err)
+		}
 		attempts++
 		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
 		h.send(p)
@@ -35,7 +42,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 				attempts--
 			}
 			if p.err == nil || !unreachable(p.err) {
-				return attempts, false, p.outcome(attempts)
+				return attempts, false, p.outcome(h, attempts)
 			}
 			now := time.Now()
 			wait -= min(now.Sub(sent), wait)
@@ -44,7 +51,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			case !ok && ctx.Err() != nil:
 				return attempts, false, p.unanswered(attempts, ctx.Err())
 			case !ok:
-				return attempts, false, p.outcome(attempts)
+				return attempts, false, p.outcome(h, attempts)
 			}
 			retries++ // the same attempt at another address, for what is left of its time
 			sent = time.Now()
@@ -71,7 +78,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			}
 		case !p.claim(): // the answer came in this very moment
 			<-p.done
-			return attempts, false, p.outcome(attempts)
+			return attempts, false, p.outcome(h, attempts)
 		case gone:
 			patient := time.Since(start) >= engines.Patience(timeout)
 			if patient {
@@ -122,6 +129,23 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 	p.sign(next.id, k.secret, k)
 	next.arm(c, p)
 	return next, nil
+}
+
+// count counts the next packet, or says why it must not be sent.
+func (p *pending) count(h held) error {
+	err := p.allow.Send(h.lane.remote.limit)
+	if err == nil {
+		p.sent++
+	}
+	return err
+}
+
+// heldBack is the failure of a request that a limit has ended after so many attempts without an answer.
+func (p *pending) heldBack(attempts int, err error) error {
+	if attempts > 0 {
+		return p.unanswered(attempts, err)
+	}
+	return failure(engines.HeldBack, 0, err)
 }
 
 // unanswered is the failure of a request without a fit reply. gone is the error of a context that has ended, nil

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 )
 
 // identifiers is how many requests a lane carries: RFC 2865 §3 has one octet.
@@ -22,6 +23,7 @@ const identifiers = 256
 type remote struct {
 	engine *Engine
 	addr   netip.AddrPort
+	limit  limits.Destination // of its address
 
 	mu    sync.Mutex // before client.mu, where both are held
 	gone  bool       // no longer in Engine.remotes
@@ -53,7 +55,7 @@ func (e *Engine) remoteAt(to netip.AddrPort) *remote {
 		r, ok := e.remotes.Load(to)
 		if !ok {
 			var old bool
-			if r, old = e.remotes.LoadOrStore(to, &remote{engine: e, addr: to}); !old {
+			if r, old = e.remotes.LoadOrStore(to, &remote{engine: e, addr: to, limit: e.opts.Destinations.At(to.Addr())}); !old {
 				e.sweepLater()
 			}
 		}
