@@ -51,6 +51,33 @@ func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	}
 }
 
+// An unsigned reject is taken however many signed ones came before it: rejects of a proxy's own may be all that a client has seen.
+func TestUnsignedRejectAfterSignedOnes(t *testing.T) {
+	t.Parallel()
+	for name, avps := range map[string][]string{"PAP": {"User-Password", "wrong"}, "EAP": {"EAP-Message", "0x0201000501"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+				if q.Count <= 2*learnFrom {
+					q.Send(q.Answer(enginetest.AccessReject))
+					return
+				}
+				q.Send(q.Bare(enginetest.AccessReject))
+			})
+			c, d := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 0)), system(t)
+			for i := range 2*learnFrom + 1 {
+				if kind, want := c.Learnt()[map[string]string{"PAP": "reject", "EAP": "eap_reject"}[name]], engines.SignedSoFar; i > 0 && kind != want {
+					t.Fatalf("after %d signed rejects: %q, want %q", i, kind, want)
+				}
+				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: list(t, d, append([]string{"User-Name", "alice"}, avps...)...)})
+				if err != nil || r.Outcome != aaa.Reject {
+					t.Fatalf("reject %d: %+v, %v", i, r, err)
+				}
+			}
+		})
+	}
+}
+
 // Of its probes' answers a client learns nothing for logins.
 func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
 	t.Parallel()
