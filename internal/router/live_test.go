@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -56,8 +57,19 @@ func TestDiesMeanwhile(t *testing.T) {
 						return nil, &engines.Failure{Reason: engines.NoAnswer, Attempts: 1}
 					})
 				}
-				if _, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn}); aaa.KindOf(err) != aaa.KindNoAnswer {
-					t.Errorf("%v", err)
+				_, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn, Trace: true})
+				var e *aaa.Error
+				if !errors.As(err, &e) || e.Kind != aaa.KindNoAnswer {
+					t.Fatalf("%v", err)
+				}
+				var passed []string
+				for _, s := range e.Trace.Servers {
+					if s.Outcome == "dead, passed over" {
+						passed = append(passed, s.Name)
+					}
+				}
+				if c.die == nil && !slices.Equal(passed, c.dead) {
+					t.Errorf("the trace says that %v were passed over, want %v", passed, c.dead)
 				}
 				if !slices.Equal(asked, c.asked) {
 					t.Errorf("asked %v, want %v", asked, c.asked)
