@@ -3,8 +3,10 @@ package radius
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,5 +151,38 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 		if n := strings.Count(text.String(), want); n != 1 {
 			t.Errorf("%q is there %d times:\n%s", want, n, text.String())
 		}
+	}
+}
+
+// FreeRADIUS 3.2.1 signs the reject that its EAP module makes, and not that of a rule of its own to a request with an EAP-Message.
+func TestFreeRADIUSLeavesSomeEAPRejectsUnsigned(t *testing.T) {
+	t.Parallel()
+	s, d := enginetest.FreeRADIUS(t), system(t)
+	c := freeRADIUSClient(t, s, s.AuthAddr, s.Secret)
+	ask := func(want aaa.Outcome, state []byte, pairs ...string) *engines.Reply {
+		t.Helper()
+		avps := list(t, d, pairs...)
+		if state != nil {
+			avps = append(avps, aaa.AVP{Attr: d.ByName("State"), Value: state})
+		}
+		r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: avps})
+		if err != nil || r.Outcome != want {
+			t.Fatalf("%v: %+v, %v", pairs, r, err)
+		}
+		return r
+	}
+	eap := d.ByName("EAP-Message")
+	for range learnFrom {
+		r := ask(aaa.Challenge, nil, "User-Name", "alice", "EAP-Message", "")
+		i := slices.IndexFunc(r.AVPs, func(v aaa.AVP) bool { return v.Attr == eap })
+		wrong := fmt.Sprintf("0x02%02x0016%02x10%032x", r.AVPs[i].Value[1], 4, 0) // EAP-Response, MD5-Challenge
+		ask(aaa.Reject, r.State, "User-Name", "alice", "EAP-Message", wrong)
+	}
+	if got := c.Learnt()["eap_reject"]; got != engines.SignedSoFar {
+		t.Errorf("learnt %q of rejects of the EAP module", got)
+	}
+	ask(aaa.Reject, []byte("another"), "User-Name", "challenge", "EAP-Message", "")
+	if got := c.Learnt()["eap_reject"]; got != engines.NotSigned {
+		t.Errorf("learnt %q of a rule's reject", got)
 	}
 }
