@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,21 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"authorized": true}`)
 		}
 	}
+	cut := func(code int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	stalledAfter := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(code)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}
+	}
 	const yes, no, none, down = "yes", "no", "none", "down"
 	for _, c := range []struct {
 		name    string
@@ -96,6 +112,16 @@ func TestAnswers(t *testing.T) {
 		{"error", status(500), down, "status 500"},
 		{"silent", silent, down, "deadline exceeded"},
 		{"stalled", stalled, down, "deadline exceeded"},
+		{"refused, cut off", cut(403, `{"authorized"`), none, "status 403"},
+		{"refused, stalled", stalledAfter(403), none, "status 403"},
+		{"another protocol", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Upgrade", "other")
+			w.Header().Set("Connection", "Upgrade")
+			stalledAfter(101)(w, r)
+		}, none, "status 101"},
+		{"out of order, stalled", stalledAfter(500), down, "status 500"},
+		{"no, cut off", cut(200, `{"authorized": false}`), no, ""},
+		{"yes, cut off", cut(200, `{"authorized": true}`), down, "EOF"},
 		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, down, "EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +168,52 @@ func newTLSServer(t *testing.T) string {
 	return server.Listener.Addr().String()
 }
 
+// newAlertingServer is one that refuses every TLS handshake.
+func newAlertingServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			_, _ = conn.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // an alert: fatal, handshake_failure
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestIdleConnectionClosed: an authoriser that closes an idle connection just as a question comes is asked again over a new one: its
+// word counts, and the end of a connection does not authorise in its place.
+func TestIdleConnectionClosed(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[r.RemoteAddr] {
+			panic(http.ErrAbortHandler)
+		}
+		seen[r.RemoteAddr] = true
+		_, _ = io.WriteString(w, `{"authorized": false}`)
+	})
+	c := newClient(t)
+	p := aaa.AuthzProvider{URL: server.URL, Secret: aaa.NewSecret(secretText), Timeout: 5000, FailOpen: true}
+	for range 3 {
+		if v, err := c.Ask(t.Context(), "jonny5", p, Question{}); v.Outcome != Refused || err != nil {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 // TestNobodyThere covers what fails before anything is sent.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
@@ -159,6 +231,7 @@ func TestNobodyThere(t *testing.T) {
 	}{
 		{aaa.AuthzProvider{URL: refused, Secret: secret}, "connection refused", true},
 		{aaa.AuthzProvider{URL: "https://" + newTLSServer(t) + "/?key=hush", Secret: secret}, "certificate", false},
+		{aaa.AuthzProvider{URL: "https://" + newAlertingServer(t) + "/?key=hush", Secret: secret}, "handshake failure", false},
 		{aaa.AuthzProvider{URL: "ftp://127.0.0.1/?key=hush", Secret: secret}, "http or https", false},
 		{aaa.AuthzProvider{URL: "/relative?key=hush", Secret: secret}, "http or https", false},
 		{aaa.AuthzProvider{URL: "http://hush:hush@127.0.0.1/", Secret: secret}, "user name", false},
