@@ -14,7 +14,7 @@ func (p *proof) note(a *aaa.Attribute, framed bool) {
 	switch {
 	case standard(a) == attrState:
 		p.carried = p.carried || framed
-	case a.Credential() && standard(a) != attrCHAPChallenge && microsoft(a) != attrMSCHAPChallenge: // a challenge alone proves nothing
+	case a.Proves():
 		p.brought = a
 		p.carried = p.carried || framed
 	}
