@@ -134,10 +134,10 @@ func (c *Client) ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
-	case err != nil:
-		return false, withoutURL(err)
 	case resp.StatusCode != http.StatusOK:
 		return false, statusError(resp.StatusCode)
+	case err != nil:
+		return false, &cutError{withoutURL(err)}
 	case len(answer) > maxAnswer:
 		return false, fmt.Errorf("its answer is longer than %d octets", maxAnswer)
 	}
@@ -149,12 +149,23 @@ type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("it answered with status %d", int(s)) }
 
+// cutError is an answer of status 200 whose body ends too early.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return "its answer is cut off: " + e.err.Error() }
+func (e *cutError) Unwrap() error { return e.err }
+
 // isDown reports whether an authoriser was silent or said itself that it is out of order. Anything else, a 403 above all, may
-// be meant as a refusal, and a certificate that does not verify may be somebody else's.
+// be meant as a refusal: an answer that is cut off, an alert of TLS. A certificate that does not verify may be somebody else's.
 func isDown(err error) bool {
 	var status statusError
 	if errors.As(err, &status) {
 		return status >= http.StatusInternalServerError
+	}
+	var cut *cutError
+	var op *net.OpError
+	if errors.As(err, &cut) || errors.As(err, &op) && op.Op == "remote error" { // as crypto/tls calls alerts
+		return false
 	}
 	var network net.Error // time-outs too
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)

@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -60,6 +61,15 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"authorized": true}`)
 		}
 	}
+	cut := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, `{"authorized": false,`)
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	}
 	const yes, no, none, down = "yes", "no", "none", "down"
 	for _, c := range []struct {
 		name    string
@@ -95,7 +105,10 @@ func TestAnswers(t *testing.T) {
 		{"unavailable", status(503), down, "status 503"},
 		{"error", status(500), down, "status 500"},
 		{"silent", silent, down, "deadline exceeded"},
-		{"stalled", stalled, down, "deadline exceeded"},
+		{"stalled", stalled, none, "deadline exceeded"}, // it has answered, perhaps by a refusal
+		{"forbidden, cut off", cut(403), none, "status 403"},
+		{"refused, cut off", cut(200), none, "unexpected EOF"},
+		{"unavailable, cut off", cut(503), down, "status 503"},
 		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, down, "EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -174,6 +187,24 @@ func TestNobodyThere(t *testing.T) {
 			checkError(t, err, c.fault)
 		}
 	}
+}
+
+// TestTurnedAway: an authoriser that ends the handshake for want of a certificate has refused, fail_open or not.
+func TestTurnedAway(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := newClient(t)
+	c.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	p := aaa.AuthzProvider{URL: server.URL, Secret: aaa.NewSecret(secretText), Timeout: 5000, FailOpen: true}
+	v, err := c.Ask(t.Context(), "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer {
+		t.Errorf("%+v", v)
+	}
+	checkError(t, err, "certificate required")
 }
 
 // TestCallerGone shows that fail_open is about the authoriser: when the request itself has ended, nothing is authorised.
