@@ -221,6 +221,12 @@ func TestCallerGone(t *testing.T) {
 	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, %v", v, err)
 	}
+	ended, end := context.WithTimeout(t.Context(), time.Millisecond)
+	defer end()
+	v, err = newClient(t).Ask(ended, "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the request's time is over: %+v, %v", v, err)
+	}
 }
 
 // TestQuestion shows what an authoriser is sent: signed, and without secrets.

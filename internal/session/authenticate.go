@@ -106,6 +106,11 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 		return nil, err
 	}
 	if terms.Dialogue {
+		if s.private.Challenge != "" { // or this node, where that one's answer is lost, would answer the next prompt
+			named := map[string]any{ChallengeKey: s.private.Challenge}
+			maps.Copy(named, values)
+			values = named
+		}
 		a, err := m.peers.Continue(ctx, s.Home.URL, account, sid, values, requestID)
 		if !errors.Is(err, ErrPeerAway) {
 			return a, err

@@ -38,6 +38,7 @@ func TestSentWholeOrRefused(t *testing.T) {
 		"a group that takes no part":              {authz, aaa.StrictArguments, true, []aaa.Rule{rule("l", "cmd", `^(\S+)`), rule("l", "cmd-arg", `^\S+(?: (.+))?$`)}, `{"l":"show"}`, ""},
 		"a line that another rule took a part of": {authz, aaa.StrictArguments, true, []aaa.Rule{rule("l", "cmd", `^(\S+)`), rule("l", "cmd-arg", `^\S+ ([a-z]+)$`)}, `{"l":"show x1"}`, "l regexp"},
 		"one of two rules for an argument":        {authz, aaa.StrictArguments, true, []aaa.Rule{rule("c", "cmd", `^do-(.*)$`), rule("c", "cmd", `^run-(.*)$`)}, `{"c":"run-x"}`, ""},
+		"a command of another key":                {authz, aaa.StrictArguments, true, []aaa.Rule{rule("c", "cmd", `^do-(.*)$`), rule("d", "cmd", `^(.*)$`)}, `{"c":"go","d":"show"}`, "c regexp"},
 		"none of two rules for an argument":       {authz, aaa.StrictArguments, true, []aaa.Rule{rule("c", "cmd", `^do-(.*)$`), rule("c", "cmd", `^run-(.*)$`)}, `{"c":"go"}`, "c regexp"},
 		"a command of a record":                   {accounting, aaa.StrictArguments, true, []aaa.Rule{rule("c", "cmd", line)}, `{"c":"show\nreload"}`, "c regexp"},
 		"a reason of a record":                    {accounting, aaa.AnyName, true, []aaa.Rule{rule("c", "reason", `^(known)$`)}, `{"c":"other"}`, ""},
