@@ -72,7 +72,7 @@ func roundTrip(t *rapid.T) {
 		avps = append(avps, v)
 	}
 	p := newPending(fixed{})
-	if err := p.build(&engines.Request{AVPs: avps}, []byte(testSecret), zeroTime); err != nil {
+	if err := p.build(&engines.Request{Op: aaa.Authz, AVPs: avps}, []byte(testSecret), zeroTime); err != nil {
 		if aaa.KindOf(err) == aaa.KindBadInput && len(avps) > 5 {
 			return // together over 4096 octets
 		}
