@@ -147,7 +147,7 @@ func (c *Client) ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 		if authorized, bad := parseAnswer(answer); bad == nil && !authorized {
 			return false, nil // it has said no, however the connection ended
 		}
-		return false, withoutURL(err)
+		return false, &cutError{withoutURL(err)}
 	}
 	return parseAnswer(answer)
 }
@@ -157,15 +157,25 @@ type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("it answered with status %d", int(s)) }
 
+// cutError is an answer of status 200 whose body ends too early.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return "its answer is cut off: " + e.err.Error() }
+func (e *cutError) Unwrap() error { return e.err }
+
 // isDown reports whether an authoriser was silent or said itself that it is out of order. Anything else, a 403 above all, may
-// be meant as a refusal, and a certificate that does not verify may be somebody else's. So may a TLS alert, by which an
-// authoriser refuses to talk.
+// be meant as a refusal: an answer that is cut off, or a TLS alert, by which an authoriser refuses to talk. A certificate that
+// does not verify may be somebody else's.
 func isDown(err error) bool {
 	var status statusError
 	switch {
 	case errors.As(err, &status):
 		return status >= http.StatusInternalServerError && status < 600
 	case isTLSAlert(err):
+		return false
+	}
+	var cut *cutError
+	if errors.As(err, &cut) {
 		return false
 	}
 	var network net.Error // time-outs too

@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -111,7 +112,7 @@ func TestAnswers(t *testing.T) {
 		{"unavailable", status(503), down, "status 503"},
 		{"error", status(500), down, "status 500"},
 		{"silent", silent, down, "deadline exceeded"},
-		{"stalled", stalled, down, "deadline exceeded"},
+		{"stalled", stalled, none, "deadline exceeded"}, // it has answered, perhaps by a refusal
 		{"refused, cut off", cut(403, `{"authorized"`), none, "status 403"},
 		{"refused, stalled", stalledAfter(403), none, "status 403"},
 		{"another protocol", func(w http.ResponseWriter, r *http.Request) {
@@ -121,7 +122,9 @@ func TestAnswers(t *testing.T) {
 		}, none, "status 101"},
 		{"out of order, stalled", stalledAfter(500), down, "status 500"},
 		{"no, cut off", cut(200, `{"authorized": false}`), no, ""},
-		{"yes, cut off", cut(200, `{"authorized": true}`), down, "EOF"},
+		{"yes, cut off", cut(200, `{"authorized": true}`), none, "EOF"},
+		{"half an answer", cut(200, `{"authorized": false,`), none, "EOF"},
+		{"out of order, cut off", cut(503, `{`), down, "status 503"},
 		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, down, "EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -249,6 +252,24 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+// TestTurnedAway: an authoriser that ends the handshake for want of a certificate has refused, fail_open or not.
+func TestTurnedAway(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := newClient(t)
+	c.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	p := aaa.AuthzProvider{URL: server.URL, Secret: aaa.NewSecret(secretText), Timeout: 5000, FailOpen: true}
+	v, err := c.Ask(t.Context(), "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer {
+		t.Errorf("%+v", v)
+	}
+	checkError(t, err, "certificate required")
+}
+
 // TestCallerGone shows that fail_open is about the authoriser: when the request itself has ended, nothing is authorised.
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
@@ -262,6 +283,12 @@ func TestCallerGone(t *testing.T) {
 	v, err := newClient(t).Ask(ctx, "jonny5", p, Question{})
 	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, %v", v, err)
+	}
+	ended, end := context.WithTimeout(t.Context(), time.Millisecond)
+	defer end()
+	v, err = newClient(t).Ask(ended, "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the request's time is over: %+v, %v", v, err)
 	}
 }
 

@@ -199,6 +199,9 @@ func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 			return nil
 		}
 	}
+	if o.b.slots[i].single && o.sentBy(i) {
+		return o.bad(i, j, "maxItems", "a request has one value of this attribute", "")
+	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")
 	}

@@ -23,7 +23,7 @@ func FuzzDecodeReply(f *testing.F) {
 		{d.avp("USR-Text", "1"), d.avp("Lucent-Text", "1"), d.avp("Starent-Text", "1"), d.avp("Tunnel-Type", "\x00\x00\x00\x01")},
 	} {
 		p := newPending(fixed{})
-		if err := p.build(&engines.Request{AVPs: avps}, []byte(testSecret), zeroTime); err != nil {
+		if err := p.build(&engines.Request{Op: aaa.Authz, AVPs: avps}, []byte(testSecret), zeroTime); err != nil {
 			f.Fatal(err)
 		}
 		b := bytes.Clone(p.frame.buf)
