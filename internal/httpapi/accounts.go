@@ -132,9 +132,9 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 			// Else a tenant locks itself out, or the root everybody.
 			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
 		}
-		var effects []document.Warning
+		var changed effects
 		if next.Enabled != old.Enabled {
-			if effects, err = a.warnEnabled(c, old, next.Enabled); err != nil {
+			if changed, err = a.warnEnabled(c, old, next.Enabled); err != nil {
 				return err
 			}
 		}
@@ -143,7 +143,7 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 			return err
 		}
 		c.sync()
-		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: effects})
+		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
 	})
 }
 
@@ -274,21 +274,16 @@ func (a *API) moveAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	effects, more, err := a.moveEffects(c, account, next)
-	if err != nil && !(confirmed && isUnavailable(err)) { // who confirms can move what is too large to be read in time
+	changed, err := a.warnMove(c, account, next, confirmed)
+	if err != nil {
 		return err
-	}
-	if !confirmed {
-		if err := unconfirmed(effects); err != nil {
-			return err
-		}
 	}
 	got, err := a.Store.Accounts().Move(c.ctx(), c.account, parent)
 	if err != nil {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: warnEffects(effects, more)})
+	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.
