@@ -21,7 +21,8 @@ type API struct {
 	replays     *replays
 	writers     writers
 	away        away
-	storeChecks storeChecks
+	storeReads  storeCheck
+	storeWrites storeCheck
 	docs        *docs
 	tail        []byte // the constant end of every envelope: version and node
 }
