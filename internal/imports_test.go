@@ -25,7 +25,7 @@ var rules = map[string][]string{
 	"intern":   {},
 	"fsm":      {"aaa", "schema"},
 	"schema":   {"aaa", "/schemas"},
-	"dict":     {"aaa"},
+	"dict":     {"aaa", "charset"},
 	"store":    {"aaa"},
 	"token":    {"aaa", "schema", "store"},
 	"secmod":   {"aaa", "store"},

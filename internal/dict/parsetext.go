@@ -1,13 +1,13 @@
 package dict
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/charset"
 )
 
 // ParseText reads a FreeRADIUS dictionary file as version 3 takes it, with the spellings of
@@ -33,7 +33,7 @@ func parseText(text []byte, visible, system *Set, include func(file string) erro
 	}
 	p := newTextParser(visible, system)
 	p.include = include
-	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+	if charset.IsUTF16(text) {
 		p.line = 1
 		p.fault("encoding", "the text is UTF-16: save it as UTF-8")
 		return nil, p.faults.err()

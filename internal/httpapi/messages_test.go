@@ -47,6 +47,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn?trcae=true"), body: `{"data":{}}`}, 400, "did you mean trace?"},
 		{ask{method: "GET", path: at(w.tenant, "/aaa/effective?op=authen")}, 400, "authn, authz, accounting, custom"},
 
+		{ask{method: "GET", path: "/v2/accounts", unchecked: true}, 405, "not supported here, only PUT"},
+		{ask{method: "GET", path: "/v2", unchecked: true}, 404, "nothing at this address: /docs describes the API"},
+
 		// What is not there.
 		{ask{method: "GET", path: system}, 404, "the system configuration has no AAA document: create it with PUT"},
 		{ask{method: "GET", path: "/v1/system_configs/circlemaker"}, 404, "the system configuration has no AAA document"},

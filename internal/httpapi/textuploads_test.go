@@ -29,6 +29,11 @@ func TestTextsInOtherCharsets(t *testing.T) {
 		w.as("text/plain", "PUT", path+"mark", "\ufeff"+strings.ReplaceAll(text, "\xfc", "ü")).want(201)
 		w.as("text/plain; charset=ISO-8859-1", "PUT", path+"declared", text).want(201)
 		w.as("text/plain; charset=utf-16", "PUT", path+"x", text).refused(http.StatusUnsupportedMediaType, "unsupported_media_type")
+		for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+			if r := w.as("text/plain", "PUT", path+"x", mark+"a\x00").refused(http.StatusUnsupportedMediaType, "unsupported_media_type"); !strings.Contains(r.text, "UTF-16") {
+				t.Errorf("%s: %s", path, r.text)
+			}
+		}
 		w.as("text/csv", "PUT", path+"x", text).refused(http.StatusUnsupportedMediaType, "unsupported_media_type")
 	}
 	for _, name := range []string{"plain", "mark", "declared"} {
