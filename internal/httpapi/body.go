@@ -263,5 +263,8 @@ func (c *call) readText() error {
 	default:
 		return unsupportedMedia("the charset must be utf-8 or iso-8859-1, not " + fmt.Sprintf("%.40q", params["charset"]))
 	}
+	if bytes.HasPrefix(c.body, []byte("#")) && !bytes.ContainsAny(c.body, "\r\n") {
+		return aaa.Invalid(aaa.Field{Path: "line 1", Rule: "syntax", Message: "the text has no line breaks and is one comment: curl keeps them with --data-binary, and not with -d"})
+	}
 	return nil
 }

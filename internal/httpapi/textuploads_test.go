@@ -77,6 +77,25 @@ func TestTextWithoutItsType(t *testing.T) {
 	}
 }
 
+// TestTextWithoutLineBreaks: curl -d takes the line breaks out of a file. What began with a comment is then nothing else,
+// and must not replace what works.
+func TestTextWithoutLineBreaks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, text := range map[string]string{
+		at(w.tenant, "/aaa/dictionary?name=x"): acmeText, at(w.tenant, "/aaa/fsm/x"): aTable, at(w.tenant, "/aaa/users/x"): "bob:!\n",
+	} {
+		w.as("text/plain", "PUT", path, "# ours\n"+text).want(201)
+		joined := strings.NewReplacer("\r", "", "\n", "").Replace("# ours\n" + text)
+		for _, contentType := range []string{"text/plain", "text/plain; charset=iso-8859-1"} {
+			if r := w.as(contentType, "POST", path, joined).refused(400, slugInvalid); !strings.Contains(r.text, "--data-binary") {
+				t.Errorf("%s: %s", path, r.text)
+			}
+		}
+	}
+	w.as("text/plain", "POST", at(w.tenant, "/aaa/users/x"), "# nobody yet\n").want(200)
+}
+
 // TestDictionaryWarnings: a text that FreeRADIUS takes is taken, and the answer names the lines that contradict others.
 func TestDictionaryWarnings(t *testing.T) {
 	t.Parallel()
