@@ -229,7 +229,9 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 		if res != nil || err != nil {
 			return res, err
 		}
-		note(x.trace, level, noneAnswered)
+		if level.Usable(x.req.Op) {
+			note(x.trace, level, noneAnswered)
+		}
 		if ctx.Err() != nil {
 			return nil, x.noAnswer(ctx)
 		}
