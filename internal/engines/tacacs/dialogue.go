@@ -20,6 +20,7 @@ type handle [handleLen]byte
 // dialogue is a login that waits for the user's answer.
 type dialogue struct {
 	client  *client
+	account aaa.AccountID // that asks
 	session *Session
 	status  AuthenStatus // what the server asked for last
 	chpass  bool         // it changes a password
@@ -33,8 +34,8 @@ type dialogue struct {
 	inOwn    *list.Element
 }
 
-// dialogues are the logins of all servers that wait. They are bounded in age and for each account, whose own
-// oldest makes room; one timer ends those whose user has gone.
+// dialogues are the logins of all servers that wait. They are bounded in age and for each account that asks, whose
+// own oldest makes room; one timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
 	most int        // of an account
@@ -71,7 +72,7 @@ func (t *dialogues) keep(d *dialogue) (handle, error) {
 
 // put takes a dialogue in under the handle that it has.
 func (t *dialogues) put(d *dialogue) error {
-	account := d.client.account
+	account := d.account
 	t.mu.Lock()
 	own := t.own[account]
 	var crowded *dialogue
@@ -121,9 +122,9 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 // remove takes a dialogue out; mu is held.
 func (t *dialogues) remove(d *dialogue) *dialogue {
 	t.order.Remove(d.inOrder)
-	own := t.own[d.client.account]
+	own := t.own[d.account]
 	if own.Remove(d.inOwn); own.Len() == 0 {
-		delete(t.own, d.client.account)
+		delete(t.own, d.account)
 	}
 	delete(t.by, d.handle)
 	if t.order.Len() == 0 && t.timer != nil {
