@@ -53,7 +53,7 @@ func TestChoose(t *testing.T) {
 		{name: "enough, both without a reply for a moment", conns: []*conn{busy(1, stalled), busy(1, stalled)}, want: dials},
 		{name: "enough, both about to be busy", conns: []*conn{with(busy(1, 0), comes), with(busy(1, 0), comes)}, want: waits},
 		{name: "enough, stuck, and a dialogue's own", conns: []*conn{busy(1, stalled), busy(1, stalled), with(idle(), talks)}, want: dials, set: more},
-		{name: "enough, another one unanswered for long", conns: []*conn{busy(2, 0), busy(1, queueing)}, want: waits},
+		{name: "enough, another one unanswered for long", conns: []*conn{busy(2, 0), busy(1, long)}, want: waits},
 		{name: "enough, the server not known to be quick", conns: []*conn{busy(1, 0), busy(1, 0)}, want: waits, set: func(m *Manager) { m.quick-- }},
 		{name: "enough, all stuck", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: dials},
 		{name: "enough, all stuck, interleaving", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: 1, set: interleaving},

@@ -31,7 +31,7 @@ type Manager struct {
 	strays   uint64 // replies to ids that nobody used
 
 	interleaves bool // a request was answered after a later one of its connection
-	doubts      int  // slow replies since then in the order of their requests
+	doubts      int  // replies since then that took long, in the order of their requests
 	quick       int  // replies in a row, up to proof, without one that took the server long
 }
 
@@ -81,13 +81,14 @@ type Stats struct {
 	Sessions    int    // that have a place on a connection
 	Tombstones  int    // ids whose late replies are to be dropped
 	Strays      uint64 // replies so far to ids that nobody used
+	Interleaves bool   // the server has shown that a slow request holds up no other on its connection
 }
 
 // Stats counts.
 func (m *Manager) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Stats{Connections: len(m.conns), Strays: m.strays}
+	s := Stats{Connections: len(m.conns), Strays: m.strays, Interleaves: m.interleaves}
 	now := time.Now()
 	for _, c := range m.conns {
 		if c.state == shared {

@@ -13,7 +13,7 @@ import (
 //     bounded by MaxSessions alone. A later reply by itself shows only that the earlier request holds up nobody:
 //     the server may have dropped it.
 //   - Otherwise a connection holds one request. After proof quick replies in a row it holds more as long as they
-//     are needed and replies stay quick. One that takes longer than queueing ends that.
+//     are needed and replies stay quick. One that takes long ends that.
 //   - Otherwise a dialogue has its connection to itself, since what its user types must not wait in a queue.
 //   - Otherwise a request that is given up ends its connection, since the server may be busy with it.
 //
@@ -25,6 +25,9 @@ const stalled = 3 * time.Millisecond
 // queueing is how long a session waits for room on connections that make headway before it gets its own.
 const queueing = 10 * stalled
 
+// long is how much time a reply may take the server before its requests no longer queue.
+const long = 100 * time.Millisecond
+
 // proof is how many quick replies in a row let the requests to a server queue.
 const proof = 256
 
@@ -32,8 +35,8 @@ const proof = 256
 // connection faster, and each of them waits where one is slow after all.
 const pipeline = 32
 
-// maxDoubts is how many slow replies in the order of their requests, with others behind them, end
-// the belief that the server interleaves.
+// maxDoubts is how many replies that took long and came in the order of their requests, with others behind them,
+// end the belief that the server interleaves.
 const maxDoubts = 64
 
 // flight lists the sessions of a connection that await a reply, in the order of their requests. Those whose
@@ -96,14 +99,14 @@ func (c *conn) answered(s *Session, now time.Time) {
 			c.window = min(max(c.window, 1)+1, max(pipeline/m.opts.Connections, 1), m.opts.MaxSessions)
 		}
 	default:
-		if took >= queueing { // the server, not the queue
+		if took >= long { // the server, not the queue
 			m.quick = 0
 		}
 		// One cut for all that is in the queue.
 		if s.since.After(c.cut) {
 			c.window, c.cut = max(c.window/2, 1), now
 		}
-		if c.flight.n > 1 && m.interleaves {
+		if waited >= long && c.flight.n > 1 && m.interleaves {
 			if m.doubts++; m.doubts >= maxDoubts {
 				m.interleaves, m.doubts = false, 0
 			}
@@ -178,7 +181,7 @@ func (c *conn) came(s *Session) {
 func (c *conn) stuck(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= stalled }
 
 // slow reports whether a request has been unanswered for long; mu is held.
-func (c *conn) slow(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= queueing }
+func (c *conn) slow(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= long }
 
 // headway is how much longer c counts as making headway; 0 without requests in flight. mu is held.
 func (c *conn) headway(now time.Time) time.Duration {

@@ -191,7 +191,7 @@ func TestInterleavingIsSeen(t *testing.T) {
 		c.flight.add(first)
 		c.flight.add(second)
 		c.moved = now
-		now = now.Add(stalled)
+		now = now.Add(long)
 		c.answered(first, now)
 		second.since = now // not slow, and alone
 		c.answered(second, now)
@@ -236,7 +236,7 @@ func TestWindow(t *testing.T) {
 		{1, 3, stalled, 2, proof}, // that is one cut
 		{1, 2, 0, 3, proof},
 		{3, 1, stalled, 1, proof},
-		{1, 1, queueing, 1, 0},
+		{1, 1, long, 1, 0},
 		{1, proof, 0, 1, proof},
 	} {
 		for range step.times {
