@@ -115,7 +115,6 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 	}
 	t.remove(d)
 	t.mu.Unlock()
-	d.session.watch(nil)
 	return d
 }
 
@@ -139,7 +138,7 @@ func (t *dialogues) remove(d *dialogue) *dialogue {
 func (t *dialogues) lose(d *dialogue, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.by[d.handle] != d || d.lost != "" {
+	if t.by[d.handle] != d { // it is gone on with
 		return
 	}
 	d.lost = "the session with the server ended while it waited for the answer"

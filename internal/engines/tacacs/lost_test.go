@@ -44,6 +44,13 @@ func TestLostDialogues(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the server closed the connection") {
 		t.Errorf("%v does not say what happened", err)
 	}
+	for range 3 {
+		of("mine") // the third one crowds out the other one that is lost, and one that is not
+	}
+	if l := <-told; !strings.Contains(l.Why, "newer logins") || len(told) > 0 {
+		t.Errorf("told twice of one that is lost: %+v", l)
+	}
+	p.cut()
 }
 
 // TestFullNode: where the node holds all the dialogues that it may, an account without any gets an error and nobody loses one.

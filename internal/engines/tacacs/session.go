@@ -404,11 +404,11 @@ func (s *Session) abort(reason string, err error) {
 	}
 }
 
-// watch has fn called with the error that the session ends with, at once where it has ended. nil ends the watch.
+// watch has fn called with the error that the session ends with, at once where it has ended. It replaces an earlier fn.
 func (s *Session) watch(fn func(error)) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	if s.lost = fn; fn != nil && s.state == ended {
+	if s.lost = fn; s.state == ended {
 		fn(s.failed())
 		s.lost = nil
 	}
