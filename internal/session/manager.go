@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -93,11 +92,8 @@ type Manager struct {
 
 	pause func(context.Context, time.Duration) error // before the store is asked again
 
-	dialogues *dialogues    // of this node's engines
-	slots     chan struct{} // of what the scheduler does at once
-	ofAccount int           // of them, for one account
-	mu        sync.Mutex
-	busy      map[aaa.AccountID]int // what is done now
+	dialogues *dialogues // of this node's engines
+	shares    *shares    // of what the scheduler does at once
 }
 
 // New makes a Manager.
@@ -108,7 +104,7 @@ func New(o Options) *Manager {
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
 		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
-		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
+		shares: newShares(maxAtOnce, maxOfAccount),
 	}
 }
 
