@@ -288,7 +288,7 @@ func (a *API) moveAccount(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: warnEffects(effects, more)})
+	return c.reply(answer{data: viewAccount(got.Account), revision: got.Revision, warnings: append(warnEffects(effects, more), warnRevoked(got.Revoked)...)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -223,10 +223,11 @@ func (v *Verifier) Changed(_ context.Context, changes []store.Change, reset bool
 	}
 	tokens, accounts := make(map[string]bool), make(map[aaa.AccountID]bool)
 	for _, c := range changes {
-		switch c.Kind {
-		case store.ChangedToken:
+		switch {
+		case c.Kind == store.ChangedToken && c.Name != "":
 			tokens[c.Name] = true
-		case store.ChangedAccount: // it may have been deleted, and its tokens with it
+		case c.Kind == store.ChangedToken, // some of the account's tokens are gone
+			c.Kind == store.ChangedAccount: // it may have been deleted, and its tokens with it
 			accounts[c.Account] = true
 		}
 	}
@@ -236,7 +237,8 @@ func (v *Verifier) Changed(_ context.Context, changes []store.Change, reset bool
 	if len(tokens)+len(accounts) == 0 {
 		return
 	}
+	all := accounts[aaa.SystemConfig]
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
-		return tokens[e.principal.TokenID] || tokens[e.principal.KeyID] || accounts[e.principal.Account], false
+		return all || tokens[e.principal.TokenID] || tokens[e.principal.KeyID] || accounts[e.principal.Account], false
 	})
 }

@@ -198,14 +198,27 @@ func TestChanged(t *testing.T) {
 	v.Changed(t.Context(), nil, true)
 	answer(t, v, three, "", aaa.KindUnauthorized)
 
+	four, five := f.add("t4", "a", KindToken, time.Time{}), f.add("t5", "b", KindToken, time.Time{})
+	for _, account := range []aaa.AccountID{"b", aaa.SystemConfig} { // some tokens of the account are gone; of all accounts
+		answer(t, v, four, "t4", 0)
+		answer(t, v, five, "t5", 0)
+		before := f.asked.Load()
+		v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Account: account}}, false)
+		answer(t, v, four, "t4", 0)
+		answer(t, v, five, "t5", 0)
+		if asked := f.asked.Load() - before; asked != map[aaa.AccountID]int64{"b": 1, aaa.SystemConfig: 2}[account] {
+			t.Errorf("after a change of %s's tokens the store is asked %d times", account, asked)
+		}
+	}
+
 	// A text refused before its token was stored is good at once.
 	text, hash := Mint()
 	answer(t, v, text, "", aaa.KindUnauthorized)
 	f.mu.Lock()
-	f.held[hash] = store.Token{ID: "t4", Hash: hash, Kind: KindToken}
+	f.held[hash] = store.Token{ID: "t6", Hash: hash, Kind: KindToken}
 	f.mu.Unlock()
-	v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Name: "t4"}}, false)
-	answer(t, v, text, "t4", 0)
+	v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Name: "t6"}}, false)
+	answer(t, v, text, "t6", 0)
 }
 
 // TestChangedDuringTheQuestion revokes a token, and stores another, between the
@@ -350,7 +363,8 @@ func TestRevocationArrives(t *testing.T) {
 	must(cli.Tokens().Create(ctx, store.Token{ID: "t1", Account: root.ID, Hash: hash, Kind: KindToken}))
 	must(follower.Sync(ctx))
 	answer(t, v, text, "t1", 0)
-	must(cli.Tokens().Revoke(ctx, root.ID, "t1"))
+	_, err = cli.Tokens().Revoke(ctx, root.ID, "t1")
+	must(err)
 	must(follower.Sync(ctx))
 	answer(t, v, text, "", aaa.KindUnauthorized)
 
