@@ -156,8 +156,11 @@ func fullToken(account aaa.AccountID, note string) store.Token {
 
 // mintToken stores a token with the hash of a new text, which is nowhere but in the result.
 func mintToken(ctx context.Context, st store.Store, t *store.Token) (string, error) {
-	text, hash := token.Mint()
-	t.Hash = hash
+	key, err := token.LoadKey(ctx, st.Tokens())
+	if err != nil {
+		return "", err
+	}
+	text := key.Mint(t)
 	if err := st.Tokens().Create(ctx, *t); err != nil {
 		return "", fmt.Errorf("storing the token: %w", err)
 	}

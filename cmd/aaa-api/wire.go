@@ -44,6 +44,7 @@ type node struct {
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
 	vault    *secmod.Vault
+	tokenKey token.Key
 	system   *dict.Catalog
 	tenants  *tenant.Tenants
 	preparer *document.Preparer
@@ -100,6 +101,9 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
+	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
+		return nil, err
+	}
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
@@ -127,7 +131,7 @@ func (n *node) assemble() error {
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 	})
-	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
+	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
 	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
@@ -155,6 +159,7 @@ func (n *node) assemble() error {
 		Tree:     n.tenants,
 		Service:  n.gateway,
 		Verifier: verifier,
+		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
 		Actions:  acts.Specs(),

@@ -67,8 +67,8 @@ func (c *call) identify() error {
 	if text == "" {
 		return errNoToken
 	}
-	who, err := c.api.Verifier.Verify(c.ctx(), text)
-	if err != nil {
+	who, err := c.api.Verifier.Verify(c.ctx(), text, c)
+	if err := c.judged(err); err != nil {
 		return err
 	}
 	if err := c.checkEnabled(who.Account); err != nil {

@@ -66,8 +66,7 @@ func (a *API) createToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, hash := token.Mint()
-	t.Hash = hash
+	text := a.TokenKey.Mint(&t)
 	err = a.Store.Tokens().Create(c.ctx(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return a.makerGone(c)
@@ -180,8 +179,7 @@ func (a *API) rotateKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, hash := token.Mint()
-	t.Hash = hash
+	text := a.TokenKey.Mint(&t)
 	err = a.Store.Tokens().Rotate(c.ctx(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return a.makerGone(c)
@@ -213,8 +211,8 @@ func (a *API) apiAuth(c *call) error {
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.ctx(), key)
-	if err != nil {
+	who, err := a.Verifier.VerifyKey(c.ctx(), key, c)
+	if err := c.judged(err); err != nil {
 		return err
 	}
 	if err := a.logins.allow(c, who.TokenID); err != nil {
@@ -224,16 +222,16 @@ func (a *API) apiAuth(c *call) error {
 		return err
 	}
 	c.account = who.Account
-	text, hash := token.Mint()
 	now := c.start.UTC().Truncate(time.Microsecond)
 	session := store.Token{
-		ID: aaa.NewID(), Account: who.Account, Hash: hash, Kind: token.KindSession, Scopes: who.Scopes,
+		ID: aaa.NewID(), Account: who.Account, Kind: token.KindSession, Scopes: who.Scopes,
 		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife), KeyID: who.TokenID,
 		MadeBy: who.TokenID, MakerAccount: who.Account,
 	}
 	if end := who.ExpiresAt; !end.IsZero() && end.Before(session.ExpiresAt) {
 		session.ExpiresAt = end
 	}
+	text := a.TokenKey.Mint(&session)
 	err = a.Store.Tokens().Create(c.ctx(), session)
 	if errors.Is(err, store.ErrNotFound) {
 		return errNoKey // revoked, which this node had not heard of

@@ -11,6 +11,7 @@ ALTER TABLE tokens ADD COLUMN checksum boolean NOT NULL DEFAULT false;
 UPDATE tokens SET made_by = key_id, made_by_account = account_id WHERE key_id <> '';
 CREATE UNIQUE INDEX tokens_id ON tokens (id);
 CREATE INDEX tokens_made_by ON tokens (made_by);
+CREATE INDEX tokens_key_id ON tokens (key_id);
 CREATE INDEX tokens_without_checksum ON tokens (checksum) WHERE NOT checksum;
 
 -- One row: the key of the checksums. Who knows it can make a node look up a token that is none, and no more.
@@ -23,6 +24,7 @@ INSERT INTO token_key (id, key) VALUES (1, decode(replace(gen_random_uuid()::tex
 -- +goose Down
 DROP TABLE token_key;
 DROP INDEX tokens_without_checksum;
+DROP INDEX tokens_key_id;
 DROP INDEX tokens_made_by;
 DROP INDEX tokens_id;
 ALTER TABLE tokens DROP COLUMN checksum;

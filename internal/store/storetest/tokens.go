@@ -44,9 +44,7 @@ func testAPIKeys(t *testing.T, s store.Store) {
 	other := account(t, s, "other", root.ID)
 	add := func(owner aaa.AccountID, id, kind, key string) store.Token {
 		t.Helper()
-		tok := store.Token{
-			ID: id, Account: owner, Hash: sha256.Sum256([]byte(id)), Kind: kind, KeyID: key, MadeBy: key, MakerAccount: owner,
-		}
+		tok := store.Token{ID: id, Account: owner, Hash: sha256.Sum256([]byte(id)), Kind: kind, KeyID: key}
 		ok(t, s.Tokens().Create(ctx, tok))
 		return tok
 	}
