@@ -132,7 +132,7 @@ func (n *node) assemble() error {
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
-	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
+	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
 	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
 
@@ -164,10 +164,11 @@ func (n *node) assemble() error {
 		System:   n.system,
 		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
+		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    httpapi.NewMeter(registry),
-		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
+		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Node:     n.name,
 		Version:  buildVersion(),
@@ -198,6 +199,14 @@ var errDraining = errors.New("the node is stopping")
 func (n *node) serving(context.Context) error {
 	if n.draining.Load() {
 		return errDraining
+	}
+	return nil
+}
+
+// fresh says why a node is not ready that could not read the changes for too long.
+func (n *node) fresh(context.Context) error {
+	if n.follower.Stale() {
+		return fmt.Errorf("the change log was not read for %v, which is more than --%s %v", n.follower.Lag().Round(time.Second), config.MaxStaleness, n.cfg.MaxStaleness)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ const (
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
 	Drain         = "drain"
+	MaxStaleness  = "max-staleness"
 	Demo          = "demo"
 
 	UnixPasswordFile     = "unix-password-file"
@@ -42,6 +43,12 @@ const (
 
 // maxDrain bounds Drain. No balancer takes longer to notice, and a slip of the unit must not keep a node from stopping.
 const maxDrain = 5 * time.Minute
+
+// Bounds of MaxStaleness. Below the least one, a database that answers slowly would stop the service.
+const (
+	minStaleness = time.Second
+	maxStaleness = 30 * 24 * time.Hour
+)
 
 // settings lists every setting in the order of the documentation.
 var settings = []struct {
@@ -55,6 +62,7 @@ var settings = []struct {
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
+	{MaxStaleness, "10m", "how long a node that can't read its database's changes goes on with what it has in memory; 0 is for ever"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -70,6 +78,7 @@ type Config struct {
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
 	Drain         time.Duration // 0 to maxDrain
+	MaxStaleness  time.Duration // 0 (for ever), or minStaleness to maxStaleness
 	Demo          bool
 
 	UnixPasswordFile     string   // empty or an existing file
@@ -135,9 +144,13 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
 		Drain:         r.duration(Drain, maxDrain),
+		MaxStaleness:  r.duration(MaxStaleness, maxStaleness),
 		Demo:          r.boolean(Demo),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
+	}
+	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
+		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}
 	c.UnixPasswordAccounts = r.accounts(c.UnixPasswordFile)
 	if c.KeyFile == "" {

@@ -91,6 +91,9 @@ type Options struct {
 	// Sync returns once this node uses every write made before the call, so that a
 	// writer sees its own write at once. Optional.
 	Sync func(ctx context.Context) error
+	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential
+	// are refused. Optional.
+	Stale func() bool
 
 	Log     *slog.Logger
 	Metrics http.Handler // serves /metrics; optional

@@ -207,6 +207,9 @@ var errNoKey = &failure{status: http.StatusUnauthorized, slug: slugToken, detail
 
 // apiAuth trades an API key for a token that lives shortly, and no longer than the key.
 func (a *API) apiAuth(c *call) error {
+	if err := c.checkFresh(); err != nil {
+		return err
+	}
 	key, err := c.onlyText("api_key", 256)
 	if err != nil {
 		return err
