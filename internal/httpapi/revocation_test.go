@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -117,7 +118,7 @@ func TestMoveRevokesTokens(t *testing.T) {
 	w.good(true, theirs.text, again.text, roots.text, own)
 	r := w.call(mover, "POST", at(w.child, "/move"), data(`{"to":"`+string(w.sibling)+`"}`)).want(200)
 	if r.at("warnings", "0", "rule") != "revoked" || r.at("warnings", "0", "total") != 1.0 ||
-		r.at("warnings", "0", "accounts", "0") != string(w.child) || !strings.HasPrefix(r.str("warnings", "0", "message"), "3 tokens") {
+		r.at("warnings", "0", "accounts", "0") != string(w.child) || !strings.HasPrefix(r.str("warnings", "0", "message"), "tokens revoked: 3,") {
 		t.Errorf("%s", r.text)
 	}
 	w.good(false, theirs.text, again.text)
@@ -141,4 +142,20 @@ func TestARevokedTokenMakesNothing(t *testing.T) {
 	if len(list) != 1 || slices.ContainsFunc(list, func(t store.Token) bool { return t.MadeBy != "" }) {
 		t.Errorf("stored are %+v", list)
 	}
+}
+
+// everywhere is a tree that has not heard of any move: every account is below every other.
+type everywhere struct{ Tree }
+
+func (everywhere) Within(context.Context, aaa.AccountID, aaa.AccountID) (bool, error) {
+	return true, nil
+}
+
+// A node that has not heard of a move makes no token for the account that is above no longer.
+func TestNoTokenOfAnAccountMovedAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Tree = everywhere{o.Tree} })
+	w.call(w.tenantToken, "PUT", at(w.child, "/tokens"), "").want(201)
+	w.call(w.tenantToken, "PUT", at(w.sibling, "/tokens"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "PUT", at(w.sibling, "/api_key"), "").refused(404, slugIdentifier)
 }

@@ -113,11 +113,15 @@ func (c *call) newToken(kind string) (store.Token, error) {
 	return t, nil
 }
 
-// makerGone is why the store does not take a credential: the token that asks was revoked, which this node had not heard of, or
-// the account was deleted.
+// makerGone is why the store does not take a credential, none of which this node had heard of: the account was deleted or moved
+// away, or the token that asks was revoked.
 func (a *API) makerGone(c *call) error {
-	if _, err := a.Store.Accounts().Get(c.ctx(), c.account); err != nil {
+	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
 		return err
+	}
+	if got.ID != c.who.Account && !slices.Contains(got.Path, c.who.Account) {
+		return errNoSuchAccount
 	}
 	return errNoToken
 }
@@ -165,7 +169,7 @@ func warnRevoked(gone store.Revoked) []document.Warning {
 	}
 	return []document.Warning{{
 		Path: "tokens", Rule: "revoked",
-		Message:  fmt.Sprintf("%d tokens are revoked, which were made by accounts that are no longer above, or by such tokens", gone.Tokens),
+		Message:  fmt.Sprintf("tokens revoked: %d, made by accounts that are no longer above, or by such tokens", gone.Tokens),
 		Accounts: gone.Accounts[:min(len(gone.Accounts), document.MaxNamed)], Total: len(gone.Accounts),
 	}}
 }

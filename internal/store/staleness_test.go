@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,29 @@ import (
 	"aaa-api/internal/store"
 )
 
+// logText is a log that is read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // staleAfter runs a follower with a bound of the staleness in a bubble of its own time.
-func staleAfter(t *testing.T, bound time.Duration, hook store.Subscriber, test func(f *store.Follower, log *fakeLog, logged *bytes.Buffer)) {
+func staleAfter(t *testing.T, bound time.Duration, hook store.Subscriber, test func(f *store.Follower, log *fakeLog, logged *logText)) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var logged bytes.Buffer
+		var logged logText
 		log := newFakeLog()
 		f := store.NewFollower(log, slog.New(slog.NewTextHandler(&logged, nil)), store.FollowerOptions{MaxStaleness: bound})
 		if hook != nil {
@@ -31,7 +50,7 @@ func staleAfter(t *testing.T, bound time.Duration, hook store.Subscriber, test f
 	})
 }
 
-func lines(logged *bytes.Buffer, of string) int { return strings.Count(logged.String(), of) }
+func lines(logged *logText, of string) int { return strings.Count(logged.String(), of) }
 
 const (
 	endLine   = "what is in memory is too old"
@@ -39,7 +58,7 @@ const (
 )
 
 func TestFollowerIsStaleWhileTheStoreIsAway(t *testing.T) {
-	staleAfter(t, 10*time.Minute, nil, func(f *store.Follower, log *fakeLog, logged *bytes.Buffer) {
+	staleAfter(t, 10*time.Minute, nil, func(f *store.Follower, log *fakeLog, logged *logText) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if f.Stale() || lines(logged, endLine) != 0 {
@@ -81,7 +100,7 @@ func TestFollowerIsStaleWhileASubscriberHangs(t *testing.T) {
 			<-goOn
 		}
 	}
-	staleAfter(t, time.Minute, hook, func(f *store.Follower, log *fakeLog, _ *bytes.Buffer) {
+	staleAfter(t, time.Minute, hook, func(f *store.Follower, log *fakeLog, _ *logText) {
 		hangs, goOn = true, make(chan struct{})
 		log.write(1)
 		time.Sleep(62 * time.Second)
@@ -100,7 +119,7 @@ func TestFollowerIsStaleWhileASubscriberHangs(t *testing.T) {
 }
 
 func TestFollowerIsNeverStaleWithoutABound(t *testing.T) {
-	staleAfter(t, 0, nil, func(f *store.Follower, log *fakeLog, logged *bytes.Buffer) {
+	staleAfter(t, 0, nil, func(f *store.Follower, log *fakeLog, logged *logText) {
 		log.set(func(f *fakeLog) { f.err = store.ErrUnavailable })
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()

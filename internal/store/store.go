@@ -122,7 +122,7 @@ type Accounts interface {
 	// made by accounts which are no longer above it are revoked, with what they made.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Moved, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
-	// tokens (and what those made), sessions and key; ErrHasChildren while it has descendants.
+	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
@@ -270,7 +270,8 @@ const KindAPIKey = "api_key"
 
 // Tokens keeps the API credentials.
 type Tokens interface {
-	// Create stores a token. ErrNotFound: there is no such account, its maker is gone, or it has no API key of the KeyID.
+	// Create stores a token. ErrNotFound: there is no such account, its maker is gone or not of that account or one above, or the
+	// account has no API key of the KeyID.
 	Create(ctx context.Context, t Token) error
 	// Rotate stores an API key in place of all that the account has, which are revoked.
 	Rotate(ctx context.Context, key Token) error

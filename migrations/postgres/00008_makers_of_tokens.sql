@@ -11,7 +11,8 @@ ALTER TABLE tokens ADD COLUMN checksum boolean NOT NULL DEFAULT false;
 UPDATE tokens SET made_by = key_id, made_by_account = account_id WHERE key_id <> '';
 CREATE UNIQUE INDEX tokens_id ON tokens (id);
 CREATE INDEX tokens_made_by ON tokens (made_by);
-CREATE INDEX tokens_key_id ON tokens (key_id);
+-- Versions that keep no maker go on making sessions while nodes are upgraded.
+CREATE INDEX tokens_without_maker ON tokens (key_id) WHERE made_by = '' AND key_id <> '';
 CREATE INDEX tokens_without_checksum ON tokens (checksum) WHERE NOT checksum;
 
 -- One row: the key of the checksums. Who knows it can make a node look up a token that is none, and no more.
@@ -24,7 +25,7 @@ INSERT INTO token_key (id, key) VALUES (1, decode(replace(gen_random_uuid()::tex
 -- +goose Down
 DROP TABLE token_key;
 DROP INDEX tokens_without_checksum;
-DROP INDEX tokens_key_id;
+DROP INDEX tokens_without_maker;
 DROP INDEX tokens_made_by;
 DROP INDEX tokens_id;
 ALTER TABLE tokens DROP COLUMN checksum;

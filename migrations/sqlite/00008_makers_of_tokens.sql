@@ -7,7 +7,7 @@ ALTER TABLE tokens ADD COLUMN checksum boolean NOT NULL DEFAULT false;
 UPDATE tokens SET made_by = key_id, made_by_account = account_id WHERE key_id <> '';
 CREATE UNIQUE INDEX tokens_id ON tokens (id);
 CREATE INDEX tokens_made_by ON tokens (made_by);
-CREATE INDEX tokens_key_id ON tokens (key_id);
+CREATE INDEX tokens_without_maker ON tokens (key_id) WHERE made_by = '' AND key_id <> '';
 CREATE INDEX tokens_without_checksum ON tokens (checksum) WHERE NOT checksum;
 
 CREATE TABLE token_key (
@@ -19,7 +19,7 @@ INSERT INTO token_key (id, key) VALUES (1, randomblob(32));
 -- +goose Down
 DROP TABLE token_key;
 DROP INDEX tokens_without_checksum;
-DROP INDEX tokens_key_id;
+DROP INDEX tokens_without_maker;
 DROP INDEX tokens_made_by;
 DROP INDEX tokens_id;
 ALTER TABLE tokens DROP COLUMN checksum;

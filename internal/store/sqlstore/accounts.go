@@ -233,21 +233,13 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 		} else if parent {
 			return store.ErrHasChildren
 		}
-		gone, err := tx.revokeAll(ctx, `account_id = $1`, string(id))
-		if err != nil {
-			return err
-		}
-		// The account's own change stands for its own tokens.
-		others := slices.DeleteFunc(gone.Accounts, func(owner aaa.AccountID) bool { return owner == id })
-		if err := tx.tokensChanged(ctx, others); err != nil {
-			return err
-		}
 		if err := execAll(ctx, tx, []any{string(id)},
 			`DELETE FROM documents WHERE account_id = $1`,
 			`DELETE FROM document_revisions WHERE account_id = $1`,
 			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
+			`DELETE FROM tokens WHERE account_id = $1`, // which made no others: there are no accounts below, nor tokens above by those below
 			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,

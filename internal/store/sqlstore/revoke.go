@@ -38,9 +38,13 @@ func (w *write) revoke(ctx context.Context, account aaa.AccountID, id string) (s
 	return gone, w.changed(ctx, store.ChangedToken, account, id)
 }
 
-// revokeAll deletes the tokens that a condition chooses, what they made, what that made, and so on. A session that an older version made
-// knows its API key alone. The change log is left to the caller.
+// revokeAll deletes the tokens that a condition chooses, what they made, what that made, and so on. The change log is left to
+// the caller.
 func (w *write) revokeAll(ctx context.Context, where string, args ...any) (gone store.Revoked, err error) {
+	// What a node of an older version made of an API key knows the key alone.
+	if _, err := w.Exec(ctx, `UPDATE tokens SET made_by = key_id, made_by_account = account_id WHERE made_by = '' AND key_id <> ''`); err != nil {
+		return gone, err
+	}
 	accounts := make(map[aaa.AccountID]bool)
 	err = w.Query(ctx, func(scan Scan) error {
 		var account aaa.AccountID
@@ -50,7 +54,7 @@ func (w *write) revokeAll(ctx context.Context, where string, args ...any) (gone 
 		return err
 	}, `WITH RECURSIVE gone (id) AS (
 			SELECT id FROM tokens WHERE `+where+`
-			UNION SELECT t.id FROM tokens t JOIN gone ON t.made_by = gone.id OR t.key_id = gone.id
+			UNION SELECT t.id FROM tokens t JOIN gone ON t.made_by = gone.id
 		) DELETE FROM tokens WHERE id IN (SELECT id FROM gone) RETURNING account_id`, args...)
 	gone.Accounts = slices.Sorted(maps.Keys(accounts))
 	return gone, err

@@ -42,8 +42,10 @@ func (w *write) addToken(ctx context.Context, t store.Token) error {
 			return err
 		}
 	}
-	if t.MadeBy != "" { // as the key
-		if err := exists(ctx, w, `SELECT 1 FROM tokens WHERE id = $1`, t.MadeBy); err != nil {
+	if t.MadeBy != "" { // so may its maker, or the account have been moved away from below that one's
+		if err := exists(ctx, w, `SELECT 1 FROM tokens m, accounts a WHERE m.id = $1 AND m.account_id = $2
+			AND a.id = $3 AND a.path || a.id || '/' LIKE '%' || m.account_id || '/%'`,
+			t.MadeBy, string(t.MakerAccount), string(t.Account)); err != nil {
 			return err
 		}
 	}

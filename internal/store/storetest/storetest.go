@@ -52,7 +52,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a revoked token makes no more":                    testMakerGone,
 		"what a token made outlives it alone":              testOrphan,
 		"a move revokes what accounts left behind made":    testMoveRevokes,
-		"a deleted account's tokens take theirs along":     testDeleteRevokes,
 		"a revocation in many accounts is one change":      testRevokeMany,
 		"the key of the checksums":                         testTokenKey,
 		"one of many rotated API keys is left":             testRotationsRace,
