@@ -11,11 +11,13 @@ import (
 	"aaa-api/internal/store"
 )
 
-// A token's text is the prefix, 32 random octets, and the first 6 octets of an HMAC-SHA-256 over both, all in base64url
-// without padding. The HMAC's key is the database's. So a node knows a text that somebody made up without asking the database.
+// A token's text is the prefix and 32 octets in base64url without padding: 26 random ones, and the first 6 of an HMAC-SHA-256
+// over them. The HMAC's key is the database's. So a node knows a text that somebody made up without asking the database. In
+// the tokens of older versions all 32 octets are random; nodes of those versions take the tokens made here.
 const (
-	plainLength = len(Prefix) + 43 // of the tokens of older versions, which have no checksum
-	Length      = plainLength + 8
+	randomOctets   = 26
+	checksumOctets = 6
+	octets         = randomOctets + checksumOctets
 )
 
 // Key makes and checks the checksums of one database's tokens.
@@ -35,21 +37,22 @@ func LoadKey(ctx context.Context, t store.Tokens) (k Key, err error) {
 
 // Mint makes the text of a credential, which is shown once, and notes in t what the store keeps of it.
 func (k Key) Mint(t *store.Token) (text string) {
-	var b [32]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	var b [octets]byte
+	rand.Read(b[:randomOctets]) //nolint:errcheck // never fails since Go 1.24
+	copy(b[randomOctets:], k.checksum(b[:randomOctets]))
 	text = Prefix + base64.RawURLEncoding.EncodeToString(b[:])
-	text += k.checksum(text)
 	t.Hash, t.Checksum = Hash(text), true
 	return text
 }
 
-// made reports whether a text of Length is one that Mint made.
+// made reports whether a text, which is well-formed, is one that Mint made.
 func (k Key) made(text string) bool {
-	return hmac.Equal([]byte(text[plainLength:]), []byte(k.checksum(text[:plainLength])))
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text[len(Prefix):])
+	return err == nil && hmac.Equal(b[randomOctets:], k.checksum(b[:randomOctets]))
 }
 
-func (k Key) checksum(text string) string {
+func (k Key) checksum(random []byte) []byte {
 	mac := hmac.New(sha256.New, k[:])
-	mac.Write([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:6])
+	mac.Write(random)
+	return mac.Sum(nil)[:checksumOctets]
 }

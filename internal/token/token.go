@@ -1,6 +1,6 @@
-// Package token mints, hashes and verifies API credentials. A credential is a
-// random text that only its owner has; the store keeps its SHA-256, which needs
-// no salt, for the text has 256 bits nobody can guess.
+// Package token mints, hashes and verifies API credentials. A credential is a text
+// that only its owner has; the store keeps its SHA-256, which needs no salt, for the
+// text has 208 random bits.
 package token
 
 import (
@@ -14,6 +14,9 @@ import (
 
 // Prefix begins every token, so that secret scanners know one.
 const Prefix = "aaa_"
+
+// Length is a token's number of characters: the prefix and 32 octets in base64url without padding.
+const Length = len(Prefix) + 43
 
 // The kinds of credential (store.Token's Kind).
 const (
@@ -43,7 +46,7 @@ func Hash(text string) [32]byte {
 
 // wellFormed reports whether text can be a token at all: no other is looked up.
 func wellFormed(text string) bool {
-	if len(text) != Length && len(text) != plainLength || text[:len(Prefix)] != Prefix {
+	if len(text) != Length || text[:len(Prefix)] != Prefix {
 		return false
 	}
 	for _, c := range []byte(text[len(Prefix):]) {

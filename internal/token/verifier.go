@@ -120,12 +120,10 @@ func (v *Verifier) find(ctx context.Context, text string, g Guard) (*entry, erro
 	if until, ok := v.unknown.Load(hash); ok && v.now().Before(until) {
 		return nil, refused
 	}
-	if len(text) == plainLength {
+	if !v.key.made(text) {
 		if err := v.mayBePlain(ctx, g); err != nil {
 			return nil, err
 		}
-	} else if !v.key.made(text) {
-		return nil, refused
 	}
 	e, err := v.ask(ctx, hash)
 	if err != nil {
