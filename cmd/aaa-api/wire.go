@@ -170,10 +170,20 @@ func (n *node) assemble() error {
 		Meter:    httpapi.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
+		Bad:      httpapi.NewBadMeter(registry),
 		Node:     n.name,
 		Version:  buildVersion(),
+		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
 	})
 	return nil
+}
+
+// badRate is the setting as the API takes it: a negative rate is no limit.
+func badRate(cfg *config.Config) float64 {
+	if cfg.BadCredentials == 0 {
+		return -1
+	}
+	return float64(cfg.BadCredentials)
 }
 
 // hasAuthorizer reports whether the system configuration registers an external authoriser.

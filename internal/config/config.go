@@ -37,6 +37,8 @@ const (
 	MaxStaleness  = "max-staleness"
 	Demo          = "demo"
 
+	BadCredentials = "bad-credentials"
+
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
 )
@@ -49,6 +51,9 @@ const (
 	minStaleness = time.Second
 	maxStaleness = 30 * 24 * time.Hour
 )
+
+// maxBadCredentials bounds BadCredentials.
+const maxBadCredentials = 1_000_000
 
 // settings lists every setting in the order of the documentation.
 var settings = []struct {
@@ -63,6 +68,7 @@ var settings = []struct {
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{MaxStaleness, "10m", "how long a node that can't read its database's changes goes on with what it has in memory; 0 is for ever"},
+	{BadCredentials, "20", "how many invalid tokens and API keys a second one address may send before it gets 429 for them, five times as many at once; 0 is no limit"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -80,6 +86,8 @@ type Config struct {
 	Drain         time.Duration // 0 to maxDrain
 	MaxStaleness  time.Duration // 0 (for ever), or minStaleness to maxStaleness
 	Demo          bool
+
+	BadCredentials int // a second and address, 0 (no limit) to maxBadCredentials
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -146,6 +154,8 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		Drain:         r.duration(Drain, maxDrain),
 		MaxStaleness:  r.duration(MaxStaleness, maxStaleness),
 		Demo:          r.boolean(Demo),
+
+		BadCredentials: r.count(BadCredentials, maxBadCredentials),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
 	}
@@ -284,6 +294,16 @@ func (r *reader) duration(name string, most time.Duration) time.Duration {
 		r.fail(name, "%q is not a time of 0s to %v, such as 10s", v, most)
 	}
 	return d
+}
+
+// count is a whole number of 0 to most.
+func (r *reader) count(name string, most int) int {
+	v := r.k.String(name)
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > most {
+		r.fail(name, "%q is not a number of 0 to %d", v, most)
+	}
+	return n
 }
 
 func (r *reader) boolean(name string) bool {

@@ -20,7 +20,7 @@ import (
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, MaxStaleness, UnixPasswordFile, UnixPasswordAccounts, Demo)
+	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, MaxStaleness, BadCredentials, UnixPasswordFile, UnixPasswordAccounts, Demo)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -36,18 +36,18 @@ func TestPrecedence(t *testing.T) {
 		want Config
 	}{
 		"defaults": {
-			want: Config{Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute},
+			want: Config{Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20},
 		},
 		"environment": {
 			env: []string{
 				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
-				"AAA_API_MAX_STALENESS=1s", "AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts, "HOME=/root", "AAA_API_DATABASE_URL=",
+				"AAA_API_MAX_STALENESS=1s", "AAA_API_BAD_CREDENTIALS=7", "AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts, "HOME=/root", "AAA_API_DATABASE_URL=",
 			},
-			want: Config{Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, MaxStaleness: time.Second, Demo: true},
+			want: Config{Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, MaxStaleness: time.Second, BadCredentials: 7, Demo: true},
 		},
 		"flags win": {
 			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000", "AAA_API_DRAIN=15s"},
-			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--max-staleness=0"},
+			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--max-staleness=0", "--bad-credentials=0"},
 			want: Config{Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
 		},
 		"a service called aaa-api in Kubernetes": {
@@ -55,7 +55,7 @@ func TestPrecedence(t *testing.T) {
 				"AAA_API_SERVICE_HOST=10.0.0.1", "AAA_API_SERVICE_PORT=8000", "AAA_API_SERVICE_PORT_HTTP=8000", "AAA_API_PORT=tcp://10.0.0.1:8000",
 				"AAA_API_PORT_8000_TCP=tcp://10.0.0.1:8000", "AAA_API_PORT_8000_TCP_ADDR=10.0.0.1",
 			},
-			want: Config{Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute},
+			want: Config{Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20},
 		},
 	} {
 		got, err := load(t, tc.env, tc.args...)
@@ -82,7 +82,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"unknown variable":      {env: []string{"AAA_API_DATADIR=/x"}, want: "AAA_API_DATADIR: no such setting; did you mean AAA_API_DATA_DIR?"},
 		"short variable":        {env: []string{"AAA_API_DATABASE=x"}, want: "did you mean AAA_API_DATABASE_URL?"},
-		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADVERTISE, AAA_API_DATABASE_URL, AAA_API_DATA_DIR"},
+		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADVERTISE, AAA_API_BAD_CREDENTIALS, AAA_API_DATABASE_URL"},
 		"lower case":            {env: []string{"AAA_API_listen=:1"}, want: "AAA_API_listen: no such setting"},
 		"no port":               {args: []string{"--listen=localhost"}, want: `--listen: "localhost" is not address:port`},
 		"port too large":        {env: []string{"AAA_API_LISTEN=:65536"}, want: `AAA_API_LISTEN: port "65536" is not 0 to 65535`},
@@ -106,6 +106,8 @@ func TestRefused(t *testing.T) {
 		"staleness too short":   {args: []string{"--max-staleness=999ms"}, want: "--max-staleness: 999ms is less than 1s"},
 		"staleness too long":    {env: []string{"AAA_API_MAX_STALENESS=721h"}, want: `AAA_API_MAX_STALENESS: "721h" is not a time of 0s to 720h0m0s`},
 		"staleness of no unit":  {args: []string{"--max-staleness=600"}, want: `--max-staleness: "600" is not a time`},
+		"credentials, negative": {args: []string{"--bad-credentials=-1"}, want: `--bad-credentials: "-1" is not a number of 0 to 1000000`},
+		"credentials a second":  {env: []string{"AAA_API_BAD_CREDENTIALS=20/s"}, want: `AAA_API_BAD_CREDENTIALS: "20/s" is not a number`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},
 		"keyword form":          {args: []string{"--database-url=host=h password=hunter2"}, want: "--database-url: it does not begin"},

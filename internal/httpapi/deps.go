@@ -99,6 +99,8 @@ type Options struct {
 	Metrics http.Handler // serves /metrics; optional
 	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
 	Meter func(method, route string) func(status int, took time.Duration)
+	// Bad counts a credential that is none, limited where it was not looked at. Optional.
+	Bad   func(limited bool)
 	Ready []Check // asked by /readyz, beside the store; optional
 	// Peers serves what other nodes of the service send. It has the paths below /internal/,
 	// which are no part of the API. Optional.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"aaa-api/internal/aaa"
 )
 
@@ -111,6 +113,7 @@ var errTooManyGuesses = &failure{
 // Guess implements token.Guard.
 func (c *call) Guess() error {
 	if !c.api.guesses.take(sourceOf(c.r), c.start) {
+		c.countBad(true)
 		return errTooManyGuesses
 	}
 	c.guessed = true
@@ -120,13 +123,39 @@ func (c *call) Guess() error {
 // judged settles what came of a credential: a bad one is charged to its source, and one that was charged and is not
 // bad is given back.
 func (c *call) judged(err error) error {
-	switch bad := aaa.KindOf(err) == aaa.KindUnauthorized; {
-	case bad && !c.guessed:
+	if aaa.KindOf(err) != aaa.KindUnauthorized {
+		if c.guessed {
+			c.api.guesses.giveBack(sourceOf(c.r), c.start)
+		}
+		return err
+	}
+	if !c.guessed {
 		if limited := c.Guess(); limited != nil {
 			return limited
 		}
-	case !bad && c.guessed:
-		c.api.guesses.giveBack(sourceOf(c.r), c.start)
 	}
+	c.countBad(false)
 	return err
+}
+
+func (c *call) countBad(limited bool) {
+	if c.api.Bad != nil {
+		c.api.Bad(limited)
+	}
+}
+
+// NewBadMeter registers the counter of bad credentials and returns the Bad of Options.
+func NewBadMeter(reg prometheus.Registerer) func(limited bool) {
+	bad := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aaa_api_bad_credentials_total", Help: "Invalid tokens and API keys, by the status that answered them.",
+	}, []string{"status"})
+	reg.MustRegister(bad)
+	refused, limited := bad.WithLabelValues("401"), bad.WithLabelValues("429")
+	return func(over bool) {
+		if over {
+			limited.Inc()
+		} else {
+			refused.Inc()
+		}
+	}
 }

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,6 +91,12 @@ func TestBadCredentialsAreLimited(t *testing.T) {
 	}
 	w.good(true, w.tenantToken, fresh)
 	trade(key).want(201)
+	text := w.call("", "GET", "/metrics", "").want(200).text
+	for status, n := range map[string]int{"401": 10, "429": 20} {
+		if line := fmt.Sprintf("aaa_api_bad_credentials_total{status=%q} %d\n", status, n); !strings.Contains(text, line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
 	w.call("", "GET", "/v2/whoami", "").refused(401, slugToken) // none at all is no guess
 }
 

@@ -132,6 +132,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Meter:    NewMeter(metrics),
+		Bad:      NewBadMeter(metrics),
 		Node:     "node1", Version: "test",
 	}
 	for _, fn := range change {
