@@ -239,7 +239,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
-			`DELETE FROM tokens WHERE account_id = $1`, // which made no others: there are no accounts below, nor tokens above by those below
+			`DELETE FROM tokens WHERE account_id = $1`, // what they made is the account's own: none is below
 			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,
