@@ -123,7 +123,7 @@ func (c *call) Guess() error {
 // judged settles what came of a credential: a bad one is charged to its source, and one that was charged and is not
 // bad is given back.
 func (c *call) judged(err error) error {
-	if aaa.KindOf(err) != aaa.KindUnauthorized {
+	if err == nil || aaa.KindOf(err) != aaa.KindUnauthorized { // KindOf allocates
 		if c.guessed {
 			c.api.guesses.giveBack(sourceOf(c.r), c.start)
 		}
