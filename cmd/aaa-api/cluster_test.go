@@ -39,7 +39,7 @@ func TestTwoNodes(t *testing.T) {
 	dir := t.TempDir()
 	c.env = []string{"AAA_API_DATABASE_URL=" + c.database}
 	c.key = "--key-file=" + filepath.Join(dir, "data", "secret.key")
-	c.one = start(t, dir, c.env)
+	c.one = start(t, dir, c.env, "--admin-listen=127.0.0.1:0") // where it takes the other's messages
 	c.two = start(t, t.TempDir(), c.env, c.key)
 	c.token = readToken(t, dir, "admin.token")
 	t.Run("hot reload", c.hotReload)

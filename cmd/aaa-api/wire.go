@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -49,10 +48,13 @@ type node struct {
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
 	follower *store.Follower
-	handler  http.Handler
+	api      *httpapi.API
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
+
+	adminListener net.Listener // nil: the API's has all
+	certificate   *certificate // of the API's listener; nil: it speaks plain HTTP
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -100,8 +102,8 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
-	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+	if err := n.listen(ctx); err != nil {
+		return nil, err
 	}
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -112,6 +114,25 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 		return nil, fmt.Errorf("reading the change log: %w", err)
 	}
 	return n, nil
+}
+
+// listen takes the addresses of the settings and reads the certificate.
+func (n *node) listen(ctx context.Context) (err error) {
+	if n.cfg.TLSCert != "" {
+		if n.certificate, err = loadCertificate(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
+			return err
+		}
+	}
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if n.cfg.AdminListen == "" {
+		return nil
+	}
+	if n.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.AdminListen); err != nil {
+		return fmt.Errorf("--admin-listen: %w", err)
+	}
+	return nil
 }
 
 // assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines.
@@ -142,7 +163,7 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.url = advertised(n.cfg, n.listener.Addr())
+	n.url = n.advertised()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
@@ -150,7 +171,7 @@ func (n *node) assemble() error {
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))
-	n.handler = httpapi.New(httpapi.Options{
+	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
@@ -164,8 +185,11 @@ func (n *node) assemble() error {
 		Meter:    httpapi.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
-		Node:     n.name,
-		Version:  buildVersion(),
+
+		AdminApart: n.adminListener != nil,
+
+		Node:    n.name,
+		Version: buildVersion(),
 	})
 	return nil
 }
@@ -205,6 +229,9 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
+	if n.certificate != nil {
+		n.background.Go(func() { n.certificate.follow(ctx) })
+	}
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.
@@ -230,9 +257,12 @@ func (n *node) Close() error {
 	}
 	n.background.Wait()
 	var err error
-	if n.listener != nil {
-		if err = n.listener.Close(); errors.Is(err, net.ErrClosed) {
-			err = nil // serve has closed it
+	for _, l := range []net.Listener{n.listener, n.adminListener} {
+		if l == nil {
+			continue
+		}
+		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) { // serve has closed it
+			err = errors.Join(err, cerr)
 		}
 	}
 	return errors.Join(err, n.store.Close(), n.unlock())
