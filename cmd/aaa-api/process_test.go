@@ -107,8 +107,15 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 // launch is start without waiting.
 func launch(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
+	return launchAs(t, dir, env, func(*exec.Cmd) {}, args...)
+}
+
+// launchAs is launch with a change of what is run.
+func launchAs(t *testing.T, dir string, env []string, change func(*exec.Cmd), args ...string) *process {
+	t.Helper()
 	p := &process{t: t, exited: make(chan error, 1), serving: make(chan addresses, 1)}
 	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
+	change(p.cmd)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
