@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
+	"net/url"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/peer"
@@ -44,6 +46,9 @@ func (n *node) unreachable() string {
 		return "the address that this node listens on names no host"
 	}
 	if n.cfg.Advertise != "" {
+		if n.adminListener != nil && portOf(n.url) == portOf(n.scheme()+"://"+n.listener.Addr().String()) && portOf(n.url) != portOf("http://"+n.adminAddress()) {
+			return "--advertise names the port of the API, and the admin listener takes the messages of other nodes"
+		}
 		return ""
 	}
 	if n.adminListener != nil && isLoopback(n.adminListener.Addr()) && !isLoopback(n.listener.Addr()) {
@@ -60,6 +65,15 @@ func (n *node) unreachable() string {
 func isLoopback(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
+}
+
+// portOf is the port of a node's URL.
+func portOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 // hostOf is an address without its port.

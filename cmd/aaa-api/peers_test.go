@@ -69,6 +69,7 @@ func TestUnreachableNodeWarns(t *testing.T) {
 	t.Parallel()
 	const shared = "AAA_API_DATABASE_URL=postgres://db.example/aaa"
 	cert, key := certificateFiles(t, t.TempDir(), "api.example")
+	port := freePort(t)
 	for _, tc := range []struct {
 		name string
 		vars []string
@@ -82,6 +83,12 @@ func TestUnreachableNodeWarns(t *testing.T) {
 		{"an admin listener", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0"}, 0},
 		{"an admin listener on any address", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=:0"}, 1},
 		{"an admin listener for this host alone", []string{shared, "AAA_API_LISTEN=:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0"}, 1},
+		{"an admin listener, and the API's port advertised", []string{
+			shared, "AAA_API_LISTEN=127.0.0.1:" + port, "AAA_API_ADMIN_LISTEN=127.0.0.1:0", "AAA_API_ADVERTISE=http://node1.example:" + port,
+		}, 1},
+		{"an admin listener, and another port advertised", []string{
+			shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0", "AAA_API_ADVERTISE=https://node1.example",
+		}, 0},
 		{"a certificate of another name", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_TLS_CERT=" + cert, "AAA_API_TLS_KEY=" + key}, 1},
 		{"a certificate and an admin listener", []string{
 			shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_TLS_CERT=" + cert, "AAA_API_TLS_KEY=" + key, "AAA_API_ADMIN_LISTEN=127.0.0.1:0",
