@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
 	"log/slog"
@@ -30,7 +31,7 @@ func certificateFiles(t *testing.T, dir, name string) (cert, key string) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
+		Subject: pkix.Name{CommonName: "aaa-api"}, IsCA: true, BasicConstraintsValid: true, // curl takes none without a subject
 	}
 	if name == "" {
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}

@@ -62,8 +62,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		if err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
-		defer d.Close()                                                                //nolint:errcheck // it only answers; nothing can be lost
-		if err := d.explain(out, baseURL(n.scheme(), n.listener.Addr())); err != nil { // the listener takes connections already
+		defer d.Close()                               //nolint:errcheck // it only answers; nothing can be lost
+		url := baseURL(n.scheme(), n.listener.Addr()) // the listener takes connections already
+		if err := d.explain(out, url, cfg.TLSCert); err != nil {
 			return err
 		}
 	}
