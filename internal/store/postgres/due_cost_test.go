@@ -57,15 +57,15 @@ func touched(plan map[string]any, indent string) (rows int, lines string) {
 	return rows, lines
 }
 
-// TestDueIsCheap: with 100,000 due sessions of one account, a look at what is due reads some thousand
-// rows, by indexes, whether the database knows what the table holds or not.
+// TestDueIsCheap: with 100,000 due sessions of one account, a look at what is due reads some thousand rows, by indexes, whatever
+// the database knows of the table's content.
 func TestDueIsCheap(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := &explained{driver: openHere(t, pgtest.Migrated(t, Migrate)).driver}
 	exec := func(sql string, args ...any) {
 		t.Helper()
-		if _, err := d.Exec(ctx, sql, args...); err != nil {
+		if _, err := d.pool.Exec(ctx, sql, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,26 +76,38 @@ func TestDueIsCheap(t *testing.T) {
 			SELECT replace($1, '#', n::text), decode(md5(n::text), 'hex'), n::text, 1, 'completed', true, repeat('x', 600), $3::timestamptz, '', $4, $4
 			FROM generate_series(1, $2::int) n`, account, many, due, noon)
 	}
+	others := func() {
+		add("ended", 10_000, nil)
+		add("idle#", 1000, noon.Add(time.Hour))
+		add("quiet#", 20, noon)
+	}
+	exec(`ALTER TABLE sessions SET (autovacuum_enabled = false)`)
 	add("loud", 100_000, noon.Add(-time.Hour))
-	add("ended", 10_000, nil)
-	add("idle#", 1000, noon.Add(time.Hour))
-	add("quiet#", 20, noon)
-	s := sqlstore.New(d)
-	for _, known := range []bool{false, true} {
-		if known {
+	others()
+	for _, c := range []struct {
+		known string
+		learn func()
+	}{
+		{"nothing", func() {}},
+		{"all", func() { exec(`ANALYZE sessions`) }},
+		{"one account alone", func() {
+			exec(`DELETE FROM sessions WHERE account_id <> 'loud'`)
 			exec(`ANALYZE sessions`)
-		}
+			others()
+		}},
+	} {
+		c.learn()
 		d.rows, d.plans = 0, nil
 		took := map[aaa.AccountID]int{}
-		list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
+		list, err := sqlstore.New(d).Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
 			took[a]++
 			return took[a] <= 8
 		})
 		if err != nil || len(list) != 8+20 {
-			t.Fatalf("%d sessions were claimed, %v", len(list), err)
+			t.Errorf("where the database knows %s: %d sessions were claimed, %v", c.known, len(list), err)
 		}
 		if d.rows > 5000 {
-			t.Errorf("%d rows were read, with statistics: %v\n%s", d.rows, known, strings.Join(d.plans, "\n"))
+			t.Errorf("where the database knows %s: %d rows were read\n%s", c.known, d.rows, strings.Join(d.plans, "\n"))
 		}
 		exec(`UPDATE sessions SET lease_until = NULL WHERE lease_until IS NOT NULL`)
 	}

@@ -11,8 +11,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// ready is when a session can be claimed: when it is due, or when its lease ends. Two indexes hold this expression, of the rows
-// that have a due_at.
+// ready is when a session can be claimed: when it is due, or when its lease ends. Two indexes hold this expression. The statements
+// below name the condition and the order of the one that they need, which leaves a planner no choice that costs what one account is owed.
 const ready = `(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END)`
 
 // Bounds of one look at what is ready.
@@ -65,8 +65,8 @@ type owed struct {
 // choose finds what is ready and takes of it, accounts in turn. As a rule all that is ready is read. Where it is too much, that
 // may be one account's, so accounts are looked for.
 func (s sessions) choose(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]key, error) {
-	keys, err := all(ctx, s.db, scanKey, `SELECT account_id, hash, revision FROM sessions
-		WHERE due_at IS NOT NULL AND `+ready+` <= $1 ORDER BY `+ready+` LIMIT $2`, nullable(now), int64(dueWindow))
+	keys, err := all(ctx, s.db, scanKey, fmt.Sprintf(`SELECT account_id, hash, revision FROM sessions
+		WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT %[2]d`, ready, dueWindow), nullable(now))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (s sessions) choose(ctx context.Context, now time.Time, take func(aaa.Accou
 	var chosen []key
 	for _, o := range accounts {
 		if o.keys == nil && o.taken > 0 {
-			if o.keys, err = s.readyOf(ctx, o.account, now, o.taken); err != nil {
+			if o.keys, err = s.readyOf(ctx, o.account, now); err != nil {
 				return nil, err
 			}
 		}
@@ -126,24 +126,25 @@ func (s sessions) owed(ctx context.Context, now time.Time) ([]*owed, error) {
 		o := new(owed)
 		return o, scan(&o.account, &o.ready)
 	}, fmt.Sprintf(`WITH RECURSIVE timed (account_id) AS (
-			SELECT MIN(account_id) FROM sessions WHERE due_at IS NOT NULL
+			SELECT MIN(account_id) FROM sessions WHERE %[1]s IS NOT NULL
 			UNION ALL
-			SELECT (SELECT MIN(s.account_id) FROM sessions s WHERE s.due_at IS NOT NULL AND s.account_id > timed.account_id)
+			SELECT (SELECT s.account_id FROM sessions s WHERE s.account_id > timed.account_id AND %[1]s IS NOT NULL
+					ORDER BY s.account_id, %[1]s LIMIT 1)
 				FROM timed WHERE timed.account_id IS NOT NULL
 		), waiting (account_id, since) AS (
-			SELECT account_id, (SELECT MIN(%[1]s) FROM sessions s WHERE s.account_id = timed.account_id AND s.due_at IS NOT NULL AND %[1]s <= $1)
+			SELECT account_id, (SELECT MIN(%[1]s) FROM sessions s WHERE s.account_id = timed.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1)
 				FROM timed WHERE account_id IS NOT NULL
 		)
 		SELECT account_id, (SELECT COUNT(*) FROM (SELECT 1 FROM sessions s
-				WHERE s.account_id = waiting.account_id AND s.due_at IS NOT NULL AND %[1]s <= $1 LIMIT %[2]d) ready)
+				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT %[2]d) ready)
 			FROM waiting WHERE since IS NOT NULL ORDER BY since`, ready, dueEach), nullable(now))
 }
 
-// readyOf reads the first sessions of one account that are ready.
-func (s sessions) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, limit int) ([]key, error) {
-	return all(ctx, s.db, scanKey, `SELECT account_id, hash, revision FROM sessions
-		WHERE account_id = $1 AND due_at IS NOT NULL AND `+ready+` <= $2 ORDER BY `+ready+` LIMIT $3`,
-		string(account), nullable(now), int64(limit))
+// readyOf reads the sessions of one account that are ready, up to dueEach.
+func (s sessions) readyOf(ctx context.Context, account aaa.AccountID, now time.Time) ([]key, error) {
+	return all(ctx, s.db, scanKey, fmt.Sprintf(`SELECT account_id, hash, revision FROM sessions
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT %[2]d`, ready, dueEach),
+		string(account), nullable(now))
 }
 
 // claim is what a claimed session gets.

@@ -75,7 +75,7 @@ func (s sessions) nextAccounts(ctx context.Context) ([]aaa.AccountID, error) {
 func (s sessions) dueOf(ctx context.Context, account aaa.AccountID, now time.Time, c claim, take func(aaa.AccountID) bool) ([]store.SessionRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, dueAccountTime)
 	defer cancel()
-	keys, err := s.readyOf(ctx, account, now, dueEach)
+	keys, err := s.readyOf(ctx, account, now)
 	if err != nil {
 		return nil, err
 	}
