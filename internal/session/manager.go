@@ -71,6 +71,9 @@ type Options struct {
 	Vault   Vault
 	AAA     AAA
 	Peers   Peers // nil: this node is the only one
+	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
+	// cost a caller more. 0: as long as it likes.
+	Deadline time.Duration
 	Node    string
 	URL     string           // at which other nodes reach this one; empty: they don't
 	Now     func() time.Time // nil: time.Now
@@ -85,6 +88,7 @@ type Manager struct {
 	vault   Vault
 	aaa     AAA
 	peers   Peers
+	within  time.Duration // for other nodes; 0: no bound
 	self    home
 	clock   func() time.Time
 	metrics *Metrics
@@ -102,7 +106,7 @@ func New(o Options) *Manager {
 		o.Now = time.Now
 	}
 	return &Manager{
-		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
+		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
 		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
 		shares: newShares(maxAtOnce, maxOfAccount),
 	}
