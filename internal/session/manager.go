@@ -67,18 +67,18 @@ type Peers interface {
 
 // Options are the parts that a Manager works with.
 type Options struct {
-	Store   store.Sessions
-	Vault   Vault
-	AAA     AAA
-	Peers   Peers // nil: this node is the only one
+	Store store.Sessions
+	Vault Vault
+	AAA   AAA
+	Peers Peers // nil: this node is the only one
 	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
 	// cost a caller more. 0: as long as it likes.
 	Deadline time.Duration
-	Node    string
-	URL     string           // at which other nodes reach this one; empty: they don't
-	Now     func() time.Time // nil: time.Now
-	Metrics *Metrics
-	Log     *slog.Logger
+	Node     string
+	URL      string           // at which other nodes reach this one; empty: they don't
+	Now      func() time.Time // nil: time.Now
+	Metrics  *Metrics
+	Log      *slog.Logger
 }
 
 // Manager does what callers ask of sessions, and with RunSessions what sessions do by themselves. It
