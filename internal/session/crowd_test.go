@@ -155,10 +155,10 @@ func TestCrowdOfTenants(t *testing.T) {
 	if !s.enter("quiet", now) {
 		t.Error("there is no place for a quiet one")
 	}
-	s.leave("quiet", delivered, 0, now)
+	s.leave("quiet", delivered, now)
 	for n := range 10 {
 		for s.of[tenant(n)].running > 0 {
-			s.leave(tenant(n), undelivered, s.begin(tenant(n)), now)
+			s.leave(tenant(n), undelivered, now)
 		}
 	}
 	held, now = 0, now.Add(maxSilence)
@@ -174,6 +174,22 @@ func TestCrowdOfTenants(t *testing.T) {
 	s.forget(now)
 	if len(s.of) < 5 {
 		t.Error("those that hold a place are forgotten")
+	}
+}
+
+// TestHalfSilent: a tenant one of whose two servers is silent goes on to be served by the other one.
+func TestHalfSilent(t *testing.T) {
+	t.Parallel()
+	s := newShares(maxAtOnce, maxOfAccount)
+	now := time.Unix(0, 0)
+	for n := range 200 {
+		for !s.enter("mixed", now) {
+			now = now.Add(time.Second)
+		}
+		s.leave("mixed", []outcome{delivered, undelivered}[n%2], now)
+	}
+	if waited := now.Sub(time.Unix(0, 0)); waited > 0 || s.of["mixed"].width < firstOfOne {
+		t.Errorf("it waited for %v and may have %d places", waited, s.of["mixed"].width)
 	}
 }
 

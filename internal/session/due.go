@@ -59,10 +59,9 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 	}
 	for _, rec := range claimed {
 		unused[rec.Account]--
-		cuts := m.shares.begin(rec.Account)
 		under.Go(func() {
 			o := undelivered // where it panics
-			defer func() { m.shares.leave(rec.Account, o, cuts, m.now()) }()
+			defer func() { m.shares.leave(rec.Account, o, m.now()) }()
 			work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
 			var err error
 			if o, err = m.work(work, rec); err != nil {
@@ -72,7 +71,7 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 	}
 	for account, n := range unused { // others were faster
 		for range n {
-			m.shares.leave(account, notAsked, 0, now)
+			m.shares.leave(account, notAsked, now)
 		}
 	}
 }

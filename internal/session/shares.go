@@ -17,8 +17,8 @@ const (
 )
 
 // shares gives out a node's places for sessions that are due. What an account may have grows by one with each record that is
-// delivered and is halved when one is not, down to one place now and then: whoever's servers are silent holds no places that
-// others wait for. The last places are for accounts that have none.
+// delivered and shrinks by one with each that is not, down to one place now and then: whoever's servers are silent holds no
+// places that others wait for. The last places are for accounts that have none.
 type shares struct {
 	places, most int
 	again        chan struct{} // receives where places are free again that were asked for
@@ -32,7 +32,6 @@ type shares struct {
 // part is what an account has.
 type part struct {
 	running, width int
-	cuts           int       // how often width was cut, or would have been
 	silent         int       // failures in a row at the width of one
 	failing        bool      // the last record was not delivered
 	until          time.Time // no place before
@@ -66,13 +65,6 @@ func (s *shares) enter(account aaa.AccountID, now time.Time) bool {
 	return true
 }
 
-// begin tells what leave wants to know of a work that begins now.
-func (s *shares) begin(account aaa.AccountID) (cuts int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.of[account].cuts
-}
-
 // outcome is what a work on a session found out about the account's servers.
 type outcome uint8
 
@@ -82,25 +74,25 @@ const (
 	undelivered
 )
 
-// leave gives a place back. Of works that fail together one counts.
-func (s *shares) leave(account aaa.AccountID, o outcome, cuts int, now time.Time) {
+// leave gives a place back.
+func (s *shares) leave(account aaa.AccountID, o outcome, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.of[account]
 	p.running--
 	s.running--
-	switch {
-	case o == delivered:
+	switch o {
+	case delivered:
 		p.failing, p.silent, p.until = false, 0, time.Time{}
 		p.width = min(p.width+1, s.most)
-	case o == undelivered && p.cuts == cuts:
+	case undelivered:
 		p.failing = true
-		p.cuts++
-		if p.width == 1 {
-			p.until = now.Add(min(time.Second<<min(p.silent, 10), maxSilence))
-			p.silent++
+		if p.width > 1 {
+			p.width--
+			break
 		}
-		p.width = max(p.width/2, 1)
+		p.until = now.Add(min(time.Second<<min(p.silent, 10), maxSilence))
+		p.silent++
 	}
 	if s.refused && p.running <= p.width/2 && now.Compare(p.until) >= 0 {
 		s.refused = false
