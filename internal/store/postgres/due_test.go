@@ -137,3 +137,49 @@ func TestDueWithoutAWorker(t *testing.T) {
 		t.Errorf("without a database: %v", err)
 	}
 }
+
+// plain is an engine that can't go from account to account in one statement, as one that distributes the table.
+type plain struct {
+	*driver
+	refused int
+}
+
+func (d *plain) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	if strings.Contains(sql, "RECURSIVE") {
+		d.refused++
+		sql, args = `SELECT 1 UNION SELECT 2 FOR UPDATE`, nil // what PostgreSQL itself can't do
+	}
+	return d.driver.Query(ctx, row, sql, args...)
+}
+
+// TestDueWithoutRecursion: where the engine can't look for accounts, those that are owed little have it all the same.
+func TestDueWithoutRecursion(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := &plain{driver: openHere(t, pgtest.Migrated(t, Migrate)).driver}
+	s := sqlstore.New(d)
+	root, err := s.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID(), Name: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet, err := s.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID(), Name: "quiet", ParentID: root.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for account, many := range map[aaa.AccountID]int{root.ID: 1500, quiet.ID: 2} {
+		if _, err := d.pool.Exec(ctx, `INSERT INTO sessions (account_id, hash, id, revision, state, open, body, due_at, node, created_at, updated_at)
+			SELECT $1, decode(md5(n::text), 'hex'), n::text, 1, 'completed', true, '', $3::timestamptz - make_interval(hours => $2 / 1500), '', $3, $3
+			FROM generate_series(1, $2::int) n`, string(account), many, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := map[aaa.AccountID]int{}
+	list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
+		took[a]++
+		return took[a] <= 5
+	})
+	if err != nil || len(list) != 5+2 || d.refused != 1 {
+		t.Errorf("%d sessions were claimed, %v, after %d refusals", len(list), err, d.refused)
+	}
+}
