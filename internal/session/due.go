@@ -29,14 +29,16 @@ func (m *Manager) RunSessions(ctx context.Context) {
 	defer poll.Stop()
 	for {
 		m.endLost(ctx)
+		began := time.Now()
 		m.poll(ctx, &under)
+		took := time.Since(began)
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 		case <-m.dialogues.kick:
 		case <-m.shares.again:
-			if m.pause(ctx, pollPause) != nil {
+			if m.pause(ctx, max(pollPause, took)) != nil { // the database has others to serve
 				return
 			}
 		}

@@ -354,8 +354,8 @@ type Sessions interface {
 	Below(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
 	// Due claims sessions of all accounts whose DueAt has come and whose lease is over: each is given to one caller, until
 	// now + lease or its next Update. Accounts take turns, whatever each has waiting, and within one those that wait longest come
-	// first. Before it chooses one more session of an account it asks take, and claims none that take refuses. One call may leave
-	// sessions over that take would not refuse.
+	// first. Before it chooses one more session of an account it asks take, and claims none that take refuses. What take grants may
+	// be claimed by others meanwhile, and one call may leave sessions over that take would grant.
 	Due(ctx context.Context, now time.Time, lease time.Duration, node string, take func(aaa.AccountID) bool) ([]SessionRecord, error)
 	// DeleteEnded removes sessions that ended before a time and have nothing left to do, and says how many.
 	DeleteEnded(ctx context.Context, before time.Time) (int, error)
