@@ -34,7 +34,7 @@ var rules = map[string][]string{
 
 	"store/postgres":  {"aaa", "store", "store/sqlstore", "/migrations"},
 	"store/sqlite":    {"aaa", "store", "store/sqlstore", "/migrations"},
-	"store/sqlstore":  {"aaa", "store", "/migrations"},
+	"store/sqlstore":  {"aaa", "limits", "store", "/migrations"},
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
@@ -52,7 +52,7 @@ var rules = map[string][]string{
 	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "fsm", "tenant", "engines", "translate", "authorizer"},
 	"actions": {"aaa", "fsm", "router", "tenant", "usersfile"},
-	"session": {"aaa", "store"},
+	"session": {"aaa", "limits", "store"},
 	"gateway": {"aaa", "document", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
 

@@ -2,7 +2,9 @@ package aaa
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // Limit names a bound on what one account may use. To add one, add a constant here and a row to LimitTable.
@@ -36,7 +38,7 @@ var LimitTable = [NumLimits]struct {
 	LimitExpressionSteps:   {"expression_steps", "cost of expressions times octets matched, for one request", 4_000_000, 1_000_000_000},
 	LimitAccounts:          {"accounts", "accounts below this one, at every depth", 10_000, 1_000_000},
 	LimitTokens:            {"tokens", "tokens and API keys", 1000, 100_000},
-	LimitDocumentOctets:    {"document_octets", "octets of the AAA document", 262_144, 8 << 20},
+	LimitDocumentOctets:    {"document_octets", "octets of the AAA document", 262_144, 262_144},
 	LimitDictionaries:      {"dictionaries", "dictionaries", 100, 10_000},
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
@@ -114,4 +116,20 @@ func (l Limits) OrNil() *Limits {
 		return nil
 	}
 	return &l
+}
+
+// Excess is a limit that was reached.
+type Excess struct {
+	Limit   Limit
+	Account AccountID // whose limit it is
+	Allowed int64
+	From    AccountID // the account on which it is set; empty for the default
+}
+
+// Error makes an Error of it. Its text names no account: whoever shows it knows which ones its reader may see.
+func (e Excess) Error(kind Kind, retryAfter time.Duration) *Error {
+	return &Error{
+		Kind: kind, RetryAfter: retryAfter, Excess: &e,
+		Message: fmt.Sprintf("the limit %s is reached: %d (%s)", e.Limit.Name(), e.Allowed, LimitTable[e.Limit].Unit),
+	}
 }

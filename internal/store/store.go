@@ -27,6 +27,7 @@ var (
 	ErrHasChildren = errors.New("the account has descendants")
 	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
+	ErrLimit       = errors.New("there are as many as there may be")
 	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
 	// there. It was never migrated, or is being put back from a backup.
 	ErrNoTables = errors.New("the database is not complete")
@@ -64,6 +65,11 @@ type ExistsError struct{ Member string }
 
 func (e *ExistsError) Error() string        { return e.Member + " exists already" }
 func (e *ExistsError) Is(target error) bool { return target == ErrExists }
+
+// LimitError refuses to create what an account, or one above it, may have no more of.
+type LimitError struct{ aaa.Excess }
+
+func (e *LimitError) Error() string { return "the limit " + e.Limit.Name() + " is reached" }
 
 // Store is one open database.
 type Store interface {
@@ -112,7 +118,8 @@ type Page struct {
 // Accounts keeps the account tree. Lists are ordered by id.
 type Accounts interface {
 	// Create stores a new account. An empty ParentID makes the root: a second one
-	// is an ExistsError of parent_id. A parent unknown is ErrNotFound.
+	// is an ExistsError of parent_id. A parent unknown is ErrNotFound. LimitError: one of those above has as many below it as
+	// it may.
 	Create(ctx context.Context, a Account) (Account, error)
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
@@ -121,7 +128,7 @@ type Accounts interface {
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary or table that they name. The paths of all descendants follow.
+	// dictionary or table that they name; LimitError as for Create. The paths of all descendants follow.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
@@ -190,6 +197,7 @@ type Dictionary struct {
 
 // Dictionaries keeps the accounts' dictionaries. Lists are ordered by name, without Body.
 type Dictionaries interface {
+	// Create stores a dictionary. LimitError: the account has as many as it may.
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
@@ -224,7 +232,8 @@ type Text struct {
 
 // Texts keeps the accounts' tables and users files.
 type Texts interface {
-	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account.
+	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account. LimitError: it has as many
+	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
 	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
@@ -253,9 +262,13 @@ type Token struct {
 // KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
 const KindAPIKey = "api_key"
 
+// KindSession is the Kind of what an API key is traded for.
+const KindSession = "session"
+
 // Tokens keeps the API credentials.
 type Tokens interface {
-	// Create stores a token. ErrNotFound: there is no such account, or none with the API key of KeyID.
+	// Create stores a token. ErrNotFound: there is no such account, or none with the API key of KeyID. LimitError: it has as
+	// many as it may; short-lived ones from api_auth are counted by themselves.
 	Create(ctx context.Context, t Token) error
 	// Rotate stores an API key in place of all that the account has, which are revoked.
 	Rotate(ctx context.Context, key Token) error
@@ -312,8 +325,8 @@ type SessionRecord struct {
 // are the caller's, which is what lets many nodes and a test's clock share the timers.
 type Sessions interface {
 	// Create stores a session with revision 1: ErrNotFound where there is no such account, ErrExists where
-	// the hash or the id is taken.
-	Create(ctx context.Context, r SessionRecord) error
+	// the hash or the id is taken, ErrLimit where the account has most sessions that are not ended.
+	Create(ctx context.Context, r SessionRecord, most int64) error
 	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
 	ByID(ctx context.Context, account aaa.AccountID, id string) (SessionRecord, error)
 	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new

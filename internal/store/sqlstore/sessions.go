@@ -38,17 +38,41 @@ func nullable(t time.Time) *time.Time {
 	return &t
 }
 
-func (s sessions) Create(ctx context.Context, r store.SessionRecord) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		if err := exists(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(r.Account)); err != nil {
+func (s sessions) Create(ctx context.Context, r store.SessionRecord, most int64) error {
+	for range 2 {
+		room, err := s.create(ctx, r, most)
+		if err != nil || room == free {
+			return err
+		}
+		if room == full {
+			break
+		}
+		if err := s.recount(ctx, r.Account); err != nil {
+			return err
+		}
+	}
+	return store.ErrLimit
+}
+
+// create stores a session if the count of its account lets it.
+func (s sessions) create(ctx context.Context, r store.SessionRecord, most int64) (room room, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		if room, err = roomForSession(ctx, tx, r.Account, most); err != nil || room != free {
 			return err
 		}
 		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		if _, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.LeaseUntil),
-			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt))
+			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt)); err != nil || !r.EndedAt.IsZero() {
+			return err
+		}
+		n, err := tx.Exec(ctx, `UPDATE session_counts SET live = live + 1 WHERE account_id = $1 AND live < $2`, string(r.Account), most)
+		if err == nil && n == 0 {
+			err = store.ErrLimit // others were faster
+		}
 		return err
 	})
+	return room, err
 }
 
 func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (store.SessionRecord, error) {
@@ -63,13 +87,27 @@ func (s sessions) ByID(ctx context.Context, account aaa.AccountID, id string) (s
 
 func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
 	err := s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		n, err := tx.Exec(ctx, `UPDATE sessions SET revision = $3, state = $4, open = $5, body = $6,
-			due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11
-			WHERE account_id = $1 AND hash = $2 AND revision = $12`,
-			string(r.Account), r.Hash[:], ifRevision+1, string(r.State), r.Open, string(r.Body),
-			nullable(r.DueAt), nullable(r.LeaseUntil), r.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision)
-		if err != nil || n > 0 {
+		update := func(where string) (bool, error) {
+			n, err := tx.Exec(ctx, `UPDATE sessions SET revision = $3, state = $4, open = $5, body = $6,
+				due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11
+				WHERE account_id = $1 AND hash = $2 AND revision = $12 AND `+where,
+				string(r.Account), r.Hash[:], ifRevision+1, string(r.State), r.Open, string(r.Body),
+				nullable(r.DueAt), nullable(r.LeaseUntil), r.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision)
+			return n > 0, err
+		}
+		if done, err := update(`ended_at IS NULL`); err != nil {
 			return err
+		} else if done && r.EndedAt.IsZero() {
+			return nil
+		} else if done {
+			return addLive(ctx, tx, r.Account, -1)
+		}
+		if done, err := update(`ended_at IS NOT NULL`); err != nil {
+			return err
+		} else if done && r.EndedAt.IsZero() {
+			return addLive(ctx, tx, r.Account, 1)
+		} else if done {
+			return nil
 		}
 		if err := exists(ctx, tx, `SELECT 1 FROM sessions WHERE account_id = $1 AND hash = $2`, string(r.Account), r.Hash[:]); err != nil {
 			return err
