@@ -200,8 +200,15 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 		t.Fatalf("%d sessions began", won)
 	}
 	refused(t, begin(100), store.ErrLimit)
-	ok(t, s.Sessions().Create(ctx, record(other, 1), 1))
-	refused(t, s.Sessions().Create(ctx, record(other, 2), 0), store.ErrLimit)
+	for n := range byte(10) { // the count is known, and there is room for one
+		_, won := race(t, 8, func(i int) error {
+			return s.Sessions().Create(ctx, record(other, 8*n+byte(i)), int64(n)+1)
+		}, store.ErrLimit)
+		if won != 1 {
+			t.Fatalf("%d sessions began where there was room for one", won)
+		}
+	}
+	refused(t, s.Sessions().Create(ctx, record(other, 200), 0), store.ErrLimit)
 
 	list, _, err := s.Sessions().List(ctx, a, store.Page{})
 	ok(t, err)
