@@ -32,7 +32,7 @@ var LimitTable = [NumLimits]struct {
 	Name, Unit   string
 	Default, Max int64
 }{
-	LimitRequestsPerSecond: {"requests_per_second", "AAA requests a second, on each node", 50_000, 1_000_000},
+	LimitRequestsPerSecond: {"requests_per_second", "AAA requests a second, on each node", 50_000, 10_000_000},
 	LimitPacketsPerRequest: {"packets_per_request", "packets that one request may send, over all servers and attempts", 64, 10_000},
 	LimitUnansweredPackets: {"unanswered_packets_per_second", "packets a second to servers that do not answer, on each node", 1000, 1_000_000},
 	LimitExpressionSteps:   {"expression_steps", "cost of expressions times octets matched, for one request", 4_000_000, 1_000_000_000},

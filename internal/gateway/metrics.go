@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/session"
 	"aaa-api/internal/tenant"
 )
@@ -23,7 +24,7 @@ type Metrics struct {
 // kindOutcomes names the requests that ended in an error.
 var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
-	aaa.KindBusy: "busy", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
+	aaa.KindBusy: "busy", aaa.KindLimited: "limited", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
 	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
 }
 
@@ -41,7 +42,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, &exchangeCollector{t}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(requests, seconds, &poolCollector{t}, &exchangeCollector{t}, &limitCollector{t.Refusals()}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))
@@ -128,5 +129,18 @@ func (c *exchangeCollector) Collect(ch chan<- prometheus.Metric) {
 		t.Each(func(outcome string, n uint64) {
 			ch <- prometheus.MustNewConstMetric(exchangesDesc, prometheus.CounterValue, float64(n), t.Engine, t.Server, outcome)
 		})
+	}
+}
+
+// limitCollector reads at each scrape how often each limit refused something.
+type limitCollector struct{ counts *limits.Counts }
+
+var limitedDesc = prometheus.NewDesc("aaa_api_limited_total", "What limits of accounts refused or dropped, by limit.", []string{"limit"}, nil)
+
+func (c *limitCollector) Describe(ch chan<- *prometheus.Desc) { ch <- limitedDesc }
+
+func (c *limitCollector) Collect(ch chan<- prometheus.Metric) {
+	for l := range aaa.NumLimits {
+		ch <- prometheus.MustNewConstMetric(limitedDesc, prometheus.CounterValue, float64(c.counts.Of(l)), l.Name())
 	}
 }

@@ -78,15 +78,18 @@ func (v *Values) Below(child aaa.AccountID, own *aaa.Limits) *Values {
 // Account is one account in memory: its limits, which follow changes, and what it uses on this node. It lasts as long as
 // the account is in memory. All methods are safe for use by many goroutines.
 type Account struct {
-	ID     aaa.AccountID
-	values atomic.Pointer[Values]
-	used   [aaa.NumLimits]atomic.Int64
+	ID       aaa.AccountID
+	values   atomic.Pointer[Values]
+	shared   atomic.Pointer[[]Shared]
+	requests bucket
+	used     [aaa.NumLimits]atomic.Int64
+	counts   *Counts
 }
 
-// NewAccount makes an Account with the built-in defaults.
-func NewAccount(id aaa.AccountID) *Account {
-	a := &Account{ID: id}
-	a.values.Store(unset.root)
+// NewAccount makes an Account with the built-in defaults. What it is refused counts in counts.
+func NewAccount(id aaa.AccountID, counts *Counts) *Account {
+	a := &Account{ID: id, counts: counts}
+	a.Set(unset.root, nil)
 	return a
 }
 
@@ -96,8 +99,29 @@ func (a *Account) Of(l aaa.Limit) int64 { return a.values.Load().of[l].Allowed }
 // Values returns all limits in force now, with where they come from.
 func (a *Account) Values() *Values { return a.values.Load() }
 
-// Set puts other limits in force.
-func (a *Account) Set(v *Values) { a.values.Store(v) }
+// Set puts other limits in force. shared are the rates of accounts above, nearest first.
+func (a *Account) Set(v *Values, shared []Shared) {
+	a.shared.Store(&shared)
+	a.values.Store(v)
+}
 
 // Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it.
 func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l] }
+
+// Excess tells that a limit is reached.
+func (a *Account) Excess(l aaa.Limit) aaa.Excess {
+	v := a.Values().Of(l)
+	return aaa.Excess{Limit: l, Account: a.ID, Allowed: v.Allowed, From: v.From}
+}
+
+// Refused counts what a limit refused or dropped and no answer tells of. The API counts what it answers by itself.
+func (a *Account) Refused(l aaa.Limit) { a.counts.Refused(l) }
+
+// Counts counts what limits refused on this node.
+type Counts struct{ refused [aaa.NumLimits]atomic.Uint64 }
+
+// Refused counts one refusal.
+func (c *Counts) Refused(l aaa.Limit) { c.refused[l].Add(1) }
+
+// Of returns how often a limit refused.
+func (c *Counts) Of(l aaa.Limit) uint64 { return c.refused[l].Load() }

@@ -1,0 +1,88 @@
+package limits
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	at := epoch.Add(time.Hour)
+	below := Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 30))
+	above, a, b := NewAccount("above", nil), NewAccount("a", nil), NewAccount("b", nil)
+	above.Set(below, nil)
+	shared := []Shared{{above, below.Of(aaa.LimitRequestsPerSecond)}}
+	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 20)), shared)
+	b.Set(below.Below("b", nil), shared)
+	take := func(who *Account, want int, limit Value, account aaa.AccountID) {
+		t.Helper()
+		for i := 0; ; i++ {
+			err := who.Request(at)
+			if err == nil {
+				continue
+			}
+			e, _ := err.(*aaa.Error)
+			if i != want || e == nil || e.Kind != aaa.KindLimited || e.RetryAfter <= 0 || e.RetryAfter > time.Second ||
+				*e.Excess != (aaa.Excess{Limit: aaa.LimitRequestsPerSecond, Account: account, Allowed: limit.Allowed, From: limit.From}) {
+				t.Errorf("after %d of %d requests of %s: %+v %+v", i, want, who.ID, e, e.Excess)
+			}
+			return
+		}
+	}
+	take(a, 20, Value{20, "a"}, "a")
+	take(b, 10, Value{30, "above"}, "above") // the other 20 were a's
+	if got := a.Requests(at); got != 20 {
+		t.Errorf("a has used %d", got)
+	}
+	at = at.Add(500 * time.Millisecond)
+	take(a, 10, Value{20, "a"}, "a")
+	at = at.Add(time.Hour) // what was not used long ago is lost
+	take(a, 20, Value{20, "a"}, "a")
+	if got := a.Requests(at.Add(time.Hour)); got != 0 {
+		t.Errorf("a has used %d", got)
+	}
+	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 0)), nil)
+	take(a, 0, Value{0, "a"}, "a")
+	root := NewAccount("root", nil)
+	root.Set(Root("root", nil), nil)
+	for range 100_000 {
+		if err := root.Request(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRateOfMany: requests at once get what one after the other would.
+func TestRateOfMany(t *testing.T) {
+	t.Parallel()
+	a := NewAccount("a", nil)
+	a.Set(Root("root", nil).Below("a", set(int64(aaa.LimitRequestsPerSecond), 1000)), nil)
+	var won atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 500 {
+				if a.Request(epoch) == nil {
+					won.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1000 {
+		t.Errorf("%d got through", won.Load())
+	}
+}
+
+func TestRequestsNeedNoMemory(t *testing.T) {
+	above, a := NewAccount("above", nil), NewAccount("a", nil)
+	a.Set(unset.root, []Shared{{above, above.Values().Of(aaa.LimitRequestsPerSecond)}})
+	now := time.Now()
+	if n := testing.AllocsPerRun(100, func() { _ = a.Request(now) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
