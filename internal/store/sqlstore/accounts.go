@@ -226,7 +226,7 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		if err := shallow(ctx, tx, len(a.Path), from, until); err != nil {
 			return err
 		}
-		moved, err := count(ctx, tx, `accounts WHERE path >= $1 AND path < $2`, from, until)
+		moved, err := count(ctx, tx, fromBelow, from, until)
 		if err != nil {
 			return err
 		}

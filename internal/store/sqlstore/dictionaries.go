@@ -52,7 +52,7 @@ func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dic
 		} else if taken {
 			return store.ErrExists
 		}
-		if err := tx.room(ctx, d.Account, aaa.LimitDictionaries, `dictionaries WHERE account_id = $1`, string(d.Account)); err != nil {
+		if err := tx.room(ctx, d.Account, aaa.LimitDictionaries, fromDictionaries, string(d.Account)); err != nil {
 			return err
 		}
 		d.Revision, d.CreatedAt, d.UpdatedAt = 1, tx.now, tx.now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
@@ -76,7 +77,7 @@ func (w *write) roomBelow(ctx context.Context, path []aaa.AccountID, more int64,
 			continue
 		}
 		from, until := below(store.Account{ID: k.id, Path: path[:i]})
-		if err := w.fits(ctx, k, aaa.LimitAccounts, more, `accounts WHERE path >= $1 AND path < $2`, from, until); err != nil {
+		if err := w.fits(ctx, k, aaa.LimitAccounts, more, fromBelow, from, until); err != nil {
 			return err
 		}
 	}
@@ -94,6 +95,40 @@ func (w *write) fits(ctx context.Context, k kin, l aaa.Limit, more int64, from s
 		err = &store.LimitError{Excess: aaa.Excess{Limit: l, Account: k.id, Allowed: v.Allowed, From: v.From}}
 	}
 	return err
+}
+
+// What an account has, counted after FROM: its arguments are the account's id and, where it says so, more.
+const (
+	fromDictionaries = `dictionaries WHERE account_id = $1`
+	fromTexts        = `texts WHERE account_id = $1 AND kind = $2`
+	fromTokens       = `tokens WHERE account_id = $1 AND (kind = 'session') = $2 AND (expires_at IS NULL OR expires_at > $3)`
+	fromBelow        = `accounts WHERE path >= $1 AND path < $2`
+)
+
+func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]int64, error) {
+	a, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	from, until := below(a)
+	used := make(map[aaa.Limit]int64)
+	for _, q := range []struct {
+		limit aaa.Limit
+		from  string
+		args  []any
+	}{
+		{aaa.LimitAccounts, fromBelow, []any{from, until}},
+		{aaa.LimitTokens, fromTokens, []any{string(id), false, time.Now().UTC()}},
+		{aaa.LimitDictionaries, fromDictionaries, []any{string(id)}},
+		{aaa.LimitTables, fromTexts, []any{string(id), string(store.TextFSM)}},
+		{aaa.LimitUsersFiles, fromTexts, []any{string(id), string(store.TextUsers)}},
+	} {
+		if used[q.limit], err = count(ctx, s.db, q.from, q.args...); err != nil {
+			return nil, err
+		}
+	}
+	used[aaa.LimitSessions], err = liveSessions(ctx, s.db, id)
+	return used, err
 }
 
 // count counts the rows of a query's rest after FROM.

@@ -51,6 +51,17 @@ func addLive(ctx context.Context, tx Conn, account aaa.AccountID, n int64) error
 	return err
 }
 
+// liveSessions is how many sessions of an account are not ended.
+func liveSessions(ctx context.Context, c Conn, account aaa.AccountID) (n int64, err error) {
+	counted, err := one(ctx, c, func(scan Scan) error { return scan(&n) }, `SELECT live FROM session_counts WHERE account_id = $1`, string(account))
+	if err != nil || counted {
+		return n, err
+	}
+	return count(ctx, c, fromLive, string(account))
+}
+
+const fromLive = `sessions WHERE account_id = $1 AND ended_at IS NULL`
+
 // recount counts the sessions of an account. While it has the row locked, no session's beginning or end is committed.
 func (s sessions) recount(ctx context.Context, account aaa.AccountID) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
@@ -59,7 +70,7 @@ func (s sessions) recount(ctx context.Context, account aaa.AccountID) error {
 			ON CONFLICT (account_id) DO UPDATE SET counted_at = $2`, string(account), now); err != nil {
 			return err
 		}
-		live, err := count(ctx, tx, `sessions WHERE account_id = $1 AND ended_at IS NULL`, string(account))
+		live, err := count(ctx, tx, fromLive, string(account))
 		if err != nil {
 			return err
 		}

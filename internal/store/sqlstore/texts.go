@@ -41,7 +41,7 @@ func (s texts) Create(ctx context.Context, t store.Text) (store.Text, error) {
 		if t.Kind == store.TextUsers {
 			limit = aaa.LimitUsersFiles
 		}
-		if err := tx.room(ctx, t.Account, limit, `texts WHERE account_id = $1 AND kind = $2`, string(t.Account), string(t.Kind)); err != nil {
+		if err := tx.room(ctx, t.Account, limit, fromTexts, string(t.Account), string(t.Kind)); err != nil {
 			return err
 		}
 		t.Revision, t.CreatedAt, t.UpdatedAt = 1, tx.now, tx.now

@@ -41,8 +41,7 @@ func (w *write) addToken(ctx context.Context, t store.Token) error {
 			return err
 		}
 	}
-	const counted = `tokens WHERE account_id = $1 AND (kind = 'session') = $2 AND (expires_at IS NULL OR expires_at > $3)`
-	if err := w.room(ctx, t.Account, aaa.LimitTokens, counted, string(t.Account), t.Kind == store.KindSession, w.now); err != nil {
+	if err := w.room(ctx, t.Account, aaa.LimitTokens, fromTokens, string(t.Account), t.Kind == store.KindSession, w.now); err != nil {
 		return err
 	}
 	if t.CreatedAt.IsZero() {

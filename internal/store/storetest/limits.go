@@ -42,15 +42,16 @@ type owned struct {
 	limit  aaa.Limit
 	make   func(ctx context.Context, s store.Store, account aaa.AccountID, n int) error
 	remove func(ctx context.Context, s store.Store, account aaa.AccountID, n int) error
+	short  bool // short-lived: no use is told of it
 }
 
 // each are the things with a limited number.
 var each = []owned{
 	{
-		aaa.LimitDictionaries, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+		limit: aaa.LimitDictionaries, make: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 			_, err := s.Dictionaries().Create(ctx, store.Dictionary{Account: a, ID: fmt.Sprint(n), Name: fmt.Sprint("d", n), Body: []byte(`[]`)})
 			return err
-		}, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+		}, remove: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 			return s.Dictionaries().Delete(ctx, a, fmt.Sprint(n), store.AnyRevision)
 		},
 	},
@@ -61,19 +62,19 @@ var each = []owned{
 }
 
 func ownedText(l aaa.Limit, kind store.TextKind) owned {
-	return owned{l, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+	return owned{limit: l, make: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 		_, err := s.Texts().Create(ctx, store.Text{Account: a, Kind: kind, Name: fmt.Sprint("t", n)})
 		return err
-	}, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+	}, remove: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 		return s.Texts().Delete(ctx, a, kind, fmt.Sprint("t", n), store.AnyRevision)
 	}}
 }
 
 func ownedToken(kind string) owned {
-	return owned{aaa.LimitTokens, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+	return owned{limit: aaa.LimitTokens, short: kind == store.KindSession, make: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 		hash := sha256.Sum256(fmt.Append(nil, kind, a, n))
 		return s.Tokens().Create(ctx, store.Token{ID: fmt.Sprint(kind, n), Account: a, Hash: hash, Kind: kind})
-	}, func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
+	}, remove: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 		return s.Tokens().Revoke(ctx, a, fmt.Sprint(kind, n))
 	}}
 }
@@ -121,6 +122,9 @@ func testLimits(t *testing.T, s store.Store) {
 			t.Errorf("%s: what is over the limit can't be removed: %v", o.limit.Name(), err)
 		}
 		limited(t, o.make(ctx, s, a.ID, 101), aaa.Excess{Limit: o.limit, Account: a.ID, Allowed: 1, From: a.ID})
+		if used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, a.ID)); used[o.limit] != 2 && !o.short {
+			t.Errorf("%s: %v are used", o.limit.Name(), used)
+		}
 		allow(t, s, a.ID, o.limit, aaa.NotSet)
 		allow(t, s, above.ID, o.limit, aaa.NotSet)
 	}
@@ -185,6 +189,11 @@ func testAccountsLimit(t *testing.T, s store.Store) {
 	allow(t, s, a.ID, aaa.LimitAccounts, 7)
 	must[store.Account](t)(s.Accounts().Move(ctx, c.ID, b.ID))
 	over.Allowed = 7
+	for id, want := range map[aaa.AccountID]int64{a.ID: 7, root.ID: 8, c.ID: 2} {
+		if used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, id)); used[aaa.LimitAccounts] != want {
+			t.Errorf("%v are used, want %d accounts", used, want)
+		}
+	}
 	limited(t, create(b.ID), over)
 	ok(t, create(root.ID))
 }
@@ -240,6 +249,9 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 	}
 	ok(t, begin(102))
 	refused(t, begin(103), store.ErrLimit)
+	if used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, a)); used[aaa.LimitSessions] != 3 {
+		t.Errorf("%v are used", used)
+	}
 	must[int](t)(s.Sessions().DeleteEnded(ctx, noon.Add(time.Hour)))
 	refused(t, begin(103), store.ErrLimit)
 	ok(t, s.Accounts().Delete(ctx, a, store.AnyRevision))
