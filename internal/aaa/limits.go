@@ -13,6 +13,7 @@ type Limit uint8
 // The limits, in the order in which the API shows them.
 const (
 	LimitRequestsPerSecond Limit = iota
+	LimitAPIRequests
 	LimitPacketsPerRequest
 	LimitUnansweredPackets
 	LimitExpressionSteps
@@ -33,6 +34,7 @@ var LimitTable = [NumLimits]struct {
 	Default, Max int64
 }{
 	LimitRequestsPerSecond: {"requests_per_second", "AAA requests a second, on each node", 50_000, 10_000_000},
+	LimitAPIRequests:       {"api_requests_per_second", "other requests a second with tokens of the account, on each node", 1000, 10_000_000},
 	LimitPacketsPerRequest: {"packets_per_request", "packets that one request may send, over all servers and attempts", 64, 10_000},
 	LimitUnansweredPackets: {"unanswered_packets_per_second", "packets a second to servers that do not answer, on each node", 1000, 1_000_000},
 	LimitExpressionSteps:   {"expression_steps", "cost of expressions times octets matched, for one request", 4_000_000, 1_000_000_000},

@@ -55,7 +55,7 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	start := time.Now()
 	plan, err := g.plan(ctx, req.Account)
 	if err == nil {
-		err = plan.Limits.Request(start)
+		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, start)
 	}
 	return g.finish(ctx, plan, req, start, err)
 }
@@ -114,7 +114,7 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.Limits.Request(time.Now()); err != nil {
+	if err := plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()); err != nil {
 		return nil, err
 	}
 	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {

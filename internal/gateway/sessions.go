@@ -94,7 +94,7 @@ func (g *Gateway) admit(ctx context.Context, account aaa.AccountID) error {
 	if err != nil {
 		return err
 	}
-	return limits.Request(time.Now())
+	return limits.Take(aaa.LimitRequestsPerSecond, time.Now())
 }
 
 // StartSession implements Sessions.

@@ -22,7 +22,7 @@ type failure struct {
 	retryAfter time.Duration
 	trace      *aaa.Trace
 	excess     *aaa.Excess // the limit that was reached
-	err        error // for the log alone
+	err        error       // for the log alone
 }
 
 func (f *failure) Error() string {

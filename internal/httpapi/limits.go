@@ -77,6 +77,21 @@ type limitView struct {
 // gauges are limits whose use each node counts for itself.
 var gauges = []aaa.Limit{aaa.LimitUnansweredPackets, aaa.LimitBodyOctets}
 
+// rates are limits a second that Take takes from.
+var rates = []aaa.Limit{aaa.LimitRequestsPerSecond, aaa.LimitAPIRequests}
+
+// checkRate takes a request that is no AAA request from the rate of the token's account.
+func (c *call) checkRate() error {
+	if c.route.scope == mayRequest {
+		return nil // the gateway's
+	}
+	have, err := c.api.Tree.Limits(c.ctx(), c.who.Account)
+	if err != nil {
+		return err
+	}
+	return have.Take(aaa.LimitAPIRequests, c.start)
+}
+
 // getLimits shows what an account may use and reach, and what it uses.
 func (a *API) getLimits(c *call) error {
 	have, err := a.Tree.Limits(c.ctx(), c.account)
@@ -128,7 +143,9 @@ func (a *API) usage(c *call, have *limits.Account) (map[aaa.Limit]int64, error) 
 	if err != nil {
 		return nil, err
 	}
-	used[aaa.LimitRequestsPerSecond] = have.Requests(c.start)
+	for _, l := range rates {
+		used[l] = have.Taken(l, c.start)
+	}
 	for _, l := range gauges {
 		used[l] = have.Used(l).Load()
 	}

@@ -228,3 +228,17 @@ func TestLimitsAreShown(t *testing.T) {
 	}
 	w.call(w.tenantToken, "GET", at(w.sibling, "/limits"), "").refused(http.StatusNotFound, slugIdentifier)
 }
+
+// A tenant over its rate of other requests hears so, and its AAA requests go on, as do those of others for it.
+func TestOtherRequestsOverTheRate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.allow(w.tenant, `{"api_requests_per_second":0}`)
+	childToken := w.token(w.child, token.Scopes()...)
+	for path, text := range map[string]string{at(w.tenant, ""): w.tenantToken, at(w.child, "/tokens"): w.tenantToken, "/v2/whoami": childToken} {
+		w.call(text, "GET", path, "").limited(http.StatusTooManyRequests, slugTooMany, "api_requests_per_second", 0)
+	}
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).want(http.StatusOK)
+	w.call(w.rootToken, "GET", at(w.tenant, ""), "").want(http.StatusOK)
+}

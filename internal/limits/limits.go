@@ -78,12 +78,11 @@ func (v *Values) Below(child aaa.AccountID, own *aaa.Limits) *Values {
 // Account is one account in memory: its limits, which follow changes, and what it uses on this node. It lasts as long as
 // the account is in memory. All methods are safe for use by many goroutines.
 type Account struct {
-	ID       aaa.AccountID
-	values   atomic.Pointer[Values]
-	shared   atomic.Pointer[[]Shared]
-	requests bucket
-	used     [aaa.NumLimits]atomic.Int64
-	counts   *Counts
+	ID     aaa.AccountID
+	values atomic.Pointer[Values]
+	shared atomic.Pointer[[]Shared]
+	used   [aaa.NumLimits]atomic.Int64 // of rates: buckets
+	counts *Counts
 }
 
 // NewAccount makes an Account with the built-in defaults. What it is refused counts in counts.
@@ -99,13 +98,18 @@ func (a *Account) Of(l aaa.Limit) int64 { return a.values.Load().of[l].Allowed }
 // Values returns all limits in force now, with where they come from.
 func (a *Account) Values() *Values { return a.values.Load() }
 
-// Set puts other limits in force. shared are the rates of accounts above, nearest first.
+var nobody []Shared
+
+// Set puts other limits in force. shared are accounts above that set some, nearest first.
 func (a *Account) Set(v *Values, shared []Shared) {
-	a.shared.Store(&shared)
+	if a.shared.Store(&nobody); len(shared) > 0 {
+		a.shared.Store(&shared)
+	}
 	a.values.Store(v)
 }
 
-// Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it.
+// Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it; that
+// of a rate is Take's.
 func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l] }
 
 // Excess tells that a limit is reached.

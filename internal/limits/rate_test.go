@@ -15,13 +15,13 @@ func TestRate(t *testing.T) {
 	below := Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 30))
 	above, a, b := NewAccount("above", nil), NewAccount("a", nil), NewAccount("b", nil)
 	above.Set(below, nil)
-	shared := []Shared{{above, below.Of(aaa.LimitRequestsPerSecond)}}
+	shared := []Shared{{above, below}}
 	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 20)), shared)
 	b.Set(below.Below("b", nil), shared)
 	take := func(who *Account, want int, limit Value, account aaa.AccountID) {
 		t.Helper()
 		for i := 0; ; i++ {
-			err := who.Request(at)
+			err := who.Take(aaa.LimitRequestsPerSecond, at)
 			if err == nil {
 				continue
 			}
@@ -35,14 +35,14 @@ func TestRate(t *testing.T) {
 	}
 	take(a, 20, Value{20, "a"}, "a")
 	take(b, 10, Value{30, "above"}, "above") // the other 20 were a's
-	if got := a.Requests(at); got != 20 {
+	if got := a.Taken(aaa.LimitRequestsPerSecond, at); got != 20 {
 		t.Errorf("a has used %d", got)
 	}
 	at = at.Add(500 * time.Millisecond)
 	take(a, 10, Value{20, "a"}, "a")
 	at = at.Add(time.Hour) // what was not used long ago is lost
 	take(a, 20, Value{20, "a"}, "a")
-	if got := a.Requests(at.Add(time.Hour)); got != 0 {
+	if got := a.Taken(aaa.LimitRequestsPerSecond, at.Add(time.Hour)); got != 0 {
 		t.Errorf("a has used %d", got)
 	}
 	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 0)), nil)
@@ -50,7 +50,7 @@ func TestRate(t *testing.T) {
 	root := NewAccount("root", nil)
 	root.Set(Root("root", nil), nil)
 	for range 100_000 {
-		if err := root.Request(at); err != nil {
+		if err := root.Take(aaa.LimitRequestsPerSecond, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,7 +66,7 @@ func TestRateOfMany(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 500 {
-				if a.Request(epoch) == nil {
+				if a.Take(aaa.LimitRequestsPerSecond, epoch) == nil {
 					won.Add(1)
 				}
 			}
@@ -80,9 +80,9 @@ func TestRateOfMany(t *testing.T) {
 
 func TestRequestsNeedNoMemory(t *testing.T) {
 	above, a := NewAccount("above", nil), NewAccount("a", nil)
-	a.Set(unset.root, []Shared{{above, above.Values().Of(aaa.LimitRequestsPerSecond)}})
+	a.Set(unset.root, []Shared{{above, Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 1_000_000))}})
 	now := time.Now()
-	if n := testing.AllocsPerRun(100, func() { _ = a.Request(now) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = a.Take(aaa.LimitRequestsPerSecond, now) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -81,8 +81,8 @@ func (t *Tenants) setLimits(chain []link) {
 	for i := top - 1; i >= 0; i-- {
 		own := chain[i].state.account.Limits
 		v = v.Below(chain[i].node.id, own)
-		if i > 0 && own != nil && own[aaa.LimitRequestsPerSecond] != aaa.NotSet {
-			shared = append(shared, limits.Shared{Account: chain[i].node.limits, Rate: v.Of(aaa.LimitRequestsPerSecond)})
+		if i > 0 && own != nil {
+			shared = append(shared, limits.Shared{Account: chain[i].node.limits, Values: v})
 		}
 	}
 	slices.Reverse(shared)
