@@ -112,7 +112,7 @@ func mustEncode(t *testing.T, p *radius.Packet) []byte {
 
 func startResponder(t *testing.T) string {
 	t.Helper()
-	conn, err := listenResponder()
+	conn, err := listenResponder(false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,14 +145,15 @@ func TestNaiveGateway(t *testing.T) {
 func TestClientsExchange(t *testing.T) {
 	t.Parallel()
 	address := startResponder(t)
-	own, err := ownExchange(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, exchange := range map[string]func(context.Context) error{"own": own, "layeh": layehExchange(address)} {
+	for _, client := range []string{"own", "layeh"} {
+		list, done, err := radiusLoad{Client: client, Address: address}.exchanges()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(done)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		if err := exchange(ctx); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if err := list[0](ctx); err != nil {
+			t.Errorf("%s: %v", client, err)
 		}
 		cancel()
 	}

@@ -29,6 +29,9 @@ type tally struct {
 	Bad      int     `json:"bad"`
 	Seconds  float64 `json:"seconds"`
 	FirstBad string  `json:"first_bad,omitempty"`
+
+	Processor   float64 `json:"processor,omitempty"`   // seconds, of a load in a process of its own
+	Descriptors int     `json:"descriptors,omitempty"` // open at its end
 }
 
 func (t tally) rate() float64 { return float64(t.Requests-t.Bad) / t.Seconds }

@@ -39,8 +39,10 @@ func command(args []string) error {
 		return measure(args)
 	}
 	switch args[0] {
+	case "responder-everywhere":
+		return runResponder(true)
 	case "responder":
-		return runResponder()
+		return runResponder(false)
 	case "naive", "echo":
 		return runHTTPServer(args[0], args[1:])
 	case "http-load":

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"layeh.com/radius"
@@ -23,43 +24,66 @@ import (
 // radiusInFlight is how many requests are outstanding at one server.
 const radiusInFlight = 512
 
-// measureClient compares the RADIUS client alone with layeh.com/radius's Exchange.
+// manyServers is how many servers are asked with one request each.
+const manyServers = 1000
+
+// measureClient compares the RADIUS client alone with layeh.com/radius's Exchange: at one server, and at many of which each is
+// asked once. The servers share the client's sockets, the other opens one for each request.
 func measureClient(ctx context.Context, s settings, _ string) []row {
-	r := row{name: fmt.Sprintf("RADIUS client, %d in flight / layeh Exchange", radiusInFlight), format: "%.2f×", target: 4}
-	responder, backend, err := startSelf(ctx, "responder")
+	one := row{name: fmt.Sprintf("RADIUS client, %d in flight / layeh Exchange", radiusInFlight), format: "%.2f×", target: 4}
+	one.compare(ctx, s, "responder", radiusLoad{Client: "own", InFlight: radiusInFlight}, radiusLoad{Client: "layeh", InFlight: radiusInFlight})
+	many := row{name: fmt.Sprintf("RADIUS client, %d servers asked once / layeh Exchange", manyServers), format: "%.2f×", target: 1.5}
+	many.compare(ctx, s, "responder-everywhere",
+		radiusLoad{Client: "own", InFlight: manyServers, Servers: manyServers, Once: true},
+		radiusLoad{Client: "layeh", InFlight: manyServers, Servers: manyServers, Once: true})
+	return []row{one, many}
+}
+
+// compare measures two loads in turn.
+func (r *row) compare(ctx context.Context, s settings, backend string, a, b radiusLoad) {
+	responder, address, err := startSelf(ctx, backend)
 	if err != nil {
 		r.err = err
-		return []row{r}
+		return
 	}
 	defer responder.stop() //nolint:errcheck // it ends by our signal
-	run := func(client string) contender {
-		return contender{client, func() (float64, error) {
+	var last [2]tally
+	run := func(l radiusLoad, i int) contender {
+		l.Address, l.Seconds = address, s.seconds
+		return contender{l.Client, func() (float64, error) {
 			var t tally
-			if err := runSelf(ctx, radiusLoad{Client: client, Address: backend, Seconds: s.seconds}, &t, "radius-load"); err != nil {
+			if err := runSelf(ctx, l, &t, "radius-load"); err != nil {
 				return 0, err
 			}
 			// A socket a request loses some on a busy machine; more than a few would be another measurement.
 			if t.Bad*100 > t.Requests {
-				return 0, fmt.Errorf("%s: %d of %d exchanges failed, the first: %s", client, t.Bad, t.Requests, t.FirstBad)
+				return 0, fmt.Errorf("%s: %d of %d exchanges failed, the first: %s", l.Client, t.Bad, t.Requests, t.FirstBad)
 			}
+			last[i] = t
 			return t.rate(), nil
 		}}
 	}
-	rates, err := alternate(s.rounds, run("own"), run("layeh"))
+	rates, err := alternate(s.rounds, run(a, 0), run(b, 1))
 	if err != nil {
 		r.err = err
-		return []row{r}
+		return
 	}
-	r.value = ratio(rates["own"], rates["layeh"])
-	r.detail = fmt.Sprintf("%.0f/s against %.0f/s", median(rates["own"]), median(rates["layeh"]))
-	return []row{r}
+	r.value = ratio(rates[a.Client], rates[b.Client])
+	r.detail = fmt.Sprintf("%.0f/s, %.1f µs of processor time each and %d descriptors against %.0f/s, %.1f µs and %d",
+		median(rates[a.Client]), last[0].micros(), last[0].Descriptors, median(rates[b.Client]), last[1].micros(), last[1].Descriptors)
 }
+
+// micros is the processor time of a request in µs.
+func (t tally) micros() float64 { return t.Processor / float64(max(t.Requests, 1)) * 1e6 }
 
 // radiusLoad is what one client does.
 type radiusLoad struct {
-	Client  string // own or layeh
-	Address string
-	Seconds float64
+	Client   string // own or layeh
+	Address  string
+	Seconds  float64
+	InFlight int
+	Servers  int  // 0: the one at Address; else so many, at 127.1.0.0 and so on with the port of Address
+	Once     bool // each server is asked once by each of several nodes in turn, so that nothing is open beforehand
 }
 
 // runRADIUSLoad is one client's process.
@@ -68,23 +92,91 @@ func runRADIUSLoad() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&l); err != nil {
 		return err
 	}
-	exchange := layehExchange(l.Address)
-	if l.Client == "own" {
-		var err error
-		if exchange, err = ownExchange(l.Address); err != nil {
-			return err
-		}
+	if l.Once {
+		return tellOnce(l)
 	}
-	return json.NewEncoder(os.Stdout).Encode(keepBusy(radiusInFlight, exchange, time.Duration(l.Seconds*float64(time.Second))))
+	exchanges, _, err := l.exchanges()
+	if err != nil {
+		return err
+	}
+	t := keepBusy(l.InFlight, exchanges, time.Duration(l.Seconds*float64(time.Second)))
+	return tellTally(t)
 }
 
-// keepBusy has so many exchanges running for d, and counts those that end within it.
-func keepBusy(inFlight int, exchange func(context.Context) error, d time.Duration) tally {
+// exchanges are those with each server; done gives back what they opened.
+func (l radiusLoad) exchanges() (list []func(context.Context) error, done func(), err error) {
+	host, port, err := net.SplitHostPort(l.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, nil, err
+	}
+	open, done := func(host string, port int) (func(context.Context) error, error) {
+		return layehExchange(net.JoinHostPort(host, strconv.Itoa(port))), nil
+	}, func() {}
+	if l.Client == "own" {
+		if open, done, err = ownExchange(); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range max(l.Servers, 1) {
+		if l.Servers > 0 {
+			host = fmt.Sprintf("127.1.%d.%d", i>>8, i&0xff)
+		}
+		exchange, err := open(host, number)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, exchange)
+	}
+	return list, done, nil
+}
+
+// tellOnce asks each server once, again and again with new Engines. Only the asking counts.
+func tellOnce(l radiusLoad) error {
+	var t tally
+	var spent time.Duration
+	for spent.Seconds() < l.Seconds {
+		exchanges, done, err := l.exchanges()
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		round := keepBusy(l.InFlight, exchanges, 0)
+		spent += time.Since(start)
+		t.Requests += round.Requests + l.InFlight // keepBusy does not count what ends after its time
+		t.Bad += round.Bad
+		done()
+	}
+	t.Seconds = spent.Seconds()
+	return tellTally(t)
+}
+
+// tellTally prints a load's result, with what the process has used.
+func tellTally(t tally) error {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return err
+	}
+	t.Processor = time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	t.Descriptors = len(open)
+	return json.NewEncoder(os.Stdout).Encode(t)
+}
+
+// keepBusy has so many exchanges running for d, each of the kinds as often as the others, and counts those that end within it.
+func keepBusy(inFlight int, exchanges []func(context.Context) error, d time.Duration) tally {
 	var good, bad atomic.Int64
 	var first atomic.Pointer[string]
 	end := time.Now().Add(d)
 	var wg sync.WaitGroup
-	for range inFlight {
+	for i := range inFlight {
+		exchange := exchanges[i%len(exchanges)]
 		wg.Go(func() {
 			for {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -133,25 +225,11 @@ func layehExchange(address string) func(context.Context) error {
 	}
 }
 
-func ownExchange(address string) (func(context.Context) error, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		return nil, err
-	}
-	client, err := engine.New(engine.Options{}).Open(engines.Config{Server: aaa.Server{
-		Enabled: true, Name: "backend", Address: host, Port: number, Secret: aaa.NewSecret(backendSecret),
-		Engine: engine.Name, Retries: 3, Timeout: 1000,
-	}})
-	if err != nil {
-		return nil, err
-	}
+// ownExchange is the own client: open makes the Exchange of a server.
+func ownExchange() (open func(host string, port int) (func(context.Context) error, error), done func(), err error) {
 	system, err := dict.LoadSystem("")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	set := system.Default()
 	req := &engines.Request{Op: aaa.Authn, Dict: set, AVPs: []aaa.AVP{
@@ -159,11 +237,21 @@ func ownExchange(address string) (func(context.Context) error, error) {
 		{Attr: set.ByName("User-Password"), Value: []byte("hello-password")},
 		{Attr: set.ByName("NAS-Identifier"), Value: []byte("bench")},
 	}}
-	return func(ctx context.Context) error {
-		reply, err := client.Exchange(ctx, req)
-		if err == nil && reply.Outcome != aaa.Accept {
-			err = fmt.Errorf("answered %s", reply.Outcome)
+	e := engine.New(engine.Options{})
+	return func(host string, port int) (func(context.Context) error, error) {
+		client, err := e.Open(engines.Config{Server: aaa.Server{
+			Enabled: true, Name: "backend", Address: host, Port: port, Secret: aaa.NewSecret(backendSecret),
+			Engine: engine.Name, Retries: 3, Timeout: 1000,
+		}})
+		if err != nil {
+			return nil, err
 		}
-		return err
-	}, nil
+		return func(ctx context.Context) error {
+			reply, err := client.Exchange(ctx, req)
+			if err == nil && reply.Outcome != aaa.Accept {
+				err = fmt.Errorf("answered %s", reply.Outcome)
+			}
+			return err
+		}, nil
+	}, func() { _ = e.Close() }, nil
 }

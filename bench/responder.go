@@ -23,9 +23,10 @@ const (
 
 // runResponder is a RADIUS server that accepts everything: the backend of all
 // that is measured. It reads and writes many datagrams per system call, so that
-// it takes as little of the machine as possible.
-func runResponder() error {
-	conn, err := listenResponder()
+// it takes as little of the machine as possible. With everywhere it serves all addresses of 127.0.0.0/8, each as a server of
+// its own.
+func runResponder(everywhere bool) error {
+	conn, err := listenResponder(everywhere)
 	if err != nil {
 		return err
 	}
@@ -33,10 +34,19 @@ func runResponder() error {
 	return serveResponder(conn, []byte(backendSecret))
 }
 
-func listenResponder() (*net.UDPConn, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func listenResponder(everywhere bool) (*net.UDPConn, error) {
+	at := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	if everywhere {
+		at.IP = net.IPv4zero
+	}
+	conn, err := net.ListenUDP("udp4", at)
 	if err != nil {
 		return nil, err
+	}
+	if everywhere {
+		if err := ipv4.NewPacketConn(conn).SetControlMessage(ipv4.FlagDst, true); err != nil {
+			return nil, err
+		}
 	}
 	_ = conn.SetReadBuffer(4 << 20) // as much of it as the machine grants
 	_ = conn.SetWriteBuffer(4 << 20)
@@ -49,7 +59,7 @@ func serveResponder(conn *net.UDPConn, secret []byte) error {
 	p := ipv4.NewPacketConn(conn)
 	in, out := make([]ipv4.Message, batch), make([]ipv4.Message, batch)
 	for i := range in {
-		in[i].Buffers = [][]byte{make([]byte, 4096)}
+		in[i].Buffers, in[i].OOB = [][]byte{make([]byte, 4096)}, make([]byte, 64)
 		out[i].Buffers = [][]byte{make([]byte, 0, 64)}
 	}
 	for {
@@ -63,7 +73,8 @@ func serveResponder(conn *net.UDPConn, secret []byte) error {
 			if !ok {
 				continue
 			}
-			out[k].Buffers[0], out[k].Addr = reply, in[i].Addr
+			// The address that the kernel says a datagram came to is the one that it sends this from (ip(7), IP_PKTINFO).
+			out[k].Buffers[0], out[k].Addr, out[k].OOB = reply, in[i].Addr, in[i].OOB[:in[i].NN]
 			k++
 		}
 		for sent := 0; sent < k; {

@@ -122,7 +122,7 @@ func runTACACSLoad() error {
 	if shared := m.Stats().Shared; shared != 0 == l.Each {
 		return fmt.Errorf("%d connections are in single connection mode", shared)
 	}
-	return json.NewEncoder(os.Stdout).Encode(keepBusy(tacacsInFlight, login, time.Duration(l.Seconds*float64(time.Second))))
+	return json.NewEncoder(os.Stdout).Encode(keepBusy(tacacsInFlight, []func(context.Context) error{login}, time.Duration(l.Seconds*float64(time.Second))))
 }
 
 func tacacsManager(address string, opts tacacs.Options) (*tacacs.Manager, error) {

@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -48,6 +49,7 @@ type node struct {
 	tenants  *tenant.Tenants
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
+	radius   *radius.Engine
 	follower *store.Follower
 	handler  http.Handler
 	listener net.Listener // taken before the parts are put together, since they are told the address
@@ -120,7 +122,8 @@ func (n *node) assemble() error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	acts := actionsOf(n.cfg)
-	protocols := engines.NewRegistry(radius.New(radius.Options{Logger: n.log}), tacacs.New(tacacs.EngineOptions{
+	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
+	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
 		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
@@ -234,6 +237,9 @@ func (n *node) Close() error {
 		if err = n.listener.Close(); errors.Is(err, net.ErrClosed) {
 			err = nil // serve has closed it
 		}
+	}
+	if n.radius != nil {
+		err = errors.Join(err, n.radius.Close())
 	}
 	return errors.Join(err, n.store.Close(), n.unlock())
 }

@@ -34,6 +34,7 @@ const (
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
 	Drain         = "drain"
+	Unanswered    = "destination-packets"
 	Demo          = "demo"
 
 	UnixPasswordFile     = "unix-password-file"
@@ -55,6 +56,7 @@ var settings = []struct {
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
+	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -71,6 +73,8 @@ type Config struct {
 	LogLevel      slog.Level
 	Drain         time.Duration // 0 to maxDrain
 	Demo          bool
+
+	DestinationPackets int64 // a second, without an answer, to one address; at least 1
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -136,6 +140,8 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		LogLevel:      r.logLevel(),
 		Drain:         r.duration(Drain, maxDrain),
 		Demo:          r.boolean(Demo),
+
+		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
 	}
@@ -271,6 +277,16 @@ func (r *reader) duration(name string, most time.Duration) time.Duration {
 		r.fail(name, "%q is not a time of 0s to %v, such as 10s", v, most)
 	}
 	return d
+}
+
+// number is a whole number of least to most.
+func (r *reader) number(name string, least, most int64) int64 {
+	v := r.k.String(name)
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < least || n > most {
+		r.fail(name, "%q is not a whole number of %d to %d", v, least, most)
+	}
+	return n
 }
 
 func (r *reader) boolean(name string) bool {

@@ -15,6 +15,9 @@ import (
 const (
 	DefaultRetries = 3
 	DefaultTimeout = 5000 // milliseconds
+	// leastTimeout is the floor of a server's timeout, in milliseconds, for documents of versions that took less, too: a
+	// silent server must not be asked without pause.
+	leastTimeout = 100
 )
 
 // errStored is a stored document that is none: a fault of the store, not of a client.
@@ -74,7 +77,7 @@ func decode(body []byte) (*aaa.Document, error) {
 			s.Server.Retries = *s.Retries
 		}
 		if s.Timeout != nil {
-			s.Server.Timeout = *s.Timeout
+			s.Server.Timeout = max(*s.Timeout, leastTimeout)
 		}
 		d.Servers[i] = s.Server
 	}

@@ -94,9 +94,18 @@ func TestPrepareKeepsMembersAsWritten(t *testing.T) {
 }
 
 // TestDecodeTellsZeroFromAbsent: retries 0 is one attempt, no retries the default.
+// Documents of older versions may have a timeout below the floor.
+func TestDecodeRaisesTimeouts(t *testing.T) {
+	t.Parallel()
+	d, err := Decode(t.Context(), account, []byte(`{"servers":[{"name":"a","timeout":10}]}`), vault{})
+	if err != nil || d.Servers[0].Timeout != 100 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 func TestDecodeTellsZeroFromAbsent(t *testing.T) {
 	t.Parallel()
-	got := prepare(t, patched(t, "{"+servers(`{"retries":0,"timeout":10}`, `{"name":"b","retries":10,"timeout":60000}`, `{"name":"c"}`)+"}"), nil)
+	got := prepare(t, patched(t, "{"+servers(`{"retries":0,"timeout":100}`, `{"name":"b","retries":10,"timeout":60000}`, `{"name":"c"}`)+"}"), nil)
 	d, err := Decode(t.Context(), account, got.Body, vault{})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +114,7 @@ func TestDecodeTellsZeroFromAbsent(t *testing.T) {
 	for _, s := range d.Servers {
 		have = append(have, [2]int{s.Retries, s.Timeout})
 	}
-	if diff := cmp.Diff([][2]int{{0, 10}, {10, 60000}, {DefaultRetries, DefaultTimeout}}, have); diff != "" {
+	if diff := cmp.Diff([][2]int{{0, 100}, {10, 60000}, {DefaultRetries, DefaultTimeout}}, have); diff != "" {
 		t.Errorf("retries and timeouts (-want +got):\n%s", diff)
 	}
 }

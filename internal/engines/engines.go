@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 )
 
 // Engine speaks one protocol to upstream servers.
@@ -88,6 +89,8 @@ type Request struct {
 	// Without them the engine takes now and a random one.
 	Begun     time.Time
 	SessionID string
+	// Allowance counts the packets that the caller's request sends; nil bounds nothing.
+	Allowance *limits.Allowance
 	// Added receives what the engine puts into the packet of its own, with the value where that says something; nil
 	// where nobody wants to know. It is called before Exchange or Encode returns.
 	Added func(attribute, value string)
@@ -121,6 +124,7 @@ const (
 	BadReply                      // only replies that had to be discarded
 	ServerError                   // the protocol's own "server unavailable" (TACACS+ ERROR)
 	NoEngine                      // the engine does not exist in this service
+	HeldBack                      // a limit says that the server must not be asked: Err wraps a *limits.HeldBack
 
 	NumReasons = iota + 1 // one more than the last
 )
@@ -128,6 +132,7 @@ const (
 var reasonNames = map[Reason]string{
 	NoAnswer: "no answer", Unreachable: "unreachable", BadReply: "bad reply",
 	ServerError: "server error", NoEngine: "engine not available",
+	HeldBack: "held back",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

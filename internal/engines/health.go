@@ -41,10 +41,15 @@ const (
 // since a node holds one for each server of each tenant.
 type Health struct{ word atomic.Uint32 }
 
-// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row.
+// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row, 24 whether the server has ever answered.
 func pack(s State, failures, answers uint32) uint32 {
 	return uint32(s) | failures<<8 | answers<<16
 }
+
+const answered = 1 << 24
+
+// Answered reports whether the server has ever answered.
+func (h *Health) Answered() bool { return h.word.Load()&answered != 0 }
 
 func unpack(w uint32) (s State, failures, answers uint32) {
 	return State(w & 0xff), w >> 8 & 0xff, w >> 16 & 0xff
@@ -62,17 +67,17 @@ func (h *Health) Success() State {
 	for {
 		old := h.word.Load()
 		s, _, answers := unpack(old)
-		if s == Alive {
+		if s == Alive && old&answered != 0 {
 			return Alive // alive holds no counts: a busy server's answers write nothing
 		}
 		next := pack(s, 0, answers+1)
 		if s == Dead {
 			next = pack(Dead, FailuresToDead, answers+1)
 		}
-		if answers+1 >= AnswersToAlive {
+		if s == Alive || answers+1 >= AnswersToAlive {
 			s, next = Alive, pack(Alive, 0, 0)
 		}
-		if h.word.CompareAndSwap(old, next) {
+		if h.word.CompareAndSwap(old, next|answered) {
 			return s
 		}
 	}
@@ -91,7 +96,7 @@ func (h *Health) Failure() State {
 		case failures >= FailuresToDead:
 			s = Dead
 		}
-		if h.word.CompareAndSwap(old, pack(s, failures, 0)) {
+		if h.word.CompareAndSwap(old, pack(s, failures, 0)|old&answered) {
 			return s
 		}
 	}
@@ -109,7 +114,7 @@ func (h *Health) Revive() State {
 		if s, _, _ := unpack(old); s != Dead {
 			return s
 		}
-		if h.word.CompareAndSwap(old, pack(Zombie, FailuresToDead-1, 0)) {
+		if h.word.CompareAndSwap(old, pack(Zombie, FailuresToDead-1, 0)|old&answered) {
 			return Zombie
 		}
 	}

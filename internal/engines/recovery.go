@@ -53,12 +53,22 @@ type term struct {
 	cancel   context.CancelFunc
 	timer    *time.Timer
 	deaf     int // probes in a row that ended with ErrDeaf
+	turns    int // times that the timer has run
 }
 
 // Succeeded records an answer. means is called if need be and not kept, as in Failed.
 func (r *Recovery) Succeeded(means func() Means) {
 	if r.State() != Alive {
 		r.change(means, r.Success)
+	} else {
+		r.Success()
+	}
+}
+
+// Follow takes over from the Recovery of the entry before whether the server has ever answered.
+func (r *Recovery) Follow(before *Recovery) {
+	if before.Answered() {
+		r.word.Or(answered)
 	}
 }
 
@@ -112,11 +122,21 @@ func (r *Recovery) end() {
 }
 
 func (t *term) wait() time.Duration {
+	d := t.means.ProbeInterval
 	if t.byTime() {
-		return Jitter(t.means.ReviveAfter)
+		d = t.means.ReviveAfter
 	}
-	return Jitter(t.means.ProbeInterval)
+	if !t.recovery.Answered() {
+		d = max(d, min(d<<min(t.turns/turnsToDouble, 10), longestWait))
+	}
+	return Jitter(d)
 }
+
+// A server that has never answered may be none, and somebody who does not want to be asked: it is probed ever more rarely.
+const (
+	turnsToDouble = 3 // after so many turns the time between them doubles
+	longestWait   = 15 * time.Minute
+)
 
 // byTime reports whether the server comes back by time, since probes say nothing of it.
 func (t *term) byTime() bool { return t.means.Probe == nil || t.deaf >= deafAfter }
@@ -146,6 +166,7 @@ func (t *term) turn() {
 		r.busy = false
 	}
 	if r.term == t {
+		t.turns++
 		t.timer.Reset(t.wait())
 	}
 }

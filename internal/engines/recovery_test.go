@@ -149,7 +149,11 @@ func (a *ailing) over(t *testing.T, old *term) {
 func in(t *testing.T, test func(*testing.T, *ailing)) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { test(t, new(ailing)) })
+	synctest.Test(t, func(t *testing.T) {
+		a := new(ailing)
+		a.succeed(1) // it has answered before
+		test(t, a)
+	})
 }
 
 func TestRecoveryByProbes(t *testing.T) {
@@ -397,6 +401,55 @@ func TestHealthyCostsNothing(t *testing.T) {
 	var a ailing
 	if n := testing.AllocsPerRun(100, func() { a.Succeeded(a.means) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A server that has never answered is probed ever more rarely, one that may not know probes, too; until it answers once.
+func TestRecoveryOfAServerThatNeverAnswered(t *testing.T) {
+	t.Parallel()
+	for name, silence := range map[string]error{"silent": errSilent, "deaf": ErrDeaf} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := new(ailing)
+				answers := false
+				a.probe = func(context.Context) error {
+					if answers {
+						a.succeed(1)
+						return nil
+					}
+					a.fail(1)
+					return silence
+				}
+				a.fail(1)
+				time.Sleep(24 * time.Hour)
+				synctest.Wait()
+				if n := a.probes(); n < 24*4 || n > 24*4+2*turnsToDouble*10 {
+					t.Errorf("%d probes in a day", n)
+				}
+				for i := 2; i < len(a.asked); i++ {
+					if now, before := a.asked[i].Sub(a.asked[i-1]), a.asked[i-1].Sub(a.asked[i-2]); now < before*8/10 || now > longestWait*11/10 {
+						t.Errorf("probe %d after %v, the one before after %v", i, now, before)
+					}
+				}
+				answers = true
+				time.Sleep(longestWait * 11 / 10)
+				synctest.Wait()
+				n := a.probes()
+				time.Sleep(2 * probeInterval * 11 / 10)
+				synctest.Wait()
+				if got := a.State(); got != Alive {
+					t.Errorf("%v, %d probes after the first that was answered", got, a.probes()-n)
+				}
+				// The entry that takes its place in the document knows that it has answered.
+				var next ailing
+				next.Follow(&a.Recovery)
+				if !next.Answered() {
+					t.Error("an edit forgets that the server has answered")
+				}
+				a.Retire()
+			})
+		})
 	}
 }
 

@@ -75,10 +75,10 @@ type limitView struct {
 }
 
 // gauges are limits whose use each node counts for itself.
-var gauges = []aaa.Limit{aaa.LimitUnansweredPackets, aaa.LimitBodyOctets}
+var gauges = []aaa.Limit{aaa.LimitBodyOctets}
 
-// rates are limits a second that Take takes from.
-var rates = []aaa.Limit{aaa.LimitRequestsPerSecond, aaa.LimitAPIRequests}
+// rates are limits of so many a second.
+var rates = []aaa.Limit{aaa.LimitRequestsPerSecond, aaa.LimitAPIRequests, aaa.LimitUnansweredPackets}
 
 // checkRate takes a request that is no AAA request from the rate of the token's account.
 func (c *call) checkRate() error {

@@ -81,14 +81,14 @@ type Account struct {
 	ID     aaa.AccountID
 	values atomic.Pointer[Values]
 	shared atomic.Pointer[[]Shared]
-	used   [aaa.NumLimits]atomic.Int64 // of rates: buckets
-	counts *Counts
+	used   [aaa.NumLimits]bucket // of what is no rate: what is used
+	counts *Counts               // nil: nothing is counted
 }
 
-// NewAccount makes an Account with the built-in defaults. What it is refused counts in counts.
-func NewAccount(id aaa.AccountID, counts *Counts) *Account {
-	a := &Account{ID: id, counts: counts}
-	a.Set(unset.root, nil)
+// NewAccount makes an Account with the built-in defaults.
+func NewAccount(id aaa.AccountID) *Account {
+	a := &Account{ID: id}
+	a.Set(unset.root)
 	return a
 }
 
@@ -101,7 +101,7 @@ func (a *Account) Values() *Values { return a.values.Load() }
 var nobody []Shared
 
 // Set puts other limits in force. shared are accounts above that set some, nearest first.
-func (a *Account) Set(v *Values, shared []Shared) {
+func (a *Account) Set(v *Values, shared ...Shared) {
 	if a.shared.Store(&nobody); len(shared) > 0 {
 		a.shared.Store(&shared)
 	}
@@ -110,7 +110,7 @@ func (a *Account) Set(v *Values, shared []Shared) {
 
 // Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it; that
 // of a rate is Take's.
-func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l] }
+func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l].at }
 
 // Excess tells that a limit is reached.
 func (a *Account) Excess(l aaa.Limit) aaa.Excess {
@@ -119,10 +119,21 @@ func (a *Account) Excess(l aaa.Limit) aaa.Excess {
 }
 
 // Refused counts what a limit refused or dropped and no answer tells of. The API counts what it answers by itself.
-func (a *Account) Refused(l aaa.Limit) { a.counts.Refused(l) }
+func (a *Account) Refused(l aaa.Limit) {
+	if a.counts != nil {
+		a.counts.Refused(l)
+	}
+}
 
 // Counts counts what limits refused on this node.
 type Counts struct{ refused [aaa.NumLimits]atomic.Uint64 }
+
+// NewAccount is NewAccount for an Account that counts what is refused.
+func (c *Counts) NewAccount(id aaa.AccountID) *Account {
+	a := NewAccount(id)
+	a.counts = c
+	return a
+}
 
 // Refused counts one refusal.
 func (c *Counts) Refused(l aaa.Limit) { c.refused[l].Add(1) }

@@ -53,7 +53,7 @@ func TestResolution(t *testing.T) {
 
 func TestAccountBeforeItsLimitsAreKnown(t *testing.T) {
 	t.Parallel()
-	a := NewAccount("a", nil)
+	a := NewAccount("a")
 	if got := a.Of(aaa.LimitTokens); got != 1000 {
 		t.Errorf("%d", got)
 	}

@@ -7,39 +7,49 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// A bucket lets through a number a second, of which a second's worth may come at once. It is the time at which it is full
-// again, in nanoseconds since epoch (GCRA), so the rate may be another at each call, and taking from it needs no lock.
+// bucket lets through a number a second. It is the time at which it is full again, in Unix nanoseconds (GCRA), so the rate may
+// be another at each call, and taking from it needs no lock. The zero value is full.
+type bucket struct{ at atomic.Int64 }
 
-// window is how much may come at once, as time.
-const window = int64(time.Second)
-
-var epoch = time.Now()
-
-// take takes one at a time, if perSecond lets it. wait is how long it takes until one is there.
-func take(bucket *atomic.Int64, now time.Time, perSecond int64) (wait time.Duration, ok bool) {
+// take takes one at a time, if perSecond lets it; what a window lets through may come at once. wait is how long it takes until
+// one is there.
+func (b *bucket) take(now time.Time, perSecond int64, window time.Duration) (wait time.Duration, ok bool) {
 	if perSecond <= 0 {
 		return time.Second, false
 	}
-	at, each := int64(now.Sub(epoch)), max(1, int64(time.Second)/perSecond)
+	since, each := now.UnixNano(), max(1, int64(time.Second)/perSecond)
+	last := since + int64(window)
 	for {
-		full := bucket.Load()
-		next := max(full, at) + each
-		if over := next - at - window; over > 0 {
-			return time.Duration(over), false
+		at := b.at.Load()
+		next := max(at, since) + each
+		if next > last {
+			if at > last { // the clock was set back
+				b.at.CompareAndSwap(at, last)
+			}
+			return time.Duration(min(next-last, each)), false
 		}
-		if bucket.CompareAndSwap(full, next) {
+		if b.at.CompareAndSwap(at, next) {
 			return 0, true
 		}
 	}
 }
 
+// giveBack puts n back into it.
+func (b *bucket) giveBack(n int, perSecond int64) {
+	b.at.Add(int64(-n) * int64(time.Second) / max(perSecond, 1))
+}
+
+// full reports whether nothing is taken from it, so that it can be forgotten.
+func (b *bucket) full(now time.Time) bool { return b.at.Load() <= now.UnixNano() }
+
 // taken is how many of a second's worth are taken.
-func taken(bucket *atomic.Int64, now time.Time, perSecond int64) int64 {
-	left := bucket.Load() - int64(now.Sub(epoch))
+func (b *bucket) taken(now time.Time, perSecond int64) int64 {
+	left := b.at.Load() - now.UnixNano()
 	if left <= 0 || perSecond <= 0 {
 		return 0
 	}
-	return min(perSecond, (left*perSecond+window-1)/window)
+	second := int64(time.Second)
+	return (min(left, second)*perSecond + second - 1) / second
 }
 
 // Shared is an account above another, with its limits: a rate that is set on it bounds what all below it do together.
@@ -52,7 +62,7 @@ type Shared struct {
 // The error is an *aaa.Error of KindLimited.
 func (a *Account) Take(l aaa.Limit, now time.Time) error {
 	if own := a.Values().Of(l); own.Allowed != Unlimited {
-		if wait, ok := take(&a.used[l], now, own.Allowed); !ok {
+		if wait, ok := a.used[l].take(now, own.Allowed, time.Second); !ok {
 			return tooMany(l, a.ID, own, wait)
 		}
 	}
@@ -61,7 +71,7 @@ func (a *Account) Take(l aaa.Limit, now time.Time) error {
 		if v.From != s.Account.ID {
 			continue // it is not set there
 		}
-		if wait, ok := take(&s.Account.used[l], now, v.Allowed); !ok {
+		if wait, ok := s.Account.used[l].take(now, v.Allowed, time.Second); !ok {
 			return tooMany(l, s.Account.ID, v, wait)
 		}
 	}
@@ -72,5 +82,5 @@ func tooMany(l aaa.Limit, id aaa.AccountID, v Value, wait time.Duration) error {
 	return aaa.Excess{Limit: l, Account: id, Allowed: v.Allowed, From: v.From}.Error(aaa.KindLimited, wait)
 }
 
-// Taken is how many of a second's worth were taken from a rate by Take.
-func (a *Account) Taken(l aaa.Limit, now time.Time) int64 { return taken(&a.used[l], now, a.Of(l)) }
+// Taken is how many of a second's worth are taken from a rate.
+func (a *Account) Taken(l aaa.Limit, now time.Time) int64 { return a.used[l].taken(now, a.Of(l)) }

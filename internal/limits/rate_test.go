@@ -11,13 +11,13 @@ import (
 
 func TestRate(t *testing.T) {
 	t.Parallel()
-	at := epoch.Add(time.Hour)
+	at := time.Now()
 	below := Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 30))
-	above, a, b := NewAccount("above", nil), NewAccount("a", nil), NewAccount("b", nil)
-	above.Set(below, nil)
+	above, a, b := NewAccount("above"), NewAccount("a"), NewAccount("b")
+	above.Set(below)
 	shared := []Shared{{above, below}}
-	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 20)), shared)
-	b.Set(below.Below("b", nil), shared)
+	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 20)), shared...)
+	b.Set(below.Below("b", nil), shared...)
 	take := func(who *Account, want int, limit Value, account aaa.AccountID) {
 		t.Helper()
 		for i := 0; ; i++ {
@@ -45,10 +45,10 @@ func TestRate(t *testing.T) {
 	if got := a.Taken(aaa.LimitRequestsPerSecond, at.Add(time.Hour)); got != 0 {
 		t.Errorf("a has used %d", got)
 	}
-	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 0)), nil)
+	a.Set(below.Below("a", set(int64(aaa.LimitRequestsPerSecond), 0)))
 	take(a, 0, Value{0, "a"}, "a")
-	root := NewAccount("root", nil)
-	root.Set(Root("root", nil), nil)
+	root := NewAccount("root")
+	root.Set(Root("root", nil))
 	for range 100_000 {
 		if err := root.Take(aaa.LimitRequestsPerSecond, at); err != nil {
 			t.Fatal(err)
@@ -56,17 +56,31 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: what was taken by a clock that was ahead is not held against anybody for longer than a second.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	a := NewAccount("a")
+	now := time.Now()
+	ahead := now.Add(24 * time.Hour)
+	_ = a.Take(aaa.LimitRequestsPerSecond, ahead)
+	_ = a.Take(aaa.LimitRequestsPerSecond, now)
+	if err := a.Take(aaa.LimitRequestsPerSecond, now.Add(time.Second)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRateOfMany: requests at once get what one after the other would.
 func TestRateOfMany(t *testing.T) {
 	t.Parallel()
-	a := NewAccount("a", nil)
-	a.Set(Root("root", nil).Below("a", set(int64(aaa.LimitRequestsPerSecond), 1000)), nil)
+	a := NewAccount("a")
+	a.Set(Root("root", nil).Below("a", set(int64(aaa.LimitRequestsPerSecond), 1000)))
 	var won atomic.Int64
+	now := time.Now()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for range 500 {
-				if a.Take(aaa.LimitRequestsPerSecond, epoch) == nil {
+				if a.Take(aaa.LimitRequestsPerSecond, now) == nil {
 					won.Add(1)
 				}
 			}
@@ -79,8 +93,8 @@ func TestRateOfMany(t *testing.T) {
 }
 
 func TestRequestsNeedNoMemory(t *testing.T) {
-	above, a := NewAccount("above", nil), NewAccount("a", nil)
-	a.Set(unset.root, []Shared{{above, Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 1_000_000))}})
+	above, a := NewAccount("above"), NewAccount("a")
+	a.Set(unset.root, Shared{above, Root("root", nil).Below("above", set(int64(aaa.LimitRequestsPerSecond), 1_000_000))})
 	now := time.Now()
 	if n := testing.AllocsPerRun(100, func() { _ = a.Take(aaa.LimitRequestsPerSecond, now) }); n != 0 {
 		t.Errorf("%v allocations", n)

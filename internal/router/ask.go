@@ -80,7 +80,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 		return
 	}
 	s.tracer = translate.Tracer{Server: server.Name, Trace: a.trace, Dropped: m.router.metrics.dropped}
-	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer, mark: m.mark}
+	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer, mark: m.mark, allowance: &m.allowance}
 	if err := q.message(s, server); err != nil {
 		a.Event, a.Err = fsm.FATAL, err
 		return

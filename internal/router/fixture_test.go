@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
@@ -72,7 +73,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 		}
 		l.level.Servers = append(l.level.Servers, s)
 	}
-	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: engines.NewPool(64, 64)}
+	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: engines.NewPool(64, 64), Limits: limits.NewAccount(l.level.Account)}
 	for op := range l.plan.Routes {
 		l.level.Lists[op] = l.level.Servers
 		l.plan.Routes[op] = tenant.Route{Levels: []*tenant.Level{l.level}, Walk: []tenant.Step{{Level: l.level, Note: "used"}}}
@@ -140,6 +141,8 @@ type backend struct {
 	err     error           // what Exchange fails with, in place of silence
 	cut     engines.Reason  // how far an Exchange that is cut off had come; 0: the engine does not say
 	has     chan<- struct{} // nil, or where each exchange tells that it has begun
+	counts  bool            // each exchange sends a packet of the request's allowance
+	sent    atomic.Int32    // packets, with counts
 	asked   atomic.Int32
 	busy    atomic.Int32
 
@@ -165,6 +168,12 @@ func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.
 	defer b.busy.Add(-1)
 	if b.has != nil {
 		b.has <- struct{}{}
+	}
+	if b.counts {
+		if err := req.Allowance.Send(limits.Destination{}); err != nil {
+			return nil, &engines.Failure{Reason: engines.HeldBack, Err: err}
+		}
+		b.sent.Add(1)
 	}
 	if b.forever {
 		<-ctx.Done()

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/tenant"
 )
 
@@ -49,6 +50,8 @@ type Machine struct {
 	pinAsked bool   // RADIUS: the server that the request is held to was asked
 
 	pending pending
+
+	allowance limits.Allowance // of packets, for what is left of the request's
 }
 
 var machines = sync.Pool{New: func() any { return new(Machine) }}
@@ -57,6 +60,7 @@ var machines = sync.Pool{New: func() any { return new(Machine) }}
 func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
+	m.allowance.Begin(x.plan.Limits, x.packets)
 	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name

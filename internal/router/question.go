@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
 )
@@ -37,6 +38,8 @@ type question struct {
 	pin    *pin
 	tracer *translate.Tracer
 	mark   mark
+
+	allowance *limits.Allowance // nil: nothing is sent
 }
 
 // mark is what every server is told alike, so that one accounting record, wherever it is tried
@@ -76,7 +79,7 @@ func (q *question) message(s *scratch, server *tenant.Server) error {
 	s.request = engines.Request{
 		Op: q.req.Op, AVPs: avps, Dict: server.Dict,
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
-		Begun: q.mark.begun, SessionID: q.mark.session,
+		Begun: q.mark.begun, SessionID: q.mark.session, Allowance: q.allowance,
 	}
 	if q.tracer.Trace != nil {
 		s.request.Added = q.added(server)

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/tenant"
 )
 
@@ -58,7 +59,11 @@ func worse(earlier, later *engines.Failure) *engines.Failure {
 	switch {
 	case later == nil:
 		return earlier
-	case earlier == nil, earlier.Reason != engines.BadReply, later.Reason == engines.ServerError, later.Reason == engines.BadReply:
+	case earlier == nil, earlier.Reason == engines.HeldBack:
+		return later
+	case later.Reason == engines.HeldBack:
+		return earlier // the silence before it tells more
+	case earlier.Reason != engines.BadReply, later.Reason == engines.ServerError, later.Reason == engines.BadReply:
 		return later
 	default:
 		return earlier
@@ -120,6 +125,12 @@ func (f *failure) reason() string {
 		return "unusable replies" + attempts
 	case engines.ServerError:
 		return "answered with an error of its own" + attempts
+	case engines.HeldBack:
+		var h *limits.HeldBack
+		if errors.As(f.Err, &h) {
+			return "not asked: " + h.Error()
+		}
+		return "not asked"
 	default:
 		return f.Failure.Reason.String()
 	}

@@ -117,6 +117,7 @@ type run struct {
 	mark     mark
 	trace    *aaa.Trace
 	attempts int
+	packets  int64 // that may still be sent
 	failures failures
 	asked    bool   // a server was tried
 	why      string // the last table's, where it came to no answer
@@ -172,7 +173,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for. A panic
 // becomes an error of no kind: not every caller has somebody above it who recovers.
 func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (res *aaa.Result, err error) {
-	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived)}
+	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest)}
 	defer func() {
 		if v := recover(); v != nil {
 			res, err = nil, r.panicked(ctx, req, v)
@@ -270,6 +271,7 @@ func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.
 	ended := m.walk(ctx)
 	walking = false
 	x.attempts += m.attempts
+	x.packets = m.allowance.Left()
 	x.asked = x.asked || m.asked
 	x.why = m.why
 	x.failures.merge(&m.failures)
@@ -346,6 +348,11 @@ func (x *run) noAnswer(ctx context.Context) error {
 			"no usable server for %s: name an enabled one in the account's AAA document or in a parent's", x.req.Op)}
 	case x.failures.worst == nil:
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: the document's table ended without one"}
+	case x.failures.worst.Reason == engines.HeldBack:
+		return &aaa.Error{
+			Kind: aaa.KindBusy, Message: "no AAA server was asked: " + x.failures.describe(x.req.Account),
+			RetryAfter: time.Second, Err: x.failures.worst,
+		}
 	case x.failures.worst.Reason == engines.BadReply:
 		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failures.worst) + " (" + x.failures.describe(x.req.Account) + ")", Err: x.failures.worst}
 	default:

@@ -127,7 +127,7 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 		return Terms{}, s.lost
 	}
 	terms := s.terms
-	terms.Limits = limits.NewAccount("account", nil)
+	terms.Limits = limits.NewAccount("account")
 	terms.Of = func(aaa.AccountID, string) Terms { return terms }
 	return terms, nil
 }

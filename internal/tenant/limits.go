@@ -89,7 +89,7 @@ func (t *Tenants) setLimits(chain []link) {
 	if top > 0 {
 		v, _ = t.limits.Get(*v, func() (*limits.Values, error) { return v, nil }) // this build has no errors
 	}
-	chain[0].node.limits.Set(v, shared)
+	chain[0].node.limits.Set(v, shared...)
 	chain[0].node.limited.Store(true)
 }
 

@@ -3,8 +3,10 @@ package radius
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"aaa-api/internal/engines"
@@ -19,7 +21,7 @@ import (
 // its name resolves to.
 func (c *client) target(ctx context.Context) (to netip.AddrPort, choice int, err error) {
 	if c.literal {
-		return netip.AddrPortFrom(c.addr, c.port), 1, nil
+		return netip.AddrPortFrom(numbered(c.addr), c.port), 1, nil
 	}
 	addrs, err := c.engine.hosts.resolve(ctx, c.address)
 	if err != nil {
@@ -30,7 +32,18 @@ func (c *client) target(ctx context.Context) (to netip.AddrPort, choice int, err
 		c.inUse.CompareAndSwap(in, &addrs[0])
 		in = &addrs[0]
 	}
-	return netip.AddrPortFrom(*in, c.port), len(addrs), nil
+	return netip.AddrPortFrom(numbered(*in), c.port), len(addrs), nil
+}
+
+// numbered is an address with its zone as a number, as the kernel tells of it.
+func numbered(a netip.Addr) netip.Addr {
+	if a.Zone() == "" {
+		return a
+	}
+	if i, err := net.InterfaceByName(a.Zone()); err == nil {
+		return a.WithZone(strconv.Itoa(i.Index))
+	}
+	return a
 }
 
 // leave has the next address used in place of one that does not answer, unless others have done so already. It reports
@@ -83,7 +96,9 @@ func (c *client) reach(ctx context.Context, p *pending, patience time.Duration, 
 			return held{}, waited, false, ctx.Err()
 		case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
 			return held{}, waited, false, failure(engines.NoAnswer, 0, err)
-		case !unreachable(err): // this machine's fault, such as too many open files
+		case lacking(err):
+			return held{}, waited, false, noDescriptor(err)
+		case !unreachable(err):
 			return held{}, waited, false, failure(engines.Unreachable, 0, err)
 		}
 		blame := c.leave(to.Addr())
@@ -108,13 +123,11 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 		}
 		return held{}, false
 	}
-	p.err = nil
-	c.mu.Lock()
+	p.err, p.unsent, p.sent = nil, false, 0
 	p.hurry, p.twice = false, false // of the packets that went to the address left
-	c.mu.Unlock()
 	p.ended.Store(false)
 	p.sign(h.id, p.key.secret, p.key)
-	h.arm(p)
+	h.arm(c, p)
 	return h, true
 }
 
@@ -126,7 +139,7 @@ func (c *client) unanswered(p *pending) {
 		c.failing()
 		return
 	}
-	addr := p.held[0].socket.remote.Addr()
+	addr := p.held[0].lane.remote.addr.Addr()
 	if in := c.inUse.Load(); in != nil && *in != addr {
 		return
 	}

@@ -3,7 +3,6 @@ package radius
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -18,7 +17,7 @@ import (
 // What the server at an address does with a packet.
 func accepts(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) }
 func ignores(*enginetest.Query)   {}
-func refuses(q *enginetest.Query) { q.Send([]byte{byte(syscall.ECONNREFUSED)}) } // see faulty
+func refuses(q *enginetest.Query) { q.Send([]byte{byte(syscall.ECONNREFUSED)}) } // see told
 
 // named is a server by name, with scripted servers in place of its addresses 192.0.2.1, 192.0.2.2 and so on; an
 // address without a script is one that there is no way to.
@@ -41,14 +40,7 @@ func openNamed(t *testing.T, opts Options, timeout time.Duration, retries int, s
 	n.resolver.set(nil, addrs...)
 	opts.Resolver = n.resolver
 	e := New(opts)
-	e.dial = func(to netip.AddrPort) (datagrams, error) {
-		s := n.servers[to.Addr()]
-		if s == nil {
-			return nil, syscall.ENETUNREACH
-		}
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.Addr))
-		return faulty{conn}, err
-	}
+	with(e, func(w wire) wire { return newDetour(w, 1812, n.servers) })
 	n.client = openTest(t, e, aaa.Server{
 		Name: "named", Address: "radius.example", Port: 1812, Secret: aaa.NewSecret(testSecret),
 		Timeout: int(timeout.Milliseconds()), Retries: retries, HealthCheck: aaa.HealthCheck{Type: "time"},

@@ -242,7 +242,9 @@ func BenchmarkEncode(b *testing.B) {
 
 func benchClient(b *testing.B, addr *net.UDPAddr) engines.Client {
 	b.Helper()
-	c, err := New(Options{}).Open(engines.Config{Server: aaa.Server{
+	e := New(Options{})
+	b.Cleanup(func() { e.Close() })
+	c, err := e.Open(engines.Config{Server: aaa.Server{
 		Name: "responder", Address: addr.IP.String(), Port: addr.Port,
 		Secret: aaa.NewSecret(benchSecret), Timeout: 1000, Retries: 3,
 	}})

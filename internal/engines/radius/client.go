@@ -44,10 +44,7 @@ type client struct {
 	tester   *tester             // nil: probes are Status-Server
 
 	mu      sync.Mutex
-	sockets []*socket
-	turn    int                 // where to look for an identifier next
 	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
-	retired bool
 	answers uint32              // requests answered, by any address
 	signed  [numKinds]uint8     // replies of each kind, up to learnFrom, or mixed
 	told    map[error]time.Time // when the log was told of a reason to discard replies
@@ -73,6 +70,7 @@ func (c *client) learn(previous engines.Client) {
 	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
 		c.proven.Store(c.previous) // until the server has the next one
 	}
+	c.health.Follow(&p.health)
 	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
 }
 
@@ -83,7 +81,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
-	p.req, p.key = req, c.inForce()
+	p.req, p.key, p.allow = req, c.inForce(), req.Allowance
 	if err := p.build(req, p.key.secret, time.Now()); err != nil {
 		return nil, err
 	}
@@ -155,18 +153,15 @@ func (c *client) Format(f fmt.State, _ rune) {
 // Health is the server's health.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire closes what is idle now, and everything else as soon as it is.
-func (c *client) Retire() {
-	c.health.Retire()
+// answered is how many requests have had an answer.
+func (c *client) answered() uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.retired = true
-	for i := len(c.sockets) - 1; i >= 0; i-- {
-		if s := c.sockets[i]; s.inFlight == 0 {
-			c.drop(s)
-		}
-	}
+	return c.answers
 }
+
+// Retire ends the probes. The sockets are everybody's.
+func (c *client) Retire() { c.health.Retire() }
 
 // finish gives back what p holds and p itself.
 func (c *client) finish(p *pending) {

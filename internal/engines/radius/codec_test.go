@@ -333,8 +333,8 @@ func TestEncode(t *testing.T) {
 	if _, err := c.Encode(&engines.Request{AVPs: []aaa.AVP{d.avp("User-Name", strings.Repeat("x", 254))}}); aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("too long: %v", err)
 	}
-	if int(a[2])<<8|int(a[3]) != len(a) || string(find(t, a, attrUserName)) != "alice" || len(c.sockets) != 0 {
-		t.Errorf("packet %x, %d sockets", a, len(c.sockets))
+	if int(a[2])<<8|int(a[3]) != len(a) || string(find(t, a, attrUserName)) != "alice" || c.engine.Descriptors() != 0 {
+		t.Errorf("packet %x, %d sockets", a, c.engine.Descriptors())
 	}
 	h := hider{secret: []byte(testSecret), auth: (*[authLen]byte)(a[4:20])}
 	if p, err := h.user(find(t, a, attrUserPassword), d.must("User-Password")); err == nil && string(p) == "correct horse" {

@@ -14,8 +14,10 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	d := newTestDict()
 	state := []byte("a state")
+	e := New(Options{})
+	t.Cleanup(func() { e.Close() })
 	enginetest.Run(t, enginetest.Harness{
-		Engine: New(Options{}),
+		Engine: e,
 		State:  state,
 		Start: func(t *testing.T, b enginetest.Behaviour) aaa.Server {
 			if b == enginetest.Absent {

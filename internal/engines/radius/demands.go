@@ -52,13 +52,22 @@ func kindOf(at *slot, reply byte) int {
 	return kind
 }
 
-// demands reports whether a reply of a kind must have a Message-Authenticator; c.mu is held.
+// demands reports whether a reply of a kind must have a Message-Authenticator.
 func (c *client) demands(kind int) bool {
-	return c.alwaysMA || c.autoMA && kind >= 0 && c.signed[kind] == learnFrom
+	if c.alwaysMA || !c.autoMA || kind < 0 {
+		return c.alwaysMA
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.signed[kind] == learnFrom
 }
 
-// lesson takes note of a reply that verified; c.mu is held.
+// lesson takes note of a reply that verified.
 func (c *client) lesson(kind int, hasMA bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers++
+	c.left = 0
 	if !c.autoMA || kind < 0 {
 		return
 	}
@@ -102,8 +111,10 @@ func (c *client) Learnt() map[string]string {
 // rubbish must not fill it.
 const complainEvery = time.Minute
 
-// complain tells the log why a reply is discarded; c.mu is held.
+// complain tells the log why a reply is discarded.
 func (c *client) complain(code byte, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
 	if last, ok := c.told[why]; ok && now.Sub(last) < complainEvery {
 		return

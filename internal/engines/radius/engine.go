@@ -9,10 +9,14 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/puzpuzpuz/xsync/v4"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // Name is the engine's aaa_engine value.
@@ -30,8 +34,10 @@ type Options struct {
 	Resolver Resolver      // nil: net.DefaultResolver
 	HostTTL  time.Duration // how long a resolved name is used; 0: 60 s
 
-	IdleTimeout   time.Duration // an unused socket is closed after; 0: 60 s
-	MaxSockets    int           // of one Client, 256 requests each; 0: 32
+	IdleTimeout  time.Duration        // an unused socket is closed after, all but one; 0: 60 s
+	MaxInFlight  int                  // requests of one Client that are out at once, more wait; 0: 8192
+	Destinations *limits.Destinations // bounds the packets to each address that are not answered; nil: nothing does
+
 	ProbeInterval time.Duration // between probes of a server that is not alive, ±10 %; 0: 10 s
 	ReviveAfter   time.Duration // health_check time: a dead server is tried again after; 0: 60 s
 }
@@ -41,7 +47,9 @@ type Engine struct {
 	opts     Options
 	hosts    *hosts
 	pendings sync.Pool
-	dial     func(to netip.AddrPort) (datagrams, error) // tests let the network fail here
+	sockets  sockets
+	remotes  *xsync.Map[netip.AddrPort, *remote]
+	warned   atomic.Int64 // when the log was told last that no socket could be opened, in Unix seconds
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -61,10 +69,13 @@ func New(opts Options) *Engine {
 	def(&opts.IdleTimeout, time.Minute)
 	def(&opts.ProbeInterval, 10*time.Second)
 	def(&opts.ReviveAfter, time.Minute)
-	if opts.MaxSockets <= 0 {
-		opts.MaxSockets = 32
+	if opts.MaxInFlight <= 0 {
+		opts.MaxInFlight = 8192
 	}
-	e := &Engine{opts: opts, hosts: newHosts(opts.Resolver, opts.HostTTL), dial: dial}
+	e := &Engine{
+		opts: opts, hosts: newHosts(opts.Resolver, opts.HostTTL),
+		sockets: sockets{open: openWire}, remotes: xsync.NewMap[netip.AddrPort, *remote](),
+	}
 	e.pendings.New = func() any { return newPending(opts.Rand) }
 	return e
 }
@@ -73,6 +84,27 @@ func def(d *time.Duration, value time.Duration) {
 	if *d <= 0 {
 		*d = value
 	}
+}
+
+// warnEvery is how long the log hears no more of sockets that can't be opened once it has.
+const warnEvery = time.Minute
+
+// noSocket tells the log that no socket could be opened.
+func (e *Engine) noSocket(err error) {
+	now := time.Now().Unix()
+	if last := e.warned.Load(); now-last < int64(warnEvery/time.Second) || !e.warned.CompareAndSwap(last, now) {
+		return
+	}
+	e.opts.Logger.Warn("no socket could be opened to ask servers from: raise the limit of open files (LimitNOFILE, ulimit -n)",
+		"engine", Name, "sockets", e.Descriptors(), "error", err)
+}
+
+// anyIdentifier is where the identifiers of a lane begin: one that was used a short while ago on a lane to the same server
+// should not come again at once.
+func anyIdentifier() byte {
+	var b [1]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	return b[0]
 }
 
 // Name is radius.

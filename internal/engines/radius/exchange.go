@@ -21,18 +21,28 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
 	p.sign(h.id, p.key.secret, p.key)
-	h.arm(p)
+	h.arm(c, p)
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
 	for {
+		if err := p.count(h); err != nil {
+			if attempts > 0 && !p.claim() {
+				<-p.done
+				return attempts, false, p.outcome(h, attempts)
+			}
+			return attempts, attempts > 0, p.heldBack(attempts, err)
+		}
 		attempts++
 		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
-		h.socket.send(p.frame.buf)
+		h.send(p)
 		gone, silence := false, false
 		select {
 		case <-p.done:
+			if p.unsent {
+				attempts--
+			}
 			if p.err == nil || !unreachable(p.err) {
-				return attempts, false, p.outcome(attempts)
+				return attempts, false, p.outcome(h, attempts)
 			}
 			now := time.Now()
 			wait -= min(now.Sub(sent), wait)
@@ -41,7 +51,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			case !ok && ctx.Err() != nil:
 				return attempts, false, p.unanswered(attempts, ctx.Err())
 			case !ok:
-				return attempts, false, p.outcome(attempts)
+				return attempts, false, p.outcome(h, attempts)
 			}
 			retries++ // the same attempt at another address, for what is left of its time
 			sent = time.Now()
@@ -52,12 +62,12 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			gone = true
 		case <-p.timer.C:
 			now := time.Now()
-			if c.hurried(p) {
+			if p.hurried() {
 				retries++ // the same attempt once more, for what is left of its time
 				wait -= min(now.Sub(sent), wait)
 			} else {
 				wait, silence = engines.Jitter(timeout), true
-				c.quiet(h)
+				h.quiet()
 			}
 			sent = now
 		}
@@ -68,11 +78,11 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			}
 		case !p.claim(): // the answer came in this very moment
 			<-p.done
-			return attempts, false, p.outcome(attempts)
+			return attempts, false, p.outcome(h, attempts)
 		case gone:
 			patient := time.Since(start) >= engines.Patience(timeout)
 			if patient {
-				c.quiet(h)
+				h.quiet()
 			}
 			return attempts, patient, p.unanswered(attempts, ctx.Err())
 		default:
@@ -82,9 +92,10 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 }
 
 // hurried reports, once in a request, that its timer was cut short.
-func (c *client) hurried(p *pending) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (p *pending) hurried() bool {
+	mu := &p.held[0].lane.remote.mu
+	mu.Lock()
+	defer mu.Unlock()
 	if !p.hurry || p.twice {
 		return false
 	}
@@ -102,7 +113,7 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 	if !aged && k == p.key {
 		return h, nil
 	}
-	next, ok := c.tryTake(p, h.socket.remote)
+	next, ok := c.tryTake(p, h.lane.remote.addr)
 	if !ok {
 		return h, nil
 	}
@@ -116,8 +127,25 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 		p.key = k
 	}
 	p.sign(next.id, k.secret, k)
-	next.arm(p)
+	next.arm(c, p)
 	return next, nil
+}
+
+// count counts the next packet, or says why it must not be sent.
+func (p *pending) count(h held) error {
+	err := p.allow.Send(h.lane.remote.limit)
+	if err == nil {
+		p.sent++
+	}
+	return err
+}
+
+// heldBack is the failure of a request that a limit has ended after so many attempts without an answer.
+func (p *pending) heldBack(attempts int, err error) error {
+	if attempts > 0 {
+		return p.unanswered(attempts, err)
+	}
+	return failure(engines.HeldBack, 0, err)
 }
 
 // unanswered is the failure of a request without a fit reply. gone is the error of a context that has ended, nil

@@ -3,8 +3,6 @@ package radius
 import (
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"runtime"
 	"sync"
 	"testing"
@@ -18,18 +16,6 @@ import (
 	"aaa-api/internal/engines/enginetest"
 )
 
-// hooked is a socket that calls a function after each packet that it sent.
-type hooked struct {
-	*net.UDPConn
-	sent *func()
-}
-
-func (h hooked) Write(b []byte) (int, error) {
-	n, err := h.UDPConn.Write(b)
-	(*h.sent)()
-	return n, err
-}
-
 // An answer that comes in the moment when its request is given up is taken.
 func TestAnswerInTheLastMoment(t *testing.T) {
 	t.Parallel()
@@ -41,10 +27,7 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 			t.Parallel()
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
 			e, sent := New(Options{}), func() {}
-			e.dial = func(to netip.AddrPort) (datagrams, error) {
-				conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-				return hooked{conn, &sent}, err
-			}
+			with(e, func(w wire) wire { return hooked{w, &sent} })
 			c := openTest(t, e, scriptedServer(s, time.Hour, 0))
 			for range 30 { // with both to choose from, a select is right every other time
 				p := e.pendings.Get().(*pending)
@@ -100,24 +83,13 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 	}
 }
 
-// void is a socket that nothing ever comes back on, in a synctest bubble too.
-type void struct {
-	*net.UDPConn // not open
-	closed       chan struct{}
-}
-
-func (v void) Read([]byte) (int, error)        { <-v.closed; return 0, net.ErrClosed }
-func (v void) Write(b []byte) (int, error)     { return len(b), nil }
-func (v void) SetReadDeadline(time.Time) error { return nil }
-func (v void) Close() error                    { close(v.closed); return nil }
-
 // What the wait for an identifier takes, the attempts do not.
 func TestWaitingTakesAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const timeout, retries = 2 * time.Second, 3
 		e := New(Options{})
-		e.dial = func(netip.AddrPort) (datagrams, error) { return void{new(net.UDPConn), make(chan struct{})}, nil }
+		e.sockets.open = newVoid
 		for waited, attempts := range map[time.Duration]int{0: 4, 5 * time.Second: 2, 8*time.Second - 1: 1} {
 			c := openTest(t, e, aaa.Server{ // one each, since after a failure probes take identifiers as well
 				Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(timeout.Milliseconds()), Retries: retries,

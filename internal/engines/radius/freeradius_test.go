@@ -77,7 +77,10 @@ func openTest(t testing.TB, e *Engine, s aaa.Server) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Retire)
+	t.Cleanup(func() {
+		c.Retire()
+		e.Close()
+	})
 	return c.(*client)
 }
 

@@ -69,10 +69,11 @@ func (c *client) nextKey(p *pending, silence bool) *key {
 	return c.other(p.key)
 }
 
-// prove takes note that the server has a secret. What is out under the other one goes out again at once; c.mu is held.
-func (c *client) prove(k *key) {
+// prove takes note that the server has a secret. It reports whether that is another one than was known: what is out
+// under the other one should go out again.
+func (c *client) prove(k *key) bool {
 	if c.previous == nil || c.inForce() == k {
-		return
+		return false
 	}
 	c.proven.Store(k)
 	which := "secret"
@@ -81,13 +82,7 @@ func (c *client) prove(k *key) {
 	}
 	c.engine.opts.Logger.Info("the server answers under another secret than before",
 		"engine", Name, "account", string(c.account), "server", c.name, "secret", which)
-	for _, s := range c.sockets {
-		for i := range s.slots {
-			if p := s.slots[i].pending; p != nil && s.slots[i].key != k && !p.ended.Load() {
-				p.hasten()
-			}
-		}
-	}
+	return true
 }
 
 // provenElsewhere reports whether a reply that does not verify under its request's secret does under the other one: so

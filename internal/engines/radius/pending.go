@@ -7,6 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // pending is one request on its way. It is reused: its buffers, its timer and its
@@ -15,8 +16,10 @@ type pending struct {
 	code  byte
 	eap   bool             // the request has an EAP-Message
 	req   *engines.Request // nil: a Status-Server
-	key   *key             // of the packet as it is now
-	auth  [authLen]byte    // of the packet as it is now
+	allow *limits.Allowance
+	sent  int           // packets to the server where it is now, which the allowance has counted
+	key   *key          // of the packet as it is now
+	auth  [authLen]byte // of the packet as it is now
 	frame framer
 	begun time.Time // since when an accounting record is to be delivered
 	delay uint32    // Acct-Delay-Time at that time
@@ -32,10 +35,12 @@ type pending struct {
 	asked [authLen]byte // authenticator of the packet that it answers
 	used  *key          // its secret
 	err   error         // the network's
+	// unsent: the packet that err is about was not sent.
+	unsent bool
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
 
-	hurry bool // under client.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
+	hurry bool // under remote.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
 	twice bool // so the packet was sent once more
 
 	source io.Reader
@@ -43,11 +48,11 @@ type pending struct {
 	left   int       // so many are unused
 }
 
-// held is an identifier that a pending holds on a socket.
+// held is an identifier that a pending holds on a lane.
 type held struct {
-	socket *socket
-	id     byte
-	heard  uint32 // the socket's count of answers when it was taken
+	lane  *lane
+	id    byte
+	heard uint32 // the lane's count of answers when it was taken
 }
 
 func newPending(source io.Reader) *pending {
@@ -65,16 +70,16 @@ func (p *pending) reset() {
 	}
 	p.ended.Store(false)
 	p.dropped.Store(nil)
-	p.reply, p.err, p.hurry, p.twice = nil, nil, false, false
+	p.reply, p.err, p.unsent, p.hurry, p.twice = nil, nil, false, false, false
 	p.held = p.held[:0]
-	p.req, p.key, p.used = nil, nil, nil
+	p.req, p.key, p.used, p.allow, p.sent = nil, nil, nil, nil, 0
 	p.frame.dict, p.frame.hide.secret, p.frame.mask = nil, nil, false
 	// Passwords in the clear stay in no buffer.
 	clear(p.frame.value[:cap(p.frame.value)])
 	clear(p.frame.whole[:cap(p.frame.whole)])
 }
 
-// hasten cuts the timer short, once in a request; client.mu is held.
+// hasten cuts the timer short, once in a request; remote.mu is held.
 func (p *pending) hasten() {
 	if !p.hurry {
 		p.hurry = true
@@ -105,9 +110,10 @@ func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
 
 // outcome is how a request ended that somebody has woken.
-func (p *pending) outcome(attempts int) error {
+func (p *pending) outcome(h held, attempts int) error {
 	if p.err != nil {
 		return failure(engines.Unreachable, attempts, p.err)
 	}
+	p.allow.Answered(h.lane.remote.limit, p.sent)
 	return nil
 }

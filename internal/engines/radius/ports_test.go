@@ -2,7 +2,6 @@ package radius
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -67,7 +66,9 @@ func TestAnotherPortAfterSilence(t *testing.T) {
 			t.Errorf("%d packets from the first port, want 3", n)
 		}
 	}
-	eventually(t, "one socket", func() bool { return count(c) == 1 })
+	if all, heard := lanes(t, c); all != 2 || heard != 1 {
+		t.Errorf("%d lanes, %d of them not silent", all, heard)
+	}
 }
 
 // While a request still waits at a silent port, others go out from another one.
@@ -136,25 +137,29 @@ func TestIgnoredRequest(t *testing.T) {
 	}
 }
 
-// However long a server is silent, its sockets are bounded.
+// However long a server is silent, it takes few sockets, and is asked from them in turn.
 func TestSilenceOpensFewSockets(t *testing.T) {
 	t.Parallel()
-	e := New(Options{MaxSockets: 3})
-	e.dial = func(netip.AddrPort) (datagrams, error) { return void{new(net.UDPConn), make(chan struct{})}, nil }
+	e := New(Options{})
+	e.sockets.open = newVoid
 	c := openTest(t, e, aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 20, Retries: 0, HealthCheck: aaa.HealthCheck{Type: "time"}})
-	held := &pending{}
-	for range 20 {
-		h, _, err := c.take(t.Context(), held, netip.MustParseAddrPort("192.0.2.1:1812"), time.Second)
+	p := &pending{}
+	var order []*socket
+	for range 3 * portsAfterSilence {
+		h, _, err := c.take(t.Context(), p, netip.MustParseAddrPort("192.0.2.1:1812"), time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.quiet(h)
+		h.quiet()
+		order = append(order, h.lane.socket)
 	}
-	if n := count(c); n != 3 {
+	if n := e.Descriptors(); n != portsAfterSilence {
 		t.Errorf("%d sockets", n)
 	}
-	c.release(held)
-	if n := count(c); n != 0 {
-		t.Errorf("%d silent sockets are kept", n)
+	for i := range 2 * portsAfterSilence {
+		if order[i] != order[i+portsAfterSilence] {
+			t.Fatalf("socket %d is asked from out of turn", i)
+		}
 	}
+	c.release(p)
 }

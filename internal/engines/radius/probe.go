@@ -67,7 +67,7 @@ func (c *client) ask(ctx context.Context) error {
 	case ctx.Err() != nil: // nobody asks any more
 	case status && !c.status.Load() && errors.As(err, &f) && f.Reason != engines.Unreachable:
 		if len(p.held) > 0 { // another of the name's addresses may know such requests
-			c.leave(p.held[0].socket.remote.Addr())
+			c.leave(p.held[0].lane.remote.addr.Addr())
 		}
 		return fmt.Errorf("%w: %w", engines.ErrDeaf, err)
 	case blame:

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +19,7 @@ func TestLongest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Options{})
-		e.dial = func(netip.AddrPort) (datagrams, error) { return void{new(net.UDPConn), make(chan struct{})}, nil }
+		e.sockets.open = newVoid
 		server := aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 5000, Retries: 3}
 		c := openTest(t, e, server)
 		longest := c.Longest()

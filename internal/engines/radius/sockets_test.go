@@ -1,10 +1,16 @@
 package radius
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,17 +61,17 @@ func TestManyInFlight(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if len(c.sockets) != 3 {
-			t.Errorf("%d sockets for %d requests", len(c.sockets), n)
+		if n, _ := lanes(t, c); n != 3 {
+			t.Errorf("%d lanes", n)
 		}
 	}
 }
 
-// Past MaxSockets requests wait for an identifier instead of failing.
-func TestSocketsAreBounded(t *testing.T) {
+// Past MaxInFlight requests wait for an identifier instead of failing.
+func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
-	c := openTest(t, New(Options{MaxSockets: 1}), scriptedServer(s, 2*time.Second, 3))
+	c := openTest(t, New(Options{MaxInFlight: identifiers}), scriptedServer(s, 2*time.Second, 3))
 	var wg sync.WaitGroup
 	for range 700 {
 		wg.Go(func() {
@@ -75,8 +81,8 @@ func TestSocketsAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(c.sockets) != 1 {
-		t.Errorf("%d sockets", len(c.sockets))
+	if n, _ := lanes(t, c); n != 1 {
+		t.Errorf("%d lanes", n)
 	}
 }
 
@@ -99,28 +105,47 @@ func TestIdentifiersAreReusedLate(t *testing.T) {
 	}
 }
 
-// count is how many sockets the Client has.
-func count(c *client) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.sockets)
-}
-
-// waitNoSockets waits until the Client has none: its readers close them in their own time.
-func waitNoSockets(t *testing.T, c *client) {
-	t.Helper()
-	eventually(t, "no socket", func() bool { return count(c) == 0 })
-}
-
+// What nobody uses any more is dropped, and made again when needed. One socket stays.
 func TestIdleSocketsClose(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
-	c := openTest(t, New(Options{IdleTimeout: 30 * time.Millisecond}), scriptedServer(s, 5*time.Second, 0))
-	for range 2 { // and open again when needed
+	e := New(Options{IdleTimeout: 30 * time.Millisecond})
+	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
+	for range 2 {
 		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
 			t.Fatal(err)
 		}
-		waitNoSockets(t, c)
+		held := &pending{}
+		for range 3 {
+			h, _, err := c.take(t.Context(), held, s.Addr, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.quiet()
+		}
+		if e.Descriptors() < 3 {
+			t.Errorf("%d sockets", e.Descriptors())
+		}
+		c.release(held)
+		eventually(t, "one socket and no server", func() bool { return e.Descriptors() == 1 && e.remotes.Size() == 0 })
+	}
+}
+
+// A thousand servers are asked from a few sockets at once, and each request gets its own answer.
+func TestServersShareSockets(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	e, d, port := New(Options{}), newTestDict(), everywhere(t)
+	var wg sync.WaitGroup
+	for i := range n {
+		c := openTest(t, e, aaa.Server{
+			Address: fmt.Sprintf("127.1.%d.%d", i>>8, i&0xff), Port: port, Secret: aaa.NewSecret(testSecret), Timeout: 20000,
+		})
+		wg.Go(func() { checkOwnAnswer(t, c, d, fmt.Sprint("user", i)) })
+	}
+	wg.Wait()
+	if got := e.Descriptors(); got > runtime.GOMAXPROCS(0) {
+		t.Errorf("%d sockets for %d servers", got, n)
 	}
 }
 
@@ -139,18 +164,52 @@ func TestRetire(t *testing.T) {
 	}()
 	s.Wait(t, 1)
 	c.Retire()
-	if n := count(c); n != 1 {
-		t.Errorf("%d sockets while a request is out", n)
-	}
 	close(release)
 	if err := <-done; err != nil {
 		t.Errorf("in flight: %v", err)
 	}
-	waitNoSockets(t, c)
 	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
 		t.Errorf("after Retire: %v", err)
 	}
-	waitNoSockets(t, c)
+}
+
+// A machine that has no descriptor left fails no server: the request is told to come again.
+func TestNoDescriptorLeft(t *testing.T) {
+	t.Parallel()
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	var log bytes.Buffer
+	e := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	e.sockets.open = func(bool) (wire, error) { return nil, os.NewSyscallError("socket", syscall.EMFILE) }
+	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
+	for range 5 {
+		_, err := c.Exchange(t.Context(), login(newTestDict()))
+		var refused *aaa.Error
+		if !errors.As(err, &refused) || refused.Kind != aaa.KindBusy || refused.RetryAfter == 0 {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := c.Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
+	}
+	if got := strings.Count(log.String(), "raise the limit of open files"); got != 1 {
+		t.Errorf("the log: %s", &log)
+	}
+	// With one socket open, servers are asked from that: also where another would be wanted.
+	e.sockets.open = openWire
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Fatal(err)
+	}
+	e.sockets.open = func(bool) (wire, error) { return nil, os.NewSyscallError("socket", syscall.EMFILE) }
+	held := &pending{}
+	h, _, err := c.take(t.Context(), held, s.Addr, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.quiet()
+	c.release(held)
+	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestIPv6(t *testing.T) {

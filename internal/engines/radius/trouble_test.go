@@ -3,9 +3,7 @@ package radius
 import (
 	"bytes"
 	"errors"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,27 +13,12 @@ import (
 	"aaa-api/internal/engines/enginetest"
 )
 
-// faulty is a socket that fails to read when its server says so: a datagram of one octet stands for the
-// error of that number.
-type faulty struct{ *net.UDPConn }
-
-func (f faulty) Read(b []byte) (int, error) {
-	n, err := f.UDPConn.Read(b)
-	if err == nil && n == 1 {
-		return 0, &net.OpError{Op: "read", Net: "udp", Err: os.NewSyscallError("read", syscall.Errno(b[0]))}
-	}
-	return n, err
-}
-
-// openFaulty opens a Client of faulty sockets.
+// openFaulty opens a Client whose sockets are told of troubles by the server.
 func openFaulty(t *testing.T, timeout time.Duration, retries int, script func(*enginetest.Query)) (*enginetest.ScriptedRADIUS, *client) {
 	t.Helper()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, script)
 	e := New(Options{})
-	e.dial = func(to netip.AddrPort) (datagrams, error) {
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-		return faulty{conn}, err
-	}
+	with(e, func(w wire) wire { return told{w} })
 	return s, openTest(t, e, scriptedServer(s, timeout, retries))
 }
 
@@ -49,19 +32,13 @@ func TestSoftErrors(t *testing.T) {
 				q.Send([]byte{byte(number)})
 				q.Send(q.Answer(enginetest.AccessAccept))
 			})
-			var first *socket
 			for range 3 {
 				if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
 					t.Fatal(err)
 				}
-				c.mu.Lock()
-				if first == nil {
-					first = c.sockets[0]
-				}
-				if len(c.sockets) != 1 || c.sockets[0] != first {
-					t.Error("the socket was dropped")
-				}
-				c.mu.Unlock()
+			}
+			if n, _ := lanes(t, c); n != 1 || c.engine.Descriptors() != 1 {
+				t.Errorf("%d lanes, %d sockets", n, c.engine.Descriptors())
 			}
 			if got := c.Health().State(); got != engines.Alive {
 				t.Errorf("health %v", got)
@@ -96,26 +73,54 @@ func TestTooBig(t *testing.T) {
 	}
 }
 
+// A socket that can't be used any more ends what is out on it, which says nothing of the servers, and another takes its place.
 func TestUnusableSocket(t *testing.T) {
 	t.Parallel()
-	_, c := openFaulty(t, time.Hour, 0, func(q *enginetest.Query) {
-		if q.Count == 1 {
-			q.Send([]byte{byte(syscall.ENOTCONN)})
-			return
+	first := true
+	s, d := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if q.Count > 1 {
+			q.Send(q.Answer(enginetest.AccessAccept))
 		}
-		q.Send(q.Answer(enginetest.AccessAccept))
-	})
-	_, err := c.Exchange(t.Context(), login(newTestDict()))
+	}), newTestDict()
+	broken := make(chan struct{})
+	c := openTest(t, with(New(Options{}), func(w wire) wire {
+		if first {
+			first = false
+			return breaks{w, broken}
+		}
+		return w
+	}), scriptedServer(s, time.Hour, 0))
+	done := make(chan error)
+	go func() {
+		_, err := c.Exchange(t.Context(), login(d))
+		done <- err
+	}()
+	s.Wait(t, 1)
+	close(broken)
 	var f *engines.Failure
-	if !errors.As(err, &f) || f.Reason != engines.Unreachable || !errors.Is(err, syscall.ENOTCONN) {
+	if err := <-done; !errors.As(err, &f) || f.Reason != engines.Unreachable || !errors.Is(err, syscall.ENOTSOCK) {
 		t.Errorf("%v", err)
 	}
-	if n := count(c); n != 0 {
-		t.Errorf("%d sockets", n)
+	if got := c.Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
 	}
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(d)); err != nil {
 		t.Errorf("on a new socket: %v", err)
 	}
+	if n := c.engine.Descriptors(); n != 1 {
+		t.Errorf("%d sockets", n)
+	}
+}
+
+// breaks is a wire that can't be used any more once broken is closed.
+type breaks struct {
+	wire
+	broken chan struct{}
+}
+
+func (b breaks) receive(func(netip.AddrPort, []byte), troubled) error {
+	<-b.broken
+	return syscall.ENOTSOCK
 }
 
 // One refused packet ends all requests that are out on its socket, and is one failure of the server.

@@ -1,0 +1,76 @@
+package radius
+
+import "net/netip"
+
+// reply hands a datagram to the request that it answers, if it verifies.
+func (s *socket) reply(from netip.AddrPort, b []byte) {
+	r, ok := s.engine.remotes.Load(from)
+	if !ok || len(b) < 2 {
+		return // of somebody who was not asked, or no reply: balancers send an empty one for a dead server
+	}
+	r.mu.Lock()
+	l := r.on(s)
+	if l == nil {
+		r.mu.Unlock()
+		return
+	}
+	var at slot
+	if now := l.slots.get(b[1]); now != nil {
+		at = *now
+	}
+	r.mu.Unlock()
+	if at.pending == nil {
+		return // late, a duplicate, or never asked for
+	}
+	c := at.client
+	kind := kindOf(&at, b[0])
+	hasMA := false
+	whole, err := trim(b)
+	if err == nil {
+		hasMA, err = verify(whole, at.code, &at.auth, at.key.secret, at.key, c.demands(kind))
+	}
+	var own []byte
+	var proven *key
+	switch {
+	case err == nil:
+		own, proven = append(make([]byte, 0, len(whole)), whole...), at.key
+		if hasEAP(whole) && !at.eap { // says nothing of other replies
+			kind = -1
+		}
+	case err == errAuth: //nolint:errorlint // as verify returns it
+		if proven = c.provenElsewhere(whole, &at); proven != nil {
+			err = errOtherKey
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, p := l.slots.get(b[1]), at.pending
+	if now == nil || now.pending != p || now.auth != at.auth {
+		return // given up in the meantime
+	}
+	if err != nil {
+		why := err // only this rare case needs it on the heap
+		p.dropped.Store(&why)
+		c.complain(b[0], err)
+	} else if p.claim() {
+		p.reply, p.asked, p.used = own, at.auth, at.key
+		c.lesson(kind, hasMA)
+		l.heard++
+		l.silent = false
+		p.wake()
+	}
+	if proven != nil && c.prove(proven) {
+		r.hasten(c, proven)
+	}
+}
+
+// hasten has what a Client has out under another secret sent again at once; r.mu is held.
+func (r *remote) hasten(c *client, k *key) {
+	for _, l := range r.lanes {
+		for _, at := range l.slots.list {
+			if p := at.pending; p != nil && at.client == c && at.key != k && !p.ended.Load() {
+				p.hasten()
+			}
+		}
+	}
+}
