@@ -26,7 +26,7 @@ var rules = map[string][]string{
 	"limits":   {"aaa"},
 	"fsm":      {"aaa", "schema"},
 	"schema":   {"aaa", "/schemas"},
-	"dict":     {"aaa"},
+	"dict":     {"aaa", "charset"},
 	"store":    {"aaa"},
 	"token":    {"aaa", "schema", "store"},
 	"secmod":   {"aaa", "store"},

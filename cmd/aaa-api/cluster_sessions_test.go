@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"aaa-api/internal/engines/tacacs"
 )
@@ -15,7 +16,8 @@ import (
 const asciiSecret = "a-secret-of-thirty-two-characters"
 
 // asciiServer is a TACACS+ server that asks for a password and then for a code, in one
-// dialogue on one connection. It returns its port.
+// dialogue on one connection. It closes that of a user named hatter as soon as it has asked for the password, as a server does to
+// which the user types too long. It returns its port.
 func asciiServer(t *testing.T) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,7 +73,12 @@ func asciiDialogue(conn net.Conn) error {
 		}
 		reply := tacacs.AuthenReply{Status: tacacs.AuthenFail}
 		var typed string
-		if h.Seq > 1 {
+		var start tacacs.AuthenStart
+		if h.Seq == 1 {
+			if err := tacacs.DecodeBody(body, h, asciiSecret, &start); err != nil {
+				return err
+			}
+		} else {
 			var p tacacs.AuthenContinue
 			if err := tacacs.DecodeBody(body, h, asciiSecret, &p); err != nil {
 				return err
@@ -91,7 +98,7 @@ func asciiDialogue(conn net.Conn) error {
 		if err != nil {
 			return err
 		}
-		if _, err := conn.Write(out); err != nil {
+		if _, err := conn.Write(out); err != nil || start.User == "hatter" {
 			return err
 		}
 	}
@@ -103,6 +110,35 @@ func asciiDocument(port int) string {
 		"secret":%q,"aaa_engine":"tacacs","dicts":["dictionary_tacacs"],"retries":1,"timeout":20000}],
 		"authentication":["ascii"],"authorization":[],"accounting":[],"workers":32,"nas_address":"127.0.0.1","nas_port":"1",
 		"authn_avp_translation":[`+rule+","+rule+`]}}`, port, asciiSecret, "User-Name", "user", "User-Password", "password")
+}
+
+// loginIsLost begins a TACACS+ login at one node, whose server closes the connection while the user types. The session is failed at
+// once, at both nodes, and no node sends what is typed then.
+func (c *pair) loginIsLost(t *testing.T) {
+	at := c.account(t, "lost login") + "/aaa"
+	call(t, c.token, "PUT", c.one.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
+	eventually(t, "the document is in use on the other node", func() bool {
+		return call(t, c.token, "GET", c.two.url+at, "").Status == http.StatusOK
+	})
+	for _, begun := range []*process{c.one, c.two} {
+		a := call(t, c.token, "POST", begun.url+at+"/sessions", `{"data":{"User-Name":"hatter"}}`).want(t, http.StatusCreated)
+		a.has(t, "result", "challenge")
+		sid, _ := a.Data["sid"].(string)
+		session := at + "/sessions/" + sid
+		for _, node := range []*process{c.two, c.one} {
+			within(t, 10*time.Second, "the session has failed", func() bool {
+				return call(t, c.token, "GET", node.url+session, "").want(t, http.StatusOK).Data["state"] == "failed"
+			})
+			call(t, c.token, "GET", node.url+session, "").has(t, "cause", "Lost-Service")
+			challenge, _ := a.Data["challenge"].(string)
+			for _, text := range []string{`{"data":{"answer":"wonderland"}}`, `{"data":{"answer":"wonderland","challenge":"` + challenge + `"}}`} {
+				late := call(t, c.token, "POST", node.url+session+"/continue", text).want(t, http.StatusConflict)
+				if !strings.Contains(late.Body, "failed") {
+					t.Errorf("the answer does not say that the session has failed: %s", late.Body)
+				}
+			}
+		}
+	}
 }
 
 // loginGoesOn begins a TACACS+ login at one node and answers its challenges at

@@ -46,6 +46,7 @@ func TestTwoNodes(t *testing.T) {
 	t.Run("many writers", c.manyWriters)
 	t.Run("a node with another key", c.anotherKey)
 	t.Run("a node that can't be reached", c.unreachableWarns)
+	t.Run("a login is lost", c.loginIsLost)
 	t.Run("a login goes on at the other node", c.loginGoesOn) // last: it ends both
 }
 

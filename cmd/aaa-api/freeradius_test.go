@@ -108,6 +108,10 @@ func freeRADIUS(t *testing.T, p *process, token string) {
 		}
 	})
 
+	t.Run("a message of two lines", func(t *testing.T) {
+		r.ask("authn", `{"user":"lines","password":"correct horse"}`).has(t, "AAA-Result", "accept").has(t, "message", "first line\nsecond line")
+	})
+
 	t.Run("tunnel passwords stay hidden", func(t *testing.T) {
 		a := r.ask("authn", `{"user":"tunnel","password":"correct horse"}`).has(t, "AAA-Result", "accept").has(t, "tunnel", "192.0.2.1")
 		if strings.Contains(a.Body, "first tunnel's secret") {

@@ -58,10 +58,14 @@ func usageErrors(cmd *cobra.Command) {
 		if err == nil {
 			err = cmd.ValidateRequiredFlags()
 		}
-		if err != nil {
+		var unknown *unknownCommand
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &unknown):
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
-		return nil
+		return fmt.Errorf("%w: %w; wanted: %s", errUsage, err, cmd.UseLine())
 	}
 	for _, below := range cmd.Commands() {
 		usageErrors(below)
@@ -97,6 +101,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.AddCommand(
 		serveCommand(env), migrateCommand(env), tokenCommand(env), keyCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
 	)
+	addDefaults(root)
 	usageErrors(root)
 	switch err := root.ExecuteContext(ctx); {
 	case err == nil:

@@ -147,7 +147,7 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 		case b.Args[1] == "cmd=brew":
 			return &tacacs.AuthorResponse{Status: tacacs.AuthorPassAdd, Args: []string{"colour=red"}}
 		}
-		return &tacacs.AuthorResponse{Status: tacacs.AuthorFail, ServerMsg: "not allowed"}
+		return &tacacs.AuthorResponse{Status: tacacs.AuthorFail, ServerMsg: "not allowed\nask the operator"}
 	case *tacacs.AuthenStart:
 		if b.Method == tacacs.AuthenASCII && !failing {
 			return &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Secret word:"}
@@ -160,7 +160,7 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 	case failing:
 		return &tacacs.AuthenReply{Status: tacacs.AuthenError}
 	case password == "wonderland":
-		return &tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: "hello"}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: "hello\nbob"}
 	}
 	return &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 }
@@ -192,7 +192,7 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 		},
 		"authentication": []string{"first", "second"}, "authorization": []string{"first", "second"}, "accounting": []string{"first", "second"},
 		"authn_avp_translation":      []any{rule("user", "User-Name"), rule("password", "User-Password"), rule("kind", "authen_type"), rule("message", "server_msg")},
-		"authz_avp_translation":      []any{rule("user", "User-Name"), rule("command", "cmd"), rule("words", "cmd-arg"), rule("level", "priv-lvl")},
+		"authz_avp_translation":      []any{rule("user", "User-Name"), rule("command", "cmd"), rule("words", "cmd-arg"), rule("level", "priv-lvl"), rule("message", "server_msg")},
 		"accounting_avp_translation": []any{rule("user", "User-Name"), rule("status", "Acct-Status-Type"), rule("call", "Acct-Session-Id"), rule("seconds", "Acct-Session-Time")},
 	}})
 	if err != nil {
@@ -205,7 +205,7 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	}
 
 	const good = `{"user":"bob","password":"wonderland"}`
-	ask("authn", good).has(t, "AAA-Result", "accept").has(t, "server", "first").has(t, "message", "hello")
+	ask("authn", good).has(t, "AAA-Result", "accept").has(t, "server", "first").has(t, "message", "hello\nbob")
 	if got := server.last().(*tacacs.AuthenStart); got.Method != tacacs.AuthenPAP || got.User != "bob" || got.Port != "2000" {
 		t.Errorf("sent %+v", got)
 	}
@@ -223,7 +223,7 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	if got := strings.Join(server.last().(*tacacs.AuthorRequest).Args, " "); got != "service=shell cmd=show cmd-arg=version cmd-arg=<cr>" {
 		t.Errorf("sent %s", got)
 	}
-	ask("authz", `{"user":"bob","command":"reload"}`).has(t, "AAA-Result", "reject")
+	ask("authz", `{"user":"bob","command":"reload"}`).has(t, "AAA-Result", "reject").has(t, "message", "not allowed\nask the operator")
 	ask("authz", `{"user":"bob","command":"brew"}`).has(t, "AAA-Result", "reject").has(t, "Is-Authorized", false)
 
 	call, records := "c-"+aaa.NewID(), []tacacs.AcctFlags{tacacs.AcctStart, tacacs.AcctWatchdog, tacacs.AcctStop}
@@ -246,7 +246,7 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	ask("authn", good).has(t, "AAA-Result", "accept").has(t, "server", "second")
 	server.listen()
 	time.Sleep(300 * time.Millisecond) // longer than the pause after a connection that could not be made
-	ask("authn", good).has(t, "server", "first").has(t, "message", "hello")
+	ask("authn", good).has(t, "server", "first").has(t, "message", "hello\nbob")
 	ask("authz", `{"user":"bob","command":"show"}`).has(t, "server", "first")
 
 	if log := p.log(); strings.Contains(log, "wonderland") || strings.Contains(log, asciiSecret) {

@@ -66,7 +66,7 @@ func TestTokenCommandsRefuse(t *testing.T) {
 		"empty time":      {[]string{"create", "--expires="}, 2, "neither a time to come"},
 		"empty account":   {[]string{"create", "--account="}, 2, "--account is empty"},
 		"empty, to list":  {[]string{"list", "--account="}, 2, "--account is empty"},
-		"no token named":  {[]string{"revoke"}, 2, "accepts 1 arg"},
+		"no token named":  {[]string{"revoke"}, 2, "wanted: aaa-api token revoke ID"},
 		"not an id":       {[]string{"create", "--account=acme"}, 2, "32 lower-case hexadecimal"},
 		"unknown account": {[]string{"create", "--account=" + strings.Repeat("0", 32)}, 1, "there is no account"},
 		"unknown scope":   {[]string{"create", "--account=" + strings.Repeat("0", 32), "--scopes=admin"}, 2, "--scopes: must be one of read, write, request"},
@@ -137,6 +137,26 @@ func TestVersionAndCompletion(t *testing.T) {
 	}
 	if _, stderr, code := here(t, dir, "", nil, "sreve"); code != 2 || !strings.Contains(stderr, "did you mean serve?") {
 		t.Errorf("a misspelt command: code %d: %s", code, stderr)
+	}
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"completion bsh", `aaa-api completion has no command "bsh" (did you mean bash?); see aaa-api completion --help`},
+		{"completion bash x", "wanted: aaa-api completion bash"},
+		{"help tokn", `aaa-api has no command "tokn" (did you mean token?); see aaa-api --help`},
+		{"help token creat", `aaa-api token has no command "creat" (did you mean create?); see aaa-api token --help`},
+		{"serve x", "wanted: aaa-api serve [flags]"},
+		{"dictionary lint", "wanted: aaa-api dictionary lint FILE [flags]"},
+	} {
+		if stdout, stderr, code := here(t, dir, "", nil, strings.Fields(c.args)...); code != 2 || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: code %d, want 2 with %q: %s%s", c.args, code, c.want, stdout, stderr)
+		}
+	}
+	for _, args := range []string{"help", "help token create", "completion"} {
+		if stdout, stderr, code := here(t, dir, "", nil, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%s: code %d: %s%s", args, code, stdout, stderr)
+		}
 	}
 	if _, stderr, code := here(t, dir, "", nil, "serve", "-x"); code != 2 || !strings.Contains(stderr, "unknown shorthand flag") {
 		t.Errorf("an unknown letter: code %d: %s", code, stderr)

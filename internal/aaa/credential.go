@@ -6,15 +6,21 @@ const (
 	userName      = 1
 	userPassword  = 2
 	chapPassword  = 3
+	serviceType   = 6
 	chapChallenge = 60
 	arapPassword  = 70
 	eapMessage    = 79
 
 	vendorMicrosoft = 311
+	msCHAPResponse  = 1
+	msCHAPChallenge = 11
+	msCHAP2Response = 25
 
 	tacacsUser          = 1
 	tacacsPassword      = 2
 	tacacsNewPassword   = 3
+	tacacsAuthenType    = 6
+	tacacsAction        = 10
 	tacacsUserMsg       = 11
 	tacacsData          = 13
 	tacacsCHAPID        = 14
@@ -60,4 +66,42 @@ func (a *Attribute) Credential() bool {
 		}
 	}
 	return false
+}
+
+// Proves reports whether an attribute alone proves who a user is: a Credential that is no challenge.
+func (a *Attribute) Proves() bool {
+	switch {
+	case !a.Credential():
+		return false
+	case a.Vendor == nil:
+		return a.Number != chapChallenge
+	case a.OfTACACS():
+		return a.Number != tacacsCHAPID && a.Number != tacacsCHAPChallenge
+	}
+	return a.Number != msCHAPChallenge
+}
+
+// Single reports whether a request has room for one value of an attribute: a user's name, a password
+// or one of its hashes (RFC 2865 §5.44), a header field of TACACS+.
+func (a *Attribute) Single() bool {
+	switch {
+	case a.Parent != nil:
+		return false
+	case a.Vendor == nil:
+		return a.Number == userName || a.Number == userPassword || a.Number == chapPassword || a.Number == arapPassword
+	case a.Vendor.Number == vendorMicrosoft:
+		return a.Number == msCHAPResponse || a.Number == msCHAP2Response
+	}
+	return a.OfTACACS() && !a.IsArgument()
+}
+
+// Purpose reports whether a field of a TACACS+ header says what is asked: authen_type, authen_method,
+// priv_lvl, authen_service or action. Each has a default, so a request without it asks for something else.
+func (a *Attribute) Purpose() bool {
+	return a.OfTACACS() && a.Number >= tacacsAuthenType && a.Number <= tacacsAction
+}
+
+// NamesService reports whether an attribute is Service-Type (RFC 2865 §5.6).
+func (a *Attribute) NamesService() bool {
+	return a.Parent == nil && a.Vendor == nil && a.Number == serviceType
 }

@@ -170,6 +170,9 @@ eve:!
 		{"locked", "", map[string]any{"User-Name": "eve", "User-Password": "!"}, "NAK"},
 		{"no password", "", map[string]any{"User-Name": "bob", "CHAP-Password": "x"}, "NAK"},
 		{"no name", "", map[string]any{"User-Password": "correct horse"}, "NAK"},
+		{"two names", "", map[string]any{"User-Name": []any{"bob", "alice"}, "User-Password": "correct horse"}, "NAK"},
+		{"two passwords", "", map[string]any{"User-Name": "bob", "User-Password": []any{"correct horse", "wrong"}}, "NAK"},
+		{"arrays of one", "", map[string]any{"User-Name": []any{"bob"}, "User-Password": []any{"correct horse"}}, "ACK"},
 		{"no such file", "Xstring=others", map[string]any{"User-Name": "bob", "User-Password": "correct horse"}, "ERROR"},
 		{"check items", "", map[string]any{"User-Name": "guest", "User-Password": "correct horse", "NAS-Port-Type": "Virtual", "NAS-Port": []any{"4", json.Number("5")}}, "ACK"},
 		{"an empty list", "", map[string]any{"User-Name": "guest", "User-Password": "correct horse", "NAS-Port-Type": "Virtual", "NAS-Port": []any{}}, "NAK"},
@@ -184,7 +187,7 @@ eve:!
 			if event != c.want {
 				t.Errorf("%s, want %s\n%s", event, c.want, a.log)
 			}
-			if c.values["User-Name"] == "bob" && event == "ACK" {
+			if c.values["User-Name"] != "guest" && event == "ACK" {
 				want := map[string]any{"Session-Timeout": "3600", "Reply-Message": []any{"Good evening", "bob", "!"}}
 				if diff := cmp.Diff(want, res.AVPs); diff != "" || res.Outcome != aaa.Accept {
 					t.Errorf("%s: %s", res.Outcome, diff)

@@ -125,6 +125,8 @@ func (c *Client) ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "aaa-api")
 	req.Header.Set("X-Request-ID", q.RequestID)
+	// Where an idle connection turns out to be closed, the question goes out again over another. Of no values the header is not sent.
+	req.Header["Idempotency-Key"] = nil
 	setSignature(req.Header, p.Secret, c.now(), body)
 
 	resp, err := c.http.Do(req)
@@ -132,14 +134,20 @@ func (c *Client) ask(ctx context.Context, name string, p aaa.AuthzProvider, q Qu
 		return false, withoutURL(err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		// The body is not read: cut off or without end it would turn a 403 into silence, and that of a 101 is the
+		// connection, a read of which no time limit ends.
+		return false, statusError(resp.StatusCode)
+	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
-	case err != nil:
-		return false, withoutURL(err)
-	case resp.StatusCode != http.StatusOK:
-		return false, statusError(resp.StatusCode)
 	case len(answer) > maxAnswer:
 		return false, fmt.Errorf("its answer is longer than %d octets", maxAnswer)
+	case err != nil:
+		if authorized, bad := parseAnswer(answer); bad == nil && !authorized {
+			return false, nil // it has said no, however the connection ended
+		}
+		return false, &cutError{withoutURL(err)}
 	}
 	return parseAnswer(answer)
 }
@@ -149,15 +157,35 @@ type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("it answered with status %d", int(s)) }
 
+// cutError is an answer of status 200 whose body ends too early.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return "its answer is cut off: " + e.err.Error() }
+func (e *cutError) Unwrap() error { return e.err }
+
 // isDown reports whether an authoriser was silent or said itself that it is out of order. Anything else, a 403 above all, may
-// be meant as a refusal, and a certificate that does not verify may be somebody else's.
+// be meant as a refusal: an answer that is cut off, or a TLS alert, by which an authoriser refuses to talk. A certificate that
+// does not verify may be somebody else's.
 func isDown(err error) bool {
 	var status statusError
-	if errors.As(err, &status) {
-		return status >= http.StatusInternalServerError
+	switch {
+	case errors.As(err, &status):
+		return status >= http.StatusInternalServerError && status < 600
+	case isTLSAlert(err):
+		return false
+	}
+	var cut *cutError
+	if errors.As(err, &cut) {
+		return false
 	}
 	var network net.Error // time-outs too
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// isTLSAlert reports an alert of either end: crypto/tls wraps it as a network error of an operation of its own.
+func isTLSAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }
 
 // question is the body of a question.

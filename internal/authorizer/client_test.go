@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +62,21 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"authorized": true}`)
 		}
 	}
+	cut := func(code int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	stalledAfter := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(code)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}
+	}
 	const yes, no, none, down = "yes", "no", "none", "down"
 	for _, c := range []struct {
 		name    string
@@ -95,7 +112,19 @@ func TestAnswers(t *testing.T) {
 		{"unavailable", status(503), down, "status 503"},
 		{"error", status(500), down, "status 500"},
 		{"silent", silent, down, "deadline exceeded"},
-		{"stalled", stalled, down, "deadline exceeded"},
+		{"stalled", stalled, none, "deadline exceeded"}, // it has answered, perhaps by a refusal
+		{"refused, cut off", cut(403, `{"authorized"`), none, "status 403"},
+		{"refused, stalled", stalledAfter(403), none, "status 403"},
+		{"another protocol", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Upgrade", "other")
+			w.Header().Set("Connection", "Upgrade")
+			stalledAfter(101)(w, r)
+		}, none, "status 101"},
+		{"out of order, stalled", stalledAfter(500), down, "status 500"},
+		{"no, cut off", cut(200, `{"authorized": false}`), no, ""},
+		{"yes, cut off", cut(200, `{"authorized": true}`), none, "EOF"},
+		{"half an answer", cut(200, `{"authorized": false,`), none, "EOF"},
+		{"out of order, cut off", cut(503, `{`), down, "status 503"},
 		{"hung up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, down, "EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +171,52 @@ func newTLSServer(t *testing.T) string {
 	return server.Listener.Addr().String()
 }
 
+// newAlertingServer is one that refuses every TLS handshake.
+func newAlertingServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			_, _ = conn.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // an alert: fatal, handshake_failure
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestIdleConnectionClosed: an authoriser that closes an idle connection just as a question comes is asked again over a new one: its
+// word counts, and the end of a connection does not authorise in its place.
+func TestIdleConnectionClosed(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[r.RemoteAddr] {
+			panic(http.ErrAbortHandler)
+		}
+		seen[r.RemoteAddr] = true
+		_, _ = io.WriteString(w, `{"authorized": false}`)
+	})
+	c := newClient(t)
+	p := aaa.AuthzProvider{URL: server.URL, Secret: aaa.NewSecret(secretText), Timeout: 5000, FailOpen: true}
+	for range 3 {
+		if v, err := c.Ask(t.Context(), "jonny5", p, Question{}); v.Outcome != Refused || err != nil {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 // TestNobodyThere covers what fails before anything is sent.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
@@ -159,6 +234,7 @@ func TestNobodyThere(t *testing.T) {
 	}{
 		{aaa.AuthzProvider{URL: refused, Secret: secret}, "connection refused", true},
 		{aaa.AuthzProvider{URL: "https://" + newTLSServer(t) + "/?key=hush", Secret: secret}, "certificate", false},
+		{aaa.AuthzProvider{URL: "https://" + newAlertingServer(t) + "/?key=hush", Secret: secret}, "handshake failure", false},
 		{aaa.AuthzProvider{URL: "ftp://127.0.0.1/?key=hush", Secret: secret}, "http or https", false},
 		{aaa.AuthzProvider{URL: "/relative?key=hush", Secret: secret}, "http or https", false},
 		{aaa.AuthzProvider{URL: "http://hush:hush@127.0.0.1/", Secret: secret}, "user name", false},
@@ -176,6 +252,24 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+// TestTurnedAway: an authoriser that ends the handshake for want of a certificate has refused, fail_open or not.
+func TestTurnedAway(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c := newClient(t)
+	c.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	p := aaa.AuthzProvider{URL: server.URL, Secret: aaa.NewSecret(secretText), Timeout: 5000, FailOpen: true}
+	v, err := c.Ask(t.Context(), "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer {
+		t.Errorf("%+v", v)
+	}
+	checkError(t, err, "certificate required")
+}
+
 // TestCallerGone shows that fail_open is about the authoriser: when the request itself has ended, nothing is authorised.
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
@@ -189,6 +283,12 @@ func TestCallerGone(t *testing.T) {
 	v, err := newClient(t).Ask(ctx, "jonny5", p, Question{})
 	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, %v", v, err)
+	}
+	ended, end := context.WithTimeout(t.Context(), time.Millisecond)
+	defer end()
+	v, err = newClient(t).Ask(ended, "jonny5", p, Question{})
+	if v.Authorized || v.Outcome != NoAnswer || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the request's time is over: %+v, %v", v, err)
 	}
 }
 

@@ -15,9 +15,11 @@
 // provider's secret, of the timestamp's text, a full stop, and the body.
 // [Verify] is the receiver's side.
 //
+// A question whose connection turns out to be closed goes out again over another one, with the same X-Request-ID.
+//
 // The answer is status 200 with a JSON object of at most 64 KiB whose member
 // authorized is true or false; other members are ignored. Everything else refuses:
 // another status (a redirect, too, none is followed), a body that is
-// not such an object, silence past the time limit. A provider that is registered
+// not such an object, a TLS alert, silence past the time limit. A provider that is registered
 // fail_open authorises by silence and by a status of 5xx, and by nothing else.
 package authorizer

@@ -15,6 +15,11 @@ func FromLatin1(text []byte) []byte {
 	return out
 }
 
+// IsUTF16 reports a text that begins with the byte order mark of UTF-16, as some editors and shells of Windows write it.
+func IsUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
+}
+
 // Clean cuts off a byte order mark and reads octets of comments that are not UTF-8 as ISO 8859-1, which is what old
 // files hold. A comment is what follows a # that begins a line or stands behind white space, outside quotes. Octets
 // elsewhere stay as they are: a parser refuses them by line.

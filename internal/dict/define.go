@@ -1,6 +1,7 @@
 package dict
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func (p *textParser) define(a *AttrEntry) {
 	lower := strings.ToLower(a.Name)
 	old, named := p.attrs[lower]
 	if named && pathKey(old.vid, old.parent, old.id) != pathKey(a.VID, a.Parent, a.ID) {
-		p.faultf("unique", "attribute %s is already defined with another number", a.Name)
+		p.faultf("unique", "attribute %s is already defined in line %d, as %s", a.Name, p.entries[old.at].Line, old.number())
 		return
 	}
 	at := len(p.entries)
@@ -34,6 +35,17 @@ func (p *textParser) define(a *AttrEntry) {
 		p.entries = append(p.entries, Entry{Attr: a, Line: p.line})
 	}
 	p.place(a, at)
+}
+
+// number writes what a name stands for: Attr-26.9.1, or a number within a parent.
+func (r ref) number() string {
+	switch {
+	case r.parent != "":
+		return fmt.Sprintf("number %d of %s", r.id, r.parent)
+	case r.vid != 0:
+		return fmt.Sprintf("Attr-26.%d.%d", r.vid, r.id)
+	}
+	return fmt.Sprintf("Attr-%d", r.id)
 }
 
 // repeats reports whether a line says of a name what an earlier one says.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aaa-api/internal/aaa"
 )
 
 // wild is a text that FreeRADIUS 3 takes, what it sends for the attributes, and the warnings of ours.
@@ -63,6 +65,18 @@ var wilds = []wild{
 	{
 		"values of another attribute", "ATTRIBUTE A 200 integer\nATTRIBUTE B 201 integer\nVALUE-ALIAS B A\nVALUE A one 1\nATTRIBUTE C 202 integer\nVALUE-ALIAS C Service-Type\n",
 		`B = one, C = Login-User`, "c90600000001ca0600000001", nil,
+	},
+	{
+		"values of an attribute that has those of another", "ATTRIBUTE A 200 integer\nATTRIBUTE B 201 integer\nATTRIBUTE C 202 integer\nVALUE-ALIAS B A\nVALUE B two 2\nVALUE-ALIAS C B\nVALUE A one 1\nVALUE-ALIAS A A\n",
+		`C = two`, "ca0600000002", nil,
+	},
+	{
+		"a block ended by another name of its vendor", "VENDOR V 1\nVENDOR X 1\nBEGIN-VENDOR V\nATTRIBUTE A 1 string\nEND-VENDOR X\n",
+		`A = "x"`, "1a0900000001010378", nil,
+	},
+	{
+		"the oldest name of a prefix", "ATTRIBUTE A 200 cidr\n",
+		`A = 10.0.0.0/8`, "c80800080a000000", nil,
 	},
 	{
 		"what is passed over", "VALUE Server-Config X one\n$-INCLUDE\nATTRIBUTE A 200 string has_tag=1,\n",
@@ -245,7 +259,7 @@ func TestLaterVersionsDictionaries(t *testing.T) {
 	for name, want := range map[string]string{
 		"dictionary_alphion": "Alphion-MPSK-Passphrase Attr-26.8742.44 octets", "dictionary_calix": "Calix-CMS-User-Group Attr-26.6321.220 string",
 		"dictionary_ckey": "CKey-Auth-Info Attr-26.61349.10 integer", "dictionary_eleven": "Eleven-EAPOL-STMAC Attr-26.52970.3.5 octets",
-		"dictionary_huawei_v2": "Huawei-DPSK-Info Attr-26.2011.206 string", "dictionary_openwifi": "OpenWiFi-AP-MAC-Address Attr-26.58888.1 string",
+		"dictionary_huawei_v2": "Huawei-DHCP-Option-187 Attr-26.2011.187 octets", "dictionary_openwifi": "OpenWiFi-AP-MAC-Address Attr-26.58888.1 string",
 		"dictionary_rtbrick":           "RtBrick-Policer-L4-Bytes-In Attr-26.50058.104 integer64",
 		"dictionary_smartsharesystems": "SSS-Proxy-Location Attr-26.30585.4 string", "dictionary_tplink": "TPLink-Portal-Access-Status Attr-26.11863.9 integer",
 	} {
@@ -261,6 +275,51 @@ func TestLaterVersionsDictionaries(t *testing.T) {
 		}
 		if name != "dictionary_huawei_v2" && c.Default().ByName(attr) == nil {
 			t.Errorf("uploads can't refer to %s", attr)
+		}
+	}
+}
+
+// TestValuesOfNobody: values of an attribute that nobody defines do nothing, and a warning says so.
+func TestValuesOfNobody(t *testing.T) {
+	t.Parallel()
+	const begin = "VENDOR V 9\nBEGIN-VENDOR V\nATTRIBUTE A 1 integer\nVALUE A one 1\n"
+	for line, warnings := range map[string][]string{
+		"VALUE Nope one 1":         {"Nope"},
+		"VALUE-ALIAS A Nope":       {"Nope"},
+		"VALUE-ALIAS Nope A":       {"Nope"},
+		"VALUE-ALIAS Nope Neither": {"Nope", "Neither"},
+		"VALUE A two 2":            nil,
+	} {
+		doc, err := Lint("d", []byte(begin+line+"\nEND-VENDOR V\n"), nil)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		var want []string
+		for _, name := range warnings {
+			want = append(want, "line 5 unknown no dictionary visible here defines the attribute "+name+": its values have no effect")
+		}
+		var got []string
+		for _, w := range doc.Warnings {
+			got = append(got, w.Path+" "+w.Rule+" "+w.Message)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: warnings %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestShippedValuesAreOfNumbers: a value name stands for a number, so FreeRADIUS takes none of an attribute of text or addresses.
+func TestShippedValuesAreOfNumbers(t *testing.T) {
+	t.Parallel()
+	c := systemCatalog(t)
+	for _, name := range c.Names() {
+		compiled, _ := c.Get(name)
+		for _, v := range compiled.vals {
+			a := NewSet(compiled).at(v.attr.Parent, vendorNumber(v.attr), v.attr.Number)
+			if a != nil && !isInteger(a.Type) && a.Type != aaa.TypeOctets {
+				t.Errorf("%s: the value %s is of %s, which is of type %s", name, v.name, a.Name, TypeName(a.Type))
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -411,6 +412,9 @@ func (d *jsonReader) integer(written []byte, lowest, highest int64) int64 {
 
 // clip keeps what a fault quotes short.
 func clip(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		s = strings.Trim(strconv.Quote(s), `"`)
+	}
 	if len(s) <= 64 {
 		return s
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/charset"
 )
 
 // ParseText reads a FreeRADIUS dictionary file as version 3 takes it, with the spellings of
@@ -32,6 +33,11 @@ func parseText(text []byte, visible, system *Set, include func(file string) erro
 	}
 	p := newTextParser(visible, system)
 	p.include = include
+	if charset.IsUTF16(text) {
+		p.line = 1
+		p.fault("encoding", "the text is UTF-16: save it as UTF-8")
+		return nil, p.faults.err()
+	}
 	line := 0
 	for raw := range strings.SplitSeq(string(trimMark(text)), "\n") {
 		line++
@@ -304,12 +310,21 @@ func (p *textParser) end(tlv bool, args []string) {
 		p.faultf("nesting", "%s without its BEGIN", kind)
 	case len(args) > 1:
 		p.faultf("arguments", "wanted: %s name", kind)
-	case len(args) == 1 && !equalFold(args[0], b.name):
+	case len(args) == 1 && !p.ends(b, args[0]):
 		p.faultf("nesting", "%s %s ends the block of %s, begun in line %d", kind, clip(args[0]), clip(b.name), b.line)
 		p.blocks = p.blocks[:len(p.blocks)-1]
 	default:
 		p.blocks = p.blocks[:len(p.blocks)-1]
 	}
+}
+
+// ends reports whether the name after an END is that of the block, or another one of its vendor.
+func (p *textParser) ends(b *block, name string) bool {
+	if equalFold(name, b.name) {
+		return true
+	}
+	vid, known := p.findVendor(name)
+	return known && !b.tlv && vid == b.vid
 }
 
 // close warns of blocks left open: like FreeRADIUS, they end with the text.

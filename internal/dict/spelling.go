@@ -22,7 +22,7 @@ var typeSpellings = map[string]aaa.Type{
 	"text": aaa.TypeString, "concat": aaa.TypeOctets, "enum": aaa.TypeInteger, "time": aaa.TypeDate,
 	"uint8": aaa.TypeByte, "uint16": aaa.TypeShort, "uint32": aaa.TypeInteger, "uint64": aaa.TypeInteger64,
 	"int32": aaa.TypeSigned, "ipv4addr": aaa.TypeIPAddr, "ipv4": aaa.TypeIPAddr, "ipv6": aaa.TypeIPv6Addr,
-	"boolean": aaa.TypeBool, "filter": aaa.TypeABinary, "combo-ipaddr": aaa.TypeComboIP,
+	"cidr": aaa.TypeIPv4Prefix, "boolean": aaa.TypeBool, "filter": aaa.TypeABinary, "combo-ipaddr": aaa.TypeComboIP,
 	"extended-flags": aaa.TypeLongExtended, "long_extended": aaa.TypeLongExtended,
 }
 

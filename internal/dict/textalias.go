@@ -193,12 +193,8 @@ func entryOf(a *aaa.Attribute) *AttrEntry {
 	return e
 }
 
-// resolveValueAliases gives attributes the values of others, as they are at the end of the text.
+// resolveValueAliases gives attributes the values of others, as they are at the end of the text, in the order of the lines.
 func (p *textParser) resolveValueAliases() {
-	aliased := make(map[string]bool)
-	for _, w := range p.valueAliases {
-		aliased[strings.ToLower(w.name)] = true
-	}
 	for _, w := range p.valueAliases {
 		if p.faults.full() {
 			return
@@ -213,10 +209,6 @@ func (p *textParser) resolveValueAliases() {
 				p.fault(rule, message)
 				return
 			}
-		}
-		if aliased[strings.ToLower(w.of)] {
-			p.faultf("alias", "%s has values of another attribute itself", clip(w.of))
-			return
 		}
 		p.copyValues(to, from)
 	}

@@ -245,6 +245,7 @@ func (p *textParser) resolveNamed(v *ValEntry, vid uint32, name string) (rule, m
 	}
 	switch {
 	case a == nil && vid != 0 && checkName(name) == "":
+		p.warnf("unknown", "no dictionary visible here defines the attribute %s: its values have no effect", clip(name))
 		v.VID, v.Attr = vid, strings.Clone(name)
 	case a == nil:
 		return "unknown", "no dictionary visible here defines the attribute " + clip(name)

@@ -71,7 +71,7 @@ type Learner interface {
 // What a Learner knows of a kind of reply.
 const (
 	MustBeSigned = "required"     // an unsigned one is discarded
-	SignedSoFar  = "signed"       // by too few replies to ask for it
+	SignedSoFar  = "signed"       // too few replies to ask for it, or rejects
 	NotSigned    = "not required" // one came unsigned
 )
 

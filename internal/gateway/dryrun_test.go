@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -62,6 +63,52 @@ func TestDryRunEndsWhereTheRunDoes(t *testing.T) {
 		if want := strings.Replace(c.notes, "used", "none answered", 1); notes(res.Trace) != want {
 			t.Errorf("%s, run: documents %s, want %s", c.locality, notes(res.Trace), want)
 		}
+	}
+}
+
+// TestTraceOfAnEmptyList: a document in force that names no enabled server is not told as one whose servers are silent.
+func TestTraceOfAnEmptyList(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name            string
+		customer, above string // documents
+		op              aaa.Op
+		dry, run        string
+	}{
+		{"an empty list", doc("on"), "", aaa.Accounting, "no usable server", "no usable server"},
+		{"no server enabled", doc("on", "!a"), "", aaa.Authn, "no usable server", "no usable server"},
+		{"an empty list of authn lets in", doc("on"), "", aaa.Authn, "used", "used"},
+		{"an empty list above", doc("inherit", "a"), doc("on"), aaa.Authn, "used, no usable server", "none answered, no usable server"},
+		{"silent servers", doc("on", "a"), "", aaa.Authn, "used", "none answered"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.put("customer", c.customer)
+			if c.above != "" {
+				f.put("reseller", c.above)
+			}
+			f.engine.set("a", silent)
+			values := map[string]any{"User-Name": "bob"}
+			if _, d := f.dryRun("customer", c.op, values); notes(d.Trace) != c.dry {
+				t.Errorf("dry: documents %s, want %s", notes(d.Trace), c.dry)
+			}
+			res, err := f.ask("customer", c.op, values)
+			trace := (*aaa.Trace)(nil)
+			var e *aaa.Error
+			switch {
+			case errors.As(err, &e):
+				trace = e.Trace
+			case res != nil:
+				trace = res.Trace
+			}
+			if trace == nil {
+				t.Fatalf("no trace: %+v, %v", res, err)
+			}
+			if notes(trace) != c.run {
+				t.Errorf("run: documents %s, want %s", notes(trace), c.run)
+			}
+		})
 	}
 }
 

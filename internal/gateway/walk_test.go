@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -248,5 +249,25 @@ func TestChallenge(t *testing.T) {
 	_, err = f.ask("customer", aaa.Authn, map[string]any{"User-Name": "alice", "State": "c1.%%"})
 	if aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("State that isn't one: %v", err)
+	}
+	f.engine.set("a", rejects)
+	f.engine.take()
+	for _, state := range []any{"C1.abc", "bm90IG91cnM", []any{"c1.abc"}, true} {
+		_, err = f.ask("customer", aaa.Authn, map[string]any{"User-Name": "alice", "User-Password": "123456", "State": state})
+		var e *aaa.Error
+		if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "State" {
+			t.Errorf("State %v, which no rule reads: %v", state, err)
+		}
+	}
+	if calls := f.engine.take(); calls != nil {
+		t.Errorf("%q were asked", calls)
+	}
+	if _, err = f.ask("customer", aaa.Authn, map[string]any{"User-Name": "alice", "State": ""}); err != nil {
+		t.Errorf("no State: %v", err)
+	}
+	const section = `"authn_avp_translation":[`
+	f.put("customer", strings.Replace(doc("on", "a"), section, section+`{"attribute":"State","request_key":"State","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"},`, 1))
+	if _, err = f.ask("customer", aaa.Authn, map[string]any{"User-Name": "alice", "State": "of the caller's own"}); err != nil {
+		t.Errorf("State that a rule reads: %v", err)
 	}
 }

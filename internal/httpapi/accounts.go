@@ -142,9 +142,9 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 		if err := a.checkBounds(c, old, next); err != nil {
 			return err
 		}
-		var effects []document.Warning
+		var changed effects
 		if next.Enabled != old.Enabled {
-			if effects, err = a.warnEnabled(c, old, next.Enabled); err != nil {
+			if changed, err = a.warnEnabled(c, old, next.Enabled); err != nil {
 				return err
 			}
 		}
@@ -153,7 +153,7 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 			return err
 		}
 		c.sync()
-		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: effects})
+		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
 	})
 }
 
@@ -284,21 +284,16 @@ func (a *API) moveAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	effects, more, err := a.moveEffects(c, account, next)
-	if err != nil && !(confirmed && isUnavailable(err)) { // who confirms can move what is too large to be read in time
+	changed, err := a.warnMove(c, account, next, confirmed)
+	if err != nil {
 		return err
-	}
-	if !confirmed {
-		if err := unconfirmed(effects); err != nil {
-			return err
-		}
 	}
 	got, err := a.Store.Accounts().Move(c.ctx(), c.account, parent)
 	if err != nil {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: warnEffects(effects, more)})
+	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -21,7 +21,8 @@ type API struct {
 	replays     *replays
 	writers     writers
 	away        away
-	storeChecks storeChecks
+	storeReads  storeCheck
+	storeWrites storeCheck
 	docs        *docs
 	tail        []byte // the constant end of every envelope: version and node
 }
@@ -191,6 +192,7 @@ func (c *call) methodNotAllowed() error {
 			return c.serve(verb)
 		}
 	}
-	c.Header().Set("Allow", strings.Join(allow, ", "))
-	return &failure{status: http.StatusMethodNotAllowed, slug: "invalid_method", detail: "the method is not supported here; Allow lists those that are"}
+	methods := strings.Join(allow, ", ")
+	c.Header().Set("Allow", methods)
+	return &failure{status: http.StatusMethodNotAllowed, slug: "invalid_method", detail: "the method is not supported here, only " + methods}
 }

@@ -253,13 +253,18 @@ func (c *call) readText() error {
 	if err != nil {
 		return unsupportedMedia("the Content-Type cannot be read: it must be like text/plain; charset=utf-8")
 	}
-	switch strings.ToLower(params["charset"]) {
-	case "iso-8859-1":
+	switch declared := strings.ToLower(params["charset"]); {
+	case declared != "iso-8859-1" && charset.IsUTF16(c.body):
+		return unsupportedMedia("the text is UTF-16: it must be utf-8 or iso-8859-1")
+	case declared == "iso-8859-1":
 		c.body = charset.FromLatin1(c.body)
-	case "", "utf-8", "us-ascii":
+	case declared == "", declared == "utf-8", declared == "us-ascii":
 		c.body = charset.Clean(c.body)
 	default:
 		return unsupportedMedia("the charset must be utf-8 or iso-8859-1, not " + fmt.Sprintf("%.40q", params["charset"]))
+	}
+	if bytes.HasPrefix(c.body, []byte("#")) && !bytes.ContainsAny(c.body, "\r\n") {
+		return aaa.Invalid(aaa.Field{Path: "line 1", Rule: "syntax", Message: "the text has no line breaks and is one comment: curl keeps them with --data-binary, and not with -d"})
 	}
 	return nil
 }

@@ -123,6 +123,7 @@ type Limits struct {
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
 	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
 	ReplayLife     time.Duration // how long they are kept; default 10 min
+	Heirs          int           // accounts below that one write looks at to warn of other outcomes; default 100,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -149,6 +150,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.ReplayLife == 0 {
 		l.ReplayLife = 10 * time.Minute
+	}
+	if l.Heirs == 0 {
+		l.Heirs = 100_000
 	}
 	return l
 }

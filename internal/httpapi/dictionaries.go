@@ -115,6 +115,9 @@ func (a *API) createDictionary(c *call) error {
 		return err
 	}
 	c.sync()
+	if slices.Contains(a.System.Names(), d.Name) {
+		warnings = append(warnings, document.Warning{Path: "name", Rule: "shadows", Message: "it takes the place of the system dictionary of this name in the documents of the account and of those below"})
+	}
 	base := c.r.URL.Path
 	return c.reply(answer{data: viewDictionary(made), revision: made.Revision, warnings: warnings}.created(base + "/" + made.ID))
 }

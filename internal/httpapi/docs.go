@@ -78,7 +78,7 @@ func (a *API) docsPage(c *call) error {
 
 // frontPage says where to read on.
 func (a *API) frontPage(c *call) error {
-	c.send(http.StatusOK, textType, []byte("This is aaa-api, an AAA gateway. Its API is described at /docs, and at /openapi.yaml for programs.\n"))
+	c.send(http.StatusOK, textType, []byte("This is aaa-api, an AAA gateway. Its API is described at /docs, and for programs at /openapi.yaml and /openapi.json\n"))
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (a *API) createDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	effects, err := a.warnDocument(c, nil, next.Body)
+	changed, err := a.warnDocument(c, nil, next.Body)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a *API) createDocument(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.replyDocument(made, answer{warnings: append(effects, next.Warnings...)}.created(c.r.URL.Path))
+	return c.replyDocument(made, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)}.created(c.r.URL.Path))
 }
 
 func (a *API) replaceDocument(c *call) error {
@@ -125,7 +125,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 		if err != nil {
 			return err
 		}
-		effects, err := a.warnDocument(c, old.Body, next.Body)
+		changed, err := a.warnDocument(c, old.Body, next.Body)
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{warnings: append(effects, next.Warnings...)})
+		return c.replyDocument(got, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
 	})
 }
 
@@ -147,7 +147,7 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	effects, err := a.warnDocument(c, old.Body, nil)
+	changed, err := a.warnDocument(c, old.Body, nil)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{raw: masked, warnings: effects})
+	return c.reply(answer{raw: masked, warnings: changed.after(c, store.ChangedDocument)})
 }
 
 // prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
@@ -276,7 +276,7 @@ func (a *API) rollBack(c *call) error {
 		if err != nil {
 			return err
 		}
-		effects, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
+		changed, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
 		if err != nil {
 			return err
 		}
@@ -292,6 +292,6 @@ func (a *API) rollBack(c *call) error {
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{status: status, warnings: append(effects, next.Warnings...)})
+		return c.replyDocument(got, answer{status: status, warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
 	})
 }

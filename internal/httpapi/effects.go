@@ -17,8 +17,62 @@ import (
 // that is moved, enabled or disabled. What is here tells the writer so. It costs a few reads of documents where nothing
 // changes for heirs, and one statement over the accounts below where something does.
 
-// maxHeirs bounds the accounts below that one write looks at.
-const maxHeirs = 100_000
+// effects are the warnings about other accounts that a write is to answer with.
+type effects struct {
+	warnings []document.Warning
+	looked   bool // at the store, as it was after the change at
+	at       store.Change
+}
+
+// look notes the state of the store that effects are computed on.
+func (a *API) look(ctx context.Context) (e effects, err error) {
+	e.looked = true
+	e.at, err = a.Store.Changes().Last(ctx)
+	return e, err
+}
+
+// meanwhile bounds the changes that are read to find out whether one came between.
+const meanwhile = 100
+
+// after returns the warnings of a write that was made, and one more if the accounts or documents that they depend on changed
+// before it. Each of two such writers may know nothing of what the other changes for the accounts below.
+func (e effects) after(c *call, kind store.ChangeKind) []document.Warning {
+	if !e.looked || !c.overtaken(e.at, kind) {
+		return e.warnings
+	}
+	return append(e.warnings, document.Warning{
+		Path: "accounts", Rule: outcomeRule,
+		Message: "an account or document above or below was changed at the same time: other accounts than these may meet other outcomes",
+	})
+}
+
+// overtaken reports whether an account or document above or below the account written changed between at and the write.
+func (c *call) overtaken(at store.Change, kind store.ChangeKind) bool {
+	list, gap, err := c.api.Store.Changes().Since(c.ctx(), at, meanwhile)
+	if err != nil || gap {
+		return true
+	}
+	own := len(list) - 1
+	for own >= 0 && (list[own].Account != c.account || list[own].Kind != kind) {
+		own--
+	}
+	if own < 0 {
+		return true
+	}
+	return slices.ContainsFunc(list[:own], func(other store.Change) bool {
+		return (other.Kind == store.ChangedAccount || other.Kind == store.ChangedDocument) &&
+			(c.within(other.Account, c.account) || c.within(c.account, other.Account))
+	})
+}
+
+// within is Tree.Within, true where the store can't tell.
+func (c *call) within(top, id aaa.AccountID) bool {
+	if top == aaa.SystemConfig {
+		return true
+	}
+	is, err := c.api.Tree.Within(c.ctx(), top, id)
+	return is || err != nil && !isNotFound(err)
+}
 
 // outcomes are what an account's children without a document of their own meet, by the documents in the store, whether or
 // not somebody is disabled. chain is the account and its ancestors, nearest first.
@@ -60,10 +114,10 @@ func above(a store.Account) []aaa.AccountID {
 	return append(chain, aaa.SystemConfig)
 }
 
-// heirs reads the accounts below one. more is true where it has more than maxHeirs.
+// heirs reads the accounts below one. more is true if it has more than Limits.Heirs.
 func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Heir, more bool, err error) {
-	err = a.Store.Documents().Below(ctx, top, maxHeirs+1, func(one store.Account, body json.RawMessage) error {
-		if len(list) == maxHeirs {
+	err = a.Store.Documents().Below(ctx, top, a.Limits.Heirs+1, func(one store.Account, body json.RawMessage) error {
+		if len(list) == a.Limits.Heirs {
 			more = true
 			return nil
 		}
@@ -78,74 +132,104 @@ func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Hei
 	return list, more, err
 }
 
-// warnHeirs tells which accounts below top meet other outcomes when those of top change.
-func (a *API) warnHeirs(ctx context.Context, top aaa.AccountID, before, after document.Outcomes) ([]document.Warning, error) {
+// warnHeirs adds which accounts below top meet other outcomes when those of top change.
+func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
 	if before == after {
-		return nil, nil
+		return e, nil
 	}
 	list, more, err := a.heirs(ctx, top)
 	if isUnavailable(err) { // too many for the time that a statement has: no reason to refuse the write
-		return []document.Warning{{Path: "accounts", Rule: outcomeRule, Message: "the accounts below meet other outcomes, and could not be read in time"}}, nil
+		e.warnings = warnSlow()
+		return e, nil
 	}
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	return warnEffects(document.Effects(list, top, before, after), more), nil
+	e.warnings = a.warnEffects(document.Effects(list, top, before, after), more)
+	return e, nil
 }
 
 // warnDocument tells whose outcome changes when the account's document does, from old to next; nil is none.
-func (a *API) warnDocument(c *call, old, next json.RawMessage) ([]document.Warning, error) {
+func (a *API) warnDocument(c *call, old, next json.RawMessage) (e effects, err error) {
 	was, is := stancesIn(old), stancesIn(next)
 	if was == nil && is == nil || was != nil && is != nil && *was == *is {
-		return nil, nil
+		return e, nil
+	}
+	if e, err = a.look(c.ctx()); err != nil {
+		return e, err
 	}
 	inherited := document.Everywhere(document.NoServers)
 	if c.account != aaa.SystemConfig {
 		if enabled, err := a.Tree.Enabled(c.ctx(), c.account); err != nil || !enabled {
-			return nil, err // and so is everybody below
+			return e, err // and so is everybody below
 		}
 		account, err := a.Store.Accounts().Get(c.ctx(), c.account)
 		if err != nil {
-			return nil, err
+			return e, err
 		}
 		inherited, err = a.outcomes(c.ctx(), above(account))
 		if err != nil {
-			return nil, err
+			return e, err
 		}
 	}
-	return a.warnHeirs(c.ctx(), c.account, inherited.Below(true, was), inherited.Below(true, is))
+	return a.warnHeirs(c.ctx(), e, c.account, inherited.Below(true, was), inherited.Below(true, is))
 }
 
 // warnEnabled tells whose outcome changes when an account is enabled or disabled.
-func (a *API) warnEnabled(c *call, account store.Account, enable bool) ([]document.Warning, error) {
+func (a *API) warnEnabled(c *call, account store.Account, enable bool) (e effects, err error) {
+	if e, err = a.look(c.ctx()); err != nil {
+		return e, err
+	}
 	if account.ParentID != "" {
 		if enabled, err := a.Tree.Enabled(c.ctx(), account.ParentID); err != nil || !enabled {
-			return nil, err
+			return e, err
 		}
 	}
 	before, err := a.outcomes(c.ctx(), append([]aaa.AccountID{account.ID}, above(account)...))
 	if err != nil {
-		return nil, err
+		return e, err
 	}
 	after := document.Everywhere(document.Disabled)
 	if enable {
 		before, after = after, before
 	}
-	return a.warnHeirs(c.ctx(), account.ID, before, after)
+	return a.warnHeirs(c.ctx(), e, account.ID, before, after)
 }
 
-// moveEffects tells whose outcome changes when an account is put below another, the account itself included.
-func (a *API) moveEffects(c *call, account, parent store.Account) (effects []document.Effect, more bool, err error) {
+// warnMove tells whose outcome changes when an account is put below another, the account itself included. Unless confirmed it
+// refuses a move by which accounts that had somebody to ask would let everybody in, and one that it can't look at in time.
+func (a *API) warnMove(c *call, account, parent store.Account, confirmed bool) (e effects, err error) {
+	to := append([]aaa.AccountID{parent.ID}, above(parent)...)
+	if account.ParentID == "" || slices.Contains(to, account.ID) {
+		return e, nil // the move is refused
+	}
+	if e, err = a.look(c.ctx()); err != nil {
+		return e, err
+	}
+	list, more, err := a.moveEffects(c, account, to)
+	if confirmed && isUnavailable(err) {
+		e.warnings = warnSlow()
+		return e, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	e.warnings = a.warnEffects(list, more)
+	if confirmed {
+		return e, nil
+	}
+	return e, unconfirmed(list)
+}
+
+// moveEffects are those of a move below the first account of to. If there are more accounts than are looked at, the account
+// itself is among those that are: an effect that needs confirmation begins with it.
+func (a *API) moveEffects(c *call, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
 	outcomesBelow := func(chain []aaa.AccountID) (document.Outcomes, error) {
 		enabled, err := a.Tree.Enabled(c.ctx(), chain[0])
 		if err != nil || !enabled {
 			return document.Everywhere(document.Disabled), err
 		}
 		return a.outcomes(c.ctx(), chain)
-	}
-	to := append([]aaa.AccountID{parent.ID}, above(parent)...)
-	if account.ParentID == "" || slices.Contains(to, account.ID) {
-		return nil, false, nil // the move is refused
 	}
 	before, err := outcomesBelow(above(account))
 	if err != nil {
@@ -183,7 +267,7 @@ func unconfirmed(effects []document.Effect) error {
 // outcomeRule is the rule of these warnings.
 const outcomeRule = "outcome"
 
-func warnEffects(effects []document.Effect, more bool) []document.Warning {
+func (a *API) warnEffects(effects []document.Effect, more bool) []document.Warning {
 	list := make([]document.Warning, 0, len(effects)+1)
 	for _, e := range effects {
 		list = append(list, document.Warning{
@@ -193,10 +277,14 @@ func warnEffects(effects []document.Effect, more bool) []document.Warning {
 	if more {
 		list = append(list, document.Warning{
 			Path: "accounts", Rule: outcomeRule,
-			Message: fmt.Sprintf("there are more than %d accounts below: only so many were looked at", maxHeirs),
+			Message: fmt.Sprintf("there are more than %d accounts below: only so many were looked at", a.Limits.Heirs),
 		})
 	}
 	return list
+}
+
+func warnSlow() []document.Warning {
+	return []document.Warning{{Path: "accounts", Rule: outcomeRule, Message: "the accounts below meet other outcomes, and could not be read in time"}}
 }
 
 // describe names the change of outcome and the accounts that meet it.

@@ -50,7 +50,7 @@ const (
 
 // Failures that never vary.
 var (
-	errNoRoute       = &failure{status: http.StatusNotFound, slug: "not_found", detail: "there is nothing at this address"}
+	errNoRoute       = &failure{status: http.StatusNotFound, slug: "not_found", detail: "there is nothing at this address: /docs describes the API"}
 	errBadPath       = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "nothing can have the name in the path: names are UTF-8 without the character U+0000"}
 	errNoSystem      = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "the token does not reach the system configuration: only one of the root account does"}
 	errNoSuchAccount = &failure{status: http.StatusNotFound, slug: slugIdentifier, detail: "there is no such account"}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -369,8 +370,15 @@ func TestService(t *testing.T) {
 func TestDocsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if r := w.call("", "GET", "/", "").want(200); !strings.Contains(r.text, "/docs") || r.header.Get("Content-Type") != textType[0] {
-		t.Errorf("the front page: %v %q", r.header, r.text)
+	front := w.call("", "GET", "/", "").want(200)
+	if front.header.Get("Content-Type") != textType[0] {
+		t.Errorf("the front page: %v", front.header)
+	}
+	for _, path := range []string{"/docs", "/openapi.yaml", "/openapi.json"} {
+		if !slices.Contains(strings.FieldsFunc(front.text, func(c rune) bool { return c == ' ' || c == ',' || c == '\n' }), path) {
+			t.Errorf("the front page does not name %s: %s", path, front.text)
+		}
+		w.do(ask{method: "GET", path: path}).want(200)
 	}
 	for _, path := range []string{"/docs", "/docs/"} {
 		r := w.do(ask{method: "GET", path: path, unchecked: path == "/docs/"}).want(200) // an asset has a name

@@ -3,14 +3,17 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 )
 
 const (
-	// readyTime bounds the checks of /readyz together.
-	readyTime = 3 * time.Second
+	// readyTime bounds the checks of /readyz together: balancers wait for a second or two, Kubernetes for one.
+	readyTime = 500 * time.Millisecond
+	// storeCheckTime bounds a question to the store, which goes on after readyTime for those who ask later.
+	storeCheckTime = 3 * time.Second
 	// storeCheckEvery is how often the store is asked at the most, however many balancers and strangers ask for /readyz.
 	storeCheckEvery = 500 * time.Millisecond
 )
@@ -46,9 +49,10 @@ func (a *API) readyz(c *call) error {
 	if a.Tree.Warm() > 0 {
 		without = stateDegraded
 	}
-	read, write := a.storeChecks.ask(ctx, a.Store.Ping, a.Store.CheckWrite)
-	note("store", read, without)
-	note("writes", write, stateDegraded) // AAA requests write nothing
+	a.storeReads.ask(ctx, a.Store.Ping)
+	a.storeWrites.ask(ctx, a.Store.CheckWrite)
+	note("store", a.storeReads.answer(ctx), without)
+	note("writes", a.storeWrites.answer(ctx), stateDegraded) // AAA requests write nothing
 	for _, check := range a.Ready {
 		note(check.Name, check.Ask(ctx), stateUnavailable)
 	}
@@ -65,30 +69,56 @@ func (a *API) readyz(c *call) error {
 	return nil
 }
 
-// storeChecks remembers for a moment whether the store can be read and written. One caller asks, those that come
-// meanwhile wait for its answer.
-type storeChecks struct {
-	mu          sync.Mutex
-	asked       time.Time
-	read, write error
+// errSlowStore is the result of a check that is still waiting for the store.
+var errSlowStore = errors.New("the store has not answered yet")
+
+// storeCheck is a question to the store that all callers of /readyz share. Its answer is remembered for storeCheckEvery.
+type storeCheck struct {
+	mu      sync.Mutex
+	asked   time.Time
+	pending chan struct{} // closed with the answer; nil: no question is under way
+	err     error
 }
 
-func (s *storeChecks) ask(ctx context.Context, read, write func(context.Context) error) (readErr, writeErr error) {
+// ask puts the question unless it is under way or was answered a moment ago.
+func (s *storeCheck) ask(ctx context.Context, question func(context.Context) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.asked) < storeCheckEvery {
-		return s.read, s.write
+	if s.pending != nil || time.Since(s.asked) < storeCheckEvery {
+		return
 	}
-	// A caller who goes away must not make the store look away to others.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
-	defer cancel()
-	if s.read = read(ctx); s.read != nil {
-		s.write = s.read
-	} else {
-		s.write = write(ctx)
+	s.asked, s.pending = time.Now(), make(chan struct{})
+	ctx = context.WithoutCancel(ctx) // the answer is for others, too
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, storeCheckTime)
+		defer cancel()
+		err := question(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(s.pending)
+		s.asked, s.pending, s.err = time.Now(), nil, err
+	}()
+}
+
+// answer waits for the answer until ctx ends or the question is older than readyTime.
+func (s *storeCheck) answer(ctx context.Context) error {
+	s.mu.Lock()
+	pending, left, err := s.pending, readyTime-time.Since(s.asked), s.err
+	s.mu.Unlock()
+	if pending == nil {
+		return err
 	}
-	s.asked = time.Now()
-	return s.read, s.write
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-pending:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.err
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return errSlowStore
 }
 
 func (a *API) metrics(c *call) error {

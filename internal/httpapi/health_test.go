@@ -51,9 +51,7 @@ func TestReadyz(t *testing.T) {
 	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)) // warm
 	ask := func(w *world, want int, status string, checks map[string]any) {
 		t.Helper()
-		w.api.storeChecks.mu.Lock()
-		w.api.storeChecks.asked = time.Time{}
-		w.api.storeChecks.mu.Unlock()
+		w.storeAsked(time.Time{})
 		r := w.do(ask{method: "GET", path: "/readyz"}).want(want)
 		if got, _ := r.at("checks").(map[string]any); r.at("status") != status || !maps.Equal(got, checks) || strings.Contains(r.text, "secret") {
 			t.Errorf("want %s %v, got %s", status, checks, r.text)
@@ -81,14 +79,62 @@ func TestReadyz(t *testing.T) {
 
 	// Many who ask at once cost one question.
 	held.asked.Store(0)
-	w.api.storeChecks.mu.Lock()
-	w.api.storeChecks.asked = time.Now().Add(time.Hour)
-	w.api.storeChecks.mu.Unlock()
+	w.storeAsked(time.Now().Add(time.Hour))
 	for range 20 {
 		w.call("", "GET", "/readyz", "").want(200)
 	}
 	if n := held.asked.Load(); n != 0 {
 		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+// storeAsked sets when /readyz last asked the store.
+func (w *world) storeAsked(at time.Time) {
+	for _, s := range []*storeCheck{&w.api.storeReads, &w.api.storeWrites} {
+		s.mu.Lock()
+		s.asked = at
+		s.mu.Unlock()
+	}
+}
+
+// hangingStore is a store whose reads or writes don't end, as far as /readyz asks, before the question is given up.
+type hangingStore struct {
+	store.Store
+	read, write bool
+	given       atomic.Int32 // questions that were given up
+}
+
+func (s *hangingStore) wait(ctx context.Context, hang bool) error {
+	if !hang {
+		return nil
+	}
+	<-ctx.Done()
+	s.given.Add(1)
+	return ctx.Err()
+}
+
+func (s *hangingStore) Ping(ctx context.Context) error       { return s.wait(ctx, s.read) }
+func (s *hangingStore) CheckWrite(ctx context.Context) error { return s.wait(ctx, s.write) }
+
+// TestReadyzOfAHangingStore: the answer does not wait until the store's time is over, for a balancer would not.
+func TestReadyzOfAHangingStore(t *testing.T) {
+	t.Parallel()
+	for _, read := range []bool{true, false} {
+		var held *hangingStore
+		w := newWorld(t, func(o *Options) {
+			held = &hangingStore{Store: o.Store, read: read, write: true}
+			o.Store = held
+		})
+		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)) // warm
+		for range 3 {
+			r := w.call("", "GET", "/readyz", "").want(200)
+			if r.at("status") != "degraded" || r.at("checks", "writes") != "unavailable" || (r.at("checks", "store") == "ok") == read {
+				t.Errorf("%s", r.text)
+			}
+		}
+		if n := held.given.Load(); n > 0 {
+			t.Errorf("the answers came after %d questions had been given up", n)
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	w.upload("PUT", at(w.tenant, "/aaa/fsm/x"), aTable).want(201)
 	w.upload("PUT", at(w.tenant, "/aaa/dictionary?name=dictionary_x"), acmeText).want(201)
 	w.upload("PUT", at(w.tenant, "/aaa/users/x"), "bob:!\n").want(201)
+	writeOnly := w.token(w.tenant, "write")
+	w.document(w.child)
+	w.call(w.rootToken, "DELETE", at(w.child, "/aaa"), "").want(200)
 	doc := w.call(w.rootToken, "GET", at(w.tenant, "/aaa"), "").text
 	changed := func(from, to string) string {
 		var envelope struct{ Data json.RawMessage }
@@ -46,6 +49,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: "<x/>", header: text}, 415, "must be application/json, not application/xml"},
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn?trcae=true"), body: `{"data":{}}`}, 400, "did you mean trace?"},
 		{ask{method: "GET", path: at(w.tenant, "/aaa/effective?op=authen")}, 400, "authn, authz, accounting, custom"},
+
+		{ask{method: "GET", path: "/v2/accounts", unchecked: true}, 405, "not supported here, only PUT"},
+		{ask{method: "GET", path: "/v2", unchecked: true}, 404, "nothing at this address: /docs describes the API"},
 
 		// What is not there.
 		{ask{method: "GET", path: system}, 404, "the system configuration has no AAA document: create it with PUT"},
@@ -94,6 +100,19 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":{"a":1e309}}`}, 400, "its exponent from -308 to 308"},
 		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`}, 400, "at most 32 deep"},
 		{ask{method: "PUT", path: at(w.tenant, "/tokens"), body: `{"data":{"scopes":[]}}`}, 400, "must not be empty"},
+
+		// How a request is sent.
+		{ask{method: "GET", path: at(w.tenant, ""), token: "aaa_unknown"}, 401, "invalid credentials"},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `[]`, unchecked: true}, 400, `the body must be an object: {\"data\"`},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), unchecked: true}, 400, `the body must be {\"data\"`},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":5}`, unchecked: true}, 400, "must be an object"},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":{}}`, header: map[string]string{"Content-Encoding": "gzip"}}, 415, `without a Content-Encoding, not as \"gzip\"`},
+		{ask{method: "PATCH", path: at(w.tenant, "/aaa"), body: `{"data":{}}`, header: map[string]string{"If-Match": `"7`}}, 400, `must be \"*\" or quoted entity tags`},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn"), body: `{"data":{}}`, header: map[string]string{"If-Match": `"7"`}, unchecked: true}, 400, "this operation takes no If-Match"},
+		{ask{method: "PUT", path: at(w.tenant, "/aaa/fsm/-x"), body: aTable, header: plain}, 400, "must be 1 to 64 letters, digits or _.-"},
+		{ask{method: "PUT", path: at(w.tenant, "/tokens"), body: `{"data":{"scopes":["read","request"]}}`, token: writeOnly}, 403, "a token gives no scope that it lacks: read"},
+		{ask{method: "POST", path: at(w.child, "/aaa/revisions/2")}, 409, "revision 2 is a deletion: use DELETE"},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/authn?trace=1"), body: `{"data":{}}`, unchecked: true}, 400, "must be true or false"},
 	} {
 		if c.a.token == "" {
 			c.a.token = w.rootToken

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,6 +30,11 @@ func TestTextsInOtherCharsets(t *testing.T) {
 		w.as("text/plain", "PUT", path+"mark", "\ufeff"+strings.ReplaceAll(text, "\xfc", "ü")).want(201)
 		w.as("text/plain; charset=ISO-8859-1", "PUT", path+"declared", text).want(201)
 		w.as("text/plain; charset=utf-16", "PUT", path+"x", text).refused(http.StatusUnsupportedMediaType, "unsupported_media_type")
+		for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+			if r := w.as("text/plain", "PUT", path+"x", mark+"a\x00").refused(http.StatusUnsupportedMediaType, "unsupported_media_type"); !strings.Contains(r.text, "UTF-16") {
+				t.Errorf("%s: %s", path, r.text)
+			}
+		}
 		w.as("text/csv", "PUT", path+"x", text).refused(http.StatusUnsupportedMediaType, "unsupported_media_type")
 	}
 	for _, name := range []string{"plain", "mark", "declared"} {
@@ -72,23 +78,62 @@ func TestTextWithoutItsType(t *testing.T) {
 	}
 }
 
+// TestTextWithoutLineBreaks: curl -d takes the line breaks out of a file. What began with a comment is then nothing else,
+// and must not replace what works.
+func TestTextWithoutLineBreaks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, text := range map[string]string{
+		at(w.tenant, "/aaa/dictionary?name=x"): acmeText, at(w.tenant, "/aaa/fsm/x"): aTable, at(w.tenant, "/aaa/users/x"): "bob:!\n",
+	} {
+		w.as("text/plain", "PUT", path, "# ours\n"+text).want(201)
+		joined := strings.NewReplacer("\r", "", "\n", "").Replace("# ours\n" + text)
+		for _, contentType := range []string{"text/plain", "text/plain; charset=iso-8859-1"} {
+			if r := w.as(contentType, "POST", path, joined).refused(400, slugInvalid); !strings.Contains(r.text, "--data-binary") {
+				t.Errorf("%s: %s", path, r.text)
+			}
+		}
+	}
+	w.as("text/plain", "POST", at(w.tenant, "/aaa/users/x"), "# nobody yet\n").want(200)
+}
+
+// TestDictionaryOfASystemName: one whose name a system dictionary has takes its place in documents, of which a warning tells.
+func TestDictionaryOfASystemName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/dictionary")
+	for name, warned := range map[string]bool{"dictionary": true, "dictionary_juniper": true, "dictionary_mine": false} {
+		for _, r := range []reply{
+			w.upload("PUT", base+"?name="+name, acmeText).want(201),
+			w.call(w.tenantToken, "PUT", at(w.child, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, name))).want(201),
+		} {
+			if rule, _ := r.at("warnings", "0", "rule").(string); (rule == "shadows") != warned {
+				t.Errorf("%s: %s", name, r.text)
+			}
+		}
+		if r := w.upload("POST", base+"?name="+name, acmeText).want(200); r.at("warnings") != nil {
+			t.Errorf("%s, replaced: %s", name, r.text)
+		}
+	}
+}
+
 // TestDictionaryWarnings: a text that FreeRADIUS takes is taken, and the answer names the lines that contradict others.
 func TestDictionaryWarnings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	base := at(w.tenant, "/aaa/dictionary")
 	const text = "VENDOR Acme 99999\nBEGIN-VENDOR Acme\nATTRIBUTE Acme-Level 1 string\nATTRIBUTE Acme-Level 1 integer\n"
-	made := w.upload("PUT", base+"?name=dictionary_acme", text).want(201)
+	made := w.upload("PUT", base+"?name=dictionary_ours", text).want(201)
 	if made.at("warnings", "0", "path") != "line 4" || made.at("warnings", "0", "rule") != "redefined" || made.at("warnings", "1", "path") != "line 2" || made.at("warnings", "2") != nil {
 		t.Errorf("%s", made.text)
 	}
 	if made.at("data", "value", "1", "attr", "type") != "integer" {
 		t.Errorf("the later line does not hold: %s", made.text)
 	}
-	if r := w.upload("POST", base+"/dictionary_acme", text).want(200); r.at("warnings", "1", "rule") != "nesting" {
+	if r := w.upload("POST", base+"/dictionary_ours", text).want(200); r.at("warnings", "1", "rule") != "nesting" {
 		t.Errorf("%s", r.text)
 	}
-	if r := w.upload("POST", base+"/dictionary_acme", acmeText).want(200); r.at("warnings") != nil {
+	if r := w.upload("POST", base+"/dictionary_ours", acmeText).want(200); r.at("warnings") != nil {
 		t.Errorf("%s", r.text)
 	}
 	if r := w.upload("PUT", base+"?name=x", "BEGIN-PROTOCOL RADIUS 1\n").refused(400, slugInvalid); !strings.Contains(r.text, "FreeRADIUS 4 syntax") {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -36,15 +37,23 @@ func StateOf(account aaa.AccountID, server string, state []byte) string {
 	return pack(account, server, state)
 }
 
-// takePin reads the State of a request that goes on after a challenge. A
-// State of another form is left to the document's rules.
+// takePin reads the State of a request that goes on after a challenge. A State of another form is left to the documents'
+// rules; a login that brings one which no rule reads is refused, since it would go out as the first of its kind.
 func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
-	text, ok := req.Values[stateKey].(string)
-	if !ok || !strings.HasPrefix(text, statePrefix) {
+	given, ok := req.Values[stateKey]
+	if !ok {
 		return nil, nil
 	}
+	text, _ := given.(string)
 	wrong := func(message string) error {
 		return aaa.Invalid(aaa.Field{Path: stateKey, Rule: "state", Message: message})
+	}
+	if !strings.HasPrefix(text, statePrefix) {
+		reads := func(l *tenant.Level) bool { return l.Reads(req.Op, stateKey) }
+		if req.Op == aaa.Authn && given != "" && !slices.ContainsFunc(plan.Routes[req.Op].Levels, reads) {
+			return nil, wrong("is not a State of a challenge: send it back unchanged")
+		}
+		return nil, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text[len(statePrefix):])
 	if err != nil {

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -63,8 +64,11 @@ func TestCancelledWorkHoldsThePlace(t *testing.T) {
 	if err != nil || res.Server != "fast" {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if running, _ := l.plan.Pool.Depth(); running != 1 {
-		t.Errorf("%d places are taken while a server is still at work", running)
+	for range 1000 { // what is left of the request may give the place back at any time
+		runtime.Gosched()
+		if running, _ := l.plan.Pool.Depth(); running != 1 {
+			t.Fatalf("%d places are taken while a server is still at work", running)
+		}
 	}
 	close(end)
 	l.quiet()

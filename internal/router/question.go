@@ -13,23 +13,6 @@ import (
 	"aaa-api/internal/translate"
 )
 
-// The user's name and what proves it, by number: beside those of Standard, CHAP-Password (RFC 2865
-// §5.3), ARAP-Password (RFC 2869 §5.4) and EAP-Message (RFC 3579 §3.1), Microsoft's CHAP (RFC 2548
-// §2.1.3, §2.3.2), and the fields of TACACS+ as dictionary_tacacs has them.
-const (
-	chapPasswordNumber = 3
-	arapPasswordNumber = 70
-	eapMessageNumber   = 79
-
-	vendorMicrosoft = 311
-	msCHAPResponse  = 1
-	msCHAP2Response = 25
-
-	tacacsPassword     = 2
-	tacacsData         = 13
-	tacacsCHAPResponse = 16
-)
-
 // question is a request on its way to the servers of one document.
 type question struct {
 	router *Router
@@ -94,7 +77,8 @@ func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 		q.tracer.Added("User-Name", "") // whose, a token below the document's account is not told
 		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(q.level.AuthzUsername)})
 	}
-	if !q.level.AuthzPassword.IsZero() && !brings(avps, isPassword) {
+	// A packet holds one kind of credential (RFC 2865 §4.1, RFC 3579 §3.3): the document's goes with none of the caller's.
+	if !q.level.AuthzPassword.IsZero() && !brings(avps, (*aaa.Attribute).Proves) {
 		q.tracer.Added("User-Password", "")
 		avps = append(avps, aaa.AVP{Attr: std.UserPassword, Value: []byte(q.level.AuthzPassword.Reveal())})
 	}
@@ -103,21 +87,6 @@ func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 
 func brings(avps []aaa.AVP, what func(*aaa.Attribute) bool) bool {
 	return slices.ContainsFunc(avps, func(v aaa.AVP) bool { return what(v.Attr) })
-}
-
-// isPassword tells what a user is known by. A packet holds one kind of it alone (RFC 2865 §4.1,
-// RFC 3579 §3.3), so that the document's password goes with none of them.
-func isPassword(a *aaa.Attribute) bool {
-	switch {
-	case a.Parent != nil:
-		return false
-	case a.Vendor == nil:
-		return slices.Contains([]uint32{userPasswordNumber, chapPasswordNumber, arapPasswordNumber, eapMessageNumber}, a.Number)
-	case a.Vendor.Number == vendorMicrosoft:
-		return a.Number == msCHAPResponse || a.Number == msCHAP2Response
-	default:
-		return a.OfTACACS() && (a.Number == tacacsPassword || a.Number == tacacsData || a.Number == tacacsCHAPResponse)
-	}
 }
 
 func isStandard(a *aaa.Attribute, number uint32) bool {

@@ -118,6 +118,9 @@ func (l *lab) split() {
 		levels = append(levels, level)
 	}
 	for op := range l.plan.Routes {
-		l.plan.Routes[op].Levels = levels
+		l.plan.Routes[op] = tenant.Route{Levels: levels}
+		for _, level := range levels {
+			l.plan.Routes[op].Walk = append(l.plan.Routes[op].Walk, tenant.Step{Level: level, Note: "used"})
+		}
 	}
 }

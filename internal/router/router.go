@@ -121,7 +121,15 @@ type run struct {
 	failures failures
 	asked    bool   // a server was tried
 	why      string // the last table's, where it came to no answer
+	spared   []spared
 	place    *place // nil while nothing of the request goes on in the background
+}
+
+// spared is a document some of whose servers were passed over for those of the documents after it.
+type spared struct {
+	level   *tenant.Level
+	later   []*tenant.Level
+	servers uint64 // a bit for each of the operation's list
 }
 
 // place is the request's place in its account's pool, which is given back when neither the request nor anything that it
@@ -217,11 +225,28 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 			note(x.trace, level, bypassed)
 			return &aaa.Result{Outcome: aaa.Bypassed, IsAuthorized: true, Document: level.Account}, nil
 		}
-		res, err := x.level(ctx, level, route.Levels[i+1:])
+		res, err := x.level(ctx, level, route.Levels[i+1:], 0)
 		if res != nil || err != nil {
 			return res, err
 		}
-		note(x.trace, level, noneAnswered)
+		if level.Usable(x.req.Op) {
+			note(x.trace, level, noneAnswered)
+		}
+		if ctx.Err() != nil {
+			return nil, x.noAnswer(ctx)
+		}
+	}
+	for _, s := range x.spared { // those for which they were passed over may have died since
+		if anyUsable(s.level.Lists[x.req.Op], "") {
+			continue
+		}
+		res, err := x.level(ctx, s.level, s.later, s.servers)
+		if res != nil {
+			note(x.trace, s.level, used)
+		}
+		if res != nil || err != nil {
+			return res, err
+		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -229,16 +254,17 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 	return nil, x.noAnswer(ctx)
 }
 
-// level runs one document's table, and asks for authz whoever else must agree.
+// level runs one document's table, and asks for authz whoever else must agree. Where only is not 0, no servers are
+// asked but those, which were passed over before.
 // It returns neither result nor error where that came to no answer.
-func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Level) (*aaa.Result, error) {
+func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Level, only uint64) (*aaa.Result, error) {
 	if x.req.Op != aaa.Authz || len(level.AuthzApps) == 0 {
-		return x.machine(ctx, level, later)
+		return x.machine(ctx, level, later, only)
 	}
 	agreed := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
 	for _, app := range level.AuthzApps {
 		if app == aaa.Circlemaker {
-			res, err := x.machine(ctx, level, later)
+			res, err := x.machine(ctx, level, later, only)
 			if res == nil || err != nil || !res.IsAuthorized {
 				return res, err
 			}
@@ -259,8 +285,11 @@ func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Le
 }
 
 // machine runs one document's table.
-func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.Level) (*aaa.Result, error) {
+func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.Level, only uint64) (*aaa.Result, error) {
 	m := newMachine(x, level, later)
+	if only != 0 {
+		m.passed, m.place = only, len(level.Lists[x.req.Op])
+	}
 	walking := true
 	defer func() {
 		if walking { // it panicked: what is pending must end all the same
@@ -275,6 +304,9 @@ func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.
 	x.asked = x.asked || m.asked
 	x.why = m.why
 	x.failures.merge(&m.failures)
+	if only == 0 && m.passed != 0 && m.table == x.defaultTable && len(later) > 0 {
+		x.spared = append(x.spared, spared{level, later, m.passed})
+	}
 	res, err := m.out, m.err
 	if ended {
 		m.kill()

@@ -38,6 +38,7 @@ func unusedKeys(route *tenant.Route, req *aaa.Request) []string {
 
 // What a trace says of a document that was used, where that is not all.
 const (
+	used         = "used"
 	noneAnswered = "none answered"
 	bypassed     = "bypassed"
 )

@@ -43,6 +43,9 @@ func message(keyword string, target any, schema map[string]any, library string) 
 		}
 		return fmt.Sprintf("must match %v", target)
 	case "format":
+		if target == "date-time" {
+			return "must be a time as in 2027-01-31T12:00:00Z (RFC 3339)"
+		}
 		return fmt.Sprintf("must be a %v", target)
 	case "uniqueItems":
 		return library // "items at index 0 and 2 are equal"

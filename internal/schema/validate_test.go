@@ -181,7 +181,11 @@ func TestValidateMessages(t *testing.T) {
 		"authentication":[],"authorization":[],"accounting":[],"workers":1001,"nas_address":"`+strings.Repeat("1", 46)+`","nas_port":true,"z":1}`)) {
 		got[f.Path] = f.Message
 	}
+	for _, f := range Validate(Token, parse(t, `{"scopes":["read"],"expires_at":"2027-01-31"}`)) {
+		got[f.Path] = f.Message
+	}
 	want := map[string]string{
+		"expires_at":           "must be a time as in 2027-01-31T12:00:00Z (RFC 3339)",
 		"aaa_mode":             "must be a string",
 		"servers.0.port":       "must be at least 1",
 		"servers.0.secret":     "must not be empty",

@@ -31,3 +31,27 @@ func TestAnswerIsNamed(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestAnswerTwice: a CONT that brings the answer and the key that it stands for as well is refused, since one of them would
+// not be sent; the login goes on from where it was.
+func TestAnswerTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
+	sid := w.start(m).SID
+	_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1", "code": "2"}, "r")
+	w.refused(err, aaa.KindBadInput)
+	var e *aaa.Error
+	if errors.As(err, &e); len(e.Fields) != 1 || e.Fields[0].Path != "answer" {
+		t.Errorf("%+v", e.Fields)
+	}
+	if n := w.asked(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	w.is(m, sid, Cont, "")
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"State": "of another login", "answer": "1"}, "r")
+	w.refused(err, aaa.KindBadInput)
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"code": "2"}, "r")
+	w.must(err)
+}

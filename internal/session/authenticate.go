@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -114,6 +112,11 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 		return nil, err
 	}
 	if terms.Dialogue {
+		if s.private.Challenge != "" { // or this node, where that one's answer is lost, would answer the next prompt
+			named := map[string]any{ChallengeKey: s.private.Challenge}
+			maps.Copy(named, values)
+			values = named
+		}
 		a, err := m.peers.Continue(ctx, s.Home.URL, account, sid, values, requestID)
 		if !errors.Is(err, ErrPeerAway) {
 			return a, err
@@ -150,7 +153,13 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 	var answered string // the key that the answer stands for
 	var terms Terms
 	var before *aaa.SessionAnswer
-	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) (err error) {
+	var written bool   // perhaps: the store's answer may be lost
+	var begun *session // as it was written by an attempt whose answer was lost
+	begin := func(s *session) (err error) {
+		if s.begun(step) {
+			begun = s
+			return errWritten
+		}
 		if terms, err = m.aaa.Terms(ctx, account, s.Document, s.Server); err != nil {
 			return err
 		}
@@ -169,55 +178,46 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 			keys = make(map[string]any)
 		}
 		maps.Copy(keys, step.values)
-		if answer, ok := keys[AnswerKey]; ok {
-			password := terms.password()
-			if password == "" {
-				return aaa.Invalid(aaa.Field{Path: AnswerKey, Rule: "unknown", Message: "the AAA document has no rule for User-Password or password: give the answer under the rule's own key"})
-			}
-			delete(keys, AnswerKey)
-			keys[password], answered = answer, password
+		if answered, err = takeAnswer(keys, step, &terms); err != nil {
+			return err
 		}
 		keys[stateKey] = s.private.State
 		out = &aaa.Request{ID: requestID, Account: account, Op: aaa.Authn, Values: keys}
 		back = *s
-		round := &round{Challenge: s.private.Challenge, Request: step.fingerprint}
+		round := &round{Challenge: s.private.Challenge, By: step.id, Request: step.fingerprint}
 		now := m.now()
 		s.move(to, now)
 		watched = m.dialogues.forget(s.private.State) || watched // this may run again
 		s.private.State, s.private.Round, s.Until = "", round, now.Add(underWay)
 		s.Rounds++
+		written = true
 		return nil
-	})
+	}
+	// From here on the caller may go away: who repeats the request gets the answer.
+	writing, cancel := detached(ctx)
+	defer cancel()
+	read := func() (*session, error) { return m.get(writing, account, sid) }
+	s, err := m.change(writing, read, begin)
+	for written && aaa.KindOf(err) == aaa.KindUnavailable && m.pause(writing, repeatPause) == nil {
+		s, err = m.change(writing, read, begin)
+	}
 	switch {
+	case errors.Is(err, errWritten):
+		s = begun
 	case errors.Is(err, errRepeated):
 		m.metrics.count(countRepeated)
 		return before, nil
 	case err != nil:
+		if watched && aaa.KindOf(err) == aaa.KindUnavailable {
+			m.dialogues.watch(&back) // it still waits, unless the store took what it did not answer
+		}
 		return nil, err
 	}
-	// The login goes on when its caller goes away: who repeats the request gets the answer.
 	a, err := m.login(context.WithoutCancel(ctx), s, out, &terms, &back)
 	if watched && s.place() == Cont && s.private.State == back.private.State {
 		m.dialogues.watch(s) // it went back to the challenge
 	}
 	return a, inAnswer(err, answered)
-}
-
-// inAnswer names AnswerKey in the faults of the key that it stood for.
-func inAnswer(err error, key string) error {
-	var e *aaa.Error
-	if key == "" || !errors.As(err, &e) || e.Kind != aaa.KindBadInput {
-		return err
-	}
-	named := *e
-	named.Fields, named.Err = slices.Clone(e.Fields), e
-	for i := range named.Fields {
-		f := &named.Fields[i]
-		if rest, ok := strings.CutPrefix(f.Path, key); ok && (rest == "" || rest[0] == '.') {
-			f.Path = AnswerKey + rest
-		}
-	}
-	return &named
 }
 
 // login asks the server and writes what it answers. terms are those of the documents in force before it is asked. back

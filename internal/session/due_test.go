@@ -84,12 +84,14 @@ func TestClaimOvertaken(t *testing.T) {
 func TestClaimOvertakenByContinue(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer func(*aaa.Request) (*aaa.Result, error)
-		to     Place
-		cause  string
+		answer  func(*aaa.Request) (*aaa.Result, error)
+		crowded bool // the claim is given back as one too many
+		to      Place
+		cause   string
 	}{
-		"accepted": {accept(nil), Completed, ""},
-		"not sent": {fails(aaa.KindBusy), Failed, causeIdle},
+		"accepted":             {accept(nil), false, Completed, ""},
+		"not sent":             {fails(aaa.KindBusy), false, Failed, causeIdle},
+		"accepted, given back": {accept(nil), true, Completed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +115,12 @@ func TestClaimOvertakenByContinue(t *testing.T) {
 				}()
 				<-atServer
 			}
+			places := m.ofAccount
+			if c.crowded {
+				m.ofAccount = 0
+			}
 			m.settle(w.ctx)
+			m.ofAccount = places
 			close(goOn)
 			<-over
 			m.settle(w.ctx)

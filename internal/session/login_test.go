@@ -263,6 +263,36 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// TestPeerLost: another node takes a step and its answer is lost. The caller gets that answer and the step is taken once, whether or
+// not the caller names the challenge. A repetition, whose answer is in the store, asks no other node.
+func TestPeerLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aaa.terms.Dialogue = true
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s1"), challenge("s2"), accept(nil)}
+	a := w.manager("a")
+	begun := w.start(a)
+	asked := 0
+	b := w.manager("b", func(o *Options) {
+		o.Peers = peerFunc(func(_, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+			asked++
+			_, err := a.ContinueSessionHere(w.ctx, w.mine, sid, values, "r")
+			w.must(err)
+			return nil, ErrPeerAway
+		})
+	})
+	got, err := b.ContinueSession(w.ctx, w.mine, begun.SID, answer("", "alice"), "r")
+	w.must(err)
+	if got.Result != aaa.SessionChallenge || got.Challenge == begun.Challenge || w.asked() != 2 {
+		t.Errorf("after %d requests: %+v", w.asked(), got)
+	}
+	again, err := b.ContinueSession(w.ctx, w.mine, begun.SID, answer(begun.Challenge, "alice"), "r")
+	w.must(err)
+	if again.Challenge != got.Challenge || asked != 1 || w.asked() != 2 {
+		t.Errorf("the other node was asked %d times, the server %d times: %+v", asked, w.asked(), again)
+	}
+}
+
 // TestNothingSecret: neither rows nor logs hold a password, a State, a Class, the SID or its hash in the clear.
 func TestNothingSecret(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -56,4 +58,23 @@ func TestDialogueLost(t *testing.T) {
 	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 	w.is(other, sid, Failed, causeLost)
+}
+
+// TestDialogueLostAfterAnUnwrittenStep: a CONT that the store did not take leaves the session waiting, and its dialogue watched.
+func TestDialogueLostAfterAnUnwrittenStep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aaa.terms.Dialogue = true
+	f := &flaky{Sessions: w.store.Sessions()}
+	m := w.manager("a", func(o *Options) { o.Store = f })
+	m.pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s")}
+	sid := w.start(m).SID
+	f.away = 1
+	_, err := m.ContinueSession(w.ctx, w.mine, sid, answer("", "1"), "r")
+	w.refused(err, aaa.KindUnavailable)
+	w.is(m, sid, Cont, "")
+	m.DialogueLost("s", "the server closed the connection")
+	m.endLost(w.ctx)
+	w.is(m, sid, Failed, causeLost)
 }

@@ -16,12 +16,14 @@ import (
 // asked again. The next step that the session takes forgets it.
 type round struct {
 	Challenge string             `json:"challenge"`
+	By        string             `json:"by,omitempty"`     // the step that began it
 	Request   []byte             `json:"request"`          // fingerprint of the request
 	Answer    *aaa.SessionAnswer `json:"answer,omitempty"` // nil while the server is being asked
 }
 
 // step is a CONT as the caller sent it.
 type step struct {
+	id          string // by which a node knows its own write again
 	challenge   string // empty where the caller names none
 	values      map[string]any
 	fingerprint []byte
@@ -30,7 +32,10 @@ type step struct {
 // newStep reads a CONT. The fingerprint of its values is keyed by the SID, which is stored nowhere, so it gives
 // away nothing of a password.
 func newStep(sid string, values map[string]any) (*step, error) {
-	st := &step{values: maps.Clone(values)}
+	st := &step{id: aaa.NewID(), values: maps.Clone(values)}
+	if _, ok := values[stateKey]; ok {
+		return nil, aaa.Invalid(aaa.Field{Path: stateKey, Rule: "unknown", Message: "a session keeps it itself"})
+	}
 	if given, ok := values[ChallengeKey]; ok {
 		if st.challenge, ok = given.(string); !ok || st.challenge == "" {
 			return nil, aaa.Invalid(aaa.Field{Path: ChallengeKey, Rule: "type", Message: "must be the id that came with the challenge", Target: "string"})
@@ -52,6 +57,8 @@ var (
 	errRepeated = errors.New("the request repeats another")
 	// errUnderWay ends a change that repeats a request which has no answer yet.
 	errUnderWay = errors.New("the request repeats another that is under way")
+	// errWritten ends a change that was written already, by an attempt whose answer was lost.
+	errWritten = errors.New("the request has begun")
 )
 
 // How often a repetition looks for the answer to the request that it repeats: for as long as a request may take.
@@ -59,6 +66,12 @@ const (
 	repeatPause = 200 * time.Millisecond
 	repeatPolls = 150
 )
+
+// begun reports whether the step was written already.
+func (s *session) begun(st *step) bool {
+	r := s.private.Round
+	return r != nil && r.By == st.id && s.place() == Init
+}
 
 // repeated is the answer that the same step had before, nil where it is a new one.
 func (s *session) repeated(st *step) (*aaa.SessionAnswer, error) {
@@ -102,7 +115,7 @@ func (r *round) answered(a *aaa.SessionAnswer) *round {
 	if kept.Result == aaa.SessionAuthenticated {
 		kept.Keys, kept.AVPs = nil, nil
 	}
-	return &round{Challenge: r.Challenge, Request: r.Request, Answer: &kept}
+	return &round{Challenge: r.Challenge, By: r.By, Request: r.Request, Answer: &kept}
 }
 
 // sleep waits, unless ctx ends before.

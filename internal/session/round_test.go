@@ -319,3 +319,95 @@ func TestPanic(t *testing.T) {
 	}()
 	w.is(m, sid, Failed, causeLost)
 }
+
+// TestFirstWriteUnanswered: the store takes the first write of a CONT and its answer is lost. The login goes on all the same: the
+// node knows its own write again. A store that is away before it is written is waited for, but not for ever.
+func TestFirstWriteUnanswered(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		away    int
+		written bool
+		fails   bool
+	}{
+		"written":     {away: 1, written: true},
+		"not written": {away: 3},
+		"away":        {away: 1 << 30, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			f := &flaky{Sessions: w.store.Sessions(), written: c.written}
+			m, other := w.manager("a", func(o *Options) { o.Store = f }), w.manager("b")
+			waits := 0
+			m.pause = func(context.Context, time.Duration) error {
+				if waits++; waits > 100 {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}
+			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
+			begun := w.start(m)
+			f.away = c.away
+			got, err := m.ContinueSession(w.ctx, w.mine, begun.SID, answer(begun.Challenge, "1"), "r")
+			if c.fails {
+				w.refused(err, aaa.KindUnavailable)
+				w.is(other, begun.SID, Cont, "")
+				got, err = other.ContinueSession(w.ctx, w.mine, begun.SID, answer(begun.Challenge, "1"), "r")
+			}
+			w.must(err)
+			if got.Result != aaa.SessionAuthenticated || w.asked() != 2 {
+				t.Errorf("after %d requests: %+v", w.asked(), got)
+			}
+			w.is(other, begun.SID, Completed, "")
+		})
+	}
+}
+
+// TestFirstWriteOfAnother: of two nodes that lose the answer to their write of the same CONT, the one whose write was taken asks the
+// server, and the other one waits for the answer.
+func TestFirstWriteOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := &flaky{Sessions: w.store.Sessions()}
+	a, b := w.manager("a", func(o *Options) { o.Store = f }), w.manager("b")
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
+	begun := w.start(a)
+	values := answer(begun.Challenge, "1")
+	f.away = 1
+	a.pause = func(context.Context, time.Duration) error { // b is served while a waits for the store
+		_, err := b.ContinueSession(w.ctx, w.mine, begun.SID, values, "r2")
+		return err
+	}
+	got, err := a.ContinueSession(w.ctx, w.mine, begun.SID, values, "r1")
+	w.must(err)
+	if got.Result != aaa.SessionAuthenticated || w.asked() != 2 {
+		t.Errorf("after %d requests: %+v", w.asked(), got)
+	}
+}
+
+// hook is a store that calls before each update.
+type hook struct {
+	store.Sessions
+	before func()
+}
+
+func (h *hook) Update(ctx context.Context, r store.SessionRecord, ifRevision int64) (store.SessionRecord, error) {
+	h.before()
+	return h.Sessions.Update(ctx, r, ifRevision)
+}
+
+// TestCallerLeavesAtOnce: a caller who goes away while the first write of a CONT is under way leaves no session behind that waits for
+// an answer nobody asks for.
+func TestCallerLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(w.ctx)
+	h := &hook{Sessions: w.store.Sessions(), before: func() {}}
+	m := w.manager("a", func(o *Options) { o.Store = h })
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
+	begun := w.start(m)
+	h.before = cancel
+	_, err := m.ContinueSession(ctx, w.mine, begun.SID, answer(begun.Challenge, "1"), "r")
+	w.must(err)
+	w.is(m, begun.SID, Completed, "")
+}

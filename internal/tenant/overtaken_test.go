@@ -144,15 +144,18 @@ func TestChangeWaitsAlone(t *testing.T) {
 	f.plan("customer")
 	n, _ := f.tenants.nodes.Load(f.ids["customer"])
 	n.plan.Store(nil) // so that one has to be made
-	asked := make(chan struct{})
+	free := make(chan bool)
 	ctx, cancel := context.WithCancel(f.ctx)
-	f.tenants.store = away{f.tenants.store, asked}
+	f.tenants.store = away{f.tenants.store, n, free}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		f.tenants.reload(ctx, n, store.ChangedDocument)
 	}()
-	<-asked // the change is at the store, which does not answer
+	if !<-free { // the change is at the store, which does not answer
+		t.Error("the account's lock is held while the store is asked")
+		cancel()
+	}
 	if p := f.plan("customer"); len(p.Routes[0].Levels) != 1 {
 		t.Errorf("%+v", p.Routes[0])
 	}
@@ -160,21 +163,26 @@ func TestChangeWaitsAlone(t *testing.T) {
 	<-done
 }
 
-// away is a store whose documents are never found in time.
+// away is a store whose documents are never found in time. It tells whether a node's lock is free when it is asked.
 type away struct {
 	store.Store
-	asked chan<- struct{}
+	node *node
+	free chan<- bool
 }
 
-func (a away) Documents() store.Documents { return silentDocuments{a.Store.Documents(), a.asked} }
+func (a away) Documents() store.Documents { return silentDocuments{a.Store.Documents(), a} }
 
 type silentDocuments struct {
 	store.Documents
-	asked chan<- struct{}
+	of away
 }
 
 func (s silentDocuments) Get(ctx context.Context, _ aaa.AccountID) (store.Document, error) {
-	s.asked <- struct{}{}
+	free := s.of.node.mu.TryLock()
+	if free {
+		s.of.node.mu.Unlock()
+	}
+	s.of.free <- free
 	<-ctx.Done()
 	return store.Document{}, store.ErrUnavailable
 }

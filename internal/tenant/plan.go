@@ -205,7 +205,7 @@ func walk(levels []*Level, op aaa.Op) Route {
 			r.Walk = append(r.Walk, Step{l, "off"})
 			return r
 		case l.Mode == aaa.ModeOn:
-			r.Walk = append(r.Walk, Step{l, "used"})
+			r.Walk = append(r.Walk, Step{l, lastWord(l, op, len(r.Levels) == 0)})
 			r.Levels = append(r.Levels, l)
 			return r
 		case l.Usable(op):
@@ -218,6 +218,15 @@ func walk(levels []*Level, op aaa.Op) Route {
 		}
 	}
 	return r
+}
+
+// lastWord is the note on the document that the walk ends with. One without a server is used where others are asked in
+// their place, or, as the first, where it lets everybody in.
+func lastWord(l *Level, op aaa.Op, first bool) string {
+	if l.Usable(op) || !l.AsksServers(op) || first && l.stance(op).Decides(op) == document.LocalAccept {
+		return "used"
+	}
+	return "no usable server"
 }
 
 // bound adds up what the servers of all documents of a route may take, each asked once, as the built-in

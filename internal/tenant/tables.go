@@ -132,11 +132,11 @@ func (l *Level) names(kind store.ChangeKind, name string) bool {
 
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
 // rule for User-Name, or else user of TACACS+, takes it (see translate.Program.Value). Without such a rule both are the
-// request's key User-Name. An authz request that brings none has the document's. Of an
-// array the first element is taken. Both are empty where there is no name.
+// request's key User-Name. An authz request that brings none has the document's. sent is empty where there is no name, or none that
+// could be sent.
 func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
-	raw, sent = l.value(op, values, "User-Name", "user")
-	if sent == "" && op == aaa.Authz && l.AuthzUsername != "" {
+	raw, sent, brought := l.value(op, values, "User-Name", "user")
+	if !brought && op == aaa.Authz && l.AuthzUsername != "" {
 		return l.AuthzUsername, l.AuthzUsername
 	}
 	return raw, sent
@@ -145,23 +145,33 @@ func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
 // Password returns the clear-text password of a request as the operation's rule for User-Password, or else
 // password of TACACS+, takes it, without one the request's key User-Password. An authz request that brings none has the document's.
 func (l *Level) Password(op aaa.Op, values map[string]any) string {
-	_, sent := l.value(op, values, "User-Password", "password")
-	if sent == "" && op == aaa.Authz {
+	_, sent, brought := l.value(op, values, "User-Password", "password")
+	if !brought && op == aaa.Authz {
 		return l.AuthzPassword.Reveal()
 	}
 	return sent
 }
 
-// value is what the rules take for one of two attributes, of which the first that has a rule counts.
-// Without any it is the request's key of the first one's name.
-func (l *Level) value(op aaa.Op, values map[string]any, radius, tacacs string) (raw, sent string) {
+// value is what the rules take for one of two attributes: the first that the request brings. Without a rule for either
+// it is the request's key of the first one's name.
+func (l *Level) value(op aaa.Op, values map[string]any, radius, tacacs string) (raw, sent string, brought bool) {
+	ruled := false
 	if p := l.programs[op]; p != nil {
 		for _, attribute := range []string{radius, tacacs} {
-			if raw, sent, ok := p.Value(attribute, values); ok {
-				return raw, sent
+			if p.Brings(attribute, values) {
+				raw, sent, _ := p.Value(attribute, values)
+				return raw, sent, true
 			}
+			ruled = ruled || p.Key(attribute) != ""
 		}
 	}
-	text, _ := translate.FirstText(values[radius])
-	return text, text
+	value, brought := values[radius]
+	if ruled || !brought {
+		return "", "", false
+	}
+	text, _ := translate.FirstText(value)
+	if list, ok := value.([]any); ok && len(list) > 1 {
+		return text, "", true // no request has room for both
+	}
+	return text, text, true
 }

@@ -240,6 +240,36 @@ func TestLookupOfTexts(t *testing.T) {
 	}
 }
 
+// TestCredentialsOfNobodyElse: an authz request that brings a name or a password which is not taken has not that of the document.
+func TestCredentialsOfNobodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const credentials = `"authz_username":"gateway","authz_password":"p4ss"`
+	f.put("customer", credentials)
+	f.put("root", credentials+`,"authz_avp_translation":[
+		{"attribute":"User-Name","request_key":"login","request_value_regexp":"^([a-z]+)$","attr_value_regexp":"^(.*)$"},
+		{"attribute":"user","request_key":"name","request_value_regexp":"^([a-z]+)$","attr_value_regexp":"^(.*)$"},
+		{"attribute":"User-Password","request_key":"pin","request_value_regexp":"^([0-9]+)$","attr_value_regexp":"^(.*)$"}]`)
+	for _, c := range []struct {
+		account        string
+		values         map[string]any
+		name, password string
+	}{
+		{"customer", map[string]any{"User-Name": []any{"a", "b"}, "User-Password": []any{"a", "b"}}, "", ""},
+		{"customer", map[string]any{"User-Name": "", "User-Password": ""}, "", ""},
+		{"customer", map[string]any{"User-Name": []any{}}, "", "p4ss"},
+		{"customer", map[string]any{"User-Name": []any{"a"}, "User-Password": []any{"b"}}, "a", "b"},
+		{"root", map[string]any{"login": "Bob", "pin": "x"}, "", ""},
+		{"root", map[string]any{"name": "bob"}, "bob", "p4ss"},
+		{"root", map[string]any{"User-Name": "bob"}, "gateway", "p4ss"}, // no rule reads it
+	} {
+		l := f.level(c.account)
+		if _, name := l.UserName(aaa.Authz, c.values); name != c.name || l.Password(aaa.Authz, c.values) != c.password {
+			t.Errorf("%s, %v: %q, %q", c.account, c.values, name, l.Password(aaa.Authz, c.values))
+		}
+	}
+}
+
 // TestCredentialsStandAlone: an authz request that lacks one has that of the document, whether or not it has the other.
 func TestCredentialsStandAlone(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,7 @@ func New(kind string, data map[string]any, now time.Time) (store.Token, error) {
 	if text, ok := data["expires_at"].(string); ok {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil || !at.After(now) {
-			return store.Token{}, aaa.Invalid(aaa.Field{Path: "expires_at", Rule: "format", Message: "must be a time to come (RFC 3339)", Target: "date-time"})
+			return store.Token{}, aaa.Invalid(aaa.Field{Path: "expires_at", Rule: "format", Message: "must be a time to come: this one is over", Target: "date-time"})
 		}
 		t.ExpiresAt = at.UTC().Truncate(time.Microsecond)
 		if t.ExpiresAt.After(LastExpiry) {

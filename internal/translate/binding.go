@@ -20,6 +20,7 @@ type slot struct {
 	tag    dict.Tag
 	// optional: an argument of TACACS+, written with a star behind its name
 	optional bool
+	single   bool  // a request has room for one value of it
 	packs    bool  // an array's elements go into one attribute
 	hash     uint8 // octets of the raw form of an attribute that carries a password's hash; 0 for all others
 	need     need  // what of the key's value may not be lost
@@ -58,6 +59,7 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 		s.attr, s.tag = a, tag
 		s.need = needOf(p.section, r.attribute, a, mode)
 		s.mask = s.mask || a.Hidden
+		s.single = a.Single()
 		s.packs = dict.Packs(a)
 		s.hash = hashOctets(a)
 	}

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -182,6 +183,9 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 // add appends an AVP, or puts its value behind that of the stream it is a part of.
 func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 	if avp.Attr.Stream() {
+		if bytes.IndexByte(avp.Value, 0) >= 0 {
+			return o.bad(i, j, "encode", "a zero octet ends a text of this attribute: give several texts as an array", "")
+		}
 		for n := len(o.dst) - 1; n >= len(o.dst)-o.added; n-- {
 			stream := &o.dst[n]
 			if !sameAttribute(stream.Attr, avp.Attr) {
@@ -194,6 +198,9 @@ func (o *outgoing) add(i, j int, avp *aaa.AVP) error {
 			o.sent[i/64] |= 1 << (i % 64)
 			return nil
 		}
+	}
+	if o.b.slots[i].single && o.sentBy(i) {
+		return o.bad(i, j, "maxItems", "a request has one value of this attribute", "")
 	}
 	if o.added++; o.added > MaxAVPs {
 		return o.bad(i, j, "maxItems", fmt.Sprintf("the request makes more than %d attributes", MaxAVPs), "")

@@ -8,26 +8,49 @@ import (
 // Value is what a request would send as an attribute, as text: for who must know the user's name
 // before any server is chosen. raw is the request's value, sent what the regexp of the rule takes
 // of it. Of several rules for the attribute the first that matches counts, and where none does,
-// raw is of the first whose key the request holds and sent is empty. Of an array the first element is
-// taken. ok is false where no rule is for the attribute.
+// raw is of the first whose key the request holds and sent is empty. So it is where a rule takes several elements of
+// an array: no request has room for them. ok is false where no rule is for the attribute.
 func (p *Program) Value(attribute string, values map[string]any) (raw, sent string, ok bool) {
 	for _, r := range p.rules {
 		if !strings.EqualFold(r.attribute, attribute) {
 			continue
 		}
 		ok = true
-		text, found := FirstText(values[r.key])
-		if !found {
-			continue
+		list, isList := values[r.key].([]any)
+		if !isList {
+			list = []any{values[r.key]}
 		}
-		if raw == "" {
-			raw = text
+		matches := 0
+		for _, element := range list {
+			text, found := valueText(element)
+			if !found {
+				continue
+			}
+			if raw == "" {
+				raw = text
+			}
+			taken, match := r.out.match(text)
+			if !match {
+				continue
+			}
+			if matches++; matches > 1 {
+				return raw, "", true
+			}
+			raw, sent = text, taken
 		}
-		if taken, matches := r.out.match(text); matches {
-			return text, taken, true
+		if matches == 1 {
+			return raw, sent, true
 		}
 	}
 	return raw, "", ok
+}
+
+// Brings reports whether a request holds a key that a rule takes to an attribute.
+func (p *Program) Brings(attribute string, values map[string]any) bool {
+	return slices.ContainsFunc(p.rules, func(r *rule) bool {
+		_, ok := values[r.key]
+		return ok && strings.EqualFold(r.attribute, attribute)
+	})
 }
 
 // FirstText is a request's value as text, of an array its first element; false where it is

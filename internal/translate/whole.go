@@ -30,40 +30,48 @@ const (
 // needOf decides what a rule may not lose at a server. a is nil where the server's dictionaries lack
 // the attribute: its name then decides, but of arguments only those of a command, at a TACACS+ server.
 func needOf(section, name string, a *aaa.Attribute, mode aaa.AVPMode) need {
-	plain := strings.TrimSuffix(name, "*")
-	command := plain == "service" || plain == "cmd" || plain == "cmd-arg"
 	asks := section == sectionAuthz || section == sectionCustom
-	switch {
-	case a == nil:
+	if a == nil {
 		switch {
-		case command && mode == aaa.StrictArguments && (asks || section == sectionAccounting):
-			return needArgument
-		case section != sectionAccounting && namesCredential(name):
+		case isOne(name, "User-Name", "user"):
+			return needUser
+		case section != sectionAccounting && isOne(name, credentials...):
 			return needCredential
+		case section != sectionAuthn && mode == aaa.StrictArguments && ofCommand(name):
+			return needArgument
 		}
 		return needNone
+	}
+	switch {
 	case a.NamesUser():
 		return needUser
 	case a.Credential() && section != sectionAccounting: // no record carries one
 		return needCredential
-	case a.IsArgument() && (asks || section == sectionAccounting && command):
+	case a.IsArgument() && (asks || section == sectionAccounting && ofCommand(a.Name)),
+		a.Purpose() && section != sectionAccounting,
+		a.NamesService() && asks:
 		return needArgument
 	}
 	return needNone
 }
 
-// namesCredential reports whether an attribute that a server's dictionaries lack is, by its name, a
-// password of a login.
-func namesCredential(name string) bool {
-	name, _, _ = strings.Cut(name, ":")
-	for _, known := range [...]string{
-		"User-Password", "CHAP-Password", "EAP-Message", "MS-CHAP-Response", "MS-CHAP2-Response", "password",
-	} {
-		if strings.EqualFold(name, known) {
-			return true
-		}
-	}
-	return false
+// credentials are the attributes that are, by their names, a proof of who the user is.
+var credentials = []string{"User-Password", "CHAP-Password", "EAP-Message", "MS-CHAP-Response", "MS-CHAP2-Response", "password"}
+
+// ofCommand reports whether a rule's attribute is an argument of a command, optional or not.
+func ofCommand(attribute string) bool {
+	return hasDefault(attribute) || isOne(strings.TrimSuffix(attribute, "*"), "cmd-arg")
+}
+
+// hasDefault reports whether a rule's attribute is an argument without which the shell itself is asked for.
+func hasDefault(attribute string) bool {
+	return isOne(strings.TrimSuffix(attribute, "*"), "service", "cmd")
+}
+
+// isOne reports whether a rule's attribute, written with a tag or without, is one of some names.
+func isOne(attribute string, names ...string) bool {
+	attribute, _, _ = strings.Cut(attribute, ":")
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, attribute) })
 }
 
 // loss is a rule that did not send all of its key's value.
@@ -104,25 +112,30 @@ func (o *outgoing) lose(i, j int, why string) {
 
 // whole refuses a request that would go out without something that the caller wrote. Several rules may
 // share a key and take what each of them is for:
-//   - an element of an array of several has to be taken by one of them;
+//   - an element of an array of several has to be taken by one of them: where it may not be lost, by one
+//     whose attribute is not dropped, and that of an argument by one for TACACS+;
 //   - an argument's value by one for the same argument, but a rule that matches and whose group takes
-//     no part says itself that there is nothing to send;
+//     no part says itself that there is nothing to send, save for cmd and service, which have a default;
 //   - a user's name or a credential by one for the same attribute, whatever its key, or by one of the
 //     same key for another form of it (User-Password and CHAP-Password).
 func (o *outgoing) whole(values map[string]any) error {
 	if o.lost == nil {
 		return nil
 	}
-	taken := make(map[string]*elements)
+	type sharers struct {
+		key  string
+		need need
+	}
+	taken := make(map[sharers]*elements)
 	for n := range o.lost {
 		l := &o.lost[n]
 		if l.several {
-			key := o.b.prog.rules[l.rule].key
-			if taken[key] == nil {
-				taken[key] = o.elementsTaken(key, values[key])
+			by := sharers{o.b.prog.rules[l.rule].key, o.b.slots[l.rule].need}
+			if taken[by] == nil {
+				taken[by] = o.elementsTaken(by.key, values[by.key], by.need)
 			}
 			for j := range MaxElements {
-				if l.element.has(j) && !taken[key].has(j) {
+				if l.element.has(j) && !taken[by].has(j) {
 					return o.incomplete(l, values, j)
 				}
 			}
@@ -135,12 +148,13 @@ func (o *outgoing) whole(values map[string]any) error {
 	return nil
 }
 
-// elementsTaken is the elements of an array that the rules of its key match.
-func (o *outgoing) elementsTaken(key string, value any) *elements {
+// elementsTaken is the elements of an array that those rules of its key match which can take the place of one with a need.
+func (o *outgoing) elementsTaken(key string, value any, n need) *elements {
 	var all elements
 	list, _ := value.([]any)
 	for i, r := range o.b.prog.rules {
-		if r.key != key {
+		a := o.b.slots[i].attr
+		if r.key != key || n != needNone && a == nil || n == needArgument && !a.OfTACACS() && !a.NamesService() {
 			continue
 		}
 		for j, element := range list {
@@ -166,7 +180,10 @@ func (o *outgoing) replaced(l *loss, values map[string]any) bool {
 	r, s := o.b.prog.rules[l.rule], &o.b.slots[l.rule]
 	if s.need == needArgument && s.attr != nil {
 		text, ok := FirstText(values[r.key])
-		if ok && r.takes(text, s) || !ok && !one(r.attribute) { // an empty array has no arguments
+		argument := s.attr.IsArgument()
+		switch {
+		case argument && hasDefault(r.attribute):
+		case ok && r.takes(text, s), !ok && argument: // an empty array has no arguments
 			return true
 		}
 	}
@@ -178,17 +195,12 @@ func (o *outgoing) replaced(l *loss, values map[string]any) bool {
 		switch same := s.attr != nil && sameAttribute(s.attr, t.attr); {
 		case same && (other.key == r.key || s.need != needArgument):
 			return true
+		case s.need == needCredential && !t.attr.Proves():
 		case s.need != needArgument && t.need == s.need && (other.key == r.key || s.attr == nil):
 			return true
 		}
 	}
 	return false
-}
-
-// one reports whether an argument stands once in what it asks for: a request without it asks for something else.
-func one(argument string) bool {
-	argument = strings.TrimSuffix(argument, "*")
-	return argument == "cmd" || argument == "service"
 }
 
 // read refuses a login that goes out without a credential, though a key of the caller's is one by its name that no
@@ -198,7 +210,7 @@ func (o *outgoing) read(values map[string]any) error {
 		return nil
 	}
 	for i := range o.b.slots {
-		if o.b.slots[i].need == needCredential && o.sentBy(i) {
+		if s := &o.b.slots[i]; s.need == needCredential && o.sentBy(i) && s.attr.Proves() {
 			return nil
 		}
 	}

@@ -104,6 +104,10 @@ func usersLine(text string) line {
 	if fault != nil {
 		return line{kind: broken, fault: *fault}
 	}
+	s.space()
+	if (&scanner{text: text, at: s.at}).operator() != "" {
+		return bad("orphan", "reply items are indented: what stands in column one is the name of an entry")
+	}
 	items, fault := s.items()
 	if fault != nil {
 		return line{kind: broken, fault: *fault}
@@ -124,6 +128,9 @@ func usersLine(text string) line {
 		default:
 			l.items = append(l.items, items[i])
 		}
+	}
+	if l.secret == nil && l.name == "DEFAULT" {
+		return bad("default", noDefault)
 	}
 	if l.secret == nil {
 		return bad("required", `an entry is written: name Password = "hash", or: name:hash`)

@@ -131,7 +131,7 @@ func (r *reader) entry(no int, l line) int {
 	case strings.ContainsFunc(l.name, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		r.fault(no, "syntax", "the name has a control character")
 	case l.name == "DEFAULT":
-		r.fault(no, "default", "DEFAULT entries are not supported: every user has an entry of their own")
+		r.fault(no, "default", "%s", noDefault)
 	case falls(l.items):
 		r.fault(no, "fall_through", "%s", noFallThrough)
 	case r.lines[l.name] != 0:
@@ -197,6 +197,8 @@ func (r *reader) replies(no int, items []written) {
 		r.file.entries[r.open].Reply = into
 	}
 }
+
+const noDefault = "DEFAULT entries are not supported: every user has an entry of their own"
 
 const noFallThrough = "Fall-Through is not supported: every user has one entry, which is all that holds"
 

@@ -220,7 +220,7 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 		{"", "bmmmmmmb", "yyyyyyyy"},
 		{"", "mmmmmb", "yyyyyn"},
 		{"", "mmmmb", "yyyyy"},
-		{"auto", "eb", "yy"}, // RFC 3579 demands it beside EAP: says nothing of other replies
+		{"auto", "eeeeeb", "yyyyyy"}, // RFC 3579 demands it beside EAP: says nothing of other replies
 		{"yes", "bm", "ny"},
 		{"no", "mb", "yy"},
 		{"auto", "x", "n"}, // RFC 3579 §3.1: whatever the setting

@@ -9,7 +9,8 @@ import (
 // With require_message_authenticator auto a client learns which replies its server signs. It learns by kind, since there
 // are proxies that sign the rejects which they make themselves and nothing else, and servers that sign what answers
 // EAP; and from several replies, since behind one proxy there may be servers of either sort. A kind of which one came
-// unsigned is never asked for.
+// unsigned is never asked for. Nor are rejects: a forged one lets nobody in, and those of a proxy itself may be all that
+// came so far, so that the first mistyped password would be met with silence.
 
 const (
 	learnFrom = 5   // signed replies of a kind, and no other, after which it must be signed
@@ -52,6 +53,8 @@ func kindOf(at *slot, reply byte) int {
 	return kind
 }
 
+func isReject(kind int) bool { return kind == kindReject || kind == kindsOfEAP+kindReject }
+
 // demands reports whether a reply of a kind must have a Message-Authenticator.
 func (c *client) demands(kind int) bool {
 	if c.alwaysMA || !c.autoMA || kind < 0 {
@@ -73,8 +76,11 @@ func (c *client) lesson(kind int, hasMA bool) {
 	}
 	n := &c.signed[kind]
 	switch {
+	case *n == mixed:
 	case !hasMA:
 		*n = mixed
+	case isReject(kind):
+		*n = 1
 	case *n < learnFrom:
 		if *n++; *n == learnFrom {
 			c.engine.opts.Logger.Info("replies of a kind must have a Message-Authenticator from now on",

@@ -3,8 +3,10 @@ package radius
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,33 @@ func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	want := map[string]string{"accept": engines.NotSigned, "reject": engines.NotSigned}
 	if got := c.Learnt(); !maps.Equal(got, want) {
 		t.Errorf("learnt %v, want %v", got, want)
+	}
+}
+
+// An unsigned reject is taken however many signed ones came before it: rejects of a proxy's own may be all that a client has seen.
+func TestUnsignedRejectAfterSignedOnes(t *testing.T) {
+	t.Parallel()
+	for name, avps := range map[string][]string{"PAP": {"User-Password", "wrong"}, "EAP": {"EAP-Message", "0x0201000501"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+				if q.Count <= 2*learnFrom {
+					q.Send(q.Answer(enginetest.AccessReject))
+					return
+				}
+				q.Send(q.Bare(enginetest.AccessReject))
+			})
+			c, d := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 0)), system(t)
+			for i := range 2*learnFrom + 1 {
+				if kind, want := c.Learnt()[map[string]string{"PAP": "reject", "EAP": "eap_reject"}[name]], engines.SignedSoFar; i > 0 && kind != want {
+					t.Fatalf("after %d signed rejects: %q, want %q", i, kind, want)
+				}
+				r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: list(t, d, append([]string{"User-Name", "alice"}, avps...)...)})
+				if err != nil || r.Outcome != aaa.Reject {
+					t.Fatalf("reject %d: %+v, %v", i, r, err)
+				}
+			}
+		})
 	}
 }
 
@@ -122,5 +151,38 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 		if n := strings.Count(text.String(), want); n != 1 {
 			t.Errorf("%q is there %d times:\n%s", want, n, text.String())
 		}
+	}
+}
+
+// FreeRADIUS 3.2.1 signs the reject that its EAP module makes, and not that of a rule of its own to a request with an EAP-Message.
+func TestFreeRADIUSLeavesSomeEAPRejectsUnsigned(t *testing.T) {
+	t.Parallel()
+	s, d := enginetest.FreeRADIUS(t), system(t)
+	c := freeRADIUSClient(t, s, s.AuthAddr, s.Secret)
+	ask := func(want aaa.Outcome, state []byte, pairs ...string) *engines.Reply {
+		t.Helper()
+		avps := list(t, d, pairs...)
+		if state != nil {
+			avps = append(avps, aaa.AVP{Attr: d.ByName("State"), Value: state})
+		}
+		r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: avps})
+		if err != nil || r.Outcome != want {
+			t.Fatalf("%v: %+v, %v", pairs, r, err)
+		}
+		return r
+	}
+	eap := d.ByName("EAP-Message")
+	for range learnFrom {
+		r := ask(aaa.Challenge, nil, "User-Name", "alice", "EAP-Message", "")
+		i := slices.IndexFunc(r.AVPs, func(v aaa.AVP) bool { return v.Attr == eap })
+		wrong := fmt.Sprintf("0x02%02x0016%02x10%032x", r.AVPs[i].Value[1], 4, 0) // EAP-Response, MD5-Challenge
+		ask(aaa.Reject, r.State, "User-Name", "alice", "EAP-Message", wrong)
+	}
+	if got := c.Learnt()["eap_reject"]; got != engines.SignedSoFar {
+		t.Errorf("learnt %q of rejects of the EAP module", got)
+	}
+	ask(aaa.Reject, []byte("another"), "User-Name", "challenge", "EAP-Message", "")
+	if got := c.Learnt()["eap_reject"]; got != engines.NotSigned {
+		t.Errorf("learnt %q of a rule's reject", got)
 	}
 }

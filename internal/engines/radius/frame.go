@@ -94,6 +94,9 @@ func (f *framer) prepare(v aaa.AVP) error {
 		// Untagged, a first octet up to 0x1f would be read as a tag (RFC 2868 §3.3).
 		f.value = append(f.value, v.Tag)
 	}
+	if (a.Enc == aaa.EncUser || a.Enc == aaa.EncAscend) && len(unpadded(value, a)) < len(value) {
+		return aaa.Invalid(aaa.Field{Path: a.Name, Rule: "characters", Message: "ends in a zero octet, which the server takes for padding"})
+	}
 	switch a.Enc {
 	case aaa.EncUser:
 		if len(value) > maxUserPassword {

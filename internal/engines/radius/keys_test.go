@@ -163,6 +163,35 @@ func TestOneAnswerHastensTheOthers(t *testing.T) {
 	wg.Wait()
 }
 
+// A server that was dead while its secret was changed is found to be back: a probe tries both secrets.
+func TestProbeWhileSecretChanges(t *testing.T) {
+	t.Parallel()
+	for name, check := range map[string]aaa.HealthCheck{
+		"status-server": {},
+		"user":          {Type: "user", Username: "probe", Password: aaa.NewSecret("correct horse")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var has atomic.Pointer[string]
+			has.Store(new(testSecret))
+			s := enginetest.NewScriptedRADIUS(t, "", func(q *enginetest.Query) { under(t, *has.Load(), q) })
+			cfg := changing(s, 100*time.Millisecond, 0)
+			cfg.HealthCheck = check
+			c := openTest(t, New(Options{ProbeInterval: time.Hour}), cfg)
+			if err := c.ask(t.Context()); err != nil {
+				t.Fatalf("the server has the old secret: %v", err)
+			}
+			has.Store(new(newSecret))
+			if err := c.ask(t.Context()); err != nil {
+				t.Fatalf("the server has the new secret: %v", err)
+			}
+			if c.inForce() != c.key {
+				t.Error("the probe did not tell which secret the server has")
+			}
+		})
+	}
+}
+
 // An edit that gives a server's secret a successor begins with the one that the server is known to have.
 func TestSecretIsKnownAfterAnEdit(t *testing.T) {
 	t.Parallel()

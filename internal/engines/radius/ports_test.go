@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"sync"
@@ -76,12 +77,14 @@ func TestAnotherPortBesideSilence(t *testing.T) {
 	t.Parallel()
 	s, _ := balanced(t, enginetest.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Second, 8))
+	ctx, leave := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = c.Exchange(t.Context(), login(newTestDict())) })
+	wg.Go(func() { _, _ = c.Exchange(ctx, login(newTestDict())) })
 	s.Wait(t, 2) // a time without an answer is over
 	if r, err := c.Exchange(t.Context(), login(newTestDict())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
+	leave()
 	wg.Wait()
 }
 
@@ -162,4 +165,48 @@ func TestSilenceOpensFewSockets(t *testing.T) {
 		}
 	}
 	c.release(p)
+}
+
+// A caller who leaves before the timeout is over, but after a time in which servers answer, leaves a port that the next
+// request avoids: else callers less patient than the timeout would never see another one.
+func TestAnotherPortAfterTheCallerLeft(t *testing.T) {
+	t.Parallel()
+	s, silent := balanced(t, enginetest.AccessAccept)
+	c := openTest(t, New(Options{}), scriptedServer(s, time.Hour, 0))
+	ctx, cancel := context.WithTimeout(t.Context(), engines.Patience(c.timeout)+100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := c.Exchange(within, login(newTestDict())); err != nil || len(silent()) != 1 {
+		t.Errorf("%v, silent ports %v", err, silent())
+	}
+}
+
+// A port whose silence was short, since what was sent again is answered, is used on.
+func TestAnsweredPortIsKept(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	ports := map[uint16]bool{}
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		mu.Lock()
+		defer mu.Unlock()
+		ports[q.From.Port()] = true
+		if q.Count > 1 {
+			q.Send(q.Answer(enginetest.AccessAccept))
+		}
+	})
+	c := openTest(t, New(Options{}), scriptedServer(s, 300*time.Millisecond, 20))
+	for range 3 {
+		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(ports) != 1 {
+		t.Errorf("%d ports", len(ports))
+	}
 }

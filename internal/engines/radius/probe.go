@@ -55,7 +55,11 @@ func (c *client) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, blame, err := c.exchange(ctx, p, c.timeout, 0)
+	retries := 0
+	if c.previous != nil { // each secret has its attempt: the server may have got the other one while it was dead
+		retries = 1
+	}
+	_, blame, err := c.exchange(ctx, p, c.timeout, retries)
 	status := c.tester == nil
 	var f *engines.Failure
 	switch {

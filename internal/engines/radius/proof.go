@@ -3,10 +3,12 @@ package radius
 import "aaa-api/internal/aaa"
 
 // proof is what of a request proves who the user is: the last line of defence against an
-// Access-Request whose credential was lost on the way.
+// Access-Request whose credential was lost on the way, or goes unchecked beside another.
 type proof struct {
 	brought *aaa.Attribute // a credential of the caller's
 	carried bool           // the packet has one, or the State of a login under way
+	first   *aaa.Attribute // the first credential of the packet
+	other   *aaa.Attribute // one of another kind
 }
 
 // note adds an AVP; framed reports whether it is in the packet.
@@ -14,16 +16,29 @@ func (p *proof) note(a *aaa.Attribute, framed bool) {
 	switch {
 	case standard(a) == attrState:
 		p.carried = p.carried || framed
-	case a.Credential() && standard(a) != attrCHAPChallenge && microsoft(a) != attrMSCHAPChallenge: // a challenge alone proves nothing
+	case a.Proves():
 		p.brought = a
-		p.carried = p.carried || framed
+		switch p.carried = p.carried || framed; {
+		case !framed:
+		case p.first == nil:
+			p.first = a
+		case standard(a) != standard(p.first): // all of Microsoft's are one kind
+			p.other = a
+		}
 	}
 }
 
-// check refuses an authentication that brought a credential and whose packet has none.
+// check refuses an authentication that brought a credential and whose packet has none, or has two kinds, of which a server
+// checks one (RFC 2865 §4.1, RFC 3579 §3.3).
 func (p *proof) check(op aaa.Op) error {
-	if op != aaa.Authn || p.brought == nil || p.carried {
+	switch {
+	case op != aaa.Authn || p.brought == nil || p.carried && p.other == nil:
 		return nil
+	case p.other != nil:
+		return aaa.Invalid(aaa.Field{
+			Path: p.other.Name, Rule: "credential",
+			Message: "an Access-Request has room for one credential, and " + p.first.Name + " is one",
+		})
 	}
 	return aaa.Invalid(aaa.Field{
 		Path: p.brought.Name, Rule: "credential",

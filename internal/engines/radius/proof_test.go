@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 )
 
 // TestNoCredentialIsLost: an authentication that brought a credential is not sent without one.
@@ -36,6 +37,62 @@ func TestNoCredentialIsLost(t *testing.T) {
 		_, err := client.Encode(req)
 		var e *aaa.Error
 		if c.ok != (err == nil) || !c.ok && (!errors.As(err, &e) || e.Fields[0].Rule != "credential") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestZeroOctets: what a zero octet would make another value at the server is refused. FreeRADIUS takes alice\x00x for alice.
+func TestZeroOctets(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	chap := d.avp("CHAP-Password", "pass\x00")
+	chap.Clear = true
+	for name, c := range map[string]struct {
+		avps []aaa.AVP
+		want string // the path of the refusal; empty: it is sent
+	}{
+		"a password that ends in one": {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "pass\x00")}, "User-Password"},
+		"a password of nothing else":  {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "\x00")}, "User-Password"},
+		"a password that holds one":   {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "pa\x00ss")}, ""},
+		"an empty password":           {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "")}, ""},
+		"a password that is hashed":   {[]aaa.AVP{d.avp("User-Name", "bob"), chap}, ""},
+		"a name that holds one":       {[]aaa.AVP{d.avp("User-Name", "bob\x00x"), d.avp("User-Password", "pass")}, "User-Name"},
+		"a name that ends in one":     {[]aaa.AVP{d.avp("User-Name", "bob\x00"), d.avp("User-Password", "pass")}, "User-Name"},
+	} {
+		_, client := scripted(t, 0, 0, nil)
+		_, err := client.Encode(&engines.Request{Op: aaa.Authn, Dict: d, AVPs: c.avps})
+		var e *aaa.Error
+		if (err == nil) != (c.want == "") || err != nil && (!errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestOneProof: of two credentials of different kinds a server checks one, so a login with both is refused (RFC 2865 §4.1, RFC 3579 §3.3).
+func TestOneProof(t *testing.T) {
+	t.Parallel()
+	d := newTestDict()
+	password, eap := d.avp("User-Password", "right"), d.avp("EAP-Message", "\x02\x01\x00\x04")
+	chap, ms := d.avp("CHAP-Password", "wrong"), d.avp("MS-CHAP2-Response", "wrong")
+	chap.Clear, ms.Clear = true, true
+	for name, c := range map[string]struct {
+		op   aaa.Op
+		avps []aaa.AVP
+		want string // the path of the refusal; empty: it is sent
+	}{
+		"PAP and CHAP":              {aaa.Authn, []aaa.AVP{password, chap}, "CHAP-Password"},
+		"PAP and MS-CHAP":           {aaa.Authn, []aaa.AVP{password, ms}, "MS-CHAP2-Response"},
+		"EAP and PAP":               {aaa.Authn, []aaa.AVP{eap, password}, "User-Password"},
+		"PAP and a challenge":       {aaa.Authn, []aaa.AVP{password, d.avp("CHAP-Challenge", "0123456789abcdef")}, ""},
+		"EAP in pieces":             {aaa.Authn, []aaa.AVP{eap, eap}, ""},
+		"MS-CHAP and its challenge": {aaa.Authn, []aaa.AVP{d.avp("MS-CHAP-Challenge", "0123456789abcdef"), ms}, ""},
+		"a record":                  {aaa.Accounting, []aaa.AVP{d.avp("State", "x"), d.avp("Class", "x")}, ""},
+	} {
+		_, client := scripted(t, 0, 0, nil)
+		_, err := client.Encode(&engines.Request{Op: c.op, Dict: d, AVPs: append([]aaa.AVP{d.avp("User-Name", "bob")}, c.avps...)})
+		var e *aaa.Error
+		if (err == nil) != (c.want == "") || err != nil && (!errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

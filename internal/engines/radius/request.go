@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
@@ -138,6 +139,9 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 	if p.code == codeAccountingRequest && v.Attr.Enc != aaa.EncNone {
 		// The authenticator comes last here, so there is no key to hide it with.
 		return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
+	}
+	if v.Attr.NamesUser() && bytes.IndexByte(v.Value, 0) >= 0 {
+		return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "characters", Message: "holds a zero octet, at which servers cut it"})
 	}
 	if standard(v.Attr) == attrEAPMessage && len(v.Value) == 0 {
 		if len(seen.userName) == 0 {

@@ -58,6 +58,11 @@ func TestFilterRules(t *testing.T) {
 	if aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("more than a packet holds: %v", err)
 	}
+	for _, value := range []any{"permit\x00deny", []any{"permit", "deny\x00"}} { // would arrive as other rules than were asked for
+		if _, err = b.Out(nil, map[string]any{"filter": value}, nil); aaa.KindOf(err) != aaa.KindBadInput {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
 	x := decoder{dict: set}
 	two := append([]byte{92, 8}, "permit"...)
 	two = append(append(two, 92, 6), "deny"...)

@@ -58,6 +58,7 @@ func TestTooBig(t *testing.T) {
 		}
 		q.Send(q.Answer(enginetest.AccessAccept))
 	})
+	c.previous = &key{secret: []byte("another")} // it was no silence, so the other secret is not tried
 	r, err := c.Exchange(t.Context(), login(newTestDict()))
 	if err != nil || r.Attempts != 2 {
 		t.Fatalf("%+v, %v", r, err)

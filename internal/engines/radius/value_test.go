@@ -2,6 +2,8 @@ package radius
 
 import (
 	"encoding/hex"
+	"slices"
+	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -59,6 +61,37 @@ func TestValuesOfNoType(t *testing.T) {
 			t.Errorf("type %d, %s: %s, want %s", c.t, c.value, set.Text(got[0].Attr, value), c.text)
 		case c.text == "" && (got[0].Attr.Name != "Attr-200" || got[0].Attr.Type != aaa.TypeOctets):
 			t.Errorf("type %d, %s: %+v", c.t, c.value, got[0].Attr)
+		}
+	}
+}
+
+// TestArrayWithValuesOfNoType: of an array each value is looked at by itself.
+func TestArrayWithValuesOfNoType(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		t      aaa.Type
+		values []string // invalid ones with a ! in front
+	}{
+		{aaa.TypeBool, []string{"01", "!02", "00"}},
+		{aaa.TypeIPv4Prefix, []string{"0018c0000200", "!0021c0000201", "0020c0000201"}},
+	} {
+		d := newTestDict()
+		d.attrs = append(d.attrs, &aaa.Attribute{Name: "Things", Number: 200, Type: c.t, Array: true, Wire: true})
+		value, err := hex.DecodeString(strings.ReplaceAll(strings.Join(c.values, ""), "!", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := decoder{dict: d}
+		var got []string
+		for _, v := range x.decode(append(make([]byte, headerLen), append([]byte{200, byte(2 + len(value))}, value...)...)) {
+			text := hex.EncodeToString(v.Value)
+			if v.Invalid {
+				text = "!" + text
+			}
+			got = append(got, text)
+		}
+		if !slices.Equal(got, c.values) {
+			t.Errorf("type %d: %v, want %v", c.t, got, c.values)
 		}
 	}
 }

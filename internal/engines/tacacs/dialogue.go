@@ -29,6 +29,7 @@ type dialogue struct {
 	handle   handle
 	expires  time.Time
 	lost     string // why it can't be gone on with; empty: it can
+	kept     bool   // it waited before, so it has a place at the node
 	inOrder  *list.Element
 	inOwn    *list.Element
 }
@@ -78,7 +79,7 @@ func (t *dialogues) put(d *dialogue) error {
 	switch {
 	case own != nil && own.Len() >= t.most:
 		crowded = t.remove(own.Front().Value.(*dialogue))
-	case t.order.Len() >= t.all:
+	case t.order.Len() >= t.all && !d.kept: // one that waited goes on: its answer was sent and can't be repeated
 		t.mu.Unlock()
 		d.session.Abort("too many logins")
 		return &aaa.Error{Kind: aaa.KindBusy, Message: "too many logins wait for their users at this node", RetryAfter: time.Second}
@@ -87,7 +88,7 @@ func (t *dialogues) put(d *dialogue) error {
 		own = list.New()
 		t.own[account] = own
 	}
-	d.expires = time.Now().Add(t.life)
+	d.expires, d.kept = time.Now().Add(t.life), true
 	t.by[d.handle], d.inOrder, d.inOwn = d, t.order.PushBack(d), own.PushBack(d)
 	if t.timer == nil {
 		t.timer = time.AfterFunc(t.life, t.expire)

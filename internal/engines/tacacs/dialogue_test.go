@@ -79,6 +79,7 @@ func TestDialogues(t *testing.T) {
 		"change, sessions": {[]any{hidden, "old", getPass, "new"}, []string{"user=bob action=chpass", "Old?", "password=old", "Password: ", "password=new", "accept"}},
 		"enable":           {[]any{getPass, "secret"}, []string{"user=bob authen_service=enable priv_lvl=15 password=secret", "accept"}},
 		"RADIUS's names":   {[]any{getPass, "secret"}, []string{"User-Name=bob", "Password: ", "User-Password=secret", "accept"}},
+		"no change":        {[]any{getPass, "old"}, []string{"user=bob", "Password: ", "password=old new_password=new", "new_password", "password=old", "accept"}},
 		"nothing suitable": {[]any{getPass, "secret"}, []string{"user=bob", "Password: ", "user=bob", "password", "password=secret", "accept"}},
 	} {
 		t.Run(name, func(t *testing.T) {

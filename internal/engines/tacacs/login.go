@@ -2,6 +2,7 @@ package tacacs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 
@@ -19,6 +20,9 @@ func (f *fields) start() (*AuthenStart, error) {
 	}
 	if f.action == nil && f.newPassword != nil {
 		p.Action = ActionChPass
+	}
+	if len(f.data) == 0 && (f.password != nil || f.chapAnswer != nil) {
+		f.data = nil
 	}
 	switch {
 	case len(f.authenType) > 0:
@@ -40,7 +44,10 @@ func (f *fields) start() (*AuthenStart, error) {
 	case p.Action != ActionLogin && p.Action != ActionChPass:
 		return bad("action", "must be login or chpass")
 	}
-	if f.data != nil && p.Method != AuthenASCII {
+	if err := f.unused(p.Method, p.Action == ActionChPass); err != nil {
+		return nil, err
+	}
+	if f.data != nil {
 		p.Data = f.data
 		return p, nil
 	}
@@ -61,6 +68,29 @@ func (f *fields) start() (*AuthenStart, error) {
 		return bad("authen_type", "must be ascii, pap, chap, ms-chap or ms-chapv2")
 	}
 	return p, err
+}
+
+// unused refuses what a login of a type has no place for.
+func (f *fields) unused(method AuthenType, chpass bool) error {
+	ascii := method == AuthenASCII
+	challenged := !ascii && method != AuthenPAP && f.data == nil
+	for _, field := range [...]struct {
+		name  string
+		value []byte
+		used  bool
+	}{
+		{"new_password", f.newPassword, chpass},
+		{"user_msg", f.userMsg, ascii},
+		{"data", f.data, !ascii},
+		{"chap_response", f.chapAnswer, challenged},
+		{"chap_challenge", f.chapChallenge, challenged},
+		{"chap_id", f.chapID, challenged},
+	} {
+		if len(field.value) > 0 && !field.used {
+			return aaa.Invalid(aaa.Field{Path: field.name, Rule: "authentication", Message: "has no place in a login of this action and authen_type"})
+		}
+	}
+	return nil
 }
 
 // login begins an authentication, and answers what the server asks for with what the request brought.
@@ -89,6 +119,9 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 		return nil, errLost(d.lost)
 	case d.session.Err() != nil:
 		return nil, errAnew()
+	}
+	if err := f.unused(AuthenASCII, d.chpass); err != nil {
+		return nil, cmp.Or(c.engine.dialogues.put(d), err)
 	}
 	secrets := f.secrets()
 	answer, ok := d.answer(f, true)

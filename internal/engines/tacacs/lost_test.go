@@ -61,3 +61,22 @@ func TestFullNode(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// TestFullNodeGoesOn: others fill the node while a login that waited there is at its server. It keeps its place for the next
+// challenge: its answer is sent and can't be repeated.
+func TestFullNodeGoesOn(t *testing.T) {
+	t.Parallel()
+	p := script(t, questions(getPass, "secret", getData, "123"))
+	c := open(t, p.peer, EngineOptions{})
+	state := begin(t, c)
+	c.engine.dialogues.all = 0 // no place is left besides its own
+	_, err := resume(t, c, state)
+	wantInput(t, err, "password")
+	r, err := resume(t, c, state, "password=secret")
+	if err != nil || r.Outcome != aaa.Challenge {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if r, err = resume(t, c, r.State, "user_msg=123"); err != nil || r.Outcome != aaa.Accept {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

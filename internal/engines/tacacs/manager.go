@@ -79,6 +79,7 @@ type Stats struct {
 	Sessions    int    // that have a place on a connection
 	Tombstones  int    // ids whose late replies are to be dropped
 	Strays      uint64 // replies so far to ids that nobody used
+	Paused      int    // connections that no reply came on for so long that their window closes
 }
 
 // Stats counts.
@@ -94,6 +95,9 @@ func (m *Manager) Stats() Stats {
 		s.Sessions += len(c.sessions)
 		c.tombs.expire(now)
 		s.Tombstones += c.tombs.len()
+		if now.Sub(c.moved) >= stalled {
+			s.Paused++
+		}
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -84,11 +85,20 @@ func read(req *engines.Request) (*fields, error) {
 			}
 		case a.OfTACACS():
 			if field := f.field(a.Number); field != nil {
+				if *field != nil && !bytes.Equal(*field, v.Value) {
+					return nil, errTwice(a)
+				}
 				*field = given(v.Value)
 			}
 		case a.Vendor == nil && a.Parent == nil:
+			if before, ok := f.radius[a.Number]; ok && !bytes.Equal(before, v.Value) {
+				return nil, errTwice(a)
+			}
 			f.standard(a.Number, given(v.Value))
 		}
+	}
+	if (req.Op == aaa.Authz || req.Op == aaa.Custom) && f.isShell() && !f.has("cmd") && f.has("cmd-arg") {
+		return nil, aaa.Invalid(aaa.Field{Path: "cmd-arg", Rule: "required", Message: "is an argument of a command, and cmd is missing"})
 	}
 	f.fill(req)
 	f.tellDefaults(req)
@@ -109,6 +119,11 @@ func (f *fields) proven(req *engines.Request) error {
 		}
 	}
 	return nil
+}
+
+// errTwice refuses a second value of what a packet holds once.
+func errTwice(a *aaa.Attribute) error {
+	return aaa.Invalid(aaa.Field{Path: a.Name, Rule: "maxItems", Message: "has two values, and a packet of TACACS+ has room for one"})
 }
 
 // given makes of octets that are there some that are not nil.
@@ -280,8 +295,7 @@ func (f *fields) withService() []string {
 	if !f.has("service") {
 		front = append(front, "service=shell")
 	}
-	shell := len(front) > 0 || slices.Contains(f.args, "service=shell") || slices.Contains(f.args, "service*shell")
-	if shell && !f.has("cmd") {
+	if f.isShell() && !f.has("cmd") {
 		front = append(front, "cmd=")
 	}
 	if len(front) == 0 {
@@ -295,6 +309,11 @@ func (f *fields) withService() []string {
 		return append(slices.Clone(f.args), front...)
 	}
 	return append(front, f.args...)
+}
+
+// isShell reports whether the service is shell, which it is if absent.
+func (f *fields) isShell() bool {
+	return !f.has("service") || slices.Contains(f.args, "service=shell") || slices.Contains(f.args, "service*shell")
 }
 
 // told tells of a field or an argument that is filled in.

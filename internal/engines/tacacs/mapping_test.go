@@ -44,6 +44,7 @@ func TestStart(t *testing.T) {
 		},
 		"both names": {[]string{"User-Name=alice", "user=bob", "password=hush", "User-Password=no"}, AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "", "", Sensitive("hush")}},
 		"data":       {[]string{"user=bob", "authen_type=chap", "data=0x010203"}, AuthenStart{ActionLogin, 1, AuthenCHAP, ServiceLogin, "bob", "", "", Sensitive{1, 2, 3}}},
+		"empty data": {[]string{"user=bob", "password=hush", "data="}, AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "", "", Sensitive("hush")}},
 		"chap passed on": {
 			[]string{"user=bob", "authen_type=chap", "chap_id=7", "chap_challenge=0x0102", "chap_response=0x" + strings.Repeat("ab", 16)},
 			AuthenStart{ActionLogin, 1, AuthenCHAP, ServiceLogin, "bob", "", "", append(Sensitive{7, 1, 2}, slices.Repeat([]byte{0xab}, 16)...)},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +13,17 @@ import (
 
 	"aaa-api/internal/store"
 )
+
+// counted counts the readings of a change log.
+type counted struct {
+	store.Changes
+	done atomic.Int64
+}
+
+func (c *counted) Since(ctx context.Context, after store.Change, limit int) ([]store.Change, bool, error) {
+	defer c.done.Add(1)
+	return c.Changes.Since(ctx, after, limit)
+}
 
 // TestRestore puts a database back as psql does with a dump: table by table, each to be seen at once, the change
 // counter before the documents. A subscriber that finds no document is told to read once more.
@@ -22,7 +35,8 @@ func TestRestore(t *testing.T) {
 	root := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{Name: "root"}))
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: root.ID, Body: []byte(`{}`)}, nil))
 
-	follower := store.NewFollower(s.Changes(), slog.New(slog.DiscardHandler), store.FollowerOptions{
+	log := &counted{Changes: s.Changes()}
+	follower := store.NewFollower(log, slog.New(slog.DiscardHandler), store.FollowerOptions{
 		Interval: 10 * time.Millisecond, Again: []time.Duration{100 * time.Millisecond, time.Second, 5 * time.Second},
 	})
 	found := make(chan error, 100)
@@ -56,7 +70,9 @@ func TestRestore(t *testing.T) {
 				t.Errorf("%s: %s says %v", when, what, err)
 			}
 		}
-		time.Sleep(100 * time.Millisecond) // the follower reads, too
+		for from := log.done.Load(); log.done.Load() < from+2; { // the follower reads, too: the second began after from
+			runtime.Gosched()
+		}
 	}
 	exec(`CREATE TABLE saved_counter AS TABLE change_counter; CREATE TABLE saved_documents AS TABLE documents`)
 	exec(`DROP TABLE change_counter; DELETE FROM documents`)

@@ -103,6 +103,37 @@ func TestEndlessSerializationFailures(t *testing.T) {
 	}
 }
 
+// TestSerializationFailuresOfReads: a read is run again unless rows were given already, which can't be taken back.
+func TestSerializationFailuresOfReads(t *testing.T) {
+	t.Parallel()
+	s := openHere(t, pgtest.Open(t))
+	for _, sql := range []string{
+		`CREATE SEQUENCE runs`,
+		`CREATE FUNCTION fails(times integer) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('runs') <= times THEN RAISE EXCEPTION SQLSTATE '40001'; END IF;
+			RETURN 0;
+		END $$`,
+	} {
+		if _, err := s.driver.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(sql string) (rows int, err error) {
+		err = s.driver.Query(t.Context(), func(scan sqlstore.Scan) error {
+			var n int
+			rows++
+			return scan(&n)
+		}, sql)
+		return rows, err
+	}
+	if rows, err := read(`SELECT fails(2)`); rows != 1 || err != nil {
+		t.Errorf("before any row: %d rows, %v", rows, err)
+	}
+	if rows, err := read(`SELECT CASE n WHEN 3 THEN fails(1000) ELSE n END FROM generate_series(1, 3) n`); rows != 2 || !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("after two rows: %d rows, %v", rows, err)
+	}
+}
+
 // TestStates maps what the server can say about itself.
 func TestStates(t *testing.T) {
 	t.Parallel()
@@ -112,6 +143,7 @@ func TestStates(t *testing.T) {
 		"57P03": store.ErrUnavailable, // cannot_connect_now
 		"53300": store.ErrUnavailable, // too_many_connections
 		"53100": store.ErrUnavailable, // disk_full
+		"XX000": store.ErrUnavailable, // internal_error
 		"25006": store.ErrUnavailable, // read_only_sql_transaction
 		"55P03": store.ErrUnavailable, // lock_not_available
 		"23505": store.ErrExists,      // unique_violation

@@ -270,19 +270,18 @@ func shallow(ctx context.Context, tx *write, depth int, from, until string) erro
 	return nil
 }
 
+// Delete takes ended sessions, which may be more than one statement has time for, before its transaction.
 func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error {
+	if err := deletable(ctx, s.db, id, ifRevision); err != nil {
+		return err
+	}
+	if _, err := prune(ctx, s.db, `DELETE FROM sessions WHERE account_id = $1 AND hash IN
+		(SELECT hash FROM sessions WHERE account_id = $1 AND ended_at IS NOT NULL AND due_at IS NULL LIMIT $2)`, string(id)); err != nil {
+		return err
+	}
 	return configure(ctx, s.db, func(ctx context.Context, tx *write) error {
-		a, err := getAccount(ctx, tx, `id = $1`, string(id))
-		if err != nil {
+		if err := deletable(ctx, tx, id, ifRevision); err != nil {
 			return err
-		}
-		if ifRevision != store.AnyRevision && ifRevision != a.Revision {
-			return store.ErrStale
-		}
-		if parent, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE parent_id = $1 LIMIT 1`, string(id)); err != nil {
-			return err
-		} else if parent {
-			return store.ErrHasChildren
 		}
 		if err := execAll(ctx, tx, []any{string(id)},
 			`DELETE FROM documents WHERE account_id = $1`,
@@ -300,6 +299,22 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 		}
 		return tx.changed(ctx, store.ChangedAccount, id, "")
 	})
+}
+
+// deletable refuses to delete an account that is gone, has another revision or others below it.
+func deletable(ctx context.Context, c Conn, id aaa.AccountID, ifRevision int64) error {
+	a, err := getAccount(ctx, c, `id = $1`, string(id))
+	if err != nil {
+		return err
+	}
+	if ifRevision != store.AnyRevision && ifRevision != a.Revision {
+		return store.ErrStale
+	}
+	parent, err := has(ctx, c, `SELECT 1 FROM accounts WHERE parent_id = $1 LIMIT 1`, string(id))
+	if err == nil && parent {
+		err = store.ErrHasChildren
+	}
+	return err
 }
 
 func (s accounts) Children(ctx context.Context, id aaa.AccountID, p store.Page) ([]store.Account, string, error) {
