@@ -112,18 +112,20 @@ func TestNothingAllowed(t *testing.T) {
 // Addresses are forgotten once nothing is held against them, so that their number is bounded.
 func TestDestinationsAreForgotten(t *testing.T) {
 	t.Parallel()
-	d := NewDestinations(1)
-	silent := d.At(netip.MustParseAddr("192.0.2.1"))
-	_, _ = attempt(nil, silent, 100)
-	for i := range maxDestinations + 10 {
-		d.At(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
-	}
-	if n := d.buckets.Size(); n > 100 {
-		t.Errorf("%d addresses", n)
-	}
-	if err := (*Allowance)(nil).Send(d.At(netip.MustParseAddr("192.0.2.1"))); err == nil {
-		t.Error("the silent address is forgotten")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDestinations(1)
+		silent := d.At(netip.MustParseAddr("192.0.2.1"))
+		_, _ = attempt(nil, silent, 100)
+		for i := range maxDestinations + 10 {
+			d.At(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+		}
+		if n := d.buckets.Size(); n > 100 {
+			t.Errorf("%d addresses", n)
+		}
+		if err := (*Allowance)(nil).Send(d.At(netip.MustParseAddr("192.0.2.1"))); err == nil {
+			t.Error("the silent address is forgotten")
+		}
+	})
 }
 
 func BenchmarkSend(b *testing.B) {
