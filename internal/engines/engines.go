@@ -77,9 +77,10 @@ const (
 
 // Request is what an engine sends.
 type Request struct {
-	Op   aaa.Op
-	AVPs []aaa.AVP // in order; the engine adds what the protocol needs and the AVPs lack
-	Dict aaa.Dictionary
+	Op      aaa.Op
+	Account aaa.AccountID // that asks; a server's document may be that of one above it
+	AVPs    []aaa.AVP     // in order; the engine adds what the protocol needs and the AVPs lack
+	Dict    aaa.Dictionary
 	// NAS identity for requests whose AVPs bring none.
 	NASAddress netip.Addr
 	NASPort    uint32

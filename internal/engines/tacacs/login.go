@@ -105,7 +105,7 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	if err != nil {
 		return refused(sent, err)
 	}
-	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
+	return c.talk(ctx, &dialogue{client: c, account: f.request.Account, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
 }
 
 // resume goes on with an authentication that a challenge was given out for. What is lacking
