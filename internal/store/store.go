@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -69,7 +70,9 @@ func (e *ExistsError) Is(target error) bool { return target == ErrExists }
 // LimitError refuses to create what an account, or one above it, may have no more of.
 type LimitError struct{ aaa.Excess }
 
-func (e *LimitError) Error() string { return "the limit " + e.Limit.Name() + " is reached" }
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("account %s is at its limit %s: %d", e.Account, e.Limit.Name(), e.Allowed)
+}
 
 // Store is one open database.
 type Store interface {
