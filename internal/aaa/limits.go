@@ -24,6 +24,7 @@ const (
 	LimitTables
 	LimitUsersFiles
 	LimitSessions
+	LimitSessionRecords
 	LimitBodyOctets
 	NumLimits
 )
@@ -45,6 +46,7 @@ var LimitTable = [NumLimits]struct {
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
+	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
 	LimitBodyOctets:        {"body_octets", "octets of request bodies in flight, on each node", 32 << 20, 1 << 30},
 }
 

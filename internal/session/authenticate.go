@@ -71,6 +71,7 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 
 // create stores a new session under a new SID.
 func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account) (sid string, err error) {
+	most := store.MostSessions{Live: bounds.Of(aaa.LimitSessions), Stored: bounds.Of(aaa.LimitSessionRecords)}
 	for range saveAttempts {
 		sid = newSID()
 		s.rec.Hash, _ = hashOf(sid)
@@ -78,13 +79,14 @@ func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account
 		if err = m.pack(ctx, s); err != nil {
 			return "", err
 		}
-		if err = m.store.Create(ctx, s.rec, bounds.Of(aaa.LimitSessions)); !errors.Is(err, store.ErrExists) {
+		if err = m.store.Create(ctx, s.rec, most); !errors.Is(err, store.ErrExists) {
 			break
 		}
 	}
+	var over *store.LimitError
 	switch {
-	case errors.Is(err, store.ErrLimit):
-		return "", bounds.Excess(aaa.LimitSessions).Error(aaa.KindLimited, fullRetry)
+	case errors.As(err, &over):
+		return "", bounds.Excess(over.Limit).Error(aaa.KindLimited, fullRetry)
 	case errors.Is(err, store.ErrNotFound):
 		return "", aaa.Errorf(aaa.KindNotFound, "there is no such account")
 	}

@@ -28,7 +28,6 @@ var (
 	ErrHasChildren = errors.New("the account has descendants")
 	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
-	ErrLimit       = errors.New("there are as many as there may be")
 	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
 	// there. It was never migrated, or is being put back from a backup.
 	ErrNoTables = errors.New("the database is not complete")
@@ -326,12 +325,18 @@ type SessionRecord struct {
 	EndedAt    time.Time // zero while it lives
 }
 
+// MostSessions is how many sessions an account may have.
+type MostSessions struct {
+	Live   int64 // that are not ended
+	Stored int64 // in all
+}
+
 // Sessions keeps the AAA sessions. They are no configuration: no write of them is a change. All times
 // are the caller's, which is what lets many nodes and a test's clock share the timers.
 type Sessions interface {
 	// Create stores a session with revision 1: ErrNotFound where there is no such account, ErrExists where
-	// the hash or the id is taken, ErrLimit where the account has most sessions that are not ended.
-	Create(ctx context.Context, r SessionRecord, most int64) error
+	// the hash or the id is taken, LimitError (with Limit, Account and Allowed) where the account has as many as most says.
+	Create(ctx context.Context, r SessionRecord, most MostSessions) error
 	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
 	ByID(ctx context.Context, account aaa.AccountID, id string) (SessionRecord, error)
 	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new

@@ -127,7 +127,7 @@ func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]in
 			return nil, err
 		}
 	}
-	used[aaa.LimitSessions], err = liveSessions(ctx, s.db, id)
+	used[aaa.LimitSessions], used[aaa.LimitSessionRecords], err = haveSessions(ctx, s.db, id)
 	return used, err
 }
 

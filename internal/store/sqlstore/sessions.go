@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -38,41 +40,43 @@ func nullable(t time.Time) *time.Time {
 	return &t
 }
 
-func (s sessions) Create(ctx context.Context, r store.SessionRecord, most int64) error {
+func (s sessions) Create(ctx context.Context, r store.SessionRecord, most store.MostSessions) error {
 	for range 2 {
-		room, err := s.create(ctx, r, most)
-		if err != nil || room == free {
+		counted, err := s.create(ctx, r, most)
+		if err != nil || counted {
 			return err
-		}
-		if room == full {
-			break
 		}
 		if err := s.recount(ctx, r.Account); err != nil {
 			return err
 		}
 	}
-	return store.ErrLimit
+	return errUncounted
 }
 
-// create stores a session if the count of its account lets it.
-func (s sessions) create(ctx context.Context, r store.SessionRecord, most int64) (room room, err error) {
+// create stores a session if the counts of its account let it. counted is false, and nothing stored, if they must be made first.
+func (s sessions) create(ctx context.Context, r store.SessionRecord, most store.MostSessions) (counted bool, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		if room, err = roomForSession(ctx, tx, r.Account, most); err != nil || room != free {
+		if counted, err = roomForSession(ctx, tx, r.Account, most); err != nil || !counted {
 			return err
 		}
 		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
 		if _, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.LeaseUntil),
-			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt)); err != nil || !r.EndedAt.IsZero() {
+			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt)); err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `UPDATE session_counts SET live = live + 1 WHERE account_id = $1 AND live < $2`, string(r.Account), most)
-		if err == nil && n == 0 {
-			err = store.ErrLimit // others were faster
+		live := int64(1)
+		if !r.EndedAt.IsZero() {
+			live = 0
+		}
+		n, err := tx.Exec(ctx, `UPDATE session_counts SET live = live + $2, stored = stored + 1
+			WHERE account_id = $1 AND live < $3 AND stored < $4`, string(r.Account), live, most.Live, most.Stored)
+		if err == nil && n == 0 { // others were faster
+			err = overLimit(r.Account, aaa.LimitSessions, most.Live)
 		}
 		return err
 	})
-	return room, err
+	return counted, err
 }
 
 func (s sessions) Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (store.SessionRecord, error) {
@@ -127,7 +131,41 @@ func (s sessions) List(ctx context.Context, account aaa.AccountID, p store.Page)
 		string(account), p.Start, limit(p))
 }
 
-func (s sessions) DeleteEnded(ctx context.Context, before time.Time) (int, error) {
-	return prune(ctx, s.db, `DELETE FROM sessions WHERE ended_at < $1 AND due_at IS NULL AND (account_id, hash) IN
-		(SELECT account_id, hash FROM sessions WHERE ended_at < $1 AND due_at IS NULL LIMIT $2)`, nullable(before))
+func (s sessions) DeleteEnded(ctx context.Context, before time.Time) (total int, err error) {
+	for {
+		n, err := s.deleteEnded(ctx, before)
+		total += n
+		if err != nil || n < pruneBatch {
+			return total, err
+		}
+	}
+}
+
+// deleteEnded deletes a batch, and takes it from the counts of its accounts.
+func (s sessions) deleteEnded(ctx context.Context, before time.Time) (total int, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		gone := make(map[string]int64)
+		total = 0
+		if err := tx.Query(ctx, func(scan Scan) error {
+			var account string
+			err := scan(&account)
+			gone[account]++
+			total++
+			return err
+		}, `DELETE FROM sessions WHERE ended_at < $1 AND due_at IS NULL AND (account_id, hash) IN
+			(SELECT account_id, hash FROM sessions WHERE ended_at < $1 AND due_at IS NULL LIMIT $2) RETURNING account_id`,
+			nullable(before), int64(pruneBatch)); err != nil {
+			return err
+		}
+		for _, account := range slices.Sorted(maps.Keys(gone)) { // in one order: two nodes that sweep wait, and don't block each other
+			if _, err := tx.Exec(ctx, `UPDATE session_counts SET stored = stored - $2 WHERE account_id = $1`, account, gone[account]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return total, nil
 }

@@ -13,7 +13,18 @@ import (
 )
 
 // most is more sessions than any test makes.
-const most = 1 << 40
+var most = store.MostSessions{Live: 1 << 40, Stored: 1 << 40}
+
+// errLimit is any LimitError to race and refused.
+var errLimit = errors.New("a limit is reached")
+
+// orLimit gives errLimit for a LimitError.
+func orLimit(err error) error {
+	if over := (*store.LimitError)(nil); errors.As(err, &over) {
+		return errLimit
+	}
+	return err
+}
 
 // allow sets a limit of an account.
 func allow(t *testing.T, s store.Store, id aaa.AccountID, l aaa.Limit, n int64) {
@@ -95,10 +106,10 @@ func testLimits(t *testing.T, s store.Store) {
 			err := o.make(ctx, s, a.ID, n)
 			if le := (*store.LimitError)(nil); errors.As(err, &le) {
 				errs <- err
-				return store.ErrLimit
+				return errLimit
 			}
 			return err
-		}, store.ErrLimit); won != 3 {
+		}, errLimit); won != 3 {
 			t.Errorf("%s: %d were made", o.limit.Name(), won)
 		}
 		close(errs)
@@ -162,10 +173,10 @@ func testAccountsLimit(t *testing.T, s store.Store) {
 	if _, won := race(t, 8, func(n int) error {
 		err := create([]aaa.AccountID{a.ID, b.ID}[n%2])
 		if le := (*store.LimitError)(nil); errors.As(err, &le) {
-			return store.ErrLimit
+			return errLimit
 		}
 		return err
-	}, store.ErrLimit); won != 3 {
+	}, errLimit); won != 3 {
 		t.Errorf("%d were made", won)
 	}
 	limited(t, create(b.ID), over)
@@ -204,20 +215,21 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "")
 	a, other := account(t, s, "a", root.ID).ID, account(t, s, "other", root.ID).ID
-	begin := func(n int) error { return s.Sessions().Create(ctx, record(a, byte(n)), 3) }
-	if _, won := race(t, 12, begin, store.ErrLimit); won != 3 {
+	live := func(n int64) store.MostSessions { return store.MostSessions{Live: n, Stored: most.Stored} }
+	begin := func(n int) error { return orLimit(s.Sessions().Create(ctx, record(a, byte(n)), live(3))) }
+	if _, won := race(t, 12, begin, errLimit); won != 3 {
 		t.Fatalf("%d sessions began", won)
 	}
-	refused(t, begin(100), store.ErrLimit)
+	refused(t, begin(100), errLimit)
 	for n := range byte(10) { // the count is known, and there is room for one
 		_, won := race(t, 8, func(i int) error {
-			return s.Sessions().Create(ctx, record(other, 8*n+byte(i)), int64(n)+1)
-		}, store.ErrLimit)
+			return orLimit(s.Sessions().Create(ctx, record(other, 8*n+byte(i)), live(int64(n)+1)))
+		}, errLimit)
 		if won != 1 {
 			t.Fatalf("%d sessions began where there was room for one", won)
 		}
 	}
-	refused(t, s.Sessions().Create(ctx, record(other, 200), 0), store.ErrLimit)
+	limited(t, s.Sessions().Create(ctx, record(other, 200), live(0)), aaa.Excess{Limit: aaa.LimitSessions, Account: other})
 
 	list, _, err := s.Sessions().List(ctx, a, store.Page{})
 	ok(t, err)
@@ -231,14 +243,14 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 	}
 	ended := end(end(list[0])) // the second time it has ended already
 	ok(t, begin(100))
-	refused(t, begin(101), store.ErrLimit)
+	refused(t, begin(101), errLimit)
 	ended.EndedAt = time.Time{}
 	must[store.SessionRecord](t)(s.Sessions().Update(ctx, ended, ended.Revision))
 	end(list[1])
-	refused(t, begin(101), store.ErrLimit) // it lives again
+	refused(t, begin(101), errLimit) // it lives again
 	end(list[2])
 	ok(t, begin(101))
-	refused(t, begin(102), store.ErrLimit)
+	refused(t, begin(102), errLimit)
 	if _, won := race(t, 8, func(int) error { // of many that end one session at once, one counts
 		r := must[store.SessionRecord](t)(s.Sessions().ByID(ctx, a, "id101"))
 		r.EndedAt = noon
@@ -248,11 +260,28 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 		t.Errorf("%d ended the session", won)
 	}
 	ok(t, begin(102))
-	refused(t, begin(103), store.ErrLimit)
-	if used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, a)); used[aaa.LimitSessions] != 3 {
-		t.Errorf("%v are used", used)
+	refused(t, begin(103), errLimit)
+	stored := func(n int64) error {
+		return s.Sessions().Create(ctx, record(a, 104), store.MostSessions{Live: most.Live, Stored: n})
 	}
-	must[int](t)(s.Sessions().DeleteEnded(ctx, noon.Add(time.Hour)))
-	refused(t, begin(103), store.ErrLimit)
+	use := func(wantLive, wantStored int64) {
+		t.Helper()
+		used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, a))
+		if used[aaa.LimitSessions] != wantLive || used[aaa.LimitSessionRecords] != wantStored {
+			t.Errorf("%v are used, want %d and %d sessions", used, wantLive, wantStored)
+		}
+	}
+	use(3, 6)
+	limited(t, stored(6), aaa.Excess{Limit: aaa.LimitSessionRecords, Account: a, Allowed: 6})
+	if _, deleted := race(t, 4, func(int) error {
+		_, err := s.Sessions().DeleteEnded(ctx, noon.Add(time.Hour))
+		return err
+	}, nil); deleted != 4 {
+		t.Errorf("%d deleted", deleted)
+	}
+	use(3, 3)
+	refused(t, begin(103), errLimit)
+	limited(t, stored(3), aaa.Excess{Limit: aaa.LimitSessionRecords, Account: a, Allowed: 3})
+	ok(t, stored(4))
 	ok(t, s.Accounts().Delete(ctx, a, store.AnyRevision))
 }
