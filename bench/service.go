@@ -49,7 +49,7 @@ func startService(ctx context.Context, binary, dir string) (*service, error) {
 	l.Close()
 	data := filepath.Join(dir, dataDir)
 	begun := time.Now()
-	if s.process, err = startProcess(ctx, binary, "serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn"); err != nil {
+	if s.process, err = startProcess(ctx, binary, "serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn", "--server-networks", "127.0.0.0/8"); err != nil {
 		return nil, err
 	}
 	go func() { _, _ = io.Copy(io.Discard, s.stdout) }()

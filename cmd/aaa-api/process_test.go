@@ -89,7 +89,7 @@ func here(t *testing.T, dir, stdin string, env []string, args ...string) (stdout
 }
 
 // start runs `aaa-api serve` on a free port with its data in dir/data, and returns when it
-// serves. The test's end stops it.
+// serves. Servers of all accounts may be on this machine, unless args say otherwise. The test's end stops it.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
 	p := launch(t, dir, env, args...)
@@ -101,7 +101,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 func launch(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, exited: make(chan error, 1), serving: make(chan string, 1)}
-	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
+	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0", "--server-networks=127.0.0.0/8"}, args...)...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/radius"
 	"aaa-api/internal/engines/tacacs"
@@ -129,6 +130,7 @@ func (n *node) assemble() error {
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
+		Egress: &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listener.Addr())},
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
@@ -152,7 +154,7 @@ func (n *node) assemble() error {
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
-		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))
+		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
 	n.handler = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,

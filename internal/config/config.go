@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"aaa-api/internal/egress"
 )
 
 // The settings, by the name of their flag. The variable of data-dir is AAA_API_DATA_DIR, and so on.
@@ -35,6 +38,8 @@ const (
 	LogLevel      = "log-level"
 	Drain         = "drain"
 	Unanswered    = "destination-packets"
+	Networks      = "server-networks"
+	ServerPorts   = "server-ports"
 	Demo          = "demo"
 
 	UnixPasswordFile     = "unix-password-file"
@@ -57,6 +62,8 @@ var settings = []struct {
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
+	{Networks, "", "networks such as 127.0.0.0/8, separated by commas, beside public and private ones where servers of all accounts may be (default: what each account is granted)"},
+	{ServerPorts, "49,88,300,1024-65535", "ports that accounts' servers may have outside the networks granted to them"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -74,7 +81,9 @@ type Config struct {
 	Drain         time.Duration // 0 to maxDrain
 	Demo          bool
 
-	DestinationPackets int64 // a second, without an answer, to one address; at least 1
+	ServerNetworks     []netip.Prefix // open to all accounts
+	ServerPorts        []egress.Ports // open to all accounts
+	DestinationPackets int64          // a second, without an answer, to one address; at least 1
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -141,6 +150,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		Drain:         r.duration(Drain, maxDrain),
 		Demo:          r.boolean(Demo),
 
+		ServerNetworks: r.networks(), ServerPorts: r.ports(),
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
@@ -287,6 +297,26 @@ func (r *reader) number(name string, least, most int64) int64 {
 		r.fail(name, "%q is not a whole number of %d to %d", v, least, most)
 	}
 	return n
+}
+
+func (r *reader) networks() []netip.Prefix {
+	v := r.k.String(Networks)
+	if v == "" {
+		return nil
+	}
+	list, err := egress.ParseNetworks(v)
+	if err != nil {
+		r.fail(Networks, "%w", err)
+	}
+	return list
+}
+
+func (r *reader) ports() []egress.Ports {
+	list, err := egress.ParsePorts(r.k.String(ServerPorts))
+	if err != nil {
+		r.fail(ServerPorts, "%w", err)
+	}
+	return list
 }
 
 func (r *reader) boolean(name string) bool {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 )
 
@@ -26,6 +27,7 @@ type Engine interface {
 type Config struct {
 	Account aaa.AccountID // whose document it is
 	Server  aaa.Server
+	Reach   *egress.Account // where the document's servers may be; nil: anywhere
 	// Previous is the Client of the entry that this one replaces in the document; nil where there was none. The engine
 	// takes over what was learnt of the server and still holds, and does not keep it.
 	Previous Client
@@ -125,6 +127,7 @@ const (
 	BadReply                      // only replies that had to be discarded
 	ServerError                   // the protocol's own "server unavailable" (TACACS+ ERROR)
 	NoEngine                      // the engine does not exist in this service
+	NotAllowed                    // the account may not reach the address: Err wraps egress.ErrNotAllowed
 	HeldBack                      // a limit says that the server must not be asked: Err wraps a *limits.HeldBack
 
 	NumReasons = iota + 1 // one more than the last
@@ -133,7 +136,7 @@ const (
 var reasonNames = map[Reason]string{
 	NoAnswer: "no answer", Unreachable: "unreachable", BadReply: "bad reply",
 	ServerError: "server error", NoEngine: "engine not available",
-	HeldBack: "held back",
+	NotAllowed: "not allowed", HeldBack: "held back",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 )
 
@@ -43,6 +44,17 @@ func (t *Tenants) Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefi
 		return nil, err
 	}
 	return networks(chain), nil
+}
+
+// Reach returns where servers of an account's document may be, as of now.
+func (t *Tenants) Reach(ctx context.Context, id aaa.AccountID) (*egress.Account, error) {
+	list, err := t.Networks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	a := t.egress.Account()
+	a.Grant(list)
+	return a, nil
 }
 
 // networks is what accounts above granted to chain[0], as far as they may reach it themselves.

@@ -111,6 +111,9 @@ func (c *client) failed(err error, sent int) error {
 	default:
 		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
 	}
+	if failure.Reason == engines.NotAllowed {
+		return failure
+	}
 	c.failing()
 	return &engines.Failure{Reason: failure.Reason, Attempts: sent, Err: failure.Err}
 }

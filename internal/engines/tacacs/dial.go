@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 )
 
@@ -26,6 +27,9 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 		m.forget(c)
 		if ctx.Err() != nil {
 			return why(ctx) // the caller's haste is no failure of the server's
+		}
+		if errors.Is(err, egress.ErrNotAllowed) { // nobody was asked: the next request looks again at once
+			return &engines.Failure{Reason: engines.NotAllowed, Err: egress.ErrNotAllowed}
 		}
 		m.failures++
 		pause := m.opts.BackoffMax

@@ -81,7 +81,6 @@ type Stats struct {
 	Sessions    int    // that have a place on a connection
 	Tombstones  int    // ids whose late replies are to be dropped
 	Strays      uint64 // replies so far to ids that nobody used
-	Paused      int    // connections that no reply came on for so long that their window closes
 	Interleaves bool   // the server has shown that a slow request holds up no other on its connection
 }
 
@@ -98,9 +97,6 @@ func (m *Manager) Stats() Stats {
 		s.Sessions += len(c.sessions)
 		c.tombs.expire(now)
 		s.Tombstones += c.tombs.len()
-		if now.Sub(c.moved) >= stalled {
-			s.Paused++
-		}
 	}
 	return s
 }
