@@ -98,13 +98,10 @@ func (a *Allowance) Send(to Destination) error {
 	now := time.Now()
 	if a != nil && a.account != nil {
 		if a.left.Add(-1) < 0 {
-			return a.account.heldBack(aaa.LimitPacketsPerRequest)
+			return a.account.heldBack(aaa.LimitPacketsPerRequest, a.account.Of(aaa.LimitPacketsPerRequest))
 		}
-		l := aaa.LimitUnansweredPackets
-		if rate := a.account.Of(l); rate < Unlimited {
-			if _, ok := a.account.used[l].take(now, rate, patience); !ok {
-				return a.account.heldBack(l)
-			}
+		if over, _, ok := a.account.take(aaa.LimitUnansweredPackets, now, patience); !ok {
+			return a.account.heldBack(over.Limit, over.Allowed)
 		}
 	}
 	if to.bucket != nil {
@@ -116,9 +113,9 @@ func (a *Allowance) Send(to Destination) error {
 	return nil
 }
 
-func (a *Account) heldBack(l aaa.Limit) *HeldBack {
+func (a *Account) heldBack(l aaa.Limit, allowed int64) *HeldBack {
 	a.Refused(l)
-	return &HeldBack{l.Name(), a.Of(l)}
+	return &HeldBack{l.Name(), allowed}
 }
 
 // Answered takes note of a verified answer to n packets.
@@ -130,11 +127,7 @@ func (a *Allowance) Answered(to Destination, n int) {
 }
 
 func (a *Allowance) giveBack(n int) {
-	if a == nil || a.account == nil {
-		return
-	}
-	l := aaa.LimitUnansweredPackets
-	if rate := a.account.Of(l); rate < Unlimited {
-		a.account.used[l].giveBack(n, rate)
+	if a != nil && a.account != nil {
+		a.account.giveBack(aaa.LimitUnansweredPackets, n)
 	}
 }

@@ -75,6 +75,36 @@ func TestUnansweredPackets(t *testing.T) {
 	})
 }
 
+// What is set on an account bounds all below it together, and what is answered is given back to all.
+func TestSharedPackets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limits := aaa.NoLimits()
+		limits[aaa.LimitUnansweredPackets] = 10
+		values := Root("root", nil).Below("above", &limits)
+		above := NewAccount("above")
+		above.Set(values)
+		var of [3]Allowance
+		for i := range of {
+			account := NewAccount(aaa.AccountID([]string{"a", "b", "c"}[i]))
+			account.Set(values.Below(account.ID, nil), Shared{above, values})
+			of[i].Begin(account, 64)
+		}
+		sent := 0
+		for i := range of {
+			n, _ := attempt(&of[i], Destination{}, 25)
+			sent += n
+		}
+		if sent != 40 {
+			t.Errorf("%d packets of three accounts", sent)
+		}
+		of[0].Answered(Destination{}, 5)
+		if n, _ := attempt(&of[2], Destination{}, 25); n != 5 {
+			t.Errorf("%d packets after 5 were answered", n)
+		}
+	})
+}
+
 // A server that answers is asked without end, by an account whose other server is silent, too.
 func TestAnsweredPackets(t *testing.T) {
 	t.Parallel()

@@ -61,25 +61,45 @@ type Shared struct {
 // Take takes one from the account's rate of a limit that is one a second, and from those rates that it shares with others.
 // The error is an *aaa.Error of KindLimited.
 func (a *Account) Take(l aaa.Limit, now time.Time) error {
-	if own := a.Values().Of(l); own.Allowed != Unlimited {
-		if wait, ok := a.used[l].take(now, own.Allowed, time.Second); !ok {
-			return tooMany(l, a.ID, own, wait)
-		}
-	}
-	for _, s := range *a.shared.Load() {
-		v := s.Values.of[l]
-		if v.From != s.Account.ID {
-			continue // it is not set there
-		}
-		if wait, ok := s.Account.used[l].take(now, v.Allowed, time.Second); !ok {
-			return tooMany(l, s.Account.ID, v, wait)
-		}
+	if over, wait, ok := a.take(l, now, time.Second); !ok {
+		return over.Error(aaa.KindLimited, wait)
 	}
 	return nil
 }
 
-func tooMany(l aaa.Limit, id aaa.AccountID, v Value, wait time.Duration) error {
-	return aaa.Excess{Limit: l, Account: id, Allowed: v.Allowed, From: v.From}.Error(aaa.KindLimited, wait)
+// take takes one from each rate that bounds the account, or nothing from any.
+func (a *Account) take(l aaa.Limit, now time.Time, window time.Duration) (over aaa.Excess, wait time.Duration, ok bool) {
+	if own := a.Values().of[l]; own.Allowed != Unlimited {
+		if wait, ok = a.used[l].take(now, own.Allowed, window); !ok {
+			return aaa.Excess{Limit: l, Account: a.ID, Allowed: own.Allowed, From: own.From}, wait, false
+		}
+	}
+	shared := *a.shared.Load()
+	for i, s := range shared {
+		v := s.Values.of[l]
+		if v.From != s.Account.ID {
+			continue // it is not set there
+		}
+		if wait, ok = s.Account.used[l].take(now, v.Allowed, window); !ok {
+			a.putBack(l, 1, shared[:i])
+			return aaa.Excess{Limit: l, Account: s.Account.ID, Allowed: v.Allowed, From: v.From}, wait, false
+		}
+	}
+	return over, 0, true
+}
+
+// giveBack gives back what take took n times.
+func (a *Account) giveBack(l aaa.Limit, n int) { a.putBack(l, n, *a.shared.Load()) }
+
+func (a *Account) putBack(l aaa.Limit, n int, shared []Shared) {
+	if own := a.Of(l); own != Unlimited {
+		a.used[l].giveBack(n, own)
+	}
+	for _, s := range shared {
+		if v := s.Values.of[l]; v.From == s.Account.ID {
+			s.Account.used[l].giveBack(n, v.Allowed)
+		}
+	}
 }
 
 // Taken is how many of a second's worth are taken from a rate.

@@ -35,6 +35,11 @@ func TestRate(t *testing.T) {
 	}
 	take(a, 20, Value{20, "a"}, "a")
 	take(b, 10, Value{30, "above"}, "above") // the other 20 were a's
+	above.giveBack(aaa.LimitRequestsPerSecond, 3)
+	take(b, 3, Value{30, "above"}, "above")
+	if got := b.Taken(aaa.LimitRequestsPerSecond, at); got != 13 { // what was refused took nothing
+		t.Errorf("b has used %d", got)
+	}
 	if got := a.Taken(aaa.LimitRequestsPerSecond, at); got != 20 {
 		t.Errorf("a has used %d", got)
 	}
