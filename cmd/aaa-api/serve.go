@@ -39,8 +39,7 @@ The first start makes the key file, the root account and a token for it.`,
 			return serve(cmd.Context(), cfg, log, env.stdout)
 		},
 	}
-	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.Drain, config.Unanswered, config.Networks, config.ServerPorts, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
+	config.AddFlags(cmd.Flags(), config.All()...)
 	return cmd
 }
 

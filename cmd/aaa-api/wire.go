@@ -46,6 +46,7 @@ type node struct {
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
 	vault    *secmod.Vault
+	tokenKey token.Key
 	system   *dict.Catalog
 	tenants  *tenant.Tenants
 	preparer *document.Preparer
@@ -103,6 +104,9 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
+	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
+		return nil, err
+	}
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
@@ -132,8 +136,8 @@ func (n *node) assemble() error {
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 		Egress: &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listener.Addr())},
 	})
-	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
-	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
+	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
+	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
 	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
 
@@ -160,19 +164,31 @@ func (n *node) assemble() error {
 		Tree:     n.tenants,
 		Service:  n.gateway,
 		Verifier: verifier,
+		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
 		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
+		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    httpapi.NewMeter(registry),
-		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
+		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
+		Bad:      httpapi.NewBadMeter(registry),
 		Node:     n.name,
 		Version:  buildVersion(),
+		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
 	})
 	return nil
+}
+
+// badRate is the setting as the API takes it: a negative rate is no limit.
+func badRate(cfg *config.Config) float64 {
+	if cfg.BadCredentials == 0 {
+		return -1
+	}
+	return float64(cfg.BadCredentials)
 }
 
 // hasAuthorizer reports whether the system configuration registers an external authoriser.
@@ -198,6 +214,14 @@ var errDraining = errors.New("the node is stopping")
 func (n *node) serving(context.Context) error {
 	if n.draining.Load() {
 		return errDraining
+	}
+	return nil
+}
+
+// fresh says why a node is not ready that could not read the changes for too long.
+func (n *node) fresh(context.Context) error {
+	if n.follower.Stale() {
+		return fmt.Errorf("the change log was not read for %v, which is more than --%s %v", n.follower.Lag().Round(time.Second), config.MaxStaleness, n.cfg.MaxStaleness)
 	}
 	return nil
 }

@@ -40,7 +40,10 @@ const (
 	Unanswered    = "destination-packets"
 	Networks      = "server-networks"
 	ServerPorts   = "server-ports"
+	MaxStaleness  = "max-staleness"
 	Demo          = "demo"
+
+	BadCredentials = "bad-credentials"
 
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
@@ -48,6 +51,15 @@ const (
 
 // maxDrain bounds Drain. No balancer takes longer to notice, and a slip of the unit must not keep a node from stopping.
 const maxDrain = 5 * time.Minute
+
+// Bounds of MaxStaleness. Below the least one, a database that answers slowly would stop the service.
+const (
+	minStaleness = time.Second
+	maxStaleness = 30 * 24 * time.Hour
+)
+
+// maxBadCredentials bounds BadCredentials.
+const maxBadCredentials = 1_000_000
 
 // settings lists every setting in the order of the documentation.
 var settings = []struct {
@@ -64,6 +76,8 @@ var settings = []struct {
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
 	{Networks, "", "networks such as 127.0.0.0/8, separated by commas, beside public and private ones where servers of all accounts may be (default: what each account is granted)"},
 	{ServerPorts, "49,88,300,1024-65535", "ports that accounts' servers may have outside the networks granted to them"},
+	{MaxStaleness, "10m", "how long a node that can't read its database's changes goes on with what it has in memory; 0 is for ever"},
+	{BadCredentials, "20", "how many invalid tokens and API keys a second one address may send before it gets 429 for them, five times as many at once; 0 is no limit"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -79,11 +93,13 @@ type Config struct {
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
 	Drain         time.Duration // 0 to maxDrain
+	MaxStaleness  time.Duration // 0 (for ever), or minStaleness to maxStaleness
 	Demo          bool
 
 	ServerNetworks     []netip.Prefix // open to all accounts
 	ServerPorts        []egress.Ports // open to all accounts
 	DestinationPackets int64          // a second, without an answer, to one address; at least 1
+	BadCredentials     int            // a second and address, 0 (no limit) to maxBadCredentials
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -94,6 +110,15 @@ func (c *Config) StorePath() string { return filepath.Join(c.DataDir, "aaa-api.d
 
 // TokenFile is where the first start leaves the administrator's token.
 func (c *Config) TokenFile() string { return filepath.Join(c.DataDir, "admin.token") }
+
+// All names every setting: those of `serve`.
+func All() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.name
+	}
+	return names
+}
 
 // AddFlags gives fs the flags of the settings named.
 func AddFlags(fs *pflag.FlagSet, names ...string) {
@@ -148,12 +173,17 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
 		Drain:         r.duration(Drain, maxDrain),
+		MaxStaleness:  r.duration(MaxStaleness, maxStaleness),
 		Demo:          r.boolean(Demo),
 
 		ServerNetworks: r.networks(), ServerPorts: r.ports(),
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
+		BadCredentials:     int(r.number(BadCredentials, 0, maxBadCredentials)),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
+	}
+	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
+		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}
 	c.UnixPasswordAccounts = r.accounts(c.UnixPasswordFile)
 	if c.KeyFile == "" {

@@ -80,11 +80,11 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, not_allowed, unhandled, unknown_server, unknown_rule, unknown_file, outcome
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked
 	Message string `json:"message"`
 
-	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one, MaxNamed at most
-	Total    int             `json:"total,omitempty"`    // of outcome: how many do
+	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one; of revoked: whose tokens; MaxNamed at most
+	Total    int             `json:"total,omitempty"`    // how many accounts there are
 }
 
 // Prepare checks a document that a client wrote for an account, or for

@@ -293,7 +293,7 @@ func (a *API) moveAccount(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
+	return c.reply(answer{data: viewAccount(got.Account), revision: got.Revision, warnings: append(changed.after(c, store.ChangedAccount), warnRevoked(got.Revoked)...)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -18,6 +18,7 @@ type API struct {
 	routes      map[routeKey]mounted
 	limiter     *limiter // of requests, by token
 	logins      *limiter // of sessions made, by API key
+	guesses     *guesses // of credentials that are none, by source address
 	replays     *replays
 	writers     writers
 	away        away
@@ -53,6 +54,7 @@ func New(o Options) *API {
 		routes:  make(map[routeKey]mounted, len(routes)),
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
+		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		writers: writers{turns: make(map[aaa.AccountID]*turn)},
 		docs:    newDocs(),

@@ -89,7 +89,7 @@ var routes = []route{
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
 	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},
-	{"DELETE", atToken, mayWrite, onAccount, noBody, "", false, (*API).revokeToken},
+	{"DELETE", atToken, mayWrite, onAccount, noBody, "orphan", false, (*API).revokeToken},
 	{"PUT", atKey, mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
 	{"DELETE", atKey, mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
 

@@ -142,7 +142,7 @@ func TestNothingAllowed(t *testing.T) {
 // Addresses are forgotten once nothing is held against them, so that their number is bounded.
 func TestDestinationsAreForgotten(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where time stands still meanwhile
 		d := NewDestinations(1)
 		silent := d.At(netip.MustParseAddr("192.0.2.1"))
 		_, _ = attempt(nil, silent, 100)

@@ -28,6 +28,7 @@ var (
 	ErrHasChildren = errors.New("the account has descendants")
 	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
+	ErrNoOrphan    = errors.New("what the token made cannot outlive it")
 	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
 	// there. It was never migrated, or is being put back from a backup.
 	ErrNoTables = errors.New("the database is not complete")
@@ -130,8 +131,9 @@ type Accounts interface {
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary or table that they name; LimitError as for Create. The paths of all descendants follow.
-	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
+	// dictionary or table that they name. LimitError as for Create. The paths of all descendants follow. Tokens of the subtree that were
+	// made by accounts which are no longer above it are revoked, with what they made.
+	Move(ctx context.Context, id, parent aaa.AccountID) (Moved, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
@@ -140,6 +142,12 @@ type Accounts interface {
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
 	Descendants(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
+}
+
+// Moved is an account where it is now, and the tokens that the move revoked.
+type Moved struct {
+	Account
+	Revoked Revoked
 }
 
 // Document is an AAA document as stored: secrets sealed.
@@ -261,6 +269,17 @@ type Token struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	KeyID     string    // of a session, and of what one makes: the API key that it came from and ends with; else empty
+	// MadeBy is the id of the token or API key that asked for this one and that revokes it; MakerAccount is the account of
+	// the one that asked. Both are empty if the command made it, or a version that did not keep its maker.
+	MadeBy       string
+	MakerAccount aaa.AccountID
+	Checksum     bool // its text ends with a checksum
+}
+
+// Revoked counts the tokens that a write revoked.
+type Revoked struct {
+	Tokens   int
+	Accounts []aaa.AccountID // whose tokens they were, in order
 }
 
 // KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
@@ -271,18 +290,26 @@ const KindSession = "session"
 
 // Tokens keeps the API credentials.
 type Tokens interface {
-	// Create stores a token. ErrNotFound: there is no such account, or none with the API key of KeyID. LimitError: it has as
-	// many as it may; short-lived ones from api_auth are counted by themselves.
+	// Create stores a token. ErrNotFound: there is no such account, its maker is gone or not of that account or one above, or the
+	// account has no API key of the KeyID. LimitError: it has as many as it may;
+	// short-lived ones from api_auth are counted by themselves.
 	Create(ctx context.Context, t Token) error
 	// Rotate stores an API key in place of all that the account has, which are revoked.
 	Rotate(ctx context.Context, key Token) error
 	// ByHash finds a token of any account: verification is where the account becomes known.
 	ByHash(ctx context.Context, hash [32]byte) (Token, error)
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []Token, next string, err error)
-	// Revoke deletes the token, and with an API key the sessions made with it.
-	Revoke(ctx context.Context, account aaa.AccountID, id string) error
+	// Revoke deletes the token, what it made, what that made, and so on, in whatever account. It counts the token itself.
+	Revoke(ctx context.Context, account aaa.AccountID, id string) (Revoked, error)
+	// Orphan deletes the token alone: what it made counts as made by its maker from then on. ErrNoOrphan where it is
+	// an API key, and where by, the token that asks, is the token itself or came from it; by may be empty.
+	Orphan(ctx context.Context, account aaa.AccountID, id, by string) error
 	// RevokeKeys revokes all of the account's API keys and returns them, ErrNotFound where it has none.
 	RevokeKeys(ctx context.Context, account aaa.AccountID) ([]Token, error)
+	// Key is the key of the checksums, which all nodes of a database share.
+	Key(ctx context.Context) ([]byte, error)
+	// WithoutChecksum reports whether a token is stored whose text has no checksum.
+	WithoutChecksum(ctx context.Context) (bool, error)
 	// DeleteExpired removes tokens that ran out before now and says how many. It is no change.
 	DeleteExpired(ctx context.Context, now time.Time) (int, error)
 }
@@ -376,8 +403,10 @@ type Change struct {
 	Seq     int64
 	Kind    ChangeKind
 	Account aaa.AccountID
-	Name    string // of a dictionary or text; id of a token, where an API key stands for its sessions too
-	At      time.Time
+	// Name is that of a dictionary or text, or the id of a token, where an API key stands for its sessions too. Of a token
+	// without a Name all tokens of the account are meant, and with aaa.SystemConfig as the Account all tokens.
+	Name string
+	At   time.Time
 }
 
 // Is reports whether two changes are the same entry of the same log: of two logs that part, the numbers are equal and the

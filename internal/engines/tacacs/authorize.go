@@ -22,7 +22,7 @@ func (f *fields) authorization() *AuthorRequest {
 func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*engines.Reply, error) {
 	ask := f.authorization()
 	var r AuthorResponse
-	_, sent, err := c.first(ctx, ask, &r)
+	_, sent, err := c.first(ctx, f.request.Allowance, ask, &r)
 	if err != nil {
 		return refused(sent, err)
 	}

@@ -2,12 +2,14 @@ package tacacs
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // TestFlagIsRefusal: a reply in the clear where it must not be is a FAIL (§10.5.2).
@@ -45,6 +47,31 @@ func TestTriesAgain(t *testing.T) {
 	}
 	if c.Health().State() != engines.Alive {
 		t.Error(c.Health().State())
+	}
+}
+
+// TestPacketsOfARequest: tries count among the packets that a request may send, at all servers together.
+func TestPacketsOfARequest(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
+		if _, _, ok := l.next(); ok {
+			n.Add(1)
+		}
+	})
+	c := open(t, p, EngineOptions{}, func(s *aaa.Server) { s.Retries = 5 })
+	req := request(t, aaa.Authn, "user=bob", "password=password")
+	req.Allowance = &limits.Allowance{}
+	req.Allowance.Begin(limits.NewAccount("a"), 3)
+	for i, want := range []engines.Reason{engines.Unreachable, engines.HeldBack} {
+		_, err := c.Exchange(t.Context(), req)
+		var f *engines.Failure
+		if !errors.As(err, &f) || f.Reason != want {
+			t.Errorf("exchange %d: %v, want %v", i, err, want)
+		}
+	}
+	if n.Load() != 3 {
+		t.Errorf("%d tries", n.Load())
 	}
 }
 

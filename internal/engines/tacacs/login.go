@@ -101,7 +101,7 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	}
 	secrets := f.secrets()
 	var r AuthenReply
-	s, sent, err := c.first(ctx, start, &r)
+	s, sent, err := c.first(ctx, f.request.Allowance, start, &r)
 	if err != nil {
 		return refused(sent, err)
 	}

@@ -200,8 +200,10 @@ func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64
 	return a, nil
 }
 
-func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.Account, err error) {
-	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
+func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (store.Moved, error) {
+	var a store.Account
+	var gone store.Revoked
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
 		if a, err = getAccount(ctx, tx, `id = $1`, string(id)); err != nil {
 			return err
 		}
@@ -233,6 +235,14 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		if err := tx.roomBelow(ctx, path, moved+1, common); err != nil {
 			return err
 		}
+		if gone, err = tx.revokeAll(ctx, `(account_id = $1 OR account_id IN (SELECT id FROM accounts WHERE path >= $2 AND path < $3))
+			AND made_by_account <> '' AND CAST($4 AS text) LIKE '%' || made_by_account || '/%'`,
+			string(a.ID), from, until, joinPath(left...)); err != nil {
+			return err
+		}
+		if err := tx.tokensChanged(ctx, gone.Accounts); err != nil {
+			return err
+		}
 		a.ParentID, a.Revision, a.UpdatedAt = parent, a.Revision+1, tx.now
 		if _, err := tx.Exec(ctx, `UPDATE accounts
 			SET parent_id = $2, path = $3, revision = $4, updated_at = $5 WHERE id = $1`,
@@ -249,9 +259,9 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		return tx.changed(ctx, store.ChangedAccount, id, "")
 	})
 	if err != nil {
-		return store.Account{}, err
+		return store.Moved{}, err
 	}
-	return a, nil
+	return store.Moved{Account: a, Revoked: gone}, nil
 }
 
 // shallow refuses a move that would put the deepest descendant below the tree's bound.
@@ -289,7 +299,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
-			`DELETE FROM tokens WHERE account_id = $1`,
+			`DELETE FROM tokens WHERE account_id = $1`, // what they made is the account's own: none is below
 			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM session_counts WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,

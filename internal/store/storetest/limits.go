@@ -84,9 +84,10 @@ func ownedText(l aaa.Limit, kind store.TextKind) owned {
 func ownedToken(kind string) owned {
 	return owned{limit: aaa.LimitTokens, short: kind == store.KindSession, make: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
 		hash := sha256.Sum256(fmt.Append(nil, kind, a, n))
-		return s.Tokens().Create(ctx, store.Token{ID: fmt.Sprint(kind, n), Account: a, Hash: hash, Kind: kind})
+		return s.Tokens().Create(ctx, store.Token{ID: fmt.Sprint(kind, n, a), Account: a, Hash: hash, Kind: kind})
 	}, remove: func(ctx context.Context, s store.Store, a aaa.AccountID, n int) error {
-		return s.Tokens().Revoke(ctx, a, fmt.Sprint(kind, n))
+		_, err := s.Tokens().Revoke(ctx, a, fmt.Sprint(kind, n, a))
+		return err
 	}}
 }
 
@@ -188,17 +189,17 @@ func testAccountsLimit(t *testing.T, s store.Store) {
 		limited(t, err, over)
 	}
 	// Within the account a move changes nothing of its number.
-	must[store.Account](t)(s.Accounts().Move(ctx, account(t, s, "d", root.ID).ID, c.ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, account(t, s, "d", root.ID).ID, c.ID))
 	list, _, err := s.Accounts().Children(ctx, a.ID, store.Page{})
 	ok(t, err)
 	for _, one := range list {
 		if one.ID != b.ID {
-			must[store.Account](t)(s.Accounts().Move(ctx, one.ID, b.ID))
+			must[store.Moved](t)(s.Accounts().Move(ctx, one.ID, b.ID))
 		}
 	}
 	limited(t, create(a.ID), over)
 	allow(t, s, a.ID, aaa.LimitAccounts, 7)
-	must[store.Account](t)(s.Accounts().Move(ctx, c.ID, b.ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, c.ID, b.ID))
 	over.Allowed = 7
 	for id, want := range map[aaa.AccountID]int64{a.ID: 7, root.ID: 8, c.ID: 2} {
 		if used := must[map[aaa.Limit]int64](t)(s.Accounts().Usage(ctx, id)); used[aaa.LimitAccounts] != want {
