@@ -118,6 +118,7 @@ func runPage(t *testing.T, blocks []block) {
 	}
 	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
+		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
 	)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -53,10 +52,13 @@ type node struct {
 	gateway  *gateway.Gateway
 	radius   *radius.Engine
 	follower *store.Follower
-	handler  http.Handler
+	api      *httpapi.API
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
+
+	adminListener net.Listener // nil: the API's has all
+	certificate   *certificate // of the API's listener; nil: it speaks plain HTTP
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -107,8 +109,8 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
 		return nil, err
 	}
-	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+	if err := n.listen(ctx); err != nil {
+		return nil, err
 	}
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -119,6 +121,25 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 		return nil, fmt.Errorf("reading the change log: %w", err)
 	}
 	return n, nil
+}
+
+// listen takes the addresses of the settings and reads the certificate.
+func (n *node) listen(ctx context.Context) (err error) {
+	if n.cfg.TLSCert != "" {
+		if n.certificate, err = loadCertificate(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
+			return err
+		}
+	}
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if n.cfg.AdminListen == "" {
+		return nil
+	}
+	if n.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.AdminListen); err != nil {
+		return fmt.Errorf("--admin-listen: %w", err)
+	}
+	return nil
 }
 
 // assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines.
@@ -134,7 +155,7 @@ func (n *node) assemble() error {
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
-		Egress: &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listener.Addr())},
+		Egress: &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
@@ -151,7 +172,7 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.url = advertised(n.cfg, n.listener.Addr())
+	n.url = n.advertised()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
@@ -159,7 +180,7 @@ func (n *node) assemble() error {
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
-	n.handler = httpapi.New(httpapi.Options{
+	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
@@ -179,6 +200,8 @@ func (n *node) assemble() error {
 		Node:     n.name,
 		Version:  buildVersion(),
 		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
+
+		AdminApart: n.adminListener != nil,
 	})
 	return nil
 }
@@ -234,6 +257,9 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
+	if n.certificate != nil {
+		n.background.Go(func() { n.certificate.follow(ctx) })
+	}
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.
@@ -259,9 +285,12 @@ func (n *node) Close() error {
 	}
 	n.background.Wait()
 	var err error
-	if n.listener != nil {
-		if err = n.listener.Close(); errors.Is(err, net.ErrClosed) {
-			err = nil // serve has closed it
+	for _, l := range []net.Listener{n.listener, n.adminListener} {
+		if l == nil {
+			continue
+		}
+		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) { // serve has closed it
+			err = errors.Join(err, cerr)
 		}
 	}
 	if n.radius != nil {
@@ -308,4 +337,13 @@ func nodeName() string {
 		host = "node"
 	}
 	return host + "-" + aaa.NewID()[:6]
+}
+
+// listeners are the addresses that the node listens at.
+func (n *node) listeners() []net.Addr {
+	list := []net.Addr{n.listener.Addr()}
+	if n.adminListener != nil {
+		list = append(list, n.adminListener.Addr())
+	}
+	return list
 }

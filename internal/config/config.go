@@ -30,6 +30,7 @@ import (
 // The settings, by the name of their flag. The variable of data-dir is AAA_API_DATA_DIR, and so on.
 const (
 	Listen        = "listen"
+	AdminListen   = "admin-listen"
 	Advertise     = "advertise"
 	DataDir       = "data-dir"
 	Database      = "database-url"
@@ -44,6 +45,8 @@ const (
 	Demo          = "demo"
 
 	BadCredentials = "bad-credentials"
+	TLSCert        = "tls-cert"
+	TLSKey         = "tls-key"
 
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
@@ -66,7 +69,10 @@ var settings = []struct {
 	name, value, usage string
 }{
 	{Listen, "127.0.0.1:8000", "address and port to serve HTTP on; port 0 takes a free one"},
-	{Advertise, "", "URL at which the other nodes of this database reach this one (default: http and the address of --listen, where that names a host)"},
+	{AdminListen, "", "address and port of a listener for /metrics, the details of /readyz, and the other nodes; the API's port then serves neither (default: the API's port serves all)"},
+	{Advertise, "", "URL at which the other nodes of this database reach this one (default: the address of --admin-listen, else of --listen, where that names a host)"},
+	{TLSCert, "", "PEM file of the certificate chain with which the API is served over TLS; read again when it changes"},
+	{TLSKey, "", "PEM file of the certificate's private key; with --tls-cert alone"},
 	{DataDir, "./data", "folder of the embedded store, the key file and the first token"},
 	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
@@ -86,7 +92,8 @@ var settings = []struct {
 // Config is a complete, checked configuration.
 type Config struct {
 	Listen        string      // host:port
-	Advertise     string      // http or https URL with a host and no more; empty: as Listen says
+	AdminListen   string      // host:port; empty: there is no listener of its own
+	Advertise     string      // http or https URL with a host and no more; empty: as the listeners say
 	DataDir       string      // never empty; need not exist
 	DatabaseURL   DatabaseURL // zero: the embedded store
 	KeyFile       string      // never empty; need not exist
@@ -100,6 +107,8 @@ type Config struct {
 	ServerPorts        []egress.Ports // open to all accounts
 	DestinationPackets int64          // a second, without an answer, to one address; at least 1
 	BadCredentials     int            // a second and address, 0 (no limit) to maxBadCredentials
+	TLSCert            string         // empty or an existing file
+	TLSKey             string         // empty exactly where TLSCert is
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -165,7 +174,8 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 	r := reader{k: k, fs: fs}
 	r.errs = append(r.errs, unknownVariables(environ)...)
 	c := &Config{
-		Listen:        r.listen(),
+		Listen:        r.hostPort(Listen),
+		AdminListen:   r.hostPort(AdminListen),
 		Advertise:     r.advertise(),
 		DataDir:       r.dataDir(),
 		DatabaseURL:   r.databaseURL(),
@@ -180,8 +190,12 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
 		BadCredentials:     int(r.number(BadCredentials, 0, maxBadCredentials)),
 
+		TLSCert: r.file(TLSCert),
+		TLSKey:  r.file(TLSKey),
+
 		UnixPasswordFile: r.file(UnixPasswordFile),
 	}
+	r.together(TLSCert, TLSKey)
 	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
 		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}
@@ -217,19 +231,32 @@ func (r *reader) given(name string) bool {
 	return f != nil && f.Changed
 }
 
-func (r *reader) listen() string {
-	v := r.k.String(Listen)
+// hostPort is the address of a listener. A setting without a default may be left out.
+func (r *reader) hostPort(name string) string {
+	v := r.k.String(name)
+	if v == "" && !r.given(name) && name != Listen {
+		return ""
+	}
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		r.fail(Listen, "%q is not address:port", v)
+		r.fail(name, "%q is not address:port", v)
 		return ""
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		r.fail(Listen, "port %q is not 0 to 65535", port)
+		r.fail(name, "port %q is not 0 to 65535", port)
 	} else if n > 0 && port[0] == '0' {
-		r.fail(Listen, "port %q begins with a zero", port)
+		r.fail(name, "port %q begins with a zero", port)
 	}
 	return v
+}
+
+// together refuses one of two settings without the other.
+func (r *reader) together(one, other string) {
+	for _, pair := range [][2]string{{one, other}, {other, one}} {
+		if r.k.String(pair[0]) != "" && r.k.String(pair[1]) == "" {
+			r.fail(pair[0], "there is no %s with it", pair[1])
+		}
+	}
 }
 
 func (r *reader) advertise() string {

@@ -41,7 +41,10 @@ func defaults() Config {
 
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
-	dicts := t.TempDir()
+	dicts, file := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		env  []string
 		args []string
@@ -69,6 +72,11 @@ func TestPrecedence(t *testing.T) {
 				c.Listen, c.Advertise, c.LogLevel, c.Drain = "[::1]:0", "https://node1.example", slog.LevelDebug, 5*time.Minute
 				c.MaxStaleness, c.BadCredentials = 0, 0
 			},
+		},
+		"listeners": {
+			env:  []string{"AAA_API_ADMIN_LISTEN=10.0.0.1:9000", "AAA_API_TLS_CERT=" + file},
+			args: []string{"--admin-listen=[::1]:9000", "--tls-key=" + file},
+			want: func(c *Config) { c.AdminListen, c.TLSCert, c.TLSKey = "[::1]:9000", file, file },
 		},
 		"a service called aaa-api in Kubernetes": {
 			env: []string{
@@ -104,11 +112,18 @@ func TestRefused(t *testing.T) {
 	}{
 		"unknown variable":      {env: []string{"AAA_API_DATADIR=/x"}, want: "AAA_API_DATADIR: no such setting; did you mean AAA_API_DATA_DIR?"},
 		"short variable":        {env: []string{"AAA_API_DATABASE=x"}, want: "did you mean AAA_API_DATABASE_URL?"},
-		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADVERTISE, AAA_API_BAD_CREDENTIALS, AAA_API_DATABASE_URL"},
+		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADMIN_LISTEN, AAA_API_ADVERTISE, AAA_API_BAD_CREDENTIALS, AAA_API_DATABASE_URL"},
 		"lower case":            {env: []string{"AAA_API_listen=:1"}, want: "AAA_API_listen: no such setting"},
 		"no port":               {args: []string{"--listen=localhost"}, want: `--listen: "localhost" is not address:port`},
 		"port too large":        {env: []string{"AAA_API_LISTEN=:65536"}, want: `AAA_API_LISTEN: port "65536" is not 0 to 65535`},
 		"port by name":          {args: []string{"--listen=:http"}, want: `port "http"`},
+		"admin without a port":  {args: []string{"--admin-listen=localhost"}, want: `--admin-listen: "localhost" is not address:port`},
+		"admin empty":           {args: []string{"--admin-listen="}, want: `--admin-listen: "" is not address:port`},
+		"admin port too large":  {env: []string{"AAA_API_ADMIN_LISTEN=:65536"}, want: `AAA_API_ADMIN_LISTEN: port "65536" is not 0 to 65535`},
+		"certificate alone":     {args: []string{"--tls-cert=" + file}, want: "--tls-cert: there is no tls-key with it"},
+		"TLS key alone":         {env: []string{"AAA_API_TLS_KEY=" + file}, want: "AAA_API_TLS_KEY: there is no tls-cert with it"},
+		"no certificate file":   {args: []string{"--tls-cert=" + file + "x", "--tls-key=" + file}, want: "--tls-cert: stat "},
+		"no TLS key file":       {args: []string{"--tls-cert=" + file, "--tls-key=" + file + "x"}, want: "--tls-key: stat "},
 		"advertise no URL":      {args: []string{"--advertise=10.0.0.1:8000"}, want: "--advertise: it is not of the form http://host:port"},
 		"advertise no host":     {args: []string{"--advertise=http://:8000"}, want: "--advertise: it is not of the form"},
 		"advertise a file":      {env: []string{"AAA_API_ADVERTISE=file:///etc/hunter2"}, want: "AAA_API_ADVERTISE: it is not of the form"},

@@ -24,6 +24,7 @@ import (
 type call struct {
 	http.ResponseWriter
 	api     *API
+	door    *door // through which it came
 	r       *http.Request
 	path    *chi.Context // the values in the URL's path
 	route   *route

@@ -113,6 +113,8 @@ type Options struct {
 	// Peers serves what other nodes of the service send. It has the paths below /internal/,
 	// which are no part of the API. Optional.
 	Peers Peers
+	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Admin alone.
+	AdminApart bool
 
 	Node    string // name of this node, shown in answers
 	Version string
