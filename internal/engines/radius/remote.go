@@ -27,6 +27,7 @@ type remote struct {
 
 	mu    sync.Mutex // before client.mu, where both are held
 	gone  bool       // no longer in Engine.remotes
+	heard bool       // it has answered
 	lanes []*lane
 	turn  int // where to look for an identifier next
 }
@@ -212,13 +213,17 @@ func (c *client) release(p *pending) {
 	c.places.Release(int64(len(p.held)))
 }
 
+// unheardTimeout is how long a server that has never answered is remembered after a request, if that is less than
+// IdleTimeout: there may be as many of them as a tenant can think of addresses.
+const unheardTimeout = 10 * time.Second
+
 // sweepLater has idle lanes, servers and sockets looked for from time to time, for as long as there are servers.
 func (e *Engine) sweepLater() {
 	s := &e.sockets
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sweep == nil && !s.closed {
-		s.sweep = time.AfterFunc(e.opts.IdleTimeout/2, e.sweep)
+		s.sweep = time.AfterFunc(min(e.opts.IdleTimeout, unheardTimeout)/2, e.sweep)
 	}
 }
 
@@ -242,8 +247,12 @@ func (e *Engine) sweep() {
 func (r *remote) rest(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	hold := r.engine.opts.IdleTimeout
+	if !r.heard {
+		hold = min(hold, unheardTimeout)
+	}
 	r.lanes = slices.DeleteFunc(r.lanes, func(l *lane) bool {
-		idle := l.slots.count == 0 && now.Sub(l.idle) >= r.engine.opts.IdleTimeout
+		idle := l.slots.count == 0 && now.Sub(l.idle) >= hold
 		if idle {
 			r.engine.giveBack(l.socket, now)
 		}
