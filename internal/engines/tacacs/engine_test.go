@@ -1,10 +1,14 @@
 package tacacs
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"net"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -47,6 +51,32 @@ func TestTriesAgain(t *testing.T) {
 	}
 	if c.Health().State() != engines.Alive {
 		t.Error(c.Health().State())
+	}
+}
+
+// TestNoDescriptorLeft: a machine without descriptors fails no server, and asks it again as soon as it has one.
+func TestNoDescriptorLeft(t *testing.T) {
+	t.Parallel()
+	p := script(t, pass)
+	lacks := true
+	c := open(t, p.peer, EngineOptions{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if lacks {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("socket", syscall.EMFILE)}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	for range engines.FailuresToDead {
+		_, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password"))
+		if aaa.KindOf(err) != aaa.KindBusy {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := c.Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
+	}
+	lacks = false
+	if r := ask(t, c, aaa.Authn, "user=bob", "password=password"); r.Outcome != aaa.Accept {
+		t.Errorf("%+v", r)
 	}
 }
 
