@@ -75,7 +75,7 @@ type limitView struct {
 }
 
 // gauges are limits whose use each node counts for itself.
-var gauges = []aaa.Limit{aaa.LimitBodyOctets}
+var gauges = []aaa.Limit{aaa.LimitBodyOctets, aaa.LimitConnections}
 
 // rates are limits of so many a second.
 var rates = []aaa.Limit{aaa.LimitRequestsPerSecond, aaa.LimitAPIRequests, aaa.LimitUnansweredPackets}

@@ -88,6 +88,8 @@ func (h *HeldBack) Error() string {
 		return fmt.Sprintf("a request may send %d packets, over all servers and attempts (%s)", h.Allowed, h.Limit)
 	case "":
 		return fmt.Sprintf("its address leaves packets without an answer, of which %d a second are sent to it", h.Allowed)
+	case aaa.LimitConnections.Name():
+		return fmt.Sprintf("the account's servers have %d connections, and may have no more (%s)", h.Allowed, h.Limit)
 	default:
 		return fmt.Sprintf("the account's servers leave packets without an answer, of which it may send %d a second (%s)", h.Allowed, h.Limit)
 	}
