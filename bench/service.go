@@ -142,7 +142,9 @@ func (s *service) child(ctx context.Context, name string) (string, error) {
 	var made struct {
 		ID string `json:"id"`
 	}
-	err := s.call(ctx, http.MethodPut, "/v2/accounts/"+s.root, map[string]any{"name": name}, &made)
+	err := s.call(ctx, http.MethodPut, "/v2/accounts/"+s.root, map[string]any{
+		"name": name, "limits": map[string]any{"requests_per_second": 10_000_000},
+	}, &made)
 	if err == nil && made.ID == "" {
 		err = errors.New("the answer to a new account has no id")
 	}

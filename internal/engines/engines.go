@@ -27,6 +27,7 @@ type Engine interface {
 type Config struct {
 	Account aaa.AccountID // whose document it is
 	Server  aaa.Server
+	Limits  *limits.Account // of that account; nil: nothing is bounded
 	Reach   *egress.Account // where the document's servers may be; nil: anywhere
 	// Previous is the Client of the entry that this one replaces in the document; nil where there was none. The engine
 	// takes over what was learnt of the server and still holds, and does not keep it.

@@ -25,7 +25,7 @@ type Metrics struct {
 // kindOutcomes names the requests that ended in an error.
 var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
-	aaa.KindBusy: "busy", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
+	aaa.KindBusy: "busy", aaa.KindLimited: "limited", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
 	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
 }
 
@@ -43,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), &limitCollector{t.Refusals()}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))

@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -28,6 +29,10 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Account returns the account; its Path is as long as the tree is deep.
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
+	// Limits is what the account may use.
+	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
+	// Refusals counts what limits refused.
+	Refusals() *limits.Counts
 	// Networks is where servers of the account may be beside public addresses.
 	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
 	// Visible is every dictionary that an upload to the account may refer to.

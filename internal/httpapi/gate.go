@@ -23,6 +23,9 @@ func (c *call) pass() error {
 		if err := c.api.limiter.allow(c, c.who.TokenID); err != nil {
 			return err
 		}
+		if err := c.checkRate(); err != nil {
+			return err
+		}
 		if err := c.readPath(); err != nil {
 			return err
 		}

@@ -91,6 +91,7 @@ var routes = []route{
 	{"GET", atAccount + "/descendants", mayRead, onAccount, noBody, paged, false, (*API).descendants},
 	{"GET", atAccount + "/ancestors", mayRead, onAccount, noBody, paged, false, (*API).ancestors},
 	{"GET", atAccount + "/tree", mayRead, onAccount, noBody, "", false, (*API).subtree},
+	{"GET", atAccount + "/limits", mayRead, onAccount, noBody, "", false, (*API).getLimits},
 	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "confirm", false, (*API).moveAccount},
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},

@@ -41,6 +41,7 @@ var samples = map[string]sample{
 	"GET " + atAccount + "/descendants":       {status: 200},
 	"GET " + atAccount + "/ancestors":         {status: 200},
 	"GET " + atAccount + "/tree":              {status: 200},
+	"GET " + atAccount + "/limits":            {status: 200},
 	"POST " + atAccount + "/move":             {body: "move", status: 200, selfRefused: true, spends: true},
 	"GET " + atAccount + "/tokens":            {status: 200},
 	"PUT " + atAccount + "/tokens":            {status: 201},

@@ -243,6 +243,9 @@ func (a *API) apiAuth(c *call) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return errNoKey // revoked, which this node had not heard of
 	}
+	if over := (*store.LimitError)(nil); errors.As(err, &over) {
+		return over.Excess.Error(aaa.KindLimited, time.Minute) // they end by themselves
+	}
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -66,6 +67,13 @@ type ExistsError struct{ Member string }
 func (e *ExistsError) Error() string        { return e.Member + " exists already" }
 func (e *ExistsError) Is(target error) bool { return target == ErrExists }
 
+// LimitError refuses to create what an account, or one above it, may have no more of.
+type LimitError struct{ aaa.Excess }
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("account %s is at its limit %s: %d", e.Account, e.Limit.Name(), e.Allowed)
+}
+
 // Store is one open database.
 type Store interface {
 	Accounts() Accounts
@@ -113,7 +121,8 @@ type Page struct {
 // Accounts keeps the account tree. Lists are ordered by id.
 type Accounts interface {
 	// Create stores a new account. An empty ParentID makes the root: a second one
-	// is an ExistsError of parent_id. A parent unknown is ErrNotFound.
+	// is an ExistsError of parent_id. A parent unknown is ErrNotFound. LimitError: one of those above has as many below it as
+	// it may.
 	Create(ctx context.Context, a Account) (Account, error)
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
@@ -122,12 +131,14 @@ type Accounts interface {
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary or table that they name. The paths of all descendants follow. Tokens of the subtree that were
+	// dictionary or table that they name. LimitError as for Create. The paths of all descendants follow. Tokens of the subtree that were
 	// made by accounts which are no longer above it are revoked, with what they made.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Moved, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
+	// Usage counts what the account has of what LimitError limits, and its sessions that are not ended.
+	Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]int64, error)
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
 	Descendants(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
@@ -198,6 +209,7 @@ type Dictionary struct {
 
 // Dictionaries keeps the accounts' dictionaries. Lists are ordered by name, without Body.
 type Dictionaries interface {
+	// Create stores a dictionary. LimitError: the account has as many as it may.
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
@@ -232,7 +244,8 @@ type Text struct {
 
 // Texts keeps the accounts' tables and users files.
 type Texts interface {
-	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account.
+	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account. LimitError: it has as many
+	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
 	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
@@ -272,10 +285,14 @@ type Revoked struct {
 // KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
 const KindAPIKey = "api_key"
 
+// KindSession is the Kind of what an API key is traded for.
+const KindSession = "session"
+
 // Tokens keeps the API credentials.
 type Tokens interface {
 	// Create stores a token. ErrNotFound: there is no such account, its maker is gone or not of that account or one above, or the
-	// account has no API key of the KeyID.
+	// account has no API key of the KeyID. LimitError: it has as many as it may;
+	// short-lived ones from api_auth are counted by themselves.
 	Create(ctx context.Context, t Token) error
 	// Rotate stores an API key in place of all that the account has, which are revoked.
 	Rotate(ctx context.Context, key Token) error
@@ -335,12 +352,18 @@ type SessionRecord struct {
 	EndedAt    time.Time // zero while it lives
 }
 
+// MostSessions is how many sessions an account may have.
+type MostSessions struct {
+	Live   int64 // that are not ended
+	Stored int64 // in all
+}
+
 // Sessions keeps the AAA sessions. They are no configuration: no write of them is a change. All times
 // are the caller's, which is what lets many nodes and a test's clock share the timers.
 type Sessions interface {
 	// Create stores a session with revision 1: ErrNotFound where there is no such account, ErrExists where
-	// the hash or the id is taken.
-	Create(ctx context.Context, r SessionRecord) error
+	// the hash or the id is taken, LimitError (with Limit, Account and Allowed) where the account has as many as most says.
+	Create(ctx context.Context, r SessionRecord, most MostSessions) error
 	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
 	ByID(ctx context.Context, account aaa.AccountID, id string) (SessionRecord, error)
 	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -68,6 +69,9 @@ func networks(chain []link) []netip.Prefix {
 	return limits.Within(granted, networks(chain[1:]))
 }
 
+// Refusals counts what limits refused on this node.
+func (t *Tenants) Refusals() *limits.Counts { return &t.refusals }
+
 // limit puts the limits of chain[0] in force, unless a change replaced something that they are made of.
 func (t *Tenants) limit(chain []link) bool {
 	n := chain[0].node
@@ -85,13 +89,19 @@ func (t *Tenants) setLimits(chain []link) {
 	top := max(0, len(chain)-2) // the root account
 	root := chain[top]
 	v := limits.Root(root.node.id, root.state.account.Limits)
+	var shared []limits.Shared
 	for i := top - 1; i >= 0; i-- {
-		v = v.Below(chain[i].node.id, chain[i].state.account.Limits)
+		own := chain[i].state.account.Limits
+		v = v.Below(chain[i].node.id, own)
+		if i > 0 && own != nil {
+			shared = append(shared, limits.Shared{Account: chain[i].node.limits, Values: v})
+		}
 	}
+	slices.Reverse(shared)
 	if top > 0 {
 		v, _ = t.limits.Get(*v, func() (*limits.Values, error) { return v, nil }) // this build has no errors
 	}
-	chain[0].node.limits.Set(v)
+	chain[0].node.limits.Set(v, shared...)
 	chain[0].node.limited.Store(true)
 }
 

@@ -51,7 +51,7 @@ func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, er
 		} else {
 			// The node is in the map before the store is read, so that a change which
 			// arrives meanwhile finds it and waits for its lock.
-			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: limits.NewAccount(id), reach: t.egress.Account()})
+			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: t.refusals.NewAccount(id), reach: t.egress.Account()})
 		}
 		s, err := t.fill(ctx, n)
 		if err != nil {

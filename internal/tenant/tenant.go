@@ -55,6 +55,8 @@ type Tenants struct {
 
 	nodes *xsync.Map[aaa.AccountID, *node]
 
+	refusals limits.Counts
+
 	programs intern.Table[string, translate.Program]
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]

@@ -21,7 +21,7 @@ const Length = len(Prefix) + 43
 // The kinds of credential (store.Token's Kind).
 const (
 	KindToken   = "token"
-	KindSession = "session" // short-lived, from api_auth
+	KindSession = store.KindSession // short-lived, from api_auth
 	KindAPIKey  = store.KindAPIKey
 )
 

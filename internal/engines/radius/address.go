@@ -100,8 +100,8 @@ func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration,
 			return held{}, waited, false, ctx.Err()
 		case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
 			return held{}, waited, false, failure(engines.NoAnswer, 0, err)
-		case lacking(err):
-			return held{}, waited, false, noDescriptor(err)
+		case engines.Lacking(err):
+			return held{}, waited, false, engines.ErrLacking(err)
 		case !unreachable(err) && !errors.Is(err, egress.ErrNotAllowed):
 			return held{}, waited, false, failure(engines.Unreachable, 0, err)
 		}

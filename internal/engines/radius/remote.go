@@ -6,12 +6,10 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
 )
 
@@ -262,17 +260,4 @@ func (r *remote) rest(now time.Time) {
 		r.gone = true
 		r.engine.remotes.Delete(r.addr)
 	}
-}
-
-// noDescriptor is the error of a request for which no socket can be opened. It says nothing of the server.
-func noDescriptor(err error) error {
-	return &aaa.Error{
-		Kind: aaa.KindBusy, Message: "this node can open no socket to ask a server from: it has too many files open, or no memory for it",
-		RetryAfter: time.Second, Err: err,
-	}
-}
-
-// lacking reports that this machine lacks what a socket needs.
-func lacking(err error) bool {
-	return isOne(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
 }

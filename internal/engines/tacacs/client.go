@@ -119,7 +119,7 @@ func (c *client) failed(err error, sent int) error {
 	default:
 		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
 	}
-	if failure.Reason == engines.NotAllowed {
+	if failure.Reason == engines.NotAllowed || failure.Reason == engines.HeldBack {
 		return failure
 	}
 	c.failing()

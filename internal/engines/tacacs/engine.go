@@ -81,6 +81,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	if opts.Dial == nil {
 		opts.Dial = cfg.Reach.Dialer().DialContext
 	}
+	opts.Dial = counted(cfg.Limits, opts.Dial)
 	switch {
 	case s.Address == "":
 		return bad("address", "required", "a server needs an address")

@@ -27,8 +27,9 @@ type Manager struct {
 	retired  bool
 	failures int // connections in a row that could not be made
 	retryAt  time.Time
-	dialErr  error  // the latest, while retryAt is to come
-	strays   uint64 // replies to ids that nobody used
+	warned   time.Time // when the log was told that there are no descriptors
+	dialErr  error     // the latest, while retryAt is to come
+	strays   uint64    // replies to ids that nobody used
 
 	interleaves bool // a request was answered after a later one of its connection
 	doubts      int  // replies since then that took long, in the order of their requests

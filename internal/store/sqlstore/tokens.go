@@ -49,6 +49,9 @@ func (w *write) addToken(ctx context.Context, t store.Token) error {
 			return err
 		}
 	}
+	if err := w.room(ctx, t.Account, aaa.LimitTokens, fromTokens, string(t.Account), t.Kind == store.KindSession, w.now); err != nil {
+		return err
+	}
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = w.now
 	}

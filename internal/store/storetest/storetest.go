@@ -17,6 +17,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
 		"accounts are stored and found":                 testAccounts,
 		"bounds of accounts":                            testBounds,
+		"limits of what an account owns":                testLimits,
+		"tokens that ended":                             testTokensThatEnded,
+		"accounts below one are limited":                testAccountsLimit,
+		"sessions are limited":                          testSessionsLimit,
 		"one root":                                      testOneRoot,
 		"a realm is unique":                             testRealm,
 		"an update needs the revision":                  testAccountRevision,

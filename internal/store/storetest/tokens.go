@@ -252,7 +252,7 @@ func testPages(t *testing.T, s store.Store) {
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextFSM, Name: names[n]}))
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextUsers, Name: "u" + names[n]}))
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
-		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}))
+		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}, most))
 	}
 	for what, c := range map[string]struct {
 		list func(store.Page) ([]string, string, error)
