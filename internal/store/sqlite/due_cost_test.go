@@ -47,7 +47,7 @@ func TestDueIsCheap(t *testing.T) {
 	}
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	like := store.SessionRecord{Account: root.ID, ID: "0", State: aaa.SessionCompleted, DueAt: noon, CreatedAt: noon, UpdatedAt: noon}
-	if err := whole.Sessions().Create(ctx, like); err != nil {
+	if err := whole.Sessions().Create(ctx, like, store.MostSessions{Live: 1, Stored: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := whole.driver.Exec(ctx, `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)

@@ -43,7 +43,7 @@ func timers(t *testing.T, s store.Store, account aaa.AccountID, many int, due ti
 				r := record(account, 0)
 				binary.BigEndian.PutUint32(r.Hash[:], uint32(n))
 				r.ID, r.DueAt = "id"+strconv.Itoa(n), due
-				if err := s.Sessions().Create(t.Context(), r); err != nil {
+				if err := s.Sessions().Create(t.Context(), r, most); err != nil {
 					t.Error(err)
 				}
 			}
