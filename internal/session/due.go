@@ -62,11 +62,10 @@ func (m *Manager) poll(ctx context.Context, under *sync.WaitGroup) {
 	for _, rec := range claimed {
 		unused[rec.Account]--
 		under.Go(func() {
-			o := undelivered // where it panics
-			defer func() { m.shares.leave(rec.Account, o, m.now()) }()
 			work := context.WithoutCancel(ctx) // a claim is worked off: the node waits for it
-			var err error
-			if o, err = m.work(work, rec); err != nil {
+			o, err := m.work(work, rec)
+			m.shares.leave(rec.Account, o, m.now())
+			if err != nil {
 				m.log.ErrorContext(work, "a due session was not dealt with", "account", rec.Account, "session", rec.ID, "error", err)
 			}
 		})
