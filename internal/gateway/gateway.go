@@ -44,7 +44,7 @@ type Options struct {
 func New(o Options) *Gateway {
 	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics}
 	g.Manager = session.New(session.Options{
-		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers,
+		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
 	})
 	return g

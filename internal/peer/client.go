@@ -18,7 +18,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// The patience of a Client. answerTime is above the deadline of an AAA request (30 s), which the other node keeps.
+// The patience of a Client. answerTime is above the deadline of an AAA request (30 s), which the caller keeps and the other
+// node, too.
 const (
 	dialTime   = 3 * time.Second
 	answerTime = 40 * time.Second

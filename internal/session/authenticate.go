@@ -98,6 +98,7 @@ func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account
 // one that is out is KindConflict, and nothing is sent, but a repetition of the last CONT gets its answer. A
 // session whose dialogue another node keeps in memory is continued there.
 func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	began := time.Now()
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
 		return nil, err
@@ -119,13 +120,23 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 			maps.Copy(named, values)
 			values = named
 		}
-		a, err := m.peers.Continue(ctx, s.Home.URL, account, sid, values, requestID)
+		a, err := m.askPeer(ctx, began, s.Home.URL, account, sid, values, requestID)
 		if !errors.Is(err, ErrPeerAway) {
 			return a, err
 		}
 		m.log.WarnContext(ctx, "the node that keeps a session's dialogue does not answer", "account", account, "session", s.rec.ID, "peer", s.Home.Node)
 	}
 	return m.ContinueSessionHere(ctx, account, sid, values, requestID)
+}
+
+// askPeer has another node continue a session, within the deadline of a request that began at a time.
+func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	if m.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, began.Add(m.within))
+		defer cancel()
+	}
+	return m.peers.Continue(ctx, url, account, sid, values, requestID)
 }
 
 // ContinueSessionHere is ContinueSession on this node, wherever the dialogue began. A repetition waits for the

@@ -251,6 +251,18 @@ func (w *world) opened(m *Manager, avps map[string]any) string {
 
 // settle lets a node do all that is due.
 func (m *Manager) settle(ctx context.Context) {
+	for {
+		m.look(ctx)
+		select {
+		case <-m.shares.again:
+		default:
+			return
+		}
+	}
+}
+
+// look lets a node do what it finds to be due at once.
+func (m *Manager) look(ctx context.Context) {
 	var under sync.WaitGroup
 	m.poll(ctx, &under)
 	under.Wait()

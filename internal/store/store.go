@@ -375,9 +375,11 @@ type Sessions interface {
 	// bounded number of accounts, so a page that is not full, or empty, may have a next one. ErrNotFound: there
 	// is no such account.
 	Below(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
-	// Due claims up to limit sessions of all accounts whose DueAt has come and whose lease is over, those
-	// due longest first: each is given to one caller, until now + lease or its next Update.
-	Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]SessionRecord, error)
+	// Due claims sessions of all accounts whose DueAt has come and whose lease is over: each is given to one caller, until
+	// now + lease or its next Update. Accounts take turns, whatever each has waiting, and within one those that wait longest come
+	// first. Before it chooses one more session of an account it asks take, and claims none that take refuses. What take grants may
+	// be claimed by others meanwhile, and one call may leave sessions over that take would grant.
+	Due(ctx context.Context, now time.Time, lease time.Duration, node string, take func(aaa.AccountID) bool) ([]SessionRecord, error)
 	// DeleteEnded removes sessions that ended before a time and have nothing left to do, and says how many.
 	DeleteEnded(ctx context.Context, before time.Time) (int, error)
 }

@@ -66,6 +66,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"sessions are stored and found":                    testSessions,
 		"one of two writers of a session wins":             testSessionsRace,
 		"due sessions are claimed once":                    testDue,
+		"due sessions of many accounts in turn":            testDueInTurn,
+		"an account that is owed much delays no other one": testDueFair,
 		"nodes share out what is due":                      testDueRace,
 		"ended sessions are deleted":                       testDeleteEnded,
 		"sessions of one account no other one can see":     testSessionTenancy,
