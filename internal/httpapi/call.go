@@ -103,7 +103,7 @@ func (c *call) finish() {
 			panic(p)
 		}
 		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "panic",
-			slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		if c.status == 0 {
 			c.fail(&failure{status: http.StatusInternalServerError, slug: slugInternal, detail: "an internal error; the log has it under the request id"})
 		} else {
@@ -154,6 +154,9 @@ func (c *call) logAccess(took time.Duration) {
 	}
 	if c.err != nil && c.status >= 500 {
 		attrs = append(attrs, slog.String("error", c.err.Error()))
+	}
+	if !c.api.Log.Enabled(c.ctx(), slog.LevelInfo) { // not an access log but warnings, of which an account has a line a second
+		attrs = append(attrs, slog.String("account", string(c.account)), slog.Int("reason", c.status))
 	}
 	c.api.Log.LogAttrs(c.ctx(), level, "request", attrs...)
 }
