@@ -20,6 +20,7 @@ type API struct {
 	logins      *limiter // of sessions made, by API key
 	replays     *replays
 	writers     writers
+	heavyWork   *heavyWork
 	away        away
 	storeReads  storeCheck
 	storeWrites storeCheck
@@ -56,6 +57,8 @@ func New(o Options) *API {
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		writers: writers{turns: make(map[aaa.AccountID]*turn)},
 		docs:    newDocs(),
+
+		heavyWork: newHeavyWork(heavyAtOnce()),
 	}
 	a.tail = appendString(append(a.tail, `,"version":`...), o.Version)
 	a.tail = appendString(append(a.tail, `,"node":`...), o.Node)

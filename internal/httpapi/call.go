@@ -42,6 +42,8 @@ type call struct {
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
 
+	leaveHeavy func() // gives the turn of heavyWork back; nil: not held
+
 	status int
 	err    error // what made the answer a failure; for the log
 }
@@ -75,6 +77,7 @@ func putScratch(b *[]byte) {
 
 // WriteHeader notes the status for the log.
 func (c *call) WriteHeader(status int) {
+	c.endHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
 	}
@@ -83,7 +86,7 @@ func (c *call) WriteHeader(status int) {
 
 func (c *call) Write(b []byte) (int, error) {
 	if c.status == 0 {
-		c.status = http.StatusOK
+		c.WriteHeader(http.StatusOK)
 	}
 	return c.ResponseWriter.Write(b)
 }
@@ -110,6 +113,7 @@ func (c *call) finish() {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
+	c.endHeavy()
 	if c.buffer != nil {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil

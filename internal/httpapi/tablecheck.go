@@ -80,6 +80,9 @@ type tableCheck struct {
 
 // checkTable tells all that is wrong with a table, and stores nothing.
 func (a *API) checkTable(c *call) error {
+	if err := c.heavyCheck(len(c.body)); err != nil {
+		return err
+	}
 	t, err := a.sentTable(c)
 	if err != nil {
 		return err
@@ -126,6 +129,9 @@ func faultWarnings(list []fsm.Fault) []document.Warning {
 func (a *API) simulateTable(c *call) error {
 	text, err := a.inheritedTable(c)
 	if err != nil {
+		return err
+	}
+	if err := c.heavyCheck(len(text) + len(c.body)); err != nil {
 		return err
 	}
 	table, err := a.compiled(text)

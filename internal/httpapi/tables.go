@@ -146,6 +146,9 @@ func (a *API) getTable(c *call) error {
 			return err
 		}
 	}
+	if err := c.heavy(len(body)); err != nil {
+		return err
+	}
 	if form == formJSON {
 		source, _ := fsm.ParseText([]byte(body)) // what could be read, should a later version read less
 		return c.reply(answer{data: viewTable(info, source), revision: info.Revision})

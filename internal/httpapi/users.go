@@ -30,6 +30,9 @@ func (a *API) getUsers(c *call) error {
 	if done, err := c.notModified(etag); done || err != nil {
 		return err
 	}
+	if err := c.heavy(len(f.Body)); err != nil {
+		return err
+	}
 	masked, err := a.Service.MaskUsers(c.ctx(), c.account, f.Name, f.Body)
 	if err != nil {
 		return err
