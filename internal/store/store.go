@@ -91,7 +91,7 @@ const AnyRevision int64 = 0
 type Account struct {
 	ID        aaa.AccountID
 	Name      string
-	Realm     string          // unique; empty means none
+	Realm     string          // unique below the parent, itself included; empty means none
 	ParentID  aaa.AccountID   // empty for the root account alone
 	Path      []aaa.AccountID // ancestors, root first, without the account itself
 	Enabled   bool
