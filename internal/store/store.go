@@ -218,6 +218,7 @@ type Text struct {
 	Name      string // can't be changed
 	Revision  int64  // from 1; a text created anew after a deletion begins again
 	Body      string
+	Closed    bool // a users file that documents of accounts below don't see
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -227,7 +228,7 @@ type Texts interface {
 	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
-	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
+	// Replace changes Body and Closed: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
 	Replace(ctx context.Context, t Text, ifRevision int64) (Text, error)
 	// Delete refuses with an InUseError while a document names the text.
 	Delete(ctx context.Context, account aaa.AccountID, kind TextKind, name string, ifRevision int64) error
