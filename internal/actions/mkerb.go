@@ -58,8 +58,10 @@ func (a *MKERB) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		return soon(m, fsm.NAK)
 	}
 	log := m.Log()
+	kdc := a.kdc
+	kdc.reach = m.Reach()
 	return m.Do(func(ctx context.Context) router.Answer {
-		event, err := a.kdc.login(ctx, realm, kdcs, user, l.password)
+		event, err := kdc.login(ctx, realm, kdcs, user, l.password)
 		if err != nil && event == fsm.ERROR {
 			log.Warn("MKERB: no answer of a Kerberos server that can be used", "realm", realm, "error", err)
 		}

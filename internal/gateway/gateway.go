@@ -54,6 +54,14 @@ func New(o Options) *Gateway {
 func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 	start := time.Now()
 	plan, err := g.plan(ctx, req.Account)
+	if err == nil {
+		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, start)
+	}
+	return g.finish(ctx, plan, req, start, err)
+}
+
+// finish runs a request unless err keeps it from that, and counts it.
+func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
 		res, err = g.run(ctx, plan, req, start)
@@ -104,6 +112,9 @@ func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clea
 func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error) {
 	plan, err := g.plan(ctx, req.Account)
 	if err != nil {
+		return nil, err
+	}
+	if err := plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()); err != nil {
 		return nil, err
 	}
 	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -24,6 +25,8 @@ const (
 	maxAnswerTime = time.Hour
 	// OpenTime is how long an authenticated session waits to be opened.
 	OpenTime = 10 * time.Minute
+	// fullRetry is when to try again to begin a session where there are as many as there may be.
+	fullRetry = 10 * time.Second
 )
 
 const (
@@ -52,7 +55,7 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	if err := s.keep(req.Values, terms.Hidden); err != nil {
 		return nil, err
 	}
-	sid, err := m.create(ctx, s)
+	sid, err := m.create(ctx, s, terms.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,8 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 }
 
 // create stores a new session under a new SID.
-func (m *Manager) create(ctx context.Context, s *session) (sid string, err error) {
+func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account) (sid string, err error) {
+	most := store.MostSessions{Live: bounds.Of(aaa.LimitSessions), Stored: bounds.Of(aaa.LimitSessionRecords)}
 	for range saveAttempts {
 		sid = newSID()
 		s.rec.Hash, _ = hashOf(sid)
@@ -75,11 +79,15 @@ func (m *Manager) create(ctx context.Context, s *session) (sid string, err error
 		if err = m.pack(ctx, s); err != nil {
 			return "", err
 		}
-		if err = m.store.Create(ctx, s.rec); !errors.Is(err, store.ErrExists) {
+		if err = m.store.Create(ctx, s.rec, most); !errors.Is(err, store.ErrExists) {
 			break
 		}
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	var over *store.LimitError
+	switch {
+	case errors.As(err, &over):
+		return "", bounds.Excess(over.Limit).Error(aaa.KindLimited, fullRetry)
+	case errors.Is(err, store.ErrNotFound):
 		return "", aaa.Errorf(aaa.KindNotFound, "there is no such account")
 	}
 	return sid, stored(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
@@ -126,6 +127,7 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 		return Terms{}, s.lost
 	}
 	terms := s.terms
+	terms.Limits = limits.NewAccount("account")
 	terms.Of = func(aaa.AccountID, string) Terms { return terms }
 	return terms, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -29,6 +30,7 @@ type AAA interface {
 
 // Terms is what a document says that bears on sessions.
 type Terms struct {
+	Limits          *limits.Account
 	Hidden          []string                      // request keys of hidden attributes: never stored
 	Key             func(attribute string) string // the request key of the first authn rule for an attribute; empty without one
 	SessionTimeout  int                           // seconds; 0: none

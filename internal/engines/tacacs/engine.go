@@ -45,9 +45,6 @@ func New(opts EngineOptions) *Engine {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opts.Dial == nil {
-		opts.Dial = new(net.Dialer).DialContext
-	}
 	span(&opts.ReviveAfter, time.Minute)
 	span(&opts.ProbeInterval, 10*time.Second)
 	span(&opts.DialogueLife, 5*time.Minute)
@@ -80,6 +77,9 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		SessionTimeout: e.opts.DialogueLife + time.Minute, // the dialogue's end comes first
 		Dial:           e.opts.Dial,
 		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
+	}
+	if opts.Dial == nil {
+		opts.Dial = cfg.Reach.Dialer().DialContext
 	}
 	switch {
 	case s.Address == "":

@@ -84,7 +84,7 @@ func TestDueWithoutAWorker(t *testing.T) {
 		d.away = a.ID // the last one with sessions
 		for i := range 2 {
 			r := store.SessionRecord{Account: a.ID, Hash: [32]byte{byte(i)}, ID: fmt.Sprint(i), State: aaa.SessionCompleted, DueAt: noon, CreatedAt: noon, UpdatedAt: noon}
-			if err := whole.Sessions().Create(ctx, r); err != nil {
+			if err := whole.Sessions().Create(ctx, r, store.MostSessions{Live: 1 << 40, Stored: 1 << 40}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -30,10 +30,10 @@ func testSessions(t *testing.T, s store.Store) {
 	refused(t, err, store.ErrNotFound)
 	_, err = s.Sessions().Update(ctx, in, 1)
 	refused(t, err, store.ErrNotFound)
-	refused(t, s.Sessions().Create(ctx, record(aaa.NewAccountID(), 1)), store.ErrNotFound)
+	refused(t, s.Sessions().Create(ctx, record(aaa.NewAccountID(), 1), most), store.ErrNotFound)
 
 	before := must[store.Change](t)(s.Changes().Last(ctx)).Seq
-	ok(t, s.Sessions().Create(ctx, in))
+	ok(t, s.Sessions().Create(ctx, in, most))
 	if diff := cmp.Diff(in, must[store.SessionRecord](t)(s.Sessions().Get(ctx, a, in.Hash))); diff != "" {
 		t.Errorf("read back (-created +read):\n%s", diff)
 	}
@@ -42,10 +42,10 @@ func testSessions(t *testing.T, s store.Store) {
 	}
 	_, err = s.Sessions().ByID(ctx, a, "id2")
 	refused(t, err, store.ErrNotFound)
-	refused(t, s.Sessions().Create(ctx, in), store.ErrExists)
+	refused(t, s.Sessions().Create(ctx, in, most), store.ErrExists)
 	sameID := record(a, 2)
 	sameID.ID = in.ID
-	refused(t, s.Sessions().Create(ctx, sameID), store.ErrExists)
+	refused(t, s.Sessions().Create(ctx, sameID, most), store.ErrExists)
 
 	change := in
 	change.State, change.Open, change.Body, change.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
@@ -74,7 +74,7 @@ func testSessions(t *testing.T, s store.Store) {
 // testSessionsRace: of many writers that have read the same revision one wins.
 func testSessionsRace(t *testing.T, s store.Store) {
 	in := record(account(t, s, "root", "").ID, 1)
-	ok(t, s.Sessions().Create(t.Context(), in))
+	ok(t, s.Sessions().Create(t.Context(), in, most))
 	if _, won := race(t, 8, func(int) error {
 		_, err := s.Sessions().Update(t.Context(), in, 1)
 		return err
@@ -94,7 +94,7 @@ func testDue(t *testing.T, s store.Store) {
 			r.Account = other
 		}
 		r.DueAt = due
-		ok(t, s.Sessions().Create(ctx, r))
+		ok(t, s.Sessions().Create(ctx, r, most))
 	}
 	claim := func(now time.Time, node string, limit int, want ...string) []store.SessionRecord {
 		t.Helper()
@@ -134,7 +134,7 @@ func testDueRace(t *testing.T, s store.Store) {
 	for n := range sessions {
 		r := record(root, byte(n))
 		r.DueAt = noon
-		ok(t, s.Sessions().Create(ctx, r))
+		ok(t, s.Sessions().Create(ctx, r, most))
 	}
 	var mu sync.Mutex
 	claims := map[string]int{}
@@ -177,7 +177,7 @@ func testDeleteEnded(t *testing.T, s store.Store) {
 	} {
 		in := record(root, byte(n))
 		in.EndedAt, in.DueAt = r.EndedAt, r.DueAt
-		ok(t, s.Sessions().Create(ctx, in))
+		ok(t, s.Sessions().Create(ctx, in, most))
 	}
 	if n := must[int](t)(s.Sessions().DeleteEnded(ctx, noon)); n != 1 {
 		t.Errorf("%d sessions were deleted", n)
@@ -195,7 +195,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 	root := account(t, s, "root", "").ID
 	mine, theirs := account(t, s, "mine", root).ID, account(t, s, "theirs", root).ID
 	r := record(theirs, 1)
-	ok(t, s.Sessions().Create(ctx, r))
+	ok(t, s.Sessions().Create(ctx, r, most))
 	for _, id := range []aaa.AccountID{mine, root, aaa.SystemConfig} {
 		_, err := s.Sessions().Get(ctx, id, r.Hash)
 		refused(t, err, store.ErrNotFound)
@@ -207,7 +207,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 			t.Errorf("list of sessions of another account: %v, %v", list, err)
 		}
 	}
-	ok(t, s.Sessions().Create(ctx, record(mine, 1))) // the same hash and id, in another account
+	ok(t, s.Sessions().Create(ctx, record(mine, 1), most)) // the same hash and id, in another account
 	ok(t, s.Accounts().Delete(ctx, theirs, store.AnyRevision))
 	_, err := s.Sessions().Get(ctx, theirs, r.Hash)
 	refused(t, err, store.ErrNotFound)
