@@ -41,6 +41,7 @@ func TestHeavyWorkTakesTurns(t *testing.T) {
 		go work("quiet")
 		go work("other")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		quiet := slices.Index(order, "quiet")
 		if quiet < 0 || quiet > 4 {
 			t.Errorf("the order is %v", order)

@@ -4,6 +4,7 @@ package tenantlog
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -90,10 +91,19 @@ func (k *kind) note(a slog.Attr) {
 	case "document":
 		k.document = a.Value.String()
 	case "server":
-		k.server = a.Value.String()
+		k.server = short(a.Value.String())
 	case "reason":
-		k.reason = a.Value.String()
+		k.reason = short(a.Value.String())
 	}
+}
+
+// short is the beginning of a text: what a server or a tenant wrote may be long, and kinds are remembered.
+func short(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.Clone(s[:most])
 }
 
 // lines remembers what was written. The zero value is ready.
