@@ -47,7 +47,7 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 			}
 			q := question{
 				router: r, req: req, level: level, pin: pin, mark: mark,
-				tracer: &translate.Tracer{Server: s.Name, Trace: trace},
+				tracer: &translate.Tracer{Server: s.Name, Trace: trace}, hides: level.Account != req.Account,
 			}
 			messages = append(messages, q.dryRun(s))
 		}

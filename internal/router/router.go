@@ -39,7 +39,6 @@ type Router struct {
 	std          Standard
 	deadline     time.Duration
 	log          *slog.Logger
-	complaints   complaints
 
 	background sync.WaitGroup // requests that go on after their answer
 }
