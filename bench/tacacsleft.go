@@ -57,14 +57,18 @@ func showInterleaving(m *tacacs.Manager, each int) error {
 		if _, err := loginTimes(m, each); err != nil { // which negotiates the mode, and shows that the server is quick
 			return err
 		}
-		go func() { late <- pap(context.Background(), m, lateUser) }()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second) // it may have a connection that gets no later one
+		go func() {
+			defer cancel()
+			late <- pap(ctx, m, lateUser)
+		}()
 		for ended := false; !ended; {
 			if _, err := loginTimes(m, each); err != nil {
 				return err
 			}
 			select {
 			case err := <-late:
-				if err != nil {
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 					return err
 				}
 				ended = true
