@@ -116,7 +116,7 @@ type Limits struct {
 	Rate           float64       // requests a second of one token; default 100,000, negative for no limit
 	Burst          int           // default twice the rate
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
-	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
+	Replays        int64         // octets of answers to accounting requests kept for Idempotency-Key; default 32 MiB
 	ReplayLife     time.Duration // how long they are kept; default 10 min
 }
 
@@ -140,7 +140,7 @@ func (l Limits) withDefaults() Limits {
 		l.SessionLife = time.Hour
 	}
 	if l.Replays == 0 {
-		l.Replays = 10_000
+		l.Replays = 32 << 20
 	}
 	if l.ReplayLife == 0 {
 		l.ReplayLife = 10 * time.Minute
