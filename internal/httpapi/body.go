@@ -16,10 +16,15 @@ import (
 	"aaa-api/internal/schema"
 )
 
+// maxShortBody is how many octets of a body are read before it is known who sends it and may.
+const maxShortBody = 64 << 10
+
 // readBody reads the body as far as the route allows.
 func (c *call) readBody() error {
 	limit := c.api.Limits.Body
 	switch {
+	case c.route.scope == public:
+		limit = maxShortBody
 	case c.route.body == upload:
 		limit = c.api.Limits.DictionaryBody
 	case c.route.body == textUpload && isText(c.r):
@@ -71,7 +76,7 @@ func (c *call) readUpTo(limit int64) error {
 
 // bodyVerb returns the method that the member verb of a POST's body asks for, empty without one.
 func (c *call) bodyVerb() (string, error) {
-	if err := c.readUpTo(c.api.Limits.Body); err != nil {
+	if err := c.readUpTo(maxShortBody); err != nil {
 		return "", err
 	}
 	if isText(c.r) || !bytes.Contains(c.body, []byte(`"verb"`)) {
