@@ -20,6 +20,7 @@ type API struct {
 	logins      *limiter // of sessions made, by API key
 	replays     *replays
 	writers     writers
+	places      places
 	away        away
 	storeChecks storeChecks
 	docs        *docs
@@ -46,6 +47,9 @@ const internalPaths = "/internal/"
 // New builds the routes.
 func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
+	if o.Budget == nil {
+		o.Budget = NewBudget(0, nil)
+	}
 	a := &API{
 		Options: o,
 		mux:     chi.NewRouter(),
@@ -53,7 +57,8 @@ func New(o Options) *API {
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
-		writers: writers{turns: make(map[aaa.AccountID]*turn)},
+		writers: writers{turns: make(map[aaa.AccountID]*turn), abreast: 1},
+		places:  newPlaces(),
 		docs:    newDocs(),
 	}
 	a.tail = appendString(append(a.tail, `,"version":`...), o.Version)

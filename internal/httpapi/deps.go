@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -30,6 +31,8 @@ type Tree interface {
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
 	// Networks is where servers of the account may be beside public addresses.
 	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
+	// Limits is what the account may use, and uses.
+	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
 	Memory
@@ -103,6 +106,9 @@ type Options struct {
 	// which are no part of the API. Optional.
 	Peers Peers
 
+	// Budget is of the memory that bodies and answers hold. Optional: the default one.
+	Budget *Budget
+
 	Node    string // name of this node, shown in answers
 	Version string
 	Limits  Limits // zero members mean the defaults
@@ -118,6 +124,8 @@ type Limits struct {
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
 	Replays        int64         // octets of answers to accounting requests kept for Idempotency-Key; default 32 MiB
 	ReplayLife     time.Duration // how long they are kept; default 10 min
+	LeastRate      int64         // octets a second at which long bodies and answers go at least; default 32 KiB
+	Grace          time.Duration // by how much they may be late; default 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -144,6 +152,12 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.ReplayLife == 0 {
 		l.ReplayLife = 10 * time.Minute
+	}
+	if l.LeastRate == 0 {
+		l.LeastRate = 32 << 10
+	}
+	if l.Grace == 0 {
+		l.Grace = 10 * time.Second
 	}
 	return l
 }

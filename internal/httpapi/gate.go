@@ -52,6 +52,9 @@ func (c *call) pass() error {
 	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
 	}
+	if err := c.takePlace(); err != nil {
+		return err
+	}
 	return c.route.handle(c.api, c)
 }
 
@@ -135,9 +138,14 @@ func (c *call) tokenText() (string, error) {
 	}
 	// Nobody is known yet: read no more than a short body, and whatever is wrong with it, a stranger is refused as one.
 	err := c.readUpTo(maxShortBody)
-	if err != nil && classify(err).status == http.StatusRequestEntityTooLarge {
-		c.Header().Set("Connection", "close") // the rest of the body is not read
-		return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", maxShortBody))
+	if err != nil {
+		switch classify(err).status {
+		case http.StatusRequestEntityTooLarge:
+			c.Header().Set("Connection", "close") // the rest of the body is not read
+			return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", maxShortBody))
+		case http.StatusServiceUnavailable:
+			return "", err // there is no memory to search it
+		}
 	}
 	if err == nil {
 		err = c.decodeBody()

@@ -23,6 +23,11 @@ func aaaRequest(op aaa.Op) func(*API, *call) error {
 				return err
 			}
 		}
+		if req.Trace {
+			if err := c.hold(traceOctets); err != nil {
+				return err
+			}
+		}
 		if op == aaa.Accounting {
 			return a.account(c, &req)
 		}
@@ -95,9 +100,7 @@ func (c *call) replyResult(res *aaa.Result) error {
 		return err
 	}
 	b = c.appendEnd(b, 0)
-	c.send(http.StatusOK, jsonType, b)
-	*out = b
-	return nil
+	return c.sendMade(http.StatusOK, b, out)
 }
 
 func appendResult(b []byte, res *aaa.Result) ([]byte, error) {

@@ -86,8 +86,9 @@ func pause(ctx context.Context, attempt int) bool {
 // writers lets those who write to one account through this node follow each other. Optimistic
 // writes alone waste the more work the more they are: of those that read the same revision one wins.
 type writers struct {
-	mu    sync.Mutex
-	turns map[aaa.AccountID]*turn
+	mu      sync.Mutex
+	turns   map[aaa.AccountID]*turn
+	abreast int64 // how many at once
 }
 
 // turn is held by the one who writes.
@@ -99,30 +100,38 @@ type turn struct {
 // takeTurn waits until nobody on this node writes to the account. It is false where ctx ends first;
 // after true endTurn is owed.
 func (c *call) takeTurn(ctx context.Context) bool {
-	w := &c.api.writers
-	w.mu.Lock()
-	t := w.turns[c.account]
-	if t == nil {
-		t = &turn{held: semaphore.NewWeighted(1)}
-		w.turns[c.account] = t
-	}
-	t.users++
-	w.mu.Unlock()
-	if t.held.Acquire(ctx, 1) != nil {
-		w.leave(c.account, t)
-		return false
-	}
-	c.turn = t
-	return true
+	c.turn = c.api.writers.take(ctx, c.account)
+	return c.turn != nil
 }
 
 // endTurn lets the next writer of the account begin, if this one has not done so before.
 func (c *call) endTurn() {
 	if t := c.turn; t != nil {
 		c.turn = nil
-		t.held.Release(1)
-		c.api.writers.leave(c.account, t)
+		c.api.writers.end(c.account, t)
 	}
+}
+
+// take waits for a turn, which end gives back. It is nil where ctx ends first.
+func (w *writers) take(ctx context.Context, account aaa.AccountID) *turn {
+	w.mu.Lock()
+	t := w.turns[account]
+	if t == nil {
+		t = &turn{held: semaphore.NewWeighted(w.abreast)}
+		w.turns[account] = t
+	}
+	t.users++
+	w.mu.Unlock()
+	if t.held.Acquire(ctx, 1) != nil {
+		w.leave(account, t)
+		return nil
+	}
+	return t
+}
+
+func (w *writers) end(account aaa.AccountID, t *turn) {
+	t.held.Release(1)
+	w.leave(account, t)
 }
 
 func (w *writers) leave(account aaa.AccountID, t *turn) {
