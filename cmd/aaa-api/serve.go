@@ -40,7 +40,7 @@ The first start makes the key file, the root account and a token for it.`,
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.Drain, config.Unanswered, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
+		config.DictionaryDir, config.LogLevel, config.Drain, config.Connections, config.Memory, config.Unanswered, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
 	return cmd
 }
 
@@ -76,7 +76,7 @@ func (n *node) serve(ctx context.Context) error {
 	server := httpapi.NewServer(n.listener.Addr().String(), n.handler)
 	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(httpapi.Listener(n.listener)) }()
+	go func() { failed <- server.Serve(n.clients.Listener(n.listener)) }()
 	n.warnUnreachable(ctx)
 	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
 

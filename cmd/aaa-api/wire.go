@@ -52,6 +52,9 @@ type node struct {
 	radius   *radius.Engine
 	follower *store.Follower
 	handler  http.Handler
+	memory   int64 // that the node may use; 0: nobody says
+	budget   *httpapi.Budget
+	clients  *httpapi.Connections
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -153,6 +156,9 @@ func (n *node) assemble() error {
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))
+	n.memory = memoryLimit(n.cfg.MemoryLimit)
+	n.budget = httpapi.NewBudget(n.memory, registry)
+	n.clients = httpapi.NewConnections(int(n.cfg.MaxConnections), registry)
 	n.handler = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
@@ -167,6 +173,7 @@ func (n *node) assemble() error {
 		Meter:    httpapi.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
+		Budget:   n.budget,
 		Node:     n.name,
 		Version:  buildVersion(),
 	})
@@ -208,6 +215,7 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
+	n.background.Go(func() { watchMemory(ctx, n.memory, n.budget) })
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.

@@ -41,7 +41,7 @@ var LimitTable = [NumLimits]struct {
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
-	LimitBodyOctets:        {"body_octets", "octets of request bodies in flight, on each node", 32 << 20, 1 << 30},
+	LimitBodyOctets:        {"body_octets", "octets of long bodies and answers in flight, on each node", 32 << 20, 1 << 30},
 }
 
 // Name is the limit's name in the API.

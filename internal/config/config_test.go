@@ -20,7 +20,7 @@ import (
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, Unanswered, UnixPasswordFile, UnixPasswordAccounts, Demo)
+	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, Connections, Memory, Unanswered, UnixPasswordFile, UnixPasswordAccounts, Demo)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -36,26 +36,26 @@ func TestPrecedence(t *testing.T) {
 		want Config
 	}{
 		"defaults": {
-			want: Config{DestinationPackets: 5000, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
+			want: Config{DestinationPackets: 5000, MaxConnections: 4096, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
 		},
 		"environment": {
 			env: []string{
 				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
 				"AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts, "HOME=/root", "AAA_API_DATABASE_URL=",
 			},
-			want: Config{DestinationPackets: 5000, Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, Demo: true},
+			want: Config{DestinationPackets: 5000, MaxConnections: 4096, Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, Demo: true},
 		},
 		"flags win": {
 			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000", "AAA_API_DRAIN=15s"},
-			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m"},
-			want: Config{DestinationPackets: 5000, Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
+			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--memory-limit=2GiB", "--max-connections=100"},
+			want: Config{DestinationPackets: 5000, MaxConnections: 100, MemoryLimit: 2 << 30, Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
 		},
 		"a service called aaa-api in Kubernetes": {
 			env: []string{
 				"AAA_API_SERVICE_HOST=10.0.0.1", "AAA_API_SERVICE_PORT=8000", "AAA_API_SERVICE_PORT_HTTP=8000", "AAA_API_PORT=tcp://10.0.0.1:8000",
 				"AAA_API_PORT_8000_TCP=tcp://10.0.0.1:8000", "AAA_API_PORT_8000_TCP_ADDR=10.0.0.1",
 			},
-			want: Config{DestinationPackets: 5000, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
+			want: Config{DestinationPackets: 5000, MaxConnections: 4096, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
 		},
 	} {
 		got, err := load(t, tc.env, tc.args...)
@@ -103,6 +103,11 @@ func TestRefused(t *testing.T) {
 		"drain without unit":    {args: []string{"--drain=10"}, want: `--drain: "10" is not a time of 0s to 5m0s`},
 		"drain too long":        {env: []string{"AAA_API_DRAIN=5m1s"}, want: `AAA_API_DRAIN: "5m1s" is not a time`},
 		"drain negative":        {args: []string{"--drain=-1s"}, want: `--drain: "-1s" is not a time`},
+		"no connections":        {args: []string{"--max-connections=0"}, want: `--max-connections: "0" is not a whole number of 16 to 1000000`},
+		"little memory":         {args: []string{"--memory-limit=127MiB"}, want: `--memory-limit: "127MiB" is not a number of octets such as 512MiB or 4GiB, and at least 128MiB`},
+		"memory in words":       {env: []string{"AAA_API_MEMORY_LIMIT=much"}, want: `AAA_API_MEMORY_LIMIT: "much" is not a number of octets`},
+		"more memory than is":   {args: []string{"--memory-limit=99999999999GiB"}, want: `is not a number of octets`},
+		"negative memory":       {args: []string{"--memory-limit=-1GiB"}, want: `is not a number of octets`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},

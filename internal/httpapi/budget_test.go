@@ -213,7 +213,7 @@ func TestLeastRate(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
 	s := NewServer("", w.api)
-	go func() { _ = s.Serve(Listener(smallBuffers{l})) }()
+	go func() { _ = s.Serve(NewConnections(0, nil).Listener(smallBuffers{l})) }()
 	defer s.Close()
 	dial := func(request string) *net.TCPConn {
 		c, err := net.Dial("tcp", l.Addr().String())
