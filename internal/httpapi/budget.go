@@ -38,13 +38,14 @@ type Budget struct {
 
 	mu   sync.Mutex
 	used int64
+	long map[answered]int64 // octets of answers that were refused, so that they are not made again for nothing
 
 	refused *prometheus.CounterVec // nil: not counted
 }
 
 // NewBudget makes the budget of a node that may use so much memory, 0 for who knows. reg may be nil.
 func NewBudget(memory int64, reg prometheus.Registerer) *Budget {
-	b := &Budget{most: defaultBudget, strangers: limits.NewAccount("")}
+	b := &Budget{most: defaultBudget, strangers: limits.NewAccount(""), long: make(map[answered]int64)}
 	if memory > 0 {
 		b.most = min(defaultBudget, max(leastBudget, memory/4))
 	}
@@ -70,6 +71,51 @@ func NewBudget(memory int64, reg prometheus.Registerer) *Budget {
 			return 0
 		}))
 	return b
+}
+
+// answered names an answer: by the account of the token, and what was asked.
+type answered struct {
+	account *limits.Account
+	uri     string
+}
+
+// maxLong is how many answers that were refused are remembered, maxURI how long what was asked may be.
+const (
+	maxLong = 1000
+	maxURI  = 256
+)
+
+// remember keeps how long an answer is that was refused.
+func (b *Budget) remember(a answered, octets int64) {
+	if len(a.uri) > maxURI {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.long) >= maxLong {
+		clear(b.long)
+	}
+	b.long[a] = octets
+}
+
+// fits refuses an answer that was refused before and would be again.
+func (b *Budget) fits(a answered) error {
+	b.mu.Lock()
+	octets := b.long[a]
+	delete(b.long, a)
+	b.mu.Unlock()
+	if octets == 0 {
+		return nil
+	}
+	err := b.take(a.account, octets)
+	if err != nil {
+		b.remember(a, octets)
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.force(a.account, -octets)
+	return nil
 }
 
 // SetTight makes the node refuse all that is large, or lets it in again.
@@ -194,10 +240,12 @@ func (c *call) holdAnswer(octets int64, done bool) error {
 		b.mu.Unlock()
 		err = nil
 	}
-	if err == nil {
-		c.holding = holding{account: a, octets: octets}
+	if err != nil {
+		b.remember(answered{a, c.r.URL.RequestURI()}, octets)
+		return err
 	}
-	return err
+	c.holding = holding{account: a, octets: octets}
+	return nil
 }
 
 // release gives back what the request holds.

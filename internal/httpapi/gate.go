@@ -46,14 +46,14 @@ func (c *call) pass() error {
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
+	if err := c.takePlace(); err != nil { // what is decoded costs memory, too
+		return err
+	}
 	if err := c.checkBody(); err != nil {
 		return err
 	}
 	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
-	}
-	if err := c.takePlace(); err != nil {
-		return err
 	}
 	return c.route.handle(c.api, c)
 }

@@ -11,10 +11,18 @@ import (
 // paced is how much of a long body or answer goes at once.
 const paced = 64 << 10
 
-// due is by when so many octets must have gone that began to go at begun.
+// due is by when so many octets must have gone that began to go at begun, the next of them now. Who was fast at first
+// may not stop for long all the same.
 func (c *call) due(begun time.Time, octets int) time.Time {
 	l := &c.api.Limits
-	return begun.Add(l.Grace + time.Duration(octets)*time.Second/time.Duration(l.LeastRate))
+	takes := func(octets int) time.Duration {
+		return l.Grace + time.Duration(octets)*time.Second/time.Duration(l.LeastRate)
+	}
+	all, next := begun.Add(takes(octets)), time.Now().Add(takes(paced))
+	if next.Before(all) {
+		return next
+	}
+	return all
 }
 
 // readLong reads a body that costs memory: at least as fast as the least rate, and as far as the budget allows. What is

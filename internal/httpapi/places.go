@@ -49,7 +49,7 @@ func (c *call) takePlace() error {
 	}
 	c.place = t
 	if c.route.onlyReads() {
-		return nil
+		return c.api.Budget.fits(answered{c.spender(), c.r.URL.RequestURI()})
 	}
 	return c.api.Budget.room(c.spender())
 }
