@@ -19,7 +19,7 @@ import (
 func aLargeDictionary() string {
 	var b strings.Builder
 	b.WriteString(`{"data":{"name":"large","value":[{"vendor":{"Large-0":40000}}`)
-	for i := range 2500 {
+	for i := range 1500 {
 		vendor := 40_000 + i/250
 		if i%250 == 0 && i > 0 {
 			fmt.Fprintf(&b, `,{"vendor":{"Large-%d":%d}}`, i, vendor)
@@ -147,6 +147,28 @@ func TestBodiesInFlightAreBounded(t *testing.T) {
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, slugInvalid)
 	for _, body := range bodies {
 		body.Close()
+	}
+}
+
+// A body of unknown length arrives whole, however long it is.
+func TestBodiesOfUnknownLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, octets := range []int{0, 1, 2047, 2048, 2049, freeOctets, freeOctets + 1, paced, 200_000, 256 << 10} {
+		text := strings.Repeat(" ", octets)
+		var got string
+		c := &call{api: w.api, ResponseWriter: &statusOnly{header: http.Header{}}}
+		c.r = &http.Request{Body: io.NopCloser(strings.NewReader(text)), ContentLength: -1}
+		err := c.readUpTo(256 << 10)
+		got = string(c.body)
+		held := w.api.Budget.Held()
+		c.release()
+		if err != nil || got != text || (held > 0) != (octets > freeOctets) && octets != freeOctets {
+			t.Errorf("%d octets: %d read, %d held, %v", octets, len(got), held, err)
+		}
+	}
+	if n := w.api.Budget.Held(); n != 0 {
+		t.Errorf("%d octets are held", n)
 	}
 }
 

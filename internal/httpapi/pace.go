@@ -30,7 +30,7 @@ func (c *call) due(begun time.Time, octets int) time.Time {
 func (c *call) readLong(limit int64) error {
 	body, size := c.r.Body, c.r.ContentLength
 	if size < 0 {
-		body, size = http.MaxBytesReader(c.ResponseWriter, body, limit), freeOctets
+		body, size = http.MaxBytesReader(c.ResponseWriter, body, limit), 2<<10
 	} else if err := c.hold(size); err != nil {
 		return err
 	}
@@ -47,8 +47,10 @@ func (c *call) readLong(limit int64) error {
 			return c.readWhole(control, b)
 		case err == nil && len(b) == cap(b):
 			grown := int64(2 * cap(b))
-			if err := c.hold(grown - c.holding.octets); err != nil {
-				return err
+			if grown > freeOctets {
+				if err := c.hold(grown - c.holding.octets); err != nil {
+					return err
+				}
 			}
 			b = append(make([]byte, 0, grown), b...)
 		case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && c.r.ContentLength < 0:

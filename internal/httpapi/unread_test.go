@@ -27,6 +27,7 @@ func (c *counting) Close() error { return nil }
 func TestBodiesAreReadByThoseWhoMaySendThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	text := strings.Repeat(" ", 8<<20)
 	reader := w.token(w.tenant, token.ScopeRead)
 	for name, c := range map[string]struct {
 		method, path, token string
@@ -44,7 +45,7 @@ func TestBodiesAreReadByThoseWhoMaySendThem(t *testing.T) {
 		"what takes none":                {"GET", at(w.tenant, ""), w.tenantToken, 200, 0},
 	} {
 		for _, known := range []bool{false, true} {
-			body := &counting{Reader: strings.NewReader(strings.Repeat(" ", 8<<20))}
+			body := &counting{Reader: strings.NewReader(text)}
 			req, err := http.NewRequestWithContext(t.Context(), c.method, c.path, body)
 			ok(t, err)
 			req.ContentLength = -1
