@@ -54,16 +54,17 @@ func (m *memKeys) Add(_ context.Context, account aaa.AccountID, wrapped []byte) 
 
 func newVault(t *testing.T) *secmod.Vault {
 	t.Helper()
-	return newVaultOn(t, &memKeys{})
+	v, _ := newVaultOn(t, &memKeys{})
+	return v
 }
 
-func newVaultOn(t *testing.T, keys *memKeys) *secmod.Vault {
+func newVaultOn(t *testing.T, keys *memKeys) (*secmod.Vault, secmod.KEK) {
 	t.Helper()
 	kek, err := secmod.CreateKeyFile(filepath.Join(t.TempDir(), "key"))
 	ok(t, err)
 	v := secmod.New(kek, keys)
 	ok(t, v.Check(t.Context()))
-	return v
+	return v, kek
 }
 
 // unread notes whether anything is read of a body.
@@ -92,6 +93,7 @@ const (
 // pair is two nodes: client asks server. The last bodies that went over the wire are kept.
 type pair struct {
 	keys   *memKeys
+	kek    secmod.KEK
 	vault  *secmod.Vault
 	client *Client
 	server *Server
@@ -107,7 +109,8 @@ type pair struct {
 func newPair(t *testing.T, serve Continue) *pair {
 	t.Helper()
 	keys := &memKeys{}
-	p := &pair{vault: newVaultOn(t, keys), keys: keys}
+	vault, kek := newVaultOn(t, keys)
+	p := &pair{vault: vault, keys: keys, kek: kek}
 	log := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	serving := func(ctx context.Context, a aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 		p.mu.Lock()
@@ -331,6 +334,21 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	}
 	if status := p.post(t, first, good); status != http.StatusOK {
 		t.Errorf("the good one: status %d", status)
+	}
+}
+
+// A node whose key in memory is not that of the database any more, since a backup was put back, takes up the other.
+func TestKeyIsTakenUp(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	p.keys.mu.Lock()
+	p.keys.rows = nil
+	p.keys.mu.Unlock()
+	other := secmod.New(p.kek, p.keys)
+	ok(t, other.Check(t.Context()))
+	p.client.vault = other
+	if _, err := p.ask(t, nil); err != nil {
+		t.Errorf("with the database's key: %v", err)
 	}
 }
 
