@@ -36,4 +36,7 @@ echo "== tests against tacquito"
 echo "== tests"
 # shellcheck disable=SC2086
 CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $plain || failed=1
+echo "== memory under attack"
+# By itself: it measures a process, and its attackers take the processor from others.
+CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count=1 -run '^TestMemoryUnderAttack$' ./cmd/aaa-api || failed=1
 exit $failed

@@ -118,11 +118,11 @@ func (n *node) startServers() (servers []*http.Server, failed chan error) {
 		go func() { failed <- serve(server) }()
 	}
 	if n.certificate == nil {
-		start(n.listener, n.api, func(s *http.Server) error { return s.Serve(httpapi.Listener(n.listener)) })
+		start(n.listener, n.api, func(s *http.Server) error { return s.Serve(n.clients.Listener(n.listener)) })
 	} else {
 		start(n.listener, n.api, func(s *http.Server) error {
 			s.TLSConfig = n.certificate.config()
-			return s.ServeTLS(n.listener, "", "")
+			return s.ServeTLS(n.clients.Listener(n.listener), "", "")
 		})
 	}
 	if n.adminListener != nil {

@@ -54,6 +54,9 @@ type node struct {
 	radius   *radius.Engine
 	follower *store.Follower
 	api      *httpapi.API
+	memory   int64 // that the node may use; 0: nobody says
+	budget   *httpapi.Budget
+	clients  *httpapi.Connections
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -181,6 +184,9 @@ func (n *node) assemble() error {
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
+	n.memory = memoryLimit(n.cfg.MemoryLimit)
+	n.budget = httpapi.NewBudget(n.memory, registry)
+	n.clients = httpapi.NewConnections(int(n.cfg.MaxConnections), registry)
 	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
@@ -198,6 +204,7 @@ func (n *node) assemble() error {
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Bad:      httpapi.NewBadMeter(registry),
+		Budget:   n.budget,
 		Node:     n.name,
 		Version:  buildVersion(),
 		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
@@ -261,6 +268,7 @@ func (n *node) start(ctx context.Context) {
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })
 	}
+	n.background.Go(func() { watchMemory(ctx, n.memory, n.budget) })
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.

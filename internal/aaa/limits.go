@@ -48,7 +48,7 @@ var LimitTable = [NumLimits]struct {
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
 	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
-	LimitBodyOctets:        {"body_octets", "octets of request bodies in flight, on each node", 32 << 20, 1 << 30},
+	LimitBodyOctets:        {"body_octets", "octets of long bodies and answers in flight, on each node", 32 << 20, 1 << 30},
 	LimitConnections:       {"connections", "connections to TACACS+ servers of the account's document, on each node", 1000, 100_000},
 }
 

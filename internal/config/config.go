@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -38,6 +39,8 @@ const (
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
 	Drain         = "drain"
+	Connections   = "max-connections"
+	Memory        = "memory-limit"
 	Unanswered    = "destination-packets"
 	Networks      = "server-networks"
 	ServerPorts   = "server-ports"
@@ -79,6 +82,8 @@ var settings = []struct {
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
+	{Connections, "4096", "open connections of clients; more take the place of one that waits for a request, else get a 503; 16 to 1000000"},
+	{Memory, "", "memory that the node may use, such as 512MiB; near it large bodies and answers get a 503 (default: GOMEMLIMIT, else the limit of the container, else none)"},
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
 	{Networks, "", "networks such as 127.0.0.0/8, separated by commas, beside public and private ones where servers of all accounts may be (default: what each account is granted)"},
 	{ServerPorts, "49,88,300,1024-65535", "ports that accounts' servers may have outside the networks granted to them"},
@@ -109,6 +114,8 @@ type Config struct {
 	BadCredentials     int            // a second and address, 0 (no limit) to maxBadCredentials
 	TLSCert            string         // empty or an existing file
 	TLSKey             string         // empty exactly where TLSCert is
+	MaxConnections     int64          // at least 16
+	MemoryLimit        int64          // octets; 0: as the surroundings say
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -187,6 +194,9 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		Demo:          r.boolean(Demo),
 
 		ServerNetworks: r.networks(), ServerPorts: r.ports(),
+		MaxConnections: r.number(Connections, 16, 1_000_000),
+		MemoryLimit:    r.octets(Memory),
+
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
 		BadCredentials:     int(r.number(BadCredentials, 0, maxBadCredentials)),
 
@@ -374,6 +384,29 @@ func (r *reader) ports() []egress.Ports {
 		r.fail(ServerPorts, "%w", err)
 	}
 	return list
+}
+
+// leastMemory is what a node with few tenants needs.
+const leastMemory = 128 << 20
+
+// octets is a number of octets, at least leastMemory, or 0 for none.
+func (r *reader) octets(name string) int64 {
+	v := r.k.String(name)
+	if v == "" {
+		return 0
+	}
+	number, unit := v, int64(1)
+	for suffix, octets := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if n, ok := strings.CutSuffix(v, suffix); ok {
+			number, unit = n, octets
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/unit || n*unit < leastMemory {
+		r.fail(name, "%q is not a number of octets such as 512MiB or 4GiB, and at least 128MiB", v)
+		return 0
+	}
+	return n * unit
 }
 
 func (r *reader) boolean(name string) bool {

@@ -34,8 +34,8 @@ func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20,
-		DestinationPackets: 5000,
-		ServerPorts:        []egress.Ports{{From: 49, To: 49}, {From: 88, To: 88}, {From: 300, To: 300}, {From: 1024, To: 65535}},
+		DestinationPackets: 5000, MaxConnections: 4096,
+		ServerPorts: []egress.Ports{{From: 49, To: 49}, {From: 88, To: 88}, {From: 300, To: 300}, {From: 1024, To: 65535}},
 	}
 }
 
@@ -67,10 +67,10 @@ func TestPrecedence(t *testing.T) {
 		},
 		"flags win": {
 			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000", "AAA_API_DRAIN=15s"},
-			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--max-staleness=0", "--bad-credentials=0"},
+			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--max-staleness=0", "--bad-credentials=0", "--memory-limit=2GiB", "--max-connections=100"},
 			want: func(c *Config) {
 				c.Listen, c.Advertise, c.LogLevel, c.Drain = "[::1]:0", "https://node1.example", slog.LevelDebug, 5*time.Minute
-				c.MaxStaleness, c.BadCredentials = 0, 0
+				c.MaxStaleness, c.BadCredentials, c.MemoryLimit, c.MaxConnections = 0, 0, 2<<30, 100
 			},
 		},
 		"listeners": {
@@ -140,6 +140,11 @@ func TestRefused(t *testing.T) {
 		"drain without unit":    {args: []string{"--drain=10"}, want: `--drain: "10" is not a time of 0s to 5m0s`},
 		"drain too long":        {env: []string{"AAA_API_DRAIN=5m1s"}, want: `AAA_API_DRAIN: "5m1s" is not a time`},
 		"drain negative":        {args: []string{"--drain=-1s"}, want: `--drain: "-1s" is not a time`},
+		"no connections":        {args: []string{"--max-connections=0"}, want: `--max-connections: "0" is not a whole number of 16 to 1000000`},
+		"little memory":         {args: []string{"--memory-limit=127MiB"}, want: `--memory-limit: "127MiB" is not a number of octets such as 512MiB or 4GiB, and at least 128MiB`},
+		"memory in words":       {env: []string{"AAA_API_MEMORY_LIMIT=much"}, want: `AAA_API_MEMORY_LIMIT: "much" is not a number of octets`},
+		"more memory than is":   {args: []string{"--memory-limit=99999999999GiB"}, want: `is not a number of octets`},
+		"negative memory":       {args: []string{"--memory-limit=-1GiB"}, want: `is not a number of octets`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
 		"no network":            {args: []string{"--server-networks=10.0.0.0/8,localhost"}, want: `--server-networks: "localhost" is neither a network`},
 		"no port range":         {args: []string{"--server-ports=1812-1"}, want: `--server-ports: "1812-1" is neither a port`},

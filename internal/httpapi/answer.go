@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,7 +38,7 @@ func (c *call) reply(a answer) error {
 	defer putScratch(out)
 	b := append(*out, `{"data":`...)
 	if a.raw != nil {
-		b = append(b, a.raw...)
+		b = append(slices.Grow(b, len(a.raw)+freeAnswer/64), a.raw...)
 	} else {
 		text, err := json.Marshal(a.data)
 		if err != nil {
@@ -86,7 +87,19 @@ func (c *call) reply(a answer) error {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	c.send(a.status, jsonType, b)
+	a.raw, a.data = nil, nil // the memory is needed no more
+	return c.sendMade(a.status, b, out)
+}
+
+// sendMade writes an answer that was made for this request in the memory of out. A long one holds its octets of the
+// budget until the client has read it.
+func (c *call) sendMade(status int, b []byte, out *[]byte) error {
+	if len(b) > freeAnswer {
+		if err := c.holdAnswer(int64(cap(b)), !c.route.onlyReads()); err != nil {
+			return err
+		}
+	}
+	c.send(status, jsonType, b)
 	*out = b // keeps the memory that it grew
 	return nil
 }
@@ -109,7 +122,12 @@ func (c *call) send(status int, contentType []string, b []byte) {
 	if len(b) > 2000 { // net/http counts shorter ones itself
 		h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	}
+	c.leavePlace()
 	c.WriteHeader(status)
+	if len(b) > freeAnswer {
+		c.writeLong(b)
+		return
+	}
 	c.Write(b) //nolint:errcheck // the client is gone: nobody to tell
 }
 

@@ -22,6 +22,7 @@ type API struct {
 	replays     *replays
 	writers     writers
 	heavyWork   *heavyWork
+	places      places
 	away        away
 	storeReads  storeCheck
 	storeWrites storeCheck
@@ -38,13 +39,17 @@ const (
 // New builds the routes.
 func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
+	if o.Budget == nil {
+		o.Budget = NewBudget(0, nil)
+	}
 	a := &API{
 		Options: o,
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
 		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
-		writers: writers{turns: make(map[aaa.AccountID]*turn)},
+		writers: writers{turns: make(map[aaa.AccountID]*turn), abreast: 1},
+		places:  newPlaces(),
 		docs:    newDocs(),
 
 		heavyWork: newHeavyWork(heavyAtOnce()),

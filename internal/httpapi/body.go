@@ -14,10 +14,15 @@ import (
 	"aaa-api/internal/schema"
 )
 
+// maxShortBody is how many octets of a body are read before it is known who sends it and may.
+const maxShortBody = 64 << 10
+
 // readBody reads the body as far as the route allows.
 func (c *call) readBody() error {
 	limit := c.api.Limits.Body
 	switch {
+	case c.route.scope == public:
+		limit = maxShortBody
 	case c.route.body == upload:
 		limit = c.api.Limits.DictionaryBody
 	case c.route.body == textUpload && isText(c.r):
@@ -46,30 +51,35 @@ func (c *call) readUpTo(limit int64) error {
 	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return unsupportedMedia("the body must be sent without a Content-Encoding, not as " + fmt.Sprintf("%.40q", e))
 	}
-	c.buffer = getBuffer()
-	body := c.r.Body
-	if n := c.r.ContentLength; n > 0 {
-		c.buffer.Grow(int(n) + bytes.MinRead) // net/http gives no more than it announces
-	} else {
-		body = http.MaxBytesReader(c.ResponseWriter, body, limit)
+	length := c.r.ContentLength
+	if length < 0 || length > freeOctets {
+		return c.readLong(limit)
 	}
-	n, err := c.buffer.ReadFrom(body)
+	c.buffer = getBuffer()
+	c.buffer.Grow(int(length) + bytes.MinRead) // net/http gives no more than it announces
+	n, err := c.buffer.ReadFrom(c.r.Body)
+	if err != nil {
+		return badRead(err, limit, n)
+	}
+	c.body = c.buffer.Bytes()[:n]
+	return nil
+}
+
+// badRead is the fault of a body of which n octets could be read.
+func badRead(err error, limit, n int64) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return tooLarge(limit)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: fmt.Sprintf("the body ended early, after %d octets", n), err: err}
-	case err != nil:
-		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body could not be read", err: err}
 	}
-	c.body = c.buffer.Bytes()[:n]
-	return nil
+	return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body could not be read", err: err}
 }
 
 // bodyVerb returns the method that the member verb of a POST's body asks for, empty without one.
 func (c *call) bodyVerb() (string, error) {
-	if err := c.readUpTo(c.api.Limits.Body); err != nil {
+	if err := c.readUpTo(maxShortBody); err != nil {
 		return "", err
 	}
 	if isText(c.r) || !bytes.Contains(c.body, []byte(`"verb"`)) {
@@ -98,6 +108,9 @@ func (c *call) decodeBody() error {
 	if err := c.checkJSONType(); err != nil {
 		return err
 	}
+	if err := c.holdDecoded(); err != nil {
+		return err
+	}
 	v, err := schema.Parse(c.body, schema.MaxDepth)
 	if err != nil {
 		return bodyError(err)
@@ -108,6 +121,33 @@ func (c *call) decodeBody() error {
 	}
 	c.envelope = envelope
 	return nil
+}
+
+const (
+	// maxMembers is how many members and elements a body may have.
+	maxMembers = 1_000_000
+	// memberOctets is about what one costs once it is decoded.
+	memberOctets = 48
+)
+
+// holdDecoded takes of the budget what a long body costs once it is decoded.
+func (c *call) holdDecoded() error {
+	if len(c.body) <= freeOctets {
+		return nil
+	}
+	n := 0
+	for _, ch := range c.body {
+		if ch == ',' || ch == ':' || ch == '[' || ch == '{' {
+			n++
+		}
+	}
+	if n > 2*maxMembers {
+		return &failure{
+			status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
+			detail: fmt.Sprintf("the body may have %d members and elements at most", maxMembers),
+		}
+	}
+	return c.holdShared(int64(n) * memberOctets)
 }
 
 // maxUnknown is how many unknown members of a body one answer names.
@@ -242,6 +282,11 @@ func looksLikeJSON(body []byte) bool {
 
 // readText makes UTF-8 of a body that is text/plain.
 func (c *call) readText() error {
+	if n := len(c.body); n > freeOctets {
+		if err := c.holdShared(int64(2 * n)); err != nil { // of a copy that may be longer
+			return err
+		}
+	}
 	_, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil {
 		return unsupportedMedia("the Content-Type cannot be read: it must be like text/plain; charset=utf-8")

@@ -43,6 +43,8 @@ type call struct {
 	buffer   *bytes.Buffer  // body's memory, pooled
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
+	place    *turn          // to work on configuration; nil: none
+	holding  holding        // of the node's budget
 
 	leaveHeavy func() // gives the turn of heavyWork back; nil: not held
 
@@ -120,6 +122,8 @@ func (c *call) finish() {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil
 	}
+	c.leavePlace()
+	c.release()
 	took := time.Since(c.start)
 	if c.observe != nil {
 		c.observe(c.status, took)

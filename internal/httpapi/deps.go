@@ -116,6 +116,9 @@ type Options struct {
 	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Admin alone.
 	AdminApart bool
 
+	// Budget is of the memory that bodies and answers hold. Optional: the default one.
+	Budget *Budget
+
 	Node    string // name of this node, shown in answers
 	Version string
 	Limits  Limits // zero members mean the defaults
@@ -131,9 +134,11 @@ type Limits struct {
 	BadRate        float64       // credentials that are none, a second and source address; default 20, negative for no limit
 	BadBurst       int           // default five times as many
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
-	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
+	Replays        int64         // octets of answers to accounting requests kept for Idempotency-Key; default 32 MiB
 	ReplayLife     time.Duration // how long they are kept; default 10 min
 	Heirs          int           // accounts below that one write looks at to warn of other outcomes; default 100,000
+	LeastRate      int64         // octets a second at which long bodies and answers go at least; default 32 KiB
+	Grace          time.Duration // by how much they may be late; default 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -162,13 +167,19 @@ func (l Limits) withDefaults() Limits {
 		l.SessionLife = time.Hour
 	}
 	if l.Replays == 0 {
-		l.Replays = 10_000
+		l.Replays = 32 << 20
 	}
 	if l.ReplayLife == 0 {
 		l.ReplayLife = 10 * time.Minute
 	}
 	if l.Heirs == 0 {
 		l.Heirs = 100_000
+	}
+	if l.LeastRate == 0 {
+		l.LeastRate = 32 << 10
+	}
+	if l.Grace == 0 {
+		l.Grace = 10 * time.Second
 	}
 	return l
 }

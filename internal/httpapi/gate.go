@@ -11,7 +11,7 @@ import (
 
 // pass takes a request through the gate of its route and runs the handler. The order
 // matters: who asks, then whether what the URL names exists for them at all, then
-// what they may do, and only then what they sent.
+// what they may do, and only then what they sent. So nobody makes a node read a long body who may not send one.
 func (c *call) pass() error {
 	if c.route.scope != public {
 		if err := c.checkFresh(); err != nil {
@@ -33,14 +33,17 @@ func (c *call) pass() error {
 			return err
 		}
 	}
-	if err := c.readBody(); err != nil {
+	if err := c.readAllowed(); err != nil {
 		return err
 	}
-	if err := c.heavyBody(); err != nil {
+	if err := c.takePlace(); err != nil { // what is decoded costs memory, too
+		return err
+	}
+	if err := c.heavyBody(); err != nil { // behind the place, as all heavy work is: else the two could wait for each other
 		return err
 	}
 	// A POST may be another method in disguise; that one's route has a gate of its own.
-	if c.route.method == http.MethodPost && !c.tunnelled {
+	if c.mayBeOther() {
 		verb, err := c.bodyVerb()
 		if err != nil {
 			return err
@@ -78,6 +81,28 @@ var errTooOld = &aaa.Error{
 	Kind: aaa.KindUnavailable, RetryAfter: 2 * time.Second,
 	Message: "the database could not be reached for too long, so this node can't tell whether what it remembers still holds",
 }
+
+// readAllowed reads as much of the body as the token's scope allows. A POST without the scope may be
+// another method in disguise, which a short body tells.
+func (c *call) readAllowed() error {
+	forbidden := c.checkScope()
+	switch {
+	case c.route.body == noBody && !c.mayBeOther():
+		return forbidden // what nobody asked for is not read
+	case forbidden == nil:
+		return c.readBody()
+	case !c.mayBeOther():
+		return forbidden
+	}
+	err := c.readUpTo(maxShortBody)
+	if err != nil && classify(err).status == http.StatusRequestEntityTooLarge {
+		return forbidden
+	}
+	return err
+}
+
+// mayBeOther reports whether the body may say that the request is one of another method.
+func (c *call) mayBeOther() bool { return c.route.method == http.MethodPost && !c.tunnelled }
 
 // identify finds out whose token came along.
 func (c *call) identify() error {
@@ -135,11 +160,16 @@ func (c *call) tokenText() (string, error) {
 	if c.r.ContentLength == 0 || isText(c.r) {
 		return "", nil
 	}
-	// Nobody is known yet: read no more than a small body, and whatever is wrong with it, a stranger is refused as one.
-	err := c.readUpTo(c.api.Limits.Body)
-	if err != nil && classify(err).status == http.StatusRequestEntityTooLarge {
-		c.Header().Set("Connection", "close") // the rest of the body is not read
-		return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", c.api.Limits.Body))
+	// Nobody is known yet: read no more than a short body, and whatever is wrong with it, a stranger is refused as one.
+	err := c.readUpTo(maxShortBody)
+	if err != nil {
+		switch classify(err).status {
+		case http.StatusRequestEntityTooLarge:
+			c.Header().Set("Connection", "close") // the rest of the body is not read
+			return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", maxShortBody))
+		case http.StatusServiceUnavailable:
+			return "", err // there is no memory to search it
+		}
 	}
 	if err == nil {
 		err = c.decodeBody()

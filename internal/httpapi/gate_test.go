@@ -186,7 +186,7 @@ func TestBodiesOfStrangers(t *testing.T) {
 			if r.status != 401 || r.at("message") != slugToken || r.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s for %s: %d %s", name, path, r.status, r.text)
 			}
-			if why := r.str("data", "message"); strings.Contains(why, "262144 octets") != (name == "large") {
+			if why := r.str("data", "message"); strings.Contains(why, "65536 octets") != (name == "large") {
 				t.Errorf("%s: %s", name, why)
 			}
 		}

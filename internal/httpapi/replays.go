@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"container/heap"
 	"container/list"
 	"context"
 	"crypto/sha256"
@@ -18,32 +19,69 @@ const maxReplayKey = 255
 // Idempotency-Key, so that a caller who heard nothing may ask again without the
 // record being sent twice. It is this node's memory: a repetition that reaches another
 // node runs again, which accounting allows for (RFC 2866 §4.1 by Acct-Session-Id).
+// Where memory runs short, the account that holds the most gives up its oldest answers.
 type replays struct {
 	life time.Duration
-	max  int
+	most int64 // octets
 	now  func() time.Time
 
-	mu      sync.Mutex
-	entries map[replayKey]*replay
-	order   *list.List // of *replay that are done, the oldest first
+	mu       sync.Mutex
+	octets   int64
+	entries  map[replayKey]*replay
+	order    *list.List // of *replay that are done, the oldest first
+	accounts map[aaa.AccountID]*keeper
+	largest  keepers
 }
 
 type replayKey [sha256.Size]byte
 
+// replayOctets is about what an entry costs beside its answer.
+const replayOctets = 512
+
 type replay struct {
 	key     replayKey
-	done    chan struct{} // closed when result is there
+	account aaa.AccountID
+	done    chan struct{} // closed when answer is there
 	again   chan struct{} // receives when the request comes again while it runs
-	result  *aaa.Result   // nil where the request failed
+	answer  []byte        // data of the answer; nil where the request failed
 	expires time.Time
+
+	inOrder, inAccount *list.Element
 }
 
-func newReplays(max int, life time.Duration) *replays {
-	return &replays{life: life, max: max, now: time.Now, entries: make(map[replayKey]*replay), order: list.New()}
+func (e *replay) size() int64 { return replayOctets + int64(len(e.answer)) }
+
+// keeper is what one account has in memory.
+type keeper struct {
+	octets int64
+	done   list.List // of *replay, the oldest first
+	place  int       // in the heap
+}
+
+// keepers is a heap: the account that holds the most is first.
+type keepers []*keeper
+
+func (k keepers) Len() int           { return len(k) }
+func (k keepers) Less(i, j int) bool { return k[i].octets > k[j].octets }
+func (k keepers) Swap(i, j int)      { k[i], k[j] = k[j], k[i]; k[i].place, k[j].place = i, j }
+func (k *keepers) Push(x any)        { x.(*keeper).place = len(*k); *k = append(*k, x.(*keeper)) }
+func (k *keepers) Pop() any {
+	old := *k
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*k = old[:len(old)-1]
+	return last
+}
+
+func newReplays(most int64, life time.Duration) *replays {
+	return &replays{
+		life: life, most: most, now: time.Now,
+		entries: make(map[replayKey]*replay), order: list.New(), accounts: make(map[aaa.AccountID]*keeper),
+	}
 }
 
 // keyOf names a request: one key with another body is another request.
-func keyOf(account aaa.AccountID, key string, trace bool, body []byte) replayKey {
+func keyOf(account aaa.AccountID, key string, body []byte) replayKey {
 	h := sha256.New()
 	var n [8]byte
 	part := func(b []byte) { // with its length, so that parts can't be shifted
@@ -53,29 +91,26 @@ func keyOf(account aaa.AccountID, key string, trace bool, body []byte) replayKey
 	}
 	part([]byte(account))
 	part([]byte(key))
-	if trace {
-		part([]byte("trace"))
-	}
 	part(body)
 	var sum replayKey
 	h.Sum(sum[:0])
 	return sum
 }
 
-// do runs fn, or returns the result of an earlier or concurrent run for the same
+// do runs fn, or returns the answer of an earlier or concurrent run for the same
 // key; the concurrent run hears of it by again. Failures are not remembered: whoever waited for one tries it itself. ctx
 // ends the waiting alone.
-func (r *replays) do(ctx context.Context, key replayKey, fn func(again <-chan struct{}) (*aaa.Result, error)) (res *aaa.Result, replayed bool, err error) {
+func (r *replays) do(ctx context.Context, account aaa.AccountID, key replayKey, fn func(again <-chan struct{}) ([]byte, error)) (answer []byte, replayed bool, err error) {
 	for {
-		e, mine := r.enter(key)
+		e, mine := r.enter(account, key)
 		if e == nil {
-			res, err = fn(nil) // full of requests under way: run it unremembered
-			return res, false, err
+			answer, err = fn(nil) // full of requests under way: run it unremembered
+			return answer, false, err
 		}
 		if mine {
 			defer r.leave(e)
-			e.result, err = fn(e.again)
-			return e.result, false, err
+			e.answer, err = fn(e.again)
+			return e.answer, false, err
 		}
 		select {
 		case e.again <- struct{}{}: // the running one hears of it once; more at a time tell nothing new
@@ -83,8 +118,8 @@ func (r *replays) do(ctx context.Context, key replayKey, fn func(again <-chan st
 		}
 		select {
 		case <-e.done:
-			if e.result != nil {
-				return e.result, true, nil
+			if e.answer != nil {
+				return e.answer, true, nil
 			}
 		case <-ctx.Done():
 			return nil, false, ctx.Err()
@@ -93,26 +128,26 @@ func (r *replays) do(ctx context.Context, key replayKey, fn func(again <-chan st
 }
 
 // enter finds the entry of a key or makes it; it is nil where there is no room.
-func (r *replays) enter(key replayKey) (e *replay, mine bool) {
+func (r *replays) enter(account aaa.AccountID, key replayKey) (e *replay, mine bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
 	for oldest := r.order.Front(); oldest != nil; oldest = r.order.Front() {
 		o := oldest.Value.(*replay)
-		if now.Before(o.expires) && len(r.entries) < r.max {
+		if now.Before(o.expires) {
 			break
 		}
-		r.order.Remove(oldest)
-		delete(r.entries, o.key)
+		r.forget(o)
 	}
 	if e, ok := r.entries[key]; ok {
 		return e, false
 	}
-	if len(r.entries) >= r.max {
+	if !r.makeRoom(replayOctets) {
 		return nil, false
 	}
-	e = &replay{key: key, done: make(chan struct{}), again: make(chan struct{}, 1)}
+	e = &replay{key: key, account: account, done: make(chan struct{}), again: make(chan struct{}, 1)}
 	r.entries[key] = e
+	r.octets += replayOctets
 	return e, true
 }
 
@@ -120,11 +155,49 @@ func (r *replays) enter(key replayKey) (e *replay, mine bool) {
 func (r *replays) leave(e *replay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e.result == nil {
+	defer close(e.done)
+	r.octets -= replayOctets
+	if e.answer == nil {
 		delete(r.entries, e.key)
-	} else {
-		e.expires = r.now().Add(r.life)
-		r.order.PushBack(e)
+		return
 	}
-	close(e.done)
+	e.expires = r.now().Add(r.life)
+	k, ok := r.accounts[e.account]
+	if !ok {
+		k = &keeper{}
+		r.accounts[e.account] = k
+		heap.Push(&r.largest, k)
+	}
+	e.inOrder, e.inAccount = r.order.PushBack(e), k.done.PushBack(e)
+	r.octets += e.size()
+	k.octets += e.size()
+	heap.Fix(&r.largest, k.place)
+	r.makeRoom(0)
+}
+
+// makeRoom forgets answers until so many octets more fit. It returns false where requests under way take the room.
+func (r *replays) makeRoom(octets int64) bool {
+	for r.octets+octets > r.most {
+		if len(r.largest) == 0 {
+			return false
+		}
+		r.forget(r.largest[0].done.Front().Value.(*replay))
+	}
+	return true
+}
+
+// forget drops an answer.
+func (r *replays) forget(e *replay) {
+	k := r.accounts[e.account]
+	r.order.Remove(e.inOrder)
+	k.done.Remove(e.inAccount)
+	delete(r.entries, e.key)
+	r.octets -= e.size()
+	k.octets -= e.size()
+	if k.done.Len() > 0 {
+		heap.Fix(&r.largest, k.place)
+		return
+	}
+	heap.Remove(&r.largest, k.place)
+	delete(r.accounts, e.account)
 }

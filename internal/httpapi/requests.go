@@ -23,6 +23,11 @@ func aaaRequest(op aaa.Op) func(*API, *call) error {
 				return err
 			}
 		}
+		if req.Trace {
+			if err := c.hold(traceOctets); err != nil {
+				return err
+			}
+		}
 		if op == aaa.Accounting {
 			return a.account(c, &req)
 		}
@@ -38,13 +43,9 @@ func aaaRequest(op aaa.Op) func(*API, *call) error {
 // record was handed over. With an Idempotency-Key it runs once.
 func (a *API) account(c *call, req *aaa.Request) error {
 	ctx := context.WithoutCancel(c.ctx())
-	run := func(again <-chan struct{}) (*aaa.Result, error) {
-		req.Repeated = again
-		return a.Service.Handle(ctx, req)
-	}
 	list, ok := c.r.Header["Idempotency-Key"]
 	if !ok {
-		res, err := run(nil)
+		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -53,14 +54,27 @@ func (a *API) account(c *call, req *aaa.Request) error {
 	if len(list) != 1 || list[0] == "" || len(list[0]) > maxReplayKey || !aaa.IsLine(list[0]) {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
-	res, replayed, err := a.replays.do(c.ctx(), keyOf(c.account, list[0], req.Trace, c.body), run)
+	var first *aaa.Result
+	run := func(again <-chan struct{}) ([]byte, error) {
+		req.Repeated = again
+		res, err := a.Service.Handle(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		first = res
+		kept := *res
+		kept.Trace = nil
+		return appendResult(nil, &kept)
+	}
+	kept, replayed, err := a.replays.do(c.ctx(), c.account, keyOf(c.account, list[0], c.body), run)
 	if err != nil {
 		return err
 	}
-	if replayed {
-		c.Header().Set("Idempotency-Replayed", "true")
+	if !replayed {
+		return c.replyResult(first)
 	}
-	return c.replyResult(res)
+	c.Header().Set("Idempotency-Replayed", "true")
+	return c.reply(answer{raw: kept})
 }
 
 // values are the caller's keys.
@@ -86,9 +100,7 @@ func (c *call) replyResult(res *aaa.Result) error {
 		return err
 	}
 	b = c.appendEnd(b, 0)
-	c.send(http.StatusOK, jsonType, b)
-	*out = b
-	return nil
+	return c.sendMade(http.StatusOK, b, out)
 }
 
 func appendResult(b []byte, res *aaa.Result) ([]byte, error) {

@@ -1,16 +1,12 @@
 package httpapi
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -210,6 +206,13 @@ func TestIdempotency(t *testing.T) {
 	}
 	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, slugInvalid)
 
+	// The first answer alone has the trace.
+	traced := post(w.tenant, "accounting?trace=true", "k5", "bob").want(200)
+	again = post(w.tenant, "accounting?trace=true", "k5", "bob").want(200)
+	if traced.at("data", "trace") == nil || again.at("data", "trace") != nil || again.at("data", "AAA-Result") != "accept" {
+		t.Errorf("%s\n%s", traced.text, again.text)
+	}
+
 	// Duplicates that come at the same time wait for the first.
 	hold := make(chan struct{})
 	w.backend.mu.Lock()
@@ -222,75 +225,7 @@ func TestIdempotency(t *testing.T) {
 	<-hold // the first is at the backend; the others come while it is there, or are replayed
 	hold <- struct{}{}
 	wg.Wait()
-	if got := w.backend.requests(); got != 8 {
+	if got := w.backend.requests(); got != 9 {
 		t.Errorf("%d requests", got)
 	}
-}
-
-func TestReplays(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newReplays(2, time.Minute)
-		runs := 0
-		run := func(n byte) bool {
-			t.Helper()
-			_, replayed, err := r.do(t.Context(), replayKey{n}, func(<-chan struct{}) (*aaa.Result, error) { runs++; return &aaa.Result{}, nil })
-			ok(t, err)
-			return replayed
-		}
-		if run(1) || !run(1) {
-			t.Error("not replayed once")
-		}
-		time.Sleep(time.Minute)
-		if run(1) {
-			t.Error("kept for too long")
-		}
-		run(2)
-		run(3) // there is room for two: the oldest goes
-		if run(1) || len(r.entries) != 2 || r.order.Len() != 2 {
-			t.Errorf("%d entries of 2", len(r.entries))
-		}
-
-		// While the places are taken by requests under way, others run unremembered.
-		hold := make(chan struct{})
-		var wg sync.WaitGroup
-		for n := range byte(2) {
-			wg.Go(func() {
-				_, _, err := r.do(t.Context(), replayKey{10 + n}, func(<-chan struct{}) (*aaa.Result, error) { <-hold; return nil, errors.New("failed") })
-				if err == nil {
-					t.Error("no error")
-				}
-			})
-		}
-		synctest.Wait()
-		for range 2 {
-			if run(20) {
-				t.Error("remembered without room")
-			}
-		}
-		// Who waits gives up with its own request; who goes on waiting tries it after a failure.
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, _, err := r.do(short, replayKey{10}, nil); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		var second *aaa.Result
-		wg.Go(func() {
-			second, _, _ = r.do(t.Context(), replayKey{11}, func(<-chan struct{}) (*aaa.Result, error) { return &aaa.Result{Server: "second"}, nil })
-		})
-		synctest.Wait()
-		close(hold)
-		wg.Wait()
-		if second == nil || second.Server != "second" {
-			t.Errorf("got %v", second)
-		}
-		// A panic leaves nothing behind.
-		func() {
-			defer func() { _ = recover() }()
-			_, _, _ = r.do(t.Context(), replayKey{30}, func(<-chan struct{}) (*aaa.Result, error) { panic("x") })
-		}()
-		if run(30) {
-			t.Error("a panic was remembered")
-		}
-	})
 }

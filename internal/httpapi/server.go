@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,21 +20,8 @@ func NewServer(addr string, h http.Handler) *http.Server {
 		WriteTimeout:      120 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         noteState,
 	}
-}
-
-// Listener makes what a Server does between requests on a TCP connection cheaper; connections of other kinds
-// stay as they are.
-func Listener(l net.Listener) net.Listener { return listener{l} }
-
-type listener struct{ net.Listener }
-
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return &conn{TCPConn: tcp, wake: make(chan struct{}, 1)}, err
-	}
-	return c, err
 }
 
 const (
@@ -49,6 +37,8 @@ const (
 // read, and for the octet nobody looks at the network until the request has lasted a while.
 type conn struct {
 	*net.TCPConn
+	all     *Connections
+	waits   atomic.Int64 // for a request since then, Unix nanoseconds; 0: it is served one
 	mu      sync.Mutex
 	want    time.Time // the read deadline
 	set     time.Time // as the network knows it
@@ -77,6 +67,12 @@ func (c *conn) Read(b []byte) (int, error) {
 	c.reading--
 	c.mu.Unlock()
 	return n, err
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.all.leave(c)
+	return c.TCPConn.Close()
 }
 
 // wait waits for lookAfter, and no longer than until the deadline is in the past, which it then reports as false.

@@ -23,7 +23,7 @@ func served(t *testing.T, h http.HandlerFunc, change func(*http.Server)) (dial f
 		change(s)
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(Listener(l)) }()
+	go func() { done <- s.Serve(NewConnections(0, nil).Listener(l)) }()
 	t.Cleanup(func() {
 		ok(t, s.Close())
 		<-done

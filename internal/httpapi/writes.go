@@ -91,8 +91,9 @@ func pause(ctx context.Context, attempt int) bool {
 // writers lets those who write to one account through this node follow each other. Optimistic
 // writes alone waste the more work the more they are: of those that read the same revision one wins.
 type writers struct {
-	mu    sync.Mutex
-	turns map[aaa.AccountID]*turn
+	mu      sync.Mutex
+	turns   map[aaa.AccountID]*turn
+	abreast int64 // how many at once
 }
 
 // turn is held by the one who writes.
@@ -105,33 +106,12 @@ type turn struct {
 }
 
 // takeTurn waits until nobody on this node writes to the account. Without an error endTurn is owed.
-func (c *call) takeTurn(ctx context.Context) error {
-	w := &c.api.writers
-	w.mu.Lock()
-	t := w.turns[c.account]
-	if t == nil {
-		t = &turn{held: semaphore.NewWeighted(1)}
-		t.lost, t.lose = context.WithCancelCause(context.Background())
-		w.turns[c.account] = t
+func (c *call) takeTurn(ctx context.Context) (err error) {
+	c.turn, err = c.api.writers.take(ctx, c.account)
+	if errors.Is(err, errNoTurn) {
+		return c.tooManyWriters()
 	}
-	t.users++
-	w.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(t.lost, cancel)()
-	err := t.held.Acquire(ctx, 1)
-	switch {
-	case err == nil && t.lost.Err() == nil:
-		c.turn = t
-		return nil
-	case err == nil:
-		t.held.Release(1)
-	}
-	w.leave(c.account, t)
-	if t.lost.Err() != nil {
-		return context.Cause(t.lost)
-	}
-	return c.tooManyWriters()
+	return err
 }
 
 // loseTurn gives all who wait for the turn the error of the store: each of them would wait for it as long as the holder did, one
@@ -153,9 +133,44 @@ func (c *call) loseTurn(err error) {
 func (c *call) endTurn() {
 	if t := c.turn; t != nil {
 		c.turn = nil
-		t.held.Release(1)
-		c.api.writers.leave(c.account, t)
+		c.api.writers.end(c.account, t)
 	}
+}
+
+// errNoTurn is the error of a turn that did not come before the context ended.
+var errNoTurn = errors.New("no turn in time")
+
+// take waits for a turn, which end gives back. The error is errNoTurn, or what the holder lost the turn by.
+func (w *writers) take(ctx context.Context, account aaa.AccountID) (*turn, error) {
+	w.mu.Lock()
+	t := w.turns[account]
+	if t == nil {
+		t = &turn{held: semaphore.NewWeighted(w.abreast)}
+		t.lost, t.lose = context.WithCancelCause(context.Background())
+		w.turns[account] = t
+	}
+	t.users++
+	w.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.lost, cancel)()
+	err := t.held.Acquire(ctx, 1)
+	switch {
+	case err == nil && t.lost.Err() == nil:
+		return t, nil
+	case err == nil:
+		t.held.Release(1)
+	}
+	w.leave(account, t)
+	if t.lost.Err() != nil {
+		return nil, context.Cause(t.lost)
+	}
+	return nil, errNoTurn
+}
+
+func (w *writers) end(account aaa.AccountID, t *turn) {
+	t.held.Release(1)
+	w.leave(account, t)
 }
 
 func (w *writers) leave(account aaa.AccountID, t *turn) {

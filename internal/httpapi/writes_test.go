@@ -94,7 +94,7 @@ func TestWritersOfAStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const patience = 5 * time.Second
-		api := &API{writers: writers{turns: make(map[aaa.AccountID]*turn)}}
+		api := &API{writers: writers{turns: make(map[aaa.AccountID]*turn), abreast: 1}}
 		hangs := func(c *call) error {
 			time.Sleep(patience)
 			return fmt.Errorf("%w: locked", store.ErrUnavailable)

@@ -58,20 +58,18 @@ func NewClient(v Vault, log *slog.Logger) *Client {
 func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 	var id nonce
 	rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
-	text, err := encode(message{
-		To: url, At: c.clock().UnixMilli(), Nonce: id[:], Account: account, SID: sid, Values: values, RequestID: requestID,
-	})
+	first, err := c.seal(ctx, headPurpose, head{To: url, At: c.clock().UnixMilli(), Nonce: id[:]})
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := c.vault.Seal(ctx, aaa.SystemConfig, messagePurpose, text)
+	sealed, err := c.seal(ctx, messagePurposeOf(id), message{Account: account, SID: sid, Values: values, RequestID: requestID})
 	if err != nil {
 		return nil, err
 	}
 	if len(sealed) > maxMessage {
 		return nil, aaa.Errorf(aaa.KindBadInput, "the values are too long for the node that holds the login")
 	}
-	reply, err := c.post(ctx, url, sealed)
+	reply, err := c.post(ctx, url, first, sealed)
 	if err != nil {
 		c.log.WarnContext(ctx, "another node could not be asked to continue a login", "peer", url, "request_id", requestID, "error", err)
 		return nil, err
@@ -93,8 +91,16 @@ func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID
 	return o.Answer, nil
 }
 
-// post sends a sealed text and returns the one that comes back.
-func (c *Client) post(ctx context.Context, url, sealed string) (string, error) {
+func (c *Client) seal(ctx context.Context, purpose string, v any) (string, error) {
+	text, err := encode(v)
+	if err != nil {
+		return "", err
+	}
+	return c.vault.Seal(ctx, aaa.SystemConfig, purpose, text)
+}
+
+// post sends a sealed head and message and returns the text that comes back.
+func (c *Client) post(ctx context.Context, url, head, sealed string) (string, error) {
 	if !IsURL(url) {
 		return "", gone(fmt.Errorf("%q is no node's URL", url))
 	}
@@ -107,6 +113,7 @@ func (c *Client) post(ctx context.Context, url, sealed string) (string, error) {
 		return "", gone(err)
 	}
 	req.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	req.Header.Set(headName, head)
 	resp, err := c.http.Do(req)
 	var dial *net.OpError
 	switch {

@@ -1,11 +1,11 @@
 // Package peer lets a node ask another one to go on with a login whose dialogue with a
 // backend only that node can hold: it lives on one of its connections.
 //
-// A message is a POST to Path on the other node's admin listener, or the API's where it has none. Its body is one text, sealed by
+// A message is a POST to Path on the other node's admin listener, or the API's where it has none. Head and body are texts sealed by
 // the vault under the system configuration's key, which the nodes of one database share and
-// nobody else has. It names the node that it is meant for, the time, and a nonce, so that it serves
-// once, there, and within a minute. The answer is sealed too, for the nonce of the message
-// that it answers. What is not such a message is answered like an address at which nothing is.
+// nobody else has. The head names the node that is meant, the time, and a nonce, so that a message serves
+// once, there, and within a minute; the body and the answer are sealed for this nonce. The body is read after the head
+// opened, with the key in memory. What is not such a message is answered like an address at which nothing is.
 //
 // A message is served where it arrives. It is never passed on, so nodes that are wrong about each other make no circle.
 package peer
@@ -24,9 +24,14 @@ import (
 const Path = "/internal/continue"
 
 const (
-	// messagePurpose is what messages are sealed for, answerPurpose with the message's nonce what answers are.
-	messagePurpose = "peer/continue"
+	// headPurpose is what heads are sealed for; messages and answers are for their purpose and the head's nonce.
+	headPurpose    = "peer/continue/head"
+	messagePurpose = "peer/continue/message/"
 	answerPurpose  = "peer/continue/answer/"
+
+	// headName is the header that has the head, maxHead its longest text.
+	headName = "X-Aaa-Api-Head"
+	maxHead  = 4 << 10
 
 	// window is by how much the clocks of two nodes may differ, with the way between them.
 	window = time.Minute
@@ -45,6 +50,8 @@ var ErrGone = errors.New("the node that holds the dialogue cannot be asked")
 type Vault interface {
 	secmod.Sealer
 	secmod.Opener
+	// OpenHeld is Open with the key in memory alone.
+	OpenHeld(account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
 }
 
 // IsURL reports whether a text is a node's URL: http or https, host and port, no more.

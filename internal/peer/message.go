@@ -16,11 +16,15 @@ const nonceBytes = 16
 
 type nonce [nonceBytes]byte
 
+// head says whom a message is for. It goes in a header, so that nothing else is read of what is none.
+type head struct {
+	To    string `json:"to"` // URL of the node that is meant
+	At    int64  `json:"at"` // when it was sent, Unix milliseconds
+	Nonce []byte `json:"nonce"`
+}
+
 // message is what a node asks of another. It holds a SID and a password: it is printed nowhere.
 type message struct {
-	To        string         `json:"to"` // URL of the node that is meant
-	At        int64          `json:"at"` // when it was sent, Unix milliseconds
-	Nonce     []byte         `json:"nonce"`
 	Account   aaa.AccountID  `json:"account"`
 	SID       string         `json:"sid"`
 	Values    map[string]any `json:"values"`
@@ -54,6 +58,11 @@ func wireErrorOf(err error) *wireError {
 
 func (w *wireError) error() *aaa.Error {
 	return &aaa.Error{Kind: w.Kind, Message: w.Message, Fields: w.Fields, RetryAfter: w.RetryAfter}
+}
+
+// messagePurposeOf is what the message of a head is sealed for.
+func messagePurposeOf(n nonce) string {
+	return messagePurpose + base64.RawURLEncoding.EncodeToString(n[:])
 }
 
 // answerPurposeOf is what the answer to a message is sealed for.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,11 +27,13 @@ import (
 // memKeys is what the test needs of store.Keys, in memory: the database that nodes share.
 type memKeys struct {
 	store.Keys
-	mu   sync.Mutex
-	rows map[aaa.AccountID][]byte
+	asked atomic.Int32
+	mu    sync.Mutex
+	rows  map[aaa.AccountID][]byte
 }
 
 func (m *memKeys) Get(_ context.Context, account aaa.AccountID) ([]byte, error) {
+	m.asked.Add(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if row, ok := m.rows[account]; ok {
@@ -51,11 +54,28 @@ func (m *memKeys) Add(_ context.Context, account aaa.AccountID, wrapped []byte) 
 
 func newVault(t *testing.T) *secmod.Vault {
 	t.Helper()
+	v, _ := newVaultOn(t, &memKeys{})
+	return v
+}
+
+func newVaultOn(t *testing.T, keys *memKeys) (*secmod.Vault, secmod.KEK) {
+	t.Helper()
 	kek, err := secmod.CreateKeyFile(filepath.Join(t.TempDir(), "key"))
 	ok(t, err)
-	v := secmod.New(kek, &memKeys{})
+	v := secmod.New(kek, keys)
 	ok(t, v.Check(t.Context()))
-	return v
+	return v, kek
+}
+
+// unread notes whether anything is read of a body.
+type unread struct {
+	io.Reader
+	read bool
+}
+
+func (u *unread) Read(b []byte) (int, error) {
+	u.read = true
+	return u.Reader.Read(b)
 }
 
 func ok(t *testing.T, err error) {
@@ -72,6 +92,8 @@ const (
 
 // pair is two nodes: client asks server. The last bodies that went over the wire are kept.
 type pair struct {
+	keys   *memKeys
+	kek    secmod.KEK
 	vault  *secmod.Vault
 	client *Client
 	server *Server
@@ -86,7 +108,9 @@ type pair struct {
 // newPair makes the nodes; serve is what the asked one does, nil for a plain yes.
 func newPair(t *testing.T, serve Continue) *pair {
 	t.Helper()
-	p := &pair{vault: newVault(t)}
+	keys := &memKeys{}
+	vault, kek := newVaultOn(t, keys)
+	p := &pair{vault: vault, keys: keys, kek: kek}
 	log := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	serving := func(ctx context.Context, a aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
 		p.mu.Lock()
@@ -121,26 +145,28 @@ func (p *pair) ask(t *testing.T, values map[string]any) (*aaa.SessionAnswer, err
 	return p.client.Continue(t.Context(), p.url, account, sid, values, "request-1")
 }
 
-// post sends a body as it is and returns the status.
-func (p *pair) post(t *testing.T, body string) int {
+// post sends a head and a body as they are and returns the status.
+func (p *pair) post(t *testing.T, head, body string) int {
 	t.Helper()
-	resp, err := http.Post(p.url+Path, "text/plain", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", p.url+Path, strings.NewReader(body))
+	ok(t, err)
+	req.Header.Set(headName, head)
+	resp, err := http.DefaultClient.Do(req)
 	ok(t, err)
 	resp.Body.Close()
 	return resp.StatusCode
 }
 
-// message seals a message that is good, after change.
-func (p *pair) message(t *testing.T, change func(*message)) string {
+// message seals a head that is good, after change, and its message.
+func (p *pair) message(t *testing.T, id nonce, change func(*head)) (first, body string) {
 	t.Helper()
-	id := nonce{1}
-	m := message{To: p.url, At: time.Now().UnixMilli(), Nonce: id[:], Account: account, SID: sid}
-	change(&m)
-	text, err := encode(m)
+	h := head{To: p.url, At: time.Now().UnixMilli(), Nonce: id[:]}
+	change(&h)
+	first, err := p.client.seal(t.Context(), headPurpose, h)
 	ok(t, err)
-	sealed, err := p.vault.Seal(t.Context(), aaa.SystemConfig, messagePurpose, text)
+	body, err = p.client.seal(t.Context(), messagePurposeOf(id), message{Account: account, SID: sid})
 	ok(t, err)
-	return sealed
+	return first, body
 }
 
 func TestWhatIsAskedAndAnsweredArrivesWhole(t *testing.T) {
@@ -205,12 +231,12 @@ func TestErrorsComeBackAsTheyAre(t *testing.T) {
 func TestReplayIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	body := p.message(t, func(*message) {})
+	first, body := p.message(t, nonce{1}, func(*head) {})
 	var good, refused sync.Map
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			switch p.post(t, body) {
+			switch p.post(t, first, body) {
 			case http.StatusOK:
 				good.Store(i, true)
 			case http.StatusNotFound:
@@ -234,37 +260,61 @@ func TestReplayIsRefused(t *testing.T) {
 func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	good := p.message(t, func(*message) {})
+	first, good := p.message(t, nonce{1}, func(*head) {})
 	ctx := t.Context()
 	elsewhere := func(v Vault, account aaa.AccountID, purpose string) string {
 		sealed, err := v.Seal(ctx, account, purpose, `{"to":"`+p.url+`"}`)
 		ok(t, err)
 		return sealed
 	}
-	bodies := map[string]string{
-		"empty": "", "clear": `{"to":"` + p.url + `"}`, "cut": good[:len(good)-5], "longer": good + "A", "line end": good + "\n",
-		"another key":           elsewhere(newVault(t), aaa.SystemConfig, messagePurpose),
-		"another purpose":       elsewhere(p.vault, aaa.SystemConfig, "servers/x/secret"),
-		"an answer":             elsewhere(p.vault, aaa.SystemConfig, answerPurposeOf(nonce{1})),
-		"a tenant's key":        elsewhere(p.vault, account, messagePurpose),
-		"too long":              good + strings.Repeat("A", maxMessage),
-		"too old":               p.message(t, func(m *message) { m.At -= (window + time.Second).Milliseconds() }),
-		"of the future":         p.message(t, func(m *message) { m.At += (window + 5*time.Second).Milliseconds() }),
-		"for another node":      p.message(t, func(m *message) { m.To = "http://192.0.2.1:8000" }),
-		"for nobody":            p.message(t, func(m *message) { m.To = "" }),
-		"without a nonce":       p.message(t, func(m *message) { m.Nonce = nil }),
-		"with half of one":      p.message(t, func(m *message) { m.Nonce = m.Nonce[:8] }),
-		"a moment out of range": p.message(t, func(m *message) { m.At = -1 << 62 }),
+	changed := func(change func(*head)) string {
+		first, _ := p.message(t, nonce{1}, change)
+		return first
 	}
-	for i := 0; i < len(good); i += 7 { // every seventh character is another
+	heads := map[string]string{
+		"empty": "", "clear": `{"to":"` + p.url + `"}`, "cut": first[:len(first)-5], "longer": first + "A",
+		"another key":           elsewhere(newVault(t), aaa.SystemConfig, headPurpose),
+		"another purpose":       elsewhere(p.vault, aaa.SystemConfig, "servers/x/secret"),
+		"a message":             good[:min(len(good), maxHead)],
+		"an answer":             elsewhere(p.vault, aaa.SystemConfig, answerPurposeOf(nonce{1})),
+		"a tenant's key":        elsewhere(p.vault, account, headPurpose),
+		"too long":              first + strings.Repeat("A", maxHead),
+		"too old":               changed(func(h *head) { h.At -= (window + time.Second).Milliseconds() }),
+		"of the future":         changed(func(h *head) { h.At += (window + 5*time.Second).Milliseconds() }),
+		"for another node":      changed(func(h *head) { h.To = "http://192.0.2.1:8000" }),
+		"for nobody":            changed(func(h *head) { h.To = "" }),
+		"without a nonce":       changed(func(h *head) { h.Nonce = nil }),
+		"with half of one":      changed(func(h *head) { h.Nonce = h.Nonce[:8] }),
+		"a moment out of range": changed(func(h *head) { h.At = -1 << 62 }),
+	}
+	for i := 0; i < len(first); i += 7 { // every seventh character is another
 		c := byte('A')
-		if good[i] == c {
+		if first[i] == c {
 			c = 'B'
 		}
-		bodies["changed at "+good[:i]] = good[:i] + string(c) + good[i+1:]
+		heads["changed at "+first[:i]] = first[:i] + string(c) + first[i+1:]
 	}
-	for name, body := range bodies {
-		if status := p.post(t, body); status != http.StatusNotFound {
+	for name, text := range heads {
+		body := &unread{Reader: strings.NewReader(good)}
+		r := httptest.NewRequestWithContext(ctx, "POST", Path, body)
+		r.ContentLength = int64(len(good))
+		r.Header.Set(headName, text)
+		w := httptest.NewRecorder()
+		if p.server.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 || body.read {
+			t.Errorf("%s: answered, or its body was read: %v", name, body.read)
+		}
+	}
+	if n := p.keys.asked.Load(); n > 3 { // by Seal once for each account, and once for all heads that don't open
+		t.Errorf("the store was asked %d times", n)
+	}
+	_, other := p.message(t, nonce{2}, func(*head) {})
+	n := byte(10)
+	for name, body := range map[string]string{
+		"cut": good[:len(good)-5], "longer": good + "A", "line end": good + "\n", "of another head": other, "too long": good + strings.Repeat("A", maxMessage),
+	} {
+		n++
+		first, _ := p.message(t, nonce{n}, func(*head) {})
+		if status := p.post(t, first, body); status != http.StatusNotFound {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
@@ -274,6 +324,7 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 		httptest.NewRequestWithContext(ctx, "POST", Path, io.MultiReader(strings.NewReader(good))), // of no known length
 	} {
 		w := httptest.NewRecorder()
+		r.Header.Set(headName, first)
 		if p.server.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 {
 			t.Errorf("%s %s was answered: %v", r.Method, r.URL, w)
 		}
@@ -281,8 +332,23 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	if p.served != 0 {
 		t.Errorf("%d reached the service", p.served)
 	}
-	if status := p.post(t, good); status != http.StatusOK {
+	if status := p.post(t, first, good); status != http.StatusOK {
 		t.Errorf("the good one: status %d", status)
+	}
+}
+
+// A node whose key in memory is not that of the database any more, since a backup was put back, takes up the other.
+func TestKeyIsTakenUp(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	p.keys.mu.Lock()
+	p.keys.rows = nil
+	p.keys.mu.Unlock()
+	other := secmod.New(p.kek, p.keys)
+	ok(t, other.Check(t.Context()))
+	p.client.vault = other
+	if _, err := p.ask(t, nil); err != nil {
+		t.Errorf("with the database's key: %v", err)
 	}
 }
 
@@ -402,7 +468,7 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%q is taken", bad)
 		}
 		p := Client{}
-		if _, err := p.post(t.Context(), bad, ""); !errors.Is(err, ErrGone) {
+		if _, err := p.post(t.Context(), bad, "", ""); !errors.Is(err, ErrGone) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

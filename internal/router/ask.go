@@ -42,9 +42,7 @@ func (s *scratch) giveBack() {
 // ask asks servers in order until one answers. Dead ones are passed over while another that is still to be asked lives;
 // if these die too, they are asked in the end. It may run beside the machine.
 func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) {
-	if m.req.Trace {
-		a.trace = new(aaa.Trace)
-	}
+	a.trace = m.room.Trace()
 	a.Event = fsm.ERROR
 	s := scratches.Get().(*scratch)
 	defer s.giveBack()
@@ -158,10 +156,8 @@ func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *en
 }
 
 func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {
-	if a.trace != nil {
-		a.trace.Servers = append(a.trace.Servers, aaa.TraceServer{
-			Account: level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
-			Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),
-		})
-	}
+	a.trace.AddServer(aaa.TraceServer{
+		Account: level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
+		Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),
+	})
 }

@@ -52,7 +52,7 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 			messages = append(messages, q.dryRun(s))
 		}
 	}
-	trace.Elapsed = aaa.MicrosOf(time.Since(mark.begun))
+	trace.End(mark.begun)
 	return messages, trace, nil
 }
 
@@ -90,7 +90,7 @@ func omits(server *tenant.Server, op aaa.Op, attr *aaa.Attribute) bool {
 func (q *question) tellOmitted(server *tenant.Server, avps []aaa.AVP) {
 	for i := range avps {
 		if omits(server, q.req.Op, avps[i].Attr) {
-			q.tracer.Trace.Dropped = append(q.tracer.Trace.Dropped, aaa.TraceDropped{
+			q.tracer.Trace.AddDropped(aaa.TraceDropped{
 				Server: server.Name, Attribute: avps[i].Name(),
 				Reason: fmt.Sprintf("not sent by %s in a request of %s", server.Engine, q.req.Op),
 			})

@@ -58,7 +58,10 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := []aaa.Rule{{RequestKey: "User-Name", Attribute: "User-Name", RequestValue: "^(.*)$", AttrValue: "^(.*)$"}}
+	rules := []aaa.Rule{
+		{RequestKey: "User-Name", Attribute: "User-Name", RequestValue: "^(.*)$", AttrValue: "^(.*)$"},
+		{RequestKey: "classes", Attribute: "Class", RequestValue: "^(.*)$", AttrValue: "^(.*)$"},
+	}
 	program, err := translate.Compile("authn_avp_translation", rules)
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ type Machine struct {
 	asked    bool // a server was tried
 	attempts int
 	trace    *aaa.Trace
+	room     *aaa.TraceRoom // of the trace; nil without one
 
 	place    int    // RADIUS: how far the operation's list was gone through
 	passed   uint64 // RADIUS: the servers of the list that were passed over, a bit each
@@ -60,6 +61,7 @@ var machines = sync.Pool{New: func() any { return new(Machine) }}
 func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
+	m.room = x.trace.Room()
 	m.allowance.Begin(x.plan.Limits, x.packets)
 	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
@@ -155,8 +157,8 @@ func (m *Machine) ignored(h fsm.Happening) {
 		return // that something is under way or was done: few tables have a line for it
 	}
 	m.router.metrics.ignored.Inc()
-	if m.trace != nil && len(m.trace.FSM) < maxTransitions {
-		m.trace.FSM = append(m.trace.FSM, aaa.TraceStep{
+	if m.trace != nil {
+		m.trace.AddStep(aaa.TraceStep{
 			Account: m.level.Account, Table: m.name, State: m.table.StateName(m.state),
 			Event: m.table.Describe(m.state, h), Note: "no line for it: ignored", At: aaa.MicrosOf(time.Since(m.mark.begun)),
 		})
@@ -176,8 +178,7 @@ func (m *Machine) traceLine(line *fsm.Line, h fsm.Happening) *aaa.TraceStep {
 	if line.No == 0 {
 		step.Note = "default table"
 	}
-	m.trace.FSM = append(m.trace.FSM, step)
-	return &m.trace.FSM[len(m.trace.FSM)-1]
+	return m.trace.AddStep(step)
 }
 
 // rest goes on after the answer went out. A panic ends what is left of this request, as it does before the answer.

@@ -200,7 +200,7 @@ func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Reque
 	}
 	res, err = x.levels(ctx, route)
 	if x.trace != nil {
-		x.trace.Elapsed = aaa.MicrosOf(time.Since(x.mark.begun))
+		x.trace.End(x.mark.begun)
 	}
 	if err != nil {
 		var e *aaa.Error
@@ -359,9 +359,7 @@ func (x *run) external(ctx context.Context, level *tenant.Level, app string) boo
 		}
 	}
 	x.metrics.external(v.Outcome)
-	if x.trace != nil {
-		x.trace.Apps = append(x.trace.Apps, aaa.TraceApp{Name: app, Outcome: v.Outcome, Elapsed: aaa.MicrosOf(v.Elapsed)})
-	}
+	x.trace.AddApp(aaa.TraceApp{Name: app, Outcome: v.Outcome, Elapsed: aaa.MicrosOf(v.Elapsed)})
 	return v.Authorized
 }
 

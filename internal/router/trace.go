@@ -9,7 +9,7 @@ import (
 
 func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Trace {
 	t := &aaa.Trace{
-		UnusedKeys: unusedKeys(route, req), Added: []aaa.TraceAdded{},
+		UnusedKeys: []string{}, Added: []aaa.TraceAdded{},
 		Documents: []aaa.TraceDocument{}, Rules: []aaa.TraceRule{}, Dropped: []aaa.TraceDropped{}, Servers: []aaa.TraceServer{},
 	}
 	for _, s := range route.Walk {
@@ -17,12 +17,15 @@ func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Trace {
 			Account: s.Level.Account, Mode: s.Level.Mode, Revision: s.Level.Revision, Note: s.Note,
 		})
 	}
+	for _, key := range unusedKeys(route, req) {
+		t.AddUnusedKey(key)
+	}
 	return t
 }
 
 // unusedKeys lists the request's keys that no rule of its documents reads, nor the service itself.
 func unusedKeys(route *tenant.Route, req *aaa.Request) []string {
-	keys := []string{}
+	var keys []string
 	for key := range req.Values {
 		switch key {
 		case stateKey, "Call-Direction", "Channel-Locality", "channel":

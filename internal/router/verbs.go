@@ -191,17 +191,10 @@ func (m *Machine) merge(a *Answer) {
 	m.asked = m.asked || a.asked
 	m.failures.merge(&a.failures)
 	if m.trace != nil && a.trace != nil {
-		m.trace.Rules = append(m.trace.Rules, a.trace.Rules...)
-		m.trace.Dropped = append(m.trace.Dropped, a.trace.Dropped...)
-		m.trace.Added = append(m.trace.Added, a.trace.Added...)
-		m.trace.Servers = append(m.trace.Servers, a.trace.Servers...)
+		m.trace.Take(a.trace)
 	}
 }
 
 func (m *Machine) traceServer(s *tenant.Server, outcome string) {
-	if m.trace != nil {
-		m.trace.Servers = append(m.trace.Servers, aaa.TraceServer{
-			Account: m.level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
-		})
-	}
+	m.trace.AddServer(aaa.TraceServer{Account: m.level.Account, Name: s.Name, Address: s.Address, Outcome: outcome})
 }

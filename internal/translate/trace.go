@@ -2,9 +2,6 @@ package translate
 
 import "aaa-api/internal/aaa"
 
-// Bounds of a trace.
-const maxTraceEntries = 4096
-
 // Tracer collects what the rules did for one server. A nil Tracer, and nil
 // members, collect nothing.
 type Tracer struct {
@@ -13,19 +10,19 @@ type Tracer struct {
 	Dropped func(attribute string) // counts an AVP that the server's packet went without
 }
 
-// rule adds an entry, up to a bound that only hostile input reaches.
+// rule adds an entry.
 func (t *Tracer) rule(e aaa.TraceRule) {
-	if t == nil || t.Trace == nil || len(t.Trace.Rules) >= maxTraceEntries {
+	if t == nil || t.Trace == nil {
 		return
 	}
 	e.Server = t.Server
-	t.Trace.Rules = append(t.Trace.Rules, e)
+	t.Trace.AddRule(e)
 }
 
 // Added notes what the service itself puts into the server's packet.
 func (t *Tracer) Added(attribute, value string) {
-	if t != nil && t.Trace != nil && len(t.Trace.Added) < maxTraceEntries {
-		t.Trace.Added = append(t.Trace.Added, aaa.TraceAdded{Server: t.Server, Attribute: attribute, Value: printable(value)})
+	if t != nil && t.Trace != nil {
+		t.Trace.AddAdded(aaa.TraceAdded{Server: t.Server, Attribute: attribute, Value: printable(value)})
 	}
 }
 
@@ -36,8 +33,8 @@ func (t *Tracer) dropped(attribute, reason string) {
 	if t.Dropped != nil {
 		t.Dropped(attribute)
 	}
-	if t.Trace != nil && len(t.Trace.Dropped) < maxTraceEntries {
-		t.Trace.Dropped = append(t.Trace.Dropped, aaa.TraceDropped{Server: t.Server, Attribute: attribute, Reason: reason})
+	if t.Trace != nil {
+		t.Trace.AddDropped(aaa.TraceDropped{Server: t.Server, Attribute: attribute, Reason: reason})
 	}
 }
 
