@@ -41,7 +41,7 @@ var rules = map[string][]string{
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
 
-	"translate":  {"aaa", "dict", "intern"},
+	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
 	"engines":            {"aaa", "limits"},

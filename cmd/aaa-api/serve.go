@@ -40,7 +40,7 @@ The first start makes the key file, the root account and a token for it.`,
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.Drain, config.Unanswered, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
+		config.DictionaryDir, config.LogLevel, config.Drain, config.Unanswered, config.HashCost, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
 	return cmd
 }
 

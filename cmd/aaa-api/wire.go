@@ -35,6 +35,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
+	"aaa-api/internal/usersfile"
 )
 
 // node is one running instance of the service: every part of it, wired.
@@ -121,7 +122,8 @@ func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	acts := actionsOf(n.cfg)
+	processor := limits.NewProcessor()
+	acts := actionsOf(n.cfg, processor)
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
@@ -129,6 +131,7 @@ func (n *node) assemble() error {
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
+		HashCost: usersfile.Cost(n.cfg.HashCost),
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
@@ -140,7 +143,8 @@ func (n *node) assemble() error {
 		return err
 	}
 	routes, err := router.New(router.Options{
-		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes, Log: n.log,
+		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes,
+		Processor: processor, Log: n.log,
 	})
 	if err != nil {
 		return err
@@ -149,7 +153,7 @@ func (n *node) assemble() error {
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
-		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
+		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))

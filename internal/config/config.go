@@ -35,6 +35,7 @@ const (
 	LogLevel      = "log-level"
 	Drain         = "drain"
 	Unanswered    = "destination-packets"
+	HashCost      = "max-hash-cost"
 	Demo          = "demo"
 
 	UnixPasswordFile     = "unix-password-file"
@@ -57,6 +58,7 @@ var settings = []struct {
 	{LogLevel, "info", "debug, info, warn or error"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
+	{HashCost, "14", "largest cost of a password's hash in users files, as bcrypt counts it (each step doubles the work); the other kinds are bounded alike; 4 to 14"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -75,6 +77,7 @@ type Config struct {
 	Demo          bool
 
 	DestinationPackets int64 // a second, without an answer, to one address; at least 1
+	HashCost           int   // of bcrypt, 4 to 14
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -142,6 +145,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		Demo:          r.boolean(Demo),
 
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
+		HashCost:           int(r.number(HashCost, 4, 14)),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
 	}

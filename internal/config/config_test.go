@@ -20,7 +20,7 @@ import (
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, Unanswered, UnixPasswordFile, UnixPasswordAccounts, Demo)
+	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, Unanswered, HashCost, UnixPasswordFile, UnixPasswordAccounts, Demo)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -36,26 +36,26 @@ func TestPrecedence(t *testing.T) {
 		want Config
 	}{
 		"defaults": {
-			want: Config{DestinationPackets: 5000, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
+			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
 		},
 		"environment": {
 			env: []string{
 				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
 				"AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts, "HOME=/root", "AAA_API_DATABASE_URL=",
 			},
-			want: Config{DestinationPackets: 5000, Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, Demo: true},
+			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, Demo: true},
 		},
 		"flags win": {
 			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000", "AAA_API_DRAIN=15s"},
 			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m"},
-			want: Config{DestinationPackets: 5000, Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
+			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
 		},
 		"a service called aaa-api in Kubernetes": {
 			env: []string{
 				"AAA_API_SERVICE_HOST=10.0.0.1", "AAA_API_SERVICE_PORT=8000", "AAA_API_SERVICE_PORT_HTTP=8000", "AAA_API_PORT=tcp://10.0.0.1:8000",
 				"AAA_API_PORT_8000_TCP=tcp://10.0.0.1:8000", "AAA_API_PORT_8000_TCP_ADDR=10.0.0.1",
 			},
-			want: Config{DestinationPackets: 5000, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
+			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
 		},
 	} {
 		got, err := load(t, tc.env, tc.args...)
@@ -104,6 +104,7 @@ func TestRefused(t *testing.T) {
 		"drain too long":        {env: []string{"AAA_API_DRAIN=5m1s"}, want: `AAA_API_DRAIN: "5m1s" is not a time`},
 		"drain negative":        {args: []string{"--drain=-1s"}, want: `--drain: "-1s" is not a time`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
+		"cost of hashes":        {args: []string{"--max-hash-cost=15"}, want: `--max-hash-cost: "15" is not a whole number of 4 to 14`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},
 		"keyword form":          {args: []string{"--database-url=host=h password=hunter2"}, want: "--database-url: it does not begin"},

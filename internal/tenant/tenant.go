@@ -18,6 +18,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/translate"
+	"aaa-api/internal/usersfile"
 )
 
 // DefaultWorkers is how many requests of an account are at backends at once
@@ -38,6 +39,8 @@ type Options struct {
 	Engines *engines.Registry
 	Actions *fsm.Actions // what tables may do; nil: every table is refused
 	Log     *slog.Logger
+
+	HashCost usersfile.Cost // ceiling of a hash in a users file; 0: the default
 }
 
 // Tenants is the cache of all warm accounts. It is safe for use by many goroutines.
@@ -48,7 +51,10 @@ type Tenants struct {
 	engines *engines.Registry
 	actions *fsm.Actions
 	log     *slog.Logger
-	retry   time.Duration // between attempts to apply a change while the store is away
+
+	hashCost usersfile.Cost
+
+	retry time.Duration // between attempts to apply a change while the store is away
 
 	nodes *xsync.Map[aaa.AccountID, *node]
 
@@ -64,8 +70,9 @@ type Tenants struct {
 func New(o Options) *Tenants {
 	return &Tenants{
 		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, actions: o.Actions, log: o.Log,
-		retry: 200 * time.Millisecond,
-		nodes: xsync.NewMap[aaa.AccountID, *node](),
+		hashCost: o.HashCost,
+		retry:    200 * time.Millisecond,
+		nodes:    xsync.NewMap[aaa.AccountID, *node](),
 	}
 }
 
