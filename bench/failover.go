@@ -16,6 +16,7 @@ import (
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
@@ -94,7 +95,7 @@ func newFailover(firstFails bool) (*failover, error) {
 		level.Servers = append(level.Servers, server)
 	}
 	level.Lists[aaa.Authn] = level.Servers
-	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: engines.NewPool(1, 0)}
+	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: engines.NewPool(1, 0), Limits: limits.NewAccount(f.req.Account)}
 	f.plan.Routes[aaa.Authn] = tenant.Route{Levels: []*tenant.Level{level}, Walk: []tenant.Step{{Level: level, Note: "used"}}}
 	return f, nil
 }

@@ -23,6 +23,9 @@ func TestTACACSPeer(t *testing.T) {
 	if err := pap(t.Context(), m, "bob"); err != nil || m.Stats().Shared != 1 {
 		t.Fatalf("%v, %+v", err, m.Stats())
 	}
+	if err := showInterleaving(m); err != nil {
+		t.Fatal(err)
+	}
 	if err := giveUp(m); err != nil || m.Stats().Tombstones != 1 {
 		t.Errorf("%v, %+v", err, m.Stats())
 	}

@@ -10,8 +10,11 @@ import (
 	"aaa-api/internal/engines/tacacs"
 )
 
-// silentUser is whom a tacacsPeer never answers.
-const silentUser = "nobody"
+// A tacacsPeer never answers silentUser, and lateUser after the next request of the connection.
+const (
+	silentUser = "nobody"
+	lateUser   = "late"
+)
 
 // tacacsPeer is a TACACS+ server that accepts PAP logins at once, in single connection mode where asked for.
 type tacacsPeer struct {
@@ -70,7 +73,7 @@ func (p *tacacsPeer) stop() {
 func serveTACACS(conn net.Conn) error {
 	r, w := bufio.NewReader(conn), bufio.NewWriter(conn)
 	head, body := make([]byte, tacacs.HeaderLen), make([]byte, tacacs.MaxBody)
-	var out []byte
+	var out, late []byte
 	for {
 		if r.Buffered() == 0 {
 			if err := w.Flush(); err != nil {
@@ -101,6 +104,12 @@ func serveTACACS(conn net.Conn) error {
 		if out, err = tacacs.AppendPacket(out[:0], h, &tacacs.AuthenReply{Status: tacacs.AuthenPass}, tacacsSecret); err != nil {
 			return err
 		}
+		if start.User == lateUser {
+			late = append(late, out...)
+			continue
+		}
 		_, _ = w.Write(out) // Flush tells
+		_, _ = w.Write(late)
+		late = late[:0]
 	}
 }

@@ -21,7 +21,8 @@ const module = "aaa-api"
 var rules = map[string][]string{
 	"aaa":      {},
 	"charset":  {},
-	"config":   {},
+	"config":   {"egress"},
+	"egress":   {},
 	"intern":   {},
 	"limits":   {"aaa"},
 	"fsm":      {"aaa", "schema"},
@@ -30,11 +31,11 @@ var rules = map[string][]string{
 	"store":    {"aaa"},
 	"token":    {"aaa", "schema", "store"},
 	"secmod":   {"aaa", "store"},
-	"document": {"aaa", "schema", "store", "dict", "fsm", "translate", "secmod"},
+	"document": {"aaa", "egress", "schema", "store", "dict", "fsm", "translate", "secmod"},
 
 	"store/postgres":  {"aaa", "store", "store/sqlstore", "/migrations"},
 	"store/sqlite":    {"aaa", "store", "store/sqlstore", "/migrations"},
-	"store/sqlstore":  {"aaa", "store", "/migrations"},
+	"store/sqlstore":  {"aaa", "limits", "store", "/migrations"},
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
@@ -44,16 +45,16 @@ var rules = map[string][]string{
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
-	"engines":            {"aaa", "limits"},
-	"engines/radius":     {"aaa", "engines", "limits"},
-	"engines/tacacs":     {"aaa", "engines", "limits"},
+	"engines":            {"aaa", "egress", "limits"},
+	"engines/radius":     {"aaa", "egress", "engines", "limits"},
+	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
-	"tenant":  {"aaa", "store", "dict", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
-	"router":  {"aaa", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
-	"actions": {"aaa", "fsm", "limits", "router", "tenant", "usersfile"},
-	"session": {"aaa", "store"},
-	"gateway": {"aaa", "document", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
+	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
+	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
+	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
+	"session": {"aaa", "limits", "store"},
+	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
 
 	"/migrations": {},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -118,7 +119,7 @@ func (c *pair) loginIsLost(t *testing.T) {
 	at := c.account(t, "lost login") + "/aaa"
 	call(t, c.token, "PUT", c.one.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
 	eventually(t, "the document is in use on the other node", func() bool {
-		return call(t, c.token, "GET", c.two.url+at, "").Status == http.StatusOK
+		return call(t, c.token, "GET", c.two.url+at+"/effective?op=authn", "").Data["outcome"] == "servers" // from its memory
 	})
 	for _, begun := range []*process{c.one, c.two} {
 		a := call(t, c.token, "POST", begun.url+at+"/sessions", `{"data":{"User-Name":"hatter"}}`).want(t, http.StatusCreated)
@@ -149,7 +150,7 @@ func (c *pair) loginGoesOn(t *testing.T) {
 	at := c.account(t, "login") + "/aaa"
 	call(t, token, "PUT", first.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
 	eventually(t, "the document is in use on the other node", func() bool {
-		return call(t, token, "GET", second.url+at, "").Status == http.StatusOK
+		return call(t, token, "GET", second.url+at+"/effective?op=authn", "").Data["outcome"] == "servers" // from its memory
 	})
 	at += "/sessions"
 	begin := func() string {
@@ -209,5 +210,48 @@ func (c *pair) loginGoesOn(t *testing.T) {
 	}
 	if n := strings.Count(first.log(), `"path":"/internal/continue","status":200`); n != 3 {
 		t.Errorf("the first node was asked %d times, want 3", n)
+	}
+}
+
+// loginGoesOnOverTLS begins a TACACS+ login at a node that serves over TLS and has no admin listener: the second node, which trusts its
+// certificate, passes the answer on to it.
+func (c *pair) loginGoesOnOverTLS(t *testing.T, cert, key string) {
+	third := start(t, t.TempDir(), c.env, c.key, "--tls-cert="+cert, "--tls-key="+key)
+	at := c.account(t, "over TLS") + "/aaa"
+	call(t, c.token, "PUT", c.two.url+at, asciiDocument(asciiServer(t))).want(t, http.StatusCreated)
+
+	client := trusting(t, cert)
+	over := func(method, path, body string) (status int, outcome, sid string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+strings.TrimPrefix(third.url, "http://")+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Auth-Token", c.token)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var got struct {
+			Data struct{ Outcome, SID string }
+		}
+		if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, got.Data.Outcome, got.Data.SID
+	}
+	eventually(t, "the document is in use on the third node", func() bool {
+		_, outcome, _ := over("GET", at+"/effective?op=authn", "")
+		return outcome == "servers"
+	})
+	status, _, sid := over("POST", at+"/sessions", `{"data":{"User-Name":"alice"}}`)
+	if status != http.StatusCreated {
+		t.Fatalf("the login begins with %d", status)
+	}
+	call(t, c.token, "POST", c.two.url+at+"/sessions/"+sid+"/continue", `{"data":{"answer":"wonderland"}}`).
+		want(t, http.StatusOK).has(t, "prompt", "Your code:")
+	third.stop()
+	if n := strings.Count(third.log(), `"path":"/internal/continue","status":200`); n != 1 {
+		t.Errorf("the node was asked %d times, want once", n)
 	}
 }

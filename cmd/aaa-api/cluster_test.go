@@ -39,14 +39,16 @@ func TestTwoNodes(t *testing.T) {
 	dir := t.TempDir()
 	c.env = []string{"AAA_API_DATABASE_URL=" + c.database}
 	c.key = "--key-file=" + filepath.Join(dir, "data", "secret.key")
-	c.one = start(t, dir, c.env)
-	c.two = start(t, t.TempDir(), c.env, c.key)
+	c.one = start(t, dir, c.env, "--admin-listen=127.0.0.1:0") // where it takes the other's messages
+	cert, key := certificateFiles(t, dir, "")
+	c.two = start(t, t.TempDir(), append([]string{"SSL_CERT_FILE=" + cert}, c.env...), c.key)
 	c.token = readToken(t, dir, "admin.token")
 	t.Run("hot reload", c.hotReload)
 	t.Run("many writers", c.manyWriters)
 	t.Run("a node with another key", c.anotherKey)
 	t.Run("a node that can't be reached", c.unreachableWarns)
 	t.Run("a login is lost", c.loginIsLost)
+	t.Run("a login goes on at a node with TLS", func(t *testing.T) { c.loginGoesOnOverTLS(t, cert, key) })
 	t.Run("a login goes on at the other node", c.loginGoesOn) // last: it ends both
 }
 

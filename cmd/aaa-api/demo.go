@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,15 +122,24 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 		return err
 	}
 	for _, a := range []store.Account{
-		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true},
+		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks},
 		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true},
 	} {
 		if _, err := st.Accounts().Create(ctx, a); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
 	}
-	return nil
+	// One of an older version has no network yet.
+	provider, err := st.Accounts().Get(ctx, demoProvider)
+	if err == nil && provider.ServerNetworks == nil {
+		provider.ServerNetworks = demoNetworks
+		_, err = st.Accounts().Update(ctx, demoProvider, provider.Revision, provider)
+	}
+	return err
 }
+
+// demoNetworks is where the demo's RADIUS server is.
+var demoNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // demoCreate stores an account's document unless there is one.
 func demoCreate(ctx context.Context, n *node, account aaa.AccountID, text string) error {

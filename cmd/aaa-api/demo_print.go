@@ -16,24 +16,28 @@ Paste these lines into another terminal, in this folder (the API in full: {{.URL
     PROVIDER={{.URL}}/v2/accounts/{{.Provider}}/aaa
 
     # accepted: the tenant has no server of its own, so its provider's is asked
-    curl -sS -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice","User-Password":"wonderland"}}'; echo
+    {{.Curl}} -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice","User-Password":"wonderland"}}'; echo
 
     # rejected
-    curl -sS -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice","User-Password":"wrong"}}'; echo
+    {{.Curl}} -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice","User-Password":"wrong"}}'; echo
 
     # changed: eight requests of the tenant may be at the servers at once
-    curl -sS -X PATCH -H "X-Auth-Token: $TOKEN" $TENANT -d '{"data":{"workers":8}}'; echo
+    {{.Curl}} -X PATCH -H "X-Auth-Token: $TOKEN" $TENANT -d '{"data":{"workers":8}}'; echo
 
     # a dictionary, in force at once: the reply now has Demo-Greeting by name
-    printf 'VENDOR Demo 32473\nBEGIN-VENDOR Demo\nATTRIBUTE Demo-Greeting 1 string\nATTRIBUTE Demo-Ticket 2 integer\nEND-VENDOR Demo\n' | curl -sS -H "X-Auth-Token: $TOKEN" -H 'Content-Type: text/plain' "$PROVIDER/dictionary?name=dictionary_demo" --data-binary @-; echo
-    curl -sS -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice@example.org","User-Password":"wonderland"}}'; echo
+    printf 'VENDOR Demo 32473\nBEGIN-VENDOR Demo\nATTRIBUTE Demo-Greeting 1 string\nATTRIBUTE Demo-Ticket 2 integer\nEND-VENDOR Demo\n' | {{.Curl}} -H "X-Auth-Token: $TOKEN" -H 'Content-Type: text/plain' "$PROVIDER/dictionary?name=dictionary_demo" --data-binary @-; echo
+    {{.Curl}} -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice@example.org","User-Password":"wonderland"}}'; echo
 
 `))
 
-// explain prints the lines for a node at url.
-func (d *demo) explain(out io.Writer, url string) error {
+// explain prints the lines for a node at url. Over TLS they trust the certificate in the file cert.
+func (d *demo) explain(out io.Writer, url, cert string) error {
+	curl := "curl -sS"
+	if cert != "" {
+		curl += " --cacert " + shellQuote(cert)
+	}
 	err := demoLines.Execute(out, map[string]any{
-		"Port": d.server.Port(), "URL": url, "TokenFile": shellQuote(d.tokenFile),
+		"Port": d.server.Port(), "URL": url, "Curl": curl, "TokenFile": shellQuote(d.tokenFile),
 		"Tenant": demoTenant, "Provider": demoProvider,
 	})
 	if err != nil {

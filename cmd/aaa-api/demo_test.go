@@ -20,6 +20,11 @@ func TestDemo(t *testing.T) {
 	t.Run("token commands", func(t *testing.T) { tokenCommands(t, dir, p) })
 	p.stop()
 
+	cert, key := certificateFiles(t, dir, "")
+	secure := start(t, dir, nil, "--demo", "--tls-cert="+cert, "--tls-key="+key)
+	checkDemo(t, paste(t, dir, secure))
+	secure.stop()
+
 	if taken, err := net.ListenPacket("udp", radiusOf(p)); err == nil { // else somebody has taken it already
 		defer taken.Close()
 	}

@@ -39,7 +39,8 @@ func firstStart(ctx context.Context, n *node, out io.Writer) error {
 	path := n.cfg.TokenFile()
 	if err := replaceFile(path, []byte(text+"\n")); err != nil {
 		// Without its file the token is lost with the terminal: better none.
-		return errors.Join(fmt.Errorf("writing the token: %w", err), n.store.Tokens().Revoke(ctx, root.ID, t.ID))
+		_, rerr := n.store.Tokens().Revoke(ctx, root.ID, t.ID)
+		return errors.Join(fmt.Errorf("writing the token: %w", err), rerr)
 	}
 	n.log.InfoContext(ctx, "first start: the root account was made", "account", root.ID, "token_file", path)
 	if !isTerminal(out) { // a log or a journal, which others may read

@@ -32,6 +32,9 @@ func stopping() []os.Signal {
 }
 
 func main() {
+	if err := forbidDumps(); err != nil {
+		fmt.Fprintf(os.Stderr, "aaa-api: %v\n", err) // a sandbox may forbid it; all else works
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
 	// After the first signal the next one ends the process at once, unless a node drains.
 	context.AfterFunc(ctx, stop)

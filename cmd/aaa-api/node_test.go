@@ -11,6 +11,8 @@ func TestTenants(t *testing.T) {
 	t.Run("FreeRADIUS", func(t *testing.T) { freeRADIUS(t, p, token) })
 	t.Run("shipped tables", func(t *testing.T) { shippedTables(t, p, token) })
 	t.Run("TACACS+", func(t *testing.T) { tacacsAndRADIUS(t, p, token) })
+	t.Run("TACACS+ errors", func(t *testing.T) { tacacsErrors(t, p, token) })
+	t.Run("TACACS+ closes", func(t *testing.T) { tacacsCloses(t, p, token) })
 	t.Run("disabled account", func(t *testing.T) { disabledSessions(t, p, token) })
 	p.stop()
 }

@@ -16,29 +16,60 @@ import (
 // A node tells the others an address only where it knows one that means itself to them.
 func TestAdvertised(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ set, listens, want string }{
-		{"", "10.0.0.1:8000", "http://10.0.0.1:8000"},
-		{"", "[2001:db8::1]:8000", "http://[2001:db8::1]:8000"},
-		{"", "0.0.0.0:8000", ""},
-		{"", "[::]:8000", ""},
-		{"https://node1.example", "0.0.0.0:8000", "https://node1.example"},
-		{"https://node1.example", "10.0.0.1:8000", "https://node1.example"},
+	for _, tc := range []struct {
+		set, listens, admin string
+		tls                 bool
+		want                string
+	}{
+		{"", "10.0.0.1:8000", "", false, "http://10.0.0.1:8000"},
+		{"", "[2001:db8::1]:8000", "", false, "http://[2001:db8::1]:8000"},
+		{"", "0.0.0.0:8000", "", false, ""},
+		{"", "[::]:8000", "", false, ""},
+		{"https://node1.example", "0.0.0.0:8000", "", false, "https://node1.example"},
+		{"https://node1.example", "10.0.0.1:8000", "", false, "https://node1.example"},
+		{"", "10.0.0.1:8000", "", true, "https://10.0.0.1:8000"},
+		{"", "0.0.0.0:8000", "", true, ""},
+		{"", "0.0.0.0:8000", "10.0.0.1:9000", true, "http://10.0.0.1:9000"},
+		{"", "10.0.0.1:8000", "[::]:9000", false, ""},
+		{"http://node1.example:9000", "10.0.0.1:8000", "10.0.0.1:9000", false, "http://node1.example:9000"},
 	} {
-		addr, err := net.ResolveTCPAddr("tcp", tc.listens)
-		if err != nil {
-			t.Fatal(err)
+		n := &node{cfg: &config.Config{Advertise: tc.set, AdminListen: tc.admin}, listener: listensAt(t, tc.listens)}
+		if tc.admin != "" {
+			n.adminListener = listensAt(t, tc.admin)
 		}
-		got := advertised(&config.Config{Advertise: tc.set}, addr)
+		if tc.tls {
+			n.certificate = &certificate{}
+		}
+		got := n.advertised()
 		if got != tc.want || got != "" && !peer.IsURL(got) {
 			t.Errorf("%+v: got %q", tc, got)
 		}
 	}
 }
 
+// at is a listener that only tells its address.
+type at struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (a at) Addr() net.Addr { return a.addr }
+
+func listensAt(t *testing.T, address string) net.Listener {
+	t.Helper()
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at{addr: addr}
+}
+
 // A node that may have others beside it, and that they can't reach, says so once, and how to put it right.
 func TestUnreachableNodeWarns(t *testing.T) {
 	t.Parallel()
 	const shared = "AAA_API_DATABASE_URL=postgres://db.example/aaa"
+	cert, key := certificateFiles(t, t.TempDir(), "api.example")
+	port := freePort(t)
 	for _, tc := range []struct {
 		name string
 		vars []string
@@ -49,20 +80,36 @@ func TestUnreachableNodeWarns(t *testing.T) {
 		{"any address, advertised", []string{shared, "AAA_API_LISTEN=:0", "AAA_API_ADVERTISE=http://node1.example:8000"}, 0},
 		{"an address", []string{shared, "AAA_API_LISTEN=127.0.0.1:0"}, 0},
 		{"a node that is alone", []string{"AAA_API_LISTEN=:0"}, 0},
+		{"an admin listener", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0"}, 0},
+		{"an admin listener on any address", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=:0"}, 1},
+		{"an admin listener for this host alone", []string{shared, "AAA_API_LISTEN=:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0"}, 1},
+		{"an admin listener, and the API's port advertised", []string{
+			shared, "AAA_API_LISTEN=127.0.0.1:" + port, "AAA_API_ADMIN_LISTEN=127.0.0.1:0", "AAA_API_ADVERTISE=http://node1.example:" + port,
+		}, 1},
+		{"an admin listener, and another port advertised", []string{
+			shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_ADMIN_LISTEN=127.0.0.1:0", "AAA_API_ADVERTISE=https://node1.example",
+		}, 0},
+		{"a certificate of another name", []string{shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_TLS_CERT=" + cert, "AAA_API_TLS_KEY=" + key}, 1},
+		{"a certificate and an admin listener", []string{
+			shared, "AAA_API_LISTEN=127.0.0.1:0", "AAA_API_TLS_CERT=" + cert, "AAA_API_TLS_KEY=" + key, "AAA_API_ADMIN_LISTEN=127.0.0.1:0",
+		}, 0},
 	} {
 		cfg, err := config.Load(pflag.NewFlagSet("", pflag.ContinueOnError), tc.vars)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := net.Listen("tcp", cfg.Listen)
-		if err != nil {
+		var log bytes.Buffer
+		n := &node{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil))}
+		if err := n.listen(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		var log bytes.Buffer
-		n := &node{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil)), listener: l, url: advertised(cfg, l.Addr())}
+		n.url = n.advertised()
 		n.warnUnreachable(t.Context())
 		checkWarnings(t, tc.name, log.String(), tc.want)
+		n.listener.Close()
+		if n.adminListener != nil {
+			n.adminListener.Close()
+		}
 	}
 }
 

@@ -37,13 +37,20 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	url    string
+	admin  string // address of the admin listener, where there is one
 	exited chan error
 
-	serving chan string
+	serving chan addresses
 
 	mu     sync.Mutex
 	stdout bytes.Buffer
 	stderr bytes.Buffer
+}
+
+// addresses are those that a process says it serves.
+type addresses struct {
+	Address string
+	Admin   string `json:"admin_address"`
 }
 
 // command prepares aaa-api with arguments, in dir, with the variables of env and no others of its own.
@@ -89,7 +96,7 @@ func here(t *testing.T, dir, stdin string, env []string, args ...string) (stdout
 }
 
 // start runs `aaa-api serve` on a free port with its data in dir/data, and returns when it
-// serves. The test's end stops it.
+// serves. Servers of all accounts may be on this machine, unless args say otherwise. The test's end stops it.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
 	p := launch(t, dir, env, args...)
@@ -100,8 +107,15 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 // launch is start without waiting.
 func launch(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, exited: make(chan error, 1), serving: make(chan string, 1)}
-	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
+	return launchAs(t, dir, env, func(*exec.Cmd) {}, args...)
+}
+
+// launchAs is launch with a change of what is run.
+func launchAs(t *testing.T, dir string, env []string, change func(*exec.Cmd), args ...string) *process {
+	t.Helper()
+	p := &process{t: t, exited: make(chan error, 1), serving: make(chan addresses, 1)}
+	p.cmd = command(context.Background(), t, dir, env, append([]string{"serve", "--listen=127.0.0.1:0", "--server-networks=127.0.0.0/8"}, args...)...)
+	change(p.cmd)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +150,8 @@ func launch(t *testing.T, dir string, env []string, args ...string) *process {
 func (p *process) await() {
 	p.t.Helper()
 	select {
-	case address := <-p.serving:
-		p.url = "http://" + address
+	case at := <-p.serving:
+		p.url, p.admin = "http://"+at.Address, at.Admin
 	case err := <-p.exited:
 		p.exited <- err
 		p.t.Fatalf("serve ended: %v\n%s", err, p.log())
@@ -147,16 +161,19 @@ func (p *process) await() {
 }
 
 // copy keeps what the process writes and finds the address that it serves.
-func (p *process) copy(from io.Reader, to *bytes.Buffer, serving chan<- string) {
+func (p *process) copy(from io.Reader, to *bytes.Buffer, serving chan<- addresses) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		p.mu.Lock()
 		to.Write(append(lines.Bytes(), '\n'))
 		p.mu.Unlock()
-		var entry struct{ Msg, Address string }
+		var entry struct {
+			Msg string
+			addresses
+		}
 		if serving != nil && json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Msg == "serving" {
-			serving <- entry.Address
+			serving <- entry.addresses
 			serving = nil
 		}
 	}

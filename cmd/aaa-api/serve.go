@@ -39,8 +39,7 @@ The first start makes the key file, the root account and a token for it.`,
 			return serve(cmd.Context(), cfg, log, env.stdout)
 		},
 	}
-	config.AddFlags(cmd.Flags(), config.Listen, config.Advertise, config.DataDir, config.Database, config.KeyFile,
-		config.DictionaryDir, config.LogLevel, config.Drain, config.Unanswered, config.HashCost, config.UnixPasswordFile, config.UnixPasswordAccounts, config.Demo)
+	config.AddFlags(cmd.Flags(), config.All()...)
 	return cmd
 }
 
@@ -62,23 +61,22 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		if err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
-		defer d.Close()                                                    //nolint:errcheck // it only answers; nothing can be lost
-		if err := d.explain(out, baseURL(n.listener.Addr())); err != nil { // the listener takes connections already
+		defer d.Close()                               //nolint:errcheck // it only answers; nothing can be lost
+		url := baseURL(n.scheme(), n.listener.Addr()) // the listener takes connections already
+		if err := d.explain(out, url, cfg.TLSCert); err != nil {
 			return err
 		}
 	}
 	return n.serve(ctx)
 }
 
-// serve answers on the listener until ctx ends. Then /readyz answers 503. After the settings' time to
-// drain the listener closes, and requests in flight have finishTime.
+// serve answers on the listeners until ctx ends. Then /readyz answers 503. After the settings' time to
+// drain the listeners close, and requests in flight have finishTime.
 func (n *node) serve(ctx context.Context) error {
-	server := httpapi.NewServer(n.listener.Addr().String(), n.handler)
-	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(httpapi.Listener(n.listener)) }()
+	servers, failed := n.startServers()
 	n.warnUnreachable(ctx)
-	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "version", buildVersion(), "store", n.storeName())
+	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "tls", n.certificate != nil, "admin_address", n.adminAddress(),
+		"version", buildVersion(), "store", n.storeName())
 
 	select {
 	case err := <-failed:
@@ -91,17 +89,46 @@ func (n *node) serve(ctx context.Context) error {
 	n.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
-	err := server.Shutdown(finish)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(fmt.Errorf("requests were still in flight after %v", finishTime), server.Close())
-	}
-	if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
+	var err error
+	for _, server := range servers { // the API's first: metrics and other nodes are served to the end
+		serr := server.Shutdown(finish)
+		if errors.Is(serr, context.DeadlineExceeded) {
+			serr = errors.Join(fmt.Errorf("requests were still in flight after %v", finishTime), server.Close())
+		}
 		err = errors.Join(err, serr)
+	}
+	for range servers {
+		if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
+			err = errors.Join(err, serr)
+		}
 	}
 	if n.gateway.Wait(finish) != nil {
 		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", finishTime))
 	}
 	return err
+}
+
+// startServers serves the API, and the admin listener where there is one. Each server's end is sent to failed.
+func (n *node) startServers() (servers []*http.Server, failed chan error) {
+	failed = make(chan error, 2)
+	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
+		server := httpapi.NewServer(l.Addr().String(), h)
+		server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
+		servers = append(servers, server)
+		go func() { failed <- serve(server) }()
+	}
+	if n.certificate == nil {
+		start(n.listener, n.api, func(s *http.Server) error { return s.Serve(httpapi.Listener(n.listener)) })
+	} else {
+		start(n.listener, n.api, func(s *http.Server) error {
+			s.TLSConfig = n.certificate.config()
+			return s.ServeTLS(n.listener, "", "")
+		})
+	}
+	if n.adminListener != nil {
+		start(n.adminListener, n.api.Admin(), func(s *http.Server) error { return s.Serve(n.adminListener) })
+	}
+	return servers, failed
 }
 
 // drain makes /readyz answer 503 and lets the node go on serving for the settings' time, so that
@@ -135,14 +162,30 @@ func (n *node) storeName() string {
 	return n.cfg.DatabaseURL.String()
 }
 
+// adminAddress is where the admin listener is, empty where there is none.
+func (n *node) adminAddress() string {
+	if n.adminListener == nil {
+		return ""
+	}
+	return n.adminListener.Addr().String()
+}
+
+// scheme is what the API's listener speaks.
+func (n *node) scheme() string {
+	if n.certificate != nil {
+		return "https"
+	}
+	return "http"
+}
+
 // baseURL is how a client on this machine reaches addr.
-func baseURL(addr net.Addr) string {
+func baseURL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return scheme + "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }

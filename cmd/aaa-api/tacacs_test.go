@@ -69,12 +69,17 @@ func (s *tacacsServer) listen() {
 // close closes the port and all connections.
 func (s *tacacsServer) close() {
 	s.ln.Close()
+	s.cut()
+	s.work.Wait()
+}
+
+// cut closes all connections.
+func (s *tacacsServer) cut() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for conn := range s.conns {
 		conn.Close()
 	}
-	s.mu.Unlock()
-	s.work.Wait()
 }
 
 func (s *tacacsServer) fail(on bool) {
@@ -135,13 +140,13 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 	switch b := body.(type) {
 	case *tacacs.AcctRequest:
 		if failing {
-			return &tacacs.AcctReply{Status: tacacs.AcctError}
+			return &tacacs.AcctReply{Status: tacacs.AcctError, ServerMsg: "the disk is full"}
 		}
 		return &tacacs.AcctReply{Status: tacacs.AcctSuccess}
 	case *tacacs.AuthorRequest:
 		switch {
 		case failing:
-			return &tacacs.AuthorResponse{Status: tacacs.AuthorError}
+			return &tacacs.AuthorResponse{Status: tacacs.AuthorError, Data: tacacs.Sensitive("no rules, see line 7")}
 		case b.Args[1] == "cmd=show":
 			return &tacacs.AuthorResponse{Status: tacacs.AuthorPassAdd, Args: []string{"priv-lvl=15", "colour*red"}}
 		case b.Args[1] == "cmd=brew":
@@ -158,7 +163,7 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 	}
 	switch {
 	case failing:
-		return &tacacs.AuthenReply{Status: tacacs.AuthenError}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "no directory for " + password, Data: tacacs.Sensitive("ldap1 refused")}
 	case password == "wonderland":
 		return &tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: "hello\nbob"}
 	}

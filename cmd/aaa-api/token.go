@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,8 +156,11 @@ func fullToken(account aaa.AccountID, note string) store.Token {
 
 // mintToken stores a token with the hash of a new text, which is nowhere but in the result.
 func mintToken(ctx context.Context, st store.Store, t *store.Token) (string, error) {
-	text, hash := token.Mint()
-	t.Hash = hash
+	key, err := token.LoadKey(ctx, st.Tokens())
+	if err != nil {
+		return "", err
+	}
+	text := key.Mint(t)
 	if err := st.Tokens().Create(ctx, *t); err != nil {
 		return "", fmt.Errorf("storing the token: %w", err)
 	}
@@ -177,14 +181,22 @@ func tokenList(env environment) *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tKIND\tSCOPES\tCREATED\tEXPIRES\tNOTE")
+			fmt.Fprintln(w, "ID\tKIND\tSCOPES\tCREATED\tEXPIRES\tMADE BY\tNOTE")
 			for _, t := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", t.ID, t.Kind, strings.Join(t.Scopes, ","), t.CreatedAt.UTC().Format(time.RFC3339), expiry(t), t.Note)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%q\n", t.ID, t.Kind, strings.Join(t.Scopes, ","), t.CreatedAt.UTC().Format(time.RFC3339), expiry(t), maker(t), t.Note)
 			}
 			return w.Flush()
 		})
 	}
 	return cmd
+}
+
+// maker is the token that made one and its account, for people.
+func maker(t store.Token) string {
+	if t.MakerAccount == "" {
+		return "-"
+	}
+	return cmp.Or(t.MadeBy, "-") + "@" + string(t.MakerAccount)
 }
 
 func tokenRevoke(env environment) *cobra.Command {
@@ -194,18 +206,30 @@ func tokenRevoke(env environment) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	account := accountFlag(cmd, "the token's account (default: the root account)")
+	orphan := cmd.Flags().Bool("orphan", false, "keep the tokens that it made; without it they are revoked too, and what those made")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withAccount(cmd, env, *account, func(ctx context.Context, st store.Store, a store.Account) error {
-			err := st.Tokens().Revoke(ctx, a.ID, args[0])
+			gone, err := revoke(ctx, st, a.ID, args[0], *orphan)
 			if errors.Is(err, store.ErrNotFound) {
 				return fmt.Errorf("account %s has no token %q", a.ID, args[0])
 			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s is revoked\n", args[0])
+			also := ""
+			if n := gone.Tokens - 1; n > 0 {
+				also = fmt.Sprintf(", and %d that came from it", n)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s is revoked%s\n", args[0], also)
 			return err
 		})
 	}
 	return cmd
+}
+
+func revoke(ctx context.Context, st store.Store, account aaa.AccountID, id string, orphan bool) (store.Revoked, error) {
+	if orphan {
+		return store.Revoked{Tokens: 1}, st.Tokens().Orphan(ctx, account, id, "")
+	}
+	return st.Tokens().Revoke(ctx, account, id)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,49 @@ func TestTokenOfTheRoot(t *testing.T) {
 		}
 		if off := made.ExpiresAt.Sub(want); made.Account != root.ID || off < -time.Second || off > patience {
 			t.Errorf("%s: ends at %v, want %v", expires, made.ExpiresAt, want)
+		}
+	}
+}
+
+// TestRevokeCommand revokes a token with what it made, and another one alone.
+func TestRevokeCommand(t *testing.T) {
+	t.Parallel()
+	dir := migratedDir(t)
+	st := openStoreIn(t, dir)
+	root, err := st.Accounts().Create(t.Context(), store.Account{ID: aaa.NewAccountID(), Name: "root", Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, by := range []string{"", "t0", "t1", "", "t3"} {
+		tok := store.Token{ID: "t" + strconv.Itoa(i), Account: root.ID, Hash: [32]byte{byte(i)}, Kind: token.KindToken, MadeBy: by}
+		if by != "" {
+			tok.MakerAccount = root.ID
+		}
+		if err := st.Tokens().Create(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stdout, _, _ := here(t, dir, "", nil, "token", "list"); !strings.Contains(stdout, "t1@"+string(root.ID)) {
+		t.Errorf("list:\n%s", stdout)
+	}
+	for _, c := range []struct{ args, want, left string }{
+		{"t3 --orphan", "token t3 is revoked\n", "t0 t1 t2 t4"},
+		{"t0", "token t0 is revoked, and 2 that came from it\n", "t4"},
+	} {
+		stdout, stderr, code := here(t, dir, "", nil, append([]string{"token", "revoke"}, strings.Fields(c.args)...)...)
+		if code != 0 || stdout != c.want {
+			t.Errorf("revoke %s: code %d: %s%s", c.args, code, stdout, stderr)
+		}
+		list, _, err := st.Tokens().List(t.Context(), root.ID, store.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		for _, tok := range list {
+			left = append(left, tok.ID)
+		}
+		if strings.Join(left, " ") != c.left {
+			t.Errorf("revoke %s: left are %v", c.args, left)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/radius"
 	"aaa-api/internal/engines/tacacs"
@@ -46,16 +46,20 @@ type node struct {
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
 	vault    *secmod.Vault
+	tokenKey token.Key
 	system   *dict.Catalog
 	tenants  *tenant.Tenants
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
 	radius   *radius.Engine
 	follower *store.Follower
-	handler  http.Handler
+	api      *httpapi.API
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
+
+	adminListener net.Listener // nil: the API's has all
+	certificate   *certificate // of the API's listener; nil: it speaks plain HTTP
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -103,8 +107,11 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
-	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
+		return nil, err
+	}
+	if err := n.listen(ctx); err != nil {
+		return nil, err
 	}
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -115,6 +122,25 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 		return nil, fmt.Errorf("reading the change log: %w", err)
 	}
 	return n, nil
+}
+
+// listen takes the addresses of the settings and reads the certificate.
+func (n *node) listen(ctx context.Context) (err error) {
+	if n.cfg.TLSCert != "" {
+		if n.certificate, err = loadCertificate(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
+			return err
+		}
+	}
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if n.cfg.AdminListen == "" {
+		return nil
+	}
+	if n.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.AdminListen); err != nil {
+		return fmt.Errorf("--admin-listen: %w", err)
+	}
+	return nil
 }
 
 // assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines.
@@ -132,9 +158,10 @@ func (n *node) assemble() error {
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 		HashCost: usersfile.Cost(n.cfg.HashCost),
+		Egress:   &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},
 	})
-	verifier := token.NewVerifier(n.store.Tokens(), time.Now)
-	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval})
+	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
+	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
 	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
 
@@ -149,32 +176,46 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.url = advertised(n.cfg, n.listener.Addr())
+	n.url = n.advertised()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
-		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()))
-	n.handler = httpapi.New(httpapi.Options{
+		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
+	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
 		Verifier: verifier,
+		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
 		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
+		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    httpapi.NewMeter(registry),
-		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}},
+		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
+		Bad:      httpapi.NewBadMeter(registry),
 		Node:     n.name,
 		Version:  buildVersion(),
+		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
+
+		AdminApart: n.adminListener != nil,
 	})
 	return nil
+}
+
+// badRate is the setting as the API takes it: a negative rate is no limit.
+func badRate(cfg *config.Config) float64 {
+	if cfg.BadCredentials == 0 {
+		return -1
+	}
+	return float64(cfg.BadCredentials)
 }
 
 // hasAuthorizer reports whether the system configuration registers an external authoriser.
@@ -204,6 +245,14 @@ func (n *node) serving(context.Context) error {
 	return nil
 }
 
+// fresh says why a node is not ready that could not read the changes for too long.
+func (n *node) fresh(context.Context) error {
+	if n.follower.Stale() {
+		return fmt.Errorf("the change log was not read for %v, which is more than --%s %v", n.follower.Lag().Round(time.Second), config.MaxStaleness, n.cfg.MaxStaleness)
+	}
+	return nil
+}
+
 // start runs what goes on beside the requests, until Close.
 func (n *node) start(ctx context.Context) {
 	// A signal ends what is served first: the background goes on until Close.
@@ -212,6 +261,9 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
+	if n.certificate != nil {
+		n.background.Go(func() { n.certificate.follow(ctx) })
+	}
 }
 
 // expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.
@@ -237,9 +289,12 @@ func (n *node) Close() error {
 	}
 	n.background.Wait()
 	var err error
-	if n.listener != nil {
-		if err = n.listener.Close(); errors.Is(err, net.ErrClosed) {
-			err = nil // serve has closed it
+	for _, l := range []net.Listener{n.listener, n.adminListener} {
+		if l == nil {
+			continue
+		}
+		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) { // serve has closed it
+			err = errors.Join(err, cerr)
 		}
 	}
 	if n.radius != nil {
@@ -286,4 +341,13 @@ func nodeName() string {
 		host = "node"
 	}
 	return host + "-" + aaa.NewID()[:6]
+}
+
+// listeners are the addresses that the node listens at.
+func (n *node) listeners() []net.Addr {
+	list := []net.Addr{n.listener.Addr()}
+	if n.adminListener != nil {
+		list = append(list, n.adminListener.Addr())
+	}
+	return list
 }

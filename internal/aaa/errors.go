@@ -22,6 +22,7 @@ const (
 	KindBadReply    // a backend answered nonsense
 	KindNoAnswer    // nobody answered in time
 	KindUnavailable // the store is away
+	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
 )
 
 // Error is an error with a meaning outside. Its text is shown to callers, so it
@@ -30,8 +31,9 @@ type Error struct {
 	Kind       Kind
 	Message    string
 	Fields     []Field       // faults of the input, by path
-	RetryAfter time.Duration // with KindBusy and KindUnavailable
+	RetryAfter time.Duration // with KindBusy, KindUnavailable and KindLimited
 	Trace      *Trace        // with KindNoAnswer and KindBadReply, when asked for
+	Excess     *Excess       // the limit that was reached
 	Err        error
 }
 

@@ -2,7 +2,9 @@ package aaa
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // Limit names a bound on what one account may use. To add one, add a constant here and a row to LimitTable.
@@ -11,6 +13,7 @@ type Limit uint8
 // The limits, in the order in which the API shows them.
 const (
 	LimitRequestsPerSecond Limit = iota
+	LimitAPIRequests
 	LimitPacketsPerRequest
 	LimitUnansweredPackets
 	LimitExpressionSteps
@@ -21,7 +24,9 @@ const (
 	LimitTables
 	LimitUsersFiles
 	LimitSessions
+	LimitSessionRecords
 	LimitBodyOctets
+	LimitConnections
 	NumLimits
 )
 
@@ -30,18 +35,21 @@ var LimitTable = [NumLimits]struct {
 	Name, Unit   string
 	Default, Max int64
 }{
-	LimitRequestsPerSecond: {"requests_per_second", "AAA requests a second, on each node", 50_000, 1_000_000},
+	LimitRequestsPerSecond: {"requests_per_second", "AAA requests a second, on each node", 50_000, 10_000_000},
+	LimitAPIRequests:       {"api_requests_per_second", "other requests a second with tokens of the account, on each node", 1000, 10_000_000},
 	LimitPacketsPerRequest: {"packets_per_request", "packets that one request may send, over all servers and attempts", 64, 10_000},
 	LimitUnansweredPackets: {"unanswered_packets_per_second", "packets a second to servers that do not answer, on each node", 1000, 1_000_000},
 	LimitExpressionSteps:   {"expression_steps", "cost of expressions times octets matched, for one request", 4_000_000, 1_000_000_000},
 	LimitAccounts:          {"accounts", "accounts below this one, at every depth", 10_000, 1_000_000},
 	LimitTokens:            {"tokens", "tokens and API keys", 1000, 100_000},
-	LimitDocumentOctets:    {"document_octets", "octets of the AAA document", 262_144, 8 << 20},
+	LimitDocumentOctets:    {"document_octets", "octets of the AAA document", 262_144, 262_144},
 	LimitDictionaries:      {"dictionaries", "dictionaries", 100, 10_000},
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
+	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
 	LimitBodyOctets:        {"body_octets", "octets of request bodies in flight, on each node", 32 << 20, 1 << 30},
+	LimitConnections:       {"connections", "connections to TACACS+ servers of the account's document, on each node", 1000, 100_000},
 }
 
 // Name is the limit's name in the API.
@@ -114,4 +122,20 @@ func (l Limits) OrNil() *Limits {
 		return nil
 	}
 	return &l
+}
+
+// Excess is a limit that was reached.
+type Excess struct {
+	Limit   Limit
+	Account AccountID // whose limit it is
+	Allowed int64
+	From    AccountID // the account on which it is set; empty for the default
+}
+
+// Error makes an Error of it. Its text names no account: whoever shows it knows which ones its reader may see.
+func (e Excess) Error(kind Kind, retryAfter time.Duration) *Error {
+	return &Error{
+		Kind: kind, RetryAfter: retryAfter, Excess: &e,
+		Message: fmt.Sprintf("the limit %s is reached: %d (%s)", e.Limit.Name(), e.Allowed, LimitTable[e.Limit].Unit),
+	}
 }

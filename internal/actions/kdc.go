@@ -25,6 +25,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
+	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
 )
 
@@ -47,6 +48,7 @@ var strongTypes = []int32{
 type kdcClient struct {
 	resolver *net.Resolver
 	config   *config.Config // what the library makes requests of
+	reach    *egress.Account
 }
 
 func newKDCClient(resolver *net.Resolver) kdcClient {
@@ -55,7 +57,7 @@ func newKDCClient(resolver *net.Resolver) kdcClient {
 	c.LibDefaults.TicketLifetime = 10 * time.Minute // the shortest that servers like; it is never used
 	c.LibDefaults.NoAddresses = true
 	c.LibDefaults.KDCDefaultOptions = types.NewKrbFlags()
-	return kdcClient{resolver, c}
+	return kdcClient{resolver: resolver, config: c}
 }
 
 // denials are the errors by which a KDC says no to the user.
@@ -252,7 +254,9 @@ func (c *kdcClient) send(ctx context.Context, kdcs []string, req *messages.ASReq
 func (c *kdcClient) ask(ctx context.Context, addr string, b []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, kdcTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{Resolver: c.resolver}).DialContext(ctx, "tcp", addr)
+	dialer := c.reach.Dialer()
+	dialer.Resolver = c.resolver
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -53,12 +53,14 @@ func (a *MKERB) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		return soon(m, fsm.ERROR)
 	}
 	log := m.Log()
+	kdc := a.kdc
+	kdc.reach = m.Reach()
 	return withLogin(m, func(ctx context.Context, l *login) router.Answer {
 		user, known := localName(l.name, realm)
 		if !known || len(l.password) > maxKrbPassword {
 			return router.Answer{Event: fsm.NAK}
 		}
-		event, err := a.kdc.login(ctx, realm, kdcs, user, l.password)
+		event, err := kdc.login(ctx, realm, kdcs, user, l.password)
 		if err != nil && event == fsm.ERROR {
 			log.Warn("MKERB: no answer of a Kerberos server that can be used", "realm", realm, "error", err)
 		}

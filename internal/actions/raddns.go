@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
+	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/router"
 )
@@ -36,20 +38,21 @@ func (a RADDNS) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		m.Log().Warn("RADDNS: no enabled server or list has this name", "xstring", line.Xstring)
 		return soon(m, fsm.ERROR)
 	}
-	var names []string
+	var names []named
 	for _, s := range servers {
-		host, _, err := net.SplitHostPort(s.Address)
+		host, port, err := net.SplitHostPort(s.Address)
 		if err != nil {
 			host = s.Address
 		}
 		if _, err := netip.ParseAddr(host); err != nil {
-			names = append(names, host)
+			n, _ := strconv.ParseUint(port, 10, 16) // checked when the document was written
+			names = append(names, named{host, uint16(n)})
 		}
 	}
 	if len(names) == 0 {
 		return soon(m, fsm.ACK)
 	}
-	log := m.Log()
+	log, reach := m.Log(), m.Reach()
 	return m.Do(func(ctx context.Context) router.Answer {
 		// What is asked for a name that is gone is of no use any more: the first failure ends the others.
 		group, ctx := errgroup.WithContext(ctx)
@@ -61,8 +64,7 @@ func (a RADDNS) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 						err = fmt.Errorf("the look-up panicked: %v", v)
 					}
 				}()
-				_, err = a.Resolver.LookupNetIP(ctx, "ip", name)
-				return err
+				return a.resolve(ctx, reach, name)
 			})
 		}
 		if err := group.Wait(); err != nil {
@@ -71,4 +73,25 @@ func (a RADDNS) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		}
 		return router.Answer{Event: fsm.ACK}
 	})
+}
+
+// named is a server's name and port.
+type named struct {
+	host string
+	port uint16
+}
+
+// resolve fails where a name has no address. One that has none but those that the account may not reach fails alike, since a table
+// must not tell which names there are behind them.
+func (a RADDNS) resolve(ctx context.Context, reach *egress.Account, name named) error {
+	addrs, err := a.Resolver.LookupNetIP(ctx, "ip", name.host)
+	if err != nil {
+		return err
+	}
+	for _, addr := range addrs {
+		if reach.Check(netip.AddrPortFrom(addr, name.port)) == nil {
+			return nil
+		}
+	}
+	return &net.DNSError{Err: "no such host", Name: name.host, IsNotFound: true}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,11 +23,14 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"aaa-api/internal/egress"
 )
 
 // The settings, by the name of their flag. The variable of data-dir is AAA_API_DATA_DIR, and so on.
 const (
 	Listen        = "listen"
+	AdminListen   = "admin-listen"
 	Advertise     = "advertise"
 	DataDir       = "data-dir"
 	Database      = "database-url"
@@ -36,7 +40,14 @@ const (
 	Drain         = "drain"
 	Unanswered    = "destination-packets"
 	HashCost      = "max-hash-cost"
+	Networks      = "server-networks"
+	ServerPorts   = "server-ports"
+	MaxStaleness  = "max-staleness"
 	Demo          = "demo"
+
+	BadCredentials = "bad-credentials"
+	TLSCert        = "tls-cert"
+	TLSKey         = "tls-key"
 
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
@@ -45,12 +56,24 @@ const (
 // maxDrain bounds Drain. No balancer takes longer to notice, and a slip of the unit must not keep a node from stopping.
 const maxDrain = 5 * time.Minute
 
+// Bounds of MaxStaleness. Below the least one, a database that answers slowly would stop the service.
+const (
+	minStaleness = time.Second
+	maxStaleness = 30 * 24 * time.Hour
+)
+
+// maxBadCredentials bounds BadCredentials.
+const maxBadCredentials = 1_000_000
+
 // settings lists every setting in the order of the documentation.
 var settings = []struct {
 	name, value, usage string
 }{
 	{Listen, "127.0.0.1:8000", "address and port to serve HTTP on; port 0 takes a free one"},
-	{Advertise, "", "URL at which the other nodes of this database reach this one (default: http and the address of --listen, where that names a host)"},
+	{AdminListen, "", "address and port of a listener for /metrics, the details of /readyz, and the other nodes; the API's port then serves neither (default: the API's port serves all)"},
+	{Advertise, "", "URL at which the other nodes of this database reach this one (default: the address of --admin-listen, else of --listen, where that names a host)"},
+	{TLSCert, "", "PEM file of the certificate chain with which the API is served over TLS; read again when it changes"},
+	{TLSKey, "", "PEM file of the certificate's private key; with --tls-cert alone"},
 	{DataDir, "./data", "folder of the embedded store, the key file and the first token"},
 	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
@@ -59,6 +82,10 @@ var settings = []struct {
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
 	{HashCost, "14", "largest cost of a password's hash in users files, as bcrypt counts it (each step doubles the work); the other kinds are bounded alike; 4 to 14"},
+	{Networks, "", "networks such as 127.0.0.0/8, separated by commas, beside public and private ones where servers of all accounts may be (default: what each account is granted)"},
+	{ServerPorts, "49,88,300,1024-65535", "ports that accounts' servers may have outside the networks granted to them"},
+	{MaxStaleness, "10m", "how long a node that can't read its database's changes goes on with what it has in memory; 0 is for ever"},
+	{BadCredentials, "20", "how many invalid tokens and API keys a second one address may send before it gets 429 for them, five times as many at once; 0 is no limit"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
@@ -67,17 +94,24 @@ var settings = []struct {
 // Config is a complete, checked configuration.
 type Config struct {
 	Listen        string      // host:port
-	Advertise     string      // http or https URL with a host and no more; empty: as Listen says
+	AdminListen   string      // host:port; empty: there is no listener of its own
+	Advertise     string      // http or https URL with a host and no more; empty: as the listeners say
 	DataDir       string      // never empty; need not exist
 	DatabaseURL   DatabaseURL // zero: the embedded store
 	KeyFile       string      // never empty; need not exist
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
 	Drain         time.Duration // 0 to maxDrain
+	MaxStaleness  time.Duration // 0 (for ever), or minStaleness to maxStaleness
 	Demo          bool
 
-	DestinationPackets int64 // a second, without an answer, to one address; at least 1
-	HashCost           int   // of bcrypt, 4 to 14
+	ServerNetworks     []netip.Prefix // open to all accounts
+	ServerPorts        []egress.Ports // open to all accounts
+	DestinationPackets int64          // a second, without an answer, to one address; at least 1
+	HashCost           int            // of bcrypt, 4 to 14
+	BadCredentials     int            // a second and address, 0 (no limit) to maxBadCredentials
+	TLSCert            string         // empty or an existing file
+	TLSKey             string         // empty exactly where TLSCert is
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -88,6 +122,15 @@ func (c *Config) StorePath() string { return filepath.Join(c.DataDir, "aaa-api.d
 
 // TokenFile is where the first start leaves the administrator's token.
 func (c *Config) TokenFile() string { return filepath.Join(c.DataDir, "admin.token") }
+
+// All names every setting: those of `serve`.
+func All() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.name
+	}
+	return names
+}
 
 // AddFlags gives fs the flags of the settings named.
 func AddFlags(fs *pflag.FlagSet, names ...string) {
@@ -134,7 +177,8 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 	r := reader{k: k, fs: fs}
 	r.errs = append(r.errs, unknownVariables(environ)...)
 	c := &Config{
-		Listen:        r.listen(),
+		Listen:        r.hostPort(Listen),
+		AdminListen:   r.hostPort(AdminListen),
 		Advertise:     r.advertise(),
 		DataDir:       r.dataDir(),
 		DatabaseURL:   r.databaseURL(),
@@ -142,12 +186,22 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
 		Drain:         r.duration(Drain, maxDrain),
+		MaxStaleness:  r.duration(MaxStaleness, maxStaleness),
 		Demo:          r.boolean(Demo),
 
+		ServerNetworks: r.networks(), ServerPorts: r.ports(),
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
 		HashCost:           int(r.number(HashCost, 4, 14)),
+		BadCredentials:     int(r.number(BadCredentials, 0, maxBadCredentials)),
+
+		TLSCert: r.file(TLSCert),
+		TLSKey:  r.file(TLSKey),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
+	}
+	r.together(TLSCert, TLSKey)
+	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
+		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}
 	c.UnixPasswordAccounts = r.accounts(c.UnixPasswordFile)
 	if c.KeyFile == "" {
@@ -181,19 +235,32 @@ func (r *reader) given(name string) bool {
 	return f != nil && f.Changed
 }
 
-func (r *reader) listen() string {
-	v := r.k.String(Listen)
+// hostPort is the address of a listener. A setting without a default may be left out.
+func (r *reader) hostPort(name string) string {
+	v := r.k.String(name)
+	if v == "" && !r.given(name) && name != Listen {
+		return ""
+	}
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		r.fail(Listen, "%q is not address:port", v)
+		r.fail(name, "%q is not address:port", v)
 		return ""
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		r.fail(Listen, "port %q is not 0 to 65535", port)
+		r.fail(name, "port %q is not 0 to 65535", port)
 	} else if n > 0 && port[0] == '0' {
-		r.fail(Listen, "port %q begins with a zero", port)
+		r.fail(name, "port %q begins with a zero", port)
 	}
 	return v
+}
+
+// together refuses one of two settings without the other.
+func (r *reader) together(one, other string) {
+	for _, pair := range [][2]string{{one, other}, {other, one}} {
+		if r.k.String(pair[0]) != "" && r.k.String(pair[1]) == "" {
+			r.fail(pair[0], "there is no %s with it", pair[1])
+		}
+	}
 }
 
 func (r *reader) advertise() string {
@@ -291,6 +358,26 @@ func (r *reader) number(name string, least, most int64) int64 {
 		r.fail(name, "%q is not a whole number of %d to %d", v, least, most)
 	}
 	return n
+}
+
+func (r *reader) networks() []netip.Prefix {
+	v := r.k.String(Networks)
+	if v == "" {
+		return nil
+	}
+	list, err := egress.ParseNetworks(v)
+	if err != nil {
+		r.fail(Networks, "%w", err)
+	}
+	return list
+}
+
+func (r *reader) ports() []egress.Ports {
+	list, err := egress.ParsePorts(r.k.String(ServerPorts))
+	if err != nil {
+		r.fail(ServerPorts, "%w", err)
+	}
+	return list
 }
 
 func (r *reader) boolean(name string) bool {

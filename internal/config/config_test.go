@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,48 +15,75 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
+
+	"aaa-api/internal/egress"
 )
 
 // load parses args as `serve` would.
 func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	AddFlags(fs, Listen, Advertise, DataDir, Database, KeyFile, DictionaryDir, LogLevel, Drain, Unanswered, HashCost, UnixPasswordFile, UnixPasswordAccounts, Demo)
+	AddFlags(fs, All()...)
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
 	return Load(fs, environ)
 }
 
+// defaults are the settings of a node that is told nothing.
+func defaults() Config {
+	return Config{
+		Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20,
+		HashCost: 14, DestinationPackets: 5000,
+		ServerPorts: []egress.Ports{{From: 49, To: 49}, {From: 88, To: 88}, {From: 300, To: 300}, {From: 1024, To: 65535}},
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
-	dicts := t.TempDir()
+	dicts, file := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		env  []string
 		args []string
-		want Config
+		want func(c *Config) // what is not as by default
 	}{
-		"defaults": {
-			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
-		},
+		"defaults": {want: func(*Config) {}},
 		"environment": {
 			env: []string{
 				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
-				"AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts, "HOME=/root", "AAA_API_DATABASE_URL=",
+				"AAA_API_MAX_STALENESS=1s", "AAA_API_BAD_CREDENTIALS=7", "AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts,
+				"AAA_API_SERVER_NETWORKS=127.0.0.0/8,::1", "AAA_API_SERVER_PORTS=1812", "AAA_API_DESTINATION_PACKETS=9",
+				"HOME=/root", "AAA_API_DATABASE_URL=",
 			},
-			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: ":9000", DataDir: "/srv/aaa", KeyFile: "/etc/aaa/key", DictionaryDir: dicts, LogLevel: slog.LevelWarn, Drain: 15 * time.Second, Demo: true},
+			want: func(c *Config) {
+				c.Listen, c.DataDir, c.KeyFile, c.DictionaryDir = ":9000", "/srv/aaa", "/etc/aaa/key", dicts
+				c.LogLevel, c.Drain, c.MaxStaleness, c.BadCredentials, c.Demo = slog.LevelWarn, 15*time.Second, time.Second, 7, true
+				c.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+				c.ServerPorts, c.DestinationPackets = []egress.Ports{{From: 1812, To: 1812}}, 9
+			},
 		},
 		"flags win": {
 			env:  []string{"AAA_API_LISTEN=:9000", "AAA_API_DEMO=true", "AAA_API_LOG_LEVEL=warn", "AAA_API_ADVERTISE=http://10.0.0.1:9000", "AAA_API_DRAIN=15s"},
-			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m"},
-			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "[::1]:0", Advertise: "https://node1.example", DataDir: "./data", KeyFile: "data/secret.key", LogLevel: slog.LevelDebug, Drain: 5 * time.Minute},
+			args: []string{"--listen=[::1]:0", "--demo=false", "--log-level=DEBUG", "--advertise=https://node1.example/", "--drain=5m", "--max-staleness=0", "--bad-credentials=0"},
+			want: func(c *Config) {
+				c.Listen, c.Advertise, c.LogLevel, c.Drain = "[::1]:0", "https://node1.example", slog.LevelDebug, 5*time.Minute
+				c.MaxStaleness, c.BadCredentials = 0, 0
+			},
+		},
+		"listeners": {
+			env:  []string{"AAA_API_ADMIN_LISTEN=10.0.0.1:9000", "AAA_API_TLS_CERT=" + file},
+			args: []string{"--admin-listen=[::1]:9000", "--tls-key=" + file},
+			want: func(c *Config) { c.AdminListen, c.TLSCert, c.TLSKey = "[::1]:9000", file, file },
 		},
 		"a service called aaa-api in Kubernetes": {
 			env: []string{
 				"AAA_API_SERVICE_HOST=10.0.0.1", "AAA_API_SERVICE_PORT=8000", "AAA_API_SERVICE_PORT_HTTP=8000", "AAA_API_PORT=tcp://10.0.0.1:8000",
 				"AAA_API_PORT_8000_TCP=tcp://10.0.0.1:8000", "AAA_API_PORT_8000_TCP_ADDR=10.0.0.1",
 			},
-			want: Config{DestinationPackets: 5000, HashCost: 14, Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key"},
+			want: func(*Config) {},
 		},
 	} {
 		got, err := load(t, tc.env, tc.args...)
@@ -63,7 +91,9 @@ func TestPrecedence(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if d := cmp.Diff(tc.want, *got, cmpopts.EquateComparable(DatabaseURL{})); d != "" {
+		want := defaults()
+		tc.want(&want)
+		if d := cmp.Diff(want, *got, cmpopts.EquateComparable(DatabaseURL{}, netip.Prefix{})); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
@@ -82,11 +112,18 @@ func TestRefused(t *testing.T) {
 	}{
 		"unknown variable":      {env: []string{"AAA_API_DATADIR=/x"}, want: "AAA_API_DATADIR: no such setting; did you mean AAA_API_DATA_DIR?"},
 		"short variable":        {env: []string{"AAA_API_DATABASE=x"}, want: "did you mean AAA_API_DATABASE_URL?"},
-		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADVERTISE, AAA_API_DATABASE_URL, AAA_API_DATA_DIR"},
+		"nothing like it":       {env: []string{"AAA_API_XYZ=1"}, want: "there are AAA_API_ADMIN_LISTEN, AAA_API_ADVERTISE, AAA_API_BAD_CREDENTIALS, AAA_API_DATABASE_URL"},
 		"lower case":            {env: []string{"AAA_API_listen=:1"}, want: "AAA_API_listen: no such setting"},
 		"no port":               {args: []string{"--listen=localhost"}, want: `--listen: "localhost" is not address:port`},
 		"port too large":        {env: []string{"AAA_API_LISTEN=:65536"}, want: `AAA_API_LISTEN: port "65536" is not 0 to 65535`},
 		"port by name":          {args: []string{"--listen=:http"}, want: `port "http"`},
+		"admin without a port":  {args: []string{"--admin-listen=localhost"}, want: `--admin-listen: "localhost" is not address:port`},
+		"admin empty":           {args: []string{"--admin-listen="}, want: `--admin-listen: "" is not address:port`},
+		"admin port too large":  {env: []string{"AAA_API_ADMIN_LISTEN=:65536"}, want: `AAA_API_ADMIN_LISTEN: port "65536" is not 0 to 65535`},
+		"certificate alone":     {args: []string{"--tls-cert=" + file}, want: "--tls-cert: there is no tls-key with it"},
+		"TLS key alone":         {env: []string{"AAA_API_TLS_KEY=" + file}, want: "AAA_API_TLS_KEY: there is no tls-cert with it"},
+		"no certificate file":   {args: []string{"--tls-cert=" + file + "x", "--tls-key=" + file}, want: "--tls-cert: stat "},
+		"no TLS key file":       {args: []string{"--tls-cert=" + file, "--tls-key=" + file + "x"}, want: "--tls-key: stat "},
 		"advertise no URL":      {args: []string{"--advertise=10.0.0.1:8000"}, want: "--advertise: it is not of the form http://host:port"},
 		"advertise no host":     {args: []string{"--advertise=http://:8000"}, want: "--advertise: it is not of the form"},
 		"advertise a file":      {env: []string{"AAA_API_ADVERTISE=file:///etc/hunter2"}, want: "AAA_API_ADVERTISE: it is not of the form"},
@@ -105,6 +142,13 @@ func TestRefused(t *testing.T) {
 		"drain negative":        {args: []string{"--drain=-1s"}, want: `--drain: "-1s" is not a time`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
 		"cost of hashes":        {args: []string{"--max-hash-cost=15"}, want: `--max-hash-cost: "15" is not a whole number of 4 to 14`},
+		"no network":            {args: []string{"--server-networks=10.0.0.0/8,localhost"}, want: `--server-networks: "localhost" is neither a network`},
+		"no port range":         {args: []string{"--server-ports=1812-1"}, want: `--server-ports: "1812-1" is neither a port`},
+		"staleness too short":   {args: []string{"--max-staleness=999ms"}, want: "--max-staleness: 999ms is less than 1s"},
+		"staleness too long":    {env: []string{"AAA_API_MAX_STALENESS=721h"}, want: `AAA_API_MAX_STALENESS: "721h" is not a time of 0s to 720h0m0s`},
+		"staleness of no unit":  {args: []string{"--max-staleness=600"}, want: `--max-staleness: "600" is not a time`},
+		"credentials, negative": {args: []string{"--bad-credentials=-1"}, want: `--bad-credentials: "-1" is not a whole number of 0 to 1000000`},
+		"credentials a second":  {env: []string{"AAA_API_BAD_CREDENTIALS=20/s"}, want: `AAA_API_BAD_CREDENTIALS: "20/s" is not a whole number`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},
 		"keyword form":          {args: []string{"--database-url=host=h password=hunter2"}, want: "--database-url: it does not begin"},

@@ -72,6 +72,9 @@ func (c *check) servers() {
 		if !validAddress(s.Address) {
 			c.fault(at+".address", "address", "must be the IP address of a host or a host name", s.Address)
 		}
+		if name := s.TLS.ServerName; name != "" && !validAddress(name) { // it goes out in the handshake as it is
+			c.fault(at+".tls.server_name", "address", "must be a host name or the IP address of a host", name)
+		}
 		c.tacacs(at, s)
 		c.octets(at+".health_check.username", s.HealthCheck.Username, maxUserName)
 		c.octets(at+".health_check.password", s.HealthCheck.Password.Reveal(), maxPassword)

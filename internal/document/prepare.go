@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/secmod"
@@ -33,6 +34,7 @@ type Preparer struct {
 	engines     func(name string) bool
 	authorizers func(ctx context.Context, name string) bool
 	deadline    time.Duration
+	reach       func(ctx context.Context, account aaa.AccountID) (*egress.Account, error)
 }
 
 // Option changes a Preparer.
@@ -50,11 +52,17 @@ func WithDeadline(d time.Duration) Option {
 	return func(p *Preparer) { p.deadline = d }
 }
 
+// WithReach tells where an account's servers may be. Without it they may be anywhere.
+func WithReach(of func(ctx context.Context, account aaa.AccountID) (*egress.Account, error)) Option {
+	return func(p *Preparer) { p.reach = of }
+}
+
 // NewPreparer makes a Preparer. engines tells which protocol engines this service has.
 func NewPreparer(catalog Catalog, vault secmod.SealOpener, engines func(name string) bool, opts ...Option) *Preparer {
 	p := &Preparer{
 		catalog: catalog, vault: vault, engines: engines,
 		authorizers: func(context.Context, string) bool { return false },
+		reach:       func(context.Context, aaa.AccountID) (*egress.Account, error) { return nil, nil },
 	}
 	for _, o := range opts {
 		o(p)
@@ -72,11 +80,11 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, outcome
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked, capped
 	Message string `json:"message"`
 
-	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one, MaxNamed at most
-	Total    int             `json:"total,omitempty"`    // of outcome: how many do
+	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one; of revoked: whose tokens; MaxNamed at most
+	Total    int             `json:"total,omitempty"`    // how many accounts there are
 }
 
 // Prepare checks a document that a client wrote for an account, or for

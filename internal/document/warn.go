@@ -2,6 +2,8 @@ package document
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +26,9 @@ func (c *check) warnings() ([]Warning, error) {
 		}
 	}
 	c.warnServers(warn)
+	if err := c.warnClosed(warn); err != nil {
+		return nil, err
+	}
 	c.warnApps(warn)
 	sets := make(map[string]*dict.Set)
 	for op := range sections {
@@ -55,6 +60,22 @@ func (c *check) warnServers(warn func(path, rule, message string)) {
 			warn(at+".name", "unused", "the server is in no list of an operation, no realm rule, and no table names it")
 		}
 	}
+}
+
+// warnClosed tells of servers whose address the account may not reach. Of names only a request finds out.
+func (c *check) warnClosed(warn func(path, rule, message string)) error {
+	reach, err := c.prepare.reach(c.ctx, c.account)
+	if err != nil {
+		return err
+	}
+	for i := range c.doc.Servers {
+		s := &c.doc.Servers[i]
+		if addr, err := netip.ParseAddr(s.Address); err == nil && reach.Check(netip.AddrPortFrom(addr, uint16(s.Port))) != nil {
+			warn("servers."+strconv.Itoa(i)+".address", "not_allowed",
+				"the account may not send to "+net.JoinHostPort(s.Address, strconv.Itoa(s.Port))+": the server counts as one that does not answer until an account above opens it with server_networks")
+		}
+	}
+	return nil
 }
 
 func (c *check) warnApps(warn func(path, rule, message string)) {

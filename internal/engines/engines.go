@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 )
 
@@ -26,6 +27,8 @@ type Engine interface {
 type Config struct {
 	Account aaa.AccountID // whose document it is
 	Server  aaa.Server
+	Limits  *limits.Account // of that account; nil: nothing is bounded
+	Reach   *egress.Account // where the document's servers may be; nil: anywhere
 	// Previous is the Client of the entry that this one replaces in the document; nil where there was none. The engine
 	// takes over what was learnt of the server and still holds, and does not keep it.
 	Previous Client
@@ -77,9 +80,10 @@ const (
 
 // Request is what an engine sends.
 type Request struct {
-	Op   aaa.Op
-	AVPs []aaa.AVP // in order; the engine adds what the protocol needs and the AVPs lack
-	Dict aaa.Dictionary
+	Op      aaa.Op
+	Account aaa.AccountID // that asks; a server's document may be that of one above it
+	AVPs    []aaa.AVP     // in order; the engine adds what the protocol needs and the AVPs lack
+	Dict    aaa.Dictionary
 	// NAS identity for requests whose AVPs bring none.
 	NASAddress netip.Addr
 	NASPort    uint32
@@ -124,6 +128,7 @@ const (
 	BadReply                      // only replies that had to be discarded
 	ServerError                   // the protocol's own "server unavailable" (TACACS+ ERROR)
 	NoEngine                      // the engine does not exist in this service
+	NotAllowed                    // the account may not reach the address: Err wraps egress.ErrNotAllowed
 	HeldBack                      // a limit says that the server must not be asked: Err wraps a *limits.HeldBack
 
 	NumReasons = iota + 1 // one more than the last
@@ -132,7 +137,7 @@ const (
 var reasonNames = map[Reason]string{
 	NoAnswer: "no answer", Unreachable: "unreachable", BadReply: "bad reply",
 	ServerError: "server error", NoEngine: "engine not available",
-	HeldBack: "held back",
+	NotAllowed: "not allowed", HeldBack: "held back",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

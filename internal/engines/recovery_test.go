@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -412,9 +413,9 @@ func TestRecoveryOfAServerThatNeverAnswered(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := new(ailing)
-				answers := false
+				var answers atomic.Bool
 				a.probe = func(context.Context) error {
-					if answers {
+					if answers.Load() {
 						a.succeed(1)
 						return nil
 					}
@@ -427,12 +428,15 @@ func TestRecoveryOfAServerThatNeverAnswered(t *testing.T) {
 				if n := a.probes(); n < 24*4 || n > 24*4+2*turnsToDouble*10 {
 					t.Errorf("%d probes in a day", n)
 				}
-				for i := 2; i < len(a.asked); i++ {
-					if now, before := a.asked[i].Sub(a.asked[i-1]), a.asked[i-1].Sub(a.asked[i-2]); now < before*8/10 || now > longestWait*11/10 {
+				a.mu.Lock()
+				asked := slices.Clone(a.asked)
+				a.mu.Unlock()
+				for i := 2; i < len(asked); i++ {
+					if now, before := asked[i].Sub(asked[i-1]), asked[i-1].Sub(asked[i-2]); now < before*8/10 || now > longestWait*11/10 {
 						t.Errorf("probe %d after %v, the one before after %v", i, now, before)
 					}
 				}
-				answers = true
+				answers.Store(true)
 				time.Sleep(longestWait * 11 / 10)
 				synctest.Wait()
 				n := a.probes()

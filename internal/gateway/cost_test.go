@@ -48,7 +48,7 @@ End:
 			}
 		}
 	}
-	if n := f.counted("aaa_api_costly_refused_total", map[string]string{"why": "limit"}); len(n) == 0 {
+	if n := f.counted("aaa_api_limited_total", map[string]string{"limit": "expression_steps"}); len(n) == 0 {
 		t.Error("the refusals are not counted")
 	}
 }

@@ -48,7 +48,7 @@ type Options struct {
 func New(o Options) *Gateway {
 	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
 	g.Manager = session.New(session.Options{
-		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers,
+		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
 	})
 	return g
@@ -58,6 +58,14 @@ func New(o Options) *Gateway {
 func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 	start := time.Now()
 	plan, err := g.plan(ctx, req.Account)
+	if err == nil {
+		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, start)
+	}
+	return g.finish(ctx, plan, req, start, err)
+}
+
+// finish runs a request unless err keeps it from that, and counts it.
+func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
 		res, err = g.run(ctx, plan, req, start)
@@ -108,6 +116,9 @@ func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clea
 func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error) {
 	plan, err := g.plan(ctx, req.Account)
 	if err != nil {
+		return nil, err
+	}
+	if err := plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()); err != nil {
 		return nil, err
 	}
 	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {

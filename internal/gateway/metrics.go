@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +25,7 @@ type Metrics struct {
 // kindOutcomes names the requests that ended in an error.
 var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
-	aaa.KindBusy: "busy", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
+	aaa.KindBusy: "busy", aaa.KindLimited: "limited", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
 	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
 }
 
@@ -41,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Du
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, &exchangeCollector{t}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), &limitCollector{t.Refusals()}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))
@@ -80,19 +82,27 @@ func (m *Metrics) count(ctx context.Context, op aaa.Op, res *aaa.Result, err err
 	m.seconds[op].Observe(elapsed.Seconds())
 }
 
-// maxPoolSeries bounds the series by account: those with the longest queues are what matters,
-// and a queue is rare.
-const maxPoolSeries = 1000
+// pools are the tenants' pools.
+type pools interface {
+	Pools(each func(id aaa.AccountID, running, waiting int))
+	Warm() int
+}
 
 // poolCollector reads the pools at each scrape, so that a request pays nothing for it.
-type poolCollector struct{ tenants *tenant.Tenants }
+type poolCollector struct{ pools }
 
 var (
 	runningDesc = prometheus.NewDesc("aaa_api_pool_running", "Requests at backends now, over all accounts.", nil, nil)
 	waitingDesc = prometheus.NewDesc("aaa_api_pool_waiting", "Requests that wait for a worker now, over all accounts.", nil, nil)
-	depthDesc   = prometheus.NewDesc("aaa_api_pool_depth", "Requests of an account that wait for a worker; accounts without any are left out.", []string{"account"}, nil)
+	depthDesc   = prometheus.NewDesc("aaa_api_pool_depth", "Requests of an account that wait for a worker. The longest queues have series of their own, account=\"other\" sums the rest.", []string{"account"}, nil)
 	warmDesc    = prometheus.NewDesc("aaa_api_warm_accounts", "Accounts in memory.", nil, nil)
 )
+
+// queue is the requests of an account that wait.
+type queue struct {
+	account string
+	depth   int
+}
 
 func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{runningDesc, waitingDesc, depthDesc, warmDesc} {
@@ -101,32 +111,26 @@ func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
-	var running, waiting, series int
-	c.tenants.Pools(func(id aaa.AccountID, r, w int) {
+	var running, waiting int
+	var queues []queue
+	c.Pools(func(id aaa.AccountID, r, w int) {
 		running, waiting = running+r, waiting+w
-		if w > 0 && series < maxPoolSeries {
-			series++
-			ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(w), string(id))
+		if w > 0 {
+			queues = append(queues, queue{string(id), w})
 		}
 	})
+	slices.SortFunc(queues, func(a, b queue) int { return cmp.Compare(b.depth, a.depth) })
+	if len(queues) > ownSeries {
+		rest := queue{account: others}
+		for _, q := range queues[ownSeries:] {
+			rest.depth += q.depth
+		}
+		queues = append(queues[:ownSeries], rest)
+	}
+	for _, q := range queues {
+		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(q.depth), q.account)
+	}
 	ch <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
 	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(waiting))
-	ch <- prometheus.MustNewConstMetric(warmDesc, prometheus.GaugeValue, float64(c.tenants.Warm()))
-}
-
-// exchangeCollector reads the tallies of servers at each scrape. A server that no document in memory names any
-// more is not among them, so that tenants who change addresses leave no series behind.
-type exchangeCollector struct{ tenants *tenant.Tenants }
-
-var exchangesDesc = prometheus.NewDesc("aaa_api_backend_exchanges_total",
-	"Exchanges with upstream AAA servers, by what came of them.", []string{"engine", "server", "outcome"}, nil)
-
-func (c *exchangeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- exchangesDesc }
-
-func (c *exchangeCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, t := range c.tenants.Tallies() {
-		t.Each(func(outcome string, n uint64) {
-			ch <- prometheus.MustNewConstMetric(exchangesDesc, prometheus.CounterValue, float64(n), t.Engine, t.Server, outcome)
-		})
-	}
+	ch <- prometheus.MustNewConstMetric(warmDesc, prometheus.GaugeValue, float64(c.Warm()))
 }

@@ -171,6 +171,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			`"authn_avp_translation":[{"attribute":"Filter-Id","request_key":"v","request_value_regexp":"^(%d)$","attr_value_regexp":"^(.*)$"},{"attribute":"Class","request_key":"v","request_value_regexp":"^(%d)$","attr_value_regexp":"^(.*)$"},`, n, n), 1)
 		return d
 	}
+	f.allow("root", aaa.LimitRequestsPerSecond, aaa.LimitTable[aaa.LimitRequestsPerSecond].Max)
 	var torn atomic.Int64
 	f.engine.set("a", func(req *engines.Request) (*engines.Reply, error) {
 		if len(req.AVPs) != 0 && len(req.AVPs) != 2 {

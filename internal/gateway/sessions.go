@@ -12,6 +12,13 @@ import (
 // sessionAAA is what sessions know of the Gateway: its Handle, and what only they ask for.
 type sessionAAA struct{ *Gateway }
 
+// Handle implements session.AAA. The rate was asked when the caller's verb came.
+func (g sessionAAA) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+	start := time.Now()
+	plan, err := g.plan(ctx, req.Account)
+	return g.finish(ctx, plan, req, start, err)
+}
+
 // Account implements session.AAA.
 func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 	start := time.Now()
@@ -22,9 +29,7 @@ func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result,
 	if route := &plan.Routes[aaa.Accounting]; !route.Usable(aaa.Accounting) {
 		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
 	}
-	res, err := g.run(ctx, plan, req, start)
-	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
-	return res, err
+	return g.finish(ctx, plan, req, start, nil)
 }
 
 // Hidden implements session.AAA.
@@ -61,6 +66,7 @@ func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, 
 // termsOf tells the Terms of one of a plan's documents.
 func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.Terms {
 	t := session.Terms{
+		Limits: plan.Limits,
 		Hidden: hiddenKeys(plan), Key: func(string) string { return "" },
 		Of: func(document aaa.AccountID, server string) session.Terms { return termsOf(plan, document, server) },
 	}
@@ -79,3 +85,54 @@ func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.T
 // dialogueEngine is the engine that keeps the dialogue of a challenge in a node's memory: its protocol
 // has one connection for all of it.
 const dialogueEngine = "tacacs"
+
+// What callers do to sessions takes from the account's rate before the store is asked; what sessions do by themselves does not.
+
+// admit takes one request from an account's rate.
+func (g *Gateway) admit(ctx context.Context, account aaa.AccountID) error {
+	limits, err := g.tenants.Limits(ctx, account)
+	if err != nil {
+		return err
+	}
+	return limits.Take(aaa.LimitRequestsPerSecond, time.Now())
+}
+
+// StartSession implements Sessions.
+func (g *Gateway) StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, req.Account); err != nil {
+		return nil, err
+	}
+	return g.Manager.StartSession(ctx, req)
+}
+
+// ContinueSession implements Sessions.
+func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.ContinueSession(ctx, account, sid, values, requestID)
+}
+
+// OpenSession implements Sessions.
+func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.OpenSession(ctx, account, sid, values)
+}
+
+// ReportSession implements Sessions.
+func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.ReportSession(ctx, account, sid, values)
+}
+
+// CloseSession implements Sessions.
+func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.CloseSession(ctx, account, sid, cause, values)
+}

@@ -62,6 +62,10 @@ func (a *API) createAccount(c *call) error {
 	if err := a.checkNetworks(c, next); err != nil {
 		return err
 	}
+	capped, err := a.warnCapped(c, next)
+	if err != nil {
+		return err
+	}
 	made, err := a.Store.Accounts().Create(c.ctx(), next)
 	switch {
 	case errors.Is(err, store.ErrTooDeep) && c.param("id") != "":
@@ -72,7 +76,7 @@ func (a *API) createAccount(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(made), revision: made.Revision}.created("/v2/accounts/" + string(made.ID)))
+	return c.reply(answer{data: viewAccount(made), revision: made.Revision, warnings: capped}.created("/v2/accounts/" + string(made.ID)))
 }
 
 // takeID takes the id of a new account out of data, a new one where it brings none.
@@ -148,12 +152,16 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 				return err
 			}
 		}
+		capped, err := a.warnCapped(c, next)
+		if err != nil {
+			return err
+		}
 		got, err := a.Store.Accounts().Update(c.ctx(), c.account, old.Revision, next)
 		if err != nil {
 			return err
 		}
 		c.sync()
-		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
+		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: append(changed.after(c, store.ChangedAccount), capped...)})
 	})
 }
 
@@ -293,7 +301,7 @@ func (a *API) moveAccount(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: changed.after(c, store.ChangedAccount)})
+	return c.reply(answer{data: viewAccount(got.Account), revision: got.Revision, warnings: append(changed.after(c, store.ChangedAccount), warnRevoked(got.Revoked)...)})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -14,10 +14,11 @@ import (
 // API is the http.Handler of the service.
 type API struct {
 	Options
-	mux         *chi.Mux // finds the pattern of a path
-	routes      map[routeKey]mounted
+	door                 // of the API
+	admin       door     // of the admin listener
 	limiter     *limiter // of requests, by token
 	logins      *limiter // of sessions made, by API key
+	guesses     *guesses // of credentials that are none, by source address
 	replays     *replays
 	writers     writers
 	away        away
@@ -27,32 +28,20 @@ type API struct {
 	tail        []byte // the constant end of every envelope: version and node
 }
 
-type routeKey struct{ method, pattern string }
-
-// mounted is a route with what counts its requests.
-type mounted struct {
-	*route
-	observe func(status int, took time.Duration) // nil: nothing does
-}
-
 // How many sessions an API key gives: each is a row in the store.
 const (
 	sessionRate  = 5 // a second
 	sessionBurst = 100
 )
 
-// internalPaths begins the paths at which nodes speak to each other.
-const internalPaths = "/internal/"
-
 // New builds the routes.
 func New(o Options) *API {
 	o.Limits = o.Limits.withDefaults()
 	a := &API{
 		Options: o,
-		mux:     chi.NewRouter(),
-		routes:  make(map[routeKey]mounted, len(routes)),
 		limiter: newLimiter(o.Limits.Rate, o.Limits.Burst),
 		logins:  newLimiter(sessionRate, sessionBurst),
+		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		writers: writers{turns: make(map[aaa.AccountID]*turn)},
 		docs:    newDocs(),
@@ -60,27 +49,17 @@ func New(o Options) *API {
 	a.tail = appendString(append(a.tail, `,"version":`...), o.Version)
 	a.tail = appendString(append(a.tail, `,"node":`...), o.Node)
 	a.tail = append(a.tail, '}')
-	for i := range routes {
-		a.mount(&routes[i])
-	}
+	a.openDoors()
 	return a
 }
 
-// mount makes a route findable. chi's part is to find it: what it would do beyond, a copy of each
-// request and of its path's values, costs more than all of the gate.
-func (a *API) mount(rt *route) {
-	m := mounted{route: rt}
-	if a.Meter != nil {
-		m.observe = a.Meter(rt.method, rt.pattern)
-	}
-	a.mux.Method(rt.method, rt.pattern, http.NotFoundHandler())
-	a.routes[routeKey{rt.method, rt.pattern}] = m
-}
+// ServeHTTP answers one request to the API.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.serveAt(&a.door, w, r) }
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serveAt answers one request that came through d.
+func (a *API) serveAt(d *door, w http.ResponseWriter, r *http.Request) {
 	c := calls.Get().(*call)
-	*c = call{ResponseWriter: w, api: a, r: r, path: c.path, start: time.Now()}
+	*c = call{ResponseWriter: w, api: a, door: d, r: r, path: c.path, start: time.Now()}
 	c.id = requestID(r)
 	c.answer()
 	c.path.Reset()
@@ -99,8 +78,8 @@ func (c *call) answer() {
 	h["X-Content-Type-Options"] = noSniff
 	h["Cache-Control"] = noStore
 
-	if c.api.Peers != nil && strings.HasPrefix(c.r.URL.Path, internalPaths) {
-		if !c.api.Peers.Serve(c, c.r) {
+	if c.door.peers != nil && strings.HasPrefix(c.r.URL.Path, internalPaths) {
+		if !c.door.peers.Serve(c, c.r) {
 			c.fail(errNoRoute)
 		}
 		return
@@ -122,7 +101,7 @@ func (c *call) serve(method string) error {
 		return errVerb
 	}
 	c.path.Reset()
-	m, ok := c.api.routes[routeKey{method, c.api.mux.Find(c.path, method, c.routed())}]
+	m, ok := c.door.routes[routeKey{method, c.door.mux.Find(c.path, method, c.routed())}]
 	if !ok {
 		return c.methodNotAllowed()
 	}
@@ -174,7 +153,7 @@ func (c *call) methodNotAllowed() error {
 	path := c.routed()
 	var allow []string
 	for _, m := range []string{"GET", "PUT", "POST", "PATCH", "DELETE"} {
-		if c.api.mux.Match(chi.NewRouteContext(), m, path) {
+		if c.door.mux.Match(chi.NewRouteContext(), m, path) {
 			if m == http.MethodGet {
 				allow = append(allow, http.MethodHead)
 			}

@@ -8,8 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/charset"
@@ -204,11 +202,6 @@ func (c *call) onlyText(name string, limit int) (string, error) {
 		return "", aaa.Invalid(aaa.Field{Path: name, Rule: "maxLength", Message: fmt.Sprintf("must have 1 to %d octets", limit), Target: limit})
 	}
 	return text, nil
-}
-
-// isLine reports text without control characters.
-func isLine(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // checkJSONType accepts what clients label JSON with. curl -d says form data when told nothing else.

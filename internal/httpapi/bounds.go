@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
@@ -135,6 +136,31 @@ func (a *API) checkNetworks(c *call, next store.Account) error {
 		return aaa.Invalid(faults...)
 	}
 	return nil
+}
+
+// warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.
+func (a *API) warnCapped(c *call, account store.Account) ([]document.Warning, error) {
+	if account.Limits == nil || account.ID == c.who.Account { // whose own token may not hear of the account above
+		return nil, nil
+	}
+	parent, err := a.Tree.Account(c.ctx(), account.ParentID)
+	if err != nil || parent.ParentID == "" { // below the root account any value holds
+		return nil, err
+	}
+	above, err := a.Tree.Limits(c.ctx(), account.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	var list []document.Warning
+	for i, n := range account.Limits {
+		if l := aaa.Limit(i); n != aaa.NotSet && n > above.Of(l) {
+			list = append(list, document.Warning{
+				Path: "limits." + l.Name(), Rule: "capped",
+				Message: fmt.Sprintf("the account above, %s, has %d: no more than that is in force", account.ParentID, above.Of(l)),
+			})
+		}
+	}
+	return list, nil
 }
 
 func equal(a, b *aaa.Limits) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -57,6 +57,18 @@ func TestBoundsAreSetFromAbove(t *testing.T) {
 	if made.at("data", "limits", "tables") != 0.0 || made.at("data", "server_networks", "0") != "fd00::1/128" {
 		t.Errorf("%s", made.text)
 	}
+	r = w.call(w.tenantToken, "PATCH", at(w.child, ""), data(`{"limits":{"tokens":8,"tables":5}}`)).want(200)
+	if r.at("warnings", "0", "path") != "limits.tokens" || r.at("warnings", "0", "rule") != "capped" || r.at("warnings", "1") != nil {
+		t.Errorf("%s", r.text)
+	}
+	childToken := w.token(w.child, "read", "write")
+	if r := w.call(childToken, "PATCH", at(w.child, ""), data(`{"name":"mine"}`)).want(200); r.at("warnings") != nil || strings.Contains(r.text, "has 7") {
+		t.Errorf("%s", r.text)
+	}
+	r = w.call(w.tenantToken, "PUT", "/v2/accounts", data(`{"name":"z","limits":{"tokens":8}}`)).want(201)
+	if !strings.Contains(r.str("warnings", "0", "message"), string(w.tenant)+", has 7") {
+		t.Errorf("%s", r.text)
+	}
 	// Who is above and leaves them out of a replacement removes them.
 	if r := w.call(w.rootToken, "POST", own, data(`{"name":"tenant"}`)).want(200); strings.Contains(r.text, "limits") || strings.Contains(r.text, "networks") {
 		t.Errorf("%s", r.text)

@@ -24,6 +24,7 @@ import (
 type call struct {
 	http.ResponseWriter
 	api     *API
+	door    *door // through which it came
 	r       *http.Request
 	path    *chi.Context // the values in the URL's path
 	route   *route
@@ -33,6 +34,7 @@ type call struct {
 	start     time.Time
 	tunnelled bool // the method came from the query or the body
 
+	guessed  bool // the credential is charged to its source
 	who      token.Principal
 	account  aaa.AccountID // of the URL; the token's own where the URL names none
 	query    url.Values    // nil without a query

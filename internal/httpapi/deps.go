@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -28,6 +29,10 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Account returns the account; its Path is as long as the tree is deep.
 	Account(ctx context.Context, id aaa.AccountID) (store.Account, error)
+	// Limits is what the account may use.
+	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
+	// Refusals counts what limits refused.
+	Refusals() *limits.Counts
 	// Networks is where servers of the account may be beside public addresses.
 	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
 	// Visible is every dictionary that an upload to the account may refer to.
@@ -50,9 +55,9 @@ type Memory interface {
 // Verifier finds out whose a token is. A token unknown, revoked or run out is
 // an *aaa.Error of KindUnauthorized.
 type Verifier interface {
-	Verify(ctx context.Context, text string) (token.Principal, error)
+	Verify(ctx context.Context, text string, g token.Guard) (token.Principal, error)
 	// VerifyKey is Verify for an API key.
-	VerifyKey(ctx context.Context, text string) (token.Principal, error)
+	VerifyKey(ctx context.Context, text string, g token.Guard) (token.Principal, error)
 }
 
 // Preparer makes what a client wrote fit to be stored.
@@ -86,6 +91,7 @@ type Options struct {
 	Tree     Tree
 	Service  gateway.Service
 	Verifier Verifier
+	TokenKey token.Key // makes the credentials that Verifier knows
 	Preparer Preparer
 	System   SystemDictionaries
 	// Actions are those that the tables of the state machine may take.
@@ -93,15 +99,22 @@ type Options struct {
 	// Sync returns once this node uses every write made before the call, so that a
 	// writer sees its own write at once. Optional.
 	Sync func(ctx context.Context) error
+	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential
+	// are refused. Optional.
+	Stale func() bool
 
 	Log     *slog.Logger
 	Metrics http.Handler // serves /metrics; optional
 	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
 	Meter func(method, route string) func(status int, took time.Duration)
+	// Bad counts a credential that is none, limited where it was not looked at. Optional.
+	Bad   func(limited bool)
 	Ready []Check // asked by /readyz, beside the store; optional
 	// Peers serves what other nodes of the service send. It has the paths below /internal/,
 	// which are no part of the API. Optional.
 	Peers Peers
+	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Admin alone.
+	AdminApart bool
 
 	Node    string // name of this node, shown in answers
 	Version string
@@ -115,6 +128,8 @@ type Limits struct {
 	TextBody       int64         // octets of a table or a users file as text, in JSON eight times as many; default and most 1 MiB
 	Rate           float64       // requests a second of one token; default 100,000, negative for no limit
 	Burst          int           // default twice the rate
+	BadRate        float64       // credentials that are none, a second and source address; default 20, negative for no limit
+	BadBurst       int           // default five times as many
 	SessionLife    time.Duration // of a token from api_auth; default 1 h
 	Replays        int           // answers to accounting requests kept for Idempotency-Key; default 10,000
 	ReplayLife     time.Duration // how long they are kept; default 10 min
@@ -136,6 +151,12 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Burst == 0 {
 		l.Burst = max(1, int(2*l.Rate))
+	}
+	if l.BadRate == 0 {
+		l.BadRate = 20
+	}
+	if l.BadBurst == 0 {
+		l.BadBurst = max(1, int(5*l.BadRate))
 	}
 	if l.SessionLife == 0 {
 		l.SessionLife = time.Hour

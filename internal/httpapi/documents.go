@@ -81,13 +81,11 @@ func (a *API) patchDocument(c *call) error {
 
 // fits refuses a document that is longer than one that may be sent: who reads it could not write it back.
 func (a *API) fits(doc any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(map[string]any{"data": doc}); err != nil {
+	text, err := asJSON(map[string]any{"data": doc})
+	if err != nil {
 		return err
 	}
-	size := int64(b.Len() - 1) // less the line feed of Encode
+	size := int64(len(text))
 	if size <= a.Limits.Body {
 		return nil
 	}
@@ -95,6 +93,17 @@ func (a *API) fits(doc any) error {
 		status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
 		detail: fmt.Sprintf("with this patch the document would have %d octets as a request's body, which may have %d at most", size, a.Limits.Body),
 	}
+}
+
+// asJSON encodes a value as clients do, without escapes that JSON does not ask for.
+func asJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes()[:b.Len()-1], nil // less the line feed of Encode
 }
 
 // updateDocument makes the next revision. The write is always conditional on the revision
@@ -155,8 +164,11 @@ func (a *API) deleteDocument(c *call) error {
 
 // prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
 func (a *API) prepare(c *call, doc any, stored json.RawMessage) (*document.Prepared, error) {
-	text, err := json.Marshal(doc)
+	text, err := asJSON(doc)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.checkSize(c, text); err != nil {
 		return nil, err
 	}
 	return a.Preparer.Prepare(c.ctx(), c.account, text, stored)
@@ -255,6 +267,9 @@ func (a *API) rollBack(c *call) error {
 			return staleNow("there is no document any more")
 		}
 		if _, err := c.ifMatch(current.Revision); err != nil {
+			return err
+		}
+		if err := a.checkSize(c, masked); err != nil {
 			return err
 		}
 		next, err := a.Preparer.Prepare(c.ctx(), c.account, masked, old.Body)

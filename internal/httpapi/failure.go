@@ -21,7 +21,8 @@ type failure struct {
 	fields     []aaa.Field
 	retryAfter time.Duration
 	trace      *aaa.Trace
-	err        error // for the log alone
+	excess     *aaa.Excess // the limit that was reached
+	err        error       // for the log alone
 }
 
 func (f *failure) Error() string {
@@ -44,6 +45,7 @@ const (
 	slugToken      = "invalid_credentials"
 	slugStore      = "datastore_unavailable"
 	slugTooLarge   = "request_too_large"
+	slugTooMany    = "too_many_requests"
 )
 
 // Failures that never vary.
@@ -110,6 +112,7 @@ var byKind = map[aaa.Kind]failure{
 	aaa.KindBadReply:     {status: http.StatusBadGateway, slug: "bad_gateway"},
 	aaa.KindNoAnswer:     {status: http.StatusGatewayTimeout, slug: "gateway_timeout"},
 	aaa.KindUnavailable:  {status: http.StatusServiceUnavailable, slug: slugStore},
+	aaa.KindLimited:      {status: http.StatusTooManyRequests, slug: slugTooMany},
 }
 
 // classify gives every error its meaning outside. An error that nobody gave one is an
@@ -123,6 +126,7 @@ func classify(err error) *failure {
 	if errors.As(err, &e) && e.Kind != aaa.KindInternal {
 		known := byKind[e.Kind]
 		known.detail, known.fields, known.retryAfter, known.trace, known.err = e.Message, e.Fields, e.RetryAfter, e.Trace, err
+		known.excess = e.Excess
 		return &known
 	}
 	if f := classifyStore(err); f != nil {
@@ -157,7 +161,10 @@ func classifyStore(err error) *failure {
 	var left *store.LeftBehindError
 	var missing *store.MissingError
 	var exists *store.ExistsError
+	var over *store.LimitError
 	switch {
+	case errors.As(err, &over):
+		return &failure{status: http.StatusConflict, slug: slugConflict, excess: &over.Excess}
 	case errors.As(err, &inUse):
 		return used(inUse)
 	case errors.As(err, &left):

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -13,10 +14,16 @@ import (
 // what they may do, and only then what they sent.
 func (c *call) pass() error {
 	if c.route.scope != public {
+		if err := c.checkFresh(); err != nil {
+			return err
+		}
 		if err := c.identify(); err != nil {
 			return err
 		}
 		if err := c.api.limiter.allow(c, c.who.TokenID); err != nil {
+			return err
+		}
+		if err := c.checkRate(); err != nil {
 			return err
 		}
 		if err := c.readPath(); err != nil {
@@ -55,6 +62,20 @@ func (c *call) pass() error {
 	return c.route.handle(c.api, c)
 }
 
+// checkFresh refuses to go by what is in memory where that is too old: the token may have been revoked since, the account
+// disabled, or its document replaced.
+func (c *call) checkFresh() error {
+	if c.api.Stale != nil && c.api.Stale() {
+		return errTooOld
+	}
+	return nil
+}
+
+var errTooOld = &aaa.Error{
+	Kind: aaa.KindUnavailable, RetryAfter: 2 * time.Second,
+	Message: "the database could not be reached for too long, so this node can't tell whether what it remembers still holds",
+}
+
 // identify finds out whose token came along.
 func (c *call) identify() error {
 	if c.who.TokenID != "" {
@@ -67,8 +88,8 @@ func (c *call) identify() error {
 	if text == "" {
 		return errNoToken
 	}
-	who, err := c.api.Verifier.Verify(c.ctx(), text)
-	if err != nil {
+	who, err := c.api.Verifier.Verify(c.ctx(), text, c)
+	if err := c.judged(err); err != nil {
 		return err
 	}
 	if err := c.checkEnabled(who.Account); err != nil {

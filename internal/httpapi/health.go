@@ -31,7 +31,7 @@ const (
 	stateUnavailable = "unavailable"
 )
 
-// readyz says whether AAA requests can be served. What is wrong goes to the log alone.
+// readyz says whether AAA requests can be served, and by which checks unless the door is brief. What is wrong goes to the log alone.
 func (a *API) readyz(c *call) error {
 	ctx, cancel := context.WithTimeout(c.ctx(), readyTime)
 	defer cancel()
@@ -56,7 +56,11 @@ func (a *API) readyz(c *call) error {
 	for _, check := range a.Ready {
 		note(check.Name, check.Ask(ctx), stateUnavailable)
 	}
-	text, err := json.Marshal(map[string]any{"status": status, "checks": checks})
+	answer := map[string]any{"status": status}
+	if !c.door.brief {
+		answer["checks"] = checks
+	}
+	text, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}

@@ -142,3 +142,32 @@ func TestReadyzOfAHangingStore(t *testing.T) {
 type noneWarm struct{ Tree }
 
 func (noneWarm) Warm() int { return 0 }
+
+// A node whose memory is too old takes no credential and serves no AAA request, but tells of itself.
+func TestStaleNode(t *testing.T) {
+	t.Parallel()
+	var stale atomic.Bool
+	w := newWorld(t, func(o *Options) { o.Stale = stale.Load })
+	w.document(w.tenant)
+	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
+	authn := func() reply {
+		return w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`))
+	}
+	authn().want(200)
+	stale.Store(true)
+	for _, r := range []reply{
+		authn(),
+		w.call(w.tenantToken, "GET", "/v2/whoami", ""),
+		w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":7}`)),
+		w.call("nonsense", "GET", "/v2/whoami", ""),
+		w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)),
+	} {
+		if r.refused(503, slugStore); r.header.Get("Retry-After") != "2" {
+			t.Errorf("%v", r.header)
+		}
+	}
+	w.call("", "GET", "/healthz", "").want(200)
+	w.call("", "GET", "/metrics", "").want(200)
+	stale.Store(false)
+	authn().want(200)
+}

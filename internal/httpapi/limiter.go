@@ -56,7 +56,7 @@ func (l *limiter) allow(c *call, id string) error {
 	h.Set("RateLimit-Policy", `"token";q=`+strconv.Itoa(l.burst)+`;w=`+strconv.Itoa(int(math.Ceil(float64(l.burst)/float64(l.rate)))))
 	h.Set("RateLimit", `"token";r=0;t=`+strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return &failure{
-		status: http.StatusTooManyRequests, slug: "too_many_requests",
+		status: http.StatusTooManyRequests, slug: slugTooMany,
 		detail: fmt.Sprintf("this credential may make %v requests a second, and %d at once", float64(l.rate), l.burst), retryAfter: wait,
 	}
 }

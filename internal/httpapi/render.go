@@ -20,6 +20,8 @@ func (c *call) fail(err error) {
 	c.err = err
 	f := classify(err)
 	switch {
+	case f.excess != nil:
+		c.explain(f)
 	case f.detail != "":
 	case errors.Is(err, store.ErrNotFound):
 		f.detail = c.lacking()

@@ -50,7 +50,7 @@ func (a *API) account(c *call, req *aaa.Request) error {
 		}
 		return c.replyResult(res)
 	}
-	if len(list) != 1 || list[0] == "" || len(list[0]) > maxReplayKey || !isLine(list[0]) {
+	if len(list) != 1 || list[0] == "" || len(list[0]) > maxReplayKey || !aaa.IsLine(list[0]) {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
 	res, replayed, err := a.replays.do(c.ctx(), keyOf(c.account, list[0], req.Trace, c.body), run)

@@ -69,6 +69,13 @@ const (
 	atSystemRevision = atSystem + "/revisions/{n}"
 )
 
+// The paths of the service itself.
+const (
+	atHealth  = "/healthz"
+	atReady   = "/readyz"
+	atMetrics = "/metrics"
+)
+
 // routes is the whole API. The contract (openapi.yaml) and the tenancy test are held against it.
 var routes = []route{
 	{"GET", "/v2/whoami", anyToken, onToken, noBody, "", false, (*API).whoami},
@@ -84,11 +91,12 @@ var routes = []route{
 	{"GET", atAccount + "/descendants", mayRead, onAccount, noBody, paged, false, (*API).descendants},
 	{"GET", atAccount + "/ancestors", mayRead, onAccount, noBody, paged, false, (*API).ancestors},
 	{"GET", atAccount + "/tree", mayRead, onAccount, noBody, "", false, (*API).subtree},
+	{"GET", atAccount + "/limits", mayRead, onAccount, noBody, "", false, (*API).getLimits},
 	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "confirm", false, (*API).moveAccount},
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
 	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},
-	{"DELETE", atToken, mayWrite, onAccount, noBody, "", false, (*API).revokeToken},
+	{"DELETE", atToken, mayWrite, onAccount, noBody, "orphan", false, (*API).revokeToken},
 	{"PUT", atKey, mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
 	{"DELETE", atKey, mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
 
@@ -156,9 +164,9 @@ var routes = []route{
 	{"GET", atSystem + "/dictionary/{dict}", mayRead, onSystem, noBody, "", false, (*API).getSystemDictionary},
 
 	{"GET", "/", public, onToken, noBody, "", false, (*API).frontPage},
-	{"GET", "/healthz", public, onToken, noBody, "", false, (*API).healthz},
-	{"GET", "/readyz", public, onToken, noBody, "", false, (*API).readyz},
-	{"GET", "/metrics", public, onToken, noBody, "*", false, (*API).metrics},
+	{"GET", atHealth, public, onToken, noBody, "", false, (*API).healthz},
+	{"GET", atReady, public, onToken, noBody, "", false, (*API).readyz},
+	{"GET", atMetrics, public, onToken, noBody, "*", false, (*API).metrics},
 	{"GET", "/openapi.yaml", public, onToken, noBody, "", false, (*API).contract},
 	{"GET", "/openapi.json", public, onToken, noBody, "", false, (*API).contractJSON},
 	{"GET", "/docs", public, onToken, noBody, "", false, (*API).docsPage},

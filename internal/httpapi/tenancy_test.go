@@ -41,6 +41,7 @@ var samples = map[string]sample{
 	"GET " + atAccount + "/descendants":       {status: 200},
 	"GET " + atAccount + "/ancestors":         {status: 200},
 	"GET " + atAccount + "/tree":              {status: 200},
+	"GET " + atAccount + "/limits":            {status: 200},
 	"POST " + atAccount + "/move":             {body: "move", status: 200, selfRefused: true, spends: true},
 	"GET " + atAccount + "/tokens":            {status: 200},
 	"PUT " + atAccount + "/tokens":            {status: 201},
@@ -99,7 +100,7 @@ type tenancy struct {
 }
 
 func newTenancy(t *testing.T) *tenancy {
-	w := &tenancy{world: newWorld(t), ids: make(map[aaa.AccountID]map[string]string)}
+	w := &tenancy{world: newWorld(t, func(o *Options) { o.Limits.BadRate = -1 }), ids: make(map[aaa.AccountID]map[string]string)}
 	for _, id := range []aaa.AccountID{w.root, w.tenant, w.child, w.sibling} {
 		w.fill(id)
 	}

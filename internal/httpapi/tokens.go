@@ -3,11 +3,13 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -21,8 +23,15 @@ type tokenView struct {
 	Note      string        `json:"note,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	ExpiresAt *time.Time    `json:"expires_at,omitempty"`
+	MadeBy    *makerView    `json:"made_by,omitempty"`
 	Token     string        `json:"token,omitempty"`
 	APIKey    string        `json:"api_key,omitempty"`
+}
+
+// makerView is what made a credential: an account's token or API key, without its id where that is gone.
+type makerView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Token   string        `json:"token_id,omitempty"`
 }
 
 func viewToken(t store.Token) tokenView {
@@ -35,6 +44,9 @@ func viewToken(t store.Token) tokenView {
 			at = token.LastExpiry // written before there was a bound; JSON can't tell it
 		}
 		v.ExpiresAt = &at
+	}
+	if t.MakerAccount != "" {
+		v.MadeBy = &makerView{t.MakerAccount, t.MadeBy}
 	}
 	return v
 }
@@ -54,11 +66,10 @@ func (a *API) createToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, hash := token.Mint()
-	t.Hash = hash
+	text := a.TokenKey.Mint(&t)
 	err = a.Store.Tokens().Create(c.ctx(), t)
-	if t.KeyID != "" && errors.Is(err, store.ErrNotFound) {
-		return errNoToken // its key was revoked, which this node had not heard of
+	if errors.Is(err, store.ErrNotFound) {
+		return a.makerGone(c)
 	}
 	if err != nil {
 		return err
@@ -98,8 +109,21 @@ func (c *call) newToken(kind string) (store.Token, error) {
 			t.ExpiresAt = end
 		}
 	}
-	t.KeyID = c.who.KeyID
+	t.KeyID, t.MadeBy, t.MakerAccount = c.who.KeyID, c.who.TokenID, c.who.Account
 	return t, nil
+}
+
+// makerGone is why the store does not take a credential, none of which this node had heard of: the account was deleted or moved
+// away, or the token that asks was revoked.
+func (a *API) makerGone(c *call) error {
+	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	if got.ID != c.who.Account && !slices.Contains(got.Path, c.who.Account) {
+		return errNoSuchAccount
+	}
+	return errNoToken
 }
 
 // What came from an API key ends with it. So it makes no other key, nor a token of another account: an account has the
@@ -109,16 +133,45 @@ var (
 	errKeyOfAnother = &aaa.Error{Kind: aaa.KindForbidden, Message: "a token that came from an API key makes tokens of its own account only, which end with that key"}
 )
 
+// errNoOrphan refuses ?orphan=true.
+var errNoOrphan = &aaa.Error{Kind: aaa.KindForbidden, Message: "what an API key made ends with it, and a token can't keep what was made by itself or by one that it came from"}
+
+// revokeToken ends a token and all that came from it. With ?orphan=true it ends the token alone.
 func (a *API) revokeToken(c *call) error {
+	orphan, err := c.flag("orphan")
+	if err != nil {
+		return err
+	}
 	id := c.param("token")
 	if !aaa.IsID(id) {
 		return store.ErrNotFound
 	}
-	if err := a.Store.Tokens().Revoke(c.ctx(), c.account, id); err != nil {
+	gone := store.Revoked{Tokens: 1}
+	if orphan {
+		err = a.Store.Tokens().Orphan(c.ctx(), c.account, id, c.who.TokenID)
+	} else {
+		gone, err = a.Store.Tokens().Revoke(c.ctx(), c.account, id)
+	}
+	if errors.Is(err, store.ErrNoOrphan) {
+		return errNoOrphan
+	}
+	if err != nil {
 		return err
 	}
 	c.sync()
-	return c.reply(answer{data: map[string]string{"id": id}})
+	return c.reply(answer{data: map[string]any{"id": id, "revoked": gone.Tokens}})
+}
+
+// warnRevoked tells of the tokens that a move revoked.
+func warnRevoked(gone store.Revoked) []document.Warning {
+	if gone.Tokens == 0 {
+		return nil
+	}
+	return []document.Warning{{
+		Path: "tokens", Rule: "revoked",
+		Message:  fmt.Sprintf("tokens revoked: %d, made by accounts that are no longer above, or by such tokens", gone.Tokens),
+		Accounts: gone.Accounts[:min(len(gone.Accounts), document.MaxNamed)], Total: len(gone.Accounts),
+	}}
 }
 
 // rotateKey gives the account a new API key, shown this once; an older one ends with its sessions.
@@ -130,9 +183,12 @@ func (a *API) rotateKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, hash := token.Mint()
-	t.Hash = hash
-	if err := a.Store.Tokens().Rotate(c.ctx(), t); err != nil {
+	text := a.TokenKey.Mint(&t)
+	err = a.Store.Tokens().Rotate(c.ctx(), t)
+	if errors.Is(err, store.ErrNotFound) {
+		return a.makerGone(c)
+	}
+	if err != nil {
 		return err
 	}
 	c.sync()
@@ -155,12 +211,15 @@ var errNoKey = &failure{status: http.StatusUnauthorized, slug: slugToken, detail
 
 // apiAuth trades an API key for a token that lives shortly, and no longer than the key.
 func (a *API) apiAuth(c *call) error {
+	if err := c.checkFresh(); err != nil {
+		return err
+	}
 	key, err := c.onlyText("api_key", 256)
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.ctx(), key)
-	if err != nil {
+	who, err := a.Verifier.VerifyKey(c.ctx(), key, c)
+	if err := c.judged(err); err != nil {
 		return err
 	}
 	if err := a.logins.allow(c, who.TokenID); err != nil {
@@ -170,18 +229,22 @@ func (a *API) apiAuth(c *call) error {
 		return err
 	}
 	c.account = who.Account
-	text, hash := token.Mint()
 	now := c.start.UTC().Truncate(time.Microsecond)
 	session := store.Token{
-		ID: aaa.NewID(), Account: who.Account, Hash: hash, Kind: token.KindSession, Scopes: who.Scopes,
+		ID: aaa.NewID(), Account: who.Account, Kind: token.KindSession, Scopes: who.Scopes,
 		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife), KeyID: who.TokenID,
+		MadeBy: who.TokenID, MakerAccount: who.Account,
 	}
 	if end := who.ExpiresAt; !end.IsZero() && end.Before(session.ExpiresAt) {
 		session.ExpiresAt = end
 	}
+	text := a.TokenKey.Mint(&session)
 	err = a.Store.Tokens().Create(c.ctx(), session)
 	if errors.Is(err, store.ErrNotFound) {
 		return errNoKey // revoked, which this node had not heard of
+	}
+	if over := (*store.LimitError)(nil); errors.As(err, &over) {
+		return over.Excess.Error(aaa.KindLimited, time.Minute) // they end by themselves
 	}
 	if err != nil {
 		return err

@@ -188,18 +188,18 @@ type deafVerifier struct {
 	token token.Principal // whose every token is, once it is set
 }
 
-func (d *deafVerifier) Verify(ctx context.Context, text string) (token.Principal, error) {
+func (d *deafVerifier) Verify(ctx context.Context, text string, g token.Guard) (token.Principal, error) {
 	if d.token.TokenID != "" {
 		return d.token, nil
 	}
-	return d.Verifier.Verify(ctx, text)
+	return d.Verifier.Verify(ctx, text, g)
 }
 
-func (d *deafVerifier) VerifyKey(ctx context.Context, text string) (token.Principal, error) {
+func (d *deafVerifier) VerifyKey(ctx context.Context, text string, g token.Guard) (token.Principal, error) {
 	if d.key.TokenID != "" {
 		return d.key, nil
 	}
-	p, err := d.Verifier.VerifyKey(ctx, text)
+	p, err := d.Verifier.VerifyKey(ctx, text, g)
 	d.key = p
 	return p, err
 }
@@ -246,9 +246,8 @@ func TestExpiryBeyondJSON(t *testing.T) {
 			w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+last+`"}`)).want(201)
 		}
 	}
-	_, hash := token.Mint()
 	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
-		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"}, Note: "late",
+		ID: aaa.NewID(), Account: w.tenant, Hash: [32]byte{1}, Kind: token.KindToken, Scopes: []string{"read"}, Note: "late",
 		CreatedAt: time.Now(), ExpiresAt: time.Date(10000, time.January, 1, 13, 59, 59, 0, time.UTC),
 	}))
 	r := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_note=late"), "").want(200)
@@ -261,10 +260,11 @@ func TestExpiryBeyondJSON(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	text, hash := token.Mint()
-	ok(t, w.store.Tokens().Create(t.Context(), store.Token{
-		ID: aaa.NewID(), Account: w.tenant, Hash: hash, Kind: token.KindToken, Scopes: []string{"read"},
+	late := store.Token{
+		ID: aaa.NewID(), Account: w.tenant, Kind: token.KindToken, Scopes: []string{"read"},
 		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(-time.Second),
-	}))
+	}
+	text := w.api.TokenKey.Mint(&late)
+	ok(t, w.store.Tokens().Create(t.Context(), late))
 	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
 }

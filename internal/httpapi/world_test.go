@@ -107,7 +107,9 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 	tenants := tenant.New(tenant.Options{
 		Store: st, Opener: vault, System: system, Engines: registry, Actions: everyAction.Specs(), Log: log,
 	})
-	verifier := token.NewVerifier(st.Tokens(), time.Now)
+	key, err := token.LoadKey(ctx, st.Tokens())
+	ok(t, err)
+	verifier := token.NewVerifier(st.Tokens(), key, time.Now)
 	follower := store.NewFollower(st.Changes(), log, store.FollowerOptions{})
 	follower.Subscribe(tenants.Changed)
 	follower.Subscribe(verifier.Changed)
@@ -124,12 +126,13 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	o := Options{
-		Store: st, Tree: tenants, Verifier: verifier, System: system, Actions: everyAction.Specs(), Log: log,
+		Store: st, Tree: tenants, Verifier: verifier, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 		Service:  service,
 		Preparer: document.NewPreparer(tenants, vault, registry.Has),
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Meter:    NewMeter(metrics),
+		Bad:      NewBadMeter(metrics),
 		Node:     "node1", Version: "test",
 	}
 	for _, fn := range change {
@@ -178,10 +181,9 @@ func (w *world) account(name string, parent aaa.AccountID) aaa.AccountID {
 // token makes a token of an account, straight in the store.
 func (w *world) token(account aaa.AccountID, scopes ...string) string {
 	w.t.Helper()
-	text, hash := token.Mint()
-	ok(w.t, w.store.Tokens().Create(w.t.Context(), store.Token{
-		ID: aaa.NewID(), Account: account, Hash: hash, Kind: token.KindToken, Scopes: scopes, CreatedAt: time.Now(),
-	}))
+	t := store.Token{ID: aaa.NewID(), Account: account, Kind: token.KindToken, Scopes: scopes, CreatedAt: time.Now()}
+	text := w.api.TokenKey.Mint(&t)
+	ok(w.t, w.store.Tokens().Create(w.t.Context(), t))
 	return text
 }
 

@@ -49,12 +49,17 @@ func (c *call) retryStale(write func() error) error {
 
 // tryAgain takes the account's turn and runs write until it no longer loses, or ctx ends.
 func (c *call) tryAgain(ctx context.Context, write func() error) error {
-	if !c.takeTurn(ctx) {
-		return c.tooManyWriters()
+	if err := c.takeTurn(ctx); err != nil {
+		return err
 	}
 	defer c.endTurn()
 	for attempt := 1; ; attempt++ {
-		if err := write(); !errors.Is(err, store.ErrStale) {
+		begun := time.Now()
+		err := write()
+		if errors.Is(err, store.ErrUnavailable) && time.Since(begun) >= askTime {
+			c.loseTurn(err)
+		}
+		if !errors.Is(err, store.ErrStale) {
 			return err
 		}
 		if !pause(ctx, attempt) {
@@ -94,26 +99,54 @@ type writers struct {
 type turn struct {
 	held  *semaphore.Weighted // first come first served
 	users int                 // that hold it or wait; under writers.mu
+
+	lost context.Context // ends with the store's error where the holder waited for the store in vain
+	lose context.CancelCauseFunc
 }
 
-// takeTurn waits until nobody on this node writes to the account. It is false where ctx ends first;
-// after true endTurn is owed.
-func (c *call) takeTurn(ctx context.Context) bool {
+// takeTurn waits until nobody on this node writes to the account. Without an error endTurn is owed.
+func (c *call) takeTurn(ctx context.Context) error {
 	w := &c.api.writers
 	w.mu.Lock()
 	t := w.turns[c.account]
 	if t == nil {
 		t = &turn{held: semaphore.NewWeighted(1)}
+		t.lost, t.lose = context.WithCancelCause(context.Background())
 		w.turns[c.account] = t
 	}
 	t.users++
 	w.mu.Unlock()
-	if t.held.Acquire(ctx, 1) != nil {
-		w.leave(c.account, t)
-		return false
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.lost, cancel)()
+	err := t.held.Acquire(ctx, 1)
+	switch {
+	case err == nil && t.lost.Err() == nil:
+		c.turn = t
+		return nil
+	case err == nil:
+		t.held.Release(1)
 	}
-	c.turn = t
-	return true
+	w.leave(c.account, t)
+	if t.lost.Err() != nil {
+		return context.Cause(t.lost)
+	}
+	return c.tooManyWriters()
+}
+
+// loseTurn gives all who wait for the turn the error of the store: each of them would wait for it as long as the holder did, one
+// after the other. Who comes later waits anew.
+func (c *call) loseTurn(err error) {
+	t, w := c.turn, &c.api.writers
+	if t == nil {
+		return // its write was made
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.turns[c.account] == t {
+		delete(w.turns, c.account)
+	}
+	t.lose(err)
 }
 
 // endTurn lets the next writer of the account begin, if this one has not done so before.
@@ -128,7 +161,7 @@ func (c *call) endTurn() {
 func (w *writers) leave(account aaa.AccountID, t *turn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.users--; t.users == 0 {
+	if t.users--; t.users == 0 && w.turns[account] == t {
 		delete(w.turns, account)
 	}
 }

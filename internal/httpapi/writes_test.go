@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -85,6 +87,63 @@ func TestEndlessLosses(t *testing.T) {
 	if aaa.KindOf(err) != aaa.KindBusy {
 		t.Errorf("%v", err)
 	}
+}
+
+// A store that hangs costs those who write to one account its patience once, not one after the other.
+func TestWritersOfAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 5 * time.Second
+		api := &API{writers: writers{turns: make(map[aaa.AccountID]*turn)}}
+		hangs := func(c *call) error {
+			time.Sleep(patience)
+			return fmt.Errorf("%w: locked", store.ErrUnavailable)
+		}
+		write := func(fn func(*call) error) error {
+			c := &call{api: api, account: "a", r: request(t, t.Context(), "")}
+			return c.retryStale(func() error { return fn(c) })
+		}
+		var all sync.WaitGroup
+		begun := time.Now()
+		for range 5 {
+			all.Go(func() {
+				if err := write(hangs); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("a writer is told %v", err)
+				}
+			})
+		}
+		time.Sleep(patience / 2)
+		all.Go(func() { // while the first waits
+			if err := write(hangs); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("the last is told %v", err)
+			}
+		})
+		all.Wait()
+		if took := time.Since(begun); took != patience {
+			t.Errorf("they took %v", took)
+		}
+		if err := write(func(*call) error { return nil }); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		if len(api.writers.turns) != 0 {
+			t.Errorf("%d turns are left", len(api.writers.turns))
+		}
+
+		// An error that comes at once is the writer's own: the next may find the store back.
+		first := make(chan struct{})
+		all.Go(func() {
+			_ = write(func(*call) error {
+				close(first)
+				time.Sleep(time.Millisecond)
+				return store.ErrUnavailable
+			})
+		})
+		<-first
+		if err := write(func(*call) error { return nil }); err != nil {
+			t.Errorf("after a quick failure: %v", err)
+		}
+		all.Wait()
+	})
 }
 
 func request(t *testing.T, ctx context.Context, match string) *http.Request {

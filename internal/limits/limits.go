@@ -80,15 +80,15 @@ func (v *Values) Below(child aaa.AccountID, own *aaa.Limits) *Values {
 type Account struct {
 	ID     aaa.AccountID
 	values atomic.Pointer[Values]
-	used   [aaa.NumLimits]atomic.Int64
-
-	unanswered Ceiling // packets
+	shared atomic.Pointer[[]Shared]
+	used   [aaa.NumLimits]bucket // of what is no rate: what is used
+	counts *Counts               // nil: nothing is counted
 }
 
 // NewAccount makes an Account with the built-in defaults.
 func NewAccount(id aaa.AccountID) *Account {
 	a := &Account{ID: id}
-	a.values.Store(unset.root)
+	a.Set(unset.root)
 	return a
 }
 
@@ -98,8 +98,45 @@ func (a *Account) Of(l aaa.Limit) int64 { return a.values.Load().of[l].Allowed }
 // Values returns all limits in force now, with where they come from.
 func (a *Account) Values() *Values { return a.values.Load() }
 
-// Set puts other limits in force.
-func (a *Account) Set(v *Values) { a.values.Store(v) }
+var nobody []Shared
 
-// Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it.
-func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l] }
+// Set puts other limits in force. shared are accounts above that set some, nearest first.
+func (a *Account) Set(v *Values, shared ...Shared) {
+	if a.shared.Store(&nobody); len(shared) > 0 {
+		a.shared.Store(&shared)
+	}
+	a.values.Store(v)
+}
+
+// Used counts what the account uses now on this node. Whoever enforces a limit that has no count in the store keeps it; that
+// of a rate is Take's.
+func (a *Account) Used(l aaa.Limit) *atomic.Int64 { return &a.used[l].at }
+
+// Excess tells that a limit is reached.
+func (a *Account) Excess(l aaa.Limit) aaa.Excess {
+	v := a.Values().Of(l)
+	return aaa.Excess{Limit: l, Account: a.ID, Allowed: v.Allowed, From: v.From}
+}
+
+// Refused counts what a limit refused or dropped and no answer tells of. The API counts what it answers by itself.
+func (a *Account) Refused(l aaa.Limit) {
+	if a.counts != nil {
+		a.counts.Refused(l)
+	}
+}
+
+// Counts counts what limits refused on this node.
+type Counts struct{ refused [aaa.NumLimits]atomic.Uint64 }
+
+// NewAccount is NewAccount for an Account that counts what is refused.
+func (c *Counts) NewAccount(id aaa.AccountID) *Account {
+	a := NewAccount(id)
+	a.counts = c
+	return a
+}
+
+// Refused counts one refusal.
+func (c *Counts) Refused(l aaa.Limit) { c.refused[l].Add(1) }
+
+// Of returns how often a limit refused.
+func (c *Counts) Of(l aaa.Limit) uint64 { return c.refused[l].Load() }

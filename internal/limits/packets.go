@@ -14,65 +14,30 @@ import (
 // DestinationPackets is how many packets a second without an answer go to one address by default, of all accounts together.
 const DestinationPackets = 5000
 
-// burst is how many seconds' worth of packets may be without an answer at once: servers that take their time are no attack.
-const burst = 4
-
-// Ceiling bounds packets that are not answered. Each takes its part of a second, and a verified answer gives it back: a server that
-// answers is asked as often as there are requests, and one that never does, or does not want to be asked, gets a bounded
-// rate. The zero value is ready. It is safe for use by many goroutines.
-type Ceiling struct {
-	paid atomic.Int64 // when the rate will have paid for all packets taken, in Unix nanoseconds
-}
-
-// take counts a packet at a rate of so many a second, and reports whether it may be sent.
-func (c *Ceiling) take(rate int64) bool {
-	if rate <= 0 {
-		return false
-	}
-	now, each := time.Now().UnixNano(), int64(time.Second)/rate
-	last := now + burst*int64(time.Second)
-	for {
-		old := c.paid.Load()
-		next := max(old, now) + each
-		if next > last {
-			if old > last { // the clock was set back
-				c.paid.CompareAndSwap(old, last)
-			}
-			return false
-		}
-		if c.paid.CompareAndSwap(old, next) {
-			return true
-		}
-	}
-}
-
-// giveBack takes note that n packets were answered.
-func (c *Ceiling) giveBack(n int, rate int64) {
-	c.paid.Add(int64(-n) * int64(time.Second) / max(rate, 1))
-}
-
-// quiet reports whether the ceiling holds nobody back, so that it can be forgotten.
-func (c *Ceiling) quiet() bool { return c.paid.Load() <= time.Now().UnixNano() }
+// patience is how long a rate's worth of packets may be without an answer at once: servers that take their time are no attack. A
+// verified answer gives its packets back: a server that answers is asked as often as there are requests, and one that never
+// does, or does not want to be asked, gets a bounded rate.
+const patience = 4 * time.Second
 
 // maxDestinations is how many addresses are told apart before those that are not held back are forgotten.
 const maxDestinations = 100_000
 
-// Destinations are the Ceilings of the addresses that a node sends packets to, whatever the port and the account.
+// Destinations bound the packets to each of the addresses that a node sends packets to, whatever the port and the account.
 type Destinations struct {
-	rate     int64
-	ceilings *xsync.Map[netip.Addr, *Ceiling]
+	rate    int64
+	buckets *xsync.Map[netip.Addr, *bucket]
 }
 
 // NewDestinations bounds each address at so many unanswered packets a second.
 func NewDestinations(rate int64) *Destinations {
-	return &Destinations{rate: rate, ceilings: xsync.NewMap[netip.Addr, *Ceiling]()}
+	return &Destinations{rate: rate, buckets: xsync.NewMap[netip.Addr, *bucket]()}
 }
 
 // Destination is one address.
 type Destination struct {
-	addr    netip.Addr
-	rate    int64
-	ceiling *Ceiling
+	addr   netip.Addr
+	rate   int64
+	bucket *bucket
 }
 
 // At returns the Destination of an address. d may be nil: it is not bounded.
@@ -80,17 +45,18 @@ func (d *Destinations) At(addr netip.Addr) Destination {
 	if d == nil {
 		return Destination{}
 	}
-	c, ok := d.ceilings.Load(addr)
+	c, ok := d.buckets.Load(addr)
 	if !ok {
-		if d.ceilings.Size() >= maxDestinations {
-			d.ceilings.Range(func(addr netip.Addr, c *Ceiling) bool {
-				if c.quiet() {
-					d.ceilings.Delete(addr)
+		if d.buckets.Size() >= maxDestinations {
+			now := time.Now()
+			d.buckets.Range(func(addr netip.Addr, b *bucket) bool {
+				if b.full(now) {
+					d.buckets.Delete(addr)
 				}
 				return true
 			})
 		}
-		c, _ = d.ceilings.LoadOrStore(addr, &Ceiling{})
+		c, _ = d.buckets.LoadOrStore(addr, &bucket{})
 	}
 	return Destination{addr, d.rate, c}
 }
@@ -122,6 +88,8 @@ func (h *HeldBack) Error() string {
 		return fmt.Sprintf("a request may send %d packets, over all servers and attempts (%s)", h.Allowed, h.Limit)
 	case "":
 		return fmt.Sprintf("its address leaves packets without an answer, of which %d a second are sent to it", h.Allowed)
+	case aaa.LimitConnections.Name():
+		return fmt.Sprintf("the account's servers have %d connections, and may have no more (%s)", h.Allowed, h.Limit)
 	default:
 		return fmt.Sprintf("the account's servers leave packets without an answer, of which it may send %d a second (%s)", h.Allowed, h.Limit)
 	}
@@ -129,32 +97,39 @@ func (h *HeldBack) Error() string {
 
 // Send counts a packet to a destination, or says with a *HeldBack why it must not be sent.
 func (a *Allowance) Send(to Destination) error {
+	now := time.Now()
 	if a != nil && a.account != nil {
 		if a.left.Add(-1) < 0 {
-			l := aaa.LimitPacketsPerRequest
-			return &HeldBack{l.Name(), a.account.Of(l)}
+			return a.account.heldBack(aaa.LimitPacketsPerRequest, a.account.Of(aaa.LimitPacketsPerRequest))
 		}
-		if l := aaa.LimitUnansweredPackets; a.account.Of(l) < Unlimited && !a.account.unanswered.take(a.account.Of(l)) {
-			return &HeldBack{l.Name(), a.account.Of(l)}
+		if over, _, ok := a.account.take(aaa.LimitUnansweredPackets, now, patience); !ok {
+			return a.account.heldBack(over.Limit, over.Allowed)
 		}
 	}
-	if to.ceiling != nil && !to.ceiling.take(to.rate) {
-		if a != nil && a.account != nil {
-			a.account.unanswered.giveBack(1, a.account.Of(aaa.LimitUnansweredPackets))
+	if to.bucket != nil {
+		if _, ok := to.bucket.take(now, to.rate, patience); !ok {
+			a.giveBack(1)
+			return &HeldBack{"", to.rate}
 		}
-		return &HeldBack{"", to.rate}
 	}
 	return nil
 }
 
+func (a *Account) heldBack(l aaa.Limit, allowed int64) *HeldBack {
+	a.Refused(l)
+	return &HeldBack{l.Name(), allowed}
+}
+
 // Answered takes note of a verified answer to n packets.
 func (a *Allowance) Answered(to Destination, n int) {
-	if a != nil && a.account != nil {
-		if rate := a.account.Of(aaa.LimitUnansweredPackets); rate < Unlimited {
-			a.account.unanswered.giveBack(n, rate)
-		}
+	a.giveBack(n)
+	if to.bucket != nil {
+		to.bucket.giveBack(n, to.rate)
 	}
-	if to.ceiling != nil {
-		to.ceiling.giveBack(n, to.rate)
+}
+
+func (a *Allowance) giveBack(n int) {
+	if a != nil && a.account != nil {
+		a.account.giveBack(aaa.LimitUnansweredPackets, n)
 	}
 }

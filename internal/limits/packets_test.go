@@ -46,7 +46,7 @@ func TestUnansweredPackets(t *testing.T) {
 			a.Begin(account, 1<<30)
 			return a
 		}
-		if n, err := attempt(of(account), to, 10_000); n != burst*100 || !strings.Contains(err.Error(), "of which 100 a second are sent") {
+		if n, err := attempt(of(account), to, 10_000); n != int(patience.Seconds())*100 || !strings.Contains(err.Error(), "of which 100 a second are sent") {
 			t.Errorf("%d packets at once, %v", n, err)
 		}
 		if n, _ := attempt(of(NewAccount("b")), d.At(netip.MustParseAddr("192.0.2.1")), 10); n != 0 {
@@ -69,8 +69,38 @@ func TestUnansweredPackets(t *testing.T) {
 				break
 			}
 		}
-		if want := burst*1000 - 400; sent < want || sent > burst*1000 {
+		if want := 4*1000 - 400; sent < want || sent > 4*1000 {
 			t.Errorf("%d packets of one account, want about %d", sent, want)
+		}
+	})
+}
+
+// What is set on an account bounds all below it together, and what is answered is given back to all.
+func TestSharedPackets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limits := aaa.NoLimits()
+		limits[aaa.LimitUnansweredPackets] = 10
+		values := Root("root", nil).Below("above", &limits)
+		above := NewAccount("above")
+		above.Set(values)
+		var of [3]Allowance
+		for i := range of {
+			account := NewAccount(aaa.AccountID([]string{"a", "b", "c"}[i]))
+			account.Set(values.Below(account.ID, nil), Shared{above, values})
+			of[i].Begin(account, 64)
+		}
+		sent := 0
+		for i := range of {
+			n, _ := attempt(&of[i], Destination{}, 25)
+			sent += n
+		}
+		if sent != 40 {
+			t.Errorf("%d packets of three accounts", sent)
+		}
+		of[0].Answered(Destination{}, 5)
+		if n, _ := attempt(&of[2], Destination{}, 25); n != 5 {
+			t.Errorf("%d packets after 5 were answered", n)
 		}
 	})
 }
@@ -90,7 +120,7 @@ func TestAnsweredPackets(t *testing.T) {
 			}
 			a.Answered(to, 2)
 		}
-		if !to.ceiling.quiet() || !account.unanswered.quiet() {
+		if now := time.Now(); !to.bucket.full(now) || !account.used[aaa.LimitUnansweredPackets].full(now) {
 			t.Error("something is held against those who were answered")
 		}
 	})
@@ -112,18 +142,20 @@ func TestNothingAllowed(t *testing.T) {
 // Addresses are forgotten once nothing is held against them, so that their number is bounded.
 func TestDestinationsAreForgotten(t *testing.T) {
 	t.Parallel()
-	d := NewDestinations(1)
-	silent := d.At(netip.MustParseAddr("192.0.2.1"))
-	_, _ = attempt(nil, silent, 100)
-	for i := range maxDestinations + 10 {
-		d.At(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
-	}
-	if n := d.ceilings.Size(); n > 100 {
-		t.Errorf("%d addresses", n)
-	}
-	if err := (*Allowance)(nil).Send(d.At(netip.MustParseAddr("192.0.2.1"))); err == nil {
-		t.Error("the silent address is forgotten")
-	}
+	synctest.Test(t, func(t *testing.T) { // where time stands still meanwhile
+		d := NewDestinations(1)
+		silent := d.At(netip.MustParseAddr("192.0.2.1"))
+		_, _ = attempt(nil, silent, 100)
+		for i := range maxDestinations + 10 {
+			d.At(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+		}
+		if n := d.buckets.Size(); n > 100 {
+			t.Errorf("%d addresses", n)
+		}
+		if err := (*Allowance)(nil).Send(d.At(netip.MustParseAddr("192.0.2.1"))); err == nil {
+			t.Error("the silent address is forgotten")
+		}
+	})
 }
 
 func BenchmarkSend(b *testing.B) {

@@ -3,19 +3,23 @@ package peer
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/aaa"
 )
 
-// The patience of a Client. answerTime is above the deadline of an AAA request (30 s), which the other node keeps.
+// The patience of a Client. answerTime is above the deadline of an AAA request (30 s), which the caller keeps and the other
+// node, too.
 const (
 	dialTime   = 3 * time.Second
 	answerTime = 40 * time.Second
@@ -94,7 +98,11 @@ func (c *Client) post(ctx context.Context, url, sealed string) (string, error) {
 	if !IsURL(url) {
 		return "", gone(fmt.Errorf("%q is no node's URL", url))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+Path, strings.NewReader(sealed))
+	var noTLS atomic.Bool // the connection came about, and TLS on it failed
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+		noTLS.Store(err != nil)
+	}})
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, url+Path, strings.NewReader(sealed))
 	if err != nil {
 		return "", gone(err)
 	}
@@ -102,7 +110,7 @@ func (c *Client) post(ctx context.Context, url, sealed string) (string, error) {
 	resp, err := c.http.Do(req)
 	var dial *net.OpError
 	switch {
-	case errors.As(err, &dial) && dial.Op == "dial" && ctx.Err() == nil:
+	case err != nil && ctx.Err() == nil && (noTLS.Load() || errors.As(err, &dial) && dial.Op == "dial"):
 		return "", gone(err)
 	case err != nil:
 		return "", noAnswer(err)

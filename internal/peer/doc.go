@@ -1,7 +1,7 @@
 // Package peer lets a node ask another one to go on with a login whose dialogue with a
 // backend only that node can hold: it lives on one of its connections.
 //
-// A message is a POST to Path on the other node's listener. Its body is one text, sealed by
+// A message is a POST to Path on the other node's admin listener, or the API's where it has none. Its body is one text, sealed by
 // the vault under the system configuration's key, which the nodes of one database share and
 // nobody else has. It names the node that it is meant for, the time, and a nonce, so that it serves
 // once, there, and within a minute. The answer is sealed too, for the nonce of the message

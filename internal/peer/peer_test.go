@@ -407,3 +407,19 @@ func TestURLs(t *testing.T) {
 		}
 	}
 }
+
+// A node whose TLS fails was never asked: its certificate is unknown here, or it speaks none.
+func TestNodeWithoutGoodTLSIsGone(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	unknown := httptest.NewUnstartedServer(http.NotFoundHandler())
+	unknown.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	unknown.StartTLS()
+	t.Cleanup(unknown.Close)
+	plain := "https://" + strings.TrimPrefix(p.url, "http://")
+	for _, url := range []string{unknown.URL, plain} {
+		if _, err := p.client.Continue(t.Context(), url, account, sid, nil, "request-1"); !errors.Is(err, ErrGone) || aaa.KindOf(err) != aaa.KindConflict {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

@@ -1,14 +1,10 @@
 package router
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/puzpuzpuz/xsync/v4"
-
-	"aaa-api/internal/aaa"
-	"aaa-api/internal/translate"
 )
 
 // Metrics tells of exchanges what does not go by server: that is counted by the servers' tallies. Series are
@@ -19,7 +15,6 @@ type Metrics struct {
 	drops     prometheus.Counter
 	ignored   prometheus.Counter
 	endless   prometheus.Counter
-	costly    *prometheus.CounterVec
 
 	byEngine *xsync.Map[string, prometheus.Observer]
 	dropped  func(attribute string)
@@ -49,14 +44,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "aaa_api_fsm_endless_requests_total",
 			Help: "Requests that were ended because their table took too many lines.",
 		}),
-		costly: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "aaa_api_costly_refused_total",
-			Help: "Requests whose rules cost more than is allowed (limit), and work that found too much of its account waiting (queue).",
-		}, []string{"why"}),
 		byEngine: xsync.NewMap[string, prometheus.Observer](),
 	}
 	m.dropped = func(string) { m.drops.Inc() }
-	reg.MustRegister(m.seconds, m.externals, m.drops, m.ignored, m.endless, m.costly)
+	reg.MustRegister(m.seconds, m.externals, m.drops, m.ignored, m.endless)
 	return m
 }
 
@@ -67,16 +58,6 @@ func (m *Metrics) backend(engine string, elapsed time.Duration) {
 		m.byEngine.Store(engine, o)
 	}
 	o.Observe(elapsed.Seconds())
-}
-
-// refused counts an entry that costs too much.
-func (m *Metrics) refused(err error) {
-	switch {
-	case errors.Is(err, translate.ErrSpent):
-		m.costly.WithLabelValues("limit").Inc()
-	case aaa.KindOf(err) == aaa.KindBusy:
-		m.costly.WithLabelValues("queue").Inc()
-	}
 }
 
 func (m *Metrics) external(outcome string) { m.externals.WithLabelValues(outcome).Inc() }

@@ -136,9 +136,6 @@ func (m *Machine) arrived(e entry, a *Answer) fsm.Happening {
 	if m.router.actions.specs.Spec(int(e.by)).Decides {
 		m.decide(a.Event, a.Result)
 	}
-	if a.Err != nil {
-		m.router.metrics.refused(a.Err)
-	}
 	switch {
 	case a.Event == fsm.FATAL:
 		m.err = a.Err

@@ -62,7 +62,7 @@ func (q *question) message(ctx context.Context, s *scratch, server *tenant.Serve
 	}
 	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
-		Op: q.req.Op, AVPs: avps, Dict: server.Dict,
+		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: server.Dict,
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
 		Begun: q.mark.begun, SessionID: q.mark.session, Allowance: q.allowance,
 	}

@@ -125,6 +125,8 @@ func (f *failure) reason() string {
 		return "unusable replies" + attempts
 	case engines.ServerError:
 		return "answered with an error of its own" + attempts
+	case engines.NotAllowed:
+		return "not allowed (an account above opens its address with server_networks)"
 	case engines.HeldBack:
 		var h *limits.HeldBack
 		if errors.As(f.Err, &h) {

@@ -29,6 +29,9 @@ func (l *lab) oneRecord(n int, since time.Time) string {
 		if r.SessionID != all[0].SessionID || !r.Begun.Equal(all[0].Begun) {
 			l.t.Errorf("session %s begun at %v, and %s at %v: two records of one", r.SessionID, r.Begun, all[0].SessionID, all[0].Begun)
 		}
+		if r.Account != l.plan.Account {
+			l.t.Errorf("asked for the account %q, not %q", r.Account, l.plan.Account)
+		}
 	}
 	if at := all[0].Begun; at.Before(since) || at.After(time.Now()) {
 		l.t.Errorf("begun at %v", at)

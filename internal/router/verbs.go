@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
@@ -37,6 +38,9 @@ func (m *Machine) Log() *slog.Logger {
 	return m.router.log.With("account", m.req.Account, "request_id", m.req.ID, "operation", m.req.Op.String(),
 		"table", m.name, "state", m.table.StateName(m.from))
 }
+
+// Reach is where the document's servers, and what its tables ask, may be.
+func (m *Machine) Reach() *egress.Account { return m.level.Reach }
 
 // AskNext leaves an entry for the next server of the operation's list, or of those of it
 // that an engine speaks to, where engine is not empty. Dead servers are passed over

@@ -37,16 +37,17 @@ func message(keyword string, target any, schema map[string]any, library string) 
 		return fmt.Sprintf("must have at most %v elements", target)
 	case "maxProperties":
 		return fmt.Sprintf("must have at most %v members", target)
-	case "pattern":
+	case "pattern", "format":
 		if m, ok := schema["x-message"].(string); ok {
 			return m
 		}
-		return fmt.Sprintf("must match %v", target)
-	case "format":
-		if target == "date-time" {
+		switch {
+		case target == "date-time":
 			return "must be a time as in 2027-01-31T12:00:00Z (RFC 3339)"
+		case keyword == "format":
+			return fmt.Sprintf("must be a %v", target)
 		}
-		return fmt.Sprintf("must be a %v", target)
+		return fmt.Sprintf("must match %v", target)
 	case "uniqueItems":
 		return library // "items at index 0 and 2 are equal"
 	default:

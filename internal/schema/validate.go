@@ -46,6 +46,7 @@ var load = sync.OnceValues(func() (*set, error) {
 	c := jsonschema.NewCompiler()
 	c.Draft = jsonschema.Draft2020
 	c.AssertFormat = true
+	c.Formats["line"] = isLine
 	s := &set{compiled: make(map[string]*jsonschema.Schema), raw: make(map[string]any)}
 	for _, name := range names {
 		text, err := schemas.Files.ReadFile(name + ".json")
@@ -69,6 +70,12 @@ var load = sync.OnceValues(func() (*set, error) {
 	}
 	return s, nil
 })
+
+// isLine is the format of names and of other texts of one line.
+func isLine(v any) bool {
+	s, ok := v.(string)
+	return !ok || aaa.IsLine(s) // what is no string is the type's fault
+}
 
 // Validate checks a value, as Parse returns them, against a schema and returns
 // every fault, up to 200, sorted by path; nil without one. A name that is no schema panics.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -24,6 +25,8 @@ const (
 	maxAnswerTime = time.Hour
 	// OpenTime is how long an authenticated session waits to be opened.
 	OpenTime = 10 * time.Minute
+	// fullRetry is when to try again to begin a session where there are as many as there may be.
+	fullRetry = 10 * time.Second
 )
 
 const (
@@ -52,7 +55,7 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	if err := s.keep(req.Values, terms.Hidden); err != nil {
 		return nil, err
 	}
-	sid, err := m.create(ctx, s)
+	sid, err := m.create(ctx, s, terms.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,8 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 }
 
 // create stores a new session under a new SID.
-func (m *Manager) create(ctx context.Context, s *session) (sid string, err error) {
+func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account) (sid string, err error) {
+	most := store.MostSessions{Live: bounds.Of(aaa.LimitSessions), Stored: bounds.Of(aaa.LimitSessionRecords)}
 	for range saveAttempts {
 		sid = newSID()
 		s.rec.Hash, _ = hashOf(sid)
@@ -75,11 +79,15 @@ func (m *Manager) create(ctx context.Context, s *session) (sid string, err error
 		if err = m.pack(ctx, s); err != nil {
 			return "", err
 		}
-		if err = m.store.Create(ctx, s.rec); !errors.Is(err, store.ErrExists) {
+		if err = m.store.Create(ctx, s.rec, most); !errors.Is(err, store.ErrExists) {
 			break
 		}
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	var over *store.LimitError
+	switch {
+	case errors.As(err, &over):
+		return "", bounds.Excess(over.Limit).Error(aaa.KindLimited, fullRetry)
+	case errors.Is(err, store.ErrNotFound):
 		return "", aaa.Errorf(aaa.KindNotFound, "there is no such account")
 	}
 	return sid, stored(err)
@@ -90,6 +98,7 @@ func (m *Manager) create(ctx context.Context, s *session) (sid string, err error
 // one that is out is KindConflict, and nothing is sent, but a repetition of the last CONT gets its answer. A
 // session whose dialogue another node keeps in memory is continued there.
 func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	began := time.Now()
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
 		return nil, err
@@ -111,13 +120,23 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 			maps.Copy(named, values)
 			values = named
 		}
-		a, err := m.peers.Continue(ctx, s.Home.URL, account, sid, values, requestID)
+		a, err := m.askPeer(ctx, began, s.Home.URL, account, sid, values, requestID)
 		if !errors.Is(err, ErrPeerAway) {
 			return a, err
 		}
 		m.log.WarnContext(ctx, "the node that keeps a session's dialogue does not answer", "account", account, "session", s.rec.ID, "peer", s.Home.Node)
 	}
 	return m.ContinueSessionHere(ctx, account, sid, values, requestID)
+}
+
+// askPeer has another node continue a session, within the deadline of a request that began at a time.
+func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	if m.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, began.Add(m.within))
+		defer cancel()
+	}
+	return m.peers.Continue(ctx, url, account, sid, values, requestID)
 }
 
 // ContinueSessionHere is ContinueSession on this node, wherever the dialogue began. A repetition waits for the

@@ -107,9 +107,12 @@ const (
 var errOver = errors.New("the session has gone on")
 
 // deliverStop tries to deliver a Stop that the session's record promises, and writes how that went.
-func (m *Manager) deliverStop(ctx context.Context, s *session) {
+func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 	ctx = context.WithoutCancel(ctx) // it is no longer the caller's; requests have a deadline of their own
 	_, err := m.account(ctx, s, statusStop, s.rec.EndedAt, aaa.NewID())
+	if o = delivered; err != nil {
+		o = undelivered
+	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	now := m.now()
@@ -134,7 +137,7 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) {
 		if !errors.Is(serr, errOver) && aaa.KindOf(serr) != aaa.KindNotFound {
 			m.log.ErrorContext(ctx, "the fate of a session's Stop was not written", "account", s.rec.Account, "session", s.rec.ID, "error", serr)
 		}
-		return
+		return o
 	}
 	switch {
 	case err == nil:
@@ -146,6 +149,7 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) {
 		m.log.WarnContext(ctx, "a session's Stop was not delivered: it is tried again", attrs...)
 	}
 	*s = *saved
+	return o
 }
 
 // pause is how long to wait after so many tries.

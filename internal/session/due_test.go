@@ -37,13 +37,11 @@ func TestClaimOvertaken(t *testing.T) {
 	t.Parallel()
 	limits := map[string]any{"Session-Timeout": json.Number("600"), "Idle-Timeout": json.Number("60")}
 	for name, c := range map[string]struct {
-		crowded bool
-		report  json.Number
-		before  time.Duration // from the claim to when the session is due
+		report json.Number
+		before time.Duration // from the claim to when the session is due
 	}{
-		"due as before":          {report: "0"},
-		"due later":              {report: "1", before: 60 * time.Second},
-		"given back as too many": {crowded: true, report: "0", before: crowdedPause},
+		"due as before": {report: "0"},
+		"due later":     {report: "1", before: 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,15 +53,10 @@ func TestClaimOvertaken(t *testing.T) {
 				_, err := w.manager("b").ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": c.report})
 				w.must(err)
 			}
-			places := m.ofAccount
-			if c.crowded {
-				m.ofAccount = 0
-			}
 			m.settle(w.ctx)
 			if b.happens != nil {
 				t.Fatal("nothing was written")
 			}
-			m.ofAccount = places
 			if c.before > 0 {
 				w.clock.pass(c.before - time.Second)
 				m.settle(w.ctx)
@@ -84,14 +77,12 @@ func TestClaimOvertaken(t *testing.T) {
 func TestClaimOvertakenByContinue(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer  func(*aaa.Request) (*aaa.Result, error)
-		crowded bool // the claim is given back as one too many
-		to      Place
-		cause   string
+		answer func(*aaa.Request) (*aaa.Result, error)
+		to     Place
+		cause  string
 	}{
-		"accepted":             {accept(nil), false, Completed, ""},
-		"not sent":             {fails(aaa.KindBusy), false, Failed, causeIdle},
-		"accepted, given back": {accept(nil), true, Completed, ""},
+		"accepted": {accept(nil), Completed, ""},
+		"not sent": {fails(aaa.KindBusy), Failed, causeIdle},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,12 +106,7 @@ func TestClaimOvertakenByContinue(t *testing.T) {
 				}()
 				<-atServer
 			}
-			places := m.ofAccount
-			if c.crowded {
-				m.ofAccount = 0
-			}
 			m.settle(w.ctx)
-			m.ofAccount = places
 			close(goOn)
 			<-over
 			m.settle(w.ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
@@ -126,6 +127,7 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 		return Terms{}, s.lost
 	}
 	terms := s.terms
+	terms.Limits = limits.NewAccount("account")
 	terms.Of = func(aaa.AccountID, string) Terms { return terms }
 	return terms, nil
 }
@@ -249,6 +251,18 @@ func (w *world) opened(m *Manager, avps map[string]any) string {
 
 // settle lets a node do all that is due.
 func (m *Manager) settle(ctx context.Context) {
+	for {
+		m.look(ctx)
+		select {
+		case <-m.shares.again:
+		default:
+			return
+		}
+	}
+}
+
+// look lets a node do what it finds to be due at once.
+func (m *Manager) look(ctx context.Context) {
 	var under sync.WaitGroup
 	m.poll(ctx, &under)
 	under.Wait()

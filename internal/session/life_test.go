@@ -323,7 +323,7 @@ func TestFallenNode(t *testing.T) {
 	m := w.manager("a")
 	sid := w.opened(m, map[string]any{"Session-Timeout": json.Number("600")})
 	w.clock.pass(600 * time.Second)
-	if list, err := w.store.Sessions().Due(w.ctx, m.now(), lease, "fallen", 9); err != nil || len(list) != 1 {
+	if list, err := w.store.Sessions().Due(w.ctx, m.now(), lease, "fallen", func(aaa.AccountID) bool { return true }); err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
 	m.settle(w.ctx)
@@ -333,46 +333,5 @@ func TestFallenNode(t *testing.T) {
 	w.is(m, sid, Closed, "Session-Timeout")
 	if n := len(w.aaa.take()); n != 1 {
 		t.Errorf("%d records", n)
-	}
-}
-
-// TestCrowd: an account whose servers are silent does not keep another waiting, and its own sessions come to their turn.
-func TestCrowd(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	m := w.manager("a")
-	m.slots, m.ofAccount = make(chan struct{}, 4), 2
-	limit := map[string]any{"Session-Timeout": json.Number("600")}
-	const crowd = 12
-	for range crowd {
-		w.opened(m, limit)
-	}
-	w.clock.pass(time.Second)
-	crowded := w.mine
-	w.mine = w.foreign
-	sid := w.opened(m, limit)
-
-	silence, ended := make(chan struct{}), make(chan struct{})
-	w.aaa.acct = func(req *aaa.Request) (*aaa.Result, error) {
-		if req.Account == crowded {
-			<-silence
-		} else {
-			close(ended)
-		}
-		return &aaa.Result{Outcome: aaa.Accept}, nil
-	}
-	w.clock.pass(time.Hour)
-	var under sync.WaitGroup
-	m.poll(w.ctx, &under)
-	<-ended
-	close(silence)
-	under.Wait()
-	w.is(m, sid, Closed, "Session-Timeout")
-	for range crowd {
-		w.clock.pass(crowdedPause)
-		m.settle(w.ctx)
-	}
-	if n := len(w.aaa.take()); n != crowd+1 {
-		t.Errorf("%d Stops of %d", n, crowd+1)
 	}
 }

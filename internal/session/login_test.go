@@ -263,6 +263,35 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// hanging is another node that takes a message and says nothing for as long as it may.
+type hanging struct{ t *testing.T }
+
+func (h hanging) Continue(ctx context.Context, _ string, _ aaa.AccountID, _ string, _ map[string]any, _ string) (*aaa.SessionAnswer, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		h.t.Error("the other node may take as long as it likes")
+		return nil, errors.New("it hangs")
+	}
+	<-ctx.Done()
+	return nil, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the node that holds this login gave no answer", Err: ctx.Err()}
+}
+
+// TestPeerHangs: a node that holds a dialogue and hangs costs a caller the deadline of a request, and not more. The login can go on
+// when that node is itself again.
+func TestPeerHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aaa.terms.Dialogue = true
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
+	a := w.manager("a")
+	sid := w.start(a).SID
+	b := w.manager("b", func(o *Options) { o.Peers, o.Deadline = hanging{t}, time.Nanosecond })
+	_, err := b.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.refused(err, aaa.KindNoAnswer)
+	w.is(a, sid, Cont, "")
+	_, err = a.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	w.must(err)
+}
+
 // TestPeerLost: another node takes a step and its answer is lost. The caller gets that answer and the step is taken once, whether or
 // not the caller names the challenge. A repetition, whose answer is in the store, asks no other node.
 func TestPeerLost(t *testing.T) {

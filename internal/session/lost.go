@@ -15,6 +15,9 @@ import (
 const (
 	lostTime = time.Minute
 	maxLost  = 10_000
+	// lostAtOnce is how many sessions fail between two looks at what is due: a server that closes all of its connections keeps
+	// nobody's timers waiting.
+	lostAtOnce = 50
 )
 
 // dialogues are the sessions whose challenge waits on a connection of this node, by State. The engine that holds
@@ -65,6 +68,11 @@ func (m *Manager) DialogueLost(state, why string) {
 func (d *dialogues) fail(state string, rec store.SessionRecord, why string) {
 	delete(d.of, state)
 	d.ended = append(d.ended, ended{rec, state, why})
+	d.wake()
+}
+
+// wake has RunSessions look.
+func (d *dialogues) wake() {
 	select {
 	case d.kick <- struct{}{}:
 	default:
@@ -94,12 +102,13 @@ func (d *dialogues) forget(state string) bool {
 	return ok
 }
 
-// endLost fails the sessions whose dialogues were lost. What the store does not take now is tried again by the next call.
+// endLost fails some of the sessions whose dialogues were lost. What the store does not take now is tried again by the next call.
 func (m *Manager) endLost(ctx context.Context) {
 	d := m.dialogues
 	d.mu.Lock()
-	list := d.ended
-	d.ended = nil
+	list := d.ended[:min(len(d.ended), lostAtOnce)]
+	d.ended = d.ended[len(list):]
+	more := len(d.ended) > 0
 	d.mu.Unlock()
 	for i, e := range list {
 		s, err := m.change(ctx, m.again(ctx, &session{rec: e.rec}), func(s *session) error {
@@ -121,6 +130,9 @@ func (m *Manager) endLost(ctx context.Context) {
 		case ignoreOver(err) != nil:
 			m.log.ErrorContext(ctx, "a session whose dialogue is lost was not ended", "account", e.rec.Account, "session", e.rec.ID, "error", err)
 		}
+	}
+	if more {
+		d.wake()
 	}
 }
 

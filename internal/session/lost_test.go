@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -58,6 +59,32 @@ func TestDialogueLost(t *testing.T) {
 	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 	w.is(other, sid, Failed, causeLost)
+}
+
+// TestManyDialoguesLost: they fail a part at a time, between which timers have their turn, and all of them without waiting.
+func TestManyDialoguesLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aaa.terms.Dialogue = true
+	m := w.manager("a")
+	const many = 2*lostAtOnce + 1
+	for n := range many {
+		state := strconv.Itoa(n)
+		w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge(state)}
+		w.start(m)
+		m.DialogueLost(state, "the server closed the connection")
+	}
+	for _, left := range []int{many - lostAtOnce, many - 2*lostAtOnce, 0} {
+		select {
+		case <-m.dialogues.kick:
+		default:
+			t.Fatal("nobody looks at what is left")
+		}
+		m.endLost(w.ctx)
+		if n := len(m.dialogues.ended); n != left {
+			t.Fatalf("%d are left, want %d", n, left)
+		}
+	}
 }
 
 // TestDialogueLostAfterAnUnwrittenStep: a CONT that the store did not take leaves the session waiting, and its dialogue watched.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -29,6 +29,7 @@ type AAA interface {
 
 // Terms is what a document says that bears on sessions.
 type Terms struct {
+	Limits          *limits.Account
 	Hidden          []string                      // request keys of hidden attributes: never stored
 	Key             func(attribute string) string // the request key of the first authn rule for an attribute; empty without one
 	SessionTimeout  int                           // seconds; 0: none
@@ -68,15 +69,18 @@ type Peers interface {
 
 // Options are the parts that a Manager works with.
 type Options struct {
-	Store   store.Sessions
-	Vault   Vault
-	AAA     AAA
-	Peers   Peers // nil: this node is the only one
-	Node    string
-	URL     string           // at which other nodes reach this one; empty: they don't
-	Now     func() time.Time // nil: time.Now
-	Metrics *Metrics
-	Log     *slog.Logger
+	Store store.Sessions
+	Vault Vault
+	AAA   AAA
+	Peers Peers // nil: this node is the only one
+	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
+	// cost a caller more. 0: as long as it likes.
+	Deadline time.Duration
+	Node     string
+	URL      string           // at which other nodes reach this one; empty: they don't
+	Now      func() time.Time // nil: time.Now
+	Metrics  *Metrics
+	Log      *slog.Logger
 }
 
 // Manager does what callers ask of sessions, and with RunSessions what sessions do by themselves. It
@@ -86,6 +90,7 @@ type Manager struct {
 	vault   Vault
 	aaa     AAA
 	peers   Peers
+	within  time.Duration // for other nodes; 0: no bound
 	self    home
 	clock   func() time.Time
 	metrics *Metrics
@@ -93,11 +98,8 @@ type Manager struct {
 
 	pause func(context.Context, time.Duration) error // before the store is asked again
 
-	dialogues *dialogues    // of this node's engines
-	slots     chan struct{} // of what the scheduler does at once
-	ofAccount int           // of them, for one account
-	mu        sync.Mutex
-	busy      map[aaa.AccountID]int // what is done now
+	dialogues *dialogues // of this node's engines
+	shares    *shares    // of what the scheduler does at once
 }
 
 // New makes a Manager.
@@ -106,9 +108,9 @@ func New(o Options) *Manager {
 		o.Now = time.Now
 	}
 	return &Manager{
-		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, self: home{o.Node, o.URL}, clock: o.Now,
+		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
 		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
-		slots: make(chan struct{}, maxAtOnce), ofAccount: maxOfAccount, busy: make(map[aaa.AccountID]int),
+		shares: newShares(maxAtOnce, maxOfAccount),
 	}
 }
 

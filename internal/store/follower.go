@@ -20,6 +20,8 @@ type FollowerOptions struct {
 	// Again is when all is read anew once more after changes were missed or the database was put
 	// back, counted from the first time; 5 s, 30 s and 5 min.
 	Again []time.Duration
+	// MaxStaleness is how old what the subscribers know may become before Stale says so; 0 is no bound.
+	MaxStaleness time.Duration
 }
 
 func (o FollowerOptions) withDefaults() FollowerOptions {
@@ -77,6 +79,8 @@ type Follower struct {
 	err     error         // of the last reading
 	moved   chan struct{} // closed, and replaced, after every reading
 	stopped bool
+
+	staleness staleness
 }
 
 // NewFollower makes a follower of ch; Run starts it.
@@ -84,6 +88,7 @@ func NewFollower(ch Changes, log *slog.Logger, opts FollowerOptions) *Follower {
 	return &Follower{
 		changes: ch, log: log, opts: opts.withDefaults(),
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), current: time.Now(), pruned: time.Now(),
+		staleness: staleness{max: opts.MaxStaleness},
 	}
 }
 
@@ -94,6 +99,7 @@ func (f *Follower) Subscribe(fn Subscriber) { f.subs = append(f.subs, fn) }
 // failure of the store.
 func (f *Follower) Run(ctx context.Context) error {
 	defer f.stop()
+	f.watchStaleness()
 	wake := f.changes.Wake(ctx)
 	ticker := time.NewTicker(f.opts.Interval)
 	defer ticker.Stop()
@@ -218,6 +224,7 @@ func (f *Follower) settle(began time.Time, err error) {
 	switch {
 	case err == nil:
 		f.ended, f.current = f.begun, began
+		f.confirm()
 		if was != nil {
 			f.log.Info("the change log is read again", "seq", f.last.Seq)
 		}
@@ -240,6 +247,9 @@ func (f *Follower) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stopped = true
+	if f.staleness.timer != nil {
+		f.staleness.timer.Stop()
+	}
 	f.announce()
 }
 

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -27,6 +28,7 @@ var (
 	ErrHasChildren = errors.New("the account has descendants")
 	ErrTooDeep     = errors.New("the account tree is too deep")
 	ErrUnavailable = errors.New("the store cannot be reached")
+	ErrNoOrphan    = errors.New("what the token made cannot outlive it")
 	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
 	// there. It was never migrated, or is being put back from a backup.
 	ErrNoTables = errors.New("the database is not complete")
@@ -64,6 +66,13 @@ type ExistsError struct{ Member string }
 
 func (e *ExistsError) Error() string        { return e.Member + " exists already" }
 func (e *ExistsError) Is(target error) bool { return target == ErrExists }
+
+// LimitError refuses to create what an account, or one above it, may have no more of.
+type LimitError struct{ aaa.Excess }
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("account %s is at its limit %s: %d", e.Account, e.Limit.Name(), e.Allowed)
+}
 
 // Store is one open database.
 type Store interface {
@@ -112,7 +121,8 @@ type Page struct {
 // Accounts keeps the account tree. Lists are ordered by id.
 type Accounts interface {
 	// Create stores a new account. An empty ParentID makes the root: a second one
-	// is an ExistsError of parent_id. A parent unknown is ErrNotFound.
+	// is an ExistsError of parent_id. A parent unknown is ErrNotFound. LimitError: one of those above has as many below it as
+	// it may.
 	Create(ctx context.Context, a Account) (Account, error)
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
@@ -121,14 +131,23 @@ type Accounts interface {
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary or table that they name. The paths of all descendants follow.
-	Move(ctx context.Context, id, parent aaa.AccountID) (Account, error)
+	// dictionary or table that they name. LimitError as for Create. The paths of all descendants follow. Tokens of the subtree that were
+	// made by accounts which are no longer above it are revoked, with what they made.
+	Move(ctx context.Context, id, parent aaa.AccountID) (Moved, error)
 	// Delete removes the account with its document, history, dictionaries, texts,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
+	// Usage counts what the account has of what LimitError limits, and its sessions that are not ended.
+	Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]int64, error)
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
 	Descendants(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)
+}
+
+// Moved is an account where it is now, and the tokens that the move revoked.
+type Moved struct {
+	Account
+	Revoked Revoked
 }
 
 // Document is an AAA document as stored: secrets sealed.
@@ -190,6 +209,7 @@ type Dictionary struct {
 
 // Dictionaries keeps the accounts' dictionaries. Lists are ordered by name, without Body.
 type Dictionaries interface {
+	// Create stores a dictionary. LimitError: the account has as many as it may.
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
@@ -224,7 +244,8 @@ type Text struct {
 
 // Texts keeps the accounts' tables and users files.
 type Texts interface {
-	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account.
+	// Create stores a text of a new name, else ErrExists. ErrNotFound: there is no such account. LimitError: it has as many
+	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
 	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
@@ -248,24 +269,47 @@ type Token struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	KeyID     string    // of a session, and of what one makes: the API key that it came from and ends with; else empty
+	// MadeBy is the id of the token or API key that asked for this one and that revokes it; MakerAccount is the account of
+	// the one that asked. Both are empty if the command made it, or a version that did not keep its maker.
+	MadeBy       string
+	MakerAccount aaa.AccountID
+	Checksum     bool // its text ends with a checksum
+}
+
+// Revoked counts the tokens that a write revoked.
+type Revoked struct {
+	Tokens   int
+	Accounts []aaa.AccountID // whose tokens they were, in order
 }
 
 // KindAPIKey is the Kind of API keys, which are traded for sessions and are no tokens themselves.
 const KindAPIKey = "api_key"
 
+// KindSession is the Kind of what an API key is traded for.
+const KindSession = "session"
+
 // Tokens keeps the API credentials.
 type Tokens interface {
-	// Create stores a token. ErrNotFound: there is no such account, or none with the API key of KeyID.
+	// Create stores a token. ErrNotFound: there is no such account, its maker is gone or not of that account or one above, or the
+	// account has no API key of the KeyID. LimitError: it has as many as it may;
+	// short-lived ones from api_auth are counted by themselves.
 	Create(ctx context.Context, t Token) error
 	// Rotate stores an API key in place of all that the account has, which are revoked.
 	Rotate(ctx context.Context, key Token) error
 	// ByHash finds a token of any account: verification is where the account becomes known.
 	ByHash(ctx context.Context, hash [32]byte) (Token, error)
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []Token, next string, err error)
-	// Revoke deletes the token, and with an API key the sessions made with it.
-	Revoke(ctx context.Context, account aaa.AccountID, id string) error
+	// Revoke deletes the token, what it made, what that made, and so on, in whatever account. It counts the token itself.
+	Revoke(ctx context.Context, account aaa.AccountID, id string) (Revoked, error)
+	// Orphan deletes the token alone: what it made counts as made by its maker from then on. ErrNoOrphan where it is
+	// an API key, and where by, the token that asks, is the token itself or came from it; by may be empty.
+	Orphan(ctx context.Context, account aaa.AccountID, id, by string) error
 	// RevokeKeys revokes all of the account's API keys and returns them, ErrNotFound where it has none.
 	RevokeKeys(ctx context.Context, account aaa.AccountID) ([]Token, error)
+	// Key is the key of the checksums, which all nodes of a database share.
+	Key(ctx context.Context) ([]byte, error)
+	// WithoutChecksum reports whether a token is stored whose text has no checksum.
+	WithoutChecksum(ctx context.Context) (bool, error)
 	// DeleteExpired removes tokens that ran out before now and says how many. It is no change.
 	DeleteExpired(ctx context.Context, now time.Time) (int, error)
 }
@@ -308,12 +352,18 @@ type SessionRecord struct {
 	EndedAt    time.Time // zero while it lives
 }
 
+// MostSessions is how many sessions an account may have.
+type MostSessions struct {
+	Live   int64 // that are not ended
+	Stored int64 // in all
+}
+
 // Sessions keeps the AAA sessions. They are no configuration: no write of them is a change. All times
 // are the caller's, which is what lets many nodes and a test's clock share the timers.
 type Sessions interface {
 	// Create stores a session with revision 1: ErrNotFound where there is no such account, ErrExists where
-	// the hash or the id is taken.
-	Create(ctx context.Context, r SessionRecord) error
+	// the hash or the id is taken, LimitError (with Limit, Account and Allowed) where the account has as many as most says.
+	Create(ctx context.Context, r SessionRecord, most MostSessions) error
 	Get(ctx context.Context, account aaa.AccountID, hash [32]byte) (SessionRecord, error)
 	ByID(ctx context.Context, account aaa.AccountID, id string) (SessionRecord, error)
 	// Update replaces all but Account, Hash, ID and CreatedAt, and gives the record with its new
@@ -325,9 +375,11 @@ type Sessions interface {
 	// bounded number of accounts, so a page that is not full, or empty, may have a next one. ErrNotFound: there
 	// is no such account.
 	Below(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
-	// Due claims up to limit sessions of all accounts whose DueAt has come and whose lease is over, those
-	// due longest first: each is given to one caller, until now + lease or its next Update.
-	Due(ctx context.Context, now time.Time, lease time.Duration, node string, limit int) ([]SessionRecord, error)
+	// Due claims sessions of all accounts whose DueAt has come and whose lease is over: each is given to one caller, until
+	// now + lease or its next Update. Accounts take turns, whatever each has waiting, and within one those that wait longest come
+	// first. Before it chooses one more session of an account it asks take, and claims none that take refuses. What take grants may
+	// be claimed by others meanwhile, and one call may leave sessions over that take would grant.
+	Due(ctx context.Context, now time.Time, lease time.Duration, node string, take func(aaa.AccountID) bool) ([]SessionRecord, error)
 	// DeleteEnded removes sessions that ended before a time and have nothing left to do, and says how many.
 	DeleteEnded(ctx context.Context, before time.Time) (int, error)
 }
@@ -353,8 +405,10 @@ type Change struct {
 	Seq     int64
 	Kind    ChangeKind
 	Account aaa.AccountID
-	Name    string // of a dictionary or text; id of a token, where an API key stands for its sessions too
-	At      time.Time
+	// Name is that of a dictionary or text, or the id of a token, where an API key stands for its sessions too. Of a token
+	// without a Name all tokens of the account are meant, and with aaa.SystemConfig as the Account all tokens.
+	Name string
+	At   time.Time
 }
 
 // Is reports whether two changes are the same entry of the same log: of two logs that part, the numbers are equal and the

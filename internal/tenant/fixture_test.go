@@ -14,6 +14,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/secmod"
@@ -98,7 +99,8 @@ func (f *fixture) cache(a *fsm.Actions) *Tenants {
 	system, err := systemDictionaries()
 	f.must(err)
 	return New(Options{
-		Store: f.store, Opener: f.vault, System: system, Engines: engines.NewRegistry(idle{}), Actions: a,
+		Egress: &egress.Rules{},
+		Store:  f.store, Opener: f.vault, System: system, Engines: engines.NewRegistry(idle{}), Actions: a,
 		Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	})
 }

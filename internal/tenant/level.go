@@ -17,7 +17,9 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/translate"
 	"aaa-api/internal/usersfile"
 )
@@ -51,8 +53,9 @@ type Level struct {
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
 	Dicts           []DictSource                 // where each dictionary that the document names was found
-	Networks        []netip.Prefix               // where its servers may be beside public addresses
+	Reach           *egress.Account              // where its servers may be; the same for as long as the account is in memory
 
+	limits    *limits.Account
 	programs  [aaa.NumOps]*translate.Program // nil for an operation that has nothing to ask
 	fileNames []string                       // users files that the tables may ask, found or not
 }
@@ -112,7 +115,8 @@ type bindingKey struct {
 // since previous are taken over, with their sockets and health.
 func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*Level, error) {
 	own := chain[0]
-	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Networks: networks(chain)}
+	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Reach: own.node.reach, limits: own.node.limits}
+	level.Reach.Grant(networks(chain))
 	if own.state.document == nil {
 		return level, nil
 	}
@@ -177,7 +181,7 @@ func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previou
 	s.Tally = t.tally(s.Engine, s.Address)
 	s.config.Dicts = nil // resolved
 	var err error
-	next := engines.Config{Account: level.Account, Server: config}
+	next := engines.Config{Account: level.Account, Server: config, Limits: level.limits, Reach: level.Reach}
 	if old := previous.find(config.Name); old != nil {
 		if sameServer(old.config, config) {
 			s.Client = old.Client

@@ -3,9 +3,11 @@ package tenant
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 )
 
@@ -44,6 +46,17 @@ func (t *Tenants) Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefi
 	return networks(chain), nil
 }
 
+// Reach returns where servers of an account's document may be, as of now.
+func (t *Tenants) Reach(ctx context.Context, id aaa.AccountID) (*egress.Account, error) {
+	list, err := t.Networks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	a := t.egress.Account()
+	a.Grant(list)
+	return a, nil
+}
+
 // networks is what accounts above granted to chain[0], as far as they may reach it themselves.
 func networks(chain []link) []netip.Prefix {
 	if len(chain) <= 2 { // the root account or the system configuration
@@ -55,6 +68,9 @@ func networks(chain []link) []netip.Prefix {
 	}
 	return limits.Within(granted, networks(chain[1:]))
 }
+
+// Refusals counts what limits refused on this node.
+func (t *Tenants) Refusals() *limits.Counts { return &t.refusals }
 
 // limit puts the limits of chain[0] in force, unless a change replaced something that they are made of.
 func (t *Tenants) limit(chain []link) bool {
@@ -73,13 +89,19 @@ func (t *Tenants) setLimits(chain []link) {
 	top := max(0, len(chain)-2) // the root account
 	root := chain[top]
 	v := limits.Root(root.node.id, root.state.account.Limits)
+	var shared []limits.Shared
 	for i := top - 1; i >= 0; i-- {
-		v = v.Below(chain[i].node.id, chain[i].state.account.Limits)
+		own := chain[i].state.account.Limits
+		v = v.Below(chain[i].node.id, own)
+		if i > 0 && own != nil {
+			shared = append(shared, limits.Shared{Account: chain[i].node.limits, Values: v})
+		}
 	}
+	slices.Reverse(shared)
 	if top > 0 {
 		v, _ = t.limits.Get(*v, func() (*limits.Values, error) { return v, nil }) // this build has no errors
 	}
-	chain[0].node.limits.Set(v)
+	chain[0].node.limits.Set(v, shared...)
 	chain[0].node.limited.Store(true)
 }
 

@@ -122,12 +122,12 @@ func TestNetworksOfALevel(t *testing.T) {
 	check := func(what, account string, want ...string) {
 		t.Helper()
 		var got []string
-		for _, p := range f.level(account).Networks {
+		for _, p := range f.level(account).Reach.Granted() {
 			got = append(got, p.String())
 		}
 		direct, err := f.tenants.Networks(f.ctx, f.ids[account])
 		f.must(err)
-		if !slices.Equal(got, want) || !slices.Equal(direct, f.level(account).Networks) {
+		if !slices.Equal(got, want) || !slices.Equal(direct, f.level(account).Reach.Granted()) {
 			t.Errorf("%s: %s has %v and %v, want %v", what, account, got, direct, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
@@ -26,6 +27,7 @@ type node struct {
 	pool  atomic.Pointer[engines.Pool]
 
 	limits  *limits.Account // kept over changes
+	reach   *egress.Account // likewise
 	limited atomic.Bool     // limits holds what is in force
 }
 
@@ -49,7 +51,7 @@ func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, er
 		} else {
 			// The node is in the map before the store is read, so that a change which
 			// arrives meanwhile finds it and waits for its lock.
-			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: limits.NewAccount(id)})
+			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: t.refusals.NewAccount(id), reach: t.egress.Account()})
 		}
 		s, err := t.fill(ctx, n)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/intern"
@@ -37,6 +38,7 @@ type Options struct {
 	Opener  secmod.Opener
 	System  *dict.Catalog
 	Engines *engines.Registry
+	Egress  *egress.Rules
 	Actions *fsm.Actions // what tables may do; nil: every table is refused
 	Log     *slog.Logger
 
@@ -49,6 +51,7 @@ type Tenants struct {
 	opener  secmod.Opener
 	system  *dict.Catalog
 	engines *engines.Registry
+	egress  *egress.Rules
 	actions *fsm.Actions
 	log     *slog.Logger
 
@@ -57,6 +60,8 @@ type Tenants struct {
 	retry time.Duration // between attempts to apply a change while the store is away
 
 	nodes *xsync.Map[aaa.AccountID, *node]
+
+	refusals limits.Counts
 
 	programs intern.Table[string, translate.Program]
 	sets     intern.Table[string, dict.Set]
@@ -69,10 +74,11 @@ type Tenants struct {
 // New makes an empty cache. Subscribe Changed to the store's change log.
 func New(o Options) *Tenants {
 	return &Tenants{
-		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, actions: o.Actions, log: o.Log,
+		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, egress: o.Egress, actions: o.Actions, log: o.Log,
 		hashCost: o.HashCost,
-		retry:    200 * time.Millisecond,
-		nodes:    xsync.NewMap[aaa.AccountID, *node](),
+
+		retry: 200 * time.Millisecond,
+		nodes: xsync.NewMap[aaa.AccountID, *node](),
 	}
 }
 

@@ -1,12 +1,10 @@
-// Package token mints, hashes and verifies API credentials. A credential is a
-// random text that only its owner has; the store keeps its SHA-256, which needs
-// no salt, for the text has 256 bits nobody can guess.
+// Package token mints, hashes and verifies API credentials. A credential is a text
+// that only its owner has; the store keeps its SHA-256, which needs no salt, for the
+// text has 208 random bits.
 package token
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"slices"
 	"time"
 
@@ -23,7 +21,7 @@ const Length = len(Prefix) + 43
 // The kinds of credential (store.Token's Kind).
 const (
 	KindToken   = "token"
-	KindSession = "session" // short-lived, from api_auth
+	KindSession = store.KindSession // short-lived, from api_auth
 	KindAPIKey  = store.KindAPIKey
 )
 
@@ -36,14 +34,6 @@ const (
 
 // Scopes lists all scopes.
 func Scopes() []string { return []string{ScopeRead, ScopeWrite, ScopeRequest} }
-
-// Mint makes a credential. The text is shown once; the hash is what is stored.
-func Mint() (text string, hash [32]byte) {
-	var b [32]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
-	text = Prefix + base64.RawURLEncoding.EncodeToString(b[:])
-	return text, Hash(text)
-}
 
 // Hash returns what the store knows a credential by.
 func Hash(text string) [32]byte {

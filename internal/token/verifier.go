@@ -27,7 +27,12 @@ const retryAfter = 2 * time.Second
 // Tokens is what a Verifier needs of the store.
 type Tokens interface {
 	ByHash(ctx context.Context, hash [32]byte) (store.Token, error)
+	WithoutChecksum(ctx context.Context) (bool, error)
 }
+
+// Guard is asked before a text is looked up that anybody can have made up. Where it returns an error, the text is not looked
+// up and the caller gets that error.
+type Guard interface{ Guess() error }
 
 // Verifier finds out whose a credential is. It remembers both answers: a
 // credential seen before is verified without the store and without a lock, also
@@ -35,11 +40,13 @@ type Tokens interface {
 // takes revoked credentials out.
 type Verifier struct {
 	tokens Tokens
+	key    Key
 	now    func() time.Time
 
 	known   *xsync.Map[[32]byte, *entry]
 	unknown *xsync.Map[[32]byte, time.Time] // when to ask again
 	asking  singleflight.Group
+	plain   atomic.Int32 // whether the store has tokens without a checksum: unasked, some or none
 
 	maxKnown, maxUnknown int
 
@@ -47,6 +54,13 @@ type Verifier struct {
 	// the answer after it must not remember that answer.
 	generation atomic.Uint64
 }
+
+// The values of Verifier's plain.
+const (
+	unasked int32 = iota
+	some
+	none
+)
 
 type entry struct {
 	principal Principal
@@ -58,10 +72,10 @@ func (e *entry) ended(now time.Time) bool {
 	return !at.IsZero() && !now.Before(at)
 }
 
-// NewVerifier makes a Verifier. now is time.Now but in tests.
-func NewVerifier(t Tokens, now func() time.Time) *Verifier {
+// NewVerifier makes a Verifier of the tokens that key made. now is time.Now but in tests.
+func NewVerifier(t Tokens, key Key, now func() time.Time) *Verifier {
 	return &Verifier{
-		tokens: t, now: now, maxKnown: maxKnown, maxUnknown: maxUnknown,
+		tokens: t, key: key, now: now, maxKnown: maxKnown, maxUnknown: maxUnknown,
 		known: xsync.NewMap[[32]byte, *entry](), unknown: xsync.NewMap[[32]byte, time.Time](),
 	}
 }
@@ -71,9 +85,9 @@ var refused = &aaa.Error{Kind: aaa.KindUnauthorized, Message: "invalid credentia
 
 // Verify returns whose token (of KindToken or KindSession) text is. It is an
 // *aaa.Error: KindUnauthorized for a text that is none, also one revoked, run out
-// or of a deleted account; KindUnavailable where only the store could tell and is away.
-func (v *Verifier) Verify(ctx context.Context, text string) (Principal, error) {
-	e, err := v.find(ctx, text)
+// or of a deleted account; KindUnavailable where only the store could tell and is away. g may be nil.
+func (v *Verifier) Verify(ctx context.Context, text string, g Guard) (Principal, error) {
+	e, err := v.find(ctx, text, g)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -84,8 +98,8 @@ func (v *Verifier) Verify(ctx context.Context, text string) (Principal, error) {
 }
 
 // VerifyKey is Verify for an API key, which is good for getting a session only.
-func (v *Verifier) VerifyKey(ctx context.Context, text string) (Principal, error) {
-	e, err := v.find(ctx, text)
+func (v *Verifier) VerifyKey(ctx context.Context, text string, g Guard) (Principal, error) {
+	e, err := v.find(ctx, text, g)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -95,7 +109,7 @@ func (v *Verifier) VerifyKey(ctx context.Context, text string) (Principal, error
 	return e.principal, nil
 }
 
-func (v *Verifier) find(ctx context.Context, text string) (*entry, error) {
+func (v *Verifier) find(ctx context.Context, text string, g Guard) (*entry, error) {
 	if !wellFormed(text) {
 		return nil, refused
 	}
@@ -106,11 +120,48 @@ func (v *Verifier) find(ctx context.Context, text string) (*entry, error) {
 	if until, ok := v.unknown.Load(hash); ok && v.now().Before(until) {
 		return nil, refused
 	}
+	if !v.key.made(text) {
+		if err := v.mayBePlain(ctx, g); err != nil {
+			return nil, err
+		}
+	}
 	e, err := v.ask(ctx, hash)
 	if err != nil {
 		return nil, err
 	}
 	return v.unexpired(e)
+}
+
+// mayBePlain refuses a text without a checksum where no such token is stored, or where the guard does. What the store can't
+// say now, the question for the token itself will.
+func (v *Verifier) mayBePlain(ctx context.Context, g Guard) error {
+	if v.plain.Load() == none {
+		return refused
+	}
+	if g != nil {
+		if err := g.Guess(); err != nil {
+			return err
+		}
+	}
+	if v.plain.Load() == unasked {
+		generation := v.generation.Load()
+		found, err, _ := v.asking.Do("plain", func() (any, error) { return v.tokens.WithoutChecksum(context.WithoutCancel(ctx)) })
+		if err != nil {
+			return nil //nolint:nilerr // the question for the token itself will tell
+		}
+		state := none
+		if found.(bool) {
+			state = some
+		}
+		v.plain.Store(state)
+		if v.generation.Load() != generation { // as in remember
+			v.plain.Store(unasked)
+		}
+	}
+	if v.plain.Load() == none {
+		return refused
+	}
+	return nil
 }
 
 func (v *Verifier) unexpired(e *entry) (*entry, error) {
@@ -217,26 +268,30 @@ func (v *Verifier) forget(hash [32]byte, generation uint64) {
 func (v *Verifier) Changed(_ context.Context, changes []store.Change, reset bool) {
 	v.generation.Add(1)
 	if reset {
+		v.plain.Store(unasked)
 		v.known.Clear()
 		v.unknown.Clear()
 		return
 	}
 	tokens, accounts := make(map[string]bool), make(map[aaa.AccountID]bool)
 	for _, c := range changes {
-		switch c.Kind {
-		case store.ChangedToken:
+		switch {
+		case c.Kind == store.ChangedToken && c.Name != "":
 			tokens[c.Name] = true
-		case store.ChangedAccount: // it may have been deleted, and its tokens with it
+		case c.Kind == store.ChangedToken, // some of the account's tokens are gone
+			c.Kind == store.ChangedAccount: // it may have been deleted, and its tokens with it
 			accounts[c.Account] = true
 		}
 	}
 	if len(tokens) > 0 {
-		v.unknown.Clear() // one of them may be new
+		v.unknown.Clear() // one of them may be new, and made by a node of an older version
+		v.plain.Store(unasked)
 	}
 	if len(tokens)+len(accounts) == 0 {
 		return
 	}
+	all := accounts[aaa.SystemConfig]
 	v.known.DeleteMatching(func(_ [32]byte, e *entry) (drop, stop bool) {
-		return tokens[e.principal.TokenID] || tokens[e.principal.KeyID] || accounts[e.principal.Account], false
+		return all || tokens[e.principal.TokenID] || tokens[e.principal.KeyID] || accounts[e.principal.Account], false
 	})
 }

@@ -23,6 +23,7 @@ type fakeTokens struct {
 	held  map[[32]byte]store.Token
 	asked atomic.Int64
 	err   error
+	plain atomic.Int64 // questions for tokens without a checksum
 	// during, if set, runs inside of a question, after its answer was found.
 	during func()
 }
@@ -45,11 +46,33 @@ func (f *fakeTokens) ByHash(ctx context.Context, hash [32]byte) (store.Token, er
 	return t, ctx.Err()
 }
 
-func (f *fakeTokens) add(id string, account aaa.AccountID, kind string, expires time.Time) (text string) {
-	text, hash := Mint()
+func (f *fakeTokens) WithoutChecksum(context.Context) (bool, error) {
+	f.plain.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.held[hash] = store.Token{ID: id, Account: account, Hash: hash, Kind: kind, Scopes: []string{ScopeRead}, ExpiresAt: expires}
+	for _, t := range f.held {
+		if !t.Checksum {
+			return true, f.err
+		}
+	}
+	return false, f.err
+}
+
+// mint makes a text that is no token yet, and its hash.
+func mint() (text string, hash [32]byte) {
+	var t store.Token
+	return testKey.Mint(&t), t.Hash
+}
+
+// testKey is the key of the tests' tokens.
+var testKey = Key{1, 2, 3}
+
+func (f *fakeTokens) add(id string, account aaa.AccountID, kind string, expires time.Time) (text string) {
+	t := store.Token{ID: id, Account: account, Kind: kind, Scopes: []string{ScopeRead}, ExpiresAt: expires}
+	text = testKey.Mint(&t)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held[t.Hash] = t
 	return text
 }
 
@@ -62,13 +85,13 @@ func (f *fakeTokens) remove(text string) {
 func newFake() (*fakeTokens, *Verifier, *time.Time) {
 	f := &fakeTokens{held: make(map[[32]byte]store.Token)}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return f, NewVerifier(f, func() time.Time { return now }), &now
+	return f, NewVerifier(f, testKey, func() time.Time { return now }), &now
 }
 
 // answer checks Verify's answer: a token's id, or a kind of error.
 func answer(t *testing.T, v *Verifier, text, id string, kind aaa.Kind) {
 	t.Helper()
-	p, err := v.Verify(t.Context(), text)
+	p, err := v.Verify(t.Context(), text, nil)
 	if id != "" && (err != nil || p.TokenID != id) {
 		t.Fatalf("got %+v, %v; want token %s", p, err, id)
 	}
@@ -78,8 +101,8 @@ func answer(t *testing.T, v *Verifier, text, id string, kind aaa.Kind) {
 }
 
 func TestMint(t *testing.T) {
-	one, hash := Mint()
-	two, _ := Mint()
+	one, hash := mint()
+	two, _ := mint()
 	if one == two || hash != Hash(one) || Hash(one) == Hash(two) || !wellFormed(one) {
 		t.Errorf("minted %s and %s", one, two)
 	}
@@ -99,7 +122,7 @@ func TestVerifyRemembers(t *testing.T) {
 	for range 3 {
 		answer(t, v, text, "t1", 0)
 	}
-	p, _ := v.Verify(t.Context(), text)
+	p, _ := v.Verify(t.Context(), text, nil)
 	if p.Account != "account" || !p.Can(ScopeRead) || p.Can(ScopeWrite) {
 		t.Errorf("the principal is %+v", p)
 	}
@@ -119,7 +142,7 @@ func TestVerifyRemembers(t *testing.T) {
 
 func TestVerifyRefuses(t *testing.T) {
 	f, v, now := newFake()
-	unknown, _ := Mint()
+	unknown, _ := mint()
 	answer(t, v, unknown, "", aaa.KindUnauthorized)
 	answer(t, v, unknown, "", aaa.KindUnauthorized)
 	answer(t, v, "not a token", "", aaa.KindUnauthorized)
@@ -145,14 +168,14 @@ func TestAnAPIKeyIsNoToken(t *testing.T) {
 	f, v, now := newFake()
 	key, tok := f.add("k", "account", KindAPIKey, time.Time{}), f.add("t", "account", KindToken, time.Time{})
 	answer(t, v, key, "", aaa.KindUnauthorized)
-	if p, err := v.VerifyKey(t.Context(), key); err != nil || p.TokenID != "k" || !p.ExpiresAt.IsZero() {
+	if p, err := v.VerifyKey(t.Context(), key, nil); err != nil || p.TokenID != "k" || !p.ExpiresAt.IsZero() {
 		t.Errorf("the key gives %+v, %v", p, err)
 	}
 	end := now.Add(time.Minute)
-	if p, err := v.VerifyKey(t.Context(), f.add("e", "account", KindAPIKey, end)); err != nil || !p.ExpiresAt.Equal(end) {
+	if p, err := v.VerifyKey(t.Context(), f.add("e", "account", KindAPIKey, end), nil); err != nil || !p.ExpiresAt.Equal(end) {
 		t.Errorf("the key ends at %v and not %v: %v", p.ExpiresAt, end, err)
 	}
-	if _, err := v.VerifyKey(t.Context(), tok); aaa.KindOf(err) != aaa.KindUnauthorized {
+	if _, err := v.VerifyKey(t.Context(), tok, nil); aaa.KindOf(err) != aaa.KindUnauthorized {
 		t.Errorf("a token as a key gives %v", err)
 	}
 }
@@ -160,11 +183,11 @@ func TestAnAPIKeyIsNoToken(t *testing.T) {
 // What bounds the credentials that a token makes is told each time, from the store and from memory.
 func TestBoundsOfWhatATokenMakes(t *testing.T) {
 	f, v, now := newFake()
-	text, hash := Mint()
+	text, hash := mint()
 	end := now.Add(time.Minute)
 	f.held[hash] = store.Token{ID: "s", Account: "account", Hash: hash, Kind: KindSession, ExpiresAt: end, KeyID: "k"}
 	for range 2 {
-		if p, err := v.Verify(t.Context(), text); err != nil || !p.ExpiresAt.Equal(end) || p.KeyID != "k" {
+		if p, err := v.Verify(t.Context(), text, nil); err != nil || !p.ExpiresAt.Equal(end) || p.KeyID != "k" {
 			t.Errorf("%+v %v", p, err)
 		}
 	}
@@ -198,14 +221,27 @@ func TestChanged(t *testing.T) {
 	v.Changed(t.Context(), nil, true)
 	answer(t, v, three, "", aaa.KindUnauthorized)
 
+	four, five := f.add("t4", "a", KindToken, time.Time{}), f.add("t5", "b", KindToken, time.Time{})
+	for _, account := range []aaa.AccountID{"b", aaa.SystemConfig} { // some tokens of the account are gone; of all accounts
+		answer(t, v, four, "t4", 0)
+		answer(t, v, five, "t5", 0)
+		before := f.asked.Load()
+		v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Account: account}}, false)
+		answer(t, v, four, "t4", 0)
+		answer(t, v, five, "t5", 0)
+		if asked := f.asked.Load() - before; asked != map[aaa.AccountID]int64{"b": 1, aaa.SystemConfig: 2}[account] {
+			t.Errorf("after a change of %s's tokens the store is asked %d times", account, asked)
+		}
+	}
+
 	// A text refused before its token was stored is good at once.
-	text, hash := Mint()
+	text, hash := mint()
 	answer(t, v, text, "", aaa.KindUnauthorized)
 	f.mu.Lock()
-	f.held[hash] = store.Token{ID: "t4", Hash: hash, Kind: KindToken}
+	f.held[hash] = store.Token{ID: "t6", Hash: hash, Kind: KindToken}
 	f.mu.Unlock()
-	v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Name: "t4"}}, false)
-	answer(t, v, text, "t4", 0)
+	v.Changed(t.Context(), []store.Change{{Kind: store.ChangedToken, Name: "t6"}}, false)
+	answer(t, v, text, "t6", 0)
 }
 
 // TestChangedDuringTheQuestion revokes a token, and stores another, between the
@@ -221,7 +257,7 @@ func TestChangedDuringTheQuestion(t *testing.T) {
 	f.during = nil
 	answer(t, v, text, "", aaa.KindUnauthorized)
 
-	text, hash := Mint()
+	text, hash := mint()
 	f.during = func() {
 		f.mu.Lock()
 		f.held[hash] = store.Token{ID: "t2", Hash: hash, Kind: KindToken}
@@ -242,7 +278,7 @@ func TestOneQuestionForMany(t *testing.T) {
 	// The first to ask goes away; the others still get the answer.
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error, 1)
-	go func() { _, err := v.Verify(ctx, text); first <- err }()
+	go func() { _, err := v.Verify(ctx, text, nil); first <- err }()
 	<-asked
 	cancel()
 	if err := <-first; aaa.KindOf(err) != aaa.KindUnavailable || !errors.Is(err, context.Canceled) {
@@ -251,7 +287,7 @@ func TestOneQuestionForMany(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if p, err := v.Verify(t.Context(), text); err != nil || p.TokenID != "t1" {
+			if p, err := v.Verify(t.Context(), text, nil); err != nil || p.TokenID != "t1" {
 				t.Errorf("got %+v, %v", p, err)
 			}
 		})
@@ -304,7 +340,7 @@ func TestWarmPath(t *testing.T) {
 	answer(t, v, text, "t1", 0)
 	ctx := context.Background()
 	if n := testing.AllocsPerRun(100, func() {
-		if _, err := v.Verify(ctx, text); err != nil {
+		if _, err := v.Verify(ctx, text, nil); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 0 {
@@ -333,7 +369,7 @@ func TestRevocationArrives(t *testing.T) {
 		}
 	}
 
-	v := NewVerifier(s.Tokens(), time.Now)
+	v := NewVerifier(s.Tokens(), testKey, time.Now)
 	follower := store.NewFollower(s.Changes(), slog.New(slog.DiscardHandler), store.FollowerOptions{})
 	follower.Subscribe(v.Changed)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -345,16 +381,17 @@ func TestRevocationArrives(t *testing.T) {
 	must(err)
 	child, err := cli.Accounts().Create(ctx, store.Account{ParentID: root.ID, Enabled: true})
 	must(err)
-	text, hash := Mint()
+	text, hash := mint()
 	answer(t, v, text, "", aaa.KindUnauthorized)
 	must(cli.Tokens().Create(ctx, store.Token{ID: "t1", Account: root.ID, Hash: hash, Kind: KindToken}))
 	must(follower.Sync(ctx))
 	answer(t, v, text, "t1", 0)
-	must(cli.Tokens().Revoke(ctx, root.ID, "t1"))
+	_, err = cli.Tokens().Revoke(ctx, root.ID, "t1")
+	must(err)
 	must(follower.Sync(ctx))
 	answer(t, v, text, "", aaa.KindUnauthorized)
 
-	text, hash = Mint() // of a session: its key is what is revoked
+	text, hash = mint() // of a session: its key is what is revoked
 	must(cli.Tokens().Create(ctx, store.Token{ID: "k1", Account: root.ID, Hash: [32]byte{1}, Kind: KindAPIKey}))
 	must(cli.Tokens().Create(ctx, store.Token{ID: "s1", Account: root.ID, Hash: hash, Kind: KindSession, KeyID: "k1"}))
 	must(follower.Sync(ctx)) // or the news of its making would end its being remembered
@@ -363,7 +400,7 @@ func TestRevocationArrives(t *testing.T) {
 	must(follower.Sync(ctx))
 	answer(t, v, text, "", aaa.KindUnauthorized)
 
-	text, hash = Mint()
+	text, hash = mint()
 	must(cli.Tokens().Create(ctx, store.Token{ID: "t2", Account: child.ID, Hash: hash, Kind: KindToken}))
 	answer(t, v, text, "t2", 0)
 	must(cli.Accounts().Delete(ctx, child.ID, store.AnyRevision))
@@ -377,7 +414,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := v.Verify(context.Background(), text); err != nil {
+			if _, err := v.Verify(context.Background(), text, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -76,12 +76,12 @@ func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *
 	return keys, rest, nil
 }
 
-// unread turns ErrSpent into the error of a reply that rule i can't be applied to. Other errors stay as they are.
+// unread turns errSpent into the error of a reply that rule i can't be applied to. Other errors stay as they are.
 func (p *Program) unread(i int, b *Budget, err error) error {
-	if !errors.Is(err, ErrSpent) {
+	if !errors.Is(err, errSpent) {
 		return err
 	}
-	return &aaa.Error{Kind: aaa.KindBusy, Message: "the server's reply can't be translated: " + p.overspent(i, b), RetryAfter: time.Second, Err: err}
+	return &aaa.Error{Kind: aaa.KindBusy, Message: "the server's reply can't be translated: " + p.overspent(i, b), RetryAfter: time.Second}
 }
 
 // noteInvalid says why a rule does not take an invalid value.

@@ -50,10 +50,10 @@ func (b *Budget) Begin(account *limits.Account, processor *limits.Processor, lef
 // Left is how many steps the request may still spend.
 func (b *Budget) Left() int64 { return max(b.left.Load(), 0) }
 
-// ErrSpent is within the error of a request whose next evaluation costs more than it has left.
-var ErrSpent = errors.New("too costly")
+// errSpent says that the next evaluation costs more than the request has left.
+var errSpent = errors.New("too costly")
 
-// spender spends a Budget during one call. Its methods return ErrSpent, the context's error, or an *aaa.Error of KindBusy.
+// spender spends a Budget during one call. Its methods return errSpent, the context's error, or an *aaa.Error of KindBusy.
 type spender struct {
 	ctx    context.Context //nolint:containedctx // of the call
 	budget *Budget
@@ -97,7 +97,8 @@ func (s *spender) draw(steps int64) error {
 	left := b.left.Add(-steps - creditSteps)
 	if left < -creditSteps {
 		b.left.Add(steps + creditSteps)
-		return ErrSpent
+		b.account.Refused(aaa.LimitExpressionSteps)
+		return errSpent
 	}
 	s.credit = creditSteps
 	if left < 0 {
@@ -155,18 +156,16 @@ func (s *spender) match(m *matcher, text string) (finding, error) {
 	return f, nil
 }
 
-// overspent is the message of ErrSpent at rule i.
+// overspent is the message of errSpent at rule i.
 func (p *Program) overspent(i int, b *Budget) string {
 	return p.inRule(i, fmt.Sprintf("a request may spend %d steps on expressions, over all rules and servers, and this one takes more than are left (%s)",
 		b.allowed, aaa.LimitExpressionSteps.Name()))
 }
 
-// refusal turns ErrSpent into the *aaa.Error of a value: element j of rule i's key, or -1. Other errors stay as they are.
+// refusal turns errSpent into the *aaa.Error of a value: element j of rule i's key, or -1. Other errors stay as they are.
 func (p *Program) refusal(i, j int, b *Budget, err error) error {
-	if !errors.Is(err, ErrSpent) {
+	if !errors.Is(err, errSpent) {
 		return err
 	}
-	e := aaa.Invalid(aaa.Field{Path: p.rules[i].path(j), Rule: "maximum", Target: b.allowed, Message: p.overspent(i, b)})
-	e.Err = err
-	return e
+	return aaa.Invalid(aaa.Field{Path: p.rules[i].path(j), Rule: "maximum", Target: b.allowed, Message: p.overspent(i, b)})
 }

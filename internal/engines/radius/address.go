@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 )
 
@@ -76,9 +77,9 @@ func (c *client) leave(addr netip.Addr) bool {
 	return true
 }
 
-// reach takes an identifier at the address in use, or at the next where this machine has no way to it. tried counts
+// arrive takes an identifier at the address in use, or at the next where this machine has no way to it. tried counts
 // those, so that no request goes round for ever. Errors are those of exchange, which blame is for.
-func (c *client) reach(ctx context.Context, p *pending, patience time.Duration, tried *int) (h held, waited time.Duration, blame bool, err error) {
+func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration, tried *int) (h held, waited time.Duration, blame bool, err error) {
 	for {
 		to, choice, err := c.target(ctx)
 		if err != nil {
@@ -87,8 +88,11 @@ func (c *client) reach(ctx context.Context, p *pending, patience time.Duration, 
 			}
 			return held{}, waited, true, failure(engines.Unreachable, 0, err)
 		}
-		h, more, err := c.take(ctx, p, to, patience-waited)
-		waited += more
+		var more time.Duration
+		if err = c.reach.Check(to); err == nil {
+			h, more, err = c.take(ctx, p, to, patience-waited)
+			waited += more
+		}
 		switch {
 		case err == nil:
 			return h, waited, false, nil
@@ -96,13 +100,16 @@ func (c *client) reach(ctx context.Context, p *pending, patience time.Duration, 
 			return held{}, waited, false, ctx.Err()
 		case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
 			return held{}, waited, false, failure(engines.NoAnswer, 0, err)
-		case lacking(err):
-			return held{}, waited, false, noDescriptor(err)
-		case !unreachable(err):
+		case engines.Lacking(err):
+			return held{}, waited, false, engines.ErrLacking(err)
+		case !unreachable(err) && !errors.Is(err, egress.ErrNotAllowed):
 			return held{}, waited, false, failure(engines.Unreachable, 0, err)
 		}
 		blame := c.leave(to.Addr())
 		if *tried++; *tried >= choice {
+			if errors.Is(err, egress.ErrNotAllowed) { // which says nothing of the server
+				return held{}, waited, false, failure(engines.NotAllowed, 0, err)
+			}
 			return held{}, waited, blame, failure(engines.Unreachable, 0, err)
 		}
 	}
@@ -116,7 +123,7 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 	}
 	c.release(p) // after which nobody else knows p
 	p.held = p.held[:0]
-	h, _, blame, err := c.reach(ctx, p, patience, tried)
+	h, _, blame, err := c.arrive(ctx, p, patience, tried)
 	if err != nil {
 		if blame {
 			c.failing()

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 )
 
@@ -24,6 +25,7 @@ import (
 type client struct {
 	engine   *Engine
 	account  aaa.AccountID
+	reach    *egress.Account
 	name     string
 	address  string
 	addr     netip.Addr                 // where literal

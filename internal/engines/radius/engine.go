@@ -126,7 +126,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		return bad("secret", "required", "RADIUS needs a shared secret")
 	}
 	c := &client{
-		engine: e, account: cfg.Account, name: s.Name,
+		engine: e, account: cfg.Account, reach: cfg.Reach, name: s.Name,
 		address: s.Address, port: uint16(s.Port),
 		timeout: 5 * time.Second, retries: max(s.Retries, 0),
 	}

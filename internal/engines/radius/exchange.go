@@ -15,7 +15,7 @@ import (
 // tells that an error is the server's failure and that its health has not learnt of it yet.
 func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
 	tried := 0 // addresses that turned out to be out of reach
-	h, waited, blame, err := c.reach(ctx, p, timeout*time.Duration(1+retries), &tried)
+	h, waited, blame, err := c.arrive(ctx, p, timeout*time.Duration(1+retries), &tried)
 	if err != nil {
 		return 0, blame, err
 	}

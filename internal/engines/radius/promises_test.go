@@ -20,7 +20,10 @@ func TestLongest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Options{})
 		e.sockets.open = newVoid
-		server := aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 5000, Retries: 3}
+		server := aaa.Server{
+			Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 5000, Retries: 3,
+			HealthCheck: aaa.HealthCheck{Type: "time"}, // no probe takes an identifier beside the requests
+		}
 		c := openTest(t, e, server)
 		longest := c.Longest()
 		if longest < 22*time.Second || longest >= 30*time.Second { // four attempts, within a request's deadline

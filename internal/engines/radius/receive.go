@@ -56,6 +56,7 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 		p.reply, p.asked, p.used = own, at.auth, at.key
 		c.lesson(kind, hasMA)
 		l.heard++
+		r.heard = true
 		l.silent = false
 		p.wake()
 	}

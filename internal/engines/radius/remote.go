@@ -6,12 +6,10 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
 )
 
@@ -27,6 +25,7 @@ type remote struct {
 
 	mu    sync.Mutex // before client.mu, where both are held
 	gone  bool       // no longer in Engine.remotes
+	heard bool       // it has answered
 	lanes []*lane
 	turn  int // where to look for an identifier next
 }
@@ -212,13 +211,17 @@ func (c *client) release(p *pending) {
 	c.places.Release(int64(len(p.held)))
 }
 
+// unheardTimeout is how long a server that has never answered is remembered after a request, if that is less than
+// IdleTimeout: there may be as many of them as a tenant can think of addresses.
+const unheardTimeout = 10 * time.Second
+
 // sweepLater has idle lanes, servers and sockets looked for from time to time, for as long as there are servers.
 func (e *Engine) sweepLater() {
 	s := &e.sockets
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sweep == nil && !s.closed {
-		s.sweep = time.AfterFunc(e.opts.IdleTimeout/2, e.sweep)
+		s.sweep = time.AfterFunc(min(e.opts.IdleTimeout, unheardTimeout)/2, e.sweep)
 	}
 }
 
@@ -242,8 +245,12 @@ func (e *Engine) sweep() {
 func (r *remote) rest(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	hold := r.engine.opts.IdleTimeout
+	if !r.heard {
+		hold = min(hold, unheardTimeout)
+	}
 	r.lanes = slices.DeleteFunc(r.lanes, func(l *lane) bool {
-		idle := l.slots.count == 0 && now.Sub(l.idle) >= r.engine.opts.IdleTimeout
+		idle := l.slots.count == 0 && now.Sub(l.idle) >= hold
 		if idle {
 			r.engine.giveBack(l.socket, now)
 		}
@@ -253,17 +260,4 @@ func (r *remote) rest(now time.Time) {
 		r.gone = true
 		r.engine.remotes.Delete(r.addr)
 	}
-}
-
-// noDescriptor is the error of a request for which no socket can be opened. It says nothing of the server.
-func noDescriptor(err error) error {
-	return &aaa.Error{
-		Kind: aaa.KindBusy, Message: "this node can open no socket to ask a server from: it has too many files open, or no memory for it",
-		RetryAfter: time.Second, Err: err,
-	}
-}
-
-// lacking reports that this machine lacks what a socket needs.
-func lacking(err error) bool {
-	return isOne(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -147,6 +148,46 @@ func TestServersShareSockets(t *testing.T) {
 	if got := e.Descriptors(); got > runtime.GOMAXPROCS(0) {
 		t.Errorf("%d sockets for %d servers", got, n)
 	}
+}
+
+// 10,000 documents with 8 servers each, all of them silent, take few descriptors and little memory, and none of it for long.
+func TestDescriptorsOfManyServers(t *testing.T) {
+	const servers = 80_000
+	synctest.Test(t, func(t *testing.T) {
+		e := New(Options{})
+		e.sockets.open = newVoid
+		opened, err := e.Open(engines.Config{Server: aaa.Server{Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := opened.(*client)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range servers {
+			p := &pending{}
+			h, _, err := c.take(t.Context(), p, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1812), time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.quiet()
+			c.release(p)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if n := e.Descriptors(); n > 200 {
+			t.Errorf("%d descriptors", n)
+		}
+		if each := int64(after.HeapAlloc-before.HeapAlloc) / servers; each > 1200 {
+			t.Errorf("a server takes %d octets", each)
+		}
+		time.Sleep(2 * unheardTimeout)
+		synctest.Wait()
+		if n := e.remotes.Size(); n != 0 {
+			t.Errorf("%d servers are remembered", n)
+		}
+		e.Close()
+	})
 }
 
 // Retire lets what is in flight end, and a holder of an older plan may go on.

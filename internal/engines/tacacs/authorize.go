@@ -22,7 +22,7 @@ func (f *fields) authorization() *AuthorRequest {
 func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*engines.Reply, error) {
 	ask := f.authorization()
 	var r AuthorResponse
-	_, sent, err := c.first(ctx, ask, &r)
+	_, sent, err := c.first(ctx, f.request.Allowance, ask, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
@@ -34,10 +34,9 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	if r.Status != AuthorPassAdd && r.Status != AuthorPassRepl {
 		return reply, nil // FAIL; FOLLOW is never followed and to be taken for one
 	}
-	if name, ok := c.unhandled(r.Args, d); ok {
-		c.engine.opts.Logger.Warn("denied for a mandatory argument of the server's that none of its dictionaries has",
-			"engine", Name, "account", string(c.account), "server", c.name, "argument", short(name))
-		reply.Note = "the server's mandatory argument " + short(name) + " is in none of its dictionaries"
+	if reply.Note = c.unhandled(r.Args, d); reply.Note != "" {
+		c.engine.opts.Logger.Warn("denied for what the server sent with its permission",
+			"engine", Name, "account", string(c.account), "server", c.name, "reason", reply.Note)
 		return reply, nil
 	}
 	reply.Outcome = aaa.Accept
@@ -49,19 +48,19 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	return reply, nil
 }
 
-// unhandled finds an argument that makes a PASS a denial: a mandatory one that is not known, or
-// what is no argument at all, which nobody can tell the meaning of.
-func (c *client) unhandled(args []string, d aaa.Dictionary) (name string, found bool) {
+// unhandled says which argument makes a PASS a denial: a mandatory one that is not known, or what is no argument
+// at all. It is empty if none does.
+func (c *client) unhandled(args []string, d aaa.Dictionary) string {
 	for _, text := range args {
 		a, ok := ParseArgument(text)
 		if !ok {
-			return text, true
+			return "the server sent " + short(text) + " where an argument was due"
 		}
 		if _, known := definition(d, a.Name); !known && c.strict && a.Mandatory {
-			return a.Name, true
+			return "the server's mandatory argument " + short(a.Name) + " is in none of its dictionaries"
 		}
 	}
-	return "", false
+	return ""
 }
 
 // inForce merges the arguments of a request and of the response that allowed it.

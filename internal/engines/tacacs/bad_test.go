@@ -181,7 +181,7 @@ func TestRogueAmongOthers(t *testing.T) {
 				l.send(other.answer(0), pass(otherBody))
 				l.next()
 			})
-			m := managerOf(t, p, Options{Connections: 1})
+			m := interleaving(managerOf(t, p, Options{Connections: 1}))
 			login(t, m)
 			other := make(chan error, 1)
 			go func() { other <- m.Exchange(context.Background(), acct(), new(AcctReply)) }()

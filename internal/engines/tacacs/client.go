@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // client exchanges requests with one server. Many are open and few in use: a Manager that
@@ -57,13 +58,20 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 // answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
 // is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
 // where nothing was sent.
-func (c *client) first(ctx context.Context, send Request, receive Reply) (s *Session, sent int, err error) {
+func (c *client) first(ctx context.Context, allow *limits.Allowance, send Request, receive Reply) (s *Session, sent int, err error) {
 	var before error // of the try before
 	for try := 0; ; try++ {
+		// The connection proves that the server wants to be asked, so only the account's and the request's bounds count.
+		if held := allow.Send(limits.Destination{}); held != nil && try > 0 {
+			return nil, sent, c.failed(before, sent)
+		} else if held != nil {
+			return nil, 0, &engines.Failure{Reason: engines.HeldBack, Err: held}
+		}
 		s = c.manager.Session()
 		err = s.Exchange(ctx, send, receive)
 		sent += s.sent // written by this goroutine alone
 		if err == nil {
+			allow.Answered(limits.Destination{}, try+1)
 			return s, sent, nil
 		}
 		if try < c.retries && ctx.Err() == nil && lost(err) {
@@ -110,6 +118,9 @@ func (c *client) failed(err error, sent int) error {
 		return &engines.Failure{Reason: engines.BadReply, Attempts: sent, Err: err}
 	default:
 		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
+	}
+	if failure.Reason == engines.NotAllowed || failure.Reason == engines.HeldBack {
+		return failure
 	}
 	c.failing()
 	return &engines.Failure{Reason: failure.Reason, Attempts: sent, Err: failure.Err}

@@ -36,7 +36,8 @@ type conn struct {
 
 	sessions  map[uint32]*Session
 	dialogues int       // of the sessions, those that their users answer
-	flight    flight    // sessions whose request is unanswered
+	flight    flight    // sessions whose request is unanswered and was not overtaken
+	overtaken int       // sessions whose request is unanswered, while a later one was answered
 	coming    int       // sessions that have a place and have sent nothing
 	window    int       // how many may be in flight while the server has not shown that it interleaves
 	cut       time.Time // when the window was made smaller last
@@ -56,11 +57,14 @@ type conn struct {
 	verified atomic.Bool // a reply made sense under the secret
 }
 
-// patience is how much longer others may wait for what is being negotiated on c; mu is
-// held. Dialling has a limit of its own, and fails for all.
-func (c *conn) patience(now time.Time) time.Duration {
+// patience is how much longer a session that has waited so long may wait for what is being negotiated on c; mu
+// is held.
+func (c *conn) patience(now time.Time, waited time.Duration) time.Duration {
 	if c.state == dialling {
-		return c.m.opts.DialTimeout
+		return max(dialPatience-max(now.Sub(c.opened), waited), 0)
+	}
+	if waited >= queueing {
+		return 0
 	}
 	return max(patience+2*c.took-now.Sub(c.opened), 0)
 }

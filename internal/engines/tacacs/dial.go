@@ -7,11 +7,14 @@ import (
 	"net"
 	"time"
 
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // dial makes the connection c, on which s then goes first. ctx has a deadline. Errors are
-// ctx's or a *engines.Failure.
+// ctx's, a *engines.Failure, or engines.ErrLacking.
 func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	within, cancel := context.WithTimeout(ctx, m.opts.DialTimeout)
 	defer cancel()
@@ -26,6 +29,17 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 		m.forget(c)
 		if ctx.Err() != nil {
 			return why(ctx) // the caller's haste is no failure of the server's
+		}
+		if engines.Lacking(err) {
+			m.noSocket(err)
+			return engines.ErrLacking(err)
+		}
+		var held *limits.HeldBack
+		if errors.As(err, &held) {
+			return &engines.Failure{Reason: engines.HeldBack, Err: held}
+		}
+		if errors.Is(err, egress.ErrNotAllowed) { // nobody was asked: the next request looks again at once
+			return &engines.Failure{Reason: engines.NotAllowed, Err: egress.ErrNotAllowed}
 		}
 		m.failures++
 		pause := m.opts.BackoffMax
@@ -51,6 +65,41 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	c.add(s)
 	s.opens = c.asked
 	return nil
+}
+
+// counted has a dialler make no more connections than an account may have.
+func counted(account *limits.Account, dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		release, err := account.Hold(aaa.LimitConnections)
+		if err != nil {
+			return nil, err
+		}
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		return &countedConn{c, release}, nil
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	release func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// noSocket tells the log that no connection could be made for want of descriptors, once in a while.
+func (m *Manager) noSocket(err error) {
+	if now := time.Now(); now.Sub(m.warned) >= time.Minute {
+		m.warned = now
+		m.opts.Logger.Warn("no connection could be made to ask servers by: raise the limit of open files (LimitNOFILE, ulimit -n)", "error", err)
+	}
 }
 
 // connect makes the TCP connection and, where TLS is called for, the handshake. wire is what

@@ -20,6 +20,7 @@ type handle [handleLen]byte
 // dialogue is a login that waits for the user's answer.
 type dialogue struct {
 	client  *client
+	account aaa.AccountID // that asks
 	session *Session
 	status  AuthenStatus // what the server asked for last
 	chpass  bool         // it changes a password
@@ -34,8 +35,8 @@ type dialogue struct {
 	inOwn    *list.Element
 }
 
-// dialogues are the logins of all servers that wait. They are bounded in age and for each account, whose own
-// oldest makes room; one timer ends those whose user has gone.
+// dialogues are the logins of all servers that wait. They are bounded in age and for each account that asks, whose
+// own oldest makes room; one timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
 	most int        // of an account
@@ -72,7 +73,7 @@ func (t *dialogues) keep(d *dialogue) (handle, error) {
 
 // put takes a dialogue in under the handle that it has.
 func (t *dialogues) put(d *dialogue) error {
-	account := d.client.account
+	account := d.account
 	t.mu.Lock()
 	own := t.own[account]
 	var crowded *dialogue
@@ -115,16 +116,15 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 	}
 	t.remove(d)
 	t.mu.Unlock()
-	d.session.watch(nil)
 	return d
 }
 
 // remove takes a dialogue out; mu is held.
 func (t *dialogues) remove(d *dialogue) *dialogue {
 	t.order.Remove(d.inOrder)
-	own := t.own[d.client.account]
+	own := t.own[d.account]
 	if own.Remove(d.inOwn); own.Len() == 0 {
-		delete(t.own, d.client.account)
+		delete(t.own, d.account)
 	}
 	delete(t.by, d.handle)
 	if t.order.Len() == 0 && t.timer != nil {
@@ -139,7 +139,7 @@ func (t *dialogues) remove(d *dialogue) *dialogue {
 func (t *dialogues) lose(d *dialogue, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.by[d.handle] != d || d.lost != "" {
+	if t.by[d.handle] != d { // it is gone on with
 		return
 	}
 	d.lost = "the session with the server ended while it waited for the answer"

@@ -115,8 +115,8 @@ func TestDialogues(t *testing.T) {
 					t.Errorf("step %d, %s: %q, want %q", i/2, c.steps[i], got, c.steps[i+1])
 				}
 			}
-			if n := cl.engine.dialogues.len(); n != 0 {
-				t.Errorf("%d dialogues left", n)
+			if n, own := cl.engine.dialogues.len(), len(cl.engine.dialogues.own); n != 0 || own != 0 {
+				t.Errorf("%d dialogues of %d accounts left", n, own)
 			}
 		})
 	}

@@ -45,9 +45,6 @@ func New(opts EngineOptions) *Engine {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opts.Dial == nil {
-		opts.Dial = new(net.Dialer).DialContext
-	}
 	span(&opts.ReviveAfter, time.Minute)
 	span(&opts.ProbeInterval, 10*time.Second)
 	span(&opts.DialogueLife, 5*time.Minute)
@@ -81,6 +78,10 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		Dial:           e.opts.Dial,
 		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
 	}
+	if opts.Dial == nil {
+		opts.Dial = cfg.Reach.Dialer().DialContext
+	}
+	opts.Dial = counted(cfg.Limits, opts.Dial)
 	switch {
 	case s.Address == "":
 		return bad("address", "required", "a server needs an address")

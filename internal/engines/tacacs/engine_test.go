@@ -1,13 +1,20 @@
 package tacacs
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // TestFlagIsRefusal: a reply in the clear where it must not be is a FAIL (§10.5.2).
@@ -45,6 +52,113 @@ func TestTriesAgain(t *testing.T) {
 	}
 	if c.Health().State() != engines.Alive {
 		t.Error(c.Health().State())
+	}
+}
+
+// TestNoDescriptorLeft: a machine without descriptors fails no server, and asks it again as soon as it has one.
+func TestNoDescriptorLeft(t *testing.T) {
+	t.Parallel()
+	p := script(t, pass)
+	lacks := true
+	c := open(t, p.peer, EngineOptions{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if lacks {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("socket", syscall.EMFILE)}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	for range engines.FailuresToDead {
+		_, err := c.Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password"))
+		if aaa.KindOf(err) != aaa.KindBusy {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := c.Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
+	}
+	lacks = false
+	if r := ask(t, c, aaa.Authn, "user=bob", "password=password"); r.Outcome != aaa.Accept {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestConnectionsOfAnAccount: the servers of an account's document have no more of them than they may, and a server that is
+// not asked for that reason is not blamed.
+func TestConnectionsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
+		for h, body := range l.requests() {
+			<-release
+			l.send(h.answer(0), pass(body))
+		}
+	})
+	account := limits.NewAccount("a")
+	allowed := aaa.NoLimits()
+	allowed[aaa.LimitConnections] = 3
+	account.Set(limits.Root("root", nil).Below("a", &allowed))
+	e := New(EngineOptions{})
+	openAs := func() *client {
+		server := entry(p)
+		server.SingleConnect, server.Timeout = "no", 10_000
+		c, err := e.Open(engines.Config{Server: server, Limits: account})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Retire)
+		return c.(*client)
+	}
+	clients := []*client{openAs(), openAs()} // two entries of one document
+	ended := make(chan error)
+	for i := range 3 {
+		go func() {
+			_, err := clients[i%2].Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password"))
+			ended <- err
+		}()
+	}
+	for account.Used(aaa.LimitConnections).Load() < 3 {
+		runtime.Gosched()
+	}
+	_, err := clients[0].Exchange(t.Context(), request(t, aaa.Authn, "user=bob", "password=password"))
+	var f *engines.Failure
+	if !errors.As(err, &f) || f.Reason != engines.HeldBack || !strings.Contains(err.Error(), "connections") {
+		t.Errorf("%v", err)
+	}
+	if got := clients[0].Health().State(); got != engines.Alive {
+		t.Errorf("health %v", got)
+	}
+	close(release)
+	for range 3 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	for account.Used(aaa.LimitConnections).Load() > 0 { // they are given back
+		runtime.Gosched()
+	}
+}
+
+// TestPacketsOfARequest: tries count among the packets that a request may send, at all servers together.
+func TestPacketsOfARequest(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
+		if _, _, ok := l.next(); ok {
+			n.Add(1)
+		}
+	})
+	c := open(t, p, EngineOptions{}, func(s *aaa.Server) { s.Retries = 5 })
+	req := request(t, aaa.Authn, "user=bob", "password=password")
+	req.Allowance = &limits.Allowance{}
+	req.Allowance.Begin(limits.NewAccount("a"), 3)
+	for i, want := range []engines.Reason{engines.Unreachable, engines.HeldBack} {
+		_, err := c.Exchange(t.Context(), req)
+		var f *engines.Failure
+		if !errors.As(err, &f) || f.Reason != want {
+			t.Errorf("exchange %d: %v, want %v", i, err, want)
+		}
+	}
+	if n.Load() != 3 {
+		t.Errorf("%d tries", n.Load())
 	}
 }
 

@@ -101,11 +101,11 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	}
 	secrets := f.secrets()
 	var r AuthenReply
-	s, sent, err := c.first(ctx, start, &r)
+	s, sent, err := c.first(ctx, f.request.Allowance, start, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
-	return c.talk(ctx, &dialogue{client: c, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
+	return c.talk(ctx, &dialogue{client: c, account: f.request.Account, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
 }
 
 // resume goes on with an authentication that a challenge was given out for. What is lacking

@@ -6,45 +6,51 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines"
 )
 
 // TestLostDialogues: a dialogue whose connection the server closes is told of at once, and its State says why. An
-// account at its bound loses its own oldest.
+// account that asks and is at its bound loses its own oldest, even at a server that it shares with others.
 func TestLostDialogues(t *testing.T) {
 	t.Parallel()
 	p := script(t, questions(getPass, "secret"))
 	told := make(chan Lost, 10)
-	engine := New(EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l Lost) { told <- l }})
-	of := func(account aaa.AccountID) *client {
-		c, err := engine.Open(engines.Config{Account: account, Server: entry(p.peer)})
+	c := open(t, p.peer, EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l Lost) { told <- l }})
+	of := func(account aaa.AccountID) []byte {
+		req := request(t, aaa.Authn, "user=bob")
+		req.Account = account
+		r, err := c.Exchange(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(c.Retire)
-		return c.(*client)
+		return r.State
 	}
-	mine, foreign := of("mine"), of("foreign")
-	theirs := begin(t, foreign)
-	crowded, kept := begin(t, mine), begin(t, mine)
-	begin(t, mine)
-	if l := <-told; l.Account != "mine" || l.Server != "t" || string(l.State) != string(crowded) || !strings.Contains(l.Why, "2 newer logins") {
+	theirs := of("theirs")
+	crowded, kept := of("mine"), of("mine")
+	of("mine")
+	if l := <-told; l.Account != "a" || l.Server != "t" || string(l.State) != string(crowded) || !strings.Contains(l.Why, "2 newer logins") {
 		t.Errorf("%+v", l)
 	}
-	if r, err := resume(t, foreign, theirs, "password=secret"); err != nil || r.Outcome != aaa.Accept {
+	if r, err := resume(t, c, theirs, "password=secret"); err != nil || r.Outcome != aaa.Accept {
 		t.Errorf("another account's login: %+v, %v", r, err)
 	}
 	p.cut()
 	for range 2 {
-		if l := <-told; l.Account != "mine" || !strings.Contains(l.Why, "the server closed the connection") {
+		if l := <-told; l.Account != "a" || !strings.Contains(l.Why, "the server closed the connection") {
 			t.Errorf("%+v", l)
 		}
 	}
-	_, err := resume(t, mine, kept, "password=secret")
+	_, err := resume(t, c, kept, "password=secret")
 	wantInput(t, err, "State")
 	if err == nil || !strings.Contains(err.Error(), "the server closed the connection") {
 		t.Errorf("%v does not say what happened", err)
 	}
+	for range 3 {
+		of("mine") // the third one crowds out the other one that is lost, and one that is not
+	}
+	if l := <-told; !strings.Contains(l.Why, "newer logins") || len(told) > 0 {
+		t.Errorf("told twice of one that is lost: %+v", l)
+	}
+	p.cut()
 }
 
 // TestFullNode: where the node holds all the dialogues that it may, an account without any gets an error and nobody loses one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,11 +27,13 @@ type Manager struct {
 	retired  bool
 	failures int // connections in a row that could not be made
 	retryAt  time.Time
-	dialErr  error  // the latest, while retryAt is to come
-	strays   uint64 // replies to ids that nobody used
+	warned   time.Time // when the log was told that there are no descriptors
+	dialErr  error     // the latest, while retryAt is to come
+	strays   uint64    // replies to ids that nobody used
 
-	interleaves bool // a reply overtook another one on its connection
-	doubts      int  // slow replies since then that overtook none
+	interleaves bool // a request was answered after a later one of its connection
+	doubts      int  // replies since then that took long, in the order of their requests
+	quick       int  // replies in a row, up to proof, without one that took the server long
 }
 
 // NewManager makes the Manager of the server at address, host:port. It does no I/O and starts
@@ -79,14 +82,14 @@ type Stats struct {
 	Sessions    int    // that have a place on a connection
 	Tombstones  int    // ids whose late replies are to be dropped
 	Strays      uint64 // replies so far to ids that nobody used
-	Paused      int    // connections that no reply came on for so long that their window closes
+	Interleaves bool   // the server has shown that a slow request holds up no other on its connection
 }
 
 // Stats counts.
 func (m *Manager) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Stats{Connections: len(m.conns), Strays: m.strays}
+	s := Stats{Connections: len(m.conns), Strays: m.strays, Interleaves: m.interleaves}
 	now := time.Now()
 	for _, c := range m.conns {
 		if c.state == shared {
@@ -95,9 +98,6 @@ func (m *Manager) Stats() Stats {
 		s.Sessions += len(c.sessions)
 		c.tombs.expire(now)
 		s.Tombstones += c.tombs.len()
-		if now.Sub(c.moved) >= stalled {
-			s.Paused++
-		}
 	}
 	return s
 }
@@ -108,6 +108,10 @@ const maxQueued = 256 << 10
 // patience is how long a session waits for what another one negotiates, beyond the time
 // that the network needs, before it makes a connection of its own.
 const patience = 3 * time.Millisecond
+
+// dialPatience is how long a session waits for the dialling of others before it dials itself: one packet that
+// is lost on the way holds up a dialling by a second.
+const dialPatience = 300 * time.Millisecond
 
 // proved asks place for the secret that is known to work, or is tried first.
 const proved = -1
@@ -150,7 +154,7 @@ func (m *Manager) try(s *Session, key int, begun time.Time) (c *conn, wait time.
 		key = m.key
 	}
 	now := time.Now()
-	c, wait, err = m.choose(want{key: key, dialogue: s.dialogue, hurry: now.Sub(begun) >= queueing}, now)
+	c, wait, err = m.choose(want{key: key, dialogue: s.dialogue, waited: now.Sub(begun)}, now)
 	switch {
 	case err != nil:
 	case c == nil:
@@ -194,7 +198,7 @@ func why(ctx context.Context) error {
 type want struct {
 	key      int  // which secret
 	dialogue bool // it has rounds that its user answers
-	hurry    bool // it has waited for room long enough
+	waited   time.Duration
 }
 
 // choose finds the connection for a new session; mu is held. One in the state dialling is
@@ -203,6 +207,9 @@ type want struct {
 func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, err error) {
 	var best, crowded *conn // the least busy one with room, and without
 	kept := 0
+	if slices.ContainsFunc(m.conns, func(x *conn) bool { return x.slow(now) }) {
+		m.quick = 0
+	}
 	for _, x := range m.conns {
 		if x.draining || x.key != w.key {
 			continue
@@ -210,9 +217,7 @@ func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, er
 		switch x.state {
 		case dialling, first:
 			kept++
-			if left := x.patience(now); left > wait && (x.state == dialling || !w.hurry) {
-				wait = left
-			}
+			wait = max(wait, x.patience(now, w.waited))
 		case shared:
 			if !x.taken() {
 				kept++
@@ -223,11 +228,13 @@ func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, er
 				if x.better(best, now) {
 					best = x
 				}
+			case len(m.secrets) > 1 && (w.dialogue || x.dialogues > 0):
+				// Either may have the server close the connection.
 			default:
 				if x.better(crowded, now) {
 					crowded = x
 				}
-				if left := x.headway(now); left > wait && !w.hurry && !w.dialogue {
+				if left := x.headway(now); left > wait && w.waited < queueing && !w.dialogue {
 					wait = left
 				}
 			}

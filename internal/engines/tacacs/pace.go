@@ -1,15 +1,21 @@
 package tacacs
 
-import "time"
+import (
+	"time"
+
+	"aaa-api/internal/engines"
+)
 
 // A server that grants single connection mode may still serve the sessions of a connection one after the
 // other (tacquito does). What is in flight on a connection is therefore bounded by what the server has shown:
 //
-//   - It interleaves once a reply has overtaken the reply to an earlier request on the same connection. Such
-//     connections are bounded by MaxSessions alone.
-//   - Otherwise a connection has a window: one request, and one more for each reply that came within the time
-//     called stalled. A pause resets it, so that a burst of slow requests does not meet a window that quick ones opened.
+//   - It interleaves once a request is answered after a later one of the same connection was. Such connections are
+//     bounded by MaxSessions alone. A later reply by itself shows only that the earlier request holds up nobody:
+//     the server may have dropped it.
+//   - Otherwise a connection holds one request. After proof quick replies in a row it holds more as long as they
+//     are needed and replies stay quick. One that takes long ends that.
 //   - Otherwise a dialogue has its connection to itself, since what its user types must not wait in a queue.
+//   - Otherwise a request that is given up ends its connection, since the server may be busy with it.
 //
 // A session without room goes to a new connection, so that sharing is never slower than not sharing.
 
@@ -19,11 +25,22 @@ const stalled = 3 * time.Millisecond
 // queueing is how long a session waits for room on connections that make headway before it gets its own.
 const queueing = 10 * stalled
 
-// maxDoubts is how many slow replies in the order of their requests, with others behind them, end
-// the belief that the server interleaves.
+// long is how much time a reply may take the server before its requests no longer queue.
+const long = 100 * time.Millisecond
+
+// proof is how many quick replies in a row let the requests to a server queue.
+const proof = 256
+
+// pipeline is how many requests may be in flight on the connections that are kept, together. More make no
+// connection faster, and each of them waits where one is slow after all.
+const pipeline = 32
+
+// maxDoubts is how many replies that took long and came in the order of their requests, with others behind them,
+// end the belief that the server interleaves.
 const maxDoubts = 64
 
-// flight lists the sessions of a connection that await a reply, in the order of their requests.
+// flight lists the sessions of a connection that await a reply, in the order of their requests. Those whose
+// requests were overtaken are not in it.
 type flight struct {
 	first, last *Session
 	n           int
@@ -38,6 +55,7 @@ func (f *flight) add(s *Session) {
 	}
 	f.last = s
 	f.n++
+	s.flying = true
 }
 
 func (f *flight) remove(s *Session) {
@@ -52,35 +70,67 @@ func (f *flight) remove(s *Session) {
 		s.after.before = s.before
 	}
 	s.before, s.after = nil, nil
+	s.flying = false
 	f.n--
 }
 
-// answered takes s out of the flight and learns from the moment of its reply; mu is held.
+// answered takes s off the requests that await a reply, and learns from the moment of it; mu is held.
 func (c *conn) answered(s *Session, now time.Time) {
 	m := c.m
-	switch slow := now.Sub(s.since) >= stalled; {
-	case c.flight.first != s:
+	waited, took := now.Sub(s.since), now.Sub(c.moved)
+	c.received, c.moved = now, now
+	if !s.flying {
+		c.overtaken--
 		if m.doubts = 0; !m.interleaves {
 			m.interleaves = true
 			m.notify()
 		}
-	case !slow:
-		c.window = min(max(c.window, 1)+1, m.opts.MaxSessions)
-	case now.Sub(c.moved) >= stalled: // the server took that long
-		c.window = 1
-		fallthrough
-	default: // the queue took that long: one cut for all that is in it
+		return
+	}
+	for c.flight.first != s {
+		c.flight.remove(c.flight.first)
+		c.overtaken++
+	}
+	switch {
+	case waited < stalled:
+		if m.quick < proof {
+			m.quick++
+		} else if c.load() >= c.window {
+			c.window = min(max(c.window, 1)+1, max(pipeline/m.opts.Connections, 1), m.opts.MaxSessions)
+		}
+	default:
+		if took >= long { // the server, not the queue
+			m.quick = 0
+		}
+		// One cut for all that is in the queue.
 		if s.since.After(c.cut) {
 			c.window, c.cut = max(c.window/2, 1), now
 		}
-		if c.flight.n > 1 && m.interleaves {
+		if waited >= long && c.flight.n > 1 && m.interleaves {
 			if m.doubts++; m.doubts >= maxDoubts {
 				m.interleaves, m.doubts = false, 0
 			}
 		}
 	}
 	c.flight.remove(s)
-	c.received, c.moved = now, now
+}
+
+// left takes s, which gets no reply, off the requests that await one; mu is held.
+func (c *conn) left(s *Session) {
+	if s.flying {
+		c.flight.remove(s)
+	} else {
+		c.overtaken--
+	}
+}
+
+// blocked reports whether c is of no use to new sessions once s, whose reply has not come, is given up: the
+// server may be busy with its request, or gone. mu is held.
+func (c *conn) blocked(s *Session, now time.Time) bool {
+	if !s.flying {
+		return false
+	}
+	return !c.m.interleaves || !c.received.After(s.since) && now.Sub(s.since) >= engines.Patience(c.m.opts.ReplyTimeout)
 }
 
 // apart reports whether a dialogue has a connection to itself; mu is held. While the secret is being changed
@@ -106,12 +156,18 @@ func (c *conn) room(dialogue bool, now time.Time) bool {
 	case m.interleaves:
 		return true
 	default:
-		return !c.stuck(now) && c.load() < c.window
+		return !c.stuck(now) && m.quick >= proof && c.load() < c.window
 	}
 }
 
 // load is how many sessions keep c busy, or are about to; mu is held.
-func (c *conn) load() int { return c.flight.n + c.coming }
+func (c *conn) load() int {
+	n := c.flight.n + c.coming
+	if c.m.interleaves {
+		n += c.overtaken
+	}
+	return n
+}
 
 // came notes that s has sent its first packet, or never will; mu is held.
 func (c *conn) came(s *Session) {
@@ -124,6 +180,9 @@ func (c *conn) came(s *Session) {
 // stuck reports whether a request is unanswered and nothing has come for a while; mu is held.
 func (c *conn) stuck(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= stalled }
 
+// slow reports whether a request has been unanswered for long; mu is held.
+func (c *conn) slow(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= long }
+
 // headway is how much longer c counts as making headway; 0 without requests in flight. mu is held.
 func (c *conn) headway(now time.Time) time.Duration {
 	switch {
@@ -135,10 +194,10 @@ func (c *conn) headway(now time.Time) time.Duration {
 	return max(stalled-now.Sub(c.moved), 0)
 }
 
-// queued is how much longer a request waits: on a connection whose server does not interleave, the time in the
-// queue behind others is no silence. mu is held.
+// queued is how much longer a request waits: unless it was overtaken, the time in the queue behind others is no
+// silence. mu is held.
 func (s *Session) queued(now time.Time) time.Duration {
-	if s.m.interleaves {
+	if !s.flying {
 		return 0
 	}
 	return max(s.conn.moved.Add(s.m.opts.ReplyTimeout).Sub(now), 0)

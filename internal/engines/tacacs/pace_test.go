@@ -2,10 +2,15 @@ package tacacs
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"aaa-api/internal/engines"
 )
 
 // serial is a server that grants single connection mode and serves a connection's sessions one after the other.
@@ -51,7 +56,7 @@ func onSerial(t *testing.T, opts Options, test func(*Manager, *peer)) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
 		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, serial)
-		opts.Dial = network.Dial
+		opts.Dial, opts.WriteTimeout = network.Dial, time.Hour // a busy server does not read, and pipes hold nothing
 		test(managerOf(t, p, opts), p)
 	})
 }
@@ -66,7 +71,20 @@ func TestSerialServer(t *testing.T) {
 				t.Errorf("%s: logins of a second took %v", state, took)
 			}
 		}
-		atOnce(200, func() { login(t, m) })
+		atOnce(proof-24, func() { login(t, m) }) // and then slow ones without a pause
+		if took := atOnce(24, func() { slowLogin(t, m) }); took > longest {
+			t.Errorf("in one row with quick logins: logins of a second took %v", took)
+		}
+		atOnce(1000, func() { login(t, m) }) // the server is known to be quick
+		if took := atOnce(100, func() { slowLogin(t, m) }); took > pipeline/4*time.Second+3*queueing {
+			t.Errorf("in one row with many quick logins: logins of a second took %v", took)
+		}
+		atOnce(1000, func() { login(t, m) })
+		slowLogin(t, m) // by itself, and then it is not
+		if took := atOnce(24, func() { slowLogin(t, m) }); took > longest {
+			t.Errorf("in one row with slow logins: logins of a second took %v", took)
+		}
+		atOnce(1000, func() { login(t, m) })
 		time.Sleep(stalled)
 		if took := atOnce(24, func() { slowLogin(t, m) }); took > longest {
 			t.Errorf("after quick logins: logins of a second took %v", took)
@@ -134,8 +152,8 @@ func TestQuickSerialServer(t *testing.T) {
 	})
 }
 
-// TestInterleavingIsSeen: a reply that overtakes another one opens a connection to all sessions, and a long
-// row of slow replies in order closes it.
+// TestInterleavingIsSeen: a reply to a request that a later one overtook opens a connection to all sessions, and a
+// long row of slow replies in order closes it.
 func TestInterleavingIsSeen(t *testing.T) {
 	t.Parallel()
 	p := newHolding(t)
@@ -150,15 +168,15 @@ func TestInterleavingIsSeen(t *testing.T) {
 	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
 	<-p.held
 	exchange(t, typing, typed("password"), new(AuthenReply))
-	if !m.interleaves {
-		t.Error("it was not seen")
+	if m.interleaves {
+		t.Error("a request that is overtaken may never be answered")
 	}
-	for range 10 {
+	for range 10 { // it is known to hold up nobody
 		login(t, m)
 	}
 	p.let()
-	if err := <-done; err != nil || p.accepted() != 1 {
-		t.Errorf("%v, %d connections", err, p.accepted())
+	if err := <-done; err != nil || p.accepted() != 1 || !m.interleaves {
+		t.Errorf("%v, %d connections, %v", err, p.accepted(), m.interleaves)
 	}
 
 	now := time.Now()
@@ -173,12 +191,218 @@ func TestInterleavingIsSeen(t *testing.T) {
 		c.flight.add(first)
 		c.flight.add(second)
 		c.moved = now
-		now = now.Add(stalled)
+		now = now.Add(long)
 		c.answered(first, now)
 		second.since = now // not slow, and alone
 		c.answered(second, now)
 	}
 	if m.interleaves || c.flight != (flight{}) {
 		t.Errorf("%+v", c.flight)
+	}
+}
+
+// TestWindow: how many requests a connection of a quick server holds grows while they are needed and shrinks once
+// replies are slow. One that takes the server long leaves one.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	m := &Manager{quick: proof - 1}
+	m.opts.fill("")
+	c := &conn{m: m}
+	serve := func(n int, each time.Duration) {
+		now = now.Add(1)
+		c.moved = now
+		var list []*Session
+		for range n {
+			s := &Session{m: m, conn: c, since: now}
+			c.flight.add(s)
+			list = append(list, s)
+		}
+		for _, s := range list {
+			now = now.Add(each)
+			c.answered(s, now)
+		}
+	}
+	for _, step := range []struct {
+		times, n      int
+		each          time.Duration
+		window, quick int
+	}{
+		{1, 1, 0, 0, proof},
+		{20, 1, 0, 2, proof}, // one after the other needs no more
+		{1, 4, 0, 4, proof},
+		{99, 100, 0, pipeline / 4, proof},
+		{1, 1, stalled, 4, proof},
+		{1, 3, stalled, 2, proof}, // that is one cut
+		{1, 2, 0, 3, proof},
+		{3, 1, stalled, 1, proof},
+		{1, 1, long, 1, 0},
+		{1, proof, 0, 1, proof},
+	} {
+		for range step.times {
+			serve(step.n, step.each)
+		}
+		if c.window != step.window || m.quick != step.quick || c.load() != 0 {
+			t.Errorf("%+v: window %d after %d quick replies, load %d", step, c.window, m.quick, c.load())
+		}
+	}
+	m.interleaves, m.doubts, c.overtaken = true, maxDoubts-1, 1
+	if c.load() != 1 {
+		t.Error("an interleaving server is not busy with what was overtaken")
+	}
+	c.answered(&Session{m: m, conn: c, since: now}, now)
+	if m.doubts != 0 || c.load() != 0 {
+		t.Errorf("%d doubts", m.doubts)
+	}
+}
+
+// TestDroppedRequest: a serial server that never answers one request does not look as if it interleaved.
+func TestDroppedRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
+			for h, body := range l.requests() {
+				switch b := body.(type) {
+				case *AcctRequest:
+					continue
+				case *AuthenStart:
+					if string(b.Data) == "slow" {
+						time.Sleep(time.Second)
+					}
+				}
+				l.send(h.answer(h.Flags), pass(body))
+			}
+		})
+		m := managerOf(t, p, Options{Dial: network.Dial, ReplyTimeout: 2 * time.Second})
+		atOnce(1000, func() { login(t, m) })
+		begun := time.Now()
+		fails(t, "the dropped one", recordAmong(m, 10), engines.NoAnswer, FaultTimeout)
+		if took := time.Since(begun); took > 2*time.Second+100*time.Millisecond {
+			t.Errorf("its silence took %v", took)
+		}
+		time.Sleep(stalled)
+		if took := atOnce(24, func() { slowLogin(t, m) }); took > time.Second+3*queueing {
+			t.Errorf("logins of a second took %v", took)
+		}
+	})
+}
+
+// recordAmong makes an accounting record, with logins right behind it and each tenth of a second from then on, and
+// returns the record's error.
+func recordAmong(m *Manager, logins int) error {
+	err := make(chan error, 1)
+	go func() { err <- m.Exchange(context.Background(), acct(), new(AcctReply)) }()
+	synctest.Wait()
+	for {
+		atOnce(logins, func() { _ = tryLogin(m) })
+		select {
+		case e := <-err:
+			return e
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// TestGivenUpOnSerial: a server that is busy with a request whose caller has gone holds up no other session.
+func TestGivenUpOnSerial(t *testing.T) {
+	t.Parallel()
+	onSerial(t, Options{}, func(m *Manager, p *peer) {
+		for range 8 {
+			login(t, m)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+				defer cancel()
+				if err := m.Exchange(ctx, pap("slow"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := atOnce(24, func() { login(t, m) }); took > queueing {
+			t.Errorf("quick logins took %v", took)
+		}
+	})
+}
+
+// TestDeadConnection: a connection on which requests are given up after a second without any reply gets no more of
+// them, even if no caller stays to the end of a timeout.
+func TestDeadConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
+			for h, body := range l.requests() {
+				if l.n > 1 || body.(*AuthenStart).User == "bob" {
+					l.send(h.answer(h.Flags), pass(body))
+				}
+			}
+		})
+		m := interleaving(managerOf(t, p, Options{Dial: network.Dial, Connections: 1}))
+		login(t, m)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		lost := pap("password")
+		lost.User = "alice"
+		if err := m.Exchange(ctx, lost, new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := m.Exchange(context.Background(), lost, new(AuthenReply)); err != nil || p.accepted() != 2 {
+			t.Errorf("%v, %d connections", err, p.accepted())
+		}
+	})
+}
+
+// TestSlowDialling: a connection that takes long to be made holds up only the session that makes it, and others for
+// a moment.
+func TestSlowDialling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, serial)
+		var dialled atomic.Int32
+		m := managerOf(t, p, Options{Dial: func(ctx context.Context, a, b string) (net.Conn, error) {
+			if dialled.Add(1) <= 4 {
+				time.Sleep(3 * time.Second)
+			}
+			return network.Dial(ctx, a, b)
+		}})
+		var quick atomic.Int32
+		atOnce(24, func() {
+			begun := time.Now()
+			slowLogin(t, m)
+			if time.Since(begun) <= time.Second+dialPatience+queueing {
+				quick.Add(1)
+			}
+		})
+		if n := quick.Load(); n != 20 {
+			t.Errorf("%d of 24 logins did not wait for what others dialled", n)
+		}
+	})
+}
+
+// TestSurplus: a connection is one too many only beside others that new sessions may use.
+func TestSurplus(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		other *conn
+		want  bool
+	}{
+		"shared":               {&conn{state: shared}, true},
+		"in use by a dialogue": {&conn{state: shared, dialogues: 1}, false},
+		"draining":             {&conn{state: shared, draining: true}, false},
+		"of the other secret":  {&conn{state: shared, key: 1}, false},
+		"being negotiated":     {&conn{state: first}, false},
+	} {
+		m := &Manager{opts: Options{Connections: 1}}
+		own := &conn{m: m, state: shared}
+		c.other.m = m
+		m.conns = []*conn{own, c.other}
+		if got := own.surplus(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -132,7 +132,7 @@ func (c *client) record(ctx context.Context, f *fields, req *engines.Request) (*
 		return nil, err
 	}
 	var r AcctReply
-	_, sent, err := c.first(ctx, body, &r)
+	_, sent, err := c.first(ctx, req.Allowance, body, &r)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,8 @@ type Session struct {
 
 	lost          func(error) // called once the session ends with an error, with m.mu held; nil: nobody asks
 	coming        bool        // it has a place and has sent nothing
-	before, after *Session    // in the connection's flight
+	flying        bool        // it is in the connection's flight
+	before, after *Session    // in the flight
 
 	wake chan struct{} // gets a token when a request is answered or has failed
 }
@@ -298,7 +299,7 @@ func (s *Session) finish(err error) {
 	}
 	s.conn.remove(s)
 	if was == awaiting {
-		s.conn.flight.remove(s)
+		s.conn.left(s)
 		s.wake <- struct{}{}
 	}
 }
@@ -307,6 +308,9 @@ func (s *Session) finish(err error) {
 func (s *Session) giveUp(err error, now time.Time) {
 	c := s.conn
 	c.tombs.add(s.id, now)
+	if c.blocked(s, now) {
+		c.draining = true
+	}
 	s.finish(err)
 	c.settle()
 }
@@ -360,9 +364,6 @@ func (s *Session) timeout() {
 	if s.strays != s.conn.strays {
 		failure = &engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultSessionID}
 	}
-	if s.conn.received.Before(s.since) {
-		s.conn.draining = true // nothing at all came: the other end may be gone
-	}
 	s.giveUp(failure, now)
 }
 
@@ -403,11 +404,11 @@ func (s *Session) abort(reason string, err error) {
 	}
 }
 
-// watch has fn called with the error that the session ends with, at once where it has ended. nil ends the watch.
+// watch has fn called with the error that the session ends with, at once where it has ended. It replaces an earlier fn.
 func (s *Session) watch(fn func(error)) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	if s.lost = fn; fn != nil && s.state == ended {
+	if s.lost = fn; s.state == ended {
 		fn(s.failed())
 		s.lost = nil
 	}

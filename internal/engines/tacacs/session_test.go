@@ -63,7 +63,7 @@ func heldAcct() *AcctRequest {
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	p := newHolding(t)
-	m := managerOf(t, p.peer, Options{Connections: 1})
+	m := interleaving(managerOf(t, p.peer, Options{Connections: 1}))
 	login(t, m)
 	s := m.Session()
 	ended := make(chan error, 1)

@@ -23,7 +23,7 @@ type shards struct {
 }
 
 func (d *shards) fault(sql string, args []any) error {
-	if !strings.Contains(sql, " sessions ") {
+	if !strings.Contains(sql, "sessions") {
 		return nil
 	}
 	one := strings.Contains(sql, "account_id = $1")
@@ -59,6 +59,20 @@ func (c shardConn) Exec(ctx context.Context, sql string, args ...any) (int64, er
 	return c.Conn.Exec(ctx, sql, args...)
 }
 
+func (c shardConn) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	if err := c.d.fault(sql, args); err != nil {
+		return err
+	}
+	return c.Conn.Query(ctx, row, sql, args...)
+}
+
+func upTo(limit int) func(aaa.AccountID) bool {
+	return func(aaa.AccountID) bool {
+		limit--
+		return limit >= 0
+	}
+}
+
 // TestDueWithoutAWorker: while one worker is away the sessions of the others go on, each claimed once, however many accounts there
 // are, and all as before when it is back.
 func TestDueWithoutAWorker(t *testing.T) {
@@ -84,7 +98,7 @@ func TestDueWithoutAWorker(t *testing.T) {
 		d.away = a.ID // the last one with sessions
 		for i := range 2 {
 			r := store.SessionRecord{Account: a.ID, Hash: [32]byte{byte(i)}, ID: fmt.Sprint(i), State: aaa.SessionCompleted, DueAt: noon, CreatedAt: noon, UpdatedAt: noon}
-			if err := whole.Sessions().Create(ctx, r); err != nil {
+			if err := whole.Sessions().Create(ctx, r, store.MostSessions{Live: 1 << 40, Stored: 1 << 40}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -92,7 +106,7 @@ func TestDueWithoutAWorker(t *testing.T) {
 	claimed := map[string]int{}
 	due := func(limit int) int {
 		t.Helper()
-		list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", limit)
+		list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", upTo(limit))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +133,53 @@ func TestDueWithoutAWorker(t *testing.T) {
 
 	d.away = "the database itself"
 	whole.driver.pool.Close()
-	if _, err := s.Sessions().Due(ctx, noon, time.Minute, "n", 100); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Sessions().Due(ctx, noon, time.Minute, "n", upTo(100)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("without a database: %v", err)
+	}
+}
+
+// plain is an engine that can't go from account to account in one statement, as one that distributes the table.
+type plain struct {
+	*driver
+	refused int
+}
+
+func (d *plain) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	if strings.Contains(sql, "RECURSIVE") {
+		d.refused++
+		sql, args = `SELECT 1 UNION SELECT 2 FOR UPDATE`, nil // what PostgreSQL itself can't do
+	}
+	return d.driver.Query(ctx, row, sql, args...)
+}
+
+// TestDueWithoutRecursion: where the engine can't look for accounts, those that are owed little have it all the same.
+func TestDueWithoutRecursion(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := &plain{driver: openHere(t, pgtest.Migrated(t, Migrate)).driver}
+	s := sqlstore.New(d)
+	root, err := s.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID(), Name: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet, err := s.Accounts().Create(ctx, store.Account{ID: aaa.NewAccountID(), Name: "quiet", ParentID: root.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for account, many := range map[aaa.AccountID]int{root.ID: 1500, quiet.ID: 2} {
+		if _, err := d.pool.Exec(ctx, `INSERT INTO sessions (account_id, hash, id, revision, state, open, body, due_at, node, created_at, updated_at)
+			SELECT $1, decode(md5(n::text), 'hex'), n::text, 1, 'completed', true, '', $3::timestamptz - make_interval(hours => $2 / 1500), '', $3, $3
+			FROM generate_series(1, $2::int) n`, string(account), many, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := map[aaa.AccountID]int{}
+	list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
+		took[a]++
+		return took[a] <= 5
+	})
+	if err != nil || len(list) != 5+2 || d.refused != 1 {
+		t.Errorf("%d sessions were claimed, %v, after %d refusals", len(list), err, d.refused)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/puddle/v2"
 
 	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlstore"
 )
 
 // mapError turns the driver's errors into the contract's. A cancelled caller
@@ -35,6 +36,8 @@ func mapError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, errPooler, err)
 	case code(err) == "23505": // unique_violation
 		return fmt.Errorf("%w: %w", store.ErrExists, err)
+	case code(err) == "0A000": // feature_not_supported
+		return fmt.Errorf("%w: %w", sqlstore.ErrUnsupported, err)
 	}
 	return err
 }

@@ -120,6 +120,9 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 			if len(a.Path) > store.MaxAccountDepth {
 				return store.ErrTooDeep
 			}
+			if err := tx.roomBelow(ctx, a.Path, 1, 0); err != nil {
+				return err
+			}
 		}
 		if taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(a.ID)); err != nil {
 			return err
@@ -197,8 +200,10 @@ func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64
 	return a, nil
 }
 
-func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.Account, err error) {
-	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
+func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (store.Moved, error) {
+	var a store.Account
+	var gone store.Revoked
+	err := configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
 		if a, err = getAccount(ctx, tx, `id = $1`, string(id)); err != nil {
 			return err
 		}
@@ -215,8 +220,27 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 		if err := nothingLeftBehind(ctx, tx, a, left); err != nil {
 			return err
 		}
+		common := 0 // those at the beginning of both paths have the accounts below them already
+		for common < len(path) && common < len(a.Path) && path[common] == a.Path[common] {
+			common++
+		}
 		a.Path = path
 		if err := shallow(ctx, tx, len(a.Path), from, until); err != nil {
+			return err
+		}
+		moved, err := count(ctx, tx, fromBelow, from, until)
+		if err != nil {
+			return err
+		}
+		if err := tx.roomBelow(ctx, path, moved+1, common); err != nil {
+			return err
+		}
+		if gone, err = tx.revokeAll(ctx, `(account_id = $1 OR account_id IN (SELECT id FROM accounts WHERE path >= $2 AND path < $3))
+			AND made_by_account <> '' AND CAST($4 AS text) LIKE '%' || made_by_account || '/%'`,
+			string(a.ID), from, until, joinPath(left...)); err != nil {
+			return err
+		}
+		if err := tx.tokensChanged(ctx, gone.Accounts); err != nil {
 			return err
 		}
 		a.ParentID, a.Revision, a.UpdatedAt = parent, a.Revision+1, tx.now
@@ -225,19 +249,19 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (a store.A
 			string(id), string(parent), joinPath(a.Path...), a.Revision, a.UpdatedAt); err != nil {
 			return err
 		}
-		moved, _ := below(a)
+		prefix, _ := below(a)
 		if _, err := tx.Exec(ctx, `UPDATE accounts
 			SET path = CAST($1 AS text) || substr(path, CAST($2 AS integer)) WHERE path >= $3 AND path < $4`,
-			moved, int64(len(from)+1), from, until); err != nil {
+			prefix, int64(len(from)+1), from, until); err != nil {
 			return err
 		}
 		// One change stands for the whole subtree: who knows a path knows that this account is on it.
 		return tx.changed(ctx, store.ChangedAccount, id, "")
 	})
 	if err != nil {
-		return store.Account{}, err
+		return store.Moved{}, err
 	}
-	return a, nil
+	return store.Moved{Account: a, Revoked: gone}, nil
 }
 
 // shallow refuses a move that would put the deepest descendant below the tree's bound.
@@ -275,8 +299,9 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
-			`DELETE FROM tokens WHERE account_id = $1`,
+			`DELETE FROM tokens WHERE account_id = $1`, // what they made is the account's own: none is below
 			`DELETE FROM sessions WHERE account_id = $1`,
+			`DELETE FROM session_counts WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,
 		); err != nil {

@@ -52,6 +52,9 @@ func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dic
 		} else if taken {
 			return store.ErrExists
 		}
+		if err := tx.room(ctx, d.Account, aaa.LimitDictionaries, fromDictionaries, string(d.Account)); err != nil {
+			return err
+		}
 		d.Revision, d.CreatedAt, d.UpdatedAt = 1, tx.now, tx.now
 		if _, err := tx.Exec(ctx, `INSERT INTO dictionaries (`+dictionaryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.CreatedAt, d.UpdatedAt); err != nil {

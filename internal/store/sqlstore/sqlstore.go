@@ -5,6 +5,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -14,6 +15,9 @@ import (
 // Timeout bounds one operation of either driver, the wait for its connection and for locks included. It is how
 // long a client waits for its 503 while the database does not answer, which docs/operations.md promises.
 const Timeout = 5 * time.Second
+
+// ErrUnsupported marks the error of a statement that the engine can't do, as a distributed one can't do every one.
+var ErrUnsupported = errors.New("the database cannot do this")
 
 // Scan copies the columns of one row.
 type Scan func(dst ...any) error

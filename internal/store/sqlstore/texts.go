@@ -37,6 +37,13 @@ func (s texts) Create(ctx context.Context, t store.Text) (store.Text, error) {
 		} else if taken {
 			return store.ErrExists
 		}
+		limit := aaa.LimitTables
+		if t.Kind == store.TextUsers {
+			limit = aaa.LimitUsersFiles
+		}
+		if err := tx.room(ctx, t.Account, limit, fromTexts, string(t.Account), string(t.Kind)); err != nil {
+			return err
+		}
 		t.Revision, t.CreatedAt, t.UpdatedAt = 1, tx.now, tx.now
 		if _, err := tx.Exec(ctx, `INSERT INTO texts (`+textColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			string(t.Account), string(t.Kind), t.Name, t.Revision, t.Body, t.CreatedAt, t.UpdatedAt); err != nil {

@@ -11,7 +11,7 @@ import (
 
 type tokens struct{ db Driver }
 
-const tokenColumns = `account_id, id, hash, kind, scopes, note, created_at, expires_at, key_id`
+const tokenColumns = `account_id, id, hash, kind, scopes, note, created_at, expires_at, key_id, made_by, made_by_account, checksum`
 
 func scanToken(scan Scan) (t store.Token, err error) {
 	var (
@@ -19,7 +19,8 @@ func scanToken(scan Scan) (t store.Token, err error) {
 		scopes  string
 		expires *time.Time
 	)
-	err = scan(&t.Account, &t.ID, &hash, &t.Kind, &scopes, &t.Note, &t.CreatedAt, &expires, &t.KeyID)
+	err = scan(&t.Account, &t.ID, &hash, &t.Kind, &scopes, &t.Note, &t.CreatedAt, &expires, &t.KeyID,
+		&t.MadeBy, &t.MakerAccount, &t.Checksum)
 	copy(t.Hash[:], hash)
 	t.Scopes = strings.Fields(scopes)
 	t.CreatedAt, t.ExpiresAt = t.CreatedAt.UTC(), utc(expires)
@@ -41,6 +42,16 @@ func (w *write) addToken(ctx context.Context, t store.Token) error {
 			return err
 		}
 	}
+	if t.MadeBy != "" { // so may its maker, or the account have been moved away from below that one's
+		if err := exists(ctx, w, `SELECT 1 FROM tokens m, accounts a WHERE m.id = $1 AND m.account_id = $2
+			AND a.id = $3 AND a.path || a.id || '/' LIKE '%' || m.account_id || '/%'`,
+			t.MadeBy, string(t.MakerAccount), string(t.Account)); err != nil {
+			return err
+		}
+	}
+	if err := w.room(ctx, t.Account, aaa.LimitTokens, fromTokens, string(t.Account), t.Kind == store.KindSession, w.now); err != nil {
+		return err
+	}
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = w.now
 	}
@@ -49,8 +60,9 @@ func (w *write) addToken(ctx context.Context, t store.Token) error {
 		expires = &t.ExpiresAt
 	}
 	// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
-	if _, err := w.Exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		string(t.Account), t.ID, t.Hash[:], t.Kind, strings.Join(t.Scopes, " "), t.Note, t.CreatedAt, expires, t.KeyID); err != nil {
+	if _, err := w.Exec(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		string(t.Account), t.ID, t.Hash[:], t.Kind, strings.Join(t.Scopes, " "), t.Note, t.CreatedAt, expires, t.KeyID,
+		t.MadeBy, string(t.MakerAccount), t.Checksum); err != nil {
 		return err
 	}
 	return w.changed(ctx, store.ChangedToken, t.Account, t.ID)
@@ -75,24 +87,6 @@ func (s tokens) List(ctx context.Context, account aaa.AccountID, p store.Page) (
 		string(account), p.Start, limit(p))
 }
 
-func (s tokens) Revoke(ctx context.Context, account aaa.AccountID, id string) error {
-	return configure(ctx, s.db, func(ctx context.Context, tx *write) error { return tx.revoke(ctx, account, id) })
-}
-
-func (w *write) revoke(ctx context.Context, account aaa.AccountID, id string) error {
-	n, err := w.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1 AND id = $2`, string(account), id)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return store.ErrNotFound
-	}
-	if _, err := w.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1 AND key_id = $2`, string(account), id); err != nil {
-		return err
-	}
-	return w.changed(ctx, store.ChangedToken, account, id)
-}
-
 func (s tokens) RevokeKeys(ctx context.Context, account aaa.AccountID) (keys []store.Token, err error) {
 	err = configure(ctx, s.db, func(ctx context.Context, tx *write) (err error) {
 		if keys, err = tx.revokeKeys(ctx, account); err == nil && len(keys) == 0 {
@@ -113,11 +107,19 @@ func (w *write) revokeKeys(ctx context.Context, account aaa.AccountID) ([]store.
 		return nil, err
 	}
 	for _, k := range keys {
-		if err := w.revoke(ctx, account, k.ID); err != nil {
+		if _, err := w.revoke(ctx, account, k.ID); err != nil {
 			return nil, err
 		}
 	}
 	return keys, nil
+}
+
+func (s tokens) Key(ctx context.Context) ([]byte, error) {
+	return get(ctx, s.db, func(scan Scan) (key []byte, err error) { return key, scan(&key) }, `SELECT key FROM token_key WHERE id = 1`)
+}
+
+func (s tokens) WithoutChecksum(ctx context.Context) (bool, error) {
+	return has(ctx, s.db, `SELECT 1 FROM tokens WHERE NOT checksum LIMIT 1`)
 }
 
 func (s tokens) DeleteExpired(ctx context.Context, now time.Time) (int, error) {

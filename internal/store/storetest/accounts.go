@@ -148,11 +148,11 @@ func testMove(t *testing.T, s store.Store) {
 	a, b := account(t, s, "a", root.ID), account(t, s, "b", root.ID)
 	sub := account(t, s, "sub", a.ID)
 	leaf := account(t, s, "leaf", sub.ID)
-	moved := must[store.Account](t)(s.Accounts().Move(ctx, sub.ID, b.ID))
+	moved := must[store.Moved](t)(s.Accounts().Move(ctx, sub.ID, b.ID))
 	if moved.ParentID != b.ID || moved.Revision != 2 || !slices.Equal(moved.Path, []aaa.AccountID{root.ID, b.ID}) {
 		t.Errorf("moved to %+v", moved)
 	}
-	if diff := cmp.Diff(moved, must[store.Account](t)(s.Accounts().Get(ctx, sub.ID))); diff != "" {
+	if diff := cmp.Diff(moved.Account, must[store.Account](t)(s.Accounts().Get(ctx, sub.ID))); diff != "" {
 		t.Errorf("after the move (-answered +read):\n%s", diff)
 	}
 	below := must[store.Account](t)(s.Accounts().Get(ctx, leaf.ID))
@@ -206,7 +206,7 @@ func testMovesRace(t *testing.T, s store.Store) {
 			t.Fatalf("%d moves won", won)
 		}
 		for _, id := range []aaa.AccountID{a.ID, b.ID} {
-			must[store.Account](t)(s.Accounts().Move(ctx, id, root.ID))
+			must[store.Moved](t)(s.Accounts().Move(ctx, id, root.ID))
 		}
 	}
 }
@@ -228,7 +228,7 @@ func testDepth(t *testing.T, s store.Store) {
 	leaf := account(t, s, "leaf", top.ID)
 	_, err = s.Accounts().Move(ctx, top.ID, chain[len(chain)-2].ID)
 	refused(t, err, store.ErrTooDeep)
-	must[store.Account](t)(s.Accounts().Move(ctx, top.ID, chain[len(chain)-3].ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, top.ID, chain[len(chain)-3].ID))
 	if got := must[store.Account](t)(s.Accounts().Get(ctx, leaf.ID)); len(got.Path) != store.MaxAccountDepth {
 		t.Errorf("the leaf has %d ancestors", len(got.Path))
 	}

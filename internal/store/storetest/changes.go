@@ -27,7 +27,7 @@ func testChanges(t *testing.T, s store.Store) {
 	root := account(t, s, "root", "").ID
 	a, b := account(t, s, "a", root).ID, account(t, s, "b", root).ID
 	must[store.Account](t)(s.Accounts().Update(ctx, a, 0, store.Account{Name: "aa"}))
-	must[store.Account](t)(s.Accounts().Move(ctx, a, b))
+	must[store.Moved](t)(s.Accounts().Move(ctx, a, b))
 	d := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a, Name: "d"}))
 	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "d"}, 0))
 	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, store.Dictionary{Account: a, ID: d.ID, Name: "e"}, 0))
@@ -41,7 +41,7 @@ func testChanges(t *testing.T, s store.Store) {
 	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, 0, nil))
 	ok(t, s.Documents().Delete(ctx, aaa.SystemConfig, 0, ""))
 	ok(t, s.Tokens().Create(ctx, store.Token{ID: "t", Account: a}))
-	ok(t, s.Tokens().Revoke(ctx, a, "t"))
+	must[store.Revoked](t)(s.Tokens().Revoke(ctx, a, "t"))
 	ok(t, s.Accounts().Delete(ctx, a, 0))
 
 	want := []store.Change{
@@ -107,7 +107,8 @@ func testNoChange(t *testing.T, s store.Store) {
 	refused(t, err, store.ErrNotFound)
 	refused(t, s.Dictionaries().Delete(ctx, root, aaa.NewID(), 0), store.ErrNotFound)
 	refused(t, s.Texts().Delete(ctx, root, store.TextFSM, "t", 0), store.ErrNotFound)
-	refused(t, s.Tokens().Revoke(ctx, root, aaa.NewID()), store.ErrNotFound)
+	_, err = s.Tokens().Revoke(ctx, root, aaa.NewID())
+	refused(t, err, store.ErrNotFound)
 	if last := must[store.Change](t)(s.Changes().Last(ctx)).Seq; last != 1 {
 		t.Errorf("refused writes moved the log to %d", last)
 	}

@@ -94,14 +94,14 @@ func testMoveLeaves(t *testing.T, s store.Store, r referent) {
 	}
 	// What goes along or stays above is not left.
 	ok(t, r.create(ctx, s, below.ID, "d"))
-	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, b.ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, below.ID, b.ID))
 	ok(t, document(ctx, s, leaf.ID))
 	ok(t, r.remove(ctx, s, below.ID, "d"))
 	ok(t, r.remove(ctx, s, b.ID, "d"))
 	ok(t, document(ctx, s, leaf.ID, r.ref(root.ID, "d")))
-	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, root.ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, below.ID, root.ID))
 	// In the new place another one is nearer: that is in use there.
-	must[store.Account](t)(s.Accounts().Move(ctx, below.ID, a.ID))
+	must[store.Moved](t)(s.Accounts().Move(ctx, below.ID, a.ID))
 	stillUsed(t, r.remove(ctx, s, a.ID, "d"), r.kind, leaf.ID)
 	ok(t, r.remove(ctx, s, root.ID, "d"))
 }
@@ -137,8 +137,8 @@ func testNearest(t *testing.T, s store.Store, r referent) {
 		if tc.above == root {
 			ok(t, r.remove(ctx, s, root, tc.name))
 		}
-		must[store.Account](t)(s.Accounts().Move(ctx, child, root))
-		must[store.Account](t)(s.Accounts().Move(ctx, child, parent))
+		must[store.Moved](t)(s.Accounts().Move(ctx, child, root))
+		must[store.Moved](t)(s.Accounts().Move(ctx, child, parent))
 		stillUsed(t, r.remove(ctx, s, child, tc.name), r.kind, child)
 		ok(t, document(ctx, s, child))
 		ok(t, r.remove(ctx, s, child, tc.name))

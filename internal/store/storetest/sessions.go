@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,10 +32,10 @@ func testSessions(t *testing.T, s store.Store) {
 	refused(t, err, store.ErrNotFound)
 	_, err = s.Sessions().Update(ctx, in, 1)
 	refused(t, err, store.ErrNotFound)
-	refused(t, s.Sessions().Create(ctx, record(aaa.NewAccountID(), 1)), store.ErrNotFound)
+	refused(t, s.Sessions().Create(ctx, record(aaa.NewAccountID(), 1), most), store.ErrNotFound)
 
 	before := must[store.Change](t)(s.Changes().Last(ctx)).Seq
-	ok(t, s.Sessions().Create(ctx, in))
+	ok(t, s.Sessions().Create(ctx, in, most))
 	if diff := cmp.Diff(in, must[store.SessionRecord](t)(s.Sessions().Get(ctx, a, in.Hash))); diff != "" {
 		t.Errorf("read back (-created +read):\n%s", diff)
 	}
@@ -42,10 +44,10 @@ func testSessions(t *testing.T, s store.Store) {
 	}
 	_, err = s.Sessions().ByID(ctx, a, "id2")
 	refused(t, err, store.ErrNotFound)
-	refused(t, s.Sessions().Create(ctx, in), store.ErrExists)
+	refused(t, s.Sessions().Create(ctx, in, most), store.ErrExists)
 	sameID := record(a, 2)
 	sameID.ID = in.ID
-	refused(t, s.Sessions().Create(ctx, sameID), store.ErrExists)
+	refused(t, s.Sessions().Create(ctx, sameID, most), store.ErrExists)
 
 	change := in
 	change.State, change.Open, change.Body, change.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
@@ -74,7 +76,7 @@ func testSessions(t *testing.T, s store.Store) {
 // testSessionsRace: of many writers that have read the same revision one wins.
 func testSessionsRace(t *testing.T, s store.Store) {
 	in := record(account(t, s, "root", "").ID, 1)
-	ok(t, s.Sessions().Create(t.Context(), in))
+	ok(t, s.Sessions().Create(t.Context(), in, most))
 	if _, won := race(t, 8, func(int) error {
 		_, err := s.Sessions().Update(t.Context(), in, 1)
 		return err
@@ -83,7 +85,8 @@ func testSessionsRace(t *testing.T, s store.Store) {
 	}
 }
 
-// testDue: sessions are claimed by one node at a time, those due longest first, and again when the lease is over.
+// testDue: sessions are claimed by one node at a time, those of an account that are due longest first, and again when the lease
+// is over.
 func testDue(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "").ID
@@ -94,12 +97,13 @@ func testDue(t *testing.T, s store.Store) {
 			r.Account = other
 		}
 		r.DueAt = due
-		ok(t, s.Sessions().Create(ctx, r))
+		ok(t, s.Sessions().Create(ctx, r, most))
 	}
 	claim := func(now time.Time, node string, limit int, want ...string) []store.SessionRecord {
 		t.Helper()
-		list := must[[]store.SessionRecord](t)(s.Sessions().Due(ctx, now, time.Minute, node, limit))
+		list := must[[]store.SessionRecord](t)(s.Sessions().Due(ctx, now, time.Minute, node, upTo(limit)))
 		var ids []string
+		slices.SortFunc(list, func(a, b store.SessionRecord) int { return strings.Compare(a.ID, b.ID) })
 		for _, r := range list {
 			ids = append(ids, r.ID)
 		}
@@ -108,21 +112,21 @@ func testDue(t *testing.T, s store.Store) {
 		}
 		return list
 	}
-	got := claim(noon, "n1", 2, "id4", "id0")
+	got := claim(noon, "n1", 2, "id3", "id4")
 	want := record(root, 4)
 	want.DueAt, want.LeaseUntil, want.Node, want.Revision = noon.Add(-time.Hour), noon.Add(time.Minute), "n1", 2
-	if diff := cmp.Diff(want, got[0]); diff != "" {
+	if diff := cmp.Diff(want, got[1]); diff != "" {
 		t.Errorf("a claimed session (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(want, must[store.SessionRecord](t)(s.Sessions().Get(ctx, root, want.Hash))); diff != "" {
 		t.Errorf("its row (-want +got):\n%s", diff)
 	}
-	claim(noon, "n2", 10, "id3")
+	claim(noon, "n2", 10, "id0")
 	claim(noon, "n2", 10)
 	claim(noon.Add(time.Minute-time.Microsecond), "n2", 10, "id2")
-	claim(noon.Add(time.Minute), "n2", 10, "id4", "id0", "id3")
+	claim(noon.Add(time.Minute), "n2", 10, "id0", "id3", "id4")
 	// What was written before the claim is known to be old.
-	_, err := s.Sessions().Update(ctx, got[0], got[0].Revision)
+	_, err := s.Sessions().Update(ctx, got[1], got[1].Revision)
 	refused(t, err, store.ErrStale)
 }
 
@@ -134,13 +138,13 @@ func testDueRace(t *testing.T, s store.Store) {
 	for n := range sessions {
 		r := record(root, byte(n))
 		r.DueAt = noon
-		ok(t, s.Sessions().Create(ctx, r))
+		ok(t, s.Sessions().Create(ctx, r, most))
 	}
 	var mu sync.Mutex
 	claims := map[string]int{}
 	race(t, 8, func(n int) error {
 		for range sessions {
-			list, err := s.Sessions().Due(ctx, noon, time.Minute, "n"+strconv.Itoa(n), 7)
+			list, err := s.Sessions().Due(ctx, noon, time.Minute, "n"+strconv.Itoa(n), upTo(7))
 			if err != nil {
 				return err
 			}
@@ -177,7 +181,7 @@ func testDeleteEnded(t *testing.T, s store.Store) {
 	} {
 		in := record(root, byte(n))
 		in.EndedAt, in.DueAt = r.EndedAt, r.DueAt
-		ok(t, s.Sessions().Create(ctx, in))
+		ok(t, s.Sessions().Create(ctx, in, most))
 	}
 	if n := must[int](t)(s.Sessions().DeleteEnded(ctx, noon)); n != 1 {
 		t.Errorf("%d sessions were deleted", n)
@@ -195,7 +199,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 	root := account(t, s, "root", "").ID
 	mine, theirs := account(t, s, "mine", root).ID, account(t, s, "theirs", root).ID
 	r := record(theirs, 1)
-	ok(t, s.Sessions().Create(ctx, r))
+	ok(t, s.Sessions().Create(ctx, r, most))
 	for _, id := range []aaa.AccountID{mine, root, aaa.SystemConfig} {
 		_, err := s.Sessions().Get(ctx, id, r.Hash)
 		refused(t, err, store.ErrNotFound)
@@ -207,7 +211,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 			t.Errorf("list of sessions of another account: %v, %v", list, err)
 		}
 	}
-	ok(t, s.Sessions().Create(ctx, record(mine, 1))) // the same hash and id, in another account
+	ok(t, s.Sessions().Create(ctx, record(mine, 1), most)) // the same hash and id, in another account
 	ok(t, s.Accounts().Delete(ctx, theirs, store.AnyRevision))
 	_, err := s.Sessions().Get(ctx, theirs, r.Hash)
 	refused(t, err, store.ErrNotFound)

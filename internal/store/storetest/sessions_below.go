@@ -52,7 +52,7 @@ func testSessionsBelow(t *testing.T, s store.Store) {
 	accounts[7] = numbered(t, s, 7, accounts[2]) // which has none
 	for _, n := range []int{1, 2, 3, 4, 5, 6, 8, 9} {
 		for id := range n % 4 {
-			ok(t, s.Sessions().Create(t.Context(), record(accounts[n], byte(id))))
+			ok(t, s.Sessions().Create(t.Context(), record(accounts[n], byte(id)), most))
 		}
 	}
 	for n, want := range map[int][]string{
@@ -82,11 +82,11 @@ func testSessionsBelowMany(t *testing.T, s store.Store) {
 	top := numbered(t, s, 2, root)
 	const others = 250
 	for n := range others {
-		ok(t, s.Sessions().Create(t.Context(), record(numbered(t, s, 10+2*n, root), 1)))
+		ok(t, s.Sessions().Create(t.Context(), record(numbered(t, s, 10+2*n, root), 1), most))
 		numbered(t, s, 11+2*n, top)
 	}
 	last := numbered(t, s, 10+2*others, top)
-	ok(t, s.Sessions().Create(t.Context(), record(last, 1)))
+	ok(t, s.Sessions().Create(t.Context(), record(last, 1), most))
 	got, pages := below(t, s, top, 50)
 	if want := []string{fmt.Sprintf("%d/id1", 10+2*others)}; cmp.Diff(want, got) != "" || pages != 2 {
 		t.Errorf("%v on %d pages", got, pages)

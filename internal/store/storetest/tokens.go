@@ -20,7 +20,7 @@ func testTokens(t *testing.T, s store.Store) {
 	root := account(t, s, "root", "")
 	in := store.Token{
 		ID: aaa.NewID(), Account: root.ID, Hash: [32]byte{0, 1, 255}, Kind: "api_key", Scopes: []string{"read", "request"},
-		Note: "of the\nconsole", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), ExpiresAt: time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC),
+		Note: "of the\nconsole", MakerAccount: root.ID, Checksum: true, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), ExpiresAt: time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	ok(t, s.Tokens().Create(ctx, in))
 	if diff := cmp.Diff(in, must[store.Token](t)(s.Tokens().ByHash(ctx, in.Hash))); diff != "" {
@@ -30,8 +30,9 @@ func testTokens(t *testing.T, s store.Store) {
 	refused(t, s.Tokens().Create(ctx, store.Token{ID: in.ID, Account: root.ID, Hash: [32]byte{9}}), store.ErrExists)
 	_, err := s.Tokens().ByHash(ctx, [32]byte{9})
 	refused(t, err, store.ErrNotFound)
-	ok(t, s.Tokens().Revoke(ctx, root.ID, in.ID))
-	refused(t, s.Tokens().Revoke(ctx, root.ID, in.ID), store.ErrNotFound)
+	must[store.Revoked](t)(s.Tokens().Revoke(ctx, root.ID, in.ID))
+	_, err = s.Tokens().Revoke(ctx, root.ID, in.ID)
+	refused(t, err, store.ErrNotFound)
 	_, err = s.Tokens().ByHash(ctx, in.Hash)
 	refused(t, err, store.ErrNotFound)
 }
@@ -43,7 +44,7 @@ func testAPIKeys(t *testing.T, s store.Store) {
 	other := account(t, s, "other", root.ID)
 	add := func(owner aaa.AccountID, id, kind, key string) store.Token {
 		t.Helper()
-		tok := store.Token{ID: id, Account: owner, Hash: sha256.Sum256([]byte(string(owner) + id)), Kind: kind, KeyID: key}
+		tok := store.Token{ID: id, Account: owner, Hash: sha256.Sum256([]byte(id)), Kind: kind, KeyID: key}
 		ok(t, s.Tokens().Create(ctx, tok))
 		return tok
 	}
@@ -71,20 +72,20 @@ func testAPIKeys(t *testing.T, s store.Store) {
 		t.Errorf("the session's key is %q", got.KeyID)
 	}
 	add(root.ID, "token1", "token", "")
-	add(other.ID, "key1", store.KindAPIKey, "") // of the same id, which tells accounts apart
-	add(other.ID, "session1a", "session", "key1")
+	add(other.ID, "key1a", store.KindAPIKey, "")
+	add(other.ID, "session1a", "session", "key1a")
 	for _, id := range []string{"key2", "token1"} {
 		refused(t, s.Tokens().Create(ctx, store.Token{ID: "x", Account: root.ID, Hash: [32]byte{1}, KeyID: id}), store.ErrNotFound)
 	}
 
 	ok(t, s.Tokens().Rotate(ctx, store.Token{ID: "key2", Account: root.ID, Hash: [32]byte{2}, Kind: store.KindAPIKey}))
-	left("key2", "token1", "key1", "session1a")
+	left("key2", "token1", "key1a", "session1a")
 	add(root.ID, "session2", "session", "key2")
-	ok(t, s.Tokens().Revoke(ctx, root.ID, "key2"))
+	must[store.Revoked](t)(s.Tokens().Revoke(ctx, root.ID, "key2"))
 	if c := change(); c.Kind != store.ChangedToken || c.Account != root.ID || c.Name != "key2" {
 		t.Errorf("the last change is %+v", c)
 	}
-	left("token1", "key1", "session1a")
+	left("token1", "key1a", "session1a")
 
 	add(root.ID, "key3", store.KindAPIKey, "")
 	add(root.ID, "key4", store.KindAPIKey, "")
@@ -94,7 +95,7 @@ func testAPIKeys(t *testing.T, s store.Store) {
 	}
 	_, err := s.Tokens().RevokeKeys(ctx, root.ID)
 	refused(t, err, store.ErrNotFound)
-	left("token1", "key1", "session1a")
+	left("token1", "key1a", "session1a")
 	refused(t, s.Tokens().Rotate(ctx, store.Token{ID: "key5", Account: aaa.NewAccountID(), Hash: [32]byte{5}}), store.ErrNotFound)
 }
 
@@ -251,7 +252,7 @@ func testPages(t *testing.T, s store.Store) {
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextFSM, Name: names[n]}))
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextUsers, Name: "u" + names[n]}))
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
-		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}))
+		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}, most))
 	}
 	for what, c := range map[string]struct {
 		list func(store.Page) ([]string, string, error)
@@ -316,7 +317,7 @@ func testTenancy(t *testing.T, s store.Store) {
 			"text":            func() { _, err = s.Texts().Get(ctx, id, text.Kind, "u") },
 			"text's change":   func() { _, err = s.Texts().Replace(ctx, store.Text{Account: id, Kind: text.Kind, Name: "u"}, 0) },
 			"text's deletion": func() { err = s.Texts().Delete(ctx, id, text.Kind, "u", 0) },
-			"token's removal": func() { err = s.Tokens().Revoke(ctx, id, tok.ID) },
+			"token's removal": func() { _, err = s.Tokens().Revoke(ctx, id, tok.ID) },
 			"key":             func() { _, err = s.Keys().Get(ctx, id) },
 		} {
 			if try(); !errors.Is(err, store.ErrNotFound) {

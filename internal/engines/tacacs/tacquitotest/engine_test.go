@@ -16,11 +16,16 @@ import (
 // client opens the engine's client of a server, as a document would have it.
 func client(t *testing.T, s *server) engines.Client {
 	t.Helper()
+	return clientWith(t, s, tacacs.EngineOptions{})
+}
+
+func clientWith(t *testing.T, s *server, opts tacacs.EngineOptions) engines.Client {
+	t.Helper()
 	host, text, err := net.SplitHostPort(s.addr)
 	must(t, err)
 	port, err := strconv.Atoi(text)
 	must(t, err)
-	c, err := tacacs.New(tacacs.EngineOptions{}).Open(engines.Config{Account: "a", Server: aaa.Server{
+	c, err := tacacs.New(opts).Open(engines.Config{Account: "a", Server: aaa.Server{
 		Name: "tacquito", Engine: tacacs.Name, Address: host, Port: port, Secret: aaa.NewSecret(sharedSecret), Timeout: 60_000,
 	}})
 	must(t, err)

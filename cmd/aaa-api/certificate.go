@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// certificateEvery is how often the certificate's files are read again. They are small, and
+// neither a clock nor a link that is turned to another folder can hide a change from that.
+const certificateEvery = 2 * time.Second
+
+// certificate is the key pair of the API's listener. A changed pair is taken while the node runs.
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+	pair              atomic.Pointer[tls.Certificate]
+
+	used    string // contents of the files that pair is of
+	refused string // what the last look found instead, if it was no pair
+	looks   int    // that found it
+}
+
+// loadCertificate reads the pair, which must be good at the start.
+func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if _, err := c.read(); err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return c, nil
+}
+
+// read takes the pair from the files, unless it is the one in use. What it found is returned with an error too.
+func (c *certificate) read() (found string, err error) {
+	chain, err := os.ReadFile(c.certFile)
+	if err != nil {
+		return err.Error(), err
+	}
+	key, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return err.Error(), err
+	}
+	found = string(chain) + "\x00" + string(key)
+	if found == c.used {
+		return found, nil
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return found, err // its texts hold nothing of the key
+	}
+	c.pair.Store(&pair)
+	c.used = found
+	return found, nil
+}
+
+// look takes a changed pair. One that is not good changes nothing, and is logged once, when it is found a second
+// time: the first look may have met files that are being written.
+func (c *certificate) look(ctx context.Context) {
+	before := c.pair.Load()
+	found, err := c.read()
+	switch now := c.pair.Load(); {
+	case err == nil:
+		c.refused, c.looks = "", 0
+		if now != before {
+			c.log.InfoContext(ctx, "the TLS certificate has changed", "file", c.certFile, "not_after", now.Leaf.NotAfter)
+		}
+	case found != c.refused:
+		c.refused, c.looks = found, 1
+	default:
+		if c.looks++; c.looks == 2 {
+			c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
+				"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
+		}
+	}
+}
+
+// follow looks until ctx ends.
+func (c *certificate) follow(ctx context.Context) {
+	tick := time.NewTicker(certificateEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.look(ctx)
+		}
+	}
+}
+
+// config is the listener's: each handshake has the pair of its moment.
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
+	}
+}

@@ -1,0 +1,138 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/store"
+)
+
+// kin is an account as its limits need it.
+type kin struct {
+	id     aaa.AccountID
+	limits *limits.Values
+}
+
+// kinOf returns accounts, root first, each the parent of the next, with their limits as they stand in this transaction.
+func (w *write) kinOf(ctx context.Context, path []aaa.AccountID) ([]kin, error) {
+	places := make([]string, len(path))
+	args := make([]any, len(path))
+	for i, id := range path {
+		places[i], args[i] = fmt.Sprintf("$%d", i+1), string(id)
+	}
+	own := make(map[aaa.AccountID]*aaa.Limits, len(path))
+	err := w.Query(ctx, func(scan Scan) error {
+		var id aaa.AccountID
+		var text *string
+		if err := scan(&id, &text); err != nil {
+			return err
+		}
+		var l *aaa.Limits
+		err := fromText(text, &l)
+		own[id] = l
+		return err
+	}, `SELECT id, limits FROM accounts WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]kin, len(path))
+	for i, id := range path {
+		if list[i].id = id; i == 0 {
+			list[i].limits = limits.Root(id, own[id])
+		} else {
+			list[i].limits = list[i-1].limits.Below(id, own[id])
+		}
+	}
+	return list, nil
+}
+
+// room refuses one more of what an account owns. from is the rest of a query of those that it has, after FROM.
+func (w *write) room(ctx context.Context, account aaa.AccountID, l aaa.Limit, from string, args ...any) error {
+	if account == aaa.SystemConfig {
+		return nil
+	}
+	a, err := getAccount(ctx, w, `id = $1`, string(account))
+	if err != nil {
+		return err
+	}
+	chain, err := w.kinOf(ctx, append(a.Path, a.ID))
+	if err != nil {
+		return err
+	}
+	return w.fits(ctx, chain[len(chain)-1], l, 1, from, args...)
+}
+
+// roomBelow refuses to put more accounts below those of a path. passed are on it already.
+func (w *write) roomBelow(ctx context.Context, path []aaa.AccountID, more int64, passed int) error {
+	chain, err := w.kinOf(ctx, path)
+	if err != nil {
+		return err
+	}
+	for i, k := range chain {
+		if i < passed {
+			continue
+		}
+		from, until := below(store.Account{ID: k.id, Path: path[:i]})
+		if err := w.fits(ctx, k, aaa.LimitAccounts, more, fromBelow, from, until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fits refuses more of what an account may have a limited number of.
+func (w *write) fits(ctx context.Context, k kin, l aaa.Limit, more int64, from string, args ...any) error {
+	v := k.limits.Of(l)
+	if v.Allowed == limits.Unlimited {
+		return nil
+	}
+	have, err := count(ctx, w, fmt.Sprintf(`(SELECT 1 FROM %s LIMIT %d) counted`, from, v.Allowed), args...)
+	if err == nil && have+more > v.Allowed {
+		err = &store.LimitError{Excess: aaa.Excess{Limit: l, Account: k.id, Allowed: v.Allowed, From: v.From}}
+	}
+	return err
+}
+
+// What an account has, counted after FROM: its arguments are the account's id and, where it says so, more.
+const (
+	fromDictionaries = `dictionaries WHERE account_id = $1`
+	fromTexts        = `texts WHERE account_id = $1 AND kind = $2`
+	fromTokens       = `tokens WHERE account_id = $1 AND (kind = 'session') = $2 AND (expires_at IS NULL OR expires_at > $3)`
+	fromBelow        = `accounts WHERE path >= $1 AND path < $2`
+)
+
+func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]int64, error) {
+	a, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	from, until := below(a)
+	used := make(map[aaa.Limit]int64)
+	for _, q := range []struct {
+		limit aaa.Limit
+		from  string
+		args  []any
+	}{
+		{aaa.LimitAccounts, fromBelow, []any{from, until}},
+		{aaa.LimitTokens, fromTokens, []any{string(id), false, time.Now().UTC()}},
+		{aaa.LimitDictionaries, fromDictionaries, []any{string(id)}},
+		{aaa.LimitTables, fromTexts, []any{string(id), string(store.TextFSM)}},
+		{aaa.LimitUsersFiles, fromTexts, []any{string(id), string(store.TextUsers)}},
+	} {
+		if used[q.limit], err = count(ctx, s.db, q.from, q.args...); err != nil {
+			return nil, err
+		}
+	}
+	used[aaa.LimitSessions], used[aaa.LimitSessionRecords], err = haveSessions(ctx, s.db, id)
+	return used, err
+}
+
+// count counts the rows of a query's rest after FROM.
+func count(ctx context.Context, c Conn, from string, args ...any) (n int64, err error) {
+	_, err = one(ctx, c, func(scan Scan) error { return scan(&n) }, `SELECT COUNT(*) FROM `+from, args...)
+	return n, err
+}
