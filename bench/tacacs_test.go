@@ -23,13 +23,13 @@ func TestTACACSPeer(t *testing.T) {
 	if err := pap(t.Context(), m, "bob"); err != nil || m.Stats().Shared != 1 {
 		t.Fatalf("%v, %+v", err, m.Stats())
 	}
-	if err := showInterleaving(m); err != nil {
+	if err := showInterleaving(m, 5); err != nil {
 		t.Fatal(err)
 	}
 	if err := giveUp(m); err != nil || m.Stats().Tombstones != 1 {
 		t.Errorf("%v, %+v", err, m.Stats())
 	}
-	if p99, err := besideStalled(m); err != nil || p99 <= 0 || p99 > 60_000 {
+	if p99, err := besideStalled(m, 5); err != nil || p99 <= 0 || p99 > 60_000 {
 		t.Errorf("%v ms, %v", p99, err)
 	}
 }
@@ -47,10 +47,10 @@ func TestBesideStalledNeedsNeighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Retire)
-	if _, err := besideStalled(m); err == nil {
+	if _, err := besideStalled(m, 5); err == nil {
 		t.Error("neighbours on another connection are taken for those of the stalled session")
 	}
-	if _, err := loginTimes(mustManager(t, "127.0.0.1:1")); err == nil {
+	if _, err := loginTimes(mustManager(t, "127.0.0.1:1"), 5); err == nil {
 		t.Error("logins at no server are taken for good ones")
 	}
 }

@@ -30,9 +30,10 @@ func measureStalled(s settings) row {
 		return r
 	}
 	defer m.Retire()
-	alone := func() (float64, error) { return loginTimes(m) }
-	beside := func() (float64, error) { return besideStalled(m) }
-	if r.err = showInterleaving(m); r.err != nil {
+	const each = 200
+	alone := func() (float64, error) { return loginTimes(m, each) }
+	beside := func() (float64, error) { return besideStalled(m, each) }
+	if r.err = showInterleaving(m, each); r.err != nil {
 		return r
 	}
 	times, err := alternate(2*s.rounds+1, contender{"alone", alone}, contender{"beside", beside})
@@ -50,15 +51,15 @@ func measureStalled(s settings) row {
 }
 
 // showInterleaving makes logins until one was answered after a later one of its connection.
-func showInterleaving(m *tacacs.Manager) error {
+func showInterleaving(m *tacacs.Manager, each int) error {
 	for range 100 {
 		late := make(chan error, 1)
-		if _, err := loginTimes(m); err != nil { // which negotiates the mode, and shows that the server is quick
+		if _, err := loginTimes(m, each); err != nil { // which negotiates the mode, and shows that the server is quick
 			return err
 		}
 		go func() { late <- pap(context.Background(), m, lateUser) }()
 		for ended := false; !ended; {
-			if _, err := loginTimes(m); err != nil {
+			if _, err := loginTimes(m, each); err != nil {
 				return err
 			}
 			select {
@@ -77,9 +78,8 @@ func showInterleaving(m *tacacs.Manager) error {
 	return errors.New("no login was answered late")
 }
 
-// loginTimes makes logins, tacacsInFlight at once, and returns what 99 of 100 take at most, in ms.
-func loginTimes(m *tacacs.Manager) (p99 float64, err error) {
-	const each = 200
+// loginTimes makes logins, tacacsInFlight at once and so many one after the other, and returns what 99 of 100 take at most, in ms.
+func loginTimes(m *tacacs.Manager, each int) (p99 float64, err error) {
 	times := make([]time.Duration, tacacsInFlight*each)
 	errs := make([]error, tacacsInFlight)
 	var wg sync.WaitGroup
@@ -101,14 +101,14 @@ func loginTimes(m *tacacs.Manager) (p99 float64, err error) {
 }
 
 // besideStalled is loginTimes while a session waits on the same connection.
-func besideStalled(m *tacacs.Manager) (p99 float64, err error) {
+func besideStalled(m *tacacs.Manager, each int) (p99 float64, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- pap(ctx, m, silentUser) }()
 	for m.Stats().Sessions == 0 {
 		time.Sleep(100 * time.Microsecond)
 	}
-	p99, err = loginTimes(m)
+	p99, err = loginTimes(m, each)
 	if s := m.Stats(); err == nil && (s.Connections != 1 || s.Sessions != 1) {
 		err = fmt.Errorf("the stalled session had no neighbours: %+v", s)
 	}

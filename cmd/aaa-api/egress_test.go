@@ -15,9 +15,25 @@ import (
 type watched struct {
 	port  int
 	count atomic.Int32
+	marks atomic.Int32
 }
 
 func (w *watched) got() int { return int(w.count.Load()) }
+
+// seen waits until all datagrams that have arrived are counted: one more comes behind them.
+func (w *watched) seen(t *testing.T) {
+	t.Helper()
+	c, err := net.Dial("udp", fmt.Sprint("127.0.0.1:", w.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	before := w.marks.Load()
+	if _, err := c.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the mark arrives", func() bool { return w.marks.Load() > before })
+}
 
 func watchTCP(t *testing.T) *watched {
 	t.Helper()
@@ -50,10 +66,15 @@ func watchUDP(t *testing.T) *watched {
 	w := &watched{port: l.LocalAddr().(*net.UDPAddr).Port}
 	go func() {
 		for b := make([]byte, 4096); ; {
-			if _, _, err := l.ReadFrom(b); err != nil {
+			n, _, err := l.ReadFrom(b)
+			switch {
+			case err != nil:
 				return
+			case n == 1:
+				w.marks.Add(1)
+			default:
+				w.count.Add(1)
 			}
-			w.count.Add(1)
 		}
 	}()
 	return w

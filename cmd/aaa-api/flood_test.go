@@ -77,6 +77,7 @@ func TestFlood(t *testing.T) {
 		return strings.Contains(call(t, root, "GET", p.url+"/metrics", "").Body, "aaa_api_backend_exchanges_total") &&
 			!strings.Contains(call(t, root, "GET", p.url+"/metrics", "").Body, "aaa_api_pool_depth{")
 	})
+	w.seen(t)
 	after := w.got()
 	time.Sleep(300 * time.Millisecond) // three timeouts, in which nothing may come
 	if n := w.got(); n != after {

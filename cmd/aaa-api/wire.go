@@ -34,6 +34,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
+	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
 )
@@ -76,7 +77,7 @@ func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *nod
 		return nil, err
 	}
 	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
-	n.log = log.With("node", n.name)
+	n.log = slog.New(tenantlog.New(log.Handler())).With("node", n.name)
 	if cfg.DatabaseURL.IsZero() {
 		if n.unlock, err = lockData(cfg); err != nil {
 			return nil, err

@@ -18,11 +18,8 @@ func (Log) Spec() fsm.Spec {
 
 // Run implements router.Action.
 func (Log) Run(m *router.Machine, line *fsm.Line) fsm.Event {
-	text := line.Xstring
-	if text == "" {
-		text = "a state machine table logs this request"
-	}
-	m.Log().Warn(text, "result", m.Result().String())
+	// The text is an attribute: as the message it could pass for one of the service's own.
+	m.Log().Warn("a state machine table logs this request", "text", line.Xstring, "result", m.Result().String())
 	return fsm.ACK
 }
 

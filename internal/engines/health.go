@@ -41,7 +41,7 @@ const (
 // since a node holds one for each server of each tenant.
 type Health struct{ word atomic.Uint32 }
 
-// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row, 24 whether the server has ever answered.
+// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row, 24 whether the server has ever answered, which Recovery notes.
 func pack(s State, failures, answers uint32) uint32 {
 	return uint32(s) | failures<<8 | answers<<16
 }
@@ -67,17 +67,17 @@ func (h *Health) Success() State {
 	for {
 		old := h.word.Load()
 		s, _, answers := unpack(old)
-		if s == Alive && old&answered != 0 {
+		if s == Alive {
 			return Alive // alive holds no counts: a busy server's answers write nothing
 		}
 		next := pack(s, 0, answers+1)
 		if s == Dead {
 			next = pack(Dead, FailuresToDead, answers+1)
 		}
-		if s == Alive || answers+1 >= AnswersToAlive {
+		if answers+1 >= AnswersToAlive {
 			s, next = Alive, pack(Alive, 0, 0)
 		}
-		if h.word.CompareAndSwap(old, next|answered) {
+		if h.word.CompareAndSwap(old, next|old&answered) {
 			return s
 		}
 	}

@@ -58,10 +58,11 @@ type term struct {
 
 // Succeeded records an answer. means is called if need be and not kept, as in Failed.
 func (r *Recovery) Succeeded(means func() Means) {
+	if !r.Answered() {
+		r.word.Or(answered)
+	}
 	if r.State() != Alive {
 		r.change(means, r.Success)
-	} else {
-		r.Success()
 	}
 }
 

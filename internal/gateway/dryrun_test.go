@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -132,5 +134,31 @@ func TestDryRunTellsWhatIsNotSent(t *testing.T) {
 	}
 	if _, d := f.dryRun("customer", aaa.Authn, values); len(d.Packets[0].AVPs) != 2 || len(d.Trace.Dropped) != 0 {
 		t.Errorf("authn: %+v, %+v", d.Packets[0].AVPs, d.Trace.Dropped)
+	}
+}
+
+// TestDryRunHidesAnAncestorsName: the authz_username of a document above is not shown to those below, neither in words nor in the
+// packet.
+func TestDryRunHidesAnAncestorsName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", with(doc("on", "a"), `"authz_username":"provisioner"`))
+	shown := func(account string) string {
+		t.Helper()
+		run, err := f.gateway.DryRun(f.ctx, &aaa.Request{Account: f.ids[account], Op: aaa.Authz, Values: map[string]any{}, Trace: true})
+		f.must(err)
+		text, err := json.Marshal(run)
+		f.must(err)
+		if len(run.Packets) != 1 || run.Packets[0].Error != "" || !strings.Contains(string(text), "User-Name") {
+			t.Fatalf("%s", text)
+		}
+		return string(text)
+	}
+	inHex := hex.EncodeToString([]byte("provisioner"))
+	if text := shown("reseller"); !strings.Contains(text, `"provisioner"`) || !strings.Contains(text, inHex) {
+		t.Errorf("its own account is not shown the name: %s", text)
+	}
+	if text := shown("customer"); strings.Contains(text, "provisioner") || strings.Contains(text, inHex) {
+		t.Errorf("an account below is shown the name: %s", text)
 	}
 }

@@ -276,10 +276,17 @@ func (c *scriptedClient) Omits(op aaa.Op, a *aaa.Attribute) bool {
 	return op == aaa.Accounting && a.Name == "User-Password"
 }
 
-func (c *scriptedClient) Encode(*engines.Request) ([]byte, error) { return []byte{1, 2, 3}, nil }
-func (c *scriptedClient) Health() *engines.Health                 { return &c.health }
-func (c *scriptedClient) Longest() time.Duration                  { return c.longest }
-func (c *scriptedClient) Retire()                                 { c.engine.mu.Lock(); c.retired = true; c.engine.mu.Unlock() }
+func (c *scriptedClient) Encode(r *engines.Request) ([]byte, error) {
+	packet := []byte{1, 2, 3}
+	for i := range r.AVPs {
+		packet = append(packet, r.AVPs[i].Value...)
+	}
+	return packet, nil
+}
+
+func (c *scriptedClient) Health() *engines.Health { return &c.health }
+func (c *scriptedClient) Longest() time.Duration  { return c.longest }
+func (c *scriptedClient) Retire()                 { c.engine.mu.Lock(); c.retired = true; c.engine.mu.Unlock() }
 
 func (s *scripted) set(name string, f func(*engines.Request) (*engines.Reply, error)) {
 	s.mu.Lock()

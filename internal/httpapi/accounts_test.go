@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/token"
 )
 
 func TestAccountLife(t *testing.T) {
@@ -22,6 +23,17 @@ func TestAccountLife(t *testing.T) {
 	grandchild := w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","enabled":false}`)).want(201)
 	if grandchild.str("data", "parent_id") != string(id) || grandchild.at("data", "enabled") != false {
 		t.Errorf("%s", grandchild.text)
+	}
+	// Strangers neither learn of the realm nor are kept from having it, and nobody probes those beside him.
+	stranger := w.token(w.sibling, token.Scopes()...)
+	w.call(stranger, "PUT", "/v2/accounts", data(`{"name":"theirs","realm":"shop.example"}`)).want(201)
+	own := w.token(id, token.Scopes()...)
+	for _, realm := range []string{`"shop.example.org"`, `"free.example"`, `null`} {
+		w.call(own, "PATCH", at(id, ""), data(`{"realm":`+realm+`}`)).refused(403, slugForbidden)
+	}
+	w.call(own, "PATCH", at(id, ""), data(`{"name":"shop","realm":"shop.example"}`)).want(200)
+	if r := w.call(own, "POST", at(id, ""), data(`{"name":"shop"}`)).want(200); r.str("data", "realm") != "shop.example" {
+		t.Errorf("a replacement that names no realm: %s", r.text)
 	}
 	if r := w.call(w.tenantToken, "PATCH", at(id, ""), data(`{"realm":null}`)).want(200); r.at("data", "realm") != nil || r.at("data", "name") != "shop" {
 		t.Errorf("%s", r.text)

@@ -21,6 +21,7 @@ type API struct {
 	guesses     *guesses // of credentials that are none, by source address
 	replays     *replays
 	writers     writers
+	heavyWork   *heavyWork
 	away        away
 	storeReads  storeCheck
 	storeWrites storeCheck
@@ -45,6 +46,8 @@ func New(o Options) *API {
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		writers: writers{turns: make(map[aaa.AccountID]*turn)},
 		docs:    newDocs(),
+
+		heavyWork: newHeavyWork(heavyAtOnce()),
 	}
 	a.tail = appendString(append(a.tail, `,"version":`...), o.Version)
 	a.tail = appendString(append(a.tail, `,"node":`...), o.Node)

@@ -89,7 +89,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 
 // keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
 func keepBounds(c *call, have, sent map[string]any) map[string]any {
-	for _, name := range []string{"limits", "server_networks"} {
+	for _, name := range []string{"limits", "server_networks", "realm"} {
 		_, named := sent[name]
 		if v, set := have[name]; set && !named && c.account == c.who.Account {
 			sent[name] = v
@@ -98,12 +98,14 @@ func keepBounds(c *call, have, sent map[string]any) map[string]any {
 	return sent
 }
 
-// checkBounds refuses a change of limits and networks if the token is the account's own: accounts above set them.
+// checkBounds refuses a change of realm, limits and networks if the token is the account's own: accounts above set them.
 func (a *API) checkBounds(c *call, old, next store.Account) error {
 	own := c.account == c.who.Account
 	sameLimits := equal(old.Limits, next.Limits)
 	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
 	switch {
+	case own && old.Realm != next.Realm && old.ParentID != "": // else it could find out which realms accounts beside it have
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the realm of an account is set by those above it"}
 	case own && !sameLimits && old.ParentID != "": // the root account's are the defaults of all below it
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the limits of an account are set by those above it"}
 	case own && !sameNetworks:

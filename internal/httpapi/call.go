@@ -44,6 +44,8 @@ type call struct {
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
 
+	leaveHeavy func() // gives the turn of heavyWork back; nil: not held
+
 	status int
 	err    error // what made the answer a failure; for the log
 }
@@ -77,6 +79,7 @@ func putScratch(b *[]byte) {
 
 // WriteHeader notes the status for the log.
 func (c *call) WriteHeader(status int) {
+	c.endHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
 	}
@@ -85,7 +88,7 @@ func (c *call) WriteHeader(status int) {
 
 func (c *call) Write(b []byte) (int, error) {
 	if c.status == 0 {
-		c.status = http.StatusOK
+		c.WriteHeader(http.StatusOK)
 	}
 	return c.ResponseWriter.Write(b)
 }
@@ -105,13 +108,14 @@ func (c *call) finish() {
 			panic(p)
 		}
 		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "panic",
-			slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		if c.status == 0 {
 			c.fail(&failure{status: http.StatusInternalServerError, slug: slugInternal, detail: "an internal error; the log has it under the request id"})
 		} else {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
+	c.endHeavy()
 	if c.buffer != nil {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil
@@ -156,6 +160,9 @@ func (c *call) logAccess(took time.Duration) {
 	}
 	if c.err != nil && c.status >= 500 {
 		attrs = append(attrs, slog.String("error", c.err.Error()))
+	}
+	if !c.api.Log.Enabled(c.ctx(), slog.LevelInfo) { // not an access log but warnings, of which an account has a line a second
+		attrs = append(attrs, slog.String("account", string(c.account)), slog.Int("reason", c.status))
 	}
 	c.api.Log.LogAttrs(c.ctx(), level, "request", attrs...)
 }

@@ -62,6 +62,9 @@ func (a *API) getDictionary(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.heavy(len(d.Body)); err != nil {
+		return err
+	}
 	if wantsText(c.r) {
 		etag := etagOfForm(d.Revision, textSuffix)
 		c.Header().Set("Vary", "Accept")
@@ -297,11 +300,17 @@ func (a *API) listSystemDictionaries(c *call) error {
 	})
 }
 
+// entryOctets is about the length of an entry of a dictionary.
+const entryOctets = 100
+
 func (a *API) getSystemDictionary(c *call) error {
 	name := c.param("dict")
 	entries, ok := a.System.Entries(name)
 	if !ok {
 		return store.ErrNotFound
+	}
+	if err := c.heavy(len(entries) * entryOctets); err != nil {
+		return err
 	}
 	c.Header().Set("Vary", "Accept")
 	if wantsText(c.r) {

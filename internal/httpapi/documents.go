@@ -65,6 +65,15 @@ func (a *API) replaceDocument(c *call) error {
 // patchDocument merges what the client sent into the document (RFC 7396). The patch sees
 // secrets as every reader does, masked; what is still masked afterwards is kept.
 func (a *API) patchDocument(c *call) error {
+	if d, err := a.Tree.Document(c.account); err == nil {
+		if err := c.heavy(len(d.Body)); err != nil {
+			return err
+		}
+	} else if !isNotFound(err) { // not in memory, and nobody knows how long
+		if err := c.heavy(heavyOctets); err != nil {
+			return err
+		}
+	}
 	return a.updateDocument(c, func(old store.Document) (any, error) {
 		masked, err := document.Mask(old.Body)
 		if err != nil {
@@ -255,6 +264,9 @@ func (a *API) rollBack(c *call) error {
 	}
 	masked, err := document.Mask(old.Body)
 	if err != nil {
+		return err
+	}
+	if err := c.heavy(len(old.Body)); err != nil {
 		return err
 	}
 	return c.retryStale(func() error {

@@ -36,6 +36,9 @@ func (c *call) pass() error {
 	if err := c.readBody(); err != nil {
 		return err
 	}
+	if err := c.heavyBody(); err != nil {
+		return err
+	}
 	// A POST may be another method in disguise; that one's route has a gate of its own.
 	if c.route.method == http.MethodPost && !c.tunnelled {
 		verb, err := c.bodyVerb()

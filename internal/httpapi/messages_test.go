@@ -64,7 +64,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{ask{method: "GET", path: at(w.tenant, "/aaa/fsm/night")}, 404, `the account has no state machine table \"night\"`},
 		{ask{method: "POST", path: at(w.tenant, "/aaa/fsm?name=night"), body: aTable, header: plain}, 404, `the account has no state machine table \"night\"`},
 		{ask{method: "DELETE", path: at(w.tenant, "/aaa/fsm/-")}, 404, `the account has no state machine table \"-\"`},
-		{ask{method: "POST", path: at(w.tenant, "/aaa/fsm/night/simulate"), body: `{"data":{"request":"AUTHEN"}}`}, 404, `neither the account nor one above it has a state machine table \"night\"`},
+		{ask{method: "POST", path: at(w.tenant, "/aaa/fsm/night/simulate"), body: `{"data":{"request":"AUTHEN"}}`}, 404, `neither the account nor one above it that the token reaches has a state machine table \"night\"`},
 		{ask{method: "GET", path: at(w.tenant, "/aaa/users/night")}, 404, `the account has no users file \"night\"`},
 		{ask{method: "DELETE", path: at(w.tenant, "/aaa/users/night")}, 404, `the account has no users file \"night\"`},
 		{ask{method: "GET", path: at(w.tenant, "/aaa/dictionary/night")}, 404, `the account has no dictionary \"night\"`},

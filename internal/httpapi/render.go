@@ -29,7 +29,7 @@ func (c *call) fail(err error) {
 		f.detail = c.taken()
 	}
 	if f.status == http.StatusInternalServerError {
-		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "internal error", slog.String("request_id", c.id), slog.String("error", err.Error()))
+		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
 	}
 	if c.status != 0 {
 		return // an answer is under way already

@@ -143,8 +143,8 @@ var routes = []route{
 
 	{"GET", atUsers, mayRead, onAccount, noBody, paged, false, (*API).listUsers},
 	{"GET", atUsersFile, mayRead, onAccount, noBody, "", false, (*API).getUsers},
-	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "", false, (*API).createUsers},
-	{"POST", atUsersFile, mayWrite, onAccount, textUpload, "", true, (*API).replaceUsers},
+	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "share", false, (*API).createUsers},
+	{"POST", atUsersFile, mayWrite, onAccount, textUpload, "share", true, (*API).replaceUsers},
 	{"DELETE", atUsersFile, mayWrite, onAccount, noBody, "", true, (*API).deleteUsers},
 
 	{"GET", atSystemV1, mayRead, onSystem, noBody, "", false, (*API).getDocument},

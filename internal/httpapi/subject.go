@@ -37,7 +37,7 @@ func (c *call) lacking() string {
 	case atSystem + "/dictionary/{dict}":
 		return "there is no system dictionary " + name
 	case atTable + "/simulate":
-		return "neither " + of + " nor one above it has a state machine table " + name + ", and none is built in"
+		return "neither " + of + " nor one above it that the token reaches has a state machine table " + name + ", and none is built in"
 	}
 	if what := c.named(); what != "" {
 		return of + " has no " + what + " " + name

@@ -80,6 +80,9 @@ type tableCheck struct {
 
 // checkTable tells all that is wrong with a table, and stores nothing.
 func (a *API) checkTable(c *call) error {
+	if err := c.heavyCheck(len(c.body)); err != nil {
+		return err
+	}
 	t, err := a.sentTable(c)
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ func (a *API) simulateTable(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.heavyCheck(len(text) + len(c.body)); err != nil {
+		return err
+	}
 	table, err := a.compiled(text)
 	if err != nil {
 		return err
@@ -156,10 +162,23 @@ func (a *API) inheritedTable(c *call) (string, error) {
 		return "", err
 	}
 	for _, id := range slices.Backward(append(slices.Clone(account.Path), account.ID)) {
+		if id != c.account { // its steps tell what is in the table: the token must be one that may read it
+			if within, err := a.Tree.Within(c.ctx(), c.who.Account, id); err != nil || !within {
+				return a.builtInTable(name, err)
+			}
+		}
 		t, err := a.tableOf(c, id, name)
 		if !isNotFound(err) {
 			return t.Body, err
 		}
+	}
+	return a.builtInTable(name, nil)
+}
+
+// builtInTable is the text of a built-in table, unless err says why there is none to look for.
+func (a *API) builtInTable(name string, err error) (string, error) {
+	if err != nil {
+		return "", err
 	}
 	if _, text, ok := builtIn(name); ok {
 		return text, nil

@@ -17,6 +17,7 @@ type textInfo struct {
 	Name      string        `json:"name"`
 	Owner     aaa.AccountID `json:"owner"`
 	Title     string        `json:"title,omitempty"`
+	Share     *bool         `json:"share,omitempty"` // of users files: documents of accounts below see it
 	Revision  int64         `json:"revision,omitempty"`
 	CreatedAt time.Time     `json:"created_at,omitzero"`
 	UpdatedAt time.Time     `json:"updated_at,omitzero"`
@@ -35,7 +36,12 @@ type tableView struct {
 var asRead = []string{"owner", "title", "revision", "created_at", "updated_at"}
 
 func infoOf(t store.Text) textInfo {
-	return textInfo{Name: t.Name, Owner: t.Account, Revision: t.Revision, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC()}
+	var share *bool
+	if t.Kind == store.TextUsers {
+		share = new(bool)
+		*share = !t.Closed
+	}
+	return textInfo{Share: share, Name: t.Name, Owner: t.Account, Revision: t.Revision, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC()}
 }
 
 func infoOfBuiltIn(b fsm.BuiltInTable) textInfo {
@@ -145,6 +151,9 @@ func (a *API) getTable(c *call) error {
 		if done, err := c.notModified(etag); done || err != nil {
 			return err
 		}
+	}
+	if err := c.heavy(len(body)); err != nil {
+		return err
 	}
 	if form == formJSON {
 		source, _ := fsm.ParseText([]byte(body)) // what could be read, should a later version read less

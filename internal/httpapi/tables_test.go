@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
+	"aaa-api/internal/token"
 )
 
 // aTable is written as nobody would format it, to find out whether it comes back as it was sent.
@@ -298,6 +299,8 @@ func TestSimulate(t *testing.T) {
 			t.Errorf("%s", walk.text)
 		}
 	}
+	// A walk tells what is in the table: it takes a token that may read it.
+	w.call(w.token(w.child, token.Scopes()...), "POST", at(w.child, "/aaa/fsm/one/simulate"), data(script)).refused(404, slugIdentifier)
 	// The nearest one of a name counts.
 	w.upload("PUT", at(w.child, "/aaa/fsm/one"), strings.Replace(aTable, "ERROR RADIUS Same", "ERROR REPLY End", 1)).want(201)
 	if walk := w.call(w.tenantToken, "POST", at(w.child, "/aaa/fsm/one/simulate"), data(script)).want(200); walk.str("data", "replied") != "ERROR" {

@@ -30,6 +30,9 @@ func (a *API) getUsers(c *call) error {
 	if done, err := c.notModified(etag); done || err != nil {
 		return err
 	}
+	if err := c.heavy(len(f.Body)); err != nil {
+		return err
+	}
 	masked, err := a.Service.MaskUsers(c.ctx(), c.account, f.Name, f.Body)
 	if err != nil {
 		return err
@@ -43,10 +46,11 @@ func (a *API) getUsers(c *call) error {
 }
 
 func (a *API) createUsers(c *call) error {
-	f, text, err := c.sentUsers()
+	f, text, share, err := c.sentUsers()
 	if err != nil {
 		return err
 	}
+	f.Closed = share != nil && !*share
 	var masked string
 	if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, ""); err != nil {
 		return err
@@ -62,7 +66,7 @@ func (a *API) createUsers(c *call) error {
 // replaceUsers makes the next revision of a users file. The write is always conditional
 // on the revision that it was made from: masked passwords are kept from that one.
 func (a *API) replaceUsers(c *call) error {
-	f, text, err := c.sentUsers()
+	f, text, share, err := c.sentUsers()
 	if err != nil {
 		return err
 	}
@@ -73,6 +77,9 @@ func (a *API) replaceUsers(c *call) error {
 		}
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
+		}
+		if f.Closed = old.Closed; share != nil { // what says nothing of it opens no file
+			f.Closed = !*share
 		}
 		var masked string
 		if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, old.Body); err != nil {
@@ -89,37 +96,53 @@ func (a *API) replaceUsers(c *call) error {
 
 func (a *API) deleteUsers(c *call) error { return a.deleteText(c, store.TextUsers) }
 
-// sentUsers reads a users file from the body: text, or JSON with the members text and
-// name. What came with it when it was read means nothing.
-func (c *call) sentUsers() (f store.Text, text string, err error) {
+// sentUsers reads a users file from the body: text, or JSON with the members text, name and share. What else came with it
+// when it was read means nothing. share is nil where neither query nor body says it.
+func (c *call) sentUsers() (f store.Text, text string, share *bool, err error) {
 	var inside string
 	if isText(c.r) {
 		text = string(c.body)
-	} else if inside, text, err = c.jsonUsers(); err != nil {
-		return f, "", err
+	} else if inside, text, share, err = c.jsonUsers(); err != nil {
+		return f, "", nil, err
+	}
+	if c.query.Has("share") {
+		asked, err := c.flag("share")
+		if err != nil {
+			return f, "", nil, err
+		}
+		if share != nil && *share != asked {
+			return f, "", nil, aaa.Invalid(aaa.Field{Path: "share", Rule: "conflict", Message: "the query and the body disagree"})
+		}
+		share = &asked
 	}
 	name, err := c.targetName(inside)
 	if err != nil {
-		return f, "", err
+		return f, "", nil, err
 	}
-	return store.Text{Account: c.account, Kind: store.TextUsers, Name: name}, text, nil
+	return store.Text{Account: c.account, Kind: store.TextUsers, Name: name}, text, share, nil
 }
 
-func (c *call) jsonUsers() (name, text string, err error) {
+func (c *call) jsonUsers() (name, text string, share *bool, err error) {
 	data, err := c.data()
 	if err != nil {
-		return "", "", err
+		return "", "", nil, err
 	}
 	var faults []aaa.Field
 	for member, v := range data {
 		switch {
 		case member == "name":
 			if name, err = nameMember(v); err != nil {
-				return "", "", err
+				return "", "", nil, err
 			}
+		case member == "share":
+			b, ok := v.(bool)
+			if !ok {
+				faults = append(faults, aaa.Field{Path: "share", Rule: "type", Message: "must be true or false", Target: "boolean"})
+			}
+			share = &b
 		case member == "text" || slices.Contains(asRead, member):
 		default:
-			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member", member, []string{"name", "text"})})
+			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member", member, []string{"name", "text", "share"})})
 		}
 	}
 	v, given := data["text"]
@@ -133,7 +156,7 @@ func (c *call) jsonUsers() (name, text string, err error) {
 		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", c.api.Limits.TextBody), Target: c.api.Limits.TextBody})
 	}
 	if faults != nil {
-		return "", "", aaa.Invalid(faults...)
+		return "", "", nil, aaa.Invalid(faults...)
 	}
-	return name, text, nil
+	return name, text, share, nil
 }

@@ -123,3 +123,32 @@ func TestUsersFileFaults(t *testing.T) {
 		t.Errorf("something was stored: %s", list.text)
 	}
 }
+
+// TestShareOfUsersFiles: share is shown, kept by what does not say it, and refused where it is no boolean.
+func TestShareOfUsersFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := at(w.tenant, "/aaa/users")
+	shared := func(r reply, want bool) {
+		t.Helper()
+		if got := w.call(w.tenantToken, "GET", base+"/staff", "").want(200); r.at("data", "share") != want || got.at("data", "share") != want {
+			t.Errorf("share is not %v: %s\n%s", want, r.text, got.text)
+		}
+		if list := w.call(w.tenantToken, "GET", base, "").want(200); list.at("data", "0", "share") != want {
+			t.Errorf("in the list share is not %v: %s", want, list.text)
+		}
+	}
+	shared(w.upload("PUT", base+"/staff", aUsersFile).want(201), true)
+	shared(w.upload("POST", base+"/staff?share=false", aUsersFile).want(200), false)
+	shared(w.upload("POST", base+"/staff", aUsersFile).want(200), false)
+	read := w.call(w.tenantToken, "GET", base+"/staff", "").want(200)
+	whole := read.text[strings.Index(read.text, `{"name"`):strings.Index(read.text, `,"request_id"`)]
+	shared(w.call(w.tenantToken, "POST", base+"/staff", data(whole)).want(200), false)
+	shared(w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":true}`)).want(200), true)
+	w.call(w.tenantToken, "DELETE", base+"/staff", "").want(200)
+	shared(w.call(w.tenantToken, "PUT", base+"/staff", data(`{"text":"","share":false}`)).want(201), false)
+	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":"no"}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":null}`)).refused(400, slugInvalid)
+	w.upload("POST", base+"/staff?share=maybe", "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/staff?share=true", data(`{"text":"","share":false}`)).refused(400, slugInvalid)
+}

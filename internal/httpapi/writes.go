@@ -28,7 +28,7 @@ func (c *call) sync() {
 	defer cancel()
 	if err := c.api.Sync(ctx); err != nil {
 		c.api.Log.LogAttrs(ctx, slog.LevelWarn, "a write is not yet in use on this node",
-			slog.String("request_id", c.id), slog.String("error", err.Error()))
+			slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
 	}
 }
 

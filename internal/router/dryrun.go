@@ -51,7 +51,7 @@ func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request
 			}
 			q := question{
 				router: r, req: req, level: level, pin: pin, mark: mark, budget: &budget,
-				tracer: &translate.Tracer{Server: s.Name, Trace: trace},
+				tracer: &translate.Tracer{Server: s.Name, Trace: trace}, hides: level.Account != req.Account,
 			}
 			m := q.dryRun(ctx, s)
 			switch {

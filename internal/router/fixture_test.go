@@ -22,6 +22,7 @@ import (
 	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
+	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/translate"
 )
 
@@ -52,7 +53,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
-		Standard: std, Deadline: deadline, Log: slog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Standard: std, Deadline: deadline, Log: slog.New(tenantlog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	})
 	if err != nil {
 		t.Fatal(err)

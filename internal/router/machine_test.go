@@ -212,3 +212,29 @@ func TestLogDecidesNothing(t *testing.T) {
 	}
 	l.quiet()
 }
+
+// TestLogDoesNotFillTheLog: a table that logs each request has a line a second, in which its text is no message of the
+// service's.
+func TestLogDoesNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, time.Second, "a")
+	l.use("Start:\n\t*.+AUTHEN.ACK LOG Tell \"stopped\"\nTell:\n\t*.LOG.ACK LOG Again\nAgain:\n\t*.LOG.ACK RADIUS Wait\nWait:\n\t*.RADIUS.ACK REPLY End\n\t*.*.TIMEOUT NULL End\nEnd:\n")
+	begun := time.Now()
+	for range 200 {
+		_, _ = l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
+	}
+	l.quiet()
+	seconds := int(time.Since(begun)/time.Second) + 1
+	lines := 0
+	for line := range strings.Lines(l.log.String()) {
+		if strings.Contains(line, `"msg":"stopped"`) {
+			t.Fatalf("a line of a table looks like one of the service's: %s", line)
+		}
+		if strings.Contains(line, `"text":"stopped"`) {
+			lines++
+		}
+	}
+	if lines == 0 || lines > seconds {
+		t.Errorf("%d lines within %d s", lines, seconds)
+	}
+}

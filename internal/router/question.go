@@ -25,6 +25,7 @@ type question struct {
 
 	allowance *limits.Allowance // nil: nothing is sent
 	budget    *translate.Budget
+	hides     bool // the message is shown to somebody who may not read the document
 }
 
 // mark is what every server is told alike, so that one accounting record, wherever it is tried
@@ -77,7 +78,11 @@ func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 	std := &q.router.std
 	if q.level.AuthzUsername != "" && !brings(avps, (*aaa.Attribute).NamesUser) {
 		q.tracer.Added("User-Name", "") // whose, a token below the document's account is not told
-		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(q.level.AuthzUsername)})
+		name := q.level.AuthzUsername
+		if q.hides {
+			name = aaa.Mask
+		}
+		avps = append(avps, aaa.AVP{Attr: std.UserName, Value: []byte(name)})
 	}
 	// A packet holds one kind of credential (RFC 2865 §4.1, RFC 3579 §3.3): the document's goes with none of the caller's.
 	if !q.level.AuthzPassword.IsZero() && !brings(avps, (*aaa.Attribute).Proves) {

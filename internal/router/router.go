@@ -41,7 +41,6 @@ type Router struct {
 	processor    *limits.Processor
 	deadline     time.Duration
 	log          *slog.Logger
-	complaints   complaints
 
 	background sync.WaitGroup // requests that go on after their answer
 }

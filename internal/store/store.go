@@ -100,7 +100,7 @@ const AnyRevision int64 = 0
 type Account struct {
 	ID        aaa.AccountID
 	Name      string
-	Realm     string          // unique; empty means none
+	Realm     string          // unique below the parent, itself included; empty means none
 	ParentID  aaa.AccountID   // empty for the root account alone
 	Path      []aaa.AccountID // ancestors, root first, without the account itself
 	Enabled   bool
@@ -238,6 +238,7 @@ type Text struct {
 	Name      string // can't be changed
 	Revision  int64  // from 1; a text created anew after a deletion begins again
 	Body      string
+	Closed    bool // a users file that documents of accounts below don't see
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -248,7 +249,7 @@ type Texts interface {
 	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
-	// Replace changes Body: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
+	// Replace changes Body and Closed: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
 	Replace(ctx context.Context, t Text, ifRevision int64) (Text, error)
 	// Delete refuses with an InUseError while a document names the text.
 	Delete(ctx context.Context, account aaa.AccountID, kind TextKind, name string, ifRevision int64) error

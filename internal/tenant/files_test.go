@@ -127,3 +127,50 @@ func TestUserNameAndPassword(t *testing.T) {
 	check(aaa.Authz, nil, "nas", "nas", "nas-password")
 	check(aaa.Custom, nil, "", "", "")
 }
+
+// TestClosedUsersFiles: a file that is not shared serves the account's own document, for whoever inherits that, and no document
+// of an account below.
+func TestClosedUsersFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	people := func(account, name string, closed bool) {
+		t.Helper()
+		sealed, err := f.vault.Seal(f.ctx, f.ids[account], "users/people", userLine(name))
+		f.must(err)
+		f.raw(store.Text{Account: f.ids[account], Kind: store.TextUsers, Name: "people", Body: sealed, Closed: closed})
+	}
+	check := func(what, account, name, want string) {
+		t.Helper()
+		if got := f.verdict(account, "people", name); got != want {
+			t.Errorf("%s: %s of %s is %s, want %s", what, name, account, got, want)
+		}
+		if sees, err := f.tenants.UsersFile(f.ctx, f.ids[account], "people"); err != nil || sees != (want != "no file") {
+			t.Errorf("%s: a document of %s would see the file: %v, %v", what, account, sees, err)
+		}
+	}
+	accepted, refused := usersfile.Accepted.String(), usersfile.Refused.String()
+	f.text("root", store.TextFSM, "mine", tableOf("one", "", "people"))
+	f.put("reseller", `"fsm":{"authn":"mine"}`)
+	f.put("customer", `"fsm":{"authn":"mine"}`)
+	people("reseller", "staff", false)
+	check("shared", "reseller", "staff", accepted)
+	check("shared", "customer", "staff", accepted)
+	people("reseller", "staff", true)
+	check("closed", "reseller", "staff", accepted)
+	check("closed", "customer", "staff", "no file")
+	people("root", "everybody", false)
+	check("one further up", "customer", "staff", refused)
+	check("one further up", "customer", "everybody", accepted)
+	f.remove("root", store.TextUsers, "people")
+	f.must(f.store.Documents().Delete(f.ctx, f.ids["customer"], store.AnyRevision, ""))
+	f.sync()
+	if got := f.verdict("reseller", "people", "staff"); got != accepted {
+		t.Errorf("the document's own account: %s", got)
+	}
+	if _, v, _ := f.plan("customer").Routes[aaa.Authn].Levels[0].Files["people"].Verify("staff", "wonderland", func() (func(), error) { return func() {}, nil }); v != usersfile.Accepted {
+		t.Errorf("who inherits the document: %v", v)
+	}
+	people("reseller", "staff", false)
+	f.put("customer", `"fsm":{"authn":"mine"}`)
+	check("opened again", "customer", "staff", accepted)
+}

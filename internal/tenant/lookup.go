@@ -106,9 +106,10 @@ func (t *Tenants) nearest(ctx context.Context, account aaa.AccountID, kind store
 	}
 	for _, owner := range owners {
 		text, err = t.store.Texts().Get(ctx, owner, kind, name)
-		if !errors.Is(err, store.ErrNotFound) {
-			return text, err == nil, err
+		if err == nil && text.Closed && owner != account || errors.Is(err, store.ErrNotFound) {
+			continue
 		}
+		return text, err == nil, err
 	}
 	return store.Text{}, false, nil
 }

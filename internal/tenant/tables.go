@@ -85,8 +85,8 @@ func (t *Tenants) files(level *Level, chain []link, table *Table) {
 			continue
 		}
 		level.fileNames = append(level.fileNames, name)
-		i := slices.IndexFunc(chain, func(l link) bool { f, ok := l.state.files[name]; return ok && f.parsed != nil })
-		if i < 0 {
+		file := fileOf(chain, name)
+		if file == nil {
 			if name != DefaultUsersFile {
 				t.log.Warn("state machine table names a users file that is not there", "account", level.Account, "table", table.Name, "file", name)
 			}
@@ -95,8 +95,18 @@ func (t *Tenants) files(level *Level, chain []link, table *Table) {
 		if level.Files == nil {
 			level.Files = make(map[string]*usersfile.File)
 		}
-		level.Files[name] = chain[i].state.files[name].parsed
+		level.Files[name] = file
 	}
+}
+
+// fileOf is the nearest users file of a name that the document of chain[0] sees; nil if there is none.
+func fileOf(chain []link, name string) *usersfile.File {
+	for i, l := range chain {
+		if f, ok := l.state.files[name]; ok && f.parsed != nil && (i == 0 || !f.stored.Closed) {
+			return f.parsed
+		}
+	}
+	return nil
 }
 
 // realms copies a document's rules, their realms in lower case.

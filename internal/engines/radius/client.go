@@ -49,7 +49,6 @@ type client struct {
 	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
 	answers uint32              // requests answered, by any address
 	signed  [numKinds]uint8     // replies of each kind, up to learnFrom, or mixed
-	told    map[error]time.Time // when the log was told of a reason to discard replies
 	left    uint32              // addresses of the name left since the latest answer
 }
 

@@ -1,8 +1,6 @@
 package radius
 
 import (
-	"time"
-
 	"aaa-api/internal/engines"
 )
 
@@ -113,22 +111,8 @@ func (c *client) Learnt() map[string]string {
 	return all
 }
 
-// complainEvery is how long the log hears of a reason to discard replies of a server no more once it has: whoever sends
-// rubbish must not fill it.
-const complainEvery = time.Minute
-
 // complain tells the log why a reply is discarded.
 func (c *client) complain(code byte, why error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if last, ok := c.told[why]; ok && now.Sub(last) < complainEvery {
-		return
-	}
-	if c.told == nil {
-		c.told = make(map[error]time.Time)
-	}
-	c.told[why] = now
 	c.engine.opts.Logger.Warn("a reply is discarded",
-		"engine", Name, "account", string(c.account), "server", c.name, "code", int(code), "error", why.Error())
+		"engine", Name, "account", string(c.account), "server", c.name, "code", int(code), "reason", why.Error())
 }

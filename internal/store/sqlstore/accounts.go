@@ -129,7 +129,7 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 		} else if taken {
 			return &store.ExistsError{Member: "id"}
 		}
-		if err := freeRealm(ctx, tx, a.Realm, a.ID); err != nil {
+		if err := freeRealm(ctx, tx, a, a.Realm); err != nil {
 			return err
 		}
 		limits, networks, err := bounds(a)
@@ -151,11 +151,17 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 	return a, nil
 }
 
-func freeRealm(ctx context.Context, tx *write, realm string, id aaa.AccountID) error {
+// freeRealm refuses a realm that the account above a or another one below that has.
+func freeRealm(ctx context.Context, tx *write, a store.Account, realm string) error {
 	if realm == "" {
 		return nil
 	}
-	taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE realm = $1 AND id <> $2`, realm, string(id))
+	within, args := `$3 = ''`, []any{realm, string(a.ID), string(a.ParentID)}
+	if a.ParentID != "" {
+		from, until := below(store.Account{ID: a.ParentID, Path: a.Path[:len(a.Path)-1]})
+		within, args = `(id = $3 OR path >= $4 AND path < $5)`, append(args, from, until)
+	}
+	taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE realm = $1 AND id <> $2 AND `+within, args...)
 	if err == nil && taken {
 		err = &store.ExistsError{Member: "realm"}
 	}
@@ -177,8 +183,10 @@ func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64
 		if ifRevision != store.AnyRevision && ifRevision != a.Revision {
 			return store.ErrStale
 		}
-		if err := freeRealm(ctx, tx, in.Realm, id); err != nil {
-			return err
+		if in.Realm != a.Realm {
+			if err := freeRealm(ctx, tx, a, in.Realm); err != nil {
+				return err
+			}
 		}
 		a.Name, a.Realm, a.Enabled = in.Name, in.Realm, in.Enabled
 		a.Limits, a.ServerNetworks = in.Limits, in.ServerNetworks

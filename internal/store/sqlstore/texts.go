@@ -9,10 +9,10 @@ import (
 
 type texts struct{ db Driver }
 
-const textColumns = `account_id, kind, name, revision, body, created_at, updated_at`
+const textColumns = `account_id, kind, name, revision, body, closed, created_at, updated_at`
 
 func scanText(scan Scan) (t store.Text, err error) {
-	err = scan(&t.Account, &t.Kind, &t.Name, &t.Revision, &t.Body, &t.CreatedAt, &t.UpdatedAt)
+	err = scan(&t.Account, &t.Kind, &t.Name, &t.Revision, &t.Body, &t.Closed, &t.CreatedAt, &t.UpdatedAt)
 	t.CreatedAt, t.UpdatedAt = t.CreatedAt.UTC(), t.UpdatedAt.UTC()
 	return t, err
 }
@@ -45,8 +45,8 @@ func (s texts) Create(ctx context.Context, t store.Text) (store.Text, error) {
 			return err
 		}
 		t.Revision, t.CreatedAt, t.UpdatedAt = 1, tx.now, tx.now
-		if _, err := tx.Exec(ctx, `INSERT INTO texts (`+textColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			string(t.Account), string(t.Kind), t.Name, t.Revision, t.Body, t.CreatedAt, t.UpdatedAt); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO texts (`+textColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			string(t.Account), string(t.Kind), t.Name, t.Revision, t.Body, t.Closed, t.CreatedAt, t.UpdatedAt); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangeKind(t.Kind), t.Account, t.Name)
@@ -70,8 +70,8 @@ func (s texts) Replace(ctx context.Context, t store.Text, ifRevision int64) (sto
 		}
 		t.Revision, t.CreatedAt, t.UpdatedAt = old.Revision+1, old.CreatedAt, tx.now
 		if _, err := tx.Exec(ctx, `UPDATE texts
-			SET revision = $4, body = $5, updated_at = $6 WHERE account_id = $1 AND kind = $2 AND name = $3`,
-			string(t.Account), string(t.Kind), t.Name, t.Revision, t.Body, t.UpdatedAt); err != nil {
+			SET revision = $4, body = $5, closed = $6, updated_at = $7 WHERE account_id = $1 AND kind = $2 AND name = $3`,
+			string(t.Account), string(t.Kind), t.Name, t.Revision, t.Body, t.Closed, t.UpdatedAt); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangeKind(t.Kind), t.Account, t.Name)
@@ -109,7 +109,7 @@ func (s texts) Delete(ctx context.Context, account aaa.AccountID, kind store.Tex
 
 func (s texts) List(ctx context.Context, account aaa.AccountID, kind store.TextKind, p store.Page) ([]store.Text, string, error) {
 	return page(ctx, s.db, p, scanText, func(t store.Text) string { return t.Name },
-		`SELECT account_id, kind, name, revision, '', created_at, updated_at FROM texts
+		`SELECT account_id, kind, name, revision, '', closed, created_at, updated_at FROM texts
 		WHERE account_id = $1 AND kind = $2 AND name >= $3 ORDER BY name LIMIT $4`,
 		string(account), string(kind), p.Start, limit(p))
 }

@@ -119,6 +119,25 @@ func testRealm(t *testing.T, s store.Store) {
 	if !errors.As(err, &clash) || clash.Member != "realm" {
 		t.Errorf("the taken realm gives %v", err)
 	}
+	// Nor is it free below that account, or for it while somebody below has it.
+	below := account(t, s, "below", other.ID)
+	for _, a := range []store.Account{{ParentID: below.ID, Realm: "example.net"}, {ParentID: root.ID, Realm: "example.net"}} {
+		_, err := s.Accounts().Create(ctx, a)
+		if a.ParentID == below.ID {
+			ok(t, err)
+		} else if !errors.As(err, &clash) {
+			t.Errorf("a realm that an account below the parent has gives %v", err)
+		}
+	}
+	_, err = s.Accounts().Create(ctx, store.Account{ParentID: other.ID, Realm: "example.org"})
+	if !errors.As(err, &clash) {
+		t.Errorf("the parent's realm gives %v", err)
+	}
+	// Those whose parents have nothing to do with each other have any realm they want, and keep it when other things change.
+	stranger := account(t, s, "stranger", root.ID)
+	twin := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: stranger.ID, Realm: "example.net", Name: "twin"}))
+	must[store.Moved](t)(s.Accounts().Move(ctx, twin.ID, below.ID))
+	must[store.Account](t)(s.Accounts().Update(ctx, twin.ID, store.AnyRevision, store.Account{Realm: "example.net", Name: "again"}))
 	// Its own realm is no clash.
 	must[store.Account](t)(s.Accounts().Update(ctx, other.ID, store.AnyRevision, store.Account{Realm: "example.org", Enabled: true}))
 	// A realm given up is free.

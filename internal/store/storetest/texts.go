@@ -48,8 +48,10 @@ func testTexts(t *testing.T, s store.Store) {
 	if diff := cmp.Diff(second, must[store.Text](t)(s.Texts().Get(ctx, a, store.TextFSM, "Night.shift-2"))); diff != "" {
 		t.Errorf("after stale writes (-replaced +read):\n%s", diff)
 	}
-	third := must[store.Text](t)(s.Texts().Replace(ctx, change("third"), store.AnyRevision))
-	if third.Revision != 3 {
+	closed := change("third")
+	closed.Closed = true
+	third := must[store.Text](t)(s.Texts().Replace(ctx, closed, store.AnyRevision))
+	if third.Revision != 3 || !third.Closed || other.Closed {
 		t.Errorf("replaced again: %+v", third)
 	}
 	if diff := cmp.Diff([]store.Text{third, other}, must[[]store.Text](t)(s.Texts().All(ctx, a))); diff != "" {
