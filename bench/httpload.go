@@ -145,6 +145,8 @@ func dialLoad(addr netip.AddrPort) (*loadConn, error) {
 	return &loadConn{fd: fd, buf: make([]byte, 64<<10)}, nil
 }
 
+func (c *loadConn) close() { _ = unix.Close(c.fd) }
+
 func (c *loadConn) send(request []byte) error {
 	for len(request) > 0 {
 		n, err := unix.Write(c.fd, request)

@@ -47,7 +47,7 @@ func plainFailover(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*a
 				continue
 			}
 			var err error
-			if p.avps, err = server.Rules[req.Op].Out(p.avps[:0], req.Values, nil); err != nil {
+			if p.avps, err = server.Rules[req.Op].Out(ctx, p.avps[:0], req.Values, nil, nil); err != nil {
 				return nil, err
 			}
 			p.request = engines.Request{
@@ -70,7 +70,9 @@ func plainFailover(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*a
 				Outcome: reply.Outcome, IsAuthorized: reply.Outcome == aaa.Accept, Document: level.Account,
 				Server: server.Name, Attempts: attempts + reply.Attempts,
 			}
-			res.Keys, res.AVPs = server.Rules[req.Op].Back(reply.AVPs, nil)
+			if res.Keys, res.AVPs, err = server.Rules[req.Op].Back(ctx, reply.AVPs, nil, nil); err != nil {
+				return nil, err
+			}
 			return res, nil
 		}
 	}

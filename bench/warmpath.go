@@ -50,6 +50,7 @@ type warmPath struct {
 	account aaa.AccountID
 	values  map[string]any
 	tracer  translate.Tracer
+	budget  translate.Budget
 }
 
 func (w *warmPath) run() error {
@@ -58,7 +59,8 @@ func (w *warmPath) run() error {
 		return err
 	}
 	server := plan.Routes[aaa.Authn].Levels[0].Lists[aaa.Authn][0]
-	avps, err := server.Rules[aaa.Authn].Out(nil, w.values, &w.tracer)
+	w.budget.Begin(plan.Limits, nil, plan.Limits.Of(aaa.LimitExpressionSteps))
+	avps, err := server.Rules[aaa.Authn].Out(context.Background(), nil, w.values, &w.budget, &w.tracer)
 	if err == nil && len(avps) != 10 {
 		err = fmt.Errorf("%d attributes came of ten rules", len(avps))
 	}

@@ -43,7 +43,7 @@ var rules = map[string][]string{
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
 
-	"translate":  {"aaa", "dict", "intern"},
+	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
 	"engines":            {"aaa", "egress", "limits"},

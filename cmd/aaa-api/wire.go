@@ -36,6 +36,7 @@ import (
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
+	"aaa-api/internal/usersfile"
 )
 
 // node is one running instance of the service: every part of it, wired.
@@ -151,7 +152,8 @@ func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	acts := actionsOf(n.cfg)
+	processor := limits.NewProcessor()
+	acts := actionsOf(n.cfg, processor)
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
@@ -159,7 +161,8 @@ func (n *node) assemble() error {
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
-		Egress: &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},
+		HashCost: usersfile.Cost(n.cfg.HashCost),
+		Egress:   &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},
 	})
 	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
@@ -171,7 +174,8 @@ func (n *node) assemble() error {
 		return err
 	}
 	routes, err := router.New(router.Options{
-		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes, Log: n.log,
+		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes,
+		Processor: processor, Log: n.log,
 	})
 	if err != nil {
 		return err
@@ -180,7 +184,7 @@ func (n *node) assemble() error {
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
-		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), Log: n.log,
+		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))

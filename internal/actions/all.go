@@ -2,13 +2,18 @@ package actions
 
 import (
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
+	"aaa-api/internal/usersfile"
 )
 
 // Options is what the operator configures of actions. With its zero value UNIX-PW serves nobody.
 type Options struct {
 	UnixPasswordFile     string          // what UNIX-PW compares with
 	UnixPasswordAccounts []aaa.AccountID // whose tables may use UNIX-PW
+
+	Processor *limits.Processor // where hashes of passwords wait for their turn; nil: they don't
+	HashCost  usersfile.Cost    // ceiling of a hash in UnixPasswordFile; 0: the default
 }
 
 // All is every action that state machine tables can take. A new one is a file in this folder,
@@ -23,8 +28,8 @@ func All(o Options) *router.Actions {
 		Passwd,
 		Realm{},
 
-		File{},
-		NewUnixPW(o.UnixPasswordFile, o.UnixPasswordAccounts),
+		File{o.Processor},
+		NewUnixPW(o.UnixPasswordFile, o.UnixPasswordAccounts, o.Processor, o.HashCost),
 		mkerb(),
 		RADDNS{},
 		SrvStatus{},

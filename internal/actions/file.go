@@ -2,22 +2,27 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
 
-// byPassword is what may come of comparing a password: ERROR where it could not be compared.
-var byPassword = []fsm.Event{fsm.ACK, fsm.NAK, fsm.ERROR}
+// byPassword is what may come of comparing a password: ERROR where it could not be compared, FATAL where the rules can't be
+// applied to the request.
+var byPassword = []fsm.Event{fsm.ACK, fsm.NAK, fsm.ERROR, fsm.FATAL}
 
 // File compares the request's password with that of a users file of the account, or of one above it.
 // The entry's reply items become attributes of the answer, as the file has them.
-type File struct{}
+type File struct {
+	Processor *limits.Processor // where hashes wait for their turn; nil: they don't
+}
 
 // Spec implements router.Action.
 func (File) Spec() fsm.Spec {
@@ -29,7 +34,7 @@ func (File) Spec() fsm.Spec {
 }
 
 // Run implements router.Action.
-func (File) Run(m *router.Machine, line *fsm.Line) fsm.Event {
+func (a File) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 	name := line.Xstring
 	if name == "" {
 		name = tenant.DefaultUsersFile
@@ -39,11 +44,7 @@ func (File) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		m.Log().Error("FILE: there is no users file of this name", "file", name)
 		return soon(m, fsm.ERROR)
 	}
-	l, ok := loginOf(m)
-	if !ok {
-		return soon(m, fsm.NAK)
-	}
-	return m.Do(func(ctx context.Context) router.Answer { return l.by(ctx, file) })
+	return withLogin(m, func(ctx context.Context, l *login) router.Answer { return l.by(ctx, a.Processor, file) })
 }
 
 // soon answers with an event that a Spec has among those that come later.
@@ -53,25 +54,42 @@ func soon(m *router.Machine, event fsm.Event) fsm.Event {
 
 // login is a name with the password in clear text, as a request brings them.
 type login struct {
+	account        aaa.AccountID // whose request it is
 	name, password string
 	values         map[string]any // of the request, for check items
 }
 
-// loginOf takes them from the request as the document's rules do; false where one is missing (a
-// request by CHAP has no password that a hash could be compared with).
-func loginOf(m *router.Machine) (login, bool) {
-	req := m.Request()
-	_, name := m.Level().UserName(req.Op, req.Values)
-	l := login{name, m.Level().Password(req.Op, req.Values), req.Values}
-	return l, l.name != "" && l.password != ""
+// withLogin leaves an entry for a job that needs the request's login, as the document's rules take it. The answer is NAK
+// where the name or the password is missing: a request by CHAP has no password that a hash could be compared with.
+func withLogin(m *router.Machine, job func(context.Context, *login) router.Answer) fsm.Event {
+	req, level, budget := m.Request(), m.Level(), m.Budget()
+	return m.Do(func(ctx context.Context) router.Answer {
+		l := login{account: req.Account, values: req.Values}
+		var err error
+		if _, l.name, err = level.UserName(ctx, req.Op, req.Values, budget); err != nil {
+			return router.Refused(ctx, err)
+		}
+		if l.password, err = level.Password(ctx, req.Op, req.Values, budget); err != nil {
+			return router.Refused(ctx, err)
+		}
+		if l.name == "" || l.password == "" {
+			return router.Answer{Event: fsm.NAK}
+		}
+		return job(ctx, &l)
+	})
 }
 
-// by compares the login with a users file.
-func (l *login) by(ctx context.Context, file *usersfile.File) router.Answer {
-	entry, verdict, err := file.Verify(ctx, l.name, l.password)
+// by compares the login with a users file, once it is the turn of the login's account.
+func (l *login) by(ctx context.Context, processor *limits.Processor, file *usersfile.File) router.Answer {
+	entry, verdict, err := file.Verify(l.name, l.password, func() (func(), error) {
+		turn, err := processor.Take(ctx, l.account)
+		return turn.End, err
+	})
 	switch {
-	case err != nil: // there was no time for it
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // there was no time for it
 		return router.Answer{Event: fsm.ERROR}
+	case err != nil:
+		return router.Answer{Event: fsm.ERROR, Err: err}
 	case verdict != usersfile.Accepted || !l.meets(entry.Check):
 		return router.Answer{Event: fsm.NAK}
 	}

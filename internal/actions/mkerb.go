@@ -52,15 +52,14 @@ func (a *MKERB) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 		m.Log().Error("MKERB: Xstring is not usable", "xstring", line.Xstring, "error", err)
 		return soon(m, fsm.ERROR)
 	}
-	l, ok := loginOf(m)
-	user, known := localName(l.name, realm)
-	if !ok || !known || len(l.password) > maxKrbPassword {
-		return soon(m, fsm.NAK)
-	}
 	log := m.Log()
 	kdc := a.kdc
 	kdc.reach = m.Reach()
-	return m.Do(func(ctx context.Context) router.Answer {
+	return withLogin(m, func(ctx context.Context, l *login) router.Answer {
+		user, known := localName(l.name, realm)
+		if !known || len(l.password) > maxKrbPassword {
+			return router.Answer{Event: fsm.NAK}
+		}
 		event, err := kdc.login(ctx, realm, kdcs, user, l.password)
 		if err != nil && event == fsm.ERROR {
 			log.Warn("MKERB: no answer of a Kerberos server that can be used", "realm", realm, "error", err)

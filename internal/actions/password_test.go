@@ -33,6 +33,7 @@ const account = aaa.AccountID("0123456789abcdef0123456789abcdef")
 // oneAction is a machine whose table takes one action and tells what came of it.
 type oneAction struct {
 	name   string
+	specs  *fsm.Actions
 	router *router.Router
 	plan   *tenant.Plan
 	level  *tenant.Level
@@ -82,7 +83,7 @@ func newOneAction(t *testing.T, action router.Action, extras string) *oneAction 
 	}
 	// What is no result of its own is replied to as ACK: the trace tells what it was.
 	spec := action.Spec()
-	a.name = spec.Name
+	a.name, a.specs = spec.Name, all.Specs()
 	text := "Start:\n\t*.+AUTHEN.ACK\t" + spec.Name + "\tWait\t" + extras + "\nWait:\n"
 	for _, e := range spec.Later {
 		if spec.Decides && e != fsm.ERROR {
@@ -213,7 +214,7 @@ func TestUnixPW(t *testing.T) {
 		}
 	}
 	put("root:*:19000:0:99999:7:::\nold:rEK1ecacw.7.c:1::::::\nbob:" + horse + ":19000:0:99999:7:::\n")
-	a := newOneAction(t, actions.NewUnixPW(path, []aaa.AccountID{"ffffffffffffffffffffffffffffffff", account}), "")
+	a := newOneAction(t, actions.NewUnixPW(path, []aaa.AccountID{"ffffffffffffffffffffffffffffffff", account}, nil, 0), "")
 	expect := func(name, password, want string) {
 		t.Helper()
 		if got := a.login(t, name, password); got != want {
@@ -271,11 +272,11 @@ func TestUnixPWNotAllowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, action := range map[string]*actions.UnixPW{
-		"nothing set":     actions.NewUnixPW("", nil),
-		"no file":         actions.NewUnixPW("", []aaa.AccountID{account}),
-		"no accounts":     actions.NewUnixPW(path, nil),
-		"another account": actions.NewUnixPW(path, []aaa.AccountID{"ffffffffffffffffffffffffffffffff"}),
-		"a folder":        actions.NewUnixPW(filepath.Dir(path), []aaa.AccountID{account}),
+		"nothing set":     actions.NewUnixPW("", nil, nil, 0),
+		"no file":         actions.NewUnixPW("", []aaa.AccountID{account}, nil, 0),
+		"no accounts":     actions.NewUnixPW(path, nil, nil, 0),
+		"another account": actions.NewUnixPW(path, []aaa.AccountID{"ffffffffffffffffffffffffffffffff"}, nil, 0),
+		"a folder":        actions.NewUnixPW(filepath.Dir(path), []aaa.AccountID{account}, nil, 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -304,7 +305,7 @@ func TestUnixPWAtOnce(t *testing.T) {
 		}
 	}
 	put(0)
-	a := newOneAction(t, actions.NewUnixPW(path, []aaa.AccountID{account}), "")
+	a := newOneAction(t, actions.NewUnixPW(path, []aaa.AccountID{account}, nil, 0), "")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"context"
 	"strings"
 
 	"aaa-api/internal/fsm"
@@ -22,7 +23,10 @@ func (Realm) Spec() fsm.Spec {
 
 // Run implements router.Action.
 func (Realm) Run(m *router.Machine, line *fsm.Line) fsm.Event {
-	name, _ := m.Level().UserName(m.Request().Op, m.Request().Values)
+	name, _, err := m.Level().UserName(m.Context(), m.Request().Op, m.Request().Values, m.Budget())
+	if err != nil {
+		return m.Do(func(ctx context.Context) router.Answer { return router.Refused(ctx, err) })
+	}
 	target, ok := targetOf(m.Level().Realms[line.Xstring], realmOf(name))
 	if !ok {
 		return fsm.RC(1)

@@ -13,6 +13,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/router"
 	"aaa-api/internal/usersfile"
 )
@@ -21,8 +22,10 @@ import (
 // that htpasswd writes. Only documents of the accounts that the operator has named may use it, for a user of
 // the host is nobody's tenant. The ageing and expiry fields of a shadow file are not looked at.
 type UnixPW struct {
-	path     string
-	accounts []aaa.AccountID
+	path      string
+	accounts  []aaa.AccountID
+	processor *limits.Processor // where hashes wait for their turn; nil: they don't
+	most      usersfile.Cost
 
 	mu     sync.Mutex
 	file   *usersfile.File
@@ -32,8 +35,8 @@ type UnixPW struct {
 
 // NewUnixPW makes the action. With an empty path or no accounts nobody may use it. The
 // file is read when first asked for, and again when it has changed.
-func NewUnixPW(path string, accounts []aaa.AccountID) *UnixPW {
-	return &UnixPW{path: path, accounts: slices.Clone(accounts)}
+func NewUnixPW(path string, accounts []aaa.AccountID, processor *limits.Processor, most usersfile.Cost) *UnixPW {
+	return &UnixPW{path: path, accounts: slices.Clone(accounts), processor: processor, most: most}
 }
 
 // Spec implements router.Action.
@@ -51,18 +54,14 @@ func (a *UnixPW) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
 			"document", m.Level().Account)
 		return soon(m, fsm.ERROR)
 	}
-	l, ok := loginOf(m)
-	if !ok {
-		return soon(m, fsm.NAK)
-	}
 	log := m.Log()
-	return m.Do(func(ctx context.Context) router.Answer {
+	return withLogin(m, func(ctx context.Context, l *login) router.Answer {
 		file, err := a.load(log)
 		if err != nil {
 			log.Error("UNIX-PW: the password file can't be read", "error", err)
 			return router.Answer{Event: fsm.ERROR}
 		}
-		return l.by(ctx, file)
+		return l.by(ctx, a.processor, file)
 	})
 }
 
@@ -99,7 +98,7 @@ func (a *UnixPW) load(log *slog.Logger) (*usersfile.File, error) {
 		return nil, fmt.Errorf("it has more than %d octets", usersfile.MaxText)
 	}
 	// An entry with a fault is one that can't log in; it must not keep all others out.
-	file, faults := usersfile.Parse(text)
+	file, faults := usersfile.ParseUpTo(text, a.most)
 	if len(faults) > 0 && !same {
 		log.Warn("UNIX-PW: entries of the password file can't be used", "faults", len(faults),
 			"first_line", faults[0].Line, "first", faults[0].Message)

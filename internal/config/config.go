@@ -42,6 +42,7 @@ const (
 	Connections   = "max-connections"
 	Memory        = "memory-limit"
 	Unanswered    = "destination-packets"
+	HashCost      = "max-hash-cost"
 	Networks      = "server-networks"
 	ServerPorts   = "server-ports"
 	MaxStaleness  = "max-staleness"
@@ -85,6 +86,7 @@ var settings = []struct {
 	{Connections, "4096", "open connections of clients; more take the place of one that waits for a request, else get a 503; 16 to 1000000"},
 	{Memory, "", "memory that the node may use, such as 512MiB; near it large bodies and answers get a 503 (default: GOMEMLIMIT, else the limit of the container, else none)"},
 	{Unanswered, "5000", "RADIUS packets a second that go to one address while it does not answer, of all accounts together; 1 to 1000000"},
+	{HashCost, "14", "largest cost of a password's hash in users files, as bcrypt counts it (each step doubles the work); the other kinds are bounded alike; 4 to 14"},
 	{Networks, "", "networks such as 127.0.0.0/8, separated by commas, beside public and private ones where servers of all accounts may be (default: what each account is granted)"},
 	{ServerPorts, "49,88,300,1024-65535", "ports that accounts' servers may have outside the networks granted to them"},
 	{MaxStaleness, "10m", "how long a node that can't read its database's changes goes on with what it has in memory; 0 is for ever"},
@@ -111,6 +113,7 @@ type Config struct {
 	ServerNetworks     []netip.Prefix // open to all accounts
 	ServerPorts        []egress.Ports // open to all accounts
 	DestinationPackets int64          // a second, without an answer, to one address; at least 1
+	HashCost           int            // of bcrypt, 4 to 14
 	BadCredentials     int            // a second and address, 0 (no limit) to maxBadCredentials
 	TLSCert            string         // empty or an existing file
 	TLSKey             string         // empty exactly where TLSCert is
@@ -198,6 +201,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		MemoryLimit:    r.octets(Memory),
 
 		DestinationPackets: r.number(Unanswered, 1, 1_000_000),
+		HashCost:           int(r.number(HashCost, 4, 14)),
 		BadCredentials:     int(r.number(BadCredentials, 0, maxBadCredentials)),
 
 		TLSCert: r.file(TLSCert),

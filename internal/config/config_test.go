@@ -34,7 +34,7 @@ func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20,
-		DestinationPackets: 5000, MaxConnections: 4096,
+		DestinationPackets: 5000, MaxConnections: 4096, HashCost: 14,
 		ServerPorts: []egress.Ports{{From: 49, To: 49}, {From: 88, To: 88}, {From: 300, To: 300}, {From: 1024, To: 65535}},
 	}
 }
@@ -146,6 +146,7 @@ func TestRefused(t *testing.T) {
 		"more memory than is":   {args: []string{"--memory-limit=99999999999GiB"}, want: `is not a number of octets`},
 		"negative memory":       {args: []string{"--memory-limit=-1GiB"}, want: `is not a number of octets`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
+		"cost of hashes":        {args: []string{"--max-hash-cost=15"}, want: `--max-hash-cost: "15" is not a whole number of 4 to 14`},
 		"no network":            {args: []string{"--server-networks=10.0.0.0/8,localhost"}, want: `--server-networks: "localhost" is neither a network`},
 		"no port range":         {args: []string{"--server-ports=1812-1"}, want: `--server-ports: "1812-1" is neither a port`},
 		"staleness too short":   {args: []string{"--max-staleness=999ms"}, want: "--max-staleness: 999ms is less than 1s"},

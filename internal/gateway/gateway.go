@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
+	"aaa-api/internal/usersfile"
 )
 
 // Gateway is the Service in this process. Its sessions are the Manager's, whose own requests come back through the Gateway.
@@ -22,6 +23,8 @@ type Gateway struct {
 	router  *router.Router
 	sealer  Vault
 	metrics *Metrics
+
+	hashCost usersfile.Cost
 }
 
 var _ Service = (*Gateway)(nil)
@@ -37,12 +40,13 @@ type Options struct {
 	URL      string           // at which other nodes reach it; optional: they don't
 	Now      func() time.Time // the sessions' clock; optional: time.Now
 	Metrics  *Metrics
+	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
 }
 
 // New makes a Gateway. RunSessions is what its sessions need beside the requests.
 func New(o Options) *Gateway {
-	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics}
+	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
@@ -120,7 +124,7 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {
 		return &DryRun{Outcome: res.Outcome, Packets: []DryRunPacket{}, Trace: res.Trace}, nil
 	}
-	messages, trace, err := g.router.DryRun(plan, req)
+	messages, trace, err := g.router.DryRun(ctx, plan, req)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (g *Gateway) MergeUsers(ctx context.Context, account aaa.AccountID, name, t
 	}
 	merged, faults := usersfile.Merge([]byte(text), stored)
 	if len(faults) == 0 {
-		_, faults = usersfile.Parse(merged)
+		_, faults = usersfile.ParseUpTo(merged, g.hashCost)
 	}
 	if len(faults) > 0 {
 		return "", "", usersFaults(faults)

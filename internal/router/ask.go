@@ -78,9 +78,9 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 		return
 	}
 	s.tracer = translate.Tracer{Server: server.Name, Trace: a.trace, Dropped: m.router.metrics.dropped}
-	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer, mark: m.mark, allowance: &m.allowance}
-	if err := q.message(s, server); err != nil {
-		a.Event, a.Err = fsm.FATAL, err
+	q := question{router: m.router, req: m.req, level: m.level, pin: m.pin, tracer: &s.tracer, mark: m.mark, allowance: &m.allowance, budget: &m.budget}
+	if err := q.message(ctx, s, server); err != nil {
+		a.refuse(ctx, err)
 		return
 	}
 	start := time.Now()
@@ -110,7 +110,24 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *ten
 	default:
 		a.Event = fsm.NAK
 	}
-	a.Result.Keys, a.Result.AVPs = server.Rules[m.req.Op].Back(reply.AVPs, &s.tracer)
+	var unread error
+	if a.Result.Keys, a.Result.AVPs, unread = server.Rules[m.req.Op].Back(ctx, reply.AVPs, &m.budget, &s.tracer); unread != nil {
+		a.refuse(ctx, unread)
+	}
+}
+
+// refuse makes a the answer to a request that the rules can't be applied to.
+func (a *Answer) refuse(ctx context.Context, err error) {
+	r := Refused(ctx, err)
+	a.Event, a.Result, a.Err = r.Event, nil, r.Err
+}
+
+// Refused is the answer of an entry that the rules can't be applied to: FATAL with the error, but ERROR where ctx has ended.
+func Refused(ctx context.Context, err error) Answer {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return Answer{Event: fsm.ERROR}
+	}
+	return Answer{Event: fsm.FATAL, Err: err}
 }
 
 // exchangeError sorts what an Exchange that gave no answer means. How far one had come that ctx

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -20,8 +21,9 @@ type Message struct {
 	Err     error
 }
 
-// DryRun translates a request for every server that it might go to, in order, and sends nothing.
-func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
+// DryRun translates a request for every server that it might go to, in order, and sends nothing. It costs at most what
+// the request itself may.
+func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
 	route := &plan.Routes[req.Op]
 	mark := newMark(req.Op, time.Now())
 	trace := newTrace(route, req)
@@ -29,6 +31,8 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 	if err != nil {
 		return nil, nil, err
 	}
+	var budget translate.Budget
+	budget.Begin(plan.Limits, r.processor, plan.Limits.Of(aaa.LimitExpressionSteps))
 	var messages []Message
 	for i, level := range route.Levels {
 		if pin != nil && pin.level != level {
@@ -46,10 +50,17 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 				continue
 			}
 			q := question{
-				router: r, req: req, level: level, pin: pin, mark: mark,
+				router: r, req: req, level: level, pin: pin, mark: mark, budget: &budget,
 				tracer: &translate.Tracer{Server: s.Name, Trace: trace}, hides: level.Account != req.Account,
 			}
-			messages = append(messages, q.dryRun(s))
+			m := q.dryRun(ctx, s)
+			switch {
+			case ctx.Err() != nil:
+				return nil, nil, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
+			case aaa.KindOf(m.Err) == aaa.KindBusy:
+				return nil, nil, m.Err
+			}
+			messages = append(messages, m)
 		}
 	}
 	trace.End(mark.begun)
@@ -57,14 +68,14 @@ func (r *Router) DryRun(plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Tr
 }
 
 // dryRun makes the message for one server.
-func (q *question) dryRun(server *tenant.Server) Message {
+func (q *question) dryRun(ctx context.Context, server *tenant.Server) Message {
 	m := Message{Level: q.level, Server: server}
 	if server.Client == nil {
 		m.Err = &engines.Failure{Reason: engines.NoEngine}
 		return m
 	}
 	var made scratch
-	if m.Err = q.message(&made, server); m.Err != nil {
+	if m.Err = q.message(ctx, &made, server); m.Err != nil {
 		return m
 	}
 	m.Request = &made.request

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/tenant"
+	"aaa-api/internal/translate"
 )
 
 // maxTransitions bounds the lines that one request takes of one table.
@@ -40,6 +41,7 @@ type Machine struct {
 	out      *aaa.Result // what REPLY sent; nil where that is no answer
 	err      error       // of FATAL: what the request fails with
 	why      string      // how the walk ended, where that is the table's doing
+	busy     error       // why an entry was not done, of KindBusy
 	failures failures
 	asked    bool // a server was tried
 	attempts int
@@ -53,6 +55,8 @@ type Machine struct {
 	pending pending
 
 	allowance limits.Allowance // of packets, for what is left of the request's
+	budget    translate.Budget // of expressions, alike
+	ctx       context.Context  //nolint:containedctx // of the request, while the machine is driven
 }
 
 var machines = sync.Pool{New: func() any { return new(Machine) }}
@@ -63,6 +67,7 @@ func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
 	m.room = x.trace.Room()
 	m.allowance.Begin(x.plan.Limits, x.packets)
+	m.budget.Begin(x.plan.Limits, x.processor, x.steps)
 	m.table, m.name = x.defaultTable, tenant.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name
@@ -82,6 +87,7 @@ func (m *Machine) walk(ctx context.Context) (ended bool) {
 
 // drive takes one event after the other, beginning with h, or with what comes from outside where h is none.
 func (m *Machine) drive(ctx context.Context, h fsm.Happening) (ended bool) {
+	m.ctx = ctx
 	for {
 		if h.Event != fsm.None {
 			line := m.table.Next(m.state, h)

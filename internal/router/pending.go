@@ -58,7 +58,7 @@ type Job func(ctx context.Context) Answer
 type Answer struct {
 	Event  fsm.Event
 	Result *aaa.Result // with ACK, NAK, ACC_CHAL: what goes to the caller beside the outcome
-	Err    error       // with FATAL: what the request fails with
+	Err    error       // with FATAL: what the request fails with; with ERROR: the same, where no server is asked either
 
 	exchange
 }
@@ -136,8 +136,11 @@ func (m *Machine) arrived(e entry, a *Answer) fsm.Happening {
 	if m.router.actions.specs.Spec(int(e.by)).Decides {
 		m.decide(a.Event, a.Result)
 	}
-	if a.Event == fsm.FATAL {
+	switch {
+	case a.Event == fsm.FATAL:
 		m.err = a.Err
+	case a.Event == fsm.ERROR && a.Err != nil:
+		m.busy = a.Err
 	}
 	return fsm.Happening{From: e.from, By: e.by, Event: a.Event}
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
@@ -23,7 +24,8 @@ type question struct {
 	mark   mark
 
 	allowance *limits.Allowance // nil: nothing is sent
-	hides     bool              // the message is shown to somebody who may not read the document
+	budget    *translate.Budget
+	hides     bool // the message is shown to somebody who may not read the document
 }
 
 // mark is what every server is told alike, so that one accounting record, wherever it is tried
@@ -44,8 +46,8 @@ func newMark(op aaa.Op, begun time.Time) mark {
 }
 
 // message translates the request for one server, into s.
-func (q *question) message(s *scratch, server *tenant.Server) error {
-	avps, err := server.Rules[q.req.Op].Out(s.avps[:0], q.req.Values, q.tracer)
+func (q *question) message(ctx context.Context, s *scratch, server *tenant.Server) error {
+	avps, err := server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
 	if err != nil {
 		s.used = cap(s.avps) // who knows how far it came
 		return err

@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/tenant"
 )
 
@@ -37,6 +38,7 @@ type Router struct {
 	defaultTable *fsm.Table
 	metrics      *Metrics
 	std          Standard
+	processor    *limits.Processor
 	deadline     time.Duration
 	log          *slog.Logger
 
@@ -70,7 +72,8 @@ type Options struct {
 	Actions    *Actions
 	Metrics    *Metrics
 	Standard   Standard
-	Deadline   time.Duration // of a whole request; 0 means DefaultDeadline
+	Processor  *limits.Processor // shares the node's cores between accounts; optional: it bounds nothing
+	Deadline   time.Duration     // of a whole request; 0 means DefaultDeadline
 	Log        *slog.Logger
 }
 
@@ -85,7 +88,7 @@ func New(o Options) (*Router, error) {
 	}
 	return &Router{
 		authorizer: o.Authorizer, actions: o.Actions, defaultTable: table, metrics: o.Metrics,
-		std: o.Standard, deadline: o.Deadline, log: o.Log,
+		std: o.Standard, processor: o.Processor, deadline: o.Deadline, log: o.Log,
 	}, nil
 }
 
@@ -117,6 +120,8 @@ type run struct {
 	trace    *aaa.Trace
 	attempts int
 	packets  int64 // that may still be sent
+	steps    int64 // that may still be spent on expressions
+	busy     error // why an entry was not done, of KindBusy
 	failures failures
 	asked    bool   // a server was tried
 	why      string // the last table's, where it came to no answer
@@ -180,7 +185,7 @@ func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (
 // *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for. A panic
 // becomes an error of no kind: not every caller has somebody above it who recovers.
 func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (res *aaa.Result, err error) {
-	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest)}
+	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
 	defer func() {
 		if v := recover(); v != nil {
 			res, err = nil, r.panicked(ctx, req, v)
@@ -299,7 +304,10 @@ func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.
 	ended := m.walk(ctx)
 	walking = false
 	x.attempts += m.attempts
-	x.packets = m.allowance.Left()
+	x.packets, x.steps = m.allowance.Left(), m.budget.Left()
+	if m.busy != nil {
+		x.busy = m.busy
+	}
 	x.asked = x.asked || m.asked
 	x.why = m.why
 	x.failures.merge(&m.failures)
@@ -368,6 +376,8 @@ func (x *run) noAnswer(ctx context.Context) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
+	case !x.asked && x.busy != nil:
+		return x.busy
 	case !x.asked && x.why != "":
 		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no answer: " + x.why}
 	case !x.asked && ctx.Err() != nil:

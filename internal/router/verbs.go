@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"log/slog"
 	"math/bits"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/tenant"
+	"aaa-api/internal/translate"
 )
 
 // What actions do to a request. All of it belongs to the goroutine that drives the
@@ -19,6 +21,17 @@ func (m *Machine) Request() *aaa.Request { return m.req }
 
 // Level is the document that the request runs on. It must not be changed.
 func (m *Machine) Level() *tenant.Level { return m.level }
+
+// Context ends with the request's time or its caller.
+func (m *Machine) Context() context.Context {
+	if m.pending.ctx != nil {
+		return m.pending.ctx
+	}
+	return m.ctx
+}
+
+// Budget is what the request may spend on expressions. It may be used beside the machine.
+func (m *Machine) Budget() *translate.Budget { return &m.budget }
 
 // Log is the service's log with the request's marks.
 func (m *Machine) Log() *slog.Logger {

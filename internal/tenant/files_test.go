@@ -20,9 +20,22 @@ func (f *fixture) verdict(account, file, name string) string {
 	if !ok {
 		return "no file"
 	}
-	_, verdict, err := users.Verify(f.ctx, name, "wonderland")
+	_, verdict, err := users.Verify(name, "wonderland", func() (func(), error) { return func() {}, nil })
 	f.must(err)
 	return verdict.String()
+}
+
+// login is the name and the password that a Level takes from a request.
+func login(t *testing.T, l *Level, op aaa.Op, values map[string]any) (raw, sent, password string) {
+	t.Helper()
+	raw, sent, err := l.UserName(t.Context(), op, values, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if password, err = l.Password(t.Context(), op, values, nil); err != nil {
+		t.Fatal(err)
+	}
+	return raw, sent, password
 }
 
 // TestUsersFilesOfATable: the files that a document's tables name are found up the tree, nearest first,
@@ -48,7 +61,7 @@ func TestUsersFilesOfATable(t *testing.T) {
 	began := f.plan("customer")
 	f.text("reseller", store.TextUsers, "people", userLine("carol"))
 	check("nearer", "people", "carol", accepted)
-	if _, v, _ := began.Routes[aaa.Authn].Levels[0].Files["people"].Verify(f.ctx, "bob", "wonderland"); v != usersfile.Accepted {
+	if _, v, _ := began.Routes[aaa.Authn].Levels[0].Files["people"].Verify("bob", "wonderland", func() (func(), error) { return func() {}, nil }); v != usersfile.Accepted {
 		t.Error("what began before looks into another file now")
 	}
 	f.text("customer", store.TextUsers, "people", userLine("dave"))
@@ -102,8 +115,8 @@ func TestUserNameAndPassword(t *testing.T) {
 	values := map[string]any{"login": []any{"bob@x"}, "pin": "p123", "User-Name": "alice", "User-Password": "wonderland"}
 	check := func(op aaa.Op, values map[string]any, raw, sent, password string) {
 		t.Helper()
-		r, s := l.UserName(op, values)
-		if p := l.Password(op, values); r != raw || s != sent || p != password {
+		r, s, p := login(t, l, op, values)
+		if r != raw || s != sent || p != password {
 			t.Errorf("%s: %q, %q, %q, want %q, %q, %q", op, r, s, p, raw, sent, password)
 		}
 	}
@@ -154,7 +167,7 @@ func TestClosedUsersFiles(t *testing.T) {
 	if got := f.verdict("reseller", "people", "staff"); got != accepted {
 		t.Errorf("the document's own account: %s", got)
 	}
-	if _, v, _ := f.plan("customer").Routes[aaa.Authn].Levels[0].Files["people"].Verify(f.ctx, "staff", "wonderland"); v != usersfile.Accepted {
+	if _, v, _ := f.plan("customer").Routes[aaa.Authn].Levels[0].Files["people"].Verify("staff", "wonderland", func() (func(), error) { return func() {}, nil }); v != usersfile.Accepted {
 		t.Errorf("who inherits the document: %v", v)
 	}
 	people("reseller", "staff", false)

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"unique"
@@ -143,45 +144,46 @@ func (l *Level) names(kind store.ChangeKind, name string) bool {
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
 // rule for User-Name, or else user of TACACS+, takes it (see translate.Program.Value). Without such a rule both are the
 // request's key User-Name. An authz request that brings none has the document's. sent is empty where there is no name, or none that
-// could be sent.
-func (l *Level) UserName(op aaa.Op, values map[string]any) (raw, sent string) {
-	raw, sent, brought := l.value(op, values, "User-Name", "user")
+// could be sent. Errors are those of translate.Binding.Out.
+func (l *Level) UserName(ctx context.Context, op aaa.Op, values map[string]any, budget *translate.Budget) (raw, sent string, err error) {
+	raw, sent, brought, err := l.value(ctx, op, values, budget, "User-Name", "user")
 	if !brought && op == aaa.Authz && l.AuthzUsername != "" {
-		return l.AuthzUsername, l.AuthzUsername
+		return l.AuthzUsername, l.AuthzUsername, nil
 	}
-	return raw, sent
+	return raw, sent, err
 }
 
 // Password returns the clear-text password of a request as the operation's rule for User-Password, or else
 // password of TACACS+, takes it, without one the request's key User-Password. An authz request that brings none has the document's.
-func (l *Level) Password(op aaa.Op, values map[string]any) string {
-	_, sent, brought := l.value(op, values, "User-Password", "password")
+// Errors are those of translate.Binding.Out.
+func (l *Level) Password(ctx context.Context, op aaa.Op, values map[string]any, budget *translate.Budget) (string, error) {
+	_, sent, brought, err := l.value(ctx, op, values, budget, "User-Password", "password")
 	if !brought && op == aaa.Authz {
-		return l.AuthzPassword.Reveal()
+		return l.AuthzPassword.Reveal(), nil
 	}
-	return sent
+	return sent, err
 }
 
 // value is what the rules take for one of two attributes: the first that the request brings. Without a rule for either
 // it is the request's key of the first one's name.
-func (l *Level) value(op aaa.Op, values map[string]any, radius, tacacs string) (raw, sent string, brought bool) {
+func (l *Level) value(ctx context.Context, op aaa.Op, values map[string]any, budget *translate.Budget, radius, tacacs string) (raw, sent string, brought bool, err error) {
 	ruled := false
 	if p := l.programs[op]; p != nil {
 		for _, attribute := range []string{radius, tacacs} {
 			if p.Brings(attribute, values) {
-				raw, sent, _ := p.Value(attribute, values)
-				return raw, sent, true
+				raw, sent, _, err := p.Value(ctx, attribute, values, budget)
+				return raw, sent, true, err
 			}
 			ruled = ruled || p.Key(attribute) != ""
 		}
 	}
 	value, brought := values[radius]
 	if ruled || !brought {
-		return "", "", false
+		return "", "", false, nil
 	}
 	text, _ := translate.FirstText(value)
 	if list, ok := value.([]any); ok && len(list) > 1 {
-		return text, "", true // no request has room for both
+		return text, "", true, nil // no request has room for both
 	}
-	return text, text, true
+	return text, text, true, nil
 }

@@ -264,8 +264,8 @@ func TestCredentialsOfNobodyElse(t *testing.T) {
 		{"root", map[string]any{"User-Name": "bob"}, "gateway", "p4ss"}, // no rule reads it
 	} {
 		l := f.level(c.account)
-		if _, name := l.UserName(aaa.Authz, c.values); name != c.name || l.Password(aaa.Authz, c.values) != c.password {
-			t.Errorf("%s, %v: %q, %q", c.account, c.values, name, l.Password(aaa.Authz, c.values))
+		if _, name, password := login(t, l, aaa.Authz, c.values); name != c.name || password != c.password {
+			t.Errorf("%s, %v: %q, %q", c.account, c.values, name, password)
 		}
 	}
 }
@@ -281,10 +281,10 @@ func TestCredentialsStandAlone(t *testing.T) {
 	} {
 		f.put("customer", c.members)
 		l := f.level("customer")
-		if _, name := l.UserName(aaa.Authz, nil); name != c.name || l.Password(aaa.Authz, nil) != c.password {
-			t.Errorf("%s: %q, %q", c.members, name, l.Password(aaa.Authz, nil))
+		if _, name, password := login(t, l, aaa.Authz, nil); name != c.name || password != c.password {
+			t.Errorf("%s: %q, %q", c.members, name, password)
 		}
-		if _, name := l.UserName(aaa.Authn, nil); name != "" || l.Password(aaa.Authn, nil) != "" {
+		if _, name, password := login(t, l, aaa.Authn, nil); name != "" || password != "" {
 			t.Errorf("%s: authn has them too", c.members)
 		}
 	}

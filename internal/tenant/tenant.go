@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/translate"
+	"aaa-api/internal/usersfile"
 )
 
 // DefaultWorkers is how many requests of an account are at backends at once
@@ -40,6 +41,8 @@ type Options struct {
 	Egress  *egress.Rules
 	Actions *fsm.Actions // what tables may do; nil: every table is refused
 	Log     *slog.Logger
+
+	HashCost usersfile.Cost // ceiling of a hash in a users file; 0: the default
 }
 
 // Tenants is the cache of all warm accounts. It is safe for use by many goroutines.
@@ -51,7 +54,10 @@ type Tenants struct {
 	egress  *egress.Rules
 	actions *fsm.Actions
 	log     *slog.Logger
-	retry   time.Duration // between attempts to apply a change while the store is away
+
+	hashCost usersfile.Cost
+
+	retry time.Duration // between attempts to apply a change while the store is away
 
 	nodes *xsync.Map[aaa.AccountID, *node]
 
@@ -69,6 +75,8 @@ type Tenants struct {
 func New(o Options) *Tenants {
 	return &Tenants{
 		store: o.Store, opener: o.Opener, system: o.System, engines: o.Engines, egress: o.Egress, actions: o.Actions, log: o.Log,
+		hashCost: o.HashCost,
+
 		retry: 200 * time.Millisecond,
 		nodes: xsync.NewMap[aaa.AccountID, *node](),
 	}

@@ -103,7 +103,7 @@ func (t *Tenants) openFile(ctx context.Context, text store.Text) (*usersfile.Fil
 	if err != nil {
 		return nil, err
 	}
-	file, faults := usersfile.Parse([]byte(clear.Reveal()))
+	file, faults := usersfile.ParseUpTo([]byte(clear.Reveal()), t.hashCost)
 	if len(faults) > 0 {
 		return file, fmt.Errorf("line %d: %s", faults[0].Line, faults[0].Rule)
 	}

@@ -49,7 +49,7 @@ func TestArguments(t *testing.T) {
 		aaa.AnyName: "cmd= cmd-arg=a cmd-arg=b priv-lvl*=15 brew=green milk*=no pin-code=1234",
 	} {
 		tr := &translate.Tracer{Trace: &aaa.Trace{}}
-		avps, err := p.Bind(set, mode).Out(nil, values, tr)
+		avps, err := p.Bind(set, mode).Out(t.Context(), nil, values, nil, tr)
 		if err != nil || strings.Join(show(avps), " ") != want {
 			t.Errorf("%s: %q, %v", mode, show(avps), err)
 		}
@@ -64,13 +64,13 @@ func TestArguments(t *testing.T) {
 	}
 
 	level := set.ByName("priv-lvl")
-	keys, rest := p.Bind(set, aaa.AnyName).Back([]aaa.AVP{
+	keys, rest, _ := p.Bind(set, aaa.AnyName).Back(t.Context(), []aaa.AVP{
 		{Attr: level, Value: []byte("1")},
 		{Attr: aaa.NewArgument("brew"), Value: []byte("black"), Optional: true},
 		{Attr: aaa.NewArgument("sugar"), Value: []byte("two"), Optional: true},
 		{Attr: aaa.NewArgument("spoons"), Value: []byte("3")},
 		{Attr: aaa.NewArgument("tea-password"), Value: []byte("hush")},
-	}, nil)
+	}, nil, nil)
 	if diff := cmp.Diff(map[string]any{"level": "1", "tea": "black"}, keys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}

@@ -1,6 +1,10 @@
 package translate
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 )
@@ -16,12 +20,18 @@ import (
 //
 // rest holds what no rule took by the name under which it could be sent, but never a
 // hidden attribute: those reach the caller only where a rule asks for them. Both maps
-// are never nil. tr may be nil.
-func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
+// are never nil, unless there is an error: ctx's, or an *aaa.Error of KindBusy where the rules cost more than the budget has
+// left, or where too much of the account waits for the processor. budget and tr may be nil.
+func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *Tracer) (keys, rest map[string]any, err error) {
+	s := spender{ctx: ctx, budget: budget}
+	defer s.end()
 	keys, rest = make(map[string]any), make(map[string]any)
 	taken := make([]bool, len(avps))
 	for i, r := range b.prog.rules {
-		s := &b.slots[i]
+		slot := &b.slots[i]
+		if err := s.spend(1 + int64(len(avps))/8); err != nil {
+			return nil, nil, b.prog.unread(i, budget, err)
+		}
 		if r.reserved {
 			tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: "reserved key"})
 			continue
@@ -29,17 +39,20 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 		found := false
 		for j := range avps {
 			avp := &avps[j]
-			if s.attr == nil || !sameAttribute(s.attr, avp.Attr) || s.tag.Given && s.tag.Number != avp.Tag && !avp.Invalid {
+			if slot.attr == nil || !sameAttribute(slot.attr, avp.Attr) || slot.tag.Given && slot.tag.Number != avp.Tag && !avp.Invalid {
 				continue
 			}
 			found = true
 			if avp.Invalid {
-				tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: noteInvalid(s.attr)})
+				tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: noteInvalid(slot.attr)})
 				continue
 			}
-			text, ok := r.back.match(b.text(r, avp))
-			note := "no match"
-			if ok {
+			part, err := s.match(r.back, b.text(r, avp))
+			if err != nil {
+				return nil, nil, b.prog.unread(i, budget, err)
+			}
+			text, note := part.part, "no match"
+			if part.ok {
 				taken[j] = true
 				add(keys, r.key, text)
 				note = "matched"
@@ -47,7 +60,7 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 			if tr != nil {
 				tr.rule(aaa.TraceRule{
 					Direction: "back", Index: i, Key: r.key, Attribute: r.attribute,
-					Value: shown(text, s.mask || avp.Attr.Hidden), Note: note,
+					Value: shown(text, slot.mask || avp.Attr.Hidden), Note: note,
 				})
 			}
 		}
@@ -60,7 +73,15 @@ func (b *Binding) Back(avps []aaa.AVP, tr *Tracer) (keys, rest map[string]any) {
 			add(rest, b.name(avp), b.set.JSON(avp.Attr, avp.Value))
 		}
 	}
-	return keys, rest
+	return keys, rest, nil
+}
+
+// unread turns errSpent into the error of a reply that rule i can't be applied to. Other errors stay as they are.
+func (p *Program) unread(i int, b *Budget, err error) error {
+	if !errors.Is(err, errSpent) {
+		return err
+	}
+	return &aaa.Error{Kind: aaa.KindBusy, Message: "the server's reply can't be translated: " + p.overspent(i, b), RetryAfter: time.Second}
 }
 
 // noteInvalid says why a rule does not take an invalid value.

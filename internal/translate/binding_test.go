@@ -60,7 +60,7 @@ func TestOutAllocations(t *testing.T) {
 	values := tenValues()
 	var n int
 	allocs := testing.AllocsPerRun(100, func() {
-		avps, err := b.Out(nil, values, nil)
+		avps, err := b.Out(t.Context(), nil, values, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func BenchmarkOut(b *testing.B) {
 	values := tenValues()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := bound.Out(nil, values, nil); err != nil {
+		if _, err := bound.Out(b.Context(), nil, values, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -90,11 +90,11 @@ func BenchmarkOut(b *testing.B) {
 func TestOutAppends(t *testing.T) {
 	t.Parallel()
 	b := compile(t, rule("a", "User-Name", `^(.*)$`), rule("b", "Filter-Id", `^(.*)$`), rule("n", "NAS-Port", `^(.*)$`)).Bind(testSet(t), aaa.Strict)
-	first, err := b.Out(make([]aaa.AVP, 0, 8), map[string]any{"a": "one"}, nil)
+	first, err := b.Out(t.Context(), make([]aaa.AVP, 0, 8), map[string]any{"a": "one"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := b.Out(first, map[string]any{"a": "two", "b": "three"}, nil)
+	both, err := b.Out(t.Context(), first, map[string]any{"a": "two", "b": "three"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestOutAppends(t *testing.T) {
 	if d := cmp.Diff([]string{"one", "two", "three"}, got); d != "" {
 		t.Error(d)
 	}
-	kept, err := b.Out(first, map[string]any{"a": "four", "n": "x"}, nil)
+	kept, err := b.Out(t.Context(), first, map[string]any{"a": "four", "n": "x"}, nil, nil)
 	if err == nil || len(kept) != 1 || string(kept[0].Value) != "one" {
 		t.Errorf("after an error: %v, %v", kept, err)
 	}
@@ -120,7 +120,7 @@ func TestOutBounds(t *testing.T) {
 		list[i] = "x"
 	}
 	one := compile(t, rule("k", "Class", `^(.*)$`)).Bind(set, aaa.Strict)
-	if avps, err := one.Out(nil, map[string]any{"k": list[:translate.MaxElements]}, nil); err != nil || len(avps) != translate.MaxElements {
+	if avps, err := one.Out(t.Context(), nil, map[string]any{"k": list[:translate.MaxElements]}, nil, nil); err != nil || len(avps) != translate.MaxElements {
 		t.Errorf("%d AVPs, %v", len(avps), err)
 	}
 	wantField(t, one, map[string]any{"k": list}, "k", "maxItems")
@@ -139,7 +139,7 @@ func TestOutBounds(t *testing.T) {
 	}
 	b = compile(t, many...).Bind(set, aaa.Strict)
 	tr := &translate.Tracer{Trace: &aaa.Trace{}}
-	if _, err := b.Out(nil, map[string]any{"k": list[:translate.MaxElements]}, tr); err != nil {
+	if _, err := b.Out(t.Context(), nil, map[string]any{"k": list[:translate.MaxElements]}, nil, tr); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(tr.Trace.Rules) + len(tr.Trace.Dropped); n > 8192 {
@@ -149,7 +149,7 @@ func TestOutBounds(t *testing.T) {
 
 func wantField(t *testing.T, b *translate.Binding, values map[string]any, path, rule string) {
 	t.Helper()
-	_, err := b.Out(nil, values, nil)
+	_, err := b.Out(t.Context(), nil, values, nil, nil)
 	var e *aaa.Error
 	if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Path != path || e.Fields[0].Rule != rule {
 		t.Errorf("%v, want a fault of %s at %s", err, rule, path)
@@ -181,7 +181,7 @@ func TestHiding(t *testing.T) {
 	p := compile(t, rule("k", "MS-MPPE-Send-Key", `^(.*)$`), rule("l", "Filter-Id", `^(.*)$`))
 	knows, lacks := p.Bind(testSet(t), aaa.Strict), p.Bind(nil, aaa.Strict)
 	trace := new(aaa.Trace)
-	if _, err := lacks.Hiding(knows.HiddenKeys()).Out(nil, map[string]any{"k": "hush", "l": "shown"}, &translate.Tracer{Trace: trace}); err != nil {
+	if _, err := lacks.Hiding(knows.HiddenKeys()).Out(t.Context(), nil, map[string]any{"k": "hush", "l": "shown"}, nil, &translate.Tracer{Trace: trace}); err != nil {
 		t.Fatal(err)
 	}
 	if trace.Rules[0].Value != aaa.Mask || trace.Rules[1].Value != "shown" {
@@ -195,7 +195,7 @@ func TestHiding(t *testing.T) {
 // TestBackWithoutAttributes gives Back what no engine should: it must not panic.
 func TestBackWithoutAttributes(t *testing.T) {
 	t.Parallel()
-	keys, rest := compile(t, rule("a", "User-Name", `^(.*)$`)).Bind(testSet(t), aaa.Strict).Back([]aaa.AVP{{}, {Value: []byte("x")}}, nil)
+	keys, rest, _ := compile(t, rule("a", "User-Name", `^(.*)$`)).Bind(testSet(t), aaa.Strict).Back(t.Context(), []aaa.AVP{{}, {Value: []byte("x")}}, nil, nil)
 	if keys == nil || rest == nil || len(keys)+len(rest) != 0 {
 		t.Errorf("%v, %v", keys, rest)
 	}
@@ -218,7 +218,7 @@ func TestBackNames(t *testing.T) {
 		{Attr: set.Standard(64), Tag: 3, Value: []byte{0, 0, 0, 13}},
 		{Attr: set.Standard(1), Value: []byte("bob")},
 	}
-	_, rest := compile(t).Bind(set, aaa.CustomAVP).Back(replies, nil)
+	_, rest, _ := compile(t).Bind(set, aaa.CustomAVP).Back(t.Context(), replies, nil, nil)
 	want := map[string]any{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
 	if d := cmp.Diff(want, rest); d != "" {
 		t.Fatal(d)
@@ -227,7 +227,7 @@ func TestBackNames(t *testing.T) {
 	for name := range rest {
 		rules = append(rules, rule(name, name, `^(.*)$`))
 	}
-	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(nil, rest, nil)
+	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(t.Context(), nil, rest, nil, nil)
 	if err != nil || len(avps) != len(replies) {
 		t.Fatalf("%d AVPs, %v", len(avps), err)
 	}

@@ -18,19 +18,22 @@ func (o *outgoing) unfit(i, j int, err error, text string) error {
 
 // bad makes the error of one value. text is shown unless it belongs to a secret.
 func (o *outgoing) bad(i, j int, rule, message, text string) error {
-	r, s := o.b.prog.rules[i], &o.b.slots[i]
-	path := r.key
-	if j >= 0 {
-		path += "." + strconv.Itoa(j)
-	}
 	f := aaa.Field{
-		Path: path, Rule: rule,
+		Path: o.b.prog.rules[i].path(j), Rule: rule,
 		Message: o.b.prog.inRule(i, message),
 	}
-	if text != "" && !s.mask {
+	if text != "" && !o.b.slots[i].mask {
 		f.Value = printable(text)
 	}
 	return aaa.Invalid(f)
+}
+
+// path is where a value of the rule's key stands in a request: element j of an array, or -1.
+func (r *rule) path(j int) string {
+	if j < 0 {
+		return r.key
+	}
+	return r.key + "." + strconv.Itoa(j)
 }
 
 // inRule says of which rule a message is.

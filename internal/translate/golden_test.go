@@ -187,7 +187,7 @@ func TestOutGolden(t *testing.T) {
 			}
 			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Trace{}, Dropped: func(a string) { got = append(got, "counted "+a) }}
 			input := decode(t, s.input)
-			avps, err := b.Out(nil, input, tr)
+			avps, err := b.Out(t.Context(), nil, input, nil, tr)
 			counted := got
 			got = nil
 			for i, a := range avps {
@@ -203,7 +203,7 @@ func TestOutGolden(t *testing.T) {
 			if d := cmp.Diff(s.want, got); d != "" {
 				t.Errorf("%s: %s\n%s", c.name, s.input, d)
 			}
-			quiet, err2 := b.Out(nil, input, nil)
+			quiet, err2 := b.Out(t.Context(), nil, input, nil, nil)
 			if d := cmp.Diff(avps, quiet); d != "" || (err == nil) != (err2 == nil) {
 				t.Errorf("%s: tracing changes the result: %s %v", c.name, d, err2)
 			}
@@ -225,7 +225,7 @@ func TestBackGolden(t *testing.T) {
 		b := p.Bind(set, c.mode)
 		for _, s := range c.steps {
 			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Trace{}}
-			keys, rest := b.Back(reply(t, set, s.input), tr)
+			keys, rest, _ := b.Back(t.Context(), reply(t, set, s.input), nil, tr)
 			got := []string{"keys " + compact(t, keys), "avps " + compact(t, rest)}
 			for _, line := range s.want {
 				if strings.HasPrefix(line, "trace ") {

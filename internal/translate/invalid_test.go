@@ -24,13 +24,13 @@ func TestBackInvalid(t *testing.T) {
 		rule("Address", "NAS-IP-Address", `^(.*)$`), rule("Chap", "CHAP-Password", `^(.*)$`),
 	).Bind(set, aaa.Strict)
 	trace := new(aaa.Trace)
-	keys, rest := b.Back([]aaa.AVP{
+	keys, rest, _ := b.Back(t.Context(), []aaa.AVP{
 		{Attr: secret(set.ByName("Tunnel-Password")), Invalid: true},
 		{Attr: secret(set.ByName("MS-MPPE-Send-Key")), Invalid: true},
 		{Attr: set.ByName("MS-MPPE-Send-Key"), Value: []byte{1, 2}},
 		{Attr: set.Unknown(nil, nil, 4), Value: []byte{192, 0, 2}, Invalid: true},
 		{Attr: secret(set.ByName("CHAP-Password")), Invalid: true},
-	}, &translate.Tracer{Trace: trace})
+	}, nil, &translate.Tracer{Trace: trace})
 	if d := cmp.Diff(map[string]any{"Send": "0x0102"}, keys); d != "" {
 		t.Errorf("keys: %s", d)
 	}

@@ -45,6 +45,9 @@ type matcher struct {
 	form  form
 	group int
 	cost  int
+	// weight is what one octet of a text costs, in steps: nothing but the size of the program and what it keeps of each
+	// thread, for the text may be any. 0: the forms that need no expression.
+	weight int64
 }
 
 var matchers intern.Table[string, matcher]
@@ -81,32 +84,62 @@ func newMatcher(text string) (*matcher, error) {
 	switch {
 	case text == `^(.*)$`:
 		m.form = formAny
+		return m, nil
 	case text == `^(.+)$`:
 		m.form = formSome
+		return m, nil
 	case spansGroup(tree, m.group):
 		m.form = formSpan
 	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	m.weight = int64(len(prog.Inst)+perOctet) * int64(capsOfStep+prog.NumCap) / capsOfStep
 	return m, nil
 }
 
-// match returns the group's text; false where the regexp does not match or the
-// group took no part in the match.
-func (m *matcher) match(s string) (string, bool) {
+// What a step consists of beside an instruction, measured on expressions that try every instruction at every octet.
+const (
+	perOctet   = 6  // instructions' worth that an octet takes by itself
+	perText    = 8  // octets' worth that a match takes by itself
+	capsOfStep = 64 // ends of groups that take as long to copy as an instruction
+	freeOctets = 64 // octets that cost one step where there is no expression
+)
+
+// steps is what a match on a text of so many octets costs at most.
+func (m *matcher) steps(octets int) int64 {
+	if m.weight == 0 {
+		return 1 + int64(octets)/freeOctets
+	}
+	return m.weight * int64(octets+perText)
+}
+
+// finding is what a regexp found in a text.
+type finding struct {
+	part    string // the group's text
+	ok      bool   // the group took part in the match
+	matched bool
+}
+
+// find matches a text.
+func (m *matcher) find(s string) finding {
 	switch m.form {
 	case formAny:
-		return s, true
+		return finding{s, true, true}
 	case formSome:
-		return s, s != ""
+		return finding{s, s != "", s != ""}
 	case formSpan:
 		// FindString allocates nothing, but tells an empty match from none only by asking again.
 		found := m.re.FindString(s)
-		return found, found != "" || m.re.MatchString(s)
+		matched := found != "" || m.re.MatchString(s)
+		return finding{found, matched, matched}
 	}
 	at := m.re.FindStringSubmatchIndex(s)
 	if at == nil || at[2*m.group] < 0 {
-		return "", false
+		return finding{matched: at != nil}
 	}
-	return s[at[2*m.group]:at[2*m.group+1]], true
+	return finding{s[at[2*m.group]:at[2*m.group+1]], true, true}
 }
 
 // spansGroup reports whether every match of the regexp is exactly the group's

@@ -54,7 +54,8 @@ func TestMatchAgreesWithRegexp(t *testing.T) {
 			if wantOK {
 				wantText = text[at[2*group]:at[2*group+1]]
 			}
-			got, ok := m.match(text)
+			f := m.find(text)
+			got, ok := f.part, f.ok
 			if ok != wantOK || ok && got != wantText {
 				t.Errorf("%s on %q: %q %v, want %q %v", pattern, text, got, ok, wantText, wantOK)
 			}
@@ -73,13 +74,13 @@ func TestDotMatchesLineBreaks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := m.match("one\ntwo\n"); !ok || got != want {
-			t.Errorf("%s: %q %v, want %q", pattern, got, ok, want)
+		if f := m.find("one\ntwo\n"); !f.ok || f.part != want {
+			t.Errorf("%s: %+v, want %q", pattern, f, want)
 		}
 	}
 	if m, _ := newMatcher(`(?-s)^(.*)$`); m != nil {
-		if got, ok := m.match("one\n"); ok {
-			t.Errorf("without the flag a dot matches a line break: %q", got)
+		if f := m.find("one\n"); f.ok {
+			t.Errorf("without the flag a dot matches a line break: %q", f.part)
 		}
 	}
 }
@@ -121,7 +122,8 @@ func FuzzMatcher(f *testing.F) {
 		if err != nil || len(pattern) > MaxRegexpLength || len(text) > 4096 {
 			return
 		}
-		got, ok := m.match(text)
+		f := m.find(text)
+		got, ok := f.part, f.ok
 		at := m.re.FindStringSubmatchIndex(text)
 		if want := at != nil && at[2*m.group] >= 0; ok != want || ok && got != text[at[2*m.group]:at[2*m.group+1]] {
 			t.Fatalf("%q on %q: %q %v, the regexp says %v", pattern, text, got, ok, at)

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -29,10 +30,15 @@ const (
 // put into its attribute, is an *aaa.Error of KindBadInput whose path is the
 // request key (with the element's index after a dot where the value is an
 // array) and whose message names the rule and the attribute; dst is then given
-// back as it was. tr may be nil.
-func (b *Binding) Out(dst []aaa.AVP, values map[string]any, tr *Tracer) ([]aaa.AVP, error) {
-	o := outgoing{b: b, dst: dst, tr: tr}
+// back as it was. So is a rule that costs more than the budget has left, whose message names the limit. Other errors are
+// ctx's, and an *aaa.Error of KindBusy where too much of the account waits for the processor. budget and tr may be nil.
+func (b *Binding) Out(ctx context.Context, dst []aaa.AVP, values map[string]any, budget *Budget, tr *Tracer) ([]aaa.AVP, error) {
+	o := outgoing{b: b, dst: dst, tr: tr, spender: spender{ctx: ctx, budget: budget}}
+	defer o.end()
 	for i, r := range b.prog.rules {
+		if err := o.spend(1); err != nil {
+			return dst, b.prog.refusal(i, -1, budget, err)
+		}
 		value, ok := values[r.key]
 		if !ok {
 			tr.rule(aaa.TraceRule{Direction: "out", Index: i, Key: r.key, Attribute: r.attribute, Note: "key absent"})
@@ -80,6 +86,7 @@ type outgoing struct {
 	arena []byte // the octets of values; all of one call share it
 	tr    *Tracer
 	added int
+	spender
 
 	several bool                         // the value at hand is an array of several elements
 	sent    [(MaxRules + 63) / 64]uint64 // the rules that sent something
@@ -154,7 +161,11 @@ func (o *outgoing) take(i, j int, value any) (part sent, ok bool, err error) {
 		return sent{}, false, o.bad(i, j, "maxLength", fmt.Sprintf("the value is longer than %d octets", MaxValueLength), "")
 	}
 	whole := text
-	if text, ok = r.out.match(whole); !ok {
+	found, err := o.match(r.out, whole)
+	if err != nil {
+		return sent{}, false, o.b.prog.refusal(i, j, o.budget, err)
+	}
+	if text, ok = found.part, found.ok; !ok {
 		o.trace(i, "", "no match")
 		o.lose(i, j, lostMatch)
 		return sent{}, false, nil

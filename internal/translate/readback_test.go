@@ -74,12 +74,12 @@ func TestReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, rest := none.Back([]aaa.AVP{{Attr: set.ByName(tc.name), Value: wire}}, nil)
+		_, rest, _ := none.Back(t.Context(), []aaa.AVP{{Attr: set.ByName(tc.name), Value: wire}}, nil, nil)
 		if got := compact(t, rest[tc.name]); got != tc.shown {
 			t.Errorf("%s 0x%s is shown as %s, want %s", tc.name, tc.wire, got, tc.shown)
 		}
 		for _, values := range []map[string]any{decode(t, compact(t, rest)), {tc.name: []any{decode(t, compact(t, rest))[tc.name]}}} {
-			avps, err := b.Out(nil, values, nil)
+			avps, err := b.Out(t.Context(), nil, values, nil, nil)
 			if err != nil || len(avps) != 1 || !bytes.Equal(avps[0].Value, wire) {
 				t.Errorf("%v went out as %v (%v), want 0x%s", values, avps, err, tc.wire)
 			}
@@ -107,7 +107,7 @@ func TestNumbersStayNumbers(t *testing.T) {
 		{"cast", "x56", 56},
 		{"cast", json.Number("56"), 56},
 	} {
-		avps, err := b.Out(nil, map[string]any{tc.key: tc.value}, nil)
+		avps, err := b.Out(t.Context(), nil, map[string]any{tc.key: tc.value}, nil, nil)
 		if err != nil || len(avps) != 1 || avps[0].Value[3] != tc.want {
 			t.Errorf("%s %T %v: %v, %v, want %d", tc.key, tc.value, tc.value, avps, err, tc.want)
 		}

@@ -73,7 +73,7 @@ func TestRefusedValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = p.Bind(set, aaa.Strict).Out(nil, map[string]any{"k": c.value}, nil)
+		_, err = p.Bind(set, aaa.Strict).Out(t.Context(), nil, map[string]any{"k": c.value}, nil, nil)
 		if got := firstOf(t, err); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.rule.Attribute, got, c.want)
 		}

@@ -48,7 +48,7 @@ func TestRefusalTexts(t *testing.T) {
 			values["k"] = v
 			want = "rule " + c.section + ".0, attribute " + c.attribute + ": " + want
 		}
-		_, err = p.Bind(tacacsSet(t), aaa.StrictArguments).Out(nil, values, nil)
+		_, err = p.Bind(tacacsSet(t), aaa.StrictArguments).Out(t.Context(), nil, values, nil, nil)
 		var e *aaa.Error
 		if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Message != want {
 			t.Errorf("%s: %v, want %s", c.attribute, err, want)

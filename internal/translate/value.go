@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"context"
 	"slices"
 	"strings"
 )
@@ -9,9 +10,11 @@ import (
 // before any server is chosen. raw is the request's value, sent what the regexp of the rule takes
 // of it. Of several rules for the attribute the first that matches counts, and where none does,
 // raw is of the first whose key the request holds and sent is empty. So it is where a rule takes several elements of
-// an array: no request has room for them. ok is false where no rule is for the attribute.
-func (p *Program) Value(attribute string, values map[string]any) (raw, sent string, ok bool) {
-	for _, r := range p.rules {
+// an array: no request has room for them. ok is false where no rule is for the attribute. Errors are those of Binding.Out.
+func (p *Program) Value(ctx context.Context, attribute string, values map[string]any, budget *Budget) (raw, sent string, ok bool, err error) {
+	s := spender{ctx: ctx, budget: budget}
+	defer s.end()
+	for i, r := range p.rules {
 		if !strings.EqualFold(r.attribute, attribute) {
 			continue
 		}
@@ -21,7 +24,7 @@ func (p *Program) Value(attribute string, values map[string]any) (raw, sent stri
 			list = []any{values[r.key]}
 		}
 		matches := 0
-		for _, element := range list {
+		for j, element := range list {
 			text, found := valueText(element)
 			if !found {
 				continue
@@ -29,20 +32,26 @@ func (p *Program) Value(attribute string, values map[string]any) (raw, sent stri
 			if raw == "" {
 				raw = text
 			}
-			taken, match := r.out.match(text)
-			if !match {
+			part, err := s.match(r.out, text)
+			if err != nil {
+				if !isList {
+					j = -1
+				}
+				return "", "", true, p.refusal(i, j, budget, err)
+			}
+			if !part.ok {
 				continue
 			}
 			if matches++; matches > 1 {
-				return raw, "", true
+				return raw, "", true, nil
 			}
-			raw, sent = text, taken
+			raw, sent = text, part.part
 		}
 		if matches == 1 {
-			return raw, sent, true
+			return raw, sent, true, nil
 		}
 	}
-	return raw, "", ok
+	return raw, "", ok, nil
 }
 
 // Brings reports whether a request holds a key that a rule takes to an attribute.

@@ -32,7 +32,7 @@ func TestProgramValue(t *testing.T) {
 		"no rule":                     {"User-Password", map[string]any{"User-Password": "x"}, "", "", true},
 		"no rule of a section at all": {"Filter-Id", map[string]any{"login": "a-bob"}, "", "", true},
 	} {
-		raw, sent, ok := p.Value(c.attribute, c.values)
+		raw, sent, ok, _ := p.Value(t.Context(), c.attribute, c.values, nil)
 		if raw != c.raw || sent != c.sent || ok == c.none {
 			t.Errorf("%s: %q, %q, %v", name, raw, sent, ok)
 		}

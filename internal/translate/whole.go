@@ -132,7 +132,10 @@ func (o *outgoing) whole(values map[string]any) error {
 		if l.several {
 			by := sharers{o.b.prog.rules[l.rule].key, o.b.slots[l.rule].need}
 			if taken[by] == nil {
-				taken[by] = o.elementsTaken(by.key, values[by.key], by.need)
+				var err error
+				if taken[by], err = o.elementsTaken(by.key, values[by.key], by.need); err != nil {
+					return err
+				}
 			}
 			for j := range MaxElements {
 				if l.element.has(j) && !taken[by].has(j) {
@@ -141,7 +144,10 @@ func (o *outgoing) whole(values map[string]any) error {
 			}
 			continue
 		}
-		if !o.replaced(l, values) {
+		switch ok, err := o.replaced(l, values); {
+		case err != nil:
+			return err
+		case !ok:
 			return o.incomplete(l, values, -1)
 		}
 	}
@@ -149,7 +155,7 @@ func (o *outgoing) whole(values map[string]any) error {
 }
 
 // elementsTaken is the elements of an array that those rules of its key match which can take the place of one with a need.
-func (o *outgoing) elementsTaken(key string, value any, n need) *elements {
+func (o *outgoing) elementsTaken(key string, value any, n need) (*elements, error) {
 	var all elements
 	list, _ := value.([]any)
 	for i, r := range o.b.prog.rules {
@@ -158,33 +164,50 @@ func (o *outgoing) elementsTaken(key string, value any, n need) *elements {
 			continue
 		}
 		for j, element := range list {
-			if text, ok := valueText(element); ok && !all.has(j) && r.takes(text, &o.b.slots[i]) {
+			text, ok := valueText(element)
+			if !ok || all.has(j) {
+				continue
+			}
+			took, err := o.takes(i, j, text)
+			if err != nil {
+				return nil, err
+			}
+			if took {
 				all.add(j)
 			}
 		}
 	}
-	return &all
+	return &all, nil
 }
 
-// takes reports whether a rule does with a text what it is for, be it to send nothing of it.
-func (r *rule) takes(text string, s *slot) bool {
-	part, ok := r.out.match(text)
-	if !ok {
-		return r.out.re.MatchString(text)
+// takes reports whether rule i does with a text what it is for, be it to send nothing of it. The text is element j of an
+// array, or -1.
+func (o *outgoing) takes(i, j int, text string) (bool, error) {
+	found, err := o.match(o.b.prog.rules[i].out, text)
+	if err != nil {
+		return false, o.b.prog.refusal(i, j, o.budget, err)
 	}
-	return part != "" || s.attr == nil || mayBeEmpty(s.attr)
+	if !found.ok {
+		return found.matched, nil
+	}
+	a := o.b.slots[i].attr
+	return found.part != "" || a == nil || mayBeEmpty(a), nil
 }
 
 // replaced reports whether another rule sends what this one did not.
-func (o *outgoing) replaced(l *loss, values map[string]any) bool {
+func (o *outgoing) replaced(l *loss, values map[string]any) (bool, error) {
 	r, s := o.b.prog.rules[l.rule], &o.b.slots[l.rule]
 	if s.need == needArgument && s.attr != nil {
 		text, ok := FirstText(values[r.key])
 		argument := s.attr.IsArgument()
 		switch {
 		case argument && hasDefault(r.attribute):
-		case ok && r.takes(text, s), !ok && argument: // an empty array has no arguments
-			return true
+		case ok:
+			if took, err := o.takes(l.rule, -1, text); took || err != nil {
+				return took, err
+			}
+		case argument: // an empty array has no arguments
+			return true, nil
 		}
 	}
 	for i, other := range o.b.prog.rules {
@@ -194,13 +217,13 @@ func (o *outgoing) replaced(l *loss, values map[string]any) bool {
 		t := &o.b.slots[i]
 		switch same := s.attr != nil && sameAttribute(s.attr, t.attr); {
 		case same && (other.key == r.key || s.need != needArgument):
-			return true
+			return true, nil
 		case s.need == needCredential && !t.attr.Proves():
 		case s.need != needArgument && t.need == s.need && (other.key == r.key || s.attr == nil):
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // read refuses a login that goes out without a credential, though a key of the caller's is one by its name that no

@@ -112,7 +112,7 @@ func TestSentWholeOrRefused(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.in), &values); err != nil {
 			t.Fatal(err)
 		}
-		avps, err := p.Bind(set, c.mode).Out(nil, values, nil)
+		avps, err := p.Bind(set, c.mode).Out(t.Context(), nil, values, nil, nil)
 		got := ""
 		var e *aaa.Error
 		if errors.As(err, &e) && e.Kind == aaa.KindBadInput && len(e.Fields) == 1 {
@@ -141,7 +141,7 @@ func TestSharedElementsCost(t *testing.T) {
 	for i := range list {
 		list[i] = "y"
 	}
-	avps, err := compile(t, rules...).Bind(testSet(t), aaa.Strict).Out(nil, map[string]any{"k": list}, nil)
+	avps, err := compile(t, rules...).Bind(testSet(t), aaa.Strict).Out(t.Context(), nil, map[string]any{"k": list}, nil, nil)
 	if err != nil || len(avps) != translate.MaxElements {
 		t.Fatalf("%d AVPs, %v", len(avps), err)
 	}

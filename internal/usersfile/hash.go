@@ -27,6 +27,32 @@ const (
 	MaxScryptLanes  = 4
 )
 
+// Cost is a ceiling of the work of a hash, on the scale of bcrypt: each step doubles it. The ceilings of all other kinds
+// follow it, and at DefaultCost are the constants above. 0 means DefaultCost.
+type Cost int
+
+// The range of Cost.
+const (
+	MinCost     Cost = 4
+	DefaultCost Cost = MaxBcryptCost
+)
+
+// of scales a bound that holds at DefaultCost.
+func (c Cost) of(bound int) int {
+	if c == 0 {
+		return bound
+	}
+	return bound >> (DefaultCost - c)
+}
+
+// bcrypt is the bound on bcrypt's own cost.
+func (c Cost) bcrypt() int {
+	if c == 0 {
+		c = DefaultCost
+	}
+	return int(c)
+}
+
 // form is one kind of hash: how it is written, what bounds its numbers, who verifies it. The
 // pattern is strict, since the library fills gaps with defaults and takes any number.
 type form struct {
@@ -34,7 +60,7 @@ type form struct {
 	prefixes []string
 	pattern  *regexp.Regexp
 	// check looks at the pattern's groups; its message is for people and shows numbers alone.
-	check  func(groups []string) error
+	check  func(groups []string, most Cost) error
 	decode algorithm.DecodeFunc
 }
 
@@ -44,18 +70,22 @@ var forms = []form{
 		"bcrypt",
 		[]string{"$2a$", "$2b$", "$2y$"},
 		regexp.MustCompile(`^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$`),
-		func(g []string) error { return within("bcrypt's cost", g[1], 4, MaxBcryptCost) },
+		func(g []string, most Cost) error { return within("bcrypt's cost", g[1], int(MinCost), most.bcrypt()) },
 		bcrypt.DecodeVariant(bcrypt.VariantStandard),
 	},
 	{
 		"argon2",
 		[]string{"$argon2id$", "$argon2i$", "$argon2d$"},
 		regexp.MustCompile(`^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})\$([+/A-Za-z0-9]{2,86})\$([+/A-Za-z0-9]{6,86})$`),
-		func(g []string) error {
-			return first(
+		func(g []string, most Cost) error {
+			err := first(
 				within("argon2's memory in KiB (m)", g[1], 8, MaxArgon2Memory),
 				within("argon2's number of passes (t)", g[2], 1, MaxArgon2Time),
 				within("argon2's number of lanes (p)", g[3], 1, min(MaxArgon2Lanes, number(g[1])/8)))
+			if work, bound := number(g[1])*number(g[2]), most.of(MaxArgon2Memory*MaxArgon2Time); err == nil && work > bound {
+				err = fmt.Errorf("argon2's memory in KiB times its passes is %d, and has to be at most %d", work, bound)
+			}
+			return err
 		},
 		argon2.Decode,
 	},
@@ -77,7 +107,7 @@ var forms = []form{
 		"md5-crypt",
 		[]string{"$1$"},
 		regexp.MustCompile(`^\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}$`),
-		func([]string) error { return nil },
+		func([]string, Cost) error { return nil },
 		md5crypt.DecodeVariant(md5crypt.VariantStandard),
 	},
 	{
@@ -85,8 +115,8 @@ var forms = []form{
 		"yescrypt",
 		[]string{"$y$"},
 		regexp.MustCompile(`^\$y\$j([./A-Za-z0-9])([./A-Za-z0-9])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}$`),
-		func(g []string) error {
-			return scryptMemory("yescrypt", strings.Index(itoa64, g[1])+1, strings.Index(itoa64, g[2])+1)
+		func(g []string, most Cost) error {
+			return scryptMemory("yescrypt", strings.Index(itoa64, g[1])+1, strings.Index(itoa64, g[2])+1, most.of(MaxScryptMemory))
 		},
 		scrypt.DecodeVariant(scrypt.VariantYescrypt),
 	},
@@ -94,9 +124,9 @@ var forms = []form{
 		"scrypt",
 		[]string{"$scrypt$"},
 		regexp.MustCompile(`^\$scrypt\$ln=(\d{1,2}),r=(\d{1,10}),p=(\d{1,10})\$[+/A-Za-z0-9]{2,86}\$[+/A-Za-z0-9]{6,86}$`),
-		func(g []string) error {
+		func(g []string, most Cost) error {
 			return first(
-				scryptMemory("scrypt", number(g[1]), number(g[2])),
+				scryptMemory("scrypt", number(g[1]), number(g[2]), most.of(MaxScryptMemory)),
 				within("scrypt's number of lanes (p)", g[3], 1, MaxScryptLanes))
 		},
 		scrypt.DecodeVariant(scrypt.VariantScrypt),
@@ -108,7 +138,9 @@ var forms = []form{
 		regexp.MustCompile(`^\$pbkdf2(?:(?:-sha1)?\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{27}` +
 			`|-sha256\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{43}` +
 			`|-sha512\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{86})$`),
-		func(g []string) error { return within("the rounds of pbkdf2", g[1]+g[2]+g[3], 1, MaxRounds) },
+		func(g []string, most Cost) error {
+			return within("the rounds of pbkdf2", g[1]+g[2]+g[3], 1, most.of(MaxRounds))
+		},
 		pbkdf2.Decode,
 	},
 }
@@ -129,7 +161,7 @@ var locked = regexp.MustCompile(`^[!*][!*$./,=+_A-Za-z0-9-]*$`)
 type refusal struct{ rule, message string }
 
 // readHash takes a password's text to its digest; both are nil where it is locked.
-func readHash(text string) (algorithm.Digest, *refusal) {
+func readHash(text string, most Cost) (algorithm.Digest, *refusal) {
 	switch {
 	case text == "":
 		return nil, &refusal{"password", "the password is empty; " + lock}
@@ -149,7 +181,7 @@ func readHash(text string) (algorithm.Digest, *refusal) {
 			return nil, &refusal{"hash", "this begins like a hash of " + f.name +
 				" and is none: it may have been cut off, or need quotes since it has a comma"}
 		}
-		if err := f.check(groups); err != nil {
+		if err := f.check(groups, most); err != nil {
 			return nil, &refusal{"cost", err.Error()}
 		}
 		digest, err := f.decode(text)
@@ -197,16 +229,17 @@ func number(digits string) int {
 
 // shaRounds checks the rounds of sha-crypt. Fewer than a thousand were never written by
 // anybody: the algorithm takes them for a thousand.
-func shaRounds(groups []string) error {
+func shaRounds(groups []string, most Cost) error {
 	if groups[1] == "" {
-		return nil // 5000
+		return within("the rounds of sha-crypt", "5000", 1000, max(most.of(MaxRounds), 1000))
 	}
-	return within("the rounds of sha-crypt", groups[1], 1000, MaxRounds)
+	return within("the rounds of sha-crypt", groups[1], 1000, max(most.of(MaxRounds), 1000))
 }
 
-func scryptMemory(what string, ln, r int) error {
-	if ln < 4 || ln > 24 || r < 1 || r > 1024 || r<<ln > MaxScryptMemory*1024/128 {
-		return fmt.Errorf("%s with N=2^%d and r=%d needs more than %d KiB of memory, or is too weak (N below 2^4)", what, ln, r, MaxScryptMemory)
+// scryptMemory bounds the memory, which the work is in proportion to, at most KiB.
+func scryptMemory(what string, ln, r, most int) error {
+	if ln < 4 || ln > 24 || r < 1 || r > 1024 || r<<ln > most*1024/128 {
+		return fmt.Errorf("%s with N=2^%d and r=%d needs more than %d KiB of memory, or is too weak (N below 2^4)", what, ln, r, most)
 	}
 	return nil
 }

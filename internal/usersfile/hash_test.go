@@ -45,7 +45,7 @@ func TestVectors(t *testing.T) {
 				want           Verdict
 			}{{"ann", password, Accepted}, {"bob", password, Accepted}, {"ann", "Correct horse", Refused}, {"bob", password + " ", Refused}} {
 				wg.Go(func() {
-					entry, got, err := f.Verify(t.Context(), c.name, c.password)
+					entry, got, err := f.Verify(c.name, c.password, atOnce)
 					if got != c.want || err != nil {
 						t.Errorf("%s with %q: %v, %v", c.name, c.password, got, err)
 					}
@@ -105,6 +105,38 @@ func TestHashesRefused(t *testing.T) {
 	}
 }
 
+// TestCeiling: one setting bounds all kinds of hashes, each step to half of the work.
+func TestCeiling(t *testing.T) {
+	t.Parallel()
+	key43, key86 := strings.Repeat("a", 43), strings.Repeat("b", 86)
+	for name, c := range map[string]struct {
+		hash string
+		cost Cost // the lowest that takes it
+	}{
+		"bcrypt":       {"$2b$11$" + strings.Repeat("c", 53), 11},
+		"argon2":       {"$argon2id$v=19$m=65536,t=5,p=1$c29tZXNhbHQ$" + key43, 13},
+		"sha512-crypt": {"$6$rounds=250000$salt$" + key86, 12},
+		"its default":  {"$6$salt$" + key86, 7},
+		"sha256-crypt": {"$5$rounds=1000$salt$" + key43, 4},
+		"yescrypt":     {"$y$j9T$wtO7k.ul5T/PuqRUK5jBQ1$XcGJBy.HtaHFLM36QxX9NVnl0EjO.B4uLYqgMKyt766", 12},
+		"scrypt":       {"$scrypt$ln=14,r=8,p=1$c2l4dGVlbg$" + key43, 12},
+		"pbkdf2":       {"$pbkdf2-sha256$500000$c2l4dGVlbg$" + key43, 13},
+		"md5-crypt":    {weakest, 4},
+	} {
+		for cost := MinCost; cost <= DefaultCost; cost++ {
+			_, faults := ParseUpTo([]byte("bob:"+c.hash+"\n"), cost)
+			switch taken := len(faults) == 0; {
+			case taken != (cost >= c.cost):
+				t.Errorf("%s at a ceiling of %d: taken %v, faults %v", name, cost, taken, faults)
+			case !taken && faults[0].Rule != "cost":
+				t.Errorf("%s at a ceiling of %d: %v", name, cost, faults)
+			}
+		}
+	}
+}
+
+const weakest = "$1$abcdefgh$y6iHhJNbuC0xpbk0w9pm80"
+
 // TestEdges shows that what the bounds let through neither fails nor panics in the library where numbers are smallest.
 func TestEdges(t *testing.T) {
 	t.Parallel()
@@ -120,7 +152,7 @@ func TestEdges(t *testing.T) {
 		"$pbkdf2$1$aa$" + key[:26] + "a",
 		"$2b$04$" + key + "aaaaaaaaaaa",
 	} {
-		digest, refused := readHash(hash)
+		digest, refused := readHash(hash, 0)
 		if refused != nil {
 			t.Errorf("%s: %+v", hash, *refused)
 			continue

@@ -62,8 +62,12 @@ type Fault struct {
 
 // Parse reads a users file. It tells all faults at once, by their lines. The File holds
 // what has no fault, so that who can't refuse a file has something to go on with; it is never nil.
-func Parse(text []byte) (*File, []Fault) {
+func Parse(text []byte) (*File, []Fault) { return ParseUpTo(text, DefaultCost) }
+
+// ParseUpTo is Parse with another ceiling of what a hash may cost.
+func ParseUpTo(text []byte, most Cost) (*File, []Fault) {
 	r := reader{
+		most:  most,
 		file:  &File{byName: map[string]int32{}, salt: sha256.Sum256(text)},
 		lines: map[string]int{},
 		open:  -1,
@@ -84,6 +88,7 @@ func Parse(text []byte) (*File, []Fault) {
 // reader builds a File line by line.
 type reader struct {
 	file   *File
+	most   Cost
 	faults []Fault
 	lines  map[string]int // where a name was written first
 	open   int            // the entry that reply items belong to; -1: none, or one with a fault
@@ -139,7 +144,7 @@ func (r *reader) entry(no int, l line) int {
 	default:
 		r.lines[l.name] = no
 	}
-	digest, refused := readHash(l.secret.value)
+	digest, refused := readHash(l.secret.value, r.most)
 	if refused != nil {
 		r.fault(no, refused.rule, "%s", refused.message)
 	}

@@ -1,13 +1,10 @@
 package usersfile
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"runtime"
 	"strings"
-	"sync"
 )
 
 // MaxPassword bounds a password, in octets: what a RADIUS User-Password can carry.
@@ -30,19 +27,16 @@ func (v Verdict) String() string {
 	return "refused"
 }
 
-// places are what the process verifies at once: a hash takes a core and up to 64 MiB.
-var places = sync.OnceValue(func() chan struct{} { return make(chan struct{}, runtime.GOMAXPROCS(0)) })
-
-// Verify compares a password with the hash of a name, which has to be equal to the letter. It
-// waits for its turn, and returns an error only where ctx ends before that: once begun, a hash is computed to its end,
-// about a second at most.
+// Verify compares a password with the hash of a name, which has to be equal to the letter. Before it computes a hash,
+// which takes a core for about a second at most and up to 64 MiB, it waits until turn returns, and calls the function that turn
+// returned at its end. It returns an error only where turn does.
 //
 // An unknown or locked name takes as long as some name of the file does. Which one depends on the name and the
 // file alone, so that asking again, or asking another node, shows nothing; and
 // in a file with hashes of several costs a name with a cheap one is no more known by its time than others.
 //
 // A password of more than MaxPassword octets or with a NUL is refused (crypt(3) would end there).
-func (f *File) Verify(ctx context.Context, name, password string) (Entry, Verdict, error) {
+func (f *File) Verify(name, password string, turn func() (end func(), err error)) (Entry, Verdict, error) {
 	if len(password) > MaxPassword || strings.IndexByte(password, 0) >= 0 {
 		return Entry{}, Refused, nil
 	}
@@ -54,15 +48,11 @@ func (f *File) Verify(ctx context.Context, name, password string) (Entry, Verdic
 		}
 		at = f.standIn(name)
 	}
-	if err := ctx.Err(); err != nil {
+	end, err := turn()
+	if err != nil {
 		return Entry{}, Refused, err
 	}
-	select {
-	case places() <- struct{}{}:
-	case <-ctx.Done():
-		return Entry{}, Refused, ctx.Err()
-	}
-	defer func() { <-places() }()
+	defer end()
 	u := &f.entries[at]
 	if !u.digest.Match(password) || !known {
 		return Entry{}, Refused, nil

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-crypt/crypt/algorithm"
 )
@@ -55,7 +54,7 @@ func TestSameWork(t *testing.T) {
 			if name != "a" {
 				pass = password // would be right for the hash that stands in
 			}
-			if entry, verdict, err := f.Verify(t.Context(), name, pass); verdict != Refused || err != nil || entry.Name != "" {
+			if entry, verdict, err := f.Verify(name, pass, atOnce); verdict != Refused || err != nil || entry.Name != "" {
 				t.Fatalf("%q: %v, %v, %v", name, entry, verdict, err)
 			}
 		}
@@ -65,7 +64,7 @@ func TestSameWork(t *testing.T) {
 	}
 	// Names spread over the entries.
 	for i := range 100 {
-		_, _, _ = f.Verify(t.Context(), strings.Repeat("n", i+1), "x")
+		_, _, _ = f.Verify(strings.Repeat("n", i+1), "x", atOnce)
 	}
 	if _, most := counts(); most > 70 {
 		t.Errorf("%d of 100 unknown names are tried against one entry", most)
@@ -80,42 +79,38 @@ func TestPasswords(t *testing.T) {
 		"long":     strings.Repeat("x", MaxPassword+1),
 		"shadowed": password + "\x00" + strings.Repeat("x", 200),
 	} {
-		if _, verdict, err := f.Verify(t.Context(), "bob", pass); verdict != Refused || err != nil {
+		if _, verdict, err := f.Verify("bob", pass, atOnce); verdict != Refused || err != nil {
 			t.Errorf("%s: %v, %v", name, verdict, err)
 		}
 	}
 	empty, _ := Parse(nil)
-	if _, verdict, err := empty.Verify(t.Context(), "bob", password); verdict != Refused || err != nil {
+	if _, verdict, err := empty.Verify("bob", password, atOnce); verdict != Refused || err != nil {
 		t.Errorf("empty file: %v, %v", verdict, err)
 	}
 }
 
-// TestWaiting holds all places, as that many slow verifications would.
-func TestWaiting(t *testing.T) { //nolint:paralleltest // it takes the places of the process
+// atOnce is a turn without waiting.
+func atOnce() (func(), error) { return func() {}, nil }
+
+// TestTurns has every verification that computes a hash do so in a turn, be the name known or not.
+func TestTurns(t *testing.T) {
+	t.Parallel()
 	f, _ := Parse([]byte("bob:" + weak + "\n"))
-	done, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, verdict, err := f.Verify(done, "bob", password); !errors.Is(err, context.Canceled) || verdict != Refused {
-		t.Errorf("a cancelled request: %v, %v", verdict, err)
-	}
-	for range cap(places()) {
-		places() <- struct{}{}
-	}
-	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
 	for _, name := range []string{"bob", "nobody"} {
-		if _, verdict, err := f.Verify(short, name, password); !errors.Is(err, context.DeadlineExceeded) || verdict != Refused {
-			t.Errorf("%s, all places taken: %v, %v", name, verdict, err)
+		begun, ended := 0, 0
+		_, verdict, err := f.Verify(name, password, func() (func(), error) {
+			begun++
+			return func() { ended++ }, nil
+		})
+		if (verdict == Accepted) != (name == "bob") || err != nil || begun != 1 || ended != 1 {
+			t.Errorf("%s: %v, %v; %d turns begun, %d ended", name, verdict, err, begun, ended)
 		}
-	}
-	<-places()
-	if _, verdict, err := f.Verify(t.Context(), "bob", password); verdict != Accepted || err != nil {
-		t.Errorf("one place free: %v, %v", verdict, err)
-	}
-	for range cap(places()) - 1 {
-		<-places()
-	}
-	if n := len(places()); n != 0 {
-		t.Errorf("%d places still taken", n)
+		f.entries[0].digest = &counting{Digest: f.entries[0].digest}
+		if _, verdict, err := f.Verify(name, password, func() (func(), error) { return nil, context.Canceled }); !errors.Is(err, context.Canceled) || verdict != Refused {
+			t.Errorf("%s, no turn: %v, %v", name, verdict, err)
+		}
+		if n := f.entries[0].digest.(*counting).count; n != 0 {
+			t.Errorf("%s: a hash was computed outside of a turn", name)
+		}
 	}
 }

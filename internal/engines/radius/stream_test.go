@@ -27,7 +27,7 @@ func TestFilterRules(t *testing.T) {
 	}
 	b := p.Bind(set, aaa.Strict)
 	rules := []any{"permit in tcp from any to any 80", long, "deny out ip from any to any"}
-	avps, err := b.Out(nil, map[string]any{"filter": rules[:2], "last": rules[2]}, nil)
+	avps, err := b.Out(t.Context(), nil, map[string]any{"filter": rules[:2], "last": rules[2]}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,19 +47,19 @@ func TestFilterRules(t *testing.T) {
 	if want := fmt.Sprintf("%s\x00%s\x00%s", rules...); string(stream) != want {
 		t.Errorf("%q", stream)
 	}
-	keys, _ := b.Back(back(packet, set), nil)
+	keys, _, _ := b.Back(t.Context(), back(packet, set), nil, nil)
 	if got, ok := keys["filter"].([]any); !ok || !slices.Equal(got, rules) || keys["last"] != rules[2] {
 		t.Errorf("came back as %q", keys)
 	}
 	if shown := set.JSON(set.ByName("NAS-Filter-Rule"), stream); !slices.Equal(shown.([]any), rules) {
 		t.Errorf("shown as %q", shown)
 	}
-	_, err = b.Out(nil, map[string]any{"filter": slices.Repeat([]any{long}, 20)}, nil)
+	_, err = b.Out(t.Context(), nil, map[string]any{"filter": slices.Repeat([]any{long}, 20)}, nil, nil)
 	if aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("more than a packet holds: %v", err)
 	}
 	for _, value := range []any{"permit\x00deny", []any{"permit", "deny\x00"}} { // would arrive as other rules than were asked for
-		if _, err = b.Out(nil, map[string]any{"filter": value}, nil); aaa.KindOf(err) != aaa.KindBadInput {
+		if _, err = b.Out(t.Context(), nil, map[string]any{"filter": value}, nil, nil); aaa.KindOf(err) != aaa.KindBadInput {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestFreeRADIUSValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	avps, err := p.Bind(d, aaa.Strict).Out(list(t, d, "User-Name", "filters", "User-Password", "correct horse"), map[string]any{"filter": []any{"permit in tcp from any to any 80", second, "deny out ip from any to any"}}, nil)
+	avps, err := p.Bind(d, aaa.Strict).Out(t.Context(), list(t, d, "User-Name", "filters", "User-Password", "correct horse"), map[string]any{"filter": []any{"permit in tcp from any to any 80", second, "deny out ip from any to any"}}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
