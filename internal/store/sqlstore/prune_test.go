@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,23 @@ type backlog struct {
 	rows, able int64
 }
 
-func (b *backlog) Exec(_ context.Context, _ string, args ...any) (int64, error) {
+func (b *backlog) Write(ctx context.Context, fn func(ctx context.Context, tx Conn) error) error {
+	return fn(ctx, b)
+}
+
+// Query deletes as Exec does, and tells of each row whose it was.
+func (b *backlog) Query(ctx context.Context, row func(scan Scan) error, query string, args ...any) error {
+	n, err := b.Exec(ctx, query, args...)
+	for range n {
+		err = errors.Join(err, row(func(to ...any) error { *to[0].(*string) = "account"; return nil }))
+	}
+	return err
+}
+
+func (b *backlog) Exec(_ context.Context, query string, args ...any) (int64, error) {
+	if strings.HasPrefix(query, "UPDATE") {
+		return 1, nil
+	}
 	n := b.rows
 	if limit, ok := args[len(args)-1].(int64); ok {
 		n = min(n, limit)
