@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"aaa-api/internal/egress"
-
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"aaa-api/internal/egress"
 )
 
 // reader takes settings out of k and collects what is wrong with them.

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// take writes a server's answer into the session, and makes the caller's of it.
+func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) (*aaa.SessionAnswer, error) {
+	s.Server, s.Document = res.Server, res.Document
+	result := resultOf(res.Outcome)
+	if result == aaa.SessionChallenge && s.Rounds >= MaxRounds {
+		s.fail(causeUser, now)
+		return nil, aaa.Errorf(aaa.KindConflict, "the server still asks after %d answers: the session has failed, begin anew", MaxRounds)
+	}
+	round := s.private.Round
+	s.move(answers[result], now)
+	switch result {
+	case aaa.SessionChallenge:
+		s.private.State, s.private.Challenge, s.Home = res.State, aaa.NewID(), self
+		s.Until = now.Add(AnswerTime)
+		if n := whole(terms.attribute(res, "Session-Timeout")); n > 0 {
+			s.Until = now.Add(min(seconds(n), maxAnswerTime))
+		}
+	case aaa.SessionAuthenticated:
+		s.Until = now.Add(OpenTime)
+		s.accept(res, terms)
+	}
+	a := &aaa.SessionAnswer{
+		Result: result, Prompt: res.Prompt, Echo: res.Echo, Challenge: s.private.Challenge,
+		Session: s.view(now), Keys: res.Keys, AVPs: res.AVPs,
+	}
+	s.private.Round = round.answered(a)
+	return a, nil
+}
+
+func resultOf(o aaa.Outcome) aaa.SessionResult {
+	switch o {
+	case aaa.Challenge:
+		return aaa.SessionChallenge
+	case aaa.Reject:
+		return aaa.SessionRejected
+	default:
+		return aaa.SessionAuthenticated
+	}
+}
+
+// minInterim is the shortest interval that an accept may ask for (RFC 2869 §2.1). The account's own document may say less.
+const minInterim = 60
+
+// accept remembers what an accept says of the session.
+func (s *session) accept(res *aaa.Result, terms *Terms) {
+	p := &s.private
+	p.Class = terms.attribute(res, "Class")
+	if name, ok := terms.attribute(res, "User-Name").(string); ok {
+		p.Name = name
+	}
+	p.AcceptKeys, p.AcceptAVPs = res.Keys, res.AVPs
+	s.SessionTimeout, s.InterimInterval = terms.SessionTimeout, terms.InterimInterval
+	if n := whole(terms.attribute(res, "Session-Timeout")); n > 0 {
+		s.SessionTimeout = n
+	}
+	if n := whole(terms.attribute(res, "Acct-Interim-Interval")); n > 0 {
+		s.InterimInterval = max(n, minInterim)
+		if terms.InterimInterval > 0 && terms.InterimInterval < minInterim {
+			s.InterimInterval = max(n, terms.InterimInterval)
+		}
+	}
+	s.IdleTimeout = whole(terms.attribute(res, "Idle-Timeout"))
+}
+
+// whole is an attribute's number of seconds, 0 where it is none.
+func whole(v any) int {
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		v = list[0]
+	}
+	if v == nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(fmt.Sprint(v), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+// user finds the user's name in a request.
+func (t *Terms) user(values map[string]any) string {
+	for _, attribute := range []string{"User-Name", "user"} {
+		if key := t.Key(attribute); key != "" {
+			name, _ := values[key].(string)
+			return name
+		}
+	}
+	return ""
+}
+
+// password is the request key of the password.
+func (t *Terms) password() string {
+	if key := t.Key("User-Password"); key != "" {
+		return key
+	}
+	return t.Key("password")
+}
