@@ -43,7 +43,7 @@ type call struct {
 	buffer   *bytes.Buffer  // body's memory, pooled
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
-	place    *turn          // to work on configuration; nil: none
+	place    *place         // to work on configuration; nil: none
 	holding  holding        // of the node's budget
 
 	leaveHeavy func() // gives the turn of heavyWork back; nil: not held

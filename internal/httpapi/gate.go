@@ -65,7 +65,9 @@ func (c *call) pass() error {
 	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
 	}
-	return c.route.handle(c.api, c)
+	err := c.route.handle(c.api, c)
+	c.losePlace(err)
+	return err
 }
 
 // checkFresh refuses to go by what is in memory where that is too old: the token may have been revoked since, the account

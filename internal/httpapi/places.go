@@ -2,12 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // What is read and written of configuration is held in memory several times over while an answer is made of it, and how
@@ -20,13 +20,22 @@ const (
 
 // places are those in which requests about configuration are served.
 type places struct {
-	node     *semaphore.Weighted
+	node     writers // of one name, everybody's
 	accounts writers
 }
 
+// place is one that a request has: one of its account's, and one of the node's.
+type place struct {
+	account, node *turn
+	since         time.Time
+}
+
+// everybody is who has the node's places.
+const everybody aaa.AccountID = ""
+
 func newPlaces() places {
 	return places{
-		node:     semaphore.NewWeighted(placesOfNode),
+		node:     writers{turns: make(map[aaa.AccountID]*turn), abreast: placesOfNode},
 		accounts: writers{turns: make(map[aaa.AccountID]*turn), abreast: placesOfAccount},
 	}
 }
@@ -41,13 +50,14 @@ func (c *call) takePlace() error {
 	p := &c.api.places
 	t, err := p.accounts.take(ctx, c.who.Account)
 	if err != nil {
-		return c.noPlace()
+		return c.noPlace(err)
 	}
-	if p.node.Acquire(ctx, 1) != nil {
+	n, err := p.node.take(ctx, everybody)
+	if err != nil {
 		p.accounts.end(c.who.Account, t)
-		return c.noPlace()
+		return c.noPlace(err)
 	}
-	c.place = t
+	c.place = &place{t, n, time.Now()}
 	if c.route.onlyReads() {
 		return c.api.Budget.fits(answered{c.spender(), c.r.URL.RequestURI()})
 	}
@@ -64,7 +74,19 @@ func (r *route) onlyReads() bool {
 	return r.method == http.MethodGet || r.scope == mayRead || r.pattern == atDocument+"/translate"
 }
 
-func (c *call) noPlace() error {
+// losePlace gives all who wait for a place the error of the store, where the request has waited for that in vain: each of
+// them would do so, one after the other.
+func (c *call) losePlace(err error) {
+	if c.place != nil && errors.Is(err, store.ErrUnavailable) && time.Since(c.place.since) >= askTime {
+		c.api.places.accounts.lose(c.who.Account, c.place.account, err)
+		c.api.places.node.lose(everybody, c.place.node, err)
+	}
+}
+
+func (c *call) noPlace(why error) error {
+	if !errors.Is(why, errNoTurn) {
+		return why
+	}
 	if err := c.ctx().Err(); err != nil {
 		return err
 	}
@@ -75,7 +97,7 @@ func (c *call) noPlace() error {
 func (c *call) leavePlace() {
 	if t := c.place; t != nil {
 		c.place = nil
-		c.api.places.node.Release(1)
-		c.api.places.accounts.end(c.who.Account, t)
+		c.api.places.node.end(everybody, t.node)
+		c.api.places.accounts.end(c.who.Account, t.account)
 	}
 }

@@ -117,16 +117,9 @@ func (c *call) takeTurn(ctx context.Context) (err error) {
 // loseTurn gives all who wait for the turn the error of the store: each of them would wait for it as long as the holder did, one
 // after the other. Who comes later waits anew.
 func (c *call) loseTurn(err error) {
-	t, w := c.turn, &c.api.writers
-	if t == nil {
-		return // its write was made
+	if c.turn != nil { // else its write was made
+		c.api.writers.lose(c.account, c.turn, err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.turns[c.account] == t {
-		delete(w.turns, c.account)
-	}
-	t.lose(err)
 }
 
 // endTurn lets the next writer of the account begin, if this one has not done so before.
@@ -171,6 +164,16 @@ func (w *writers) take(ctx context.Context, account aaa.AccountID) (*turn, error
 func (w *writers) end(account aaa.AccountID, t *turn) {
 	t.held.Release(1)
 	w.leave(account, t)
+}
+
+// lose ends the wait of all who wait for a turn.
+func (w *writers) lose(account aaa.AccountID, t *turn, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.turns[account] == t {
+		delete(w.turns, account)
+	}
+	t.lose(err)
 }
 
 func (w *writers) leave(account aaa.AccountID, t *turn) {
