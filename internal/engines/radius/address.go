@@ -69,11 +69,10 @@ func (c *client) leave(addr netip.Addr) bool {
 	}
 	c.engine.opts.Logger.Debug("going on to another address of a server's name",
 		"engine", Name, "account", string(c.account), "server", c.name, "from", addr.String(), "to", next.String())
-	c.left++
-	if c.left < uint32(len(addrs)) {
+	if c.left.Add(1) < uint32(len(addrs)) {
 		return false
 	}
-	c.left = 0
+	c.left.Store(0)
 	return true
 }
 
@@ -151,10 +150,7 @@ func (c *client) unanswered(p *pending) {
 		return
 	}
 	c.failing()
-	c.mu.Lock()
-	silent := p.heard == c.answers
-	c.mu.Unlock()
-	if silent {
+	if p.heard == c.answers.Load() {
 		c.leave(addr)
 	}
 }

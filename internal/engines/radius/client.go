@@ -45,11 +45,12 @@ type client struct {
 	retries  int                 // attempts after the first
 	tester   *tester             // nil: probes are Status-Server
 
-	mu      sync.Mutex
-	places  *semaphore.Weighted // identifiers that may be taken; nil before the first use
-	answers uint32              // requests answered, by any address
-	signed  [numKinds]uint8     // replies of each kind, up to learnFrom, or mixed
-	left    uint32              // addresses of the name left since the latest answer
+	places  atomic.Pointer[semaphore.Weighted] // identifiers that may be taken; nil before the first use
+	answers atomic.Uint32                      // requests answered, by any address
+	left    atomic.Uint32                      // addresses of the name left since the latest answer; under mu but to reset it
+	signed  [numKinds]atomic.Uint32            // replies of each kind, up to learnFrom, or mixed; under mu but to read it
+
+	mu sync.Mutex
 }
 
 var _ engines.Client = (*client)(nil)
@@ -65,7 +66,9 @@ func (c *client) learn(previous engines.Client) {
 	}
 	if c.autoMA && p.autoMA {
 		p.mu.Lock()
-		c.signed = p.signed
+		for kind := range c.signed {
+			c.signed[kind].Store(p.signed[kind].Load())
+		}
 		p.mu.Unlock()
 	}
 	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
@@ -153,13 +156,6 @@ func (c *client) Format(f fmt.State, _ rune) {
 
 // Health is the server's health.
 func (c *client) Health() *engines.Health { return &c.health.Health }
-
-// answered is how many requests have had an answer.
-func (c *client) answered() uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.answers
-}
 
 // Retire ends the probes. The sockets are everybody's.
 func (c *client) Retire() { c.health.Retire() }

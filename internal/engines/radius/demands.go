@@ -58,29 +58,32 @@ func (c *client) demands(kind int) bool {
 	if c.alwaysMA || !c.autoMA || kind < 0 {
 		return c.alwaysMA
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.signed[kind] == learnFrom
+	return c.signed[kind].Load() == learnFrom
 }
 
 // lesson takes note of a reply that verified.
 func (c *client) lesson(kind int, hasMA bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.answers++
-	c.left = 0
+	c.answers.Add(1)
+	if c.left.Load() > 0 {
+		c.left.Store(0)
+	}
 	if !c.autoMA || kind < 0 {
 		return
 	}
 	n := &c.signed[kind]
-	switch {
-	case *n == mixed:
+	if known := n.Load(); known == mixed || hasMA && (known == learnFrom || known > 0 && isReject(kind)) {
+		return // nothing to learn: a busy server's answers take no lock
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch known := n.Load(); {
+	case known == mixed:
 	case !hasMA:
-		*n = mixed
+		n.Store(mixed)
 	case isReject(kind):
-		*n = 1
-	case *n < learnFrom:
-		if *n++; *n == learnFrom {
+		n.Store(1)
+	case known < learnFrom:
+		if n.Add(1) == learnFrom {
 			c.engine.opts.Logger.Info("replies of a kind must have a Message-Authenticator from now on",
 				"engine", Name, "account", string(c.account), "server", c.name, "kind", kindNames[kind])
 		}
@@ -89,10 +92,9 @@ func (c *client) lesson(kind int, hasMA bool) {
 
 // Learnt implements engines.Learner.
 func (c *client) Learnt() map[string]string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var all map[string]string
-	for kind, n := range c.signed {
+	for kind := range c.signed {
+		n := c.signed[kind].Load()
 		if n == 0 {
 			continue
 		}

@@ -94,10 +94,10 @@ func TestWaitingTakesAttempts(t *testing.T) {
 			c := openTest(t, e, aaa.Server{ // one each, since after a failure probes take identifiers as well
 				Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(timeout.Milliseconds()), Retries: retries,
 			})
-			c.places = semaphore.NewWeighted(1)
-			c.places.TryAcquire(1)
+			c.places.Store(semaphore.NewWeighted(1))
+			c.places.Load().TryAcquire(1)
 			start := time.Now()
-			time.AfterFunc(waited, func() { c.places.Release(1) })
+			time.AfterFunc(waited, func() { c.places.Load().Release(1) })
 			_, err := c.Exchange(context.Background(), login(newTestDict()))
 			var f *engines.Failure
 			if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != attempts {
@@ -121,7 +121,7 @@ func TestFullServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := opened.(*client)
-		c.places = semaphore.NewWeighted(0)
+		c.places.Store(semaphore.NewWeighted(0))
 		start := time.Now()
 		_, err = c.Exchange(context.Background(), login(newTestDict()))
 		var f *engines.Failure

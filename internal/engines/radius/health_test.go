@@ -187,7 +187,7 @@ func TestRetireCancelsProbe(t *testing.T) {
 	c.failing()
 	s.Wait(t, 1)
 	c.Retire()
-	eventually(t, "no identifier taken", func() bool { return c.places.TryAcquire(int64(c.engine.opts.MaxInFlight)) })
+	eventually(t, "no identifier taken", func() bool { return c.places.Load().TryAcquire(int64(c.engine.opts.MaxInFlight)) })
 	if got := c.Health().State(); got != engines.Zombie {
 		t.Errorf("%v: a probe that was cancelled tells nothing", got)
 	}

@@ -30,9 +30,9 @@ func TestLongest(t *testing.T) {
 			t.Errorf("a server as documents have it by default takes %v", longest)
 		}
 		for _, waited := range []time.Duration{0, time.Second, 5*time.Second - 1, 5 * time.Second, 20*time.Second - 1, time.Hour} {
-			c.places = semaphore.NewWeighted(1)
-			c.places.TryAcquire(1)
-			freed := time.AfterFunc(waited, func() { c.places.Release(1) })
+			c.places.Store(semaphore.NewWeighted(1))
+			c.places.Load().TryAcquire(1)
+			freed := time.AfterFunc(waited, func() { c.places.Load().Release(1) })
 			start := time.Now()
 			_, err := c.Exchange(context.Background(), login(newTestDict()))
 			var f *engines.Failure

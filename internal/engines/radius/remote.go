@@ -69,12 +69,11 @@ func (e *Engine) remoteAt(to netip.AddrPort) *remote {
 // take reserves an identifier at the server. It waits, but no longer than patience, where as many requests are out as
 // MaxInFlight says. Errors are errFull, ctx's and those of opening a socket.
 func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patience time.Duration) (h held, waited time.Duration, err error) {
-	c.mu.Lock()
-	if c.places == nil {
-		c.places = semaphore.NewWeighted(int64(c.engine.opts.MaxInFlight))
+	places := c.places.Load()
+	if places == nil {
+		c.places.CompareAndSwap(nil, semaphore.NewWeighted(int64(c.engine.opts.MaxInFlight)))
+		places = c.places.Load()
 	}
-	places := c.places
-	c.mu.Unlock()
 	if !places.TryAcquire(1) {
 		start := time.Now()
 		within, cancel := context.WithTimeoutCause(ctx, patience, errFull)
@@ -92,12 +91,12 @@ func (c *client) take(ctx context.Context, p *pending, to netip.AddrPort, patien
 
 // tryTake is take that does not wait; p holds an identifier already.
 func (c *client) tryTake(p *pending, to netip.AddrPort) (held, bool) {
-	if !c.places.TryAcquire(1) {
+	if !c.places.Load().TryAcquire(1) {
 		return held{}, false
 	}
 	h, err := c.place(p, to)
 	if err != nil {
-		c.places.Release(1)
+		c.places.Load().Release(1)
 	}
 	return h, err == nil
 }
@@ -112,7 +111,7 @@ func (c *client) place(p *pending, to netip.AddrPort) (held, error) {
 	}
 	h := held{lane: l, id: l.slots.take(c), heard: l.heard}
 	if len(p.held) == 0 && !c.literal {
-		p.heard = c.answered()
+		p.heard = c.answers.Load()
 	}
 	p.held = append(p.held, h)
 	return h, nil
@@ -208,7 +207,7 @@ func (c *client) release(p *pending) {
 		}
 	}
 	r.mu.Unlock()
-	c.places.Release(int64(len(p.held)))
+	c.places.Load().Release(int64(len(p.held)))
 }
 
 // unheardTimeout is how long a server that has never answered is remembered after a request, if that is less than
