@@ -123,4 +123,10 @@ func TestDocsHaveTheLimits(t *testing.T) {
 	if !strings.Contains(string(text), "\n\n"+want+"\n") {
 		t.Errorf("docs/limits.md does not hold this table:\n%s", want)
 	}
+	overview, _, _ := strings.Cut(string(text), "\n## ")
+	for _, name := range append(aaa.LimitNames(), "server_networks") {
+		if !strings.Contains(overview, "`"+name+"`") {
+			t.Errorf("docs/limits.md does not say whom %s protects", name)
+		}
+	}
 }
