@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,8 +36,13 @@ type tenants struct {
 }
 
 var neighbours = []neighbour{
+	{"packets to silent servers", 2, silentTable},
 	{"expressions", 2, costlyExpressions},
+	{"session timers", 2, dueSessions},
+	{"unread answers", 2, unreadAnswers},
 	{"hashes", 3, costlyHashes},
+	{"64 silent servers a document", 2, manySilent},
+	{"uploads", 2, heavyUploads},
 }
 
 // measureNeighbours plays each attack against a service of its own.
@@ -190,6 +199,68 @@ func flood(t *tenants, requests [][]byte) attack {
 		status, _, _ := strings.Cut(all.FirstBad, "\r\n")
 		return fmt.Sprintf("the other: %.0f requests/s, %d of %d refused (%s)", float64(all.Requests)/max(all.Seconds, 1), all.Bad, all.Requests, status), nil
 	}
+}
+
+// crowd is an attack by clients that call act again and again: it returns the status of the answer.
+func crowd(clients int, what string, act func(ctx context.Context, client, n int) (status int, err error)) attack {
+	return func(ctx context.Context) (string, error) {
+		var done, refused, failed, cut atomic.Int64
+		var first atomic.Pointer[string]
+		var all sync.WaitGroup
+		for client := range clients {
+			all.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					switch status, err := act(ctx, client, n); {
+					case ctx.Err() != nil:
+						cut.Add(1)
+					case err != nil:
+						failed.Add(1)
+						why := err.Error()
+						first.CompareAndSwap(nil, &why)
+						wait(ctx, quietPause)
+					case status >= http.StatusBadRequest:
+						refused.Add(1)
+						why := http.StatusText(status)
+						first.CompareAndSwap(nil, &why)
+					default:
+						done.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		became := fmt.Sprintf("the other: %d %s, %d refused, %d failed, %d under way at the end", done.Load(), what, refused.Load(), failed.Load(), cut.Load())
+		if why := first.Load(); why != nil {
+			became += " (" + *why + ")"
+		}
+		return became, nil
+	}
+}
+
+// loudly sends one request with a token of the loud tenant, and reads its answer.
+func (t *tenants) loudly(ctx context.Context, client int, method, path, contentType string, body []byte) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+t.svc.address+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("X-Auth-Token", t.loudTokens[client])
+	req.Header.Set("Content-Type", contentType)
+	res, err := apiClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, err
+}
+
+// plainQuiet makes the quiet tenant's document, whose server answers, and returns its request.
+func (t *tenants) plainQuiet(ctx context.Context) ([]byte, error) {
+	doc, err := tenantDocument(t.backend, loudClients)
+	if err != nil {
+		return nil, err
+	}
+	return authnRequests(t.svc.address, t.quiet, t.quietToken)[0], t.svc.put(ctx, t.quiet, doc)
 }
 
 // costlyExpressions has each request of the loud tenant spend its budget on rules that try much at every octet.

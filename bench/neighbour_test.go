@@ -54,3 +54,25 @@ func TestBeside(t *testing.T) {
 		t.Errorf("the attack fails: %v", err)
 	}
 }
+
+// TestCrowd: what the clients of an attack got is told apart, with the first reason why one got nothing.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	became, err := crowd(1, "calls", func(ctx context.Context, _, n int) (int, error) {
+		switch n {
+		case 0, 1:
+			return http.StatusOK, nil
+		case 2:
+			return http.StatusTooManyRequests, nil
+		case 3:
+			return 0, errors.New("no connection")
+		}
+		cancel()
+		return 0, ctx.Err()
+	})(ctx)
+	if want := "the other: 2 calls, 1 refused, 1 failed, 1 under way at the end (Too Many Requests)"; err != nil || became != want {
+		t.Errorf("%q, %v", became, err)
+	}
+}

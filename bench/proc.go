@@ -108,6 +108,12 @@ func (p *process) resident() (int64, error) {
 	return 0, fmt.Errorf("%s has no VmRSS", p.cmd.Path)
 }
 
+// descriptors is how many the child has open.
+func (p *process) descriptors() (int, error) {
+	open, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd"))
+	return len(open), err
+}
+
 // processor is the processor time that the child has used, to a hundredth of a second.
 func (p *process) processor() (time.Duration, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "stat"))

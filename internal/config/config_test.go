@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,5 +207,29 @@ func TestDatabaseURLIsNeverPrintedWhole(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "postgres://db.example:5432/aaa") {
 		t.Errorf("the place of the database is not: %s", out.String())
+	}
+}
+
+// TestDocsOfLimits: docs/limits.md names no setting that there is not, and each that docs/operations.md explains by it.
+func TestDocsOfLimits(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		text, err := os.ReadFile("../../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	page := read("limits.md")
+	for _, name := range regexp.MustCompile("`--([a-z-]+)").FindAllStringSubmatch(page, -1) {
+		if !slices.Contains(All(), name[1]) {
+			t.Errorf("docs/limits.md names --%s", name[1])
+		}
+	}
+	for line := range strings.Lines(read("operations.md")) {
+		if flag, rest, ok := strings.Cut(strings.TrimPrefix(line, "| `--"), "`"); ok && strings.HasPrefix(line, "| `--") &&
+			strings.Contains(rest, "limits.md") && !strings.Contains(page, "`--"+flag+"`") {
+			t.Errorf("docs/limits.md does not name --%s", flag)
+		}
 	}
 }

@@ -108,6 +108,8 @@ func (a *API) checkBounds(c *call, old, next store.Account) error {
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the realm of an account is set by those above it"}
 	case own && !sameLimits && old.ParentID != "": // the root account's are the defaults of all below it
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the limits of an account are set by those above it"}
+	case own && !sameNetworks && old.ParentID == "":
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the root account has all networks: grant server_networks to the accounts below it"}
 	case own && !sameNetworks:
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the server_networks of an account are granted by those above it"}
 	case sameNetworks:

@@ -75,7 +75,11 @@ func TestBoundsAreSetFromAbove(t *testing.T) {
 	}
 	// The limits of the root account are the defaults of all others: its own token sets them. Its networks are everything.
 	w.call(w.rootToken, "PATCH", at(w.root, ""), data(`{"limits":{"tokens":9}}`)).want(200)
-	w.call(w.rootToken, "PATCH", at(w.root, ""), data(`{"server_networks":["10.0.0.0/8"]}`)).refused(403, slugForbidden)
+	r = w.call(w.rootToken, "PATCH", at(w.root, ""), data(`{"server_networks":["10.0.0.0/8"]}`))
+	r.refused(403, slugForbidden)
+	if !strings.Contains(r.text, "the root account has all networks") {
+		t.Errorf("%s", r.text)
+	}
 }
 
 func TestBadBounds(t *testing.T) {
@@ -118,5 +122,11 @@ func TestDocsHaveTheLimits(t *testing.T) {
 	}
 	if !strings.Contains(string(text), "\n\n"+want+"\n") {
 		t.Errorf("docs/limits.md does not hold this table:\n%s", want)
+	}
+	overview, _, _ := strings.Cut(string(text), "\n## ")
+	for _, name := range append(aaa.LimitNames(), "server_networks") {
+		if !strings.Contains(overview, "`"+name+"`") {
+			t.Errorf("docs/limits.md does not say whom %s protects", name)
+		}
 	}
 }

@@ -140,6 +140,7 @@ func (b *Budget) take(a *limits.Account, octets int64) error {
 	case own > most && a == b.strangers, own > b.most-b.used:
 		return b.refuse("node", http.StatusServiceUnavailable, "overloaded", "too many large bodies and answers are in flight on this node")
 	case own > most:
+		a.Refused(aaa.LimitBodyOctets)
 		return b.refuse("account", http.StatusTooManyRequests, "too_many_requests",
 			fmt.Sprintf("bodies and answers in flight of the account may have body_octets, %d, together", most))
 	}

@@ -126,6 +126,9 @@ func TestBodiesInFlightAreBounded(t *testing.T) {
 	_, err := body.Write([]byte(" ")) // it is being read: the octets are held
 	ok(t, err)
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(429, "too_many_requests")
+	if got := metric(w, `aaa_api_limited_total{limit="body_octets"}`); got != "1" {
+		t.Errorf("counted %s refusals by body_octets", got)
+	}
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 30_000)).refused(400, slugInvalid)
 	w.call(w.rootToken, "PUT", at(w.sibling, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, slugInvalid)
 	body.Close()

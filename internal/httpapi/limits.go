@@ -33,8 +33,11 @@ func (c *call) explain(f *failure) {
 	if raise != c.who.Account && c.who.Account != "" && c.reaches(raise) {
 		next = fmt.Sprintf(`raise it with PATCH /v2/accounts/%s {"data": {"limits": {"%s": …}}}`, raise, name)
 	}
-	if f.status != http.StatusTooManyRequests {
-		next = "have less of it, or " + next
+	switch f.status {
+	case http.StatusConflict:
+		next = "delete some, or " + next
+	case http.StatusBadRequest:
+		next = "shorten it, or " + next
 	}
 	f.detail = fmt.Sprintf("%s is at its limit %s: %d (%s), %s; %s", whose, name, e.Allowed, aaa.LimitTable[e.Limit].Unit, set, next)
 	f.fields = []aaa.Field{{Path: "limits." + name, Rule: "limit", Message: f.detail, Target: e.Allowed}}

@@ -62,7 +62,7 @@ func TestTenantAtItsLimits(t *testing.T) {
 				r.want(http.StatusCreated)
 				continue
 			}
-			r.limited(http.StatusConflict, slugConflict, limit, add.most, "account "+own+" is at its limit", "set on account "+own, "an account above can raise it", "!PATCH")
+			r.limited(http.StatusConflict, slugConflict, limit, add.most, "account "+own+" is at its limit", "set on account "+own, "delete some, or an account above can raise it", "!PATCH")
 			a.token = w.rootToken
 			w.do(a).limited(http.StatusConflict, slugConflict, limit, add.most, `PATCH /v2/accounts/`+own+` {"data": {"limits": {"`+limit)
 		}
@@ -130,7 +130,7 @@ func TestDocumentOverItsSize(t *testing.T) {
 	w.allow(w.tenant, fmt.Sprintf(`{"document_octets":%d}`, size+100))
 	w.call(w.tenantToken, "PATCH", path, data(`{"x-note":"<<<>>>&&&"}`)).want(http.StatusOK) // no escapes are counted
 	long := data(`{"x-note":"` + strings.Repeat("n", 100) + `"}`)
-	w.call(w.tenantToken, "PATCH", path, long).limited(http.StatusBadRequest, slugInvalid, "document_octets", size+100, "octets of the AAA document", "set on account "+string(w.tenant))
+	w.call(w.tenantToken, "PATCH", path, long).limited(http.StatusBadRequest, slugInvalid, "document_octets", size+100, "octets of the AAA document", "shorten it, or ", "set on account "+string(w.tenant))
 	w.call(w.tenantToken, "POST", path, data(strings.Replace(aDocument, `{`, `{"x-note":"`+strings.Repeat("n", 200)+`",`, 1))).
 		limited(http.StatusBadRequest, slugInvalid, "document_octets", size+100)
 	w.allow(w.child, `{"document_octets":50}`)

@@ -134,7 +134,7 @@ var (
 )
 
 // errNoOrphan refuses ?orphan=true.
-var errNoOrphan = &aaa.Error{Kind: aaa.KindForbidden, Message: "what an API key made ends with it, and a token can't keep what was made by itself or by one that it came from"}
+var errNoOrphan = &aaa.Error{Kind: aaa.KindForbidden, Message: "orphan=true is refused: what an API key made ends with it, and a token keeps neither what it made itself nor what a token made that it came from"}
 
 // revokeToken ends a token and all that came from it. With ?orphan=true it ends the token alone.
 func (a *API) revokeToken(c *call) error {
