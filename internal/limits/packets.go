@@ -101,7 +101,9 @@ func (a *Allowance) Send(to Destination) error {
 		return nil
 	}
 	now := time.Now()
+	quiet := false
 	if a != nil && a.account != nil {
+		quiet = a.account.used[aaa.LimitUnansweredPackets].rested(now)
 		if a.left.Add(-1) < 0 {
 			return a.account.heldBack(aaa.LimitPacketsPerRequest, a.account.Of(aaa.LimitPacketsPerRequest))
 		}
@@ -110,7 +112,9 @@ func (a *Allowance) Send(to Destination) error {
 		}
 	}
 	if to.bucket != nil {
-		if _, ok := to.bucket.take(now, to.rate, patience); !ok {
+		// An account that has sent nothing for a while gets a packet through, so that others who name the address of its
+		// server can't keep it from being asked.
+		if _, ok := to.bucket.take(now, to.rate, patience); !ok && !quiet {
 			a.giveBack(1)
 			return &HeldBack{"", to.rate}
 		}

@@ -42,6 +42,9 @@ func (b *bucket) giveBack(n int, perSecond int64) {
 // full reports whether nothing is taken from it, so that it can be forgotten.
 func (b *bucket) full(now time.Time) bool { return b.at.Load() <= now.UnixNano() }
 
+// rested reports whether nothing was taken from it for a second.
+func (b *bucket) rested(now time.Time) bool { return b.at.Load() <= now.Add(-time.Second).UnixNano() }
+
 // taken is how many of a second's worth are taken.
 func (b *bucket) taken(now time.Time, perSecond int64) int64 {
 	left := b.at.Load() - now.UnixNano()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/limits"
 )
 
 // exchange sends the packet that p holds, up to 1 + retries times, and waits for a
@@ -25,10 +26,10 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
 	for {
-		if err := p.count(h); err != nil {
+		if err := c.count(p, h); err != nil {
 			if attempts > 0 && !p.claim() {
 				<-p.done
-				return attempts, false, p.outcome(h, attempts)
+				return attempts, false, p.outcome(attempts)
 			}
 			return attempts, attempts > 0, p.heldBack(attempts, err)
 		}
@@ -42,7 +43,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 				attempts--
 			}
 			if p.err == nil || !unreachable(p.err) {
-				return attempts, false, p.outcome(h, attempts)
+				return attempts, false, p.outcome(attempts)
 			}
 			now := time.Now()
 			wait -= min(now.Sub(sent), wait)
@@ -51,7 +52,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			case !ok && ctx.Err() != nil:
 				return attempts, false, p.unanswered(attempts, ctx.Err())
 			case !ok:
-				return attempts, false, p.outcome(h, attempts)
+				return attempts, false, p.outcome(attempts)
 			}
 			retries++ // the same attempt at another address, for what is left of its time
 			sent = time.Now()
@@ -78,7 +79,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 			}
 		case !p.claim(): // the answer came in this very moment
 			<-p.done
-			return attempts, false, p.outcome(h, attempts)
+			return attempts, false, p.outcome(attempts)
 		case gone:
 			patient := time.Since(start) >= engines.Patience(timeout)
 			if patient {
@@ -131,9 +132,16 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 	return next, nil
 }
 
-// count counts the next packet, or says why it must not be sent.
-func (p *pending) count(h held) error {
-	err := p.allow.Send(h.lane.remote.limit)
+// count counts the next packet, or says why it must not be sent. A server that answers this Client's secret wants to be asked:
+// its packets do not count for its address, so that whoever floods that under other secrets holds back nobody else.
+func (c *client) count(p *pending, h held) error {
+	if p.sent == 0 {
+		p.to = limits.Destination{}
+		if c.health.State() != engines.Alive || !c.health.Answered() {
+			p.to = h.lane.remote.limit
+		}
+	}
+	err := p.allow.Send(p.to)
 	if err == nil {
 		p.sent++
 	}

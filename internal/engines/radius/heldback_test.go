@@ -68,6 +68,31 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 		t.Errorf("%d packets, want %d at most", n, most)
 	}
 
+	// Whoever floods an address under other secrets holds back nobody whom its server answers.
+	e = New(Options{Destinations: limits.NewDestinations(rate)})
+	own := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
+		if string(find(t, q.Packet, attrUserName)) == "alice" {
+			q.Send(q.Answer(enginetest.AccessAccept))
+		}
+	})
+	quiet := openTest(t, e, scriptedServer(own, 5*time.Second, 0))
+	if _, err := quiet.Exchange(t.Context(), login(newTestDict())); err != nil {
+		t.Fatal(err)
+	}
+	d := newTestDict()
+	for range 5 * rate {
+		loud := openTest(t, e, aaa.Server{
+			Address: "127.0.0.1", Port: int(own.Addr.Port()), Secret: aaa.NewSecret(testSecret), Timeout: 1, Retries: 3,
+			HealthCheck: aaa.HealthCheck{Type: "time"},
+		})
+		_, _ = loud.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", "mallory")}})
+	}
+	for i := range 10 * rate {
+		if _, err := quiet.Exchange(t.Context(), login(d)); err != nil {
+			t.Fatalf("request %d beside a flood: %v", i, err)
+		}
+	}
+
 	e = New(Options{Destinations: limits.NewDestinations(rate)})
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))

@@ -17,9 +17,10 @@ type pending struct {
 	eap   bool             // the request has an EAP-Message
 	req   *engines.Request // nil: a Status-Server
 	allow *limits.Allowance
-	sent  int           // packets to the server where it is now, which the allowance has counted
-	key   *key          // of the packet as it is now
-	auth  [authLen]byte // of the packet as it is now
+	to    limits.Destination // that the packets count for
+	sent  int                // packets to the server where it is now, which the allowance has counted
+	key   *key               // of the packet as it is now
+	auth  [authLen]byte      // of the packet as it is now
 	frame framer
 	begun time.Time // since when an accounting record is to be delivered
 	delay uint32    // Acct-Delay-Time at that time
@@ -110,10 +111,10 @@ func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
 
 // outcome is how a request ended that somebody has woken.
-func (p *pending) outcome(h held, attempts int) error {
+func (p *pending) outcome(attempts int) error {
 	if p.err != nil {
 		return failure(engines.Unreachable, attempts, p.err)
 	}
-	p.allow.Answered(h.lane.remote.limit, p.sent)
+	p.allow.Answered(p.to, p.sent)
 	return nil
 }
