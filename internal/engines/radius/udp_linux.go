@@ -167,7 +167,7 @@ func (u *udp) flush(list []outgoing, trouble troubled) {
 		// It may be about an earlier datagram: the kernel tells of that at the next call, whatever this is about. Where it
 		// comes again, it is about this one.
 		_ = u.raw.Control(func(fd uintptr) { u.told(int(fd), trouble) })
-		if tries++; passing(err) && (tries < 2 || late(err) && tries < batchSize) {
+		if tries++; passing(err) && (tries < 2 || hearsay(err) && tries < batchSize) {
 			continue
 		}
 		if !late(err) {
@@ -180,6 +180,10 @@ func (u *udp) flush(list []outgoing, trouble troubled) {
 
 // late reports errors that no call to send meets by itself: they are about earlier datagrams.
 func late(err error) bool { return isOne(err, unix.ECONNREFUSED, unix.ENOPROTOOPT, unix.EPROTO) }
+
+// hearsay reports errors that routers and neighbours send word of, of many servers one after the other. That there is no way
+// to a server may be this machine's own word, too.
+func hearsay(err error) bool { return late(err) || isOne(err, unix.EHOSTUNREACH, unix.ENETUNREACH) }
 
 // passing reports errors that do not speak against the socket itself.
 func passing(err error) bool {
