@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -24,6 +25,9 @@ type udp struct {
 	ipv6 bool
 	in   batch
 	out  batch
+
+	memory int                 // that the kernel gives to what is not yet sent, in octets
+	queued func() (int, error) // how much of it is in use
 }
 
 // batch is what one system call works on. The closures are made once, since each would be an allocation.
@@ -57,7 +61,14 @@ func openWire(ipv6 bool) (wire, error) {
 	u.in.prepare(unix.SYS_RECVMMSG, unix.MSG_DONTWAIT)
 	u.out.prepare(unix.SYS_SENDMMSG, unix.MSG_DONTWAIT)
 	var refused error
+	u.queued = func() (n int, err error) {
+		if refused := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); refused != nil {
+			return 0, refused
+		}
+		return n, err
+	}
 	err = raw.Control(func(fd uintptr) {
+		u.memory, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
 		if ipv6 {
 			refused = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		} else {
@@ -136,18 +147,34 @@ func (u *udp) send(octets []byte, list []outgoing, trouble troubled) {
 	start := 0
 	for len(list) > 0 {
 		n := min(len(list), batchSize)
-		for i, d := range list[:n] {
-			u.out.vectors[i].Base = &octets[start]
-			u.out.vectors[i].SetLen(d.end - start)
-			u.out.headers[i].Namelen = u.name(&u.out.names[i], d.to)
+		crowded := slices.ContainsFunc(list[:n], func(d outgoing) bool { return !d.answers }) && u.crowded()
+		kept := list[:0]
+		for _, d := range list[:n] {
+			first := start
 			start = d.end
+			if crowded && !d.answers {
+				trouble(d.to, unix.ENOBUFS, false)
+				continue
+			}
+			i := len(kept)
+			kept = append(kept, d)
+			u.out.vectors[i].Base = &octets[first]
+			u.out.vectors[i].SetLen(d.end - first)
+			u.out.headers[i].Namelen = u.name(&u.out.names[i], d.to)
 		}
-		u.flush(list[:n], trouble)
+		u.flush(kept, trouble)
 		list = list[n:]
 	}
 	for i := range u.out.vectors {
 		u.out.vectors[i].Base = nil
 	}
+}
+
+// crowded reports whether a quarter of the kernel's memory is in use. Packets to neighbours that are not there stay in it
+// for three seconds, and where it is full, nothing goes out to anybody. So servers that do not answer get a part of it.
+func (u *udp) crowded() bool {
+	n, err := u.queued()
+	return err == nil && n > u.memory/4
 }
 
 // flush sends the datagrams that are prepared.
