@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -127,7 +128,10 @@ func (u *udp) receive(take func(from netip.AddrPort, b []byte), trouble troubled
 	for {
 		woken = false
 		if err := u.raw.Read(read); err != nil {
-			return err
+			woken = true
+			if errors.Is(err, net.ErrClosed) || !u.wait(read) {
+				return err
+			}
 		}
 		if u.in.err != nil {
 			if !passing(u.in.err) {
@@ -142,6 +146,22 @@ func (u *udp) receive(take func(from netip.AddrPort, b []byte), trouble troubled
 		}
 	}
 }
+
+// wait reads a socket while Go does not. Where the kernel tells of an error alone, since there is nothing to read and
+// no room to write, the runtime holds that the socket is not pollable, until something else happens to it.
+func (u *udp) wait(read func(fd uintptr) bool) (usable bool) {
+	err := u.raw.Control(func(fd uintptr) {
+		list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		_, _ = unix.Poll(list, int(waitTime.Milliseconds()))
+		if usable = list[0].Revents&unix.POLLNVAL == 0; usable {
+			read(fd)
+		}
+	})
+	return usable && err == nil
+}
+
+// waitTime bounds one wait: a socket is closed after it.
+const waitTime = 100 * time.Millisecond
 
 func (u *udp) send(octets []byte, list []outgoing, trouble troubled) {
 	start := 0

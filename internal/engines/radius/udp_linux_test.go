@@ -89,3 +89,41 @@ func TestSilentServersLeaveRoom(t *testing.T) {
 	u.send(make([]byte, 20), []outgoing{{20, s.Addr, false}}, func(to netip.AddrPort, err error, _ bool) { t.Errorf("%v: %v", to, err) })
 	s.Wait(t, 5)
 }
+
+// unpollable is a socket that Go's runtime does not wait for, for a number of times.
+type unpollable struct {
+	syscall.RawConn
+	left *atomic.Int32
+}
+
+func (u unpollable) Read(f func(fd uintptr) bool) error {
+	if u.left.Add(-1) >= 0 {
+		return errors.New("not pollable")
+	}
+	return u.RawConn.Read(f)
+}
+
+// A socket that has no room to write while the kernel tells of an error is read on: what is out on it is everybody's.
+func TestFullSocketIsReadOn(t *testing.T) {
+	t.Parallel()
+	const n = 5
+	var left atomic.Int32
+	left.Store(n)
+	e := with(New(Options{}), func(w wire) wire {
+		w.(*udp).raw = unpollable{w.(*udp).raw, &left}
+		return w
+	})
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
+	for range 2 * n {
+		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left.Load() >= 0 {
+		t.Errorf("%d waits are left", left.Load())
+	}
+	if e.Close(); c.engine.Descriptors() != 0 {
+		t.Error("not closed")
+	}
+}
