@@ -44,6 +44,7 @@ type call struct {
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
 	place    *turn          // to work on configuration; nil: none
+	placed   bool           // it is one of the node's, too
 	holding  holding        // of the node's budget
 
 	leaveHeavy func() // gives the turn of heavyWork back; nil: not held

@@ -47,7 +47,7 @@ func (c *call) takePlace() error {
 		p.accounts.end(c.who.Account, t)
 		return c.noPlace()
 	}
-	c.place = t
+	c.place, c.placed = t, true
 	if c.route.onlyReads() {
 		return c.api.Budget.fits(answered{c.spender(), c.r.URL.RequestURI()})
 	}
@@ -75,7 +75,16 @@ func (c *call) noPlace() error {
 func (c *call) leavePlace() {
 	if t := c.place; t != nil {
 		c.place = nil
-		c.api.places.node.Release(1)
+		c.leaveNode()
 		c.api.places.accounts.end(c.who.Account, t)
+	}
+}
+
+// leaveNode gives the node's place to the next, and keeps the account's: who waits for a turn of heavy work, which is bounded by
+// itself, must not keep others waiting that have none to do.
+func (c *call) leaveNode() {
+	if c.placed {
+		c.placed = false
+		c.api.places.node.Release(1)
 	}
 }
