@@ -205,6 +205,21 @@ func (c *call) hold(octets int64) error {
 	return nil
 }
 
+// ownHolding makes what was held before it was known who asks, for the body that the token is in, the account's own. So is what
+// the request takes later: strangers' part is not for those who are none.
+func (c *call) ownHolding() {
+	h := &c.holding
+	if h.account == nil {
+		return
+	}
+	own, b := c.spender(), c.api.Budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.force(h.account, -h.octets)
+	b.force(own, h.octets)
+	h.account = own
+}
+
 // spender is the account whose part of the budget the request uses: the token's.
 func (c *call) spender() *limits.Account {
 	if c.who.TokenID != "" {

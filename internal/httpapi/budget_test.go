@@ -100,6 +100,34 @@ func TestUnreadAnswersAreBounded(t *testing.T) {
 	w.call(w.tenantToken, "GET", path, "").want(200)
 }
 
+// A request whose token is in its body spends its account's part, as others do, and not that of strangers.
+func TestTokenInTheBodySpendsItsAccountsPart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.call(w.rootToken, "PUT", at(w.tenant, "/aaa/dictionary"), aLargeDictionary()).want(201)
+	body := fmt.Sprintf(`{"verb":"GET","auth_token":%q%s}`, w.tenantToken, strings.Repeat(" ", 2*freeOctets))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", at(w.tenant, "/aaa/dictionary/large"), strings.NewReader(body))
+	ok(t, err)
+	b := newBlocked()
+	ended := make(chan struct{})
+	go func() { w.api.ServeHTTP(b, req); close(ended) }()
+	<-b.writing
+	if n := w.api.Budget.strangers.Used(aaa.LimitBodyOctets).Load(); n != 0 {
+		t.Errorf("strangers hold %d octets", n)
+	}
+	own, err := w.api.Tree.Limits(t.Context(), w.tenant)
+	ok(t, err)
+	if n := own.Used(aaa.LimitBodyOctets).Load(); n < freeAnswer || b.status != 200 {
+		t.Errorf("status %d, the account holds %d octets", b.status, n)
+	}
+	close(b.release)
+	<-ended
+	if n := w.api.Budget.Held(); n != 0 || own.Used(aaa.LimitBodyOctets).Load() != 0 {
+		t.Errorf("%d octets are held after the end", n)
+	}
+}
+
 // Bodies on their way hold their announced length, up to the account's body_octets. Those of strangers have a bound of their own.
 func TestBodiesInFlightAreBounded(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,7 @@ func (c *call) identify() error {
 		return err
 	}
 	c.who, c.account = who, who.Account
+	c.ownHolding()
 	return nil
 }
 

@@ -130,11 +130,17 @@ func (c *call) heavy(octets int) error {
 	if octets < heavyOctets {
 		return nil
 	}
+	if c.leaveHeavy == nil {
+		if err := c.holdShared(int64(octets)); err != nil { // of what waits, which no place bounds
+			return err
+		}
+	}
 	return c.enterHeavy(true)
 }
 
 func (c *call) enterHeavy(node bool) (err error) {
 	if c.leaveHeavy == nil {
+		c.leaveNode(c.place)
 		c.leaveHeavy, err = c.api.heavyWork.enter(c.ctx(), c.who.Account, node)
 	}
 	return err
@@ -145,7 +151,10 @@ func (c *call) heavyBody() error {
 	if c.route.scope == public || c.route.scope == mayRequest {
 		return nil
 	}
-	return c.heavy(len(c.body))
+	if len(c.body) < heavyOctets {
+		return nil
+	}
+	return c.enterHeavy(true) // the body is held already
 }
 
 // heavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows those

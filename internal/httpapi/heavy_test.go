@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/token"
 )
 
 // TestHeavyWorkTakesTurns: a quiet account's upload begins after one of a busy account's at most, whose queue is bounded.
@@ -148,6 +151,51 @@ func TestHeavyRequestsWait(t *testing.T) {
 		if r := do(a.method, a.path, a.kind, a.body); r.status >= 300 {
 			t.Fatalf("%s %s: %d %.300s", a.method, a.path, r.status, r.text)
 		}
+	}
+}
+
+// Requests that wait for a turn of heavy work keep nobody else waiting, and give back all that they hold.
+func TestHeavyRequestsKeepNoPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	w.call(w.rootToken, "PUT", at(w.tenant, "/aaa/dictionary"), aLargeDictionary()).want(http.StatusCreated)
+	h := w.api.heavyWork
+	if !h.node.TryAcquire(int64(heavyAtOnce())) {
+		t.Fatal("a turn is taken")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	sibling := w.token(w.sibling, token.Scopes()...)
+	var done sync.WaitGroup
+	for _, a := range []struct{ token, method, path, body string }{
+		{w.tenantToken, "POST", at(w.tenant, "/aaa/dictionary?name=large"), aLargeDictionary()},
+		{w.tenantToken, "GET", at(w.tenant, "/aaa/dictionary/large"), ""},
+		{sibling, "PUT", at(w.sibling, "/aaa/dictionary"), aLargeDictionary()},
+		{sibling, "PUT", at(w.sibling, "/aaa/dictionary"), aLargeDictionary()},
+	} {
+		req, err := http.NewRequestWithContext(ctx, a.method, a.path, strings.NewReader(a.body))
+		ok(t, err)
+		req.Header.Set("X-Auth-Token", a.token)
+		done.Go(func() { w.api.ServeHTTP(&statusOnly{header: http.Header{}}, req) })
+	}
+	for waiting := 0; waiting < placesOfNode; runtime.Gosched() {
+		h.mu.Lock()
+		waiting = h.users
+		h.mu.Unlock()
+	}
+	w.call(w.rootToken, "GET", at(w.tenant, ""), "").want(http.StatusOK)
+	cancel()
+	done.Wait()
+	h.node.Release(int64(heavyAtOnce()))
+	if n := w.api.Budget.Held(); n != 0 {
+		t.Errorf("%d octets are held", n)
+	}
+	if n := len(w.api.places.node.turns); n != 0 { // one given back twice would have panicked
+		t.Error("places were not given back")
+	}
+	if len(h.accounts) != 0 || len(w.api.places.accounts.turns) != 0 {
+		t.Errorf("%d turns and %d places are left", len(h.accounts), len(w.api.places.accounts.turns))
 	}
 }
 

@@ -24,7 +24,7 @@ type places struct {
 	accounts writers
 }
 
-// place is one that a request has: one of its account's, and one of the node's.
+// place is one that a request has: one of its account's, and one of the node's until it waits for heavy work.
 type place struct {
 	account, node *turn
 	since         time.Time
@@ -79,7 +79,9 @@ func (r *route) onlyReads() bool {
 func (c *call) losePlace(err error) {
 	if c.place != nil && errors.Is(err, store.ErrUnavailable) && time.Since(c.place.since) >= askTime {
 		c.api.places.accounts.lose(c.who.Account, c.place.account, err)
-		c.api.places.node.lose(everybody, c.place.node, err)
+		if c.place.node != nil {
+			c.api.places.node.lose(everybody, c.place.node, err)
+		}
 	}
 }
 
@@ -97,7 +99,16 @@ func (c *call) noPlace(why error) error {
 func (c *call) leavePlace() {
 	if t := c.place; t != nil {
 		c.place = nil
-		c.api.places.node.end(everybody, t.node)
+		c.leaveNode(t)
 		c.api.places.accounts.end(c.who.Account, t.account)
+	}
+}
+
+// leaveNode gives the node's place to the next, and keeps the account's: who waits for a turn of heavy work, which is bounded by
+// itself, must not keep others waiting that have none to do.
+func (c *call) leaveNode(p *place) {
+	if p != nil && p.node != nil {
+		c.api.places.node.end(everybody, p.node)
+		p.node = nil
 	}
 }

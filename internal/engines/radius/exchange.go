@@ -27,7 +27,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	sent, wait := start, engines.Jitter(timeout)
 	for {
 		if err := c.count(p, h); err != nil {
-			if attempts > 0 && !p.claim() {
+			if !p.claim() { // since it was armed, the network may have said that the server is out of reach
 				<-p.done
 				return attempts, false, p.outcome(attempts)
 			}
@@ -75,6 +75,9 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		switch {
 		case !gone && attempts <= retries:
 			if h, err = c.renew(p, h, silence); err != nil {
+				if !p.claim() { // whoever has it wakes it, and must not wake the next request in its memory
+					<-p.done
+				}
 				return attempts, false, err
 			}
 		case !p.claim(): // the answer came in this very moment

@@ -2,9 +2,12 @@ package radius
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"io"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/limits"
 )
 
 // An answer that comes in the moment when its request is given up is taken.
@@ -50,6 +54,51 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A request that a limit holds back, or whose packet can't be made anew, may be ended by the network at the same moment: then it
+// waits to be woken, else the next request in its memory would be, without an answer.
+func TestTroubleInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(c *client, p *pending){
+		"held back": func(_ *client, p *pending) {
+			p.allow = &limits.Allowance{}
+			p.allow.Begin(limits.NewAccount("a"), 0)
+			p.wake()
+		},
+		"no random numbers": func(c *client, p *pending) {
+			c.previous = &key{secret: []byte("another")}
+			p.source, p.left = wakes{p}, 0
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, c := scripted(t, time.Hour, 1, func(*enginetest.Query) {})
+			p := newPending(rand.Reader)
+			p.req, p.key = login(newTestDict()), c.key
+			if err := p.build(p.req, p.key.secret, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			p.claim() // as fail does, which wakes it later
+			p.err = syscall.ECONNREFUSED
+			prepare(c, p)
+			if _, _, err := c.exchange(t.Context(), p, time.Millisecond, 1); err == nil {
+				t.Error("no error")
+			}
+			if len(p.done) != 0 {
+				t.Error("what wakes it is left for the next request")
+			}
+			c.release(p)
+		})
+	}
+}
+
+// wakes is a source of random numbers that fails, and wakes a request.
+type wakes struct{ p *pending }
+
+func (w wakes) Read([]byte) (int, error) {
+	w.p.wake()
+	return 0, io.ErrUnexpectedEOF
 }
 
 // A server is dead by its silence, though no caller waits for the end of its first timeout.

@@ -22,11 +22,11 @@ type queue struct {
 
 // send writes one packet, or leaves it to the goroutine that is at sending. Errors
 // reach the requests through trouble.
-func (s *socket) send(to netip.AddrPort, b []byte) {
+func (s *socket) send(to netip.AddrPort, b []byte, answers bool) {
 	q := &s.queue
 	q.mu.Lock()
 	q.octets = append(q.octets, b...)
-	q.list = append(q.list, outgoing{len(q.octets), to})
+	q.list = append(q.list, outgoing{len(q.octets), to, answers})
 	if q.sending {
 		q.mu.Unlock()
 		return

@@ -58,6 +58,9 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 		l.heard++
 		r.heard = true
 		l.silent = false
+		if !l.answers.Load() {
+			l.answers.Store(true)
+		}
 		p.wake()
 	}
 	if proven != nil && c.prove(proven) {

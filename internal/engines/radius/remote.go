@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -39,6 +40,8 @@ type lane struct {
 	heard  uint32    // answers
 	silent bool      // a request has had no answer for an attempt's time, and nor had any other since it was sent
 	since  time.Time // of silent
+
+	answers atomic.Bool // as far as is known: not silent, and the server has answered from some port; read without a lock
 }
 
 var (
@@ -142,6 +145,7 @@ func (r *remote) lane() (*lane, error) {
 	switch {
 	case s != nil:
 		l := &lane{remote: r, socket: s, slots: slots{next: anyIdentifier()}, idle: time.Now()}
+		l.answers.Store(r.heard)
 		r.lanes = append(r.lanes, l)
 		return l, nil
 	case err != nil && !errors.Is(err, errClosed):
@@ -180,6 +184,7 @@ func (h held) quiet() {
 	defer r.mu.Unlock()
 	if h.heard == h.lane.heard {
 		h.lane.silent, h.lane.since = true, time.Now()
+		h.lane.answers.Store(false)
 	}
 }
 
@@ -192,7 +197,9 @@ func (h held) arm(c *client, p *pending) {
 }
 
 // send sends p's packet.
-func (h held) send(p *pending) { h.lane.socket.send(h.lane.remote.addr, p.frame.buf) }
+func (h held) send(p *pending) {
+	h.lane.socket.send(h.lane.remote.addr, p.frame.buf, h.lane.answers.Load())
+}
 
 // release gives back all identifiers of p, which are at one server. After it no reader knows p.
 func (c *client) release(p *pending) {

@@ -21,8 +21,9 @@ type troubled func(to netip.AddrPort, err error, sent bool)
 
 // outgoing is a datagram to be sent: where it ends in the octets, and where it goes.
 type outgoing struct {
-	end int
-	to  netip.AddrPort
+	end     int
+	to      netip.AddrPort
+	answers bool // the server answers what is sent from here: others leave it room in the kernel's memory
 }
 
 // socketBuffer is the kernel's memory for what is not yet read or sent, in octets: one small datagram takes up to 1 KiB of it,

@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +26,9 @@ type udp struct {
 	ipv6 bool
 	in   batch
 	out  batch
+
+	memory int                 // that the kernel gives to what is not yet sent, in octets
+	queued func() (int, error) // how much of it is in use
 }
 
 // batch is what one system call works on. The closures are made once, since each would be an allocation.
@@ -57,7 +62,14 @@ func openWire(ipv6 bool) (wire, error) {
 	u.in.prepare(unix.SYS_RECVMMSG, unix.MSG_DONTWAIT)
 	u.out.prepare(unix.SYS_SENDMMSG, unix.MSG_DONTWAIT)
 	var refused error
+	u.queued = func() (n int, err error) {
+		if refused := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); refused != nil {
+			return 0, refused
+		}
+		return n, err
+	}
 	err = raw.Control(func(fd uintptr) {
+		u.memory, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
 		if ipv6 {
 			refused = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		} else {
@@ -116,7 +128,10 @@ func (u *udp) receive(take func(from netip.AddrPort, b []byte), trouble troubled
 	for {
 		woken = false
 		if err := u.raw.Read(read); err != nil {
-			return err
+			woken = true
+			if errors.Is(err, net.ErrClosed) || !u.wait(read) {
+				return err
+			}
 		}
 		if u.in.err != nil {
 			if !passing(u.in.err) {
@@ -132,22 +147,54 @@ func (u *udp) receive(take func(from netip.AddrPort, b []byte), trouble troubled
 	}
 }
 
+// wait reads a socket while Go does not. Where the kernel tells of an error alone, since there is nothing to read and
+// no room to write, the runtime holds that the socket is not pollable, until something else happens to it.
+func (u *udp) wait(read func(fd uintptr) bool) (usable bool) {
+	err := u.raw.Control(func(fd uintptr) {
+		list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		_, _ = unix.Poll(list, int(waitTime.Milliseconds()))
+		if usable = list[0].Revents&unix.POLLNVAL == 0; usable {
+			read(fd)
+		}
+	})
+	return usable && err == nil
+}
+
+// waitTime bounds one wait: a socket is closed after it.
+const waitTime = 100 * time.Millisecond
+
 func (u *udp) send(octets []byte, list []outgoing, trouble troubled) {
 	start := 0
 	for len(list) > 0 {
 		n := min(len(list), batchSize)
-		for i, d := range list[:n] {
-			u.out.vectors[i].Base = &octets[start]
-			u.out.vectors[i].SetLen(d.end - start)
-			u.out.headers[i].Namelen = u.name(&u.out.names[i], d.to)
+		crowded := slices.ContainsFunc(list[:n], func(d outgoing) bool { return !d.answers }) && u.crowded()
+		kept := list[:0]
+		for _, d := range list[:n] {
+			first := start
 			start = d.end
+			if crowded && !d.answers {
+				trouble(d.to, unix.ENOBUFS, false)
+				continue
+			}
+			i := len(kept)
+			kept = append(kept, d)
+			u.out.vectors[i].Base = &octets[first]
+			u.out.vectors[i].SetLen(d.end - first)
+			u.out.headers[i].Namelen = u.name(&u.out.names[i], d.to)
 		}
-		u.flush(list[:n], trouble)
+		u.flush(kept, trouble)
 		list = list[n:]
 	}
 	for i := range u.out.vectors {
 		u.out.vectors[i].Base = nil
 	}
+}
+
+// crowded reports whether a quarter of the kernel's memory is in use. Packets to neighbours that are not there stay in it
+// for three seconds, and where it is full, nothing goes out to anybody. So servers that do not answer get a part of it.
+func (u *udp) crowded() bool {
+	n, err := u.queued()
+	return err == nil && n > u.memory/4
 }
 
 // flush sends the datagrams that are prepared.
@@ -167,7 +214,7 @@ func (u *udp) flush(list []outgoing, trouble troubled) {
 		// It may be about an earlier datagram: the kernel tells of that at the next call, whatever this is about. Where it
 		// comes again, it is about this one.
 		_ = u.raw.Control(func(fd uintptr) { u.told(int(fd), trouble) })
-		if tries++; passing(err) && (tries < 2 || late(err) && tries < batchSize) {
+		if tries++; passing(err) && (tries < 2 || hearsay(err) && tries < batchSize) {
 			continue
 		}
 		if !late(err) {
@@ -180,6 +227,10 @@ func (u *udp) flush(list []outgoing, trouble troubled) {
 
 // late reports errors that no call to send meets by itself: they are about earlier datagrams.
 func late(err error) bool { return isOne(err, unix.ECONNREFUSED, unix.ENOPROTOOPT, unix.EPROTO) }
+
+// hearsay reports errors that routers and neighbours send word of, of many servers one after the other. That there is no way
+// to a server may be this machine's own word, too.
+func hearsay(err error) bool { return late(err) || isOne(err, unix.EHOSTUNREACH, unix.ENETUNREACH) }
 
 // passing reports errors that do not speak against the socket itself.
 func passing(err error) bool {

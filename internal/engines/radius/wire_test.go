@@ -69,7 +69,7 @@ func (d detour) send(octets []byte, list []outgoing, trouble troubled) {
 	start := 0
 	for _, o := range list {
 		if to, ok := d.to[o.to.Addr()]; ok {
-			d.wire.send(octets[start:o.end], []outgoing{{o.end - start, to}}, trouble)
+			d.wire.send(octets[start:o.end], []outgoing{{o.end - start, to, o.answers}}, trouble)
 		} else {
 			trouble(o.to, syscall.ENETUNREACH, false)
 		}
