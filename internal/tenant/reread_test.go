@@ -91,6 +91,12 @@ func TestChangesReadWhatChanged(t *testing.T) {
 	if len(s.dicts) != 2 || len(s.tables) != 1 || len(s.files) != 1 || s.tables["table"].compiled.ID() != "second" {
 		t.Errorf("%d dictionaries, %d tables, %d users files", len(s.dicts), len(s.tables), len(s.files))
 	}
+	visible, err := f.tenants.Visible(f.ctx, f.ids["customer"])
+	f.must(err)
+	if visible.ByName("One") == nil || visible.ByName("Two") == nil {
+		t.Error("an upload sees not all dictionaries")
+	}
+	check("the check of an upload")
 	f.tenants.Changed(f.ctx, nil, true)
 	check("all anew", "one", "other", "table", "two")
 }
