@@ -139,13 +139,22 @@ func (a *Account) Check(to netip.AddrPort) error {
 	if within(addr, a.Granted()) || within(addr, a.rules.Open) {
 		return nil
 	}
-	if inner := unwrap(addr); within(addr, closed) || inner.IsValid() && within(inner, closed) && !a.opened(inner) {
+	inner := unwrap(addr)
+	if inner.IsValid() && a.opened(inner) {
+		inner = netip.Addr{}
+	}
+	if within(addr, closed) || inner.IsValid() && within(inner, closed) {
 		return ErrNotAllowed
 	}
-	if !a.rules.port(to.Port()) || a.rules.Own != nil && a.rules.Own(netip.AddrPortFrom(addr, to.Port())) {
+	if !a.rules.port(to.Port()) || a.own(addr, to.Port()) || inner.IsValid() && a.own(inner, to.Port()) {
 		return ErrNotAllowed
 	}
 	return nil
+}
+
+// own reports whether the service itself listens at an address.
+func (a *Account) own(addr netip.Addr, port uint16) bool {
+	return a.rules.Own != nil && a.rules.Own(netip.AddrPortFrom(addr, port))
 }
 
 // opened reports whether an address that stands in another one is open.

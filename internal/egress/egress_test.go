@@ -101,7 +101,14 @@ func TestOwnListeners(t *testing.T) {
 	if own(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port)) {
 		t.Error("an address of another machine")
 	}
-	a := (&Rules{Own: func(netip.AddrPort) bool { return true }}).Account()
+	at := netip.MustParseAddrPort("192.0.2.7:1812")
+	a := (&Rules{Own: Listening(net.TCPAddrFromAddrPort(at))}).Account()
+	for _, address := range []string{"192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::c000:207", "2002:c000:207::1"} {
+		if a.Check(netip.AddrPortFrom(netip.MustParseAddr(address), at.Port())) == nil {
+			t.Errorf("%s is open", address)
+		}
+	}
+	a = (&Rules{Own: func(netip.AddrPort) bool { return true }}).Account()
 	if a.Check(netip.MustParseAddrPort("192.0.2.1:1812")) == nil {
 		t.Error("open")
 	}

@@ -21,6 +21,7 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		everyone := func(*node) bool { return true }
 		t.invalidate(everyone, anyLevel, everyone)
 		t.renewLimits(everyone)
+		t.renewReach(everyone)
 		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
 			t.renew(ctx, n)
 			return ctx.Err() == nil
@@ -43,6 +44,7 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
 			t.invalidate(below, anyLevel, below)
 			t.renewLimits(below)
+			t.renewReach(below)
 		}
 	}
 }

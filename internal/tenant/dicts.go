@@ -1,6 +1,10 @@
 package tenant
 
 import (
+	"context"
+	"errors"
+
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/store"
 )
@@ -38,6 +42,32 @@ func (t *Tenants) compileDicts(list []store.Dictionary, earlier *state) map[stri
 		dicts[d.Name] = now
 	}
 	return dicts
+}
+
+// readDicts reads an account's dictionaries, of those that are known without the bodies. Those are megabytes each, and while a
+// change has them read again, the changes of all other accounts wait.
+func (t *Tenants) readDicts(ctx context.Context, id aaa.AccountID, known *state) ([]store.Dictionary, error) {
+	if known == nil {
+		return t.store.Dictionaries().All(ctx, id)
+	}
+	heads, _, err := t.store.Dictionaries().List(ctx, id, store.Page{})
+	if err != nil {
+		return nil, err
+	}
+	list := heads[:0]
+	for _, d := range heads {
+		if had, ok := known.dict(d.Name); !ok || !sameDict(had.stored, d) {
+			d, err = t.store.Dictionaries().Get(ctx, id, d.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // deleted meanwhile, of which a change will tell
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // sameDict reports whether two reads are of one write. The time tells of a restored backup.

@@ -116,7 +116,6 @@ type bindingKey struct {
 func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*Level, error) {
 	own := chain[0]
 	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Reach: own.node.reach, limits: own.node.limits}
-	level.Reach.Grant(networks(chain))
 	if own.state.document == nil {
 		return level, nil
 	}

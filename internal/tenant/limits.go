@@ -120,6 +120,18 @@ func (t *Tenants) renewLimits(chosen func(*node) bool) {
 	})
 }
 
+// renewReach closes what a change took from the accounts chosen, since probes, connections and requests under way hold their
+// reach. Where an ancestor is cold, nothing is open until the next request finds out.
+func (t *Tenants) renewReach(chosen func(*node) bool) {
+	t.each(chosen, func(n *node) {
+		if chain := t.warmChain(n); chain != nil {
+			n.reach.Grant(networks(chain))
+		} else {
+			n.reach.Grant(nil)
+		}
+	})
+}
+
 // warmChain is chain from memory alone, nil where an account is cold.
 func (t *Tenants) warmChain(n *node) []link {
 	var chain []link

@@ -144,3 +144,50 @@ func TestNetworksOfALevel(t *testing.T) {
 	grant("reseller")
 	check("taken from the reseller", "customer")
 }
+
+// TestNetworksFollowChanges: a reach that servers hold already is never wider than what is granted now, whether or not a request
+// has come since.
+func TestNetworksFollowChanges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, a := range []string{"reseller", "customer"} {
+		f.put(a, "")
+		f.bound(a, func(a *store.Account) { a.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	}
+	f.plan("customer")
+	reach := f.level("customer").Reach
+	check := func(what string, want int) {
+		t.Helper()
+		if got := reach.Granted(); len(got) != want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	check("granted", 1)
+	f.bound("reseller", func(a *store.Account) { a.ServerNetworks = nil })
+	check("taken from the account above", 0)
+	f.bound("reseller", func(a *store.Account) { a.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	check("granted again", 1)
+	_, err := f.store.Accounts().Move(f.ctx, f.ids["customer"], f.ids["sibling"])
+	f.must(err)
+	f.sync()
+	check("after a move", 0)
+	reach.Grant(limits.Everywhere)
+	f.tenants.Changed(f.ctx, nil, true)
+	check("after a reset", 0)
+}
+
+// TestOvertakenNetworks: a document that is compiled of what was before a change grants nothing by it.
+func TestOvertakenNetworks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", "")
+	f.bound("reseller", func(a *store.Account) { a.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	chain, err := f.tenants.chain(f.ctx, f.ids["reseller"])
+	f.must(err)
+	f.bound("reseller", func(a *store.Account) { a.ServerNetworks = nil })
+	l, err := f.tenants.level(f.ctx, chain)
+	f.must(err)
+	if got := l.Reach.Granted(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}

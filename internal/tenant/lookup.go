@@ -52,11 +52,18 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 	}
 	var list []*dict.Compiled
 	for _, owner := range owners {
-		own, err := t.store.Dictionaries().All(ctx, owner)
+		known := t.warmState(owner)
+		own, err := t.readDicts(ctx, owner, known)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range own {
+			if had, ok := known.dict(d.Name); ok && sameDict(had.stored, d) {
+				if had.compiled != nil && had.revision == d.Revision {
+					list = append(list, had.compiled)
+				}
+				continue
+			}
 			c, err := t.compileDict(d)
 			if err != nil {
 				t.logDict(d, err)
@@ -66,6 +73,14 @@ func (t *Tenants) Visible(ctx context.Context, account aaa.AccountID) (*dict.Set
 		}
 	}
 	return dict.NewSet(list...).Join(t.system.Default()), nil
+}
+
+// warmState is what memory has of an account, nil where it is cold.
+func (t *Tenants) warmState(id aaa.AccountID) *state {
+	if n, ok := t.nodes.Load(id); ok {
+		return n.state.Load()
+	}
+	return nil
 }
 
 // Table finds a state machine table by name for a document of an account: the account's own, an

@@ -93,8 +93,12 @@ func (t *Tenants) drop(n *node) {
 // is taken from before, where there is one; no kind reads all.
 func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state, kind store.ChangeKind) (*state, error) {
 	s := &state{account: store.Account{ID: id, Enabled: true}}
+	known := before
 	if before != nil {
 		*s = *before
+	}
+	if kind == "" { // a database that was put back may have other contents in the place of known ones
+		known = nil
 	}
 	var row, texts, document bool
 	switch {
@@ -110,12 +114,12 @@ func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state, kin
 		row, texts = true, true
 	}
 	if row && id != aaa.SystemConfig {
-		if err := t.readAccount(ctx, id, s, before); err != nil {
+		if err := t.readAccount(ctx, id, s, before, known); err != nil {
 			return nil, err
 		}
 	}
 	if texts && id != aaa.SystemConfig {
-		if err := t.readTexts(ctx, s, before); err != nil {
+		if err := t.readTexts(ctx, s, before, known); err != nil {
 			return nil, err
 		}
 	}
@@ -138,12 +142,12 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 }
 
 // readAccount fetches an account's row and its dictionaries.
-func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before *state) error {
+func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before, known *state) error {
 	a, err := t.store.Accounts().Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	list, err := t.store.Dictionaries().All(ctx, id)
+	list, err := t.readDicts(ctx, id, known)
 	if err != nil {
 		return err
 	}

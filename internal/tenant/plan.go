@@ -97,6 +97,7 @@ func (t *Tenants) level(ctx context.Context, chain []link) (*Level, error) {
 	if !current(chain) {
 		return l, nil // the plan made of it is not kept either
 	}
+	n.reach.Grant(networks(chain))
 	n.level.Store(l)
 	retire(n.old, l)
 	n.old = nil

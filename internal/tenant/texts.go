@@ -32,12 +32,11 @@ var errNoActions = errors.New("this service has no actions to run state machine 
 
 // readTexts fetches an account's tables and users files. One that can't be used is used as it
 // was in an earlier state, where it could be.
-func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
-	list, err := t.store.Texts().All(ctx, s.account.ID)
+func (t *Tenants) readTexts(ctx context.Context, s, before, known *state) error {
+	list, err := t.unknownTexts(ctx, s, known)
 	if err != nil {
 		return err
 	}
-	s.tables, s.files = nil, nil
 	for _, text := range list {
 		text.Name = unique.Make(text.Name).Value()
 		switch text.Kind {
@@ -52,6 +51,68 @@ func (t *Tenants) readTexts(ctx context.Context, s, before *state) error {
 	return nil
 }
 
+// unknownTexts reads the texts of an account that are not known, and leaves in s those that are: see readDicts.
+func (t *Tenants) unknownTexts(ctx context.Context, s, known *state) ([]store.Text, error) {
+	id := s.account.ID
+	s.tables, s.files = nil, nil
+	if known == nil {
+		return t.store.Texts().All(ctx, id)
+	}
+	var list []store.Text
+	for _, kind := range []store.TextKind{store.TextFSM, store.TextUsers} {
+		heads, _, err := t.store.Texts().List(ctx, id, kind, store.Page{})
+		if err != nil {
+			return nil, err
+		}
+		for _, head := range heads {
+			if s.keep(known, head) {
+				continue
+			}
+			text, err := t.store.Texts().Get(ctx, id, kind, head.Name)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, text)
+		}
+	}
+	return list, nil
+}
+
+// keep takes over a text that known has, as it is stored now.
+func (s *state) keep(known *state, head store.Text) bool {
+	if table, ok := known.table(head.Name); ok && head.Kind == store.TextFSM && sameText(table.stored, head) {
+		s.setTable(table.stored.Name, table)
+		return true
+	}
+	if file, ok := known.file(head.Name); ok && head.Kind == store.TextUsers && sameText(file.stored, head) {
+		s.setFile(file.stored.Name, file)
+		return true
+	}
+	return false
+}
+
+// sameText reports whether two reads are of one write: a text that is created anew begins with the first revision.
+func sameText(a, b store.Text) bool {
+	return a.Revision == b.Revision && a.CreatedAt.Equal(b.CreatedAt) && a.UpdatedAt.Equal(b.UpdatedAt)
+}
+
+func (s *state) setTable(name string, table *storedTable) {
+	if s.tables == nil {
+		s.tables = make(map[string]*storedTable)
+	}
+	s.tables[name] = table
+}
+
+func (s *state) setFile(name string, file *storedFile) {
+	if s.files == nil {
+		s.files = make(map[string]*storedFile)
+	}
+	s.files[name] = file
+}
+
 func (t *Tenants) addTable(s, before *state, text store.Text) {
 	table := &storedTable{stored: text, body: pack([]byte(text.Body)), revision: text.Revision}
 	table.stored.Body = ""
@@ -63,10 +124,7 @@ func (t *Tenants) addTable(s, before *state, text store.Text) {
 			table.compiled, table.revision = earlier.compiled, earlier.revision
 		}
 	}
-	if s.tables == nil {
-		s.tables = make(map[string]*storedTable)
-	}
-	s.tables[text.Name] = table
+	s.setTable(text.Name, table)
 }
 
 // addFile opens and parses a users file, unless the earlier state has it already. Its error is one of a
@@ -90,10 +148,7 @@ func (t *Tenants) addFile(ctx context.Context, s, before *state, text store.Text
 			}
 		}
 	}
-	if s.files == nil {
-		s.files = make(map[string]*storedFile)
-	}
-	s.files[text.Name] = file
+	s.setFile(text.Name, file)
 	return nil
 }
 

@@ -73,7 +73,9 @@ func openWire(ipv6 bool) (wire, error) {
 		if ipv6 {
 			refused = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		} else {
-			refused = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+			// net lets every socket send to all machines of a network. No server is there.
+			refused = errors.Join(unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST, 0),
+				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1))
 		}
 	})
 	if err = errors.Join(err, refused); err != nil {

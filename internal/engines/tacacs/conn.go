@@ -219,6 +219,13 @@ func (c *conn) write() {
 				}
 				break
 			}
+			if err := c.allowed(); err != nil {
+				clear(batch)
+				c.m.mu.Lock()
+				c.fail(engines.NotAllowed, err)
+				c.m.mu.Unlock()
+				return
+			}
 			_ = c.wire.SetWriteDeadline(time.Now().Add(c.m.opts.WriteTimeout)) // fails on a closed connection alone, as Write will
 			_, err := c.wire.Write(batch)
 			clear(batch) // over TLS there are passwords in it
@@ -231,6 +238,15 @@ func (c *conn) write() {
 			}
 		}
 	}
+}
+
+// allowed asks again of a connection that is there what was asked when it was made: networks are taken back, too.
+func (c *conn) allowed() error {
+	to, ok := c.raw.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil // tests have networks of their own
+	}
+	return c.m.opts.Reach.Check(to.AddrPort())
 }
 
 // broken is what the writer and the reader do with a network error.

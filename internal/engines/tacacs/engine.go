@@ -76,6 +76,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		Connections: s.Connections, DialTimeout: timeout, ReplyTimeout: timeout,
 		SessionTimeout: e.opts.DialogueLife + time.Minute, // the dialogue's end comes first
 		Dial:           e.opts.Dial,
+		Reach:          cfg.Reach,
 		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
 	}
 	if opts.Dial == nil {

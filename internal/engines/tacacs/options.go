@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/egress"
 )
 
 // Secrets are the shared secrets of a server.
@@ -46,6 +47,7 @@ type Options struct {
 	BackoffMax time.Duration // 0: 10 s
 
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
+	Reach  *egress.Account                                                      // what is sent where it does not allow ends the connection; nil: anywhere
 	Logger *slog.Logger                                                         // wrong secrets, broken rules; nil: none
 }
 
