@@ -21,6 +21,7 @@ const (
 	LimitTokens
 	LimitDocumentOctets
 	LimitDictionaries
+	LimitDictionaryOctets
 	LimitTables
 	LimitUsersFiles
 	LimitSessions
@@ -44,6 +45,7 @@ var LimitTable = [NumLimits]struct {
 	LimitTokens:            {"tokens", "tokens and API keys", 1000, 100_000},
 	LimitDocumentOctets:    {"document_octets", "octets of the AAA document", 262_144, 262_144},
 	LimitDictionaries:      {"dictionaries", "dictionaries", 100, 10_000},
+	LimitDictionaryOctets:  {"dictionary_octets", "octets of all dictionaries, as they are stored", 32 << 20, 1 << 30},
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},

@@ -60,6 +60,9 @@ func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dic
 			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.CreatedAt, d.UpdatedAt); err != nil {
 			return err
 		}
+		if err := tx.fitOctets(ctx, d.Account); err != nil {
+			return err
+		}
 		return tx.changed(ctx, store.ChangedDictionary, d.Account, d.Name)
 	})
 	if err != nil {
@@ -87,6 +90,11 @@ func (s dictionaries) Replace(ctx context.Context, d store.Dictionary, ifRevisio
 			SET name = $3, revision = $4, body = $5, updated_at = $6 WHERE account_id = $1 AND id = $2`,
 			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.UpdatedAt); err != nil {
 			return err
+		}
+		if len(d.Body) > len(old.Body) { // else it takes no more than before, whatever the limit is by now
+			if err := tx.fitOctets(ctx, d.Account); err != nil {
+				return err
+			}
 		}
 		return tx.changed(ctx, store.ChangedDictionary, d.Account, d.Name)
 	})

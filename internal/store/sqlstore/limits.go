@@ -55,15 +55,51 @@ func (w *write) room(ctx context.Context, account aaa.AccountID, l aaa.Limit, fr
 	if account == aaa.SystemConfig {
 		return nil
 	}
-	a, err := getAccount(ctx, w, `id = $1`, string(account))
+	k, err := w.kin(ctx, account)
 	if err != nil {
 		return err
+	}
+	return w.fits(ctx, k, l, 1, from, args...)
+}
+
+// kin is one account with its limits.
+func (w *write) kin(ctx context.Context, account aaa.AccountID) (kin, error) {
+	a, err := getAccount(ctx, w, `id = $1`, string(account))
+	if err != nil {
+		return kin{}, err
 	}
 	chain, err := w.kinOf(ctx, append(a.Path, a.ID))
 	if err != nil {
+		return kin{}, err
+	}
+	return chain[len(chain)-1], nil
+}
+
+// fitOctets refuses dictionaries, those just written included, that have more octets than the account may store. Nodes hold
+// some five times as much of them in memory.
+func (w *write) fitOctets(ctx context.Context, account aaa.AccountID) error {
+	if account == aaa.SystemConfig {
+		return nil
+	}
+	k, err := w.kin(ctx, account)
+	if err != nil {
 		return err
 	}
-	return w.fits(ctx, chain[len(chain)-1], l, 1, from, args...)
+	v := k.limits.Of(aaa.LimitDictionaryOctets)
+	if v.Allowed == limits.Unlimited {
+		return nil
+	}
+	have, err := dictionaryOctets(ctx, w, account)
+	if err == nil && have > v.Allowed {
+		err = &store.LimitError{Excess: aaa.Excess{Limit: aaa.LimitDictionaryOctets, Account: k.id, Allowed: v.Allowed, From: v.From}}
+	}
+	return err
+}
+
+func dictionaryOctets(ctx context.Context, c Conn, account aaa.AccountID) (n int64, err error) {
+	_, err = one(ctx, c, func(scan Scan) error { return scan(&n) },
+		`SELECT COALESCE(SUM(octet_length(body)), 0) FROM dictionaries WHERE account_id = $1`, string(account))
+	return n, err
 }
 
 // roomBelow refuses to put more accounts below those of a path. passed are on it already.
@@ -126,6 +162,9 @@ func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]in
 		if used[q.limit], err = count(ctx, s.db, q.from, q.args...); err != nil {
 			return nil, err
 		}
+	}
+	if used[aaa.LimitDictionaryOctets], err = dictionaryOctets(ctx, s.db, id); err != nil {
+		return nil, err
 	}
 	used[aaa.LimitSessions], used[aaa.LimitSessionRecords], err = haveSessions(ctx, s.db, id)
 	return used, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -285,4 +286,29 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 	limited(t, stored(3), aaa.Excess{Limit: aaa.LimitSessionRecords, Account: a, Allowed: 3})
 	ok(t, stored(4))
 	ok(t, s.Accounts().Delete(ctx, a, store.AnyRevision))
+}
+
+// testDictionaryOctets: all dictionaries of an account together have no more octets than they may, counted in octets and not in
+// characters. What takes no more than before can be written, whatever the limit is by now.
+func testDictionaryOctets(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	a := account(t, s, "a", root.ID)
+	allow(t, s, a.ID, aaa.LimitDictionaryOctets, 100)
+	over := aaa.Excess{Limit: aaa.LimitDictionaryOctets, Account: a.ID, Allowed: 100, From: a.ID}
+	body := func(n int) []byte { return []byte(`"` + strings.Repeat("é", n/2-1) + `"`) } // of n octets
+	first := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a.ID, Name: "first", Body: body(60)}))
+	_, err := s.Dictionaries().Create(ctx, store.Dictionary{Account: a.ID, Name: "second", Body: body(42)})
+	limited(t, err, over)
+	second := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: a.ID, Name: "second", Body: body(40)}))
+	first.Body = body(62)
+	_, err = s.Dictionaries().Replace(ctx, first, store.AnyRevision)
+	limited(t, err, over)
+	used, err := s.Accounts().Usage(ctx, a.ID)
+	if err != nil || used[aaa.LimitDictionaryOctets] != 100 || used[aaa.LimitDictionaries] != 2 {
+		t.Errorf("%v, %v", used, err)
+	}
+	allow(t, s, a.ID, aaa.LimitDictionaryOctets, 10)
+	second.Body = body(38)
+	must[store.Dictionary](t)(s.Dictionaries().Replace(ctx, second, store.AnyRevision))
 }

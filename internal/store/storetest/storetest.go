@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"accounts are stored and found":                 testAccounts,
 		"bounds of accounts":                            testBounds,
 		"limits of what an account owns":                testLimits,
+		"octets of dictionaries are limited":            testDictionaryOctets,
 		"tokens that ended":                             testTokensThatEnded,
 		"accounts below one are limited":                testAccountsLimit,
 		"sessions are limited":                          testSessionsLimit,
