@@ -43,6 +43,7 @@ type call struct {
 	buffer   *bytes.Buffer  // body's memory, pooled
 	envelope map[string]any // the body decoded; nil before
 	turn     *turn          // to write to the account; nil: not held
+	token    string         // that who came with
 	place    *place         // to work on configuration; nil: none
 	holding  holding        // of the node's budget
 

@@ -65,6 +65,9 @@ func (c *call) pass() error {
 	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
 	}
+	if err := c.stillAllowed(); err != nil {
+		return err
+	}
 	err := c.route.handle(c.api, c)
 	c.losePlace(err)
 	return err
@@ -125,9 +128,24 @@ func (c *call) identify() error {
 	if err := c.checkEnabled(who.Account); err != nil {
 		return err
 	}
-	c.who, c.account = who, who.Account
+	c.who, c.account, c.token = who, who.Account, text
 	c.ownHolding()
 	return nil
+}
+
+// stillAllowed looks once more whether who writes may do so: the body may have taken minutes to come, and the token may have been
+// revoked meanwhile, or the account moved or disabled.
+func (c *call) stillAllowed() error {
+	if c.route.scope != mayWrite {
+		return nil
+	}
+	if _, err := c.api.Verifier.Verify(c.ctx(), c.token, c); err != nil {
+		return c.judged(err)
+	}
+	if err := c.checkEnabled(c.who.Account); err != nil {
+		return err
+	}
+	return c.reachEntity()
 }
 
 // checkEnabled refuses the credentials of an account that is gone or disabled.
