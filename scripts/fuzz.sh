@@ -22,10 +22,12 @@ if [ "${1:-}" = --one ]; then # binary package-folder target time
 	else
 		ended=
 	fi
-	# A corpus that takes all of the time must not pass for fuzzing.
+	# A corpus that takes all of the time must not pass for fuzzing. On a machine that is busy it gets more time, once.
 	if [ -n "$ended" ] && grep -q 'now fuzzing' "$log"; then
 		echo "ok   $dir $target: $(grep -o 'execs: [0-9]*' "$log" | tail -n 1)"
 		exit 0
+	elif [ -n "$ended" ] && [ "$time" != 30s ]; then
+		exec "$OLDPWD/scripts/fuzz.sh" --one "$bin" "$dir" "$target" 30s
 	fi
 	echo "FAIL $dir $target" >&2
 	cat "$log" >&2
