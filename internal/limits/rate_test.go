@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,8 @@ func TestRate(t *testing.T) {
 			if err == nil {
 				continue
 			}
-			e, _ := err.(*aaa.Error)
+			var e *aaa.Error
+			errors.As(err, &e)
 			if i != want || e == nil || e.Kind != aaa.KindLimited || e.RetryAfter <= 0 || e.RetryAfter > time.Second ||
 				*e.Excess != (aaa.Excess{Limit: aaa.LimitRequestsPerSecond, Account: account, Allowed: limit.Allowed, From: limit.From}) {
 				t.Errorf("after %d of %d requests of %s: %+v %+v", i, want, who.ID, e, e.Excess)
