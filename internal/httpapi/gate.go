@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/token"
 )
 
 // pass takes a request through the gate of its route and runs the handler. The order
@@ -121,11 +122,8 @@ func (c *call) identify() error {
 	if text == "" {
 		return errNoToken
 	}
-	who, err := c.api.Verifier.Verify(c.ctx(), text, c)
-	if err := c.judged(err); err != nil {
-		return err
-	}
-	if err := c.checkEnabled(who.Account); err != nil {
+	who, err := c.principal(text)
+	if err != nil {
 		return err
 	}
 	c.who, c.account, c.token = who, who.Account, text
@@ -139,13 +137,19 @@ func (c *call) stillAllowed() error {
 	if c.route.scope != mayWrite {
 		return nil
 	}
-	if _, err := c.api.Verifier.Verify(c.ctx(), c.token, c); err != nil {
-		return c.judged(err)
-	}
-	if err := c.checkEnabled(c.who.Account); err != nil {
+	if _, err := c.principal(c.token); err != nil {
 		return err
 	}
 	return c.reachEntity()
+}
+
+// principal is who a token speaks for, whose account is enabled.
+func (c *call) principal(text string) (token.Principal, error) {
+	who, err := c.api.Verifier.Verify(c.ctx(), text, c)
+	if err := c.judged(err); err != nil {
+		return token.Principal{}, err
+	}
+	return who, c.checkEnabled(who.Account)
 }
 
 // checkEnabled refuses the credentials of an account that is gone or disabled.

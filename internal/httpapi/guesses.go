@@ -126,6 +126,7 @@ func (c *call) judged(err error) error {
 	if err == nil || aaa.KindOf(err) != aaa.KindUnauthorized { // KindOf allocates
 		if c.guessed {
 			c.api.guesses.giveBack(sourceOf(c.r), c.start)
+			c.guessed = false // a writer's token is judged again when the body is there
 		}
 		return err
 	}

@@ -129,6 +129,33 @@ func TestTokensOfOlderVersionsAreLimited(t *testing.T) {
 	w.good(true, w.token(w.tenant, token.Scopes()...))
 }
 
+// A writer's token is looked at twice: what the first look took and gave back, the second does not give back once more.
+func TestWritesGiveNoGuessesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
+	old := make([]string, 6)
+	for i := range old {
+		old[i] = oldText(2000 + i)
+		ok(t, w.store.Tokens().Create(t.Context(), store.Token{
+			ID: aaa.NewID(), Account: w.tenant, Hash: token.Hash(old[i]), Kind: token.KindToken, Scopes: token.Scopes(), CreatedAt: time.Now(),
+		}))
+	}
+	ok(t, w.api.Sync(t.Context()))
+	for n := range 6 {
+		w.call(oldText(n), "GET", "/v2/whoami", "").want(401)
+	}
+	for _, text := range old {
+		w.call(text, "PATCH", at(w.tenant, ""), data(`{"name":"written"}`)).want(200)
+	}
+	for n := range 8 {
+		want := 401
+		if n >= 4 {
+			want = 429
+		}
+		w.call(oldText(100+n), "GET", "/v2/whoami", "").want(want)
+	}
+}
+
 func TestGuesses(t *testing.T) {
 	t.Parallel()
 	g := newGuesses(20, 100)
