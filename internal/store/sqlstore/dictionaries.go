@@ -52,7 +52,11 @@ func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dic
 		} else if taken {
 			return store.ErrExists
 		}
-		if err := tx.room(ctx, d.Account, aaa.LimitDictionaries, fromDictionaries, string(d.Account)); err != nil {
+		k, err := tx.kin(ctx, d.Account)
+		if err != nil {
+			return err
+		}
+		if err := tx.fits(ctx, k, aaa.LimitDictionaries, 1, fromDictionaries, string(d.Account)); err != nil {
 			return err
 		}
 		d.Revision, d.CreatedAt, d.UpdatedAt = 1, tx.now, tx.now
@@ -60,7 +64,7 @@ func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dic
 			string(d.Account), d.ID, d.Name, d.Revision, string(d.Body), d.CreatedAt, d.UpdatedAt); err != nil {
 			return err
 		}
-		if err := tx.fitOctets(ctx, d.Account); err != nil {
+		if err := tx.fitOctets(ctx, k); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangedDictionary, d.Account, d.Name)
@@ -92,7 +96,11 @@ func (s dictionaries) Replace(ctx context.Context, d store.Dictionary, ifRevisio
 			return err
 		}
 		if len(d.Body) > len(old.Body) { // else it takes no more than before, whatever the limit is by now
-			if err := tx.fitOctets(ctx, d.Account); err != nil {
+			k, err := tx.kin(ctx, d.Account)
+			if err != nil {
+				return err
+			}
+			if err := tx.fitOctets(ctx, k); err != nil {
 				return err
 			}
 		}

@@ -52,9 +52,6 @@ func (w *write) kinOf(ctx context.Context, path []aaa.AccountID) ([]kin, error) 
 
 // room refuses one more of what an account owns. from is the rest of a query of those that it has, after FROM.
 func (w *write) room(ctx context.Context, account aaa.AccountID, l aaa.Limit, from string, args ...any) error {
-	if account == aaa.SystemConfig {
-		return nil
-	}
 	k, err := w.kin(ctx, account)
 	if err != nil {
 		return err
@@ -62,8 +59,11 @@ func (w *write) room(ctx context.Context, account aaa.AccountID, l aaa.Limit, fr
 	return w.fits(ctx, k, l, 1, from, args...)
 }
 
-// kin is one account with its limits.
+// kin is one account with its limits. The system configuration has none.
 func (w *write) kin(ctx context.Context, account aaa.AccountID) (kin, error) {
+	if account == aaa.SystemConfig {
+		return kin{account, limits.Root(account, nil)}, nil
+	}
 	a, err := getAccount(ctx, w, `id = $1`, string(account))
 	if err != nil {
 		return kin{}, err
@@ -77,19 +77,12 @@ func (w *write) kin(ctx context.Context, account aaa.AccountID) (kin, error) {
 
 // fitOctets refuses dictionaries, those just written included, that have more octets than the account may store. Nodes hold
 // some five times as much of them in memory.
-func (w *write) fitOctets(ctx context.Context, account aaa.AccountID) error {
-	if account == aaa.SystemConfig {
-		return nil
-	}
-	k, err := w.kin(ctx, account)
-	if err != nil {
-		return err
-	}
+func (w *write) fitOctets(ctx context.Context, k kin) error {
 	v := k.limits.Of(aaa.LimitDictionaryOctets)
 	if v.Allowed == limits.Unlimited {
 		return nil
 	}
-	have, err := dictionaryOctets(ctx, w, account)
+	have, err := dictionaryOctets(ctx, w, k.id)
 	if err == nil && have > v.Allowed {
 		err = &store.LimitError{Excess: aaa.Excess{Limit: aaa.LimitDictionaryOctets, Account: k.id, Allowed: v.Allowed, From: v.From}}
 	}
