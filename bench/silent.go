@@ -65,6 +65,18 @@ func (t *tenants) silentDocument(at *net.UDPAddr, servers, retries int) (map[str
 	return doc, nil
 }
 
+// besideSilent is the quiet tenant's request, a silent port, and a document whose servers are all there.
+func (t *tenants) besideSilent(ctx context.Context, servers, retries int) (quiet []byte, server *silent, doc map[string]any, err error) {
+	if quiet, err = t.plainQuiet(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if server, err = newSilent(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	doc, err = t.silentDocument(server.at, servers, retries)
+	return quiet, server, doc, err
+}
+
 // askAgain is a table that asks all servers again whenever none has answered.
 const askAgain = `{"states":[
 	{"name":"Start","lines":[{"state":"*","action":"+AUTHEN","event":"ACK","do":"RAD2RAD","next":"Again","xstring":"authentication"}]},
@@ -73,15 +85,7 @@ const askAgain = `{"states":[
 
 // silentTable has each request of the loud tenant send as many packets as it may to servers that never answer.
 func silentTable(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	quiet, err := t.plainQuiet(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	server, err := newSilent(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	doc, err := t.silentDocument(server.at, 16, 10)
+	quiet, server, doc, err := t.besideSilent(ctx, 16, 10)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -103,15 +107,7 @@ const silentDocuments = 32
 
 // manySilent has the loud tenant ask the servers of many documents, none of which answers.
 func manySilent(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	quiet, err := t.plainQuiet(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	server, err := newSilent(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	doc, err := t.silentDocument(server.at, 64, 0)
+	quiet, server, doc, err := t.besideSilent(ctx, 64, 0)
 	if err != nil {
 		return nil, nil, err
 	}
