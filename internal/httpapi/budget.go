@@ -136,9 +136,9 @@ func (b *Budget) take(a *limits.Account, octets int64) error {
 	own := used.Load() + octets
 	switch {
 	case b.tight.Load():
-		return b.refuse("memory", http.StatusServiceUnavailable, "overloaded", "the node's memory is nearly full: it takes small requests alone")
+		return b.refuseTight()
 	case own > most && a == b.strangers, own > b.most-b.used:
-		return b.refuse("node", http.StatusServiceUnavailable, "overloaded", "too many large bodies and answers are in flight on this node")
+		return b.refuseFull()
 	case own > most:
 		a.Refused(aaa.LimitBodyOctets)
 		return b.refuse("account", http.StatusTooManyRequests, "too_many_requests",
@@ -153,9 +153,18 @@ func (b *Budget) room(a *limits.Account) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if own := a.Used(aaa.LimitBodyOctets).Load(); own > 0 && own > b.most-b.used {
-		return b.refuse("node", http.StatusServiceUnavailable, "overloaded", "too many large bodies and answers are in flight on this node")
+		return b.refuseFull()
 	}
 	return nil
+}
+
+// refuseTight is for want of memory, refuseFull for want of what is left of the budget.
+func (b *Budget) refuseTight() error {
+	return b.refuse("memory", http.StatusServiceUnavailable, "overloaded", "the node's memory is nearly full: it takes small requests alone")
+}
+
+func (b *Budget) refuseFull() error {
+	return b.refuse("node", http.StatusServiceUnavailable, "overloaded", "too many large bodies and answers are in flight on this node")
 }
 
 func (b *Budget) refuse(spent string, status int, slug, why string) error {
@@ -177,9 +186,9 @@ func (b *Budget) takeShared(octets int64) error {
 	defer b.mu.Unlock()
 	switch {
 	case b.tight.Load():
-		return b.refuse("memory", http.StatusServiceUnavailable, "overloaded", "the node's memory is nearly full: it takes small requests alone")
+		return b.refuseTight()
 	case b.used+octets > b.most:
-		return b.refuse("node", http.StatusServiceUnavailable, "overloaded", "too many large bodies and answers are in flight on this node")
+		return b.refuseFull()
 	}
 	b.used += octets
 	return nil
