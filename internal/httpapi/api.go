@@ -20,7 +20,7 @@ type API struct {
 	logins      *limiter // of sessions made, by API key
 	guesses     *guesses // of credentials that are none, by source address
 	replays     *replays
-	writers     writers
+	writers     turns
 	heavyWork   *heavyWork
 	places      places
 	away        away
@@ -48,7 +48,7 @@ func New(o Options) *API {
 		logins:  newLimiter(sessionRate, sessionBurst),
 		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
-		writers: writers{turns: make(map[aaa.AccountID]*turn), abreast: 1},
+		writers: turns{of: make(map[aaa.AccountID]*turn), abreast: 1},
 		places:  newPlaces(),
 		docs:    newDocs(),
 

@@ -191,11 +191,11 @@ func TestHeavyRequestsKeepNoPlace(t *testing.T) {
 	if n := w.api.Budget.Held(); n != 0 {
 		t.Errorf("%d octets are held", n)
 	}
-	if n := len(w.api.places.node.turns); n != 0 { // one given back twice would have panicked
+	if n := len(w.api.places.node.of); n != 0 { // one given back twice would have panicked
 		t.Error("places were not given back")
 	}
-	if len(h.accounts) != 0 || len(w.api.places.accounts.turns) != 0 {
-		t.Errorf("%d turns and %d places are left", len(h.accounts), len(w.api.places.accounts.turns))
+	if len(h.accounts) != 0 || len(w.api.places.accounts.of) != 0 {
+		t.Errorf("%d turns and %d places are left", len(h.accounts), len(w.api.places.accounts.of))
 	}
 }
 

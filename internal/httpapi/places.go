@@ -20,8 +20,8 @@ const (
 
 // places are those in which requests about configuration are served.
 type places struct {
-	node     writers // of one name, everybody's
-	accounts writers
+	node     turns // of one name, everybody's
+	accounts turns
 }
 
 // place is one that a request has: one of its account's, and one of the node's until it waits for heavy work.
@@ -35,8 +35,8 @@ const everybody aaa.AccountID = ""
 
 func newPlaces() places {
 	return places{
-		node:     writers{turns: make(map[aaa.AccountID]*turn), abreast: placesOfNode},
-		accounts: writers{turns: make(map[aaa.AccountID]*turn), abreast: placesOfAccount},
+		node:     turns{of: make(map[aaa.AccountID]*turn), abreast: placesOfNode},
+		accounts: turns{of: make(map[aaa.AccountID]*turn), abreast: placesOfAccount},
 	}
 }
 

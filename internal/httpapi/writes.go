@@ -6,10 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -88,24 +85,8 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// writers lets those who write to one account through this node follow each other. Optimistic
-// writes alone waste the more work the more they are: of those that read the same revision one wins.
-type writers struct {
-	mu      sync.Mutex
-	turns   map[aaa.AccountID]*turn
-	abreast int64 // how many at once
-}
-
-// turn is held by the one who writes.
-type turn struct {
-	held  *semaphore.Weighted // first come first served
-	users int                 // that hold it or wait; under writers.mu
-
-	lost context.Context // ends with the store's error where the holder waited for the store in vain
-	lose context.CancelCauseFunc
-}
-
-// takeTurn waits until nobody on this node writes to the account. Without an error endTurn is owed.
+// takeTurn waits until nobody on this node writes to the account. Optimistic writes alone waste the more work the more they
+// are: of those that read the same revision one wins. Without an error endTurn is owed.
 func (c *call) takeTurn(ctx context.Context) (err error) {
 	c.turn, err = c.api.writers.take(ctx, c.account)
 	if errors.Is(err, errNoTurn) {
@@ -127,59 +108,5 @@ func (c *call) endTurn() {
 	if t := c.turn; t != nil {
 		c.turn = nil
 		c.api.writers.end(c.account, t)
-	}
-}
-
-// errNoTurn is the error of a turn that did not come before the context ended.
-var errNoTurn = errors.New("no turn in time")
-
-// take waits for a turn, which end gives back. The error is errNoTurn, or what the holder lost the turn by.
-func (w *writers) take(ctx context.Context, account aaa.AccountID) (*turn, error) {
-	w.mu.Lock()
-	t := w.turns[account]
-	if t == nil {
-		t = &turn{held: semaphore.NewWeighted(w.abreast)}
-		t.lost, t.lose = context.WithCancelCause(context.Background())
-		w.turns[account] = t
-	}
-	t.users++
-	w.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(t.lost, cancel)()
-	err := t.held.Acquire(ctx, 1)
-	switch {
-	case err == nil && t.lost.Err() == nil:
-		return t, nil
-	case err == nil:
-		t.held.Release(1)
-	}
-	w.leave(account, t)
-	if t.lost.Err() != nil {
-		return nil, context.Cause(t.lost)
-	}
-	return nil, errNoTurn
-}
-
-func (w *writers) end(account aaa.AccountID, t *turn) {
-	t.held.Release(1)
-	w.leave(account, t)
-}
-
-// lose ends the wait of all who wait for a turn.
-func (w *writers) lose(account aaa.AccountID, t *turn, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.turns[account] == t {
-		delete(w.turns, account)
-	}
-	t.lose(err)
-}
-
-func (w *writers) leave(account aaa.AccountID, t *turn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t.users--; t.users == 0 && w.turns[account] == t {
-		delete(w.turns, account)
 	}
 }

@@ -50,7 +50,7 @@ func TestManyWriters(t *testing.T) {
 	}
 	w.api.writers.mu.Lock()
 	defer w.api.writers.mu.Unlock()
-	if n := len(w.api.writers.turns); n != 0 {
+	if n := len(w.api.writers.of); n != 0 {
 		t.Errorf("turns of %d accounts are left", n)
 	}
 }
@@ -94,7 +94,7 @@ func TestWritersOfAStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const patience = 5 * time.Second
-		api := &API{writers: writers{turns: make(map[aaa.AccountID]*turn), abreast: 1}}
+		api := &API{writers: turns{of: make(map[aaa.AccountID]*turn), abreast: 1}}
 		hangs := func(c *call) error {
 			time.Sleep(patience)
 			return fmt.Errorf("%w: locked", store.ErrUnavailable)
@@ -125,8 +125,8 @@ func TestWritersOfAStoreThatHangs(t *testing.T) {
 		if err := write(func(*call) error { return nil }); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
-		if len(api.writers.turns) != 0 {
-			t.Errorf("%d turns are left", len(api.writers.turns))
+		if len(api.writers.of) != 0 {
+			t.Errorf("%d turns are left", len(api.writers.of))
 		}
 
 		// An error that comes at once is the writer's own: the next may find the store back.
