@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bufio"
@@ -18,7 +18,7 @@ func served(t *testing.T, h http.HandlerFunc, change func(*http.Server)) (dial f
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
-	s := NewServer("", h)
+	s := NewHTTPServer("", h)
 	if change != nil {
 		change(s)
 	}

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// NewServer makes a server with limits for what strangers may do to it. The time to
+// NewHTTPServer makes a server with limits for what strangers may do to it. The time to
 // write an answer is above the longest deadline of an AAA request.
-func NewServer(addr string, h http.Handler) *http.Server {
+func NewHTTPServer(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
 		Handler:           h,
