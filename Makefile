@@ -24,7 +24,7 @@ export PLAINFLAGS  := -ldflags=-s -gcflags=all=-dwarf=false
 TRY     := CGO_ENABLED=$(CGO) $(GO) build -tags embedded $(QUICK)
 IMPORTS := $(GO) list -tags embedded -deps -f '{{if eq .Name "main"}}{{join .Imports " "}}{{end}}' ./cmd/aaa-api
 
-.PHONY: help run build test deps check fuzz soak bench lint format clean
+.PHONY: help run build test deps check fuzz mutate soak bench lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -56,6 +56,9 @@ check: ## golangci-lint: vet, staticcheck, format and more
 
 fuzz: ## every fuzz target for a minute each; FUZZTIME=10m for longer
 	FUZZCACHE="$$($(GO) env GOCACHE)/fuzz/aaa-api" scripts/fuzz.sh $${FUZZTIME:-1m}
+
+mutate: deps ## promises broken one by one: each must fail a test; NAMES=a\ b for some
+	scripts/mutate.sh $(NAMES)
 
 soak: deps ## the tests again and again under the race detector; SOAK=50 for more rounds
 	SOAK=$${SOAK:-10} scripts/go-test.sh
