@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -60,11 +59,6 @@ type Verifier interface {
 	VerifyKey(ctx context.Context, text string, g token.Guard) (token.Principal, error)
 }
 
-// Preparer makes what a client wrote fit to be stored.
-type Preparer interface {
-	Prepare(ctx context.Context, account aaa.AccountID, doc, stored json.RawMessage) (*document.Prepared, error)
-}
-
 // SystemDictionaries are the dictionaries that the service ships.
 type SystemDictionaries interface {
 	Names() []string
@@ -92,7 +86,7 @@ type Options struct {
 	Service  gateway.Service
 	Verifier Verifier
 	TokenKey token.Key // makes the credentials that Verifier knows
-	Preparer Preparer
+	Preparer *document.Preparer
 	System   SystemDictionaries
 	// Actions are those that the tables of the state machine may take.
 	Actions *fsm.Actions

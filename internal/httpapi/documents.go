@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,12 +39,27 @@ func (c *call) replyDocument(d store.Document, a answer) error {
 	return c.reply(a)
 }
 
-func (a *API) createDocument(c *call) error {
-	next, err := a.prepare(c, c.envelope["data"], nil)
+// replyDraft answers with the revision that the store made of a draft.
+func (c *call) replyDraft(d *document.Draft, made store.Document, a answer) error {
+	masked, err := d.Masked()
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, nil, next.Body)
+	a.raw, a.revision = masked, made.Revision
+	return c.reply(a)
+}
+
+func (a *API) createDocument(c *call) error {
+	draft, err := document.Load(c.account, nil)
+	if err != nil {
+		return err
+	}
+	draft.Replace(c.envelope["data"])
+	next, err := a.prepare(c, draft)
+	if err != nil {
+		return err
+	}
+	changed, err := a.warnDocument(c, nil, draft.After())
 	if err != nil {
 		return err
 	}
@@ -55,11 +68,14 @@ func (a *API) createDocument(c *call) error {
 		return err
 	}
 	c.sync()
-	return c.replyDocument(made, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)}.created(c.r.URL.Path))
+	return c.replyDraft(draft, made, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)}.created(c.r.URL.Path))
 }
 
 func (a *API) replaceDocument(c *call) error {
-	return a.updateDocument(c, func(store.Document) (any, error) { return c.envelope["data"], nil })
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Replace(c.envelope["data"])
+		return nil
+	})
 }
 
 // patchDocument merges what the client sent into the document (RFC 7396). The patch sees
@@ -74,27 +90,19 @@ func (a *API) patchDocument(c *call) error {
 			return err
 		}
 	}
-	return a.updateDocument(c, func(old store.Document) (any, error) {
-		masked, err := document.Mask(old.Body)
-		if err != nil {
-			return nil, err
-		}
-		target, err := decodeStored(masked)
-		if err != nil {
-			return nil, err
-		}
-		merged := document.MergePatch(target, c.envelope["data"])
-		return merged, a.fits(merged)
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Patch(c.envelope["data"])
+		return a.fits(d)
 	})
 }
 
-// fits refuses a document that is longer than one that may be sent: who reads it could not write it back.
-func (a *API) fits(doc any) error {
-	text, err := asJSON(map[string]any{"data": doc})
+// fits refuses a patched document that is longer than a request's body may be: no reader could write it back.
+func (a *API) fits(d *document.Draft) error {
+	n, err := d.Size()
 	if err != nil {
 		return err
 	}
-	size := int64(len(text))
+	size := int64(n + len(`{"data":}`))
 	if size <= a.Limits.Body {
 		return nil
 	}
@@ -104,20 +112,9 @@ func (a *API) fits(doc any) error {
 	}
 }
 
-// asJSON encodes a value as clients do, without escapes that JSON does not ask for.
-func asJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return b.Bytes()[:b.Len()-1], nil // less the line feed of Encode
-}
-
 // updateDocument makes the next revision. The write is always conditional on the revision
 // that it was made from: secrets are kept from that one.
-func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)) error {
+func (a *API) updateDocument(c *call, edit func(*document.Draft) error) error {
 	return c.retryStale(func() error {
 		old, err := a.Store.Documents().Get(c.ctx(), c.account)
 		if err != nil {
@@ -126,15 +123,18 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
-		doc, err := make(old)
+		draft, err := document.Load(c.account, old.Body)
 		if err != nil {
 			return err
 		}
-		next, err := a.prepare(c, doc, old.Body)
+		if err := edit(draft); err != nil {
+			return err
+		}
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, old.Body, next.Body)
+		changed, err := a.warnDocument(c, draft.Before(), draft.After())
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
+		return c.replyDraft(draft, got, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
 	})
 }
 
@@ -156,7 +156,12 @@ func (a *API) deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, old.Body, nil)
+	draft, damaged := document.Load(c.account, old.Body)
+	var was *document.Stances
+	if damaged == nil {
+		was = draft.Before()
+	}
+	changed, err := a.warnDocument(c, was, nil)
 	if err != nil {
 		return err
 	}
@@ -164,39 +169,31 @@ func (a *API) deleteDocument(c *call) error {
 		return err
 	}
 	c.sync()
-	masked, err := document.Mask(old.Body)
+	if damaged != nil { // which must not keep it from being deleted
+		return damaged
+	}
+	masked, err := draft.Masked()
 	if err != nil {
 		return err
 	}
 	return c.reply(answer{raw: masked, warnings: changed.after(c, store.ChangedDocument)})
 }
 
-// prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
-func (a *API) prepare(c *call, doc any, stored json.RawMessage) (*document.Prepared, error) {
-	text, err := asJSON(doc)
+// prepare holds a draft to the account's limit, checks it and seals its secrets.
+func (a *API) prepare(c *call, d *document.Draft) (*document.Prepared, error) {
+	size, err := d.Size()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkSize(c, text); err != nil {
+	if err := a.checkSize(c, size); err != nil {
 		return nil, err
 	}
-	return a.Preparer.Prepare(c.ctx(), c.account, text, stored)
+	return d.Prepare(c.ctx(), a.Preparer)
 }
 
 // written is a prepared document as the store takes it.
 func (c *call) written(p *document.Prepared) store.Document {
 	return store.Document{Account: c.account, Body: p.Body, Author: c.who.TokenID}
-}
-
-// decodeStored decodes what the store holds, numbers kept as they are written.
-func decodeStored(body json.RawMessage) (any, error) {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return v, nil
 }
 
 // revisionView is an entry of a document's history.
@@ -262,7 +259,7 @@ func (a *API) rollBack(c *call) error {
 	if old.Deleted {
 		return aaa.Errorf(aaa.KindConflict, "revision %d is a deletion: use DELETE", old.Revision)
 	}
-	masked, err := document.Mask(old.Body)
+	draft, err := document.Load(c.account, old.Body)
 	if err != nil {
 		return err
 	}
@@ -281,14 +278,11 @@ func (a *API) rollBack(c *call) error {
 		if _, err := c.ifMatch(current.Revision); err != nil {
 			return err
 		}
-		if err := a.checkSize(c, masked); err != nil {
-			return err
-		}
-		next, err := a.Preparer.Prepare(c.ctx(), c.account, masked, old.Body)
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
+		changed, err := a.warnDocument(c, stancesIn(current.Body), draft.After()) // Before would be that of the old revision
 		if err != nil {
 			return err
 		}
@@ -304,6 +298,6 @@ func (a *API) rollBack(c *call) error {
 			return err
 		}
 		c.sync()
-		return c.replyDocument(got, answer{status: status, warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
+		return c.replyDraft(draft, got, answer{status: status, warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
 	})
 }

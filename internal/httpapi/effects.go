@@ -149,9 +149,8 @@ func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, befor
 	return e, nil
 }
 
-// warnDocument tells whose outcome changes when the account's document does, from old to next; nil is none.
-func (a *API) warnDocument(c *call, old, next json.RawMessage) (e effects, err error) {
-	was, is := stancesIn(old), stancesIn(next)
+// warnDocument warns of the accounts whose outcome changes with the stances of the account's document; nil: no document.
+func (a *API) warnDocument(c *call, was, is *document.Stances) (e effects, err error) {
 	if was == nil && is == nil || was != nil && is != nil && *was == *is {
 		return e, nil
 	}

@@ -53,8 +53,8 @@ func (c *call) reaches(id aaa.AccountID) bool {
 	return err == nil && within
 }
 
-// checkSize refuses a document that is longer than the account may have. text is the document in JSON.
-func (a *API) checkSize(c *call, text []byte) error {
+// checkSize refuses a document of more octets in JSON than the account may have.
+func (a *API) checkSize(c *call, octets int) error {
 	if c.account == aaa.SystemConfig {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (a *API) checkSize(c *call, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if int64(len(text)) > have.Of(aaa.LimitDocumentOctets) {
+	if int64(octets) > have.Of(aaa.LimitDocumentOctets) {
 		return have.Excess(aaa.LimitDocumentOctets).Error(aaa.KindBadInput, 0)
 	}
 	return nil
