@@ -36,6 +36,8 @@ type Tree interface {
 	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
+	// Uploaded shares what an upload compiles to, for as long as the result is held.
+	Uploaded(d store.Dictionary, c *dict.Compiled) *dict.Compiled
 	Memory
 }
 

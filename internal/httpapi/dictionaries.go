@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"slices"
 	"time"
 
@@ -108,10 +109,11 @@ func (a *API) find(ctx context.Context, c *call) (store.Dictionary, error) {
 
 // createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
 func (a *API) createDictionary(c *call) error {
-	d, warnings, err := a.uploaded(c, "")
+	d, compiled, warnings, err := a.uploaded(c, "")
 	if err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(compiled) // until the change is in use, which takes it over
 	d.ID = aaa.NewID()
 	made, err := a.Store.Dictionaries().Create(c.ctx(), d)
 	if err != nil {
@@ -150,10 +152,11 @@ func (a *API) replaceDictionary(c *call) error {
 		if _, err := c.ifMatch(old.Revision); err != nil {
 			return err
 		}
-		next, warnings, err := a.uploaded(c, old.Name)
+		next, compiled, warnings, err := a.uploaded(c, old.Name)
 		if err != nil {
 			return err
 		}
+		defer runtime.KeepAlive(compiled) // as for a new one
 		next.ID = old.ID
 		got, err := a.Store.Dictionaries().Replace(c.ctx(), next, old.Revision)
 		if err != nil {
@@ -215,14 +218,14 @@ func (c *call) uploadName(old string) (string, error) {
 
 // uploaded reads a dictionary from the body and compiles it: what does not compile is not stored. Warnings tell of a text's
 // lines that are taken and may be meant otherwise.
-func (a *API) uploaded(c *call, old string) (d store.Dictionary, warnings []document.Warning, err error) {
+func (a *API) uploaded(c *call, old string) (d store.Dictionary, compiled *dict.Compiled, warnings []document.Warning, err error) {
 	d.Account = c.account
 	if d.Name, err = c.uploadName(old); err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
 	visible, err := a.Tree.Visible(c.ctx(), c.account)
 	if err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
 	// Names stand for what is there once the upload has taken its predecessor's place.
 	others := visible.Without(d.Name, old).Join(a.System.Default())
@@ -233,13 +236,15 @@ func (a *API) uploaded(c *call, old string) (d store.Dictionary, warnings []docu
 		entries = dict.ResolveUpload(entries, others, a.System.Default())
 	}
 	if err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
-	if _, err := dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
-		return d, nil, err
+	if compiled, err = dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
+		return d, nil, nil, err
 	}
-	d.Body, err = dict.FormatEntries(entries)
-	return d, warnings, err
+	if d.Body, err = dict.FormatEntries(entries); err != nil {
+		return d, nil, nil, err
+	}
+	return d, a.Tree.Uploaded(d, compiled), warnings, nil
 }
 
 // textEntries reads the entries of a dictionary as FreeRADIUS text.
