@@ -132,6 +132,19 @@ func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Hei
 	return list, more, err
 }
 
+// alone reports whether there is no account below one, as is so of most.
+func (a *API) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
+	alone := true
+	err := a.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
+		alone = false
+		return nil
+	})
+	if isUnavailable(err) { // warnHeirs says so, where it matters
+		return false, nil
+	}
+	return alone, err
+}
+
 // warnHeirs adds which accounts below top meet other outcomes when those of top change.
 func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
 	if before == after {
@@ -155,6 +168,9 @@ func (a *API) warnDocument(c *call, was, is *document.Stances) (e effects, err e
 		return e, nil
 	}
 	if e, err = a.look(c.ctx()); err != nil {
+		return e, err
+	}
+	if alone, err := a.alone(c.ctx(), c.account); err != nil || alone {
 		return e, err
 	}
 	inherited := document.Everywhere(document.NoServers)
