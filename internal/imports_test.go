@@ -43,12 +43,14 @@ var rules = map[string][]string{
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
 
+	"tacacs": {"aaa"},
+
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
 	"engines":            {"aaa", "egress", "limits"},
 	"engines/radius":     {"aaa", "egress", "engines", "limits"},
-	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
+	"engines/tacacs":     {"aaa", "egress", "engines", "limits", "tacacs"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},

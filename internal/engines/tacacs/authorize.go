@@ -6,11 +6,12 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // authorization is an authorization request of all the arguments (RFC 8907 §6.1).
-func (f *fields) authorization() *AuthorRequest {
-	return &AuthorRequest{Identity: f.identity(), Args: f.withService()}
+func (f *fields) authorization() *tacacs.AuthorRequest {
+	return &tacacs.AuthorRequest{Identity: f.identity(), Args: f.withService()}
 }
 
 // authorize asks whether the arguments are allowed. With an Accept the Reply holds those in force:
@@ -21,17 +22,17 @@ func (f *fields) authorization() *AuthorRequest {
 // dictionaries, at a custom one any. An optional argument is always handed on.
 func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*engines.Reply, error) {
 	ask := f.authorization()
-	var r AuthorResponse
+	var r tacacs.AuthorReply
 	_, sent, err := c.first(ctx, f.request.Allowance, ask, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
-	if r.Status == AuthorError {
+	if r.Status == tacacs.AuthorError {
 		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
-	if r.Status != AuthorPassAdd && r.Status != AuthorPassRepl {
+	if r.Status != tacacs.AuthorPassAdd && r.Status != tacacs.AuthorPassRepl {
 		return reply, nil // FAIL; FOLLOW is never followed and to be taken for one
 	}
 	if reply.Note = c.unhandled(r.Args, d); reply.Note != "" {
@@ -41,7 +42,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 	}
 	reply.Outcome = aaa.Accept
 	for _, text := range inForce(ask.Args, &r) {
-		a, _ := ParseArgument(text) // unhandled has refused what is none
+		a, _ := tacacs.ParseArgument(text) // unhandled has refused what is none
 		attr, _ := definition(d, a.Name)
 		reply.AVPs = append(reply.AVPs, aaa.AVP{Attr: attr, Value: []byte(a.Value), Optional: !a.Mandatory})
 	}
@@ -52,7 +53,7 @@ func (c *client) authorize(ctx context.Context, f *fields, d aaa.Dictionary) (*e
 // at all. It is empty if none does.
 func (c *client) unhandled(args []string, d aaa.Dictionary) string {
 	for _, text := range args {
-		a, ok := ParseArgument(text)
+		a, ok := tacacs.ParseArgument(text)
 		if !ok {
 			return "the server sent " + short(text) + " where an argument was due"
 		}
@@ -64,8 +65,8 @@ func (c *client) unhandled(args []string, d aaa.Dictionary) string {
 }
 
 // inForce merges the arguments of a request and of the response that allowed it.
-func inForce(asked []string, r *AuthorResponse) []string {
-	if r.Status == AuthorPassRepl {
+func inForce(asked []string, r *tacacs.AuthorReply) []string {
+	if r.Status == tacacs.AuthorPassRepl {
 		return r.Args
 	}
 	all := slices.Clone(asked)

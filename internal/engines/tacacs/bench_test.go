@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/tacacs"
 )
 
 // answerer is the fastest server for one kind of request: it reveals nothing and answers
@@ -18,7 +19,7 @@ func answerer(b *testing.B) *peer {
 	p := &peer{secret: testSecret, quiet: true}
 	return startPeer(b, p, func(l *link) {
 		w := bufio.NewWriterSize(l.Conn, 64<<10)
-		head, body := make([]byte, HeaderLen), make([]byte, 4096)
+		head, body := make([]byte, tacacs.HeaderLen), make([]byte, 4096)
 		var out []byte
 		for {
 			if l.r.Buffered() == 0 && w.Flush() != nil {
@@ -27,11 +28,11 @@ func answerer(b *testing.B) *peer {
 			if _, err := io.ReadFull(l.r, head); err != nil {
 				return
 			}
-			h, _ := ParseHeader(head)
+			h, _ := tacacs.ParseHeader(head)
 			if _, err := io.ReadFull(l.r, body[:h.Length]); err != nil {
 				return
 			}
-			out, _ = AppendPacket(out[:0], h.answer(h.Flags), &AuthenReply{Status: AuthenPass}, testSecret)
+			out, _ = tacacs.AppendPacket(out[:0], h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenPass}, testSecret)
 			_, _ = w.Write(out)
 		}
 	})
@@ -98,7 +99,7 @@ func BenchmarkBesideStalled(b *testing.B) {
 	wg.Go(func() {
 		a := acct()
 		a.User = "nobody"
-		_ = m.Exchange(ctx, a, new(AcctReply))
+		_ = m.Exchange(ctx, a, new(tacacs.AcctReply))
 	})
 	eventually(b, "the session that waits", func() bool { return m.Stats().Sessions > 0 })
 	beside := p99()

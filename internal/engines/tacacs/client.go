@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/tacacs"
 )
 
 // client exchanges requests with one server. Many are open and few in use: a Manager that
@@ -23,8 +24,8 @@ type client struct {
 	strict  bool  // arguments are those of the dictionaries
 	broken  error // why there is no manager
 	manager *Manager
-	retries int          // attempts after the first
-	tester  *AuthenStart // the login of a probe; nil: no probes
+	retries int                 // attempts after the first
+	tester  *tacacs.AuthenStart // the login of a probe; nil: no probes
 	health  engines.Recovery
 }
 
@@ -58,7 +59,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 // answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
 // is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
 // where nothing was sent.
-func (c *client) first(ctx context.Context, allow *limits.Allowance, send Request, receive Reply) (s *Session, sent int, err error) {
+func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs.Request, receive tacacs.Reply) (s *Session, sent int, err error) {
 	var before error // of the try before
 	for try := 0; ; try++ {
 		// The connection proves that the server wants to be asked, so only the account's and the request's bounds count.
@@ -82,7 +83,7 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send Reques
 			if try > 0 || s.ignored() {
 				c.failing()
 			}
-			if errors.Is(before, FaultSessionID) && !errors.Is(err, FaultSessionID) {
+			if errors.Is(before, tacacs.FaultSessionID) && !errors.Is(err, tacacs.FaultSessionID) {
 				err = strayed(err) // a whole try tells more than one that was cut short
 			}
 		}
@@ -99,13 +100,13 @@ func cutShort(ctx context.Context, err error) bool {
 
 // lost reports whether a first packet, or its answer, went astray.
 func lost(err error) bool {
-	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, FaultSessionID)
+	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, tacacs.FaultSessionID)
 }
 
 // failed makes of a Session's error what Exchange returns, and tells the server's health. What a context's
 // end cut short tells it nothing.
 func (c *client) failed(err error, sent int) error {
-	var field *FieldError
+	var field *tacacs.FieldError
 	if errors.As(err, &field) {
 		return aaa.Invalid(aaa.Field{Path: field.Field, Rule: "field", Message: "the field of the TACACS+ packet " + field.Problem})
 	}
@@ -114,7 +115,7 @@ func (c *client) failed(err error, sent int) error {
 	case errors.As(err, &failure):
 	case sent == 0:
 		return err
-	case errors.Is(err, FaultSessionID):
+	case errors.Is(err, tacacs.FaultSessionID):
 		return &engines.Failure{Reason: engines.BadReply, Attempts: sent, Err: err}
 	default:
 		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
@@ -128,7 +129,7 @@ func (c *client) failed(err error, sent int) error {
 
 // refusedByFlag reports whether an error is a reply whose unencrypted flag does not match the
 // transport: it is to be taken for a FAIL, not for a reason to ask another server (§10.5.2).
-func refusedByFlag(err error) bool { return errors.Is(err, FaultFlag) }
+func refusedByFlag(err error) bool { return errors.Is(err, tacacs.FaultFlag) }
 
 // Encode makes the packet that Exchange would send first, obfuscated under a random secret that
 // nobody learns, over TLS too, so that nothing in it can be revealed.
@@ -137,12 +138,12 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body Request
-	h := Header{Version: Version0, Seq: 1, SessionID: newSessionID()}
+	var body tacacs.Request
+	h := tacacs.Header{Version: tacacs.Version0, Seq: 1, SessionID: newSessionID()}
 	switch {
 	case req.Op == aaa.Authn && f.state != nil:
 		answer, _ := f.typed()
-		body, h.Seq = &AuthenContinue{UserMsg: answer}, 3
+		body, h.Seq = &tacacs.AuthenContinue{UserMsg: answer}, 3
 	case req.Op == aaa.Authn:
 		start, err := f.start()
 		if err != nil {
@@ -160,7 +161,7 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	if err := body.Validate(); err != nil {
 		return nil, c.failed(err, 0)
 	}
-	packet, err := AppendPacket(nil, h, body, rand.Text())
+	packet, err := tacacs.AppendPacket(nil, h, body, rand.Text())
 	if err != nil {
 		return nil, c.failed(err, 0)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // lines joins lines as a wire log has them.
@@ -21,10 +22,10 @@ func TestWireNotShared(t *testing.T) {
 	p := newPeer(t, refuses)
 	m := managerOf(t, p, Options{})
 	s := m.Session()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
-	if r.Status != AuthenPass {
+	if r.Status != tacacs.AuthenPass {
 		t.Errorf("status %v", r.Status)
 	}
 	want := []string{
@@ -37,7 +38,7 @@ func TestWireNotShared(t *testing.T) {
 	if got := p.wire(5); got != lines(want...) {
 		t.Errorf("on the wire:\n%s", got)
 	}
-	exchange(t, m.Session(), acct(), new(AcctReply))
+	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
 	want = append(want, "2 b> AcctRequest 1 single", "2 b< AcctReply 2", "2 closed by client")
 	if got := p.wire(8); got != lines(want...) {
 		t.Errorf("on the wire:\n%s", got)
@@ -50,12 +51,12 @@ func TestWireOfferedUnasked(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
 		for h, body := range l.requests() {
-			l.send(h.answer(FlagSingleConnect), pass(body))
+			l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 		}
 	})
 	m := managerOf(t, p, Options{NoSingleConnect: true})
 	s := m.Session()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
 	if got := p.wire(5); got != lines(
@@ -75,10 +76,10 @@ func TestWireSharedBlocking(t *testing.T) {
 	p := newPeer(t, good)
 	m := managerOf(t, p, Options{})
 	s := m.Session()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
-	exchange(t, m.Session(), acct(), new(AcctReply))
+	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
 	if got := p.wire(6); got != lines(
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
@@ -97,12 +98,12 @@ func TestWireSharedNonBlocking(t *testing.T) {
 	p := newPeer(t, good)
 	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	s := m.Session()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
-	exchange(t, m.Session(), acct(), new(AcctReply))
-	exchange(t, m.Session(), authorExample(), new(AuthorResponse))
+	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
+	exchange(t, m.Session(), authorExample(), new(tacacs.AuthorReply))
 	exchange(t, s, typed("password"), &r)
-	if r.Status != AuthenPass {
+	if r.Status != tacacs.AuthenPass {
 		t.Errorf("status %v", r.Status)
 	}
 	if got := p.wire(8); got != lines(
@@ -111,7 +112,7 @@ func TestWireSharedNonBlocking(t *testing.T) {
 		"1 b> AcctRequest 1",
 		"1 b< AcctReply 2",
 		"1 c> AuthorRequest 1",
-		"1 c< AuthorResponse 2",
+		"1 c< AuthorReply 2",
 		"1 a> AuthenContinue 3",
 		"1 a< AuthenReply 4") {
 		t.Errorf("on the wire:\n%s", got)
@@ -125,18 +126,18 @@ func TestWireCrossing(t *testing.T) {
 	held := make(chan struct{})
 	p := newPeer(t, func(l *link) {
 		h, body, _ := l.next()
-		l.send(h.answer(FlagSingleConnect), pass(body))
+		l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 		h1, _, _ := l.next()
 		close(held)
 		h2, _, _ := l.next()
-		l.send(h2.answer(0), &AcctReply{Status: AcctSuccess, ServerMsg: "second"})
-		l.send(h1.answer(0), &AcctReply{Status: AcctSuccess, ServerMsg: "first"})
+		l.send(h2.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "second"})
+		l.send(h1.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "first"})
 		l.next()
 	})
 	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
 	var wg sync.WaitGroup
-	var first, second AcctReply
+	var first, second tacacs.AcctReply
 	wg.Go(func() { exchange(t, m.Session(), acct(), &first) })
 	<-held
 	wg.Go(func() { exchange(t, m.Session(), acct(), &second) })
@@ -162,9 +163,9 @@ func TestServerGone(t *testing.T) {
 	reached := make(chan struct{})
 	p := newPeer(t, func(l *link) {
 		h, body, _ := l.next()
-		l.send(h.answer(FlagSingleConnect), pass(body))
+		l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 		h, body, _ = l.next()
-		l.send(h.answer(0), pass(body))
+		l.send(h.Answer(0), pass(body))
 		for range 10 {
 			l.next()
 		}
@@ -174,10 +175,10 @@ func TestServerGone(t *testing.T) {
 	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
 	typing := m.Session()
-	exchange(t, typing, ascii(), new(AuthenReply))
+	exchange(t, typing, ascii(), new(tacacs.AuthenReply))
 	errs := make(chan error, 10)
 	for range 10 {
-		go func() { errs <- m.Exchange(context.Background(), acct(), new(AcctReply)) }()
+		go func() { errs <- m.Exchange(context.Background(), acct(), new(tacacs.AcctReply)) }()
 	}
 	<-reached
 	p.cut()
@@ -186,7 +187,7 @@ func TestServerGone(t *testing.T) {
 	}
 	eventually(t, "the resting session's error", func() bool { return typing.Err() != nil })
 	fails(t, "resting", typing.Err(), engines.Unreachable, FaultClosed)
-	fails(t, "going on", typing.Exchange(context.Background(), typed("password"), new(AuthenReply)), engines.Unreachable, FaultClosed)
+	fails(t, "going on", typing.Exchange(context.Background(), typed("password"), new(tacacs.AuthenReply)), engines.Unreachable, FaultClosed)
 	if s := m.Stats(); s.Connections != 0 || s.Sessions != 0 {
 		t.Errorf("left over: %+v", s)
 	}
@@ -208,7 +209,7 @@ func TestFirstGoesAlone(t *testing.T) {
 				l.t.Error("a second packet came before the reply to the first")
 			}
 			_ = l.SetReadDeadline(time.Time{})
-			l.send(h.answer(h.Flags), pass(body))
+			l.send(h.Answer(h.Flags), pass(body))
 			good(l)
 		})
 		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})

@@ -14,6 +14,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestBackoff: after a failure no connection is tried for a while, twice as long after the
@@ -101,7 +102,7 @@ func TestDialCancelled(t *testing.T) {
 	m := managerOf(t, p, opts)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-dialling; cancel() }()
-	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.Canceled) {
+	if err := m.Exchange(ctx, pap("password"), new(tacacs.AuthenReply)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	login(t, m)
@@ -125,7 +126,7 @@ func TestDialHasty(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	var f *engines.Failure
-	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) {
+	if err := m.Exchange(ctx, pap("password"), new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) {
 		t.Errorf("hasty: %v", err)
 	}
 	hasty = false

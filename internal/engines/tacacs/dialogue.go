@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/tacacs"
 )
 
 // handleLen is the length of a State: 16 random octets, which nobody guesses.
@@ -22,9 +23,9 @@ type dialogue struct {
 	client  *client
 	account aaa.AccountID // that asks
 	session *Session
-	status  AuthenStatus // what the server asked for last
-	chpass  bool         // it changes a password
-	user    string       // the name that a GETUSER was answered with last
+	status  tacacs.AuthenStatus // what the server asked for last
+	chpass  bool                // it changes a password
+	user    string              // the name that a GETUSER was answered with last
 	// answered: a request that is over brought a password or another answer.
 	answered bool
 	handle   handle

@@ -1,10 +1,5 @@
 // Package tacacs is the client side of TACACS+ (RFC 8907) and of TACACS+ over TLS 1.3
-// (RFC 9887), in two layers.
-//
-// The codec holds every packet of the protocol, both ways: Header (header.go), the
-// obfuscation of bodies (obfuscate.go), and seven bodies (authen.go, author.go, acct.go).
-// Bodies encode by appending and decode strictly: the lengths that a body states must add
-// up to the body's own length, to the octet.
+// (RFC 9887). Its packets are those of the codec, internal/tacacs.
 //
 // The connection manager talks to one server. Its parts, from the caller down:
 //

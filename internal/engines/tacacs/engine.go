@@ -12,6 +12,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // Name is the engine's aaa_engine value.
@@ -112,9 +113,9 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	switch s.HealthCheck.Type {
 	case "", "time", "status-server": // the protocol has no request for the server's status
 	case "user":
-		c.tester = &AuthenStart{
-			Action: ActionLogin, PrivLvl: PrivUser, Method: AuthenPAP, Service: ServiceLogin,
-			User: s.HealthCheck.Username, Data: Sensitive(s.HealthCheck.Password.Reveal()),
+		c.tester = &tacacs.AuthenStart{
+			Action: tacacs.ActionLogin, PrivLvl: tacacs.PrivUser, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin,
+			User: s.HealthCheck.Username, Data: tacacs.Sensitive(s.HealthCheck.Password.Reveal()),
 		}
 		if c.tester.User == "" || c.tester.Validate() != nil {
 			return bad("health_check", "length", "needs a user name and a password of at most 255 octets")

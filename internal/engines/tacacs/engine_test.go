@@ -15,6 +15,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/tacacs"
 )
 
 // TestFlagIsRefusal: a reply in the clear where it must not be is a FAIL (§10.5.2).
@@ -22,7 +23,7 @@ func TestFlagIsRefusal(t *testing.T) {
 	t.Parallel()
 	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
 		if h, body, ok := l.next(); ok {
-			l.send(h.answer(FlagUnencrypted), pass(body))
+			l.send(h.Answer(tacacs.FlagUnencrypted), pass(body))
 		}
 	})
 	c := open(t, p, EngineOptions{})
@@ -32,7 +33,7 @@ func TestFlagIsRefusal(t *testing.T) {
 		}
 	}
 	_, err := c.Exchange(t.Context(), request(t, aaa.Accounting, "user=bob"))
-	fails(t, "accounting", err, engines.BadReply, FaultFlag)
+	fails(t, "accounting", err, engines.BadReply, tacacs.FaultFlag)
 }
 
 // TestTriesAgain: a first packet without an answer is sent again on another connection.
@@ -42,7 +43,7 @@ func TestTriesAgain(t *testing.T) {
 	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
 		if h, body, ok := l.next(); ok {
 			if n.Add(1) > 2 {
-				l.send(h.answer(0), pass(body))
+				l.send(h.Answer(0), pass(body))
 			}
 		}
 	})
@@ -89,7 +90,7 @@ func TestConnectionsOfAnAccount(t *testing.T) {
 	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
 		for h, body := range l.requests() {
 			<-release
-			l.send(h.answer(0), pass(body))
+			l.send(h.Answer(0), pass(body))
 		}
 	})
 	account := limits.NewAccount("a")
@@ -179,7 +180,7 @@ func TestEncodeRevealsNothing(t *testing.T) {
 			if err != nil || strings.Contains(string(b), "horse") {
 				t.Errorf("%v: %q, %v", pairs, b, err)
 			}
-			if h, err := ParseHeader(b); err != nil || int(h.Length) != len(b)-HeaderLen || h.Flags != 0 {
+			if h, err := tacacs.ParseHeader(b); err != nil || int(h.Length) != len(b)-tacacs.HeaderLen || h.Flags != 0 {
 				t.Errorf("%+v, %v", h, err)
 			}
 		}

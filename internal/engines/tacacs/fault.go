@@ -1,48 +1,30 @@
 package tacacs
 
 import (
+	"errors"
 	"fmt"
-	"log/slog"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
-// Fault says what is wrong with a packet, or why a session ended without a reply. It is an
-// error: errors.Is finds it inside the *engines.Failure of a session.
+// Fault is why a session ended without a reply. What is wrong with a packet is a tacacs.Fault. errors.Is finds
+// either inside the *engines.Failure of a session.
 type Fault uint8
 
 // The faults.
 const (
-	FaultShort     Fault = iota + 1 // fewer octets than the fixed part
-	FaultLengths                    // the lengths inside do not add up to the body's length
-	FaultTooLong                    // a body longer than the bound
-	FaultVersion                    // not TACACS+ 12.0 or 12.1
-	FaultType                       // not the session's packet type, or none that exists
-	FaultSequence                   // a sequence number other than the one awaited, or nothing was awaited
-	FaultSessionID                  // a session id that nobody uses
-	FaultFlag                       // TAC_PLUS_UNENCRYPTED_FLAG does not match the transport (§10.5.2: to be taken as FAIL)
-	FaultStatus                     // a status that does not exist
-	FaultEmpty                      // an empty body: the server could not read the request (§4.5)
-	FaultSecret                     // garbage under the shared secret: the two ends have different ones
+	FaultEmpty     Fault = iota + 1 // the body is empty: the server could not read the request (RFC 8907 §4.5)
+	FaultSecret                     // the body is garbage under the shared secret: the two ends have different ones
 	FaultClosed                     // the connection was closed or broke
 	FaultTimeout                    // no reply in time
 	FaultExpired                    // a session of several rounds lived too long
 	FaultExhausted                  // the sequence numbers are used up
-	FaultEnded                      // the session has ended already, or was ended by its owner
+	FaultEnded                      // the session has ended already, or its owner ended it
 	FaultBusy                       // no connection had a place in time
 )
 
 var faultTexts = [...]string{
-	FaultShort:     "packet too short",
-	FaultLengths:   "lengths do not add up to the length of the body",
-	FaultTooLong:   "body too long",
-	FaultVersion:   "unknown version",
-	FaultType:      "wrong packet type",
-	FaultSequence:  "wrong sequence number",
-	FaultSessionID: "unknown session id",
-	FaultFlag:      "unencrypted flag does not match the transport",
-	FaultStatus:    "unknown status",
 	FaultEmpty:     "empty reply: the server could not read the request",
 	FaultSecret:    "reply unreadable under the shared secret",
 	FaultClosed:    "connection closed",
@@ -60,36 +42,27 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("fault %d", uint8(f))
 }
 
-// Is tells what a Fault means of a reply in terms that all engines share.
-func (f Fault) Is(target error) bool {
-	switch target {
-	case engines.ErrUnverified:
-		return f == FaultSecret
-	case engines.ErrMalformed:
-		return f >= FaultShort && f <= FaultStatus && f != FaultFlag
-	default:
-		return false
+// Is reports FaultSecret as engines.ErrUnverified, which all engines share.
+func (f Fault) Is(target error) bool { return target == engines.ErrUnverified && f == FaultSecret }
+
+// malformed is what is wrong with a packet as engines.ErrMalformed, which all engines share.
+type malformed struct{ tacacs.Fault }
+
+// Is implements errors.Is's part. A wrong flag is a decision of the server's, not a malformed packet.
+func (m malformed) Is(target error) bool {
+	return target == engines.ErrMalformed && m.Fault != tacacs.FaultFlag
+}
+
+func (m malformed) Unwrap() error { return m.Fault }
+
+// errStray is a reply to a session id that nobody uses.
+var errStray error = malformed{tacacs.FaultSessionID}
+
+// badReply returns the error for a reply whose decoding failed with err.
+func badReply(err error) error {
+	var fault tacacs.Fault
+	if errors.As(err, &fault) {
+		return malformed{fault}
 	}
+	return err
 }
-
-// FieldError is a field of a packet to be sent that the protocol has no room for, or whose
-// content it forbids. Nothing was sent.
-type FieldError struct {
-	Field   string // as RFC 8907 calls it: user, port, rem_addr, data, user_msg, arg, flags …
-	Problem string // what is wrong, without the value
-}
-
-func (e *FieldError) Error() string { return e.Field + " " + e.Problem }
-
-// Sensitive holds octets that may be a password or made from one. Whatever prints, logs or
-// encodes it shows a mask.
-type Sensitive []byte
-
-// Format prints the mask, whatever the verb.
-func (s Sensitive) Format(f fmt.State, _ rune) { fmt.Fprint(f, aaa.Mask) }
-
-// LogValue is the mask.
-func (s Sensitive) LogValue() slog.Value { return slog.StringValue(aaa.Mask) }
-
-// MarshalText is the mask.
-func (s Sensitive) MarshalText() ([]byte, error) { return []byte(aaa.Mask), nil }

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // testDicts is dictionary_tacacs with the standard one behind it.
@@ -61,17 +62,17 @@ func entry(p *peer) aaa.Server {
 type scripted struct {
 	*peer
 	mu  sync.Mutex
-	got []Body
-	hdr []Header
+	got []tacacs.Body
+	hdr []tacacs.Header
 }
 
-func script(t testing.TB, answer func(Body) Body) *scripted {
+func script(t testing.TB, answer func(tacacs.Body) tacacs.Body) *scripted {
 	t.Helper()
 	return scriptOn(t, nil, answer)
 }
 
 // scriptOn is script at a listener; without one it makes its own.
-func scriptOn(t testing.TB, ln net.Listener, answer func(Body) Body) *scripted {
+func scriptOn(t testing.TB, ln net.Listener, answer func(tacacs.Body) tacacs.Body) *scripted {
 	t.Helper()
 	s := &scripted{}
 	s.peer = startPeer(t, &peer{secret: testSecret, quiet: true, ln: ln}, func(l *link) {
@@ -79,21 +80,21 @@ func scriptOn(t testing.TB, ln net.Listener, answer func(Body) Body) *scripted {
 			s.mu.Lock()
 			s.got, s.hdr = append(s.got, body), append(s.hdr, h)
 			s.mu.Unlock()
-			if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
+			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 {
 				continue
 			}
 			r := answer(body)
 			if r == nil {
 				return
 			}
-			l.send(h.answer(h.Flags), r)
+			l.send(h.Answer(h.Flags), r)
 		}
 	})
 	return s
 }
 
 // last is the latest request, of the type wanted.
-func last[B Body](s *scripted) B {
+func last[B tacacs.Body](s *scripted) B {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.got[len(s.got)-1].(B)
@@ -141,7 +142,7 @@ func ask(t testing.TB, c *client, op aaa.Op, pairs ...string) *engines.Reply {
 func texts(r *engines.Reply) []string {
 	var list []string
 	for _, v := range r.AVPs {
-		list = append(list, Argument{v.Attr.Name, string(v.Value), !v.Optional}.String())
+		list = append(list, tacacs.Argument{Name: v.Attr.Name, Value: string(v.Value), Mandatory: !v.Optional}.String())
 	}
 	return list
 }

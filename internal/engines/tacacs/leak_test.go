@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/tacacs"
 )
 
 // soakSessions is how many sessions TestNothingIsLeft has: AAA_API_TACACS_SOAK, else a few.
@@ -68,7 +69,7 @@ func TestNothingIsLeft(t *testing.T) {
 								cancel()
 								ctx, cancel = context.WithTimeout(context.Background(), 5*time.Millisecond)
 							}
-							err := m.Exchange(ctx, a, new(AcctReply))
+							err := m.Exchange(ctx, a, new(tacacs.AcctReply))
 							cancel()
 							switch {
 							case i%100 == 0 && errors.Is(err, context.DeadlineExceeded):
@@ -105,10 +106,10 @@ func TestNothingIsLeft(t *testing.T) {
 // sometimesSilent answers all but requests for nobody.
 func sometimesSilent(l *link) {
 	for h, body := range l.requests() {
-		if a, ok := body.(*AcctRequest); ok && a.User == "nobody" {
+		if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "nobody" {
 			continue
 		}
-		l.send(h.answer(h.Flags), pass(body))
+		l.send(h.Answer(h.Flags), pass(body))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // Manager holds the connections to one server and gives Sessions their places on them. It
@@ -69,7 +70,7 @@ func (m *Manager) Retire() {
 }
 
 // Exchange is a Session of one round.
-func (m *Manager) Exchange(ctx context.Context, send Request, receive Reply) error {
+func (m *Manager) Exchange(ctx context.Context, send tacacs.Request, receive tacacs.Reply) error {
 	s := m.Session()
 	defer s.Close()
 	return s.Exchange(ctx, send, receive)

@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestStalledBesideOthers: on one connection, a session without an answer holds up nobody.
@@ -20,7 +21,7 @@ func TestStalledBesideOthers(t *testing.T) {
 	m := interleaving(managerOf(t, p.peer, Options{Connections: 1}))
 	login(t, m)
 	stalledOne := make(chan error, 1)
-	go func() { stalledOne <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+	go func() { stalledOne <- m.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)) }()
 	<-p.held
 	for range 100 {
 		login(t, m)
@@ -48,17 +49,17 @@ func TestStalledConnection(t *testing.T) {
 		network := newPipes()
 		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
 			for h, body := range l.requests() {
-				if a, ok := body.(*AcctRequest); ok && a.User == "held" {
+				if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "held" {
 					close(held)
 					<-release
 				}
-				l.send(h.answer(4), pass(body))
+				l.send(h.Answer(4), pass(body))
 			}
 		})
 		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})
 		login(t, m)
 		done := make(chan error, 1)
-		go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+		go func() { done <- m.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)) }()
 		<-held
 		for range 100 {
 			login(t, m)
@@ -94,7 +95,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		s := m.Session()
 		sessions = append(sessions, s)
 		wg.Go(func() {
-			if err := s.Exchange(context.Background(), heldAcct(), new(AcctReply)); err != nil && !errors.Is(err, FaultEnded) {
+			if err := s.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)); err != nil && !errors.Is(err, FaultEnded) {
 				t.Error(err)
 			}
 		})
@@ -113,7 +114,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	m.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.Exchange(ctx, pap("password"), new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without a place: %v", err)
 	}
 	m.mu.Lock()
@@ -159,11 +160,11 @@ func TestConnectionEach(t *testing.T) {
 	typing := make([]*Session, 5)
 	for i := range typing {
 		typing[i] = m.Session()
-		exchange(t, typing[i], ascii(), new(AuthenReply))
+		exchange(t, typing[i], ascii(), new(tacacs.AuthenReply))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if err := m.Exchange(ctx, pap("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.Exchange(ctx, pap("password"), new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without a place: %v", err)
 	}
 	wg.Go(func() { login(t, m) })
@@ -180,8 +181,8 @@ func TestBusy(t *testing.T) {
 	p := newPeer(t, refuses)
 	m := managerOf(t, p, Options{MaxConnections: 1, ReplyTimeout: 300 * time.Millisecond, DialTimeout: 300 * time.Millisecond})
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
-	fails(t, "busy", m.Exchange(context.Background(), pap("password"), new(AuthenReply)), engines.NoAnswer, FaultBusy)
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
+	fails(t, "busy", m.Exchange(context.Background(), pap("password"), new(tacacs.AuthenReply)), engines.NoAnswer, FaultBusy)
 	s.Close()
 	eventually(t, "a place", func() bool { return tryLogin(m) == nil })
 }
@@ -203,9 +204,9 @@ func TestIdle(t *testing.T) {
 			t.Errorf("on the wire:\n%s", got)
 		}
 		s := m.Session()
-		exchange(t, s, ascii(), new(AuthenReply))
+		exchange(t, s, ascii(), new(tacacs.AuthenReply))
 		time.Sleep(time.Minute) // a dialogue is not idleness
-		exchange(t, s, typed("password"), new(AuthenReply))
+		exchange(t, s, typed("password"), new(tacacs.AuthenReply))
 		login(t, m)
 		if n := p.accepted(); n != 2 {
 			t.Errorf("%d connections", n)
@@ -228,14 +229,16 @@ func TestServerClosesIdle(t *testing.T) {
 	}
 }
 
-// watched is a START that calls seen each time that its size is asked for: first when it is
-// checked, and then, with a connection chosen, when it is encoded.
+// watched is a START that calls seen first when it is checked, and then, with a connection chosen, each time that it
+// is encoded.
 type watched struct {
-	*AuthenStart
+	*tacacs.AuthenStart
 	seen func()
 }
 
-func (w watched) size() int { w.seen(); return w.AuthenStart.size() }
+func (w watched) Validate() error { w.seen(); return w.AuthenStart.Validate() }
+
+func (w watched) Append(dst []byte) ([]byte, error) { w.seen(); return w.AuthenStart.Append(dst) }
 
 // TestClosedBeforeUse: a connection that goes between its choice and its use is replaced,
 // since nothing was sent on it, though not for ever.
@@ -254,7 +257,7 @@ func TestClosedBeforeUse(t *testing.T) {
 			eventually(t, "notice", func() bool { return m.Stats().Connections == 0 })
 		}}
 		s := m.Session()
-		if err := s.Exchange(context.Background(), start, new(AuthenReply)); !errors.Is(err, want) {
+		if err := s.Exchange(context.Background(), start, new(tacacs.AuthenReply)); !errors.Is(err, want) {
 			t.Errorf("closed %d times: %v", cuts, err)
 		}
 		if n := p.accepted(); n != min(cuts+1, 3) {
@@ -270,12 +273,12 @@ func TestRetire(t *testing.T) {
 	p := newPeer(t, good)
 	m := managerOf(t, p, Options{Connections: 2})
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	m.Retire()
 	if st := m.Stats(); st.Connections != 1 {
 		t.Errorf("%+v", st)
 	}
-	exchange(t, s, typed("password"), new(AuthenReply))
+	exchange(t, s, typed("password"), new(tacacs.AuthenReply))
 	eventually(t, "the end of the connection", func() bool { return m.Stats().Connections == 0 })
 	login(t, m)
 	eventually(t, "the end of the late one's", func() bool { return m.Stats().Connections == 0 })
@@ -293,23 +296,23 @@ func TestNothingReads(t *testing.T) {
 			if !ok {
 				return
 			}
-			l.send(h.answer(4), pass(body))
+			l.send(h.Answer(4), pass(body))
 			<-stop
 		})
 		m := managerOf(t, p, Options{Connections: 1, WriteTimeout: 100 * time.Millisecond, Dial: network.Dial})
 		login(t, m)
 		c := m.conns[0]
-		answer := &AuthenContinue{UserMsg: make(Sensitive, 60000)}
+		answer := &tacacs.AuthenContinue{UserMsg: make(tacacs.Sensitive, 60000)}
 		var wg sync.WaitGroup
 		start := time.Now()
 		for range 200 { // dialogues whose second request is long
 			s := m.Session()
 			m.mu.Lock()
 			c.add(s)
-			s.kind, s.version, s.seq = TypeAuthen, Version0, 1
+			s.kind, s.version, s.seq = tacacs.TypeAuthen, tacacs.Version0, 1
 			m.mu.Unlock()
 			wg.Go(func() {
-				fails(t, "unread", s.Exchange(context.Background(), answer, new(AuthenReply)), engines.Unreachable, FaultClosed)
+				fails(t, "unread", s.Exchange(context.Background(), answer, new(tacacs.AuthenReply)), engines.Unreachable, FaultClosed)
 			})
 		}
 		synctest.Wait()

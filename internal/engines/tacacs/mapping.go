@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // The header fields of requests and replies as dictionary_tacacs numbers them. The arguments
@@ -223,11 +224,11 @@ func (f *fields) argument(v *aaa.AVP) error {
 	if !ok {
 		return bad("type", "an argument of TACACS+ is text, a number or an address")
 	}
-	text := Argument{Name: v.Attr.Name, Value: value, Mandatory: !v.Optional}.String()
+	text := tacacs.Argument{Name: v.Attr.Name, Value: value, Mandatory: !v.Optional}.String()
 	if len(text) > 255 {
 		return bad("maxLength", "an argument of TACACS+ has at most 255 octets, its name included")
 	}
-	if checkText("", text) != nil {
+	if tacacs.CheckText("", text) != nil {
 		return bad("characters", "an argument of TACACS+ holds printable US-ASCII only")
 	}
 	f.args = append(f.args, text)
@@ -263,7 +264,7 @@ func number(b []byte) (n uint64) {
 // has reports whether an argument is among those given.
 func (f *fields) has(name string) bool {
 	return slices.ContainsFunc(f.args, func(s string) bool {
-		a, ok := ParseArgument(s)
+		a, ok := tacacs.ParseArgument(s)
 		return ok && a.Name == name
 	})
 }
@@ -278,12 +279,12 @@ func octet(field []byte, absent byte) byte {
 
 // identity is what authorization and accounting requests begin with. A user who was logged in
 // through this service was so by TACACS+, unless the request says otherwise.
-func (f *fields) identity() Identity {
-	return Identity{
-		AuthenMethod:  AuthenMethod(octet(f.method, byte(MethodTACACSPlus))),
-		PrivLvl:       octet(f.privLvl, PrivUser),
-		AuthenType:    AuthenType(octet(f.authenType, byte(AuthenASCII))),
-		AuthenService: Service(octet(f.service, byte(ServiceLogin))),
+func (f *fields) identity() tacacs.Identity {
+	return tacacs.Identity{
+		AuthenMethod:  tacacs.AuthenMethod(octet(f.method, byte(tacacs.MethodTACACSPlus))),
+		PrivLvl:       octet(f.privLvl, tacacs.PrivUser),
+		AuthenType:    tacacs.AuthenType(octet(f.authenType, byte(tacacs.AuthenASCII))),
+		AuthenService: tacacs.Service(octet(f.service, byte(tacacs.ServiceLogin))),
 		User:          string(f.user), Port: string(f.port), RemAddr: string(f.remAddr),
 	}
 }
@@ -353,7 +354,7 @@ var (
 )
 
 // messages are the AVPs of what a reply tells the user and the administrator.
-func messages(msg string, data Sensitive) (avps []aaa.AVP) {
+func messages(msg string, data tacacs.Sensitive) (avps []aaa.AVP) {
 	if msg != "" {
 		avps = append(avps, aaa.AVP{Attr: serverMsg, Value: []byte(msg)})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
+	"aaa-api/internal/tacacs"
 )
 
 // Secrets are the shared secrets of a server.
@@ -58,8 +59,8 @@ func (o *Options) fill(host string) {
 	count(&o.Connections, 4)
 	count(&o.MaxConnections, 256)
 	count(&o.MaxSessions, 1024)
-	if o.MaxReply <= 0 || o.MaxReply > MaxBody {
-		o.MaxReply = MaxBody
+	if o.MaxReply <= 0 || o.MaxReply > tacacs.MaxBody {
+		o.MaxReply = tacacs.MaxBody
 	}
 	span(&o.DialTimeout, 5*time.Second)
 	span(&o.ReplyTimeout, 5*time.Second)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // serial is a server that grants single connection mode and serves a connection's sessions one after the other.
@@ -18,17 +19,17 @@ import (
 func serial(l *link) {
 	for h, body := range l.requests() {
 		switch b := body.(type) {
-		case *AuthenStart:
+		case *tacacs.AuthenStart:
 			if string(b.Data) == "slow" {
 				time.Sleep(time.Second)
 			}
-		case *AuthenContinue:
-			if b.Flags&ContinueAbort != 0 {
+		case *tacacs.AuthenContinue:
+			if b.Flags&tacacs.ContinueAbort != 0 {
 				continue
 			}
 			time.Sleep(time.Second)
 		}
-		l.send(h.answer(h.Flags), pass(body))
+		l.send(h.Answer(h.Flags), pass(body))
 	}
 }
 
@@ -45,7 +46,7 @@ func atOnce(n int, fn func()) time.Duration {
 
 func slowLogin(t *testing.T, m *Manager) {
 	t.Helper()
-	if err := m.Exchange(context.Background(), pap("slow"), new(AuthenReply)); err != nil {
+	if err := m.Exchange(context.Background(), pap("slow"), new(tacacs.AuthenReply)); err != nil {
 		t.Error(err)
 	}
 }
@@ -107,7 +108,7 @@ func TestSerialDialogues(t *testing.T) {
 			var typing []*Session
 			for range 12 {
 				s := m.Session()
-				exchange(t, s, ascii(), new(AuthenReply))
+				exchange(t, s, ascii(), new(tacacs.AuthenReply))
 				login(t, m) // which may use a connection that a dialogue would
 				typing = append(typing, s)
 			}
@@ -115,7 +116,7 @@ func TestSerialDialogues(t *testing.T) {
 			for _, s := range typing {
 				next <- s
 			}
-			if took := atOnce(len(typing), func() { exchange(t, <-next, typed("password"), new(AuthenReply)) }); took > time.Second {
+			if took := atOnce(len(typing), func() { exchange(t, <-next, typed("password"), new(tacacs.AuthenReply)) }); took > time.Second {
 				t.Errorf("answers took %v", took)
 			}
 		}
@@ -159,15 +160,15 @@ func TestInterleavingIsSeen(t *testing.T) {
 	p := newHolding(t)
 	m := managerOf(t, p.peer, Options{Connections: 1})
 	typing := m.Session()
-	exchange(t, typing, ascii(), new(AuthenReply))
+	exchange(t, typing, ascii(), new(tacacs.AuthenReply))
 	c := typing.conn
 	c.m.mu.Lock()
 	typing.dialogue, c.dialogues = false, 0 // so that the next one joins it
 	c.m.mu.Unlock()
 	done := make(chan error, 1)
-	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)) }()
 	<-p.held
-	exchange(t, typing, typed("password"), new(AuthenReply))
+	exchange(t, typing, typed("password"), new(tacacs.AuthenReply))
 	if m.interleaves {
 		t.Error("a request that is overtaken may never be answered")
 	}
@@ -264,14 +265,14 @@ func TestDroppedRequest(t *testing.T) {
 		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
 			for h, body := range l.requests() {
 				switch b := body.(type) {
-				case *AcctRequest:
+				case *tacacs.AcctRequest:
 					continue
-				case *AuthenStart:
+				case *tacacs.AuthenStart:
 					if string(b.Data) == "slow" {
 						time.Sleep(time.Second)
 					}
 				}
-				l.send(h.answer(h.Flags), pass(body))
+				l.send(h.Answer(h.Flags), pass(body))
 			}
 		})
 		m := managerOf(t, p, Options{Dial: network.Dial, ReplyTimeout: 2 * time.Second})
@@ -292,7 +293,7 @@ func TestDroppedRequest(t *testing.T) {
 // returns the record's error.
 func recordAmong(m *Manager, logins int) error {
 	err := make(chan error, 1)
-	go func() { err <- m.Exchange(context.Background(), acct(), new(AcctReply)) }()
+	go func() { err <- m.Exchange(context.Background(), acct(), new(tacacs.AcctReply)) }()
 	synctest.Wait()
 	for {
 		atOnce(logins, func() { _ = tryLogin(m) })
@@ -316,7 +317,7 @@ func TestGivenUpOnSerial(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 				defer cancel()
-				if err := m.Exchange(ctx, pap("slow"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+				if err := m.Exchange(ctx, pap("slow"), new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
 			})
@@ -336,8 +337,8 @@ func TestDeadConnection(t *testing.T) {
 		network := newPipes()
 		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
 			for h, body := range l.requests() {
-				if l.n > 1 || body.(*AuthenStart).User == "bob" {
-					l.send(h.answer(h.Flags), pass(body))
+				if l.n > 1 || body.(*tacacs.AuthenStart).User == "bob" {
+					l.send(h.Answer(h.Flags), pass(body))
 				}
 			}
 		})
@@ -347,10 +348,10 @@ func TestDeadConnection(t *testing.T) {
 		defer cancel()
 		lost := pap("password")
 		lost.User = "alice"
-		if err := m.Exchange(ctx, lost, new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+		if err := m.Exchange(ctx, lost, new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		if err := m.Exchange(context.Background(), lost, new(AuthenReply)); err != nil || p.accepted() != 2 {
+		if err := m.Exchange(context.Background(), lost, new(tacacs.AuthenReply)); err != nil || p.accepted() != 2 {
 			t.Errorf("%v, %d connections", err, p.accepted())
 		}
 	})

@@ -19,6 +19,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 func TestMain(m *testing.M) {
@@ -136,9 +137,9 @@ func (p *peer) letter(id uint32) string {
 	return p.sessions[id]
 }
 
-func (p *peer) describe(h Header, body Body) string {
+func (p *peer) describe(h tacacs.Header, body tacacs.Body) string {
 	s := fmt.Sprintf("%s %d", strings.TrimPrefix(fmt.Sprintf("%T", body), "*tacacs."), h.Seq)
-	if h.Flags&FlagSingleConnect != 0 {
+	if h.Flags&tacacs.FlagSingleConnect != 0 {
 		s += " single"
 	}
 	return s
@@ -158,15 +159,15 @@ func (p *peer) wire(n int) string {
 }
 
 // next reads a request; false at the end of the connection.
-func (l *link) next() (Header, Body, bool) {
-	head := make([]byte, HeaderLen)
+func (l *link) next() (tacacs.Header, tacacs.Body, bool) {
+	head := make([]byte, tacacs.HeaderLen)
 	if _, err := io.ReadFull(l.r, head); err != nil {
 		if err == io.EOF {
 			l.note("%d closed by client", l.n)
 		}
-		return Header{}, nil, false
+		return tacacs.Header{}, nil, false
 	}
-	h, err := ParseHeader(head)
+	h, err := tacacs.ParseHeader(head)
 	if err != nil {
 		l.t.Errorf("client sent header %x: %v", head, err)
 		return h, nil, false
@@ -175,24 +176,15 @@ func (l *link) next() (Header, Body, bool) {
 	if _, err := io.ReadFull(l.r, b); err != nil {
 		return h, nil, false
 	}
-	var body Body
-	switch {
-	case h.Type == TypeAuthor:
-		body = new(AuthorRequest)
-	case h.Type == TypeAcct:
-		body = new(AcctRequest)
-	case h.Seq == 1:
-		body = new(AuthenStart)
-	default:
-		body = new(AuthenContinue)
+	body, err := tacacs.NewRequest(h)
+	if err != nil {
+		l.t.Errorf("client sent header %x: %v", head, err)
+		return h, nil, false
 	}
-	if h.Seq%2 == 0 {
-		l.t.Errorf("client sent sequence number %d", h.Seq)
-	}
-	if (h.Flags&FlagUnencrypted != 0) != (l.tls != nil) {
+	if (h.Flags&tacacs.FlagUnencrypted != 0) != (l.tls != nil) {
 		l.t.Errorf("client sent flags %x", h.Flags)
 	}
-	if err := DecodeBody(b, h, l.secret, body); err != nil {
+	if err := tacacs.DecodeBody(b, h, l.secret, body); err != nil {
 		l.note("%d unreadable", l.n)
 		return h, nil, true
 	}
@@ -203,8 +195,8 @@ func (l *link) next() (Header, Body, bool) {
 }
 
 // requests are those of the connection, up to its end or to one that can't be read.
-func (l *link) requests() iter.Seq2[Header, Body] {
-	return func(yield func(Header, Body) bool) {
+func (l *link) requests() iter.Seq2[tacacs.Header, tacacs.Body] {
+	return func(yield func(tacacs.Header, tacacs.Body) bool) {
 		for {
 			h, body, ok := l.next()
 			if !ok || body == nil || !yield(h, body) {
@@ -215,60 +207,57 @@ func (l *link) requests() iter.Seq2[Header, Body] {
 }
 
 // send sends a packet with the header as it is, but for its length.
-func (l *link) send(h Header, body Body) {
+func (l *link) send(h tacacs.Header, body tacacs.Body) {
 	if l.tls != nil {
-		h.Flags |= FlagUnencrypted
+		h.Flags |= tacacs.FlagUnencrypted
 	}
 	if !l.quiet {
 		l.note("%d %s< %s", l.n, l.letter(h.SessionID), l.describe(h, body))
 	}
-	b, err := AppendPacket(nil, h, body, l.secret)
+	b, err := tacacs.AppendPacket(nil, h, body, l.secret)
 	if err != nil {
 		l.t.Error(err)
 	}
 	_, _ = l.Write(b)
 }
 
-// answer makes the header of the answer to h, with these flags.
-func (h Header) answer(flags byte) Header { h.Seq++; h.Flags = flags; return h }
-
 // pass is the good answer to a request: what each type calls success, once a password has come.
-func pass(body Body) Body {
+func pass(body tacacs.Body) tacacs.Body {
 	switch b := body.(type) {
-	case *AuthenStart:
-		if b.Method == AuthenASCII {
-			return &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho, ServerMsg: "Password:"}
+	case *tacacs.AuthenStart:
+		if b.Method == tacacs.AuthenASCII {
+			return &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Password:"}
 		}
 		if string(b.Data) != "password" {
-			return &AuthenReply{Status: AuthenFail}
+			return &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 		}
-		return &AuthenReply{Status: AuthenPass}
-	case *AuthenContinue:
+		return &tacacs.AuthenReply{Status: tacacs.AuthenPass}
+	case *tacacs.AuthenContinue:
 		if string(b.UserMsg) != "password" {
-			return &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho, ServerMsg: "Password:"}
+			return &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Password:"}
 		}
-		return &AuthenReply{Status: AuthenPass}
-	case *AuthorRequest:
-		return &AuthorResponse{Status: AuthorPassAdd}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenPass}
+	case *tacacs.AuthorRequest:
+		return &tacacs.AuthorReply{Status: tacacs.AuthorPassAdd}
 	default:
-		return &AcctReply{Status: AcctSuccess}
+		return &tacacs.AcctReply{Status: tacacs.AcctSuccess}
 	}
 }
 
 // good is a server that does everything right, in single connection mode where asked for.
 func good(l *link) {
 	for h, body := range l.requests() {
-		if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
+		if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 {
 			continue
 		}
-		l.send(h.answer(h.Flags), pass(body))
+		l.send(h.Answer(h.Flags), pass(body))
 	}
 }
 
 // refuses is one that does not know single connection mode: it serves one session a connection.
 func refuses(l *link) {
 	for h, body := range l.requests() {
-		l.send(h.answer(0), pass(body))
+		l.send(h.Answer(0), pass(body))
 	}
 }
 
@@ -306,18 +295,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-func pap(password string) *AuthenStart {
-	return &AuthenStart{ActionLogin, PrivUser, AuthenPAP, ServiceLogin, "bob", "tty1", "192.0.2.7", Sensitive(password)}
+func pap(password string) *tacacs.AuthenStart {
+	return &tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: tacacs.PrivUser, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Port: "tty1", RemAddr: "192.0.2.7", Data: tacacs.Sensitive(password)}
 }
 
-func ascii() *AuthenStart {
-	return &AuthenStart{Action: ActionLogin, Method: AuthenASCII, Service: ServiceLogin, User: "bob"}
+func ascii() *tacacs.AuthenStart {
+	return &tacacs.AuthenStart{Action: tacacs.ActionLogin, Method: tacacs.AuthenASCII, Service: tacacs.ServiceLogin, User: "bob"}
 }
 
-func typed(s string) *AuthenContinue { return &AuthenContinue{UserMsg: Sensitive(s)} }
+func typed(s string) *tacacs.AuthenContinue {
+	return &tacacs.AuthenContinue{UserMsg: tacacs.Sensitive(s)}
+}
 
-func acct() *AcctRequest {
-	return &AcctRequest{AcctStart, Identity{User: "bob", Port: "tty1"}, []string{"task_id=1"}}
+func acct() *tacacs.AcctRequest {
+	return &tacacs.AcctRequest{Flags: tacacs.AcctStart, Identity: tacacs.Identity{User: "bob", Port: "tty1"}, Args: []string{"task_id=1"}}
 }
 
 // login is one PAP login, which must pass.
@@ -329,18 +320,18 @@ func login(t testing.TB, m *Manager) {
 }
 
 func tryLogin(m *Manager) error {
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	if err := m.Exchange(context.Background(), pap("password"), &r); err != nil {
 		return err
 	}
-	if r.Status != AuthenPass {
+	if r.Status != tacacs.AuthenPass {
 		return fmt.Errorf("status %v", r.Status)
 	}
 	return nil
 }
 
 // exchange is a round that must succeed.
-func exchange(t testing.TB, s *Session, send Request, receive Reply) {
+func exchange(t testing.TB, s *Session, send tacacs.Request, receive tacacs.Reply) {
 	t.Helper()
 	if err := s.Exchange(context.Background(), send, receive); err != nil {
 		t.Errorf("%T: %v", send, err)
@@ -362,4 +353,16 @@ func interleaving(m *Manager) *Manager {
 	defer m.mu.Unlock()
 	m.interleaves = true
 	return m
+}
+
+const testSecret = "a secret of at least thirty-two octets"
+
+func authorExample() *tacacs.AuthorRequest {
+	return &tacacs.AuthorRequest{
+		Identity: tacacs.Identity{
+			AuthenMethod: tacacs.MethodTACACSPlus, PrivLvl: tacacs.PrivMax, AuthenType: tacacs.AuthenASCII, AuthenService: tacacs.ServiceLogin,
+			User: "bob", Port: "tty1", RemAddr: "192.0.2.7",
+		},
+		Args: []string{"service=shell", "cmd=show", "cmd-arg=running-config", "cmd-arg=<cr>"},
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // readAhead is the reader's buffer in octets. Bodies that fit are copied for their
@@ -18,20 +19,20 @@ const readAhead = 4096
 func (c *conn) read() {
 	r := bufio.NewReaderSize(c.wire, readAhead)
 	for {
-		head, err := r.Peek(HeaderLen)
+		head, err := r.Peek(tacacs.HeaderLen)
 		if err != nil {
 			c.broken(notEOF(err, len(head)))
 			return
 		}
-		h, err := ParseHeader(head)
+		h, err := tacacs.ParseHeader(head)
 		if err == nil && int(h.Length) > c.m.opts.MaxReply {
-			err = FaultTooLong
+			err = tacacs.FaultTooLong
 		}
 		if err != nil {
 			c.distrust(err) // where the next packet begins is anybody's guess
 			return
 		}
-		_, _ = r.Discard(HeaderLen) // was peeked
+		_, _ = r.Discard(tacacs.HeaderLen) // was peeked
 		if err := c.packet(r, h); err != nil {
 			c.broken(notEOF(err, 1))
 			return
@@ -52,7 +53,7 @@ func (c *conn) distrust(err error) {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	c.complain(err)
-	c.fail(engines.BadReply, err)
+	c.fail(engines.BadReply, badReply(err))
 }
 
 // complain logs a broken rule; mu is held, which is fine for something this rare.
@@ -61,7 +62,7 @@ func (c *conn) complain(err error) {
 }
 
 // packet reads and hands over the body that follows the header. Errors are the network's.
-func (c *conn) packet(r *bufio.Reader, h Header) error {
+func (c *conn) packet(r *bufio.Reader, h tacacs.Header) error {
 	n := int(h.Length)
 	if n <= readAhead {
 		body, err := r.Peek(n)
@@ -98,15 +99,15 @@ func (c *conn) packet(r *bufio.Reader, h Header) error {
 
 // await finds the session that awaits a packet with this header; nil: the packet is to be
 // dropped, and who broke a rule has been told. mu is held.
-func (c *conn) await(h Header) *Session {
+func (c *conn) await(h tacacs.Header) *Session {
 	if c.closed || c.closing {
 		return nil
 	}
 	s := c.sessions[h.SessionID]
-	if (h.Flags&FlagUnencrypted != 0) != (c.m.opts.TLS != nil) {
-		c.complain(FaultFlag)
+	if (h.Flags&tacacs.FlagUnencrypted != 0) != (c.m.opts.TLS != nil) {
+		c.complain(tacacs.FaultFlag)
 		if s != nil {
-			s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultFlag})
+			s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: malformed{tacacs.FaultFlag}})
 		}
 		c.fail(engines.Unreachable, FaultClosed)
 		return nil
@@ -115,23 +116,23 @@ func (c *conn) await(h Header) *Session {
 		c.stray(h.SessionID)
 		return nil
 	}
-	var err error
+	var fault tacacs.Fault
 	switch {
 	case h.Type != s.kind:
-		err = FaultType
+		fault = tacacs.FaultType
 	case s.state != awaiting || h.Seq != s.seq+1:
-		err = FaultSequence
+		fault = tacacs.FaultSequence
 	}
-	if err != nil {
+	if fault != 0 {
 		// The others on the connection may end; none are added.
-		c.complain(err)
+		c.complain(fault)
 		c.draining = true
-		s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: err})
+		s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: malformed{fault}})
 		c.settle()
 		return nil
 	}
 	if c.state == first {
-		c.negotiated(c.asked && h.Flags&FlagSingleConnect != 0)
+		c.negotiated(c.asked && h.Flags&tacacs.FlagSingleConnect != 0)
 	}
 	return s
 }
@@ -161,10 +162,10 @@ func (c *conn) stray(id uint32) {
 	c.m.strays++
 	c.strays++
 	if c.strays == 1 {
-		c.complain(FaultSessionID) // once, or a server could fill the log
+		c.complain(tacacs.FaultSessionID) // once, or a server could fill the log
 	}
 	if c.state != shared {
 		// There is one session, and this is not its answer.
-		c.fail(engines.BadReply, FaultSessionID)
+		c.fail(engines.BadReply, errStray)
 	}
 }

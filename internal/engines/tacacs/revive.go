@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // succeeded tells the server's health of an answer.
@@ -28,13 +29,13 @@ func (c *client) means() engines.Means {
 
 // ask logs the test user in, to which a FAIL is as good an answer as a PASS.
 func (c *client) ask(ctx context.Context) error {
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	s := c.manager.Session()
 	defer s.Close()
 	switch err := s.Exchange(ctx, c.tester, &r); {
 	case err != nil:
 		return c.failed(err, s.sent)
-	case r.Status == AuthenError:
+	case r.Status == tacacs.AuthenError:
 		return c.unable(s.sent, r.ServerMsg, r.Data, c.tester.Data)
 	}
 	c.succeeded()

@@ -9,19 +9,20 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // How servers tell that they can't read a request.
-var refusals = map[string]func(l *link, h Header){
-	"answers under its own secret": func(l *link, h Header) {
-		l.send(h.answer(h.Flags), &AuthenReply{Status: AuthenError, ServerMsg: "wrong secret, I think"})
+var refusals = map[string]func(l *link, h tacacs.Header){
+	"answers under its own secret": func(l *link, h tacacs.Header) {
+		l.send(h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "wrong secret, I think"})
 	},
-	"answers with an empty body": func(l *link, h Header) { raw(l, h.answer(h.Flags), nil, 0) },
-	"closes":                     func(*link, Header) {},
+	"answers with an empty body": func(l *link, h tacacs.Header) { raw(l, h.Answer(h.Flags), nil, 0) },
+	"closes":                     func(*link, tacacs.Header) {},
 }
 
 // knows is a server with one secret.
-func knows(tell func(*link, Header)) func(*link) {
+func knows(tell func(*link, tacacs.Header)) func(*link) {
 	return func(l *link) {
 		for {
 			h, body, ok := l.next()
@@ -32,7 +33,7 @@ func knows(tell func(*link, Header)) func(*link) {
 				tell(l, h)
 				return
 			}
-			l.send(h.answer(h.Flags), pass(body))
+			l.send(h.Answer(h.Flags), pass(body))
 		}
 	}
 }
@@ -74,7 +75,7 @@ func TestRotationWhileRunning(t *testing.T) {
 			var old atomic.Bool
 			p := newPeer(t, func(l *link) {
 				for {
-					head, err := l.r.Peek(HeaderLen)
+					head, err := l.r.Peek(tacacs.HeaderLen)
 					if err != nil {
 						return
 					}
@@ -82,7 +83,7 @@ func TestRotationWhileRunning(t *testing.T) {
 					if old.Load() {
 						own.secret = testSecret + " old"
 					}
-					h, _ := ParseHeader(head)
+					h, _ := tacacs.ParseHeader(head)
 					_, body, ok := own.next()
 					switch {
 					case !ok:
@@ -91,7 +92,7 @@ func TestRotationWhileRunning(t *testing.T) {
 						tell(own, h)
 						return
 					}
-					own.send(h.answer(h.Flags), pass(body))
+					own.send(h.Answer(h.Flags), pass(body))
 				}
 			})
 			m := managerWith(t, p, bothSecrets, Options{Connections: 1})
@@ -138,7 +139,7 @@ func TestAttempts(t *testing.T) {
 	p := newPeer(t, knows(refusals["closes"]))
 	for secrets, want := range map[*Secrets]int{{Current: aaa.NewSecret("wrong")}: 1, &bothSecrets: 2} {
 		var f *engines.Failure
-		if err := managerWith(t, p, *secrets, Options{}).Exchange(context.Background(), acct(), new(AcctReply)); !errors.As(err, &f) || f.Attempts != want {
+		if err := managerWith(t, p, *secrets, Options{}).Exchange(context.Background(), acct(), new(tacacs.AcctReply)); !errors.As(err, &f) || f.Attempts != want {
 			t.Errorf("%+v, want %d attempts", err, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // Session is one TACACS+ session. One goroutine at a time may call Exchange; Close and Abort
@@ -16,7 +17,7 @@ type Session struct {
 	m *Manager
 
 	// Set by Exchange before the session has a place, and constant while it has one.
-	kind     Type
+	kind     tacacs.Type
 	version  byte
 	dialogue bool // an authentication with rounds that its user answers
 
@@ -31,7 +32,7 @@ type Session struct {
 	strays   uint64 // of the connection, when the request went
 	deadline time.Time
 	timer    *time.Timer // nil before the first request
-	got      Header
+	got      tacacs.Header
 	body     []byte
 	err      error // why it ended, where that was not a final reply
 
@@ -77,21 +78,18 @@ func (m *Manager) Session() *Session {
 //
 // FaultEnded and FaultExhausted are a caller's mistake and the end of an endless dialogue.
 // After any error but a *FieldError the session has ended.
-func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) error {
+func (s *Session) Exchange(ctx context.Context, send tacacs.Request, receive tacacs.Reply) error {
 	if err := send.Validate(); err != nil {
 		return err
 	}
-	if send.size() > MaxBody {
-		return errBodySize
-	}
 	if s.seq == 0 {
-		s.kind, s.version = send.Type(), Version0
-		if start, ok := send.(*AuthenStart); ok {
-			s.version, s.dialogue = start.Version(), start.Method == AuthenASCII
+		s.kind, s.version = send.Type(), tacacs.Version0
+		if start, ok := send.(*tacacs.AuthenStart); ok {
+			s.version, s.dialogue = start.Version(), start.Method == tacacs.AuthenASCII
 		}
 	}
 	if send.Type() != s.kind || receive.Type() != s.kind {
-		return &FieldError{"type", "is not the session's"}
+		return &tacacs.FieldError{Field: "type", Problem: "is not the session's"}
 	}
 	if s.seq > 0 {
 		if err := ctx.Err(); err != nil {
@@ -113,7 +111,7 @@ func (s *Session) Exchange(ctx context.Context, send Request, receive Reply) err
 
 // begin is the first round. Where a connection closes between the choice and the use of
 // it, which a server may do at any time (RFC 8907 §4.3), nothing was sent and another is taken.
-func (s *Session) begin(ctx context.Context, key int, send Request, receive Reply) error {
+func (s *Session) begin(ctx context.Context, key int, send tacacs.Request, receive tacacs.Reply) error {
 	for tries := 3; ; tries-- {
 		if err := s.m.place(ctx, s, key); err != nil {
 			s.m.mu.Lock()
@@ -146,9 +144,9 @@ func (s *Session) again() {
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // round sends a request and waits for the reply.
-func (s *Session) round(ctx context.Context, send Request, receive Reply) error {
+func (s *Session) round(ctx context.Context, send tacacs.Request, receive tacacs.Reply) error {
 	c := s.conn
-	h := Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
+	h := tacacs.Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
 	if s.seq == 0 {
 		h.Seq = 1
 	}
@@ -158,13 +156,13 @@ func (s *Session) round(ctx context.Context, send Request, receive Reply) error 
 	}
 	secret := s.m.secret(c.key)
 	if s.m.opts.TLS != nil {
-		h.Flags |= FlagUnencrypted
+		h.Flags |= tacacs.FlagUnencrypted
 	}
 	if h.Seq == 1 && s.opens {
-		h.Flags |= FlagSingleConnect
+		h.Flags |= tacacs.FlagSingleConnect
 	}
 	buf := buffers.Get().(*[]byte)
-	packet, err := AppendPacket((*buf)[:0], h, send, secret)
+	packet, err := tacacs.AppendPacket((*buf)[:0], h, send, secret)
 	if err != nil { // never: Validate checks all that Append does
 		s.Abort("")
 		return err
@@ -190,7 +188,7 @@ func (s *Session) round(ctx context.Context, send Request, receive Reply) error 
 }
 
 // send queues the packet and makes its reply awaited.
-func (s *Session) send(h Header, packet []byte) error {
+func (s *Session) send(h tacacs.Header, packet []byte) error {
 	m, c, now := s.m, s.conn, time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -220,7 +218,7 @@ func (s *Session) alarm(now time.Time, in time.Duration) {
 }
 
 // deliver hands a reply over; mu is held.
-func (s *Session) deliver(h Header, body []byte) {
+func (s *Session) deliver(h tacacs.Header, body []byte) {
 	now := time.Now()
 	s.conn.answered(s, now)
 	s.state, s.got, s.body = resting, h, body
@@ -229,7 +227,7 @@ func (s *Session) deliver(h Header, body []byte) {
 }
 
 // receive decodes the reply, or says why there is none.
-func (s *Session) receive(secret string, reply Reply) error {
+func (s *Session) receive(secret string, reply tacacs.Reply) error {
 	m, c := s.m, s.conn
 	body, h := s.body, s.got // set before the token of wake
 	if body == nil {
@@ -240,12 +238,12 @@ func (s *Session) receive(secret string, reply Reply) error {
 	reason := engines.BadReply
 	if len(body) == 0 {
 		reason, err = engines.ServerError, FaultEmpty
-	} else if err = DecodeBody(body, h, secret, reply); err != nil {
-		if m.opts.TLS == nil {
+	} else if err = tacacs.DecodeBody(body, h, secret, reply); err != nil {
+		if err = badReply(err); m.opts.TLS == nil {
 			err = &secretError{err}
 		}
-	} else if !reply.known() {
-		err = FaultStatus
+	} else if !reply.Known() {
+		err = malformed{tacacs.FaultStatus}
 	}
 	clear(body)
 	final := reply.Final()
@@ -332,7 +330,7 @@ func (s *Session) cancel(gone error) error {
 }
 
 // strayed is the error of a context that ended while replies came, but to ids that nobody used.
-func strayed(gone error) error { return fmt.Errorf("%w (%w)", FaultSessionID, gone) }
+func strayed(gone error) error { return fmt.Errorf("%w (%w)", errStray, gone) }
 
 // ignored reports whether the latest request has met a silence that speaks against the server. It
 // is for the goroutine of Exchange.
@@ -362,7 +360,7 @@ func (s *Session) timeout() {
 	}
 	failure := &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultTimeout}
 	if s.strays != s.conn.strays {
-		failure = &engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: FaultSessionID}
+		failure = &engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: errStray}
 	}
 	s.giveUp(failure, now)
 }
@@ -388,13 +386,13 @@ func (s *Session) abort(reason string, err error) {
 	case s.conn == nil:
 		s.finish(err)
 	default:
-		if s.kind == TypeAuthen && s.seq > 0 {
-			h := Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
+		if s.kind == tacacs.TypeAuthen && s.seq > 0 {
+			h := tacacs.Header{Version: s.version, Type: s.kind, SessionID: s.id, Seq: s.seq + 2}
 			if s.m.opts.TLS != nil {
-				h.Flags = FlagUnencrypted
+				h.Flags = tacacs.FlagUnencrypted
 			}
-			bye := &AuthenContinue{Flags: ContinueAbort, Data: Sensitive(reason[:min(len(reason), 255)])}
-			if packet, err := AppendPacket(nil, h, bye, s.m.secret(s.conn.key)); err == nil {
+			bye := &tacacs.AuthenContinue{Flags: tacacs.ContinueAbort, Data: tacacs.Sensitive(reason[:min(len(reason), 255)])}
+			if packet, err := tacacs.AppendPacket(nil, h, bye, s.m.secret(s.conn.key)); err == nil {
 				s.conn.queue(packet)
 				s.conn.tombs.add(s.id, time.Now()) // no reply is due, but some servers send one
 			}

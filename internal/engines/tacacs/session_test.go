@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // holding is a peer that answers all but the sessions whose user is "held"; those it answers
@@ -26,18 +27,18 @@ func newHolding(t testing.TB) *holding {
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		for head, body := range l.requests() {
-			if a, ok := body.(*AcctRequest); ok && a.User == "held" {
+			if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "held" {
 				wg.Go(func() {
 					<-h.release
-					l.send(head.answer(4), pass(body))
+					l.send(head.Answer(4), pass(body))
 				})
 				h.held <- struct{}{}
 				continue
 			}
-			if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
+			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 {
 				continue
 			}
-			l.send(head.answer(4), pass(body))
+			l.send(head.Answer(4), pass(body))
 		}
 	})
 	return h
@@ -52,7 +53,7 @@ func (s *Session) tooLate() {
 
 func (h *holding) let() { close(h.release) }
 
-func heldAcct() *AcctRequest {
+func heldAcct() *tacacs.AcctRequest {
 	a := acct()
 	a.User = "held"
 	return a
@@ -67,7 +68,7 @@ func TestDeadline(t *testing.T) {
 	login(t, m)
 	s := m.Session()
 	ended := make(chan error, 1)
-	go func() { ended <- s.Exchange(context.Background(), heldAcct(), new(AcctReply)) }()
+	go func() { ended <- s.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)) }()
 	<-p.held
 	login(t, m) // the connection is alive meanwhile
 	s.tooLate()
@@ -91,7 +92,7 @@ func TestSilence(t *testing.T) {
 	login(t, m)
 	s := m.Session()
 	go func() { <-p.held; s.tooLate() }()
-	fails(t, "held", s.Exchange(context.Background(), heldAcct(), new(AcctReply)), engines.NoAnswer, FaultTimeout)
+	fails(t, "held", s.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)), engines.NoAnswer, FaultTimeout)
 	login(t, m)
 	if n := p.accepted(); n != 2 {
 		t.Errorf("%d connections", n)
@@ -109,23 +110,23 @@ func TestCallerGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-p.held; cancel() }()
 	s := m.Session()
-	if err := s.Exchange(ctx, heldAcct(), new(AcctReply)); !errors.Is(err, context.Canceled) {
+	if err := s.Exchange(ctx, heldAcct(), new(tacacs.AcctReply)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := s.Exchange(context.Background(), acct(), new(AcctReply)); !errors.Is(err, context.Canceled) {
+	if err := s.Exchange(context.Background(), acct(), new(tacacs.AcctReply)); !errors.Is(err, context.Canceled) {
 		t.Errorf("afterwards: %v", err)
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if err := m.Exchange(ctx, heldAcct(), new(AcctReply)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.Exchange(ctx, heldAcct(), new(tacacs.AcctReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("timed out: %v", err)
 	}
-	if err := m.Exchange(ctx, acct(), new(AcctReply)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.Exchange(ctx, acct(), new(tacacs.AcctReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("begun too late: %v", err)
 	}
 	s = m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
-	if err := s.Exchange(ctx, typed("password"), new(AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
+	if err := s.Exchange(ctx, typed("password"), new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("gone between rounds: %v", err)
 	}
 	login(t, m)
@@ -140,9 +141,9 @@ func TestDialogue(t *testing.T) {
 	p := newPeer(t, good)
 	m := managerOf(t, p, Options{})
 	s := m.Session()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
-	if r.Status != AuthenGetPass || !r.NoEcho() || r.ServerMsg != "Password:" {
+	if r.Status != tacacs.AuthenGetPass || !r.NoEcho() || r.ServerMsg != "Password:" {
 		t.Errorf("%+v", r)
 	}
 	exchange(t, s, typed("wrong"), &r)
@@ -150,7 +151,7 @@ func TestDialogue(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	exchange(t, s, typed("password"), &r)
-	if r.Status != AuthenPass || s.Err() != nil {
+	if r.Status != tacacs.AuthenPass || s.Err() != nil {
 		t.Errorf("%+v, %v", r, s.Err())
 	}
 	err := s.Exchange(context.Background(), typed("password"), &r)
@@ -176,23 +177,23 @@ func TestAbort(t *testing.T) {
 			single = 0
 		}
 		for h, body := range l.requests() {
-			if c, ok := body.(*AuthenContinue); ok && c.Flags == ContinueAbort {
+			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags == tacacs.ContinueAbort {
 				reasons <- string(c.Data)
-				l.send(h.answer(0), &AuthenReply{Status: AuthenFail}) // not due, but seen
+				l.send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenFail}) // not due, but seen
 				continue
 			}
-			l.send(h.answer(single), pass(body))
+			l.send(h.Answer(single), pass(body))
 		}
 	})
 	m := managerOf(t, p, Options{Connections: 1})
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	s.Abort("user hung up")
 	if got := <-reasons; got != "user hung up" {
 		t.Errorf("reason %q", got)
 	}
 	s.Close()
-	if err := s.Exchange(context.Background(), typed("password"), new(AuthenReply)); !errors.Is(err, FaultEnded) {
+	if err := s.Exchange(context.Background(), typed("password"), new(tacacs.AuthenReply)); !errors.Is(err, FaultEnded) {
 		t.Errorf("after the abort: %v", err)
 	}
 	login(t, m) // the connection goes on
@@ -205,7 +206,7 @@ func TestAbort(t *testing.T) {
 	// On a connection of its own, the server hears of it before the connection closes.
 	own := managerOf(t, p, Options{})
 	s = own.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	s.Close()
 	if got := <-reasons; got != "" {
 		t.Errorf("reason %q", got)
@@ -214,7 +215,7 @@ func TestAbort(t *testing.T) {
 
 	never := m.Session()
 	never.Close()
-	if err := never.Exchange(context.Background(), ascii(), new(AuthenReply)); !errors.Is(err, FaultEnded) {
+	if err := never.Exchange(context.Background(), ascii(), new(tacacs.AuthenReply)); !errors.Is(err, FaultEnded) {
 		t.Errorf("closed before it began: %v", err)
 	}
 }
@@ -228,7 +229,7 @@ func TestAbortWhileWaiting(t *testing.T) {
 	login(t, m)
 	s := m.Session()
 	go func() { <-p.held; s.Close() }()
-	fails(t, "aborted", s.Exchange(context.Background(), heldAcct(), new(AcctReply)), engines.NoAnswer, FaultEnded)
+	fails(t, "aborted", s.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)), engines.NoAnswer, FaultEnded)
 }
 
 // TestForgottenDialogue: a session whose owner never comes back ends by itself.
@@ -237,9 +238,9 @@ func TestForgottenDialogue(t *testing.T) {
 	p := newPeer(t, good)
 	m := managerOf(t, p, Options{SessionTimeout: 20 * time.Millisecond})
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	eventually(t, "the end", func() bool { return s.Err() != nil })
-	fails(t, "coming back", s.Exchange(context.Background(), typed("password"), new(AuthenReply)), engines.NoAnswer, FaultExpired)
+	fails(t, "coming back", s.Exchange(context.Background(), typed("password"), new(tacacs.AuthenReply)), engines.NoAnswer, FaultExpired)
 	if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 a> AuthenContinue 3") {
 		t.Errorf("on the wire:\n%s", got)
 	}
@@ -249,24 +250,24 @@ func TestForgottenDialogue(t *testing.T) {
 // TestSequenceNumbersEnd: a dialogue without end is aborted before sequence number 255.
 func TestSequenceNumbersEnd(t *testing.T) {
 	t.Parallel()
-	last := make(chan Header, 1)
+	last := make(chan tacacs.Header, 1)
 	p := newPeer(t, func(l *link) {
 		l.quiet = true
 		for h, body := range l.requests() {
-			if c, ok := body.(*AuthenContinue); ok && c.Flags == ContinueAbort {
+			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags == tacacs.ContinueAbort {
 				last <- h
 				continue
 			}
-			l.send(h.answer(4), &AuthenReply{Status: AuthenGetData})
+			l.send(h.Answer(4), &tacacs.AuthenReply{Status: tacacs.AuthenGetData})
 		}
 	})
 	m := managerOf(t, p, Options{})
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	rounds := 1
 	var err error
 	for ; err == nil; rounds++ {
-		err = s.Exchange(context.Background(), typed("x"), new(AuthenReply))
+		err = s.Exchange(context.Background(), typed("x"), new(tacacs.AuthenReply))
 	}
 	if !errors.Is(err, FaultExhausted) || rounds != 127 {
 		t.Errorf("after %d rounds: %v", rounds, err)
@@ -281,28 +282,28 @@ func TestWrongUse(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, good)
 	m := managerOf(t, p, Options{})
-	var field *FieldError
+	var field *tacacs.FieldError
 	for what, err := range map[string]error{
-		"reply of another type": m.Exchange(context.Background(), acct(), new(AuthenReply)),
-		"forbidden content":     m.Exchange(context.Background(), &AcctRequest{}, new(AcctReply)),
-		"too long":              m.Exchange(context.Background(), pap(string(make([]byte, 300))), new(AuthenReply)),
+		"reply of another type": m.Exchange(context.Background(), acct(), new(tacacs.AuthenReply)),
+		"forbidden content":     m.Exchange(context.Background(), &tacacs.AcctRequest{}, new(tacacs.AcctReply)),
+		"too long":              m.Exchange(context.Background(), pap(string(make([]byte, 300))), new(tacacs.AuthenReply)),
 	} {
 		if !errors.As(err, &field) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
-	if err := s.Exchange(context.Background(), acct(), new(AcctReply)); !errors.As(err, &field) {
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
+	if err := s.Exchange(context.Background(), acct(), new(tacacs.AcctReply)); !errors.As(err, &field) {
 		t.Errorf("another type later: %v", err)
 	}
-	if err := s.Exchange(context.Background(), typed(string(make([]byte, 70000))), new(AuthenReply)); !errors.As(err, &field) {
+	if err := s.Exchange(context.Background(), typed(string(make([]byte, 70000))), new(tacacs.AuthenReply)); !errors.As(err, &field) {
 		t.Errorf("too long later: %v", err)
 	}
-	exchange(t, s, typed("password"), new(AuthenReply)) // it is as it was
-	full := &AuthorRequest{Args: slices.Repeat([]string{"a=" + strings.Repeat("x", 253)}, 255)}
+	exchange(t, s, typed("password"), new(tacacs.AuthenReply)) // it is as it was
+	full := &tacacs.AuthorRequest{Args: slices.Repeat([]string{"a=" + strings.Repeat("x", 253)}, 255)}
 	full.User, full.Port = strings.Repeat("x", 255), strings.Repeat("x", 255)
-	if err := m.Exchange(context.Background(), full, new(AuthorResponse)); !errors.As(err, &field) {
+	if err := m.Exchange(context.Background(), full, new(tacacs.AuthorReply)); !errors.As(err, &field) {
 		t.Errorf("too long together: %v", err)
 	}
 	if p.accepted() != 1 {

@@ -19,6 +19,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 func logTo(b *strings.Builder) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
@@ -71,16 +72,16 @@ func TestTLS(t *testing.T) {
 			return
 		}
 		version <- l.Conn.(*tls.Conn).ConnectionState().Version
-		l.send(h.answer(h.Flags), pass(body))
+		l.send(h.Answer(h.Flags), pass(body))
 		good(l)
 	})
 	m := interleaving(managerWith(t, p, Secrets{}, Options{TLS: client}))
 	s := m.Session()
-	exchange(t, s, ascii(), new(AuthenReply))
+	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	login(t, m)
-	exchange(t, s, typed("password"), new(AuthenReply))
+	exchange(t, s, typed("password"), new(tacacs.AuthenReply))
 	other := m.Session()
-	exchange(t, other, ascii(), new(AuthenReply))
+	exchange(t, other, ascii(), new(tacacs.AuthenReply))
 	other.Abort("enough")
 	p.wire(9) // to the last, whose flag is then checked too
 	if v := <-version; v != tls.VersionTLS13 || p.accepted() != 1 {
@@ -143,13 +144,13 @@ func TestTLSFlag(t *testing.T) {
 		if !ok {
 			return
 		}
-		b, _ := AppendPacket(nil, h.answer(0), pass(body), "")
+		b, _ := tacacs.AppendPacket(nil, h.Answer(0), pass(body), "")
 		_, _ = l.Write(b)
 		l.next()
 	})
 	m := managerWith(t, p, Secrets{}, Options{TLS: client})
-	err := m.Exchange(context.Background(), acct(), new(AcctReply))
-	fails(t, "without the flag", err, engines.BadReply, FaultFlag)
+	err := m.Exchange(context.Background(), acct(), new(tacacs.AcctReply))
+	fails(t, "without the flag", err, engines.BadReply, tacacs.FaultFlag)
 	eventually(t, "the connection's end", func() bool { return m.Stats().Connections == 0 })
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // errStatus is a server's own word that it can't answer (RFC 8907 §5.4, §6.2, §7.2).
@@ -24,7 +25,7 @@ const maxWords = 200
 
 // unable is the Failure of a server that says that it can't answer. secrets are what the request held that a server
 // may repeat and nobody may read.
-func (c *client) unable(sent int, msg string, data Sensitive, secrets ...[]byte) error {
+func (c *client) unable(sent int, msg string, data tacacs.Sensitive, secrets ...[]byte) error {
 	c.failing()
 	var err error = errStatus
 	if words := said("server_msg", []byte(msg), secrets) + said("data", data, secrets); words != "" {

@@ -6,7 +6,7 @@ import (
 )
 
 // AcctFlags say what an accounting record is (RFC 8907 §7.2). Allowed are Start, Stop,
-// Watchdog, and Watchdog with Start: an update that repeats the arguments of the start.
+// Watchdog, and Watchdog with Start, which is an update that repeats the arguments of the start.
 type AcctFlags uint8
 
 // The flags.
@@ -50,7 +50,7 @@ func (p *AcctRequest) Decode(b []byte) error {
 	return nil
 }
 
-// Validate implements Request.
+// Validate implements Body.
 func (p *AcctRequest) Validate() error {
 	switch p.Flags {
 	case AcctStart, AcctStop, AcctWatchdog, AcctWatchdog | AcctStart:
@@ -98,15 +98,24 @@ func (p *AcctReply) Type() Type { return TypeAcct }
 // Final is true: accounting is one record and its reply.
 func (p *AcctReply) Final() bool { return true }
 
-func (p *AcctReply) known() bool {
+// Known implements Reply.
+func (p *AcctReply) Known() bool {
 	return p.Status == AcctSuccess || p.Status == AcctError || p.Status == AcctFollow
+}
+
+// Validate implements Body. It accepts any message: what a terminal may show is for the sender to decide.
+func (p *AcctReply) Validate() error {
+	if !p.Known() {
+		return errUnknownStatus
+	}
+	return replyFits(p.size(), p.ServerMsg, p.Data)
 }
 
 func (p *AcctReply) size() int { return acctReplyFixed + len(p.ServerMsg) + len(p.Data) }
 
 // Append implements Body.
 func (p *AcctReply) Append(dst []byte) ([]byte, error) {
-	if err := fits(65535, sized{"server_msg", len(p.ServerMsg)}, sized{"data", len(p.Data)}); err != nil {
+	if err := replyFits(p.size(), p.ServerMsg, p.Data); err != nil {
 		return dst, err
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(p.ServerMsg)))

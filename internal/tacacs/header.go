@@ -9,12 +9,12 @@ import (
 // HeaderLen is the length of every packet's header in octets.
 const HeaderLen = 12
 
-// MaxBody is the longest body that is sent or accepted, in octets. The header has room for
-// 4 GiB; no packet of the protocol needs more than this.
+// MaxBody is the longest body that is encoded or accepted, in octets. The header has room for
+// 4 GiB, and no body of the protocol needs more than this.
 const MaxBody = 65535
 
 // Versions of the protocol: the major version in the upper half, the minor one in the lower.
-// Minor version 1 is for PAP, CHAP and MS-CHAP logins alone (RFC 8907 §5.4.1).
+// Only PAP, CHAP and MS-CHAP logins have minor version 1 (RFC 8907 §5.4.1).
 const (
 	Version0 = 0xc0
 	Version1 = 0xc1
@@ -66,8 +66,8 @@ func (h Header) Append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, h.Length)
 }
 
-// ParseHeader reads a header. Errors are a Fault: short, an unknown version or type, or a
-// body longer than MaxBody.
+// ParseHeader reads a header. Errors are FaultShort, FaultVersion, FaultType, or FaultTooLong
+// for a body over MaxBody.
 func ParseHeader(b []byte) (Header, error) {
 	if len(b) < HeaderLen {
 		return Header{}, FaultShort
@@ -87,6 +87,14 @@ func ParseHeader(b []byte) (Header, error) {
 	return h, nil
 }
 
+// Answer returns the header of the packet that answers h in its session: the next sequence number, these flags.
+// The sequence number 255 has no answer (§4.1).
+func (h Header) Answer(flags byte) Header {
+	h.Seq++
+	h.Flags = flags
+	return h
+}
+
 // Body is the body of a packet, one of the seven of this package.
 type Body interface {
 	// Type is the packet type that the body belongs to.
@@ -94,19 +102,20 @@ type Body interface {
 	// Append appends the encoded body, in the clear, to dst. An error is a *FieldError,
 	// and dst comes back as it was.
 	Append(dst []byte) ([]byte, error)
-	// Decode reads a body in the clear into the receiver, all of whose fields it sets. It
-	// keeps nothing of b. Errors are a Fault.
+	// Decode reads a body in the clear into the receiver and sets all of its fields. It
+	// keeps nothing of b. An error is a Fault, and the receiver stays as it was.
 	Decode(b []byte) error
-	// size is the length that Append adds.
+	// Validate checks that the fields fit, as Append does, and that their content is what
+	// RFC 8907 allows. An error is a *FieldError.
+	Validate() error
+	// size is the number of octets that Append adds.
 	size() int
 }
 
 // Request is a body that a client sends.
 type Request interface {
 	Body
-	// Validate checks that the fields fit, as Append does, and what RFC 8907 says of their
-	// content. An error is a *FieldError.
-	Validate() error
+	request()
 }
 
 // Reply is a body that a server sends.
@@ -114,11 +123,36 @@ type Reply interface {
 	Body
 	// Final reports whether the session ends with this reply.
 	Final() bool
-	// known reports whether the status exists.
-	known() bool
+	// Known reports whether the status exists.
+	Known() bool
 }
 
-// errBodySize is the error of fields that fit one by one, but not together.
+func (*AuthenStart) request()    {}
+func (*AuthenContinue) request() {}
+func (*AuthorRequest) request()  {}
+func (*AcctRequest) request()    {}
+
+// NewRequest returns an empty body of the kind that a client sends under h, for DecodeBody to fill. An error is
+// FaultType, or FaultSequence if no client sends that number: clients send odd ones, and an authorization or
+// accounting session has one request (§4.1).
+func NewRequest(h Header) (Request, error) {
+	switch {
+	case h.Type < TypeAuthen || h.Type > TypeAcct:
+		return nil, FaultType
+	case h.Seq%2 == 0 || h.Seq > 1 && h.Type != TypeAuthen:
+		return nil, FaultSequence
+	case h.Type == TypeAuthor:
+		return new(AuthorRequest), nil
+	case h.Type == TypeAcct:
+		return new(AcctRequest), nil
+	case h.Seq == 1:
+		return new(AuthenStart), nil
+	default:
+		return new(AuthenContinue), nil
+	}
+}
+
+// errBodySize is the error of fields that fit one by one and not together.
 var errBodySize = &FieldError{Field: "body", Problem: "is over 65535 octets"}
 
 // AppendPacket appends a whole packet to dst: the header with the right length, and the
@@ -140,7 +174,7 @@ func AppendPacket(dst []byte, h Header, body Body, secret string) ([]byte, error
 	return out, nil
 }
 
-// DecodeBody takes off the obfuscation, in place, and decodes what is left. Errors are a Fault.
+// DecodeBody reveals the body b in place, as Obfuscate does, and decodes it. Errors are a Fault.
 func DecodeBody(b []byte, h Header, secret string, body Body) error {
 	Obfuscate(b, h, secret)
 	return body.Decode(b)

@@ -2,7 +2,7 @@ package tacacs
 
 import "strings"
 
-// longer is a field's error where it does not fit into its length field.
+// longer returns the error of a field that does not fit into its length field.
 func longer(field string, n, most int) error {
 	if n <= most {
 		return nil
@@ -13,7 +13,7 @@ func longer(field string, n, most int) error {
 	return &FieldError{field, "is over 65535 octets"}
 }
 
-// fits checks lengths in pairs: a field's name and its length, at most most octets.
+// fits checks that no field is over most octets.
 func fits(most int, fields ...sized) error {
 	for _, f := range fields {
 		if err := longer(f.name, f.n, most); err != nil {
@@ -23,10 +23,30 @@ func fits(most int, fields ...sized) error {
 	return nil
 }
 
+// sized is the name and the length of a field.
 type sized struct {
 	name string
 	n    int
 }
+
+// together checks that a body of n octets, all of whose fields fit, is not over MaxBody.
+func together(n int) error {
+	if n > MaxBody {
+		return errBodySize
+	}
+	return nil
+}
+
+// replyFits checks the lengths that all replies share; size is the whole body's.
+func replyFits(size int, msg string, data Sensitive) error {
+	if err := fits(65535, sized{"server_msg", len(msg)}, sized{"data", len(data)}); err != nil {
+		return err
+	}
+	return together(size)
+}
+
+// errUnknownStatus is the error of a reply whose status does not exist.
+var errUnknownStatus = &FieldError{"status", "does not exist"}
 
 // validIdentity checks the fields that all requests share.
 func validIdentity(privLvl uint8, user, port, remAddr string) error {
@@ -36,13 +56,13 @@ func validIdentity(privLvl uint8, user, port, remAddr string) error {
 	if err := checkUser(user); err != nil {
 		return err
 	}
-	if err := checkText("port", port); err != nil {
+	if err := CheckText("port", port); err != nil {
 		return err
 	}
-	return checkText("rem_addr", remAddr)
+	return CheckText("rem_addr", remAddr)
 }
 
-// checkUser checks a user name: any text without control characters (RFC 8907 §3.7).
+// checkUser checks a user name, which is any text without control characters (RFC 8907 §3.7).
 func checkUser(s string) error {
 	if hasControl(s) {
 		return &FieldError{"user", "has a control character"}
@@ -51,7 +71,7 @@ func checkUser(s string) error {
 }
 
 // checkText checks a field that is printable US-ASCII (§3.7).
-func checkText(field, s string) error {
+func CheckText(field, s string) error {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return &FieldError{field, "has a character other than printable US-ASCII"}
@@ -71,9 +91,9 @@ type Argument struct {
 	Mandatory bool // "=" between name and value; else "*"
 }
 
-// ParseArgument takes an argument apart at its first "=" or "*". It is false where there is
-// no name or no separator.
-func ParseArgument(s string) (Argument, bool) {
+// ParseArgument splits an argument at its first "=" or "*". ok is false if the name or the
+// separator is missing.
+func ParseArgument(s string) (a Argument, ok bool) {
 	at := strings.IndexAny(s, "=*")
 	if at < 1 {
 		return Argument{}, false
@@ -89,10 +109,10 @@ func (a Argument) String() string {
 	return a.Name + "*" + a.Value
 }
 
-// maxArgs is how many arguments a packet has room for.
+// maxArgs is the number of arguments that a packet has room for.
 const maxArgs = 255
 
-// appendArgLengths appends the lengths of arguments; the arguments themselves come later.
+// appendArgLengths appends the lengths of arguments; appendArgs appends the arguments, later in the body.
 func appendArgLengths(dst []byte, args []string) []byte {
 	for _, a := range args {
 		dst = append(dst, byte(len(a)))
@@ -132,14 +152,14 @@ func checkArgs(args []string) error {
 		if _, ok := ParseArgument(a); !ok {
 			return &FieldError{"arg", "is not a name, '=' or '*', and a value"}
 		}
-		if err := checkText("arg", a); err != nil {
+		if err := CheckText("arg", a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// cutArgs cuts text into arguments of the lengths given. Their sum is text's length.
+// cutArgs cuts text into arguments of these lengths, which add up to the text's length.
 func cutArgs(text string, lengths []byte) []string {
 	if len(lengths) == 0 {
 		return nil
@@ -151,7 +171,7 @@ func cutArgs(text string, lengths []byte) []string {
 	return args
 }
 
-// sum adds octets up.
+// sum returns the sum of lengths.
 func sum(lengths []byte) (n int) {
 	for _, l := range lengths {
 		n += int(l)
@@ -159,7 +179,7 @@ func sum(lengths []byte) (n int) {
 	return n
 }
 
-// keep copies octets; none stay nil, which is the same as not there (§4.1).
+// keep copies octets. No octets become nil: an empty field is an absent one (§4.1).
 func keep(b []byte) Sensitive {
 	if len(b) == 0 {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// AuthenMethod is how the user was authenticated, as the client tells it (RFC 8907 §6.1).
+// AuthenMethod is how the user was authenticated according to the client (RFC 8907 §6.1).
 type AuthenMethod uint8
 
 // The methods.
@@ -23,8 +23,8 @@ const (
 	MethodRCMD       AuthenMethod = 0x20
 )
 
-// Identity is what authorization and accounting requests say of who asks. Its texts are up
-// to 255 octets each.
+// Identity is the user and the place that an authorization or accounting request is about. Its
+// texts have up to 255 octets each.
 type Identity struct {
 	AuthenMethod  AuthenMethod
 	PrivLvl       uint8
@@ -43,10 +43,13 @@ func (i *Identity) fits(args []string) error {
 	if err := fits(255, sized{"user", len(i.User)}, sized{"port", len(i.Port)}, sized{"rem_addr", len(i.RemAddr)}); err != nil {
 		return err
 	}
-	return argsFit(args)
+	if err := argsFit(args); err != nil {
+		return err
+	}
+	return together(1 + i.size() + argsSize(args)) // 1: the flags of accounting
 }
 
-// validate is all of Validate that is about the identity and the arguments.
+// validate checks the identity and the arguments.
 func (i *Identity) validate(args []string) error {
 	if err := i.fits(args); err != nil {
 		return err
@@ -57,7 +60,7 @@ func (i *Identity) validate(args []string) error {
 	return checkArgs(args)
 }
 
-// appendWith appends the identity with arguments, which is all of an authorization request.
+// appendWith appends the identity and the arguments, which are the whole of an authorization request.
 func (i *Identity) appendWith(dst []byte, args []string) ([]byte, error) {
 	if err := i.fits(args); err != nil {
 		return dst, err
@@ -71,7 +74,7 @@ func (i *Identity) appendWith(dst []byte, args []string) ([]byte, error) {
 	return appendArgs(dst, args), nil
 }
 
-// decodeWith is the opposite of appendWith.
+// decodeWith reads what appendWith appends.
 func (i *Identity) decodeWith(b []byte) ([]string, error) {
 	if len(b) < identityFixed {
 		return nil, FaultShort
@@ -108,12 +111,16 @@ func (p *AuthorRequest) size() int { return p.Identity.size() + argsSize(p.Args)
 func (p *AuthorRequest) Append(dst []byte) ([]byte, error) { return p.appendWith(dst, p.Args) }
 
 // Decode implements Body.
-func (p *AuthorRequest) Decode(b []byte) (err error) {
-	p.Args, err = p.decodeWith(b)
-	return err
+func (p *AuthorRequest) Decode(b []byte) error {
+	args, err := p.decodeWith(b)
+	if err != nil {
+		return err
+	}
+	p.Args = args
+	return nil
 }
 
-// Validate implements Request.
+// Validate implements Body.
 func (p *AuthorRequest) Validate() error { return p.validate(p.Args) }
 
 // AuthorStatus is the answer to an authorization request (§6.2).
@@ -145,23 +152,24 @@ func (s AuthorStatus) String() string {
 	}
 }
 
-// AuthorResponse is the body of the answer to an authorization request (§6.2).
-type AuthorResponse struct {
+// AuthorReply is the body of the answer to an authorization request (§6.2; the RFC also calls it RESPONSE).
+type AuthorReply struct {
 	Status    AuthorStatus
 	Args      []string  // as in the request
 	ServerMsg string    // for the user, up to 65535 octets
 	Data      Sensitive // for the administrator, up to 65535 octets
 }
 
-const responseFixed = 6
+const authorReplyFixed = 6
 
 // Type is TypeAuthor.
-func (p *AuthorResponse) Type() Type { return TypeAuthor }
+func (p *AuthorReply) Type() Type { return TypeAuthor }
 
-// Final is true: an authorization is one request and its response.
-func (p *AuthorResponse) Final() bool { return true }
+// Final is true: an authorization is one request and its reply.
+func (p *AuthorReply) Final() bool { return true }
 
-func (p *AuthorResponse) known() bool {
+// Known implements Reply.
+func (p *AuthorReply) Known() bool {
 	switch p.Status {
 	case AuthorPassAdd, AuthorPassRepl, AuthorFail, AuthorError, AuthorFollow:
 		return true
@@ -169,16 +177,31 @@ func (p *AuthorResponse) known() bool {
 	return false
 }
 
-func (p *AuthorResponse) size() int {
-	return responseFixed + argsSize(p.Args) + len(p.ServerMsg) + len(p.Data)
+func (p *AuthorReply) fits() error {
+	if err := argsFit(p.Args); err != nil {
+		return err
+	}
+	return replyFits(p.size(), p.ServerMsg, p.Data)
+}
+
+// Validate implements Body. It accepts any message: what a terminal may show is for the sender to decide.
+func (p *AuthorReply) Validate() error {
+	if !p.Known() {
+		return errUnknownStatus
+	}
+	if err := p.fits(); err != nil {
+		return err
+	}
+	return checkArgs(p.Args)
+}
+
+func (p *AuthorReply) size() int {
+	return authorReplyFixed + argsSize(p.Args) + len(p.ServerMsg) + len(p.Data)
 }
 
 // Append implements Body.
-func (p *AuthorResponse) Append(dst []byte) ([]byte, error) {
-	if err := fits(65535, sized{"server_msg", len(p.ServerMsg)}, sized{"data", len(p.Data)}); err != nil {
-		return dst, err
-	}
-	if err := argsFit(p.Args); err != nil {
+func (p *AuthorReply) Append(dst []byte) ([]byte, error) {
+	if err := p.fits(); err != nil {
 		return dst, err
 	}
 	dst = append(dst, byte(p.Status), byte(len(p.Args)))
@@ -191,20 +214,20 @@ func (p *AuthorResponse) Append(dst []byte) ([]byte, error) {
 }
 
 // Decode implements Body.
-func (p *AuthorResponse) Decode(b []byte) error {
-	if len(b) < responseFixed {
+func (p *AuthorReply) Decode(b []byte) error {
+	if len(b) < authorReplyFixed {
 		return FaultShort
 	}
 	count, msg, data := int(b[1]), int(binary.BigEndian.Uint16(b[2:])), int(binary.BigEndian.Uint16(b[4:]))
-	if len(b) < responseFixed+count {
+	if len(b) < authorReplyFixed+count {
 		return FaultShort
 	}
-	lengths := b[responseFixed : responseFixed+count]
-	rest := b[responseFixed+count:]
+	lengths := b[authorReplyFixed : authorReplyFixed+count]
+	rest := b[authorReplyFixed+count:]
 	if msg+data+sum(lengths) != len(rest) {
 		return FaultLengths
 	}
-	*p = AuthorResponse{
+	*p = AuthorReply{
 		Status: AuthorStatus(b[0]), ServerMsg: string(rest[:msg]), Data: keep(rest[msg : msg+data]),
 		Args: cutArgs(string(rest[msg+data:]), lengths),
 	}

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"aaa-api/internal/aaa"
 )
 
 const testSecret = "a secret of at least thirty-two octets"
@@ -62,8 +60,8 @@ var vectors = []struct {
 	{
 		"RESPONSE",
 		Header{Version0, TypeAuthor, 2, 0, 7, 23},
-		&AuthorResponse{AuthorPassAdd, []string{"priv-lvl=15"}, "ok", Sensitive("log")},
-		func() Body { return new(AuthorResponse) },
+		&AuthorReply{AuthorPassAdd, []string{"priv-lvl=15"}, "ok", Sensitive("log")},
+		func() Body { return new(AuthorReply) },
 		"0101000200030b6f6b6c6f67707269762d6c766c3d3135",
 		"c002020000000007000000173315cfd13ebb4ffd3f8102d045555f5e2b336608904380",
 	},
@@ -162,7 +160,7 @@ func TestStrictLengths(t *testing.T) {
 	if err := new(AuthorRequest).Decode([]byte{0, 0, 0, 0, 0, 0, 0, 200}); !errors.Is(err, FaultShort) {
 		t.Errorf("a count of arguments that are not there: %v", err)
 	}
-	if err := new(AuthorResponse).Decode([]byte{1, 200, 0, 0, 0, 0}); !errors.Is(err, FaultShort) {
+	if err := new(AuthorReply).Decode([]byte{1, 200, 0, 0, 0, 0}); !errors.Is(err, FaultShort) {
 		t.Errorf("a count of arguments that are not there: %v", err)
 	}
 }
@@ -225,7 +223,7 @@ func TestTooLarge(t *testing.T) {
 		"user_msg":   &AuthenContinue{UserMsg: Sensitive(long)},
 		"server_msg": &AcctReply{ServerMsg: long},
 		"arg":        &AuthorRequest{Args: []string{text}},
-		"arg_cnt":    &AuthorResponse{Args: many},
+		"arg_cnt":    &AuthorReply{Args: many},
 	} {
 		before := []byte("before")
 		out, err := body.Append(before)
@@ -328,14 +326,14 @@ func TestFinal(t *testing.T) {
 		if !r.Final() {
 			goOn++
 		}
-		if !r.Final() && !r.known() {
+		if !r.Final() && !r.Known() {
 			t.Errorf("%v is unknown and goes on", r.Status)
 		}
-		if r.known() == strings.HasPrefix(r.Status.String(), "status ") {
-			t.Errorf("%v: known %v", r.Status, r.known())
+		if r.Known() == strings.HasPrefix(r.Status.String(), "status ") {
+			t.Errorf("%v: known %v", r.Status, r.Known())
 		}
-		author, acct := AuthorResponse{Status: AuthorStatus(status)}, AcctReply{Status: AcctStatus(status)}
-		if author.known() == strings.HasPrefix(author.Status.String(), "status ") || acct.known() == strings.HasPrefix(acct.Status.String(), "status ") {
+		author, acct := AuthorReply{Status: AuthorStatus(status)}, AcctReply{Status: AcctStatus(status)}
+		if author.Known() == strings.HasPrefix(author.Status.String(), "status ") || acct.Known() == strings.HasPrefix(acct.Status.String(), "status ") {
 			t.Errorf("%v %v", author.Status, acct.Status)
 		}
 	}
@@ -344,21 +342,17 @@ func TestFinal(t *testing.T) {
 	}
 }
 
-// TestSecretsArePrintedNowhere prints all that holds one in every way that people print things.
+// TestSecretsArePrintedNowhere prints every body that may hold a password in every way that Go prints things.
 func TestSecretsArePrintedNowhere(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery"
-	m, err := NewManager("127.0.0.1:49", Secrets{aaa.NewSecret(secret), aaa.NewSecret(secret)}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	octets := fmt.Sprint([]byte(secret))
 	var log strings.Builder
 	for _, v := range []any{
 		&AuthenStart{Data: Sensitive(secret)},
 		AuthenContinue{UserMsg: Sensitive(secret), Data: Sensitive(secret)},
-		&AuthenReply{Data: Sensitive(secret)}, Sensitive(secret), m, m.Session(), *m.Session(),
-		Secrets{Current: aaa.NewSecret(secret)},
+		&AuthenReply{Data: Sensitive(secret)}, Sensitive(secret),
+		CHAP{Response: Sensitive(secret)},
 	} {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)

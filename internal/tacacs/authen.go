@@ -91,7 +91,7 @@ func (s AuthenStatus) String() string {
 
 // Flags of authentication bodies.
 const (
-	ReplyNoEcho   = 0x01 // REPLY: what is asked for is not to be shown
+	ReplyNoEcho   = 0x01 // REPLY: the answer must not be shown as it is typed
 	ContinueAbort = 0x01 // CONTINUE: the client gives up
 )
 
@@ -165,7 +165,7 @@ func (p *AuthenStart) Decode(b []byte) error {
 	return nil
 }
 
-// Validate implements Request.
+// Validate implements Body.
 func (p *AuthenStart) Validate() error {
 	if err := p.fits(); err != nil {
 		return err
@@ -186,23 +186,32 @@ const replyFixed = 6
 // Type is TypeAuthen.
 func (p *AuthenReply) Type() Type { return TypeAuthen }
 
-// Final is false while the server asks for more.
+// Final reports whether the server asks for nothing more.
 func (p *AuthenReply) Final() bool {
 	return p.Status != AuthenGetData && p.Status != AuthenGetUser && p.Status != AuthenGetPass
 }
 
-// NoEcho reports whether what the server asks for must not be shown as it is typed.
+// NoEcho reports whether the answer must not be shown as the user types it.
 func (p *AuthenReply) NoEcho() bool { return p.Flags&ReplyNoEcho != 0 }
 
-func (p *AuthenReply) known() bool {
+// Known implements Reply.
+func (p *AuthenReply) Known() bool {
 	return p.Status >= AuthenPass && p.Status <= AuthenError || p.Status == AuthenFollow
+}
+
+// Validate implements Body. It accepts any message: what a terminal may show is for the sender to decide.
+func (p *AuthenReply) Validate() error {
+	if !p.Known() {
+		return errUnknownStatus
+	}
+	return replyFits(p.size(), p.ServerMsg, p.Data)
 }
 
 func (p *AuthenReply) size() int { return replyFixed + len(p.ServerMsg) + len(p.Data) }
 
 // Append implements Body.
 func (p *AuthenReply) Append(dst []byte) ([]byte, error) {
-	if err := fits(65535, sized{"server_msg", len(p.ServerMsg)}, sized{"data", len(p.Data)}); err != nil {
+	if err := replyFits(p.size(), p.ServerMsg, p.Data); err != nil {
 		return dst, err
 	}
 	dst = append(dst, byte(p.Status), p.Flags)
@@ -226,7 +235,7 @@ func (p *AuthenReply) Decode(b []byte) error {
 	return nil
 }
 
-// AuthenContinue is the body of the client's further packets in an authentication (§5.3).
+// AuthenContinue is the body of a client's later packets in an authentication (§5.3).
 type AuthenContinue struct {
 	Flags   byte      // ContinueAbort
 	UserMsg Sensitive // what the user answered, up to 65535 octets
@@ -266,7 +275,10 @@ func (p *AuthenContinue) Decode(b []byte) error {
 	return nil
 }
 
-// Validate implements Request: a password may be any octets.
+// Validate implements Body. It accepts any content, since a password may be any octets.
 func (p *AuthenContinue) Validate() error {
-	return fits(65535, sized{"user_msg", len(p.UserMsg)}, sized{"data", len(p.Data)})
+	if err := fits(65535, sized{"user_msg", len(p.UserMsg)}, sized{"data", len(p.Data)}); err != nil {
+		return err
+	}
+	return together(p.size())
 }

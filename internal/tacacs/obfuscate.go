@@ -7,13 +7,13 @@ import (
 )
 
 // Obfuscate hides a body under the secret, or reveals a hidden one: it XORs the pad of
-// RFC 8907 §4.5 onto body, in place. It does nothing where h has FlagUnencrypted. The
-// pad depends on h's session id, version and sequence number.
+// RFC 8907 §4.5 onto body, in place. It does nothing if h has FlagUnencrypted. The
+// pad depends on the session id, the version and the sequence number of h.
 func Obfuscate(body []byte, h Header, secret string) {
 	if h.Flags&FlagUnencrypted != 0 || len(body) == 0 {
 		return
 	}
-	// Longer secrets than these hold cost an allocation.
+	// A secret of over 192 octets costs an allocation.
 	var room [4 + 192 + 2 + md5.Size]byte
 	seed := binary.BigEndian.AppendUint32(room[:0], h.SessionID)
 	seed = append(seed, secret...)
