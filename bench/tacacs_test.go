@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	conns "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 )
 
 // TestTACACSPeer: it accepts whom it should, and leaves one user without an answer on a connection that others share.

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	conns "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 )
 
 // measureStalled compares the times of logins on one connection with and without a session

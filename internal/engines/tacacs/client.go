@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/tacacs"
 )
@@ -23,7 +24,7 @@ type client struct {
 	address string
 	strict  bool  // arguments are those of the dictionaries
 	broken  error // why there is no manager
-	manager *Manager
+	manager *conns.Manager
 	retries int                 // attempts after the first
 	tester  *tacacs.AuthenStart // the login of a probe; nil: no probes
 	health  engines.Recovery
@@ -59,7 +60,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 // answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
 // is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
 // where nothing was sent.
-func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs.Request, receive tacacs.Reply) (s *Session, sent int, err error) {
+func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs.Request, receive tacacs.Reply) (s *conns.Session, sent int, err error) {
 	var before error // of the try before
 	for try := 0; ; try++ {
 		// The connection proves that the server wants to be asked, so only the account's and the request's bounds count.
@@ -70,7 +71,7 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs
 		}
 		s = c.manager.Session()
 		err = s.Exchange(ctx, send, receive)
-		sent += s.sent // written by this goroutine alone
+		sent += s.Sent() // written by this goroutine alone
 		if err == nil {
 			allow.Answered(limits.Destination{}, try+1)
 			return s, sent, nil
@@ -80,11 +81,11 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs
 			continue
 		}
 		if cutShort(ctx, err) {
-			if try > 0 || s.ignored() {
+			if try > 0 || s.Ignored() {
 				c.failing()
 			}
 			if errors.Is(before, tacacs.FaultSessionID) && !errors.Is(err, tacacs.FaultSessionID) {
-				err = strayed(err) // a whole try tells more than one that was cut short
+				err = conns.Strayed(err) // a whole try tells more than one that was cut short
 			}
 		}
 		return nil, sent, c.failed(err, sent)
@@ -100,7 +101,7 @@ func cutShort(ctx context.Context, err error) bool {
 
 // lost reports whether a first packet, or its answer, went astray.
 func lost(err error) bool {
-	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, tacacs.FaultSessionID)
+	return errors.Is(err, conns.FaultTimeout) || errors.Is(err, conns.FaultClosed) || errors.Is(err, tacacs.FaultSessionID)
 }
 
 // failed makes of a Session's error what Exchange returns, and tells the server's health. What a context's

@@ -15,13 +15,13 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		Engine: New(EngineOptions{}),
 		Start: func(t *testing.T, b enginetest.Behaviour) aaa.Server {
-			p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-				for h, body := range l.requests() {
+			p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+				for h, body := range l.Requests() {
 					answer := pass(body)
 					if start, ok := body.(*tacacs.AuthenStart); ok {
 						switch {
 						case start.Method == tacacs.AuthenASCII || string(start.Data) != "password":
-							l.t.Errorf("got %+v", start)
+							t.Errorf("got %+v", start)
 						case b == enginetest.Rejects:
 							answer = &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 						case b == enginetest.Challenges:
@@ -31,11 +31,11 @@ func TestConformance(t *testing.T) {
 					if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 || b == enginetest.Silent {
 						continue
 					}
-					l.send(h.Answer(h.Flags), answer)
+					l.Send(h.Answer(h.Flags), answer)
 				}
 			})
 			if b == enginetest.Absent {
-				p.stop()
+				p.Stop()
 			}
 			return entry(p)
 		},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 
@@ -22,7 +23,7 @@ type handle [handleLen]byte
 type dialogue struct {
 	client  *client
 	account aaa.AccountID // that asks
-	session *Session
+	session *conns.Session
 	status  tacacs.AuthenStatus // what the server asked for last
 	chpass  bool                // it changes a password
 	user    string              // the name that a GETUSER was answered with last
@@ -99,7 +100,7 @@ func (t *dialogues) put(d *dialogue) error {
 	if crowded != nil {
 		t.end(crowded, "too many logins", fmt.Sprintf("the account has %d newer logins that wait", t.most))
 	}
-	d.session.watch(func(err error) { t.lose(d, err) })
+	d.session.Watch(func(err error) { t.lose(d, err) })
 	return nil
 }
 
@@ -144,7 +145,7 @@ func (t *dialogues) lose(d *dialogue, err error) {
 		return
 	}
 	d.lost = "the session with the server ended while it waited for the answer"
-	if errors.Is(err, FaultClosed) {
+	if errors.Is(err, conns.FaultClosed) {
 		d.lost = "the server closed the connection while it waited for the answer"
 	}
 	t.notify(d, d.lost)

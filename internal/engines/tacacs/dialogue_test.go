@@ -192,7 +192,7 @@ func TestStateIsGood(t *testing.T) {
 		t.Errorf("crowded out: %v", err)
 	}
 	// A connection that went takes its dialogues with it.
-	p.cut()
+	p.Cut()
 	eventually(t, "the loss", func() bool { return other.manager.Stats().Connections == 0 })
 	_, err := resume(t, other, kept, "password=secret")
 	wantInput(t, err, "State")

@@ -12,6 +12,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 
@@ -46,11 +47,19 @@ func New(opts EngineOptions) *Engine {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	span(&opts.ReviveAfter, time.Minute)
-	span(&opts.ProbeInterval, 10*time.Second)
-	span(&opts.DialogueLife, 5*time.Minute)
-	count(&opts.MaxDialogues, 1000)
+	opts.ReviveAfter = orDefault(opts.ReviveAfter, time.Minute)
+	opts.ProbeInterval = orDefault(opts.ProbeInterval, 10*time.Second)
+	opts.DialogueLife = orDefault(opts.DialogueLife, 5*time.Minute)
+	opts.MaxDialogues = orDefault(opts.MaxDialogues, 1000)
 	return &Engine{opts: opts, dialogues: newDialogues(&opts)}
+}
+
+// orDefault returns value if it is over 0.
+func orDefault[T ~int | ~int64](value, otherwise T) T {
+	if value > 0 {
+		return value
+	}
+	return otherwise
 }
 
 // nodeDialogues bounds the logins of all accounts that wait for a user's answer.
@@ -73,17 +82,14 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		address: net.JoinHostPort(s.Address, strconv.Itoa(s.Port)), retries: max(s.Retries, 0),
 	}
 	timeout := time.Duration(s.Timeout) * time.Millisecond
-	opts := Options{
+	opts := conns.Options{
 		Connections: s.Connections, DialTimeout: timeout, ReplyTimeout: timeout,
 		SessionTimeout: e.opts.DialogueLife + time.Minute, // the dialogue's end comes first
 		Dial:           e.opts.Dial,
 		Reach:          cfg.Reach,
+		Limits:         cfg.Limits,
 		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
 	}
-	if opts.Dial == nil {
-		opts.Dial = cfg.Reach.Dialer().DialContext
-	}
-	opts.Dial = counted(cfg.Limits, opts.Dial)
 	switch {
 	case s.Address == "":
 		return bad("address", "required", "a server needs an address")
@@ -125,7 +131,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	}
 	var err error
 	if c.broken == nil {
-		c.manager, err = NewManager(c.address, Secrets{Current: s.Secret, Previous: s.PreviousSecret}, opts)
+		c.manager, err = conns.NewManager(c.address, conns.Secrets{Current: s.Secret, Previous: s.PreviousSecret}, opts)
 	}
 	if err != nil {
 		return bad("", "server", err.Error())

@@ -21,9 +21,9 @@ import (
 // TestFlagIsRefusal: a reply in the clear where it must not be is a FAIL (§10.5.2).
 func TestFlagIsRefusal(t *testing.T) {
 	t.Parallel()
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if h, body, ok := l.next(); ok {
-			l.send(h.Answer(tacacs.FlagUnencrypted), pass(body))
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if h, body, ok := l.Next(); ok {
+			l.Send(h.Answer(tacacs.FlagUnencrypted), pass(body))
 		}
 	})
 	c := open(t, p, EngineOptions{})
@@ -40,10 +40,10 @@ func TestFlagIsRefusal(t *testing.T) {
 func TestTriesAgain(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if h, body, ok := l.next(); ok {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if h, body, ok := l.Next(); ok {
 			if n.Add(1) > 2 {
-				l.send(h.Answer(0), pass(body))
+				l.Send(h.Answer(0), pass(body))
 			}
 		}
 	})
@@ -87,10 +87,10 @@ func TestNoDescriptorLeft(t *testing.T) {
 func TestConnectionsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		for h, body := range l.requests() {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		for h, body := range l.Requests() {
 			<-release
-			l.send(h.Answer(0), pass(body))
+			l.Send(h.Answer(0), pass(body))
 		}
 	})
 	account := limits.NewAccount("a")
@@ -142,8 +142,8 @@ func TestConnectionsOfAnAccount(t *testing.T) {
 func TestPacketsOfARequest(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if _, _, ok := l.next(); ok {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if _, _, ok := l.Next(); ok {
 			n.Add(1)
 		}
 	})

@@ -21,11 +21,11 @@ func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 		if start := body.(*tacacs.AuthenStart); start.User == "bob" {
 			h.SessionID++
 		}
-		l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
+		l.Send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 	}
 	asks := func(l *link, h tacacs.Header, body tacacs.Body) {
 		if _, ok := body.(*tacacs.AuthenStart); ok {
-			l.send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
+			l.Send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
 		}
 	}
 	const timeout = 600 * time.Millisecond
@@ -45,8 +45,8 @@ func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newPipes()
-				p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-					for h, body := range l.requests() {
+				p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+					for h, body := range l.Requests() {
 						tc.answer(l, h, body)
 					}
 				})
@@ -74,11 +74,11 @@ func TestGoneCallerAfterATry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-			for h, body := range l.requests() {
-				if l.n == 1 {
+		p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+			for h, body := range l.Requests() {
+				if l.N == 1 {
 					h.SessionID++
-					l.send(h.Answer(0), pass(body))
+					l.Send(h.Answer(0), pass(body))
 				}
 			}
 		})
@@ -95,10 +95,10 @@ func TestGoneCallerWhileResuming(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-			for h, body := range l.requests() {
+		p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+			for h, body := range l.Requests() {
 				if _, ok := body.(*tacacs.AuthenStart); ok {
-					l.send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
+					l.Send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
 				}
 			}
 		})

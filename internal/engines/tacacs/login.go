@@ -149,9 +149,9 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 
 // round is the session's next round, with how many packets it sent: none where the caller had gone before.
 func (d *dialogue) round(ctx context.Context, send *tacacs.AuthenContinue, receive *tacacs.AuthenReply) (sent int, err error) {
-	before := d.session.sent // written by the goroutine of the round alone
+	before := d.session.Sent() // written by the goroutine of the round alone
 	err = d.session.Exchange(ctx, send, receive)
-	return d.session.sent - before, err
+	return d.session.Sent() - before, err
 }
 
 // refused makes a Reject of a reply that is to be taken for one.

@@ -33,7 +33,8 @@ func TestLostDialogues(t *testing.T) {
 	if r, err := resume(t, c, theirs, "password=secret"); err != nil || r.Outcome != aaa.Accept {
 		t.Errorf("another account's login: %+v, %v", r, err)
 	}
-	p.cut()
+	p.Cut()
+	eventually(t, "the connections' end", func() bool { return c.manager.Stats().Connections == 0 })
 	for range 2 {
 		if l := <-told; l.Account != "a" || !strings.Contains(l.Why, "the server closed the connection") {
 			t.Errorf("%+v", l)
@@ -50,7 +51,7 @@ func TestLostDialogues(t *testing.T) {
 	if l := <-told; !strings.Contains(l.Why, "newer logins") || len(told) > 0 {
 		t.Errorf("told twice of one that is lost: %+v", l)
 	}
-	p.cut()
+	p.Cut()
 }
 
 // TestFullNode: where the node holds all the dialogues that it may, an account without any gets an error and nobody loses one.

@@ -34,9 +34,9 @@ func (c *client) ask(ctx context.Context) error {
 	defer s.Close()
 	switch err := s.Exchange(ctx, c.tester, &r); {
 	case err != nil:
-		return c.failed(err, s.sent)
+		return c.failed(err, s.Sent())
 	case r.Status == tacacs.AuthenError:
-		return c.unable(s.sent, r.ServerMsg, r.Data, c.tester.Data)
+		return c.unable(s.Sent(), r.ServerMsg, r.Data, c.tester.Data)
 	}
 	c.succeeded()
 	return nil

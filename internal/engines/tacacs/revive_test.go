@@ -134,8 +134,8 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 	for wait, want := range map[time.Duration]engines.State{1010 * time.Millisecond: engines.Dead, 990 * time.Millisecond: engines.Alive} {
 		synctest.Test(t, func(t *testing.T) {
 			network := newPipes()
-			p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-				for range l.requests() { // and not a word
+			p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+				for range l.Requests() { // and not a word
 				}
 			})
 			c := open(t, p, EngineOptions{Dial: network.Dial})

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	conns "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 

@@ -19,7 +19,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	conns "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 

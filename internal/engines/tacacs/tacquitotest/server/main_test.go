@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	conns "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 

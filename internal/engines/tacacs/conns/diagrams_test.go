@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -35,12 +35,12 @@ func TestWireNotShared(t *testing.T) {
 		"1 a< AuthenReply 4",
 		"1 closed by client",
 	}
-	if got := p.wire(5); got != lines(want...) {
+	if got := p.Wire(5); got != lines(want...) {
 		t.Errorf("on the wire:\n%s", got)
 	}
 	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
 	want = append(want, "2 b> AcctRequest 1 single", "2 b< AcctReply 2", "2 closed by client")
-	if got := p.wire(8); got != lines(want...) {
+	if got := p.Wire(8); got != lines(want...) {
 		t.Errorf("on the wire:\n%s", got)
 	}
 }
@@ -50,8 +50,8 @@ func TestWireNotShared(t *testing.T) {
 func TestWireOfferedUnasked(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for h, body := range l.requests() {
-			l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
+		for h, body := range l.Requests() {
+			l.Send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 		}
 	})
 	m := managerOf(t, p, Options{NoSingleConnect: true})
@@ -59,7 +59,7 @@ func TestWireOfferedUnasked(t *testing.T) {
 	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
-	if got := p.wire(5); got != lines(
+	if got := p.Wire(5); got != lines(
 		"1 a> AuthenStart 1",
 		"1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3",
@@ -80,7 +80,7 @@ func TestWireSharedBlocking(t *testing.T) {
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
 	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
-	if got := p.wire(6); got != lines(
+	if got := p.Wire(6); got != lines(
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3",
@@ -106,7 +106,7 @@ func TestWireSharedNonBlocking(t *testing.T) {
 	if r.Status != tacacs.AuthenPass {
 		t.Errorf("status %v", r.Status)
 	}
-	if got := p.wire(8); got != lines(
+	if got := p.Wire(8); got != lines(
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 b> AcctRequest 1",
@@ -125,14 +125,14 @@ func TestWireCrossing(t *testing.T) {
 	t.Parallel()
 	held := make(chan struct{})
 	p := newPeer(t, func(l *link) {
-		h, body, _ := l.next()
-		l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
-		h1, _, _ := l.next()
+		h, body, _ := l.Next()
+		l.Send(h.Answer(tacacs.FlagSingleConnect), pass(body))
+		h1, _, _ := l.Next()
 		close(held)
-		h2, _, _ := l.next()
-		l.send(h2.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "second"})
-		l.send(h1.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "first"})
-		l.next()
+		h2, _, _ := l.Next()
+		l.Send(h2.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "second"})
+		l.Send(h1.Answer(0), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: "first"})
+		l.Next()
 	})
 	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
@@ -145,7 +145,7 @@ func TestWireCrossing(t *testing.T) {
 	if first.ServerMsg != "first" || second.ServerMsg != "second" {
 		t.Errorf("first got %q, second %q", first.ServerMsg, second.ServerMsg)
 	}
-	if got := p.wire(6); got != lines(
+	if got := p.Wire(6); got != lines(
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 b> AcctRequest 1",
@@ -162,15 +162,15 @@ func TestServerGone(t *testing.T) {
 	t.Parallel()
 	reached := make(chan struct{})
 	p := newPeer(t, func(l *link) {
-		h, body, _ := l.next()
-		l.send(h.Answer(tacacs.FlagSingleConnect), pass(body))
-		h, body, _ = l.next()
-		l.send(h.Answer(0), pass(body))
+		h, body, _ := l.Next()
+		l.Send(h.Answer(tacacs.FlagSingleConnect), pass(body))
+		h, body, _ = l.Next()
+		l.Send(h.Answer(0), pass(body))
 		for range 10 {
-			l.next()
+			l.Next()
 		}
 		close(reached)
-		l.next()
+		l.Next()
 	})
 	m := interleaving(managerOf(t, p, Options{Connections: 1}))
 	login(t, m)
@@ -181,7 +181,7 @@ func TestServerGone(t *testing.T) {
 		go func() { errs <- m.Exchange(context.Background(), acct(), new(tacacs.AcctReply)) }()
 	}
 	<-reached
-	p.cut()
+	p.Cut()
 	for range 10 {
 		fails(t, "waiting", <-errs, engines.Unreachable, FaultClosed)
 	}
@@ -199,17 +199,17 @@ func TestFirstGoesAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
-			h, body, ok := l.next()
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network}, func(l *link) {
+			h, body, ok := l.Next()
 			if !ok {
 				return
 			}
 			_ = l.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-			if _, err := l.r.Peek(1); err == nil {
-				l.t.Error("a second packet came before the reply to the first")
+			if _, err := l.Reader.Peek(1); err == nil {
+				t.Error("a second packet came before the reply to the first")
 			}
 			_ = l.SetReadDeadline(time.Time{})
-			l.send(h.Answer(h.Flags), pass(body))
+			l.Send(h.Answer(h.Flags), pass(body))
 			good(l)
 		})
 		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})
@@ -222,7 +222,7 @@ func TestFirstGoesAlone(t *testing.T) {
 			login(t, m)
 		}
 		flags := make(map[string]int) // of each connection
-		for _, line := range strings.Split(p.wire(80), "\n") {
+		for _, line := range strings.Split(p.Wire(80), "\n") {
 			if n, rest, _ := strings.Cut(line, " "); strings.HasSuffix(rest, " single") {
 				flags[n]++
 			}

@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"crypto/rand"

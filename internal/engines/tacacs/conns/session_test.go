@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -26,11 +26,11 @@ func newHolding(t testing.TB) *holding {
 	h.peer = newPeer(t, func(l *link) {
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		for head, body := range l.requests() {
+		for head, body := range l.Requests() {
 			if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "held" {
 				wg.Go(func() {
 					<-h.release
-					l.send(head.Answer(4), pass(body))
+					l.Send(head.Answer(4), pass(body))
 				})
 				h.held <- struct{}{}
 				continue
@@ -38,7 +38,7 @@ func newHolding(t testing.TB) *holding {
 			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 {
 				continue
 			}
-			l.send(head.Answer(4), pass(body))
+			l.Send(head.Answer(4), pass(body))
 		}
 	})
 	return h
@@ -79,8 +79,8 @@ func TestDeadline(t *testing.T) {
 	p.let()
 	eventually(t, "the late reply", func() bool { return m.Stats().Tombstones == 0 })
 	login(t, m)
-	if s := m.Stats(); s.Strays != 0 || s.Sessions != 0 || p.accepted() != 1 {
-		t.Errorf("%+v, %d connections", s, p.accepted())
+	if s := m.Stats(); s.Strays != 0 || s.Sessions != 0 || p.Accepted() != 1 {
+		t.Errorf("%+v, %d connections", s, p.Accepted())
 	}
 }
 
@@ -94,7 +94,7 @@ func TestSilence(t *testing.T) {
 	go func() { <-p.held; s.tooLate() }()
 	fails(t, "held", s.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)), engines.NoAnswer, FaultTimeout)
 	login(t, m)
-	if n := p.accepted(); n != 2 {
+	if n := p.Accepted(); n != 2 {
 		t.Errorf("%d connections", n)
 	}
 	p.let()
@@ -159,7 +159,7 @@ func TestDialogue(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 	s.Close()
-	if got := p.wire(6); got != lines(
+	if got := p.Wire(6); got != lines(
 		"1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3", "1 a< AuthenReply 4",
 		"1 a> AuthenContinue 5", "1 a< AuthenReply 6") {
@@ -173,16 +173,16 @@ func TestAbort(t *testing.T) {
 	reasons := make(chan string, 10)
 	p := newPeer(t, func(l *link) {
 		single := byte(4)
-		if l.n > 1 {
+		if l.N > 1 {
 			single = 0
 		}
-		for h, body := range l.requests() {
+		for h, body := range l.Requests() {
 			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags == tacacs.ContinueAbort {
 				reasons <- string(c.Data)
-				l.send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenFail}) // not due, but seen
+				l.Send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenFail}) // not due, but seen
 				continue
 			}
-			l.send(h.Answer(single), pass(body))
+			l.Send(h.Answer(single), pass(body))
 		}
 	})
 	m := managerOf(t, p, Options{Connections: 1})
@@ -197,8 +197,8 @@ func TestAbort(t *testing.T) {
 		t.Errorf("after the abort: %v", err)
 	}
 	login(t, m) // the connection goes on
-	if p.accepted() != 1 {
-		t.Errorf("%d connections", p.accepted())
+	if p.Accepted() != 1 {
+		t.Errorf("%d connections", p.Accepted())
 	}
 	if st := m.Stats(); st.Tombstones != 0 || st.Strays != 0 {
 		t.Errorf("the answer to the abort: %+v", st)
@@ -241,7 +241,7 @@ func TestForgottenDialogue(t *testing.T) {
 	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	eventually(t, "the end", func() bool { return s.Err() != nil })
 	fails(t, "coming back", s.Exchange(context.Background(), typed("password"), new(tacacs.AuthenReply)), engines.NoAnswer, FaultExpired)
-	if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 a> AuthenContinue 3") {
+	if got := p.Wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 a> AuthenContinue 3") {
 		t.Errorf("on the wire:\n%s", got)
 	}
 	login(t, m)
@@ -252,13 +252,13 @@ func TestSequenceNumbersEnd(t *testing.T) {
 	t.Parallel()
 	last := make(chan tacacs.Header, 1)
 	p := newPeer(t, func(l *link) {
-		l.quiet = true
-		for h, body := range l.requests() {
+		l.Quiet = true
+		for h, body := range l.Requests() {
 			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags == tacacs.ContinueAbort {
 				last <- h
 				continue
 			}
-			l.send(h.Answer(4), &tacacs.AuthenReply{Status: tacacs.AuthenGetData})
+			l.Send(h.Answer(4), &tacacs.AuthenReply{Status: tacacs.AuthenGetData})
 		}
 	})
 	m := managerOf(t, p, Options{})
@@ -306,7 +306,7 @@ func TestWrongUse(t *testing.T) {
 	if err := m.Exchange(context.Background(), full, new(tacacs.AuthorReply)); !errors.As(err, &field) {
 		t.Errorf("too long together: %v", err)
 	}
-	if p.accepted() != 1 {
+	if p.Accepted() != 1 {
 		t.Error("a connection was made for nothing")
 	}
 	eventually(t, "rest", func() bool { return m.Stats().Sessions == 0 })

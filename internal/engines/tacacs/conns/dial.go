@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -67,34 +67,7 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	return nil
 }
 
-// counted has a dialler make no more connections than an account may have.
-func counted(account *limits.Account, dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		release, err := account.Hold(aaa.LimitConnections)
-		if err != nil {
-			return nil, err
-		}
-		c, err := dial(ctx, network, address)
-		if err != nil {
-			release()
-			return nil, err
-		}
-		return &countedConn{c, release}, nil
-	}
-}
-
-type countedConn struct {
-	net.Conn
-	release func()
-}
-
-// Close implements net.Conn.
-func (c *countedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
-}
-
-// noSocket tells the log that no connection could be made for want of descriptors, once in a while.
+// noSocket logs, at most once a minute, that there was no descriptor for a connection.
 func (m *Manager) noSocket(err error) {
 	if now := time.Now(); now.Sub(m.warned) >= time.Minute {
 		m.warned = now
@@ -102,10 +75,9 @@ func (m *Manager) noSocket(err error) {
 	}
 }
 
-// connect makes the TCP connection and, where TLS is called for, the handshake. wire is what
-// packets go through, raw is below it.
+// connect makes the TCP connection and, with TLS, the handshake. Packets go through wire, raw is below it.
 func (m *Manager) connect(ctx context.Context) (raw, wire net.Conn, err error) {
-	if raw, err = m.opts.Dial(ctx, "tcp", m.addr); err != nil {
+	if raw, err = m.counted(ctx); err != nil {
 		return nil, nil, err
 	}
 	if m.opts.TLS == nil {
@@ -117,6 +89,35 @@ func (m *Manager) connect(ctx context.Context) (raw, wire net.Conn, err error) {
 		return nil, nil, errors.Join(errHandshake, err)
 	}
 	return raw, secure, nil
+}
+
+// counted makes a TCP connection that counts among the account's until it is closed.
+func (m *Manager) counted(ctx context.Context) (net.Conn, error) {
+	release, err := m.opts.Limits.Hold(aaa.LimitConnections)
+	if err != nil {
+		return nil, err
+	}
+	dial := m.opts.Dial
+	if dial == nil {
+		dial = m.opts.Reach.Dialer().DialContext
+	}
+	raw, err := dial(ctx, "tcp", m.addr)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &countedConn{raw, release}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	release func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
 }
 
 var errHandshake = errors.New("TLS handshake failed")

@@ -1,8 +1,11 @@
-package tacacs
+package conns
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +18,7 @@ import (
 // How servers tell that they can't read a request.
 var refusals = map[string]func(l *link, h tacacs.Header){
 	"answers under its own secret": func(l *link, h tacacs.Header) {
-		l.send(h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "wrong secret, I think"})
+		l.Send(h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "wrong secret, I think"})
 	},
 	"answers with an empty body": func(l *link, h tacacs.Header) { raw(l, h.Answer(h.Flags), nil, 0) },
 	"closes":                     func(*link, tacacs.Header) {},
@@ -25,7 +28,7 @@ var refusals = map[string]func(l *link, h tacacs.Header){
 func knows(tell func(*link, tacacs.Header)) func(*link) {
 	return func(l *link) {
 		for {
-			h, body, ok := l.next()
+			h, body, ok := l.Next()
 			if !ok {
 				return
 			}
@@ -33,7 +36,7 @@ func knows(tell func(*link, tacacs.Header)) func(*link) {
 				tell(l, h)
 				return
 			}
-			l.send(h.Answer(h.Flags), pass(body))
+			l.Send(h.Answer(h.Flags), pass(body))
 		}
 	}
 }
@@ -48,7 +51,7 @@ func TestRotation(t *testing.T) {
 		for _, which := range []string{" new", " old"} {
 			t.Run(name+which, func(t *testing.T) {
 				t.Parallel()
-				p := startPeer(t, &peer{secret: testSecret + which}, knows(tell))
+				p := startPeer(t, &peer{Secret: testSecret + which}, knows(tell))
 				m := managerWith(t, p, bothSecrets, Options{})
 				want := 1
 				if which == " old" {
@@ -57,7 +60,7 @@ func TestRotation(t *testing.T) {
 				for range 3 {
 					login(t, m)
 				}
-				if n := p.accepted(); n != want {
+				if n := p.Accepted(); n != want {
 					t.Errorf("%d connections, want %d", n, want)
 				}
 			})
@@ -75,16 +78,16 @@ func TestRotationWhileRunning(t *testing.T) {
 			var old atomic.Bool
 			p := newPeer(t, func(l *link) {
 				for {
-					head, err := l.r.Peek(tacacs.HeaderLen)
+					head, err := l.Reader.Peek(tacacs.HeaderLen)
 					if err != nil {
 						return
 					}
-					own := &link{&peer{t: t, quiet: true, secret: testSecret + " new"}, l.Conn, l.r, l.n}
+					own := l.Under(testSecret + " new")
 					if old.Load() {
-						own.secret = testSecret + " old"
+						own = l.Under(testSecret + " old")
 					}
 					h, _ := tacacs.ParseHeader(head)
-					_, body, ok := own.next()
+					_, body, ok := own.Next()
 					switch {
 					case !ok:
 						return
@@ -92,7 +95,7 @@ func TestRotationWhileRunning(t *testing.T) {
 						tell(own, h)
 						return
 					}
-					own.send(h.Answer(h.Flags), pass(body))
+					own.Send(h.Answer(h.Flags), pass(body))
 				}
 			})
 			m := managerWith(t, p, bothSecrets, Options{Connections: 1})
@@ -123,7 +126,7 @@ func TestWrongSecret(t *testing.T) {
 	}
 	both := managerWith(t, p, bothSecrets, Options{})
 	fails(t, "both wrong", tryLogin(both), engines.BadReply, FaultSecret)
-	if n := p.accepted(); n != 4 {
+	if n := p.Accepted(); n != 4 {
 		t.Errorf("%d connections", n)
 	}
 	m.mu.Lock()
@@ -141,6 +144,29 @@ func TestAttempts(t *testing.T) {
 		var f *engines.Failure
 		if err := managerWith(t, p, *secrets, Options{}).Exchange(context.Background(), acct(), new(tacacs.AcctReply)); !errors.As(err, &f) || f.Attempts != want {
 			t.Errorf("%+v, want %d attempts", err, want)
+		}
+	}
+}
+
+// TestSecretsArePrintedNowhere prints what holds the secrets in every way that Go prints things.
+func TestSecretsArePrintedNowhere(t *testing.T) {
+	t.Parallel()
+	const secret = "correct-horse-battery"
+	secrets := Secrets{aaa.NewSecret(secret), aaa.NewSecret(secret)}
+	m, err := NewManager("127.0.0.1:49", secrets, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	octets := fmt.Sprint([]byte(secret))
+	var log strings.Builder
+	for _, v := range []any{m, m.Session(), *m.Session(), secrets} {
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		log.WriteString(fmt.Sprintf("%v %+v %#v %s %q %x %d", v, v, v, v, v, v, v))
+	}
+	for _, word := range []string{secret, octets, octets[1 : len(octets)-1], hex.EncodeToString([]byte(secret)), "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"} {
+		if strings.Contains(log.String(), word) {
+			t.Errorf("printed: %s", word)
 		}
 	}
 }

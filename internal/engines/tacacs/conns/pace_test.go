@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // serial is a server that grants single connection mode and serves a connection's sessions one after the other.
 // What takes long is a login with the password "slow", or with one that was typed.
 func serial(l *link) {
-	for h, body := range l.requests() {
+	for h, body := range l.Requests() {
 		switch b := body.(type) {
 		case *tacacs.AuthenStart:
 			if string(b.Data) == "slow" {
@@ -29,7 +29,7 @@ func serial(l *link) {
 			}
 			time.Sleep(time.Second)
 		}
-		l.send(h.Answer(h.Flags), pass(body))
+		l.Send(h.Answer(h.Flags), pass(body))
 	}
 }
 
@@ -56,7 +56,7 @@ func onSerial(t *testing.T, opts Options, test func(*Manager, *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, serial)
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network, Quiet: true}, serial)
 		opts.Dial, opts.WriteTimeout = network.Dial, time.Hour // a busy server does not read, and pipes hold nothing
 		test(managerOf(t, p, opts), p)
 	})
@@ -135,7 +135,7 @@ func TestQueueIsNoSilence(t *testing.T) {
 		if took := atOnce(8, func() { slowLogin(t, m) }); took != 8*time.Second {
 			t.Errorf("took %v", took)
 		}
-		if n := p.accepted(); n != 1 {
+		if n := p.Accepted(); n != 1 {
 			t.Errorf("%d connections", n)
 		}
 	})
@@ -147,7 +147,7 @@ func TestQuickSerialServer(t *testing.T) {
 	onSerial(t, Options{Connections: 1}, func(m *Manager, p *peer) {
 		login(t, m)
 		atOnce(500, func() { login(t, m) })
-		if n := p.accepted(); n != 1 {
+		if n := p.Accepted(); n != 1 {
 			t.Errorf("%d connections", n)
 		}
 	})
@@ -176,8 +176,8 @@ func TestInterleavingIsSeen(t *testing.T) {
 		login(t, m)
 	}
 	p.let()
-	if err := <-done; err != nil || p.accepted() != 1 || !m.interleaves {
-		t.Errorf("%v, %d connections, %v", err, p.accepted(), m.interleaves)
+	if err := <-done; err != nil || p.Accepted() != 1 || !m.interleaves {
+		t.Errorf("%v, %d connections, %v", err, p.Accepted(), m.interleaves)
 	}
 
 	now := time.Now()
@@ -262,8 +262,8 @@ func TestDroppedRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
-			for h, body := range l.requests() {
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network, Quiet: true}, func(l *link) {
+			for h, body := range l.Requests() {
 				switch b := body.(type) {
 				case *tacacs.AcctRequest:
 					continue
@@ -272,7 +272,7 @@ func TestDroppedRequest(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 				}
-				l.send(h.Answer(h.Flags), pass(body))
+				l.Send(h.Answer(h.Flags), pass(body))
 			}
 		})
 		m := managerOf(t, p, Options{Dial: network.Dial, ReplyTimeout: 2 * time.Second})
@@ -335,10 +335,10 @@ func TestDeadConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, func(l *link) {
-			for h, body := range l.requests() {
-				if l.n > 1 || body.(*tacacs.AuthenStart).User == "bob" {
-					l.send(h.Answer(h.Flags), pass(body))
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network, Quiet: true}, func(l *link) {
+			for h, body := range l.Requests() {
+				if l.N > 1 || body.(*tacacs.AuthenStart).User == "bob" {
+					l.Send(h.Answer(h.Flags), pass(body))
 				}
 			}
 		})
@@ -351,8 +351,8 @@ func TestDeadConnection(t *testing.T) {
 		if err := m.Exchange(ctx, lost, new(tacacs.AuthenReply)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		if err := m.Exchange(context.Background(), lost, new(tacacs.AuthenReply)); err != nil || p.accepted() != 2 {
-			t.Errorf("%v, %d connections", err, p.accepted())
+		if err := m.Exchange(context.Background(), lost, new(tacacs.AuthenReply)); err != nil || p.Accepted() != 2 {
+			t.Errorf("%v, %d connections", err, p.Accepted())
 		}
 	})
 }
@@ -363,7 +363,7 @@ func TestSlowDialling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network, quiet: true}, serial)
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network, Quiet: true}, serial)
 		var dialled atomic.Int32
 		m := managerOf(t, p, Options{Dial: func(ctx context.Context, a, b string) (net.Conn, error) {
 			if dialled.Add(1) <= 4 {

@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/tacacs"
 )
 
@@ -47,8 +48,9 @@ type Options struct {
 	BackoffMin time.Duration // 0: 100 ms
 	BackoffMax time.Duration // 0: 10 s
 
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
-	Reach  *egress.Account                                                      // what is sent where it does not allow ends the connection; nil: anywhere
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: the Dialer of Reach
+	Reach  *egress.Account                                                      // a connection to where it does not allow is closed before the next packet; nil: anywhere
+	Limits *limits.Account                                                      // bounds the connections of an account; nil: no bound
 	Logger *slog.Logger                                                         // wrong secrets, broken rules; nil: none
 }
 
@@ -69,9 +71,6 @@ func (o *Options) fill(host string) {
 	span(&o.IdleTimeout, 30*time.Second)
 	span(&o.BackoffMin, 100*time.Millisecond)
 	span(&o.BackoffMax, 10*time.Second)
-	if o.Dial == nil {
-		o.Dial = new(net.Dialer).DialContext
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

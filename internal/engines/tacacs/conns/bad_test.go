@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type rogue struct {
 
 func raw(l *link, h tacacs.Header, b []byte, length uint32) {
 	h.Length = length
-	tacacs.Obfuscate(b, h, l.secret)
+	tacacs.Obfuscate(b, h, l.Secret)
 	_, _ = l.Write(append(h.Append(nil), b...))
 }
 
@@ -42,32 +42,32 @@ var rogues = []rogue{
 	}, engines.BadReply, FaultSecret, false},
 	{"sequence skipped", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h.Seq += 2
-		l.send(h.Answer(4), pass(body))
+		l.Send(h.Answer(4), pass(body))
 	}, engines.BadReply, tacacs.FaultSequence, false},
 	{"sequence of a client", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h = h.Answer(4)
 		h.Seq--
-		l.send(h, pass(body))
+		l.Send(h, pass(body))
 	}, engines.BadReply, tacacs.FaultSequence, false},
 	{"sequence 0", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h = h.Answer(4)
 		h.Seq = 0
-		l.send(h, pass(body))
+		l.Send(h, pass(body))
 	}, engines.BadReply, tacacs.FaultSequence, false},
 	{"type of another", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h = h.Answer(4)
 		h.Type = tacacs.TypeAcct
-		l.send(h, &tacacs.AcctReply{Status: tacacs.AcctSuccess})
+		l.Send(h, &tacacs.AcctReply{Status: tacacs.AcctSuccess})
 	}, engines.BadReply, tacacs.FaultType, false},
 	{"unknown type", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h = h.Answer(4)
 		h.Type = 9
-		l.send(h, pass(body))
+		l.Send(h, pass(body))
 	}, engines.BadReply, tacacs.FaultType, true},
 	{"major version", func(l *link, h tacacs.Header, body tacacs.Body) {
 		h = h.Answer(4)
 		h.Version = 0xd0
-		l.send(h, pass(body))
+		l.Send(h, pass(body))
 	}, engines.BadReply, tacacs.FaultVersion, true},
 	{"4 GiB promised", func(l *link, h tacacs.Header, body tacacs.Body) {
 		raw(l, h.Answer(4), octets(pass(body)), 0xffffffff)
@@ -88,10 +88,10 @@ var rogues = []rogue{
 		raw(l, h.Answer(4), nil, 0)
 	}, engines.ServerError, FaultEmpty, false},
 	{"a status that does not exist", func(l *link, h tacacs.Header, _ tacacs.Body) {
-		l.send(h.Answer(4), &tacacs.AuthenReply{Status: 0x55})
+		l.Send(h.Answer(4), &tacacs.AuthenReply{Status: 0x55})
 	}, engines.BadReply, tacacs.FaultStatus, false},
 	{"unencrypted flag", func(l *link, h tacacs.Header, body tacacs.Body) {
-		l.send(h.Answer(4|tacacs.FlagUnencrypted), pass(body))
+		l.Send(h.Answer(4|tacacs.FlagUnencrypted), pass(body))
 	}, engines.BadReply, tacacs.FaultFlag, true},
 	{"closed without a word", func(l *link, _ tacacs.Header, _ tacacs.Body) {
 		l.Close()
@@ -134,13 +134,13 @@ func TestRogueFirst(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPeer(t, func(l *link) {
-				if l.n > 1 {
+				if l.N > 1 {
 					good(l)
 					return
 				}
-				if h, body, ok := l.next(); ok {
+				if h, body, ok := l.Next(); ok {
 					r.do(l, h, body)
-					l.next()
+					l.Next()
 				}
 			})
 			m := managerOf(t, p, Options{})
@@ -152,7 +152,7 @@ func TestRogueFirst(t *testing.T) {
 			}
 			eventually(t, "the connection's end", func() bool { return m.Stats().Connections == 0 })
 			login(t, m)
-			if n := p.accepted(); n != 2 {
+			if n := p.Accepted(); n != 2 {
 				t.Errorf("%d connections", n)
 			}
 		})
@@ -168,14 +168,14 @@ func TestRogueAmongOthers(t *testing.T) {
 			t.Parallel()
 			elsewhere := make(chan struct{})
 			p := newPeer(t, func(l *link) {
-				if l.n > 1 {
+				if l.N > 1 {
 					good(l)
 					return
 				}
-				h, body, _ := l.next()
-				l.send(h.Answer(4), pass(body))
-				other, otherBody, _ := l.next()
-				bad, badBody, ok := l.next()
+				h, body, _ := l.Next()
+				l.Send(h.Answer(4), pass(body))
+				other, otherBody, _ := l.Next()
+				bad, badBody, ok := l.Next()
 				if !ok {
 					return
 				}
@@ -184,8 +184,8 @@ func TestRogueAmongOthers(t *testing.T) {
 				}
 				r.do(l, bad, badBody)
 				<-elsewhere
-				l.send(other.Answer(0), pass(otherBody))
-				l.next()
+				l.Send(other.Answer(0), pass(otherBody))
+				l.Next()
 			})
 			m := interleaving(managerOf(t, p, Options{Connections: 1}))
 			login(t, m)
@@ -194,7 +194,7 @@ func TestRogueAmongOthers(t *testing.T) {
 			err := m.Exchange(context.Background(), pap("password"), new(tacacs.AuthenReply))
 			fails(t, "the session", err, r.reason, r.fault)
 			login(t, m)
-			if n := p.accepted(); n != 2 {
+			if n := p.Accepted(); n != 2 {
 				t.Errorf("%d connections", n)
 			}
 			close(elsewhere)
@@ -214,11 +214,11 @@ func TestRogueAmongOthers(t *testing.T) {
 func TestUnknownSession(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for h, body := range l.requests() {
+		for h, body := range l.Requests() {
 			if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "bob" {
 				h.SessionID++
 			}
-			l.send(h.Answer(4), pass(body))
+			l.Send(h.Answer(4), pass(body))
 		}
 	})
 	shared := managerOf(t, p, Options{Connections: 1})
@@ -244,10 +244,10 @@ func TestUnknownSession(t *testing.T) {
 func TestUnasked(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		h, body, _ := l.next()
-		l.send(h.Answer(4), pass(body))
-		l.send(h.Answer(0), pass(body))
-		l.next()
+		h, body, _ := l.Next()
+		l.Send(h.Answer(4), pass(body))
+		l.Send(h.Answer(0), pass(body))
+		l.Next()
 	})
 	m := managerOf(t, p, Options{})
 	s := m.Session()
@@ -260,14 +260,14 @@ func TestUnasked(t *testing.T) {
 func TestUnknownFlags(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for h, body := range l.requests() {
-			l.send(h.Answer(0xfe), pass(body))
+		for h, body := range l.Requests() {
+			l.Send(h.Answer(0xfe), pass(body))
 		}
 	})
 	m := managerOf(t, p, Options{})
 	login(t, m)
 	login(t, m)
-	if p.accepted() != 1 {
+	if p.Accepted() != 1 {
 		t.Error("the connection was not kept")
 	}
 }
@@ -276,9 +276,9 @@ func TestUnknownFlags(t *testing.T) {
 func TestMinorVersionOfReply(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(l *link) {
-		for h, body := range l.requests() {
+		for h, body := range l.Requests() {
 			h.Version ^= 1
-			l.send(h.Answer(4), pass(body))
+			l.Send(h.Answer(4), pass(body))
 		}
 	})
 	login(t, managerOf(t, p, Options{}))
@@ -290,8 +290,8 @@ func TestLongReply(t *testing.T) {
 	for _, n := range []int{readAhead - 5, readAhead, tacacs.MaxBody - 5} {
 		msg := string(make([]byte, n))
 		p := newPeer(t, func(l *link) {
-			for h := range l.requests() {
-				l.send(h.Answer(4), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: msg})
+			for h := range l.Requests() {
+				l.Send(h.Answer(4), &tacacs.AcctReply{Status: tacacs.AcctSuccess, ServerMsg: msg})
 			}
 		})
 		m := managerOf(t, p, Options{})

@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -322,7 +322,7 @@ func (s *Session) cancel(gone error) error {
 		return nil
 	}
 	if s.strays != s.conn.strays {
-		gone = strayed(gone)
+		gone = Strayed(gone)
 	}
 	s.giveUp(gone, time.Now())
 	<-s.wake
@@ -330,13 +330,16 @@ func (s *Session) cancel(gone error) error {
 }
 
 // strayed is the error of a context that ended while replies came, but to ids that nobody used.
-func strayed(gone error) error { return fmt.Errorf("%w (%w)", errStray, gone) }
+func Strayed(gone error) error { return fmt.Errorf("%w (%w)", errStray, gone) }
 
-// ignored reports whether the latest request has met a silence that speaks against the server. It
-// is for the goroutine of Exchange.
-func (s *Session) ignored() bool {
+// Ignored reports whether the latest request has met a silence that speaks against the server. Only
+// the goroutine of Exchange may call it.
+func (s *Session) Ignored() bool {
 	return s.sent > 0 && time.Since(s.since) >= engines.Patience(s.m.opts.ReplyTimeout)
 }
+
+// Sent returns the number of packets sent so far, on all connections. Only the goroutine of Exchange may call it.
+func (s *Session) Sent() int { return s.sent }
 
 // timeout is the session's timer.
 func (s *Session) timeout() {
@@ -402,8 +405,9 @@ func (s *Session) abort(reason string, err error) {
 	}
 }
 
-// watch has fn called with the error that the session ends with, at once where it has ended. It replaces an earlier fn.
-func (s *Session) watch(fn func(error)) {
+// Watch has fn called with the error that the session ends with, or at once if it has ended. It replaces an earlier
+// fn. fn may be called with locks of the Manager held, so that it must not call the session.
+func (s *Session) Watch(fn func(error)) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	if s.lost = fn; s.state == ended {

@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network}, good)
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network}, good)
 		dials, refuse := 0, true
 		opts := Options{BackoffMin: 50 * time.Millisecond, BackoffMax: 80 * time.Millisecond}
 		opts.Dial = func(ctx context.Context, name, address string) (net.Conn, error) {

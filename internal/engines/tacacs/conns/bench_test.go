@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"bufio"
@@ -16,20 +16,20 @@ import (
 // answerer is the fastest server for one kind of request: it reveals nothing and answers
 // PASS in as many octets as that takes, many replies a write.
 func answerer(b *testing.B) *peer {
-	p := &peer{secret: testSecret, quiet: true}
+	p := &peer{Secret: testSecret, Quiet: true}
 	return startPeer(b, p, func(l *link) {
 		w := bufio.NewWriterSize(l.Conn, 64<<10)
 		head, body := make([]byte, tacacs.HeaderLen), make([]byte, 4096)
 		var out []byte
 		for {
-			if l.r.Buffered() == 0 && w.Flush() != nil {
+			if l.Reader.Buffered() == 0 && w.Flush() != nil {
 				return
 			}
-			if _, err := io.ReadFull(l.r, head); err != nil {
+			if _, err := io.ReadFull(l.Reader, head); err != nil {
 				return
 			}
 			h, _ := tacacs.ParseHeader(head)
-			if _, err := io.ReadFull(l.r, body[:h.Length]); err != nil {
+			if _, err := io.ReadFull(l.Reader, body[:h.Length]); err != nil {
 				return
 			}
 			out, _ = tacacs.AppendPacket(out[:0], h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenPass}, testSecret)
@@ -42,7 +42,7 @@ const benchInFlight = 32
 
 func benchmarkPAP(b *testing.B, opts Options) {
 	p := answerer(b)
-	m, err := NewManager(p.ln.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)}, opts)
+	m, err := NewManager(p.Listener.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)}, opts)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -76,8 +76,8 @@ func BenchmarkConnectionEach(b *testing.B) { benchmarkPAP(b, Options{NoSingleCon
 // BenchmarkBesideStalled is a login's time on a connection with a session that waits for
 // ever beside it, and what that adds.
 func BenchmarkBesideStalled(b *testing.B) {
-	p := startPeer(b, &peer{secret: testSecret, quiet: true}, sometimesSilent)
-	m, err := NewManager(p.ln.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)}, Options{Connections: 1, ReplyTimeout: time.Hour})
+	p := startPeer(b, &peer{Secret: testSecret, Quiet: true}, sometimesSilent)
+	m, err := NewManager(p.Listener.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)}, Options{Connections: 1, ReplyTimeout: time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}

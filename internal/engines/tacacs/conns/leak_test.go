@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -49,9 +49,9 @@ func TestNothingIsLeft(t *testing.T) {
 				n /= 10
 			}
 			func() {
-				p := startPeer(t, &peer{secret: testSecret, quiet: true}, sometimesSilent)
-				defer p.stop()
-				m, err := NewManager(p.ln.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)},
+				p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, sometimesSilent)
+				defer p.Stop()
+				m, err := NewManager(p.Listener.Addr().String(), Secrets{Current: aaa.NewSecret(testSecret)},
 					Options{NoSingleConnect: !single, ReplyTimeout: 10 * time.Second})
 				if err != nil {
 					t.Fatal(err)
@@ -105,11 +105,11 @@ func TestNothingIsLeft(t *testing.T) {
 
 // sometimesSilent answers all but requests for nobody.
 func sometimesSilent(l *link) {
-	for h, body := range l.requests() {
+	for h, body := range l.Requests() {
 		if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "nobody" {
 			continue
 		}
-		l.send(h.Answer(h.Flags), pass(body))
+		l.Send(h.Answer(h.Flags), pass(body))
 	}
 }
 

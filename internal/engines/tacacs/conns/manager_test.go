@@ -1,4 +1,4 @@
-package tacacs
+package conns
 
 import (
 	"context"
@@ -35,8 +35,8 @@ func TestStalledBesideOthers(t *testing.T) {
 	if err := <-stalledOne; err != nil {
 		t.Error(err)
 	}
-	if p.accepted() != 1 {
-		t.Errorf("%d connections", p.accepted())
+	if p.Accepted() != 1 {
+		t.Errorf("%d connections", p.Accepted())
 	}
 }
 
@@ -47,13 +47,13 @@ func TestStalledConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held, release := make(chan struct{}), make(chan struct{})
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
-			for h, body := range l.requests() {
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network}, func(l *link) {
+			for h, body := range l.Requests() {
 				if a, ok := body.(*tacacs.AcctRequest); ok && a.User == "held" {
 					close(held)
 					<-release
 				}
-				l.send(h.Answer(4), pass(body))
+				l.Send(h.Answer(4), pass(body))
 			}
 		})
 		m := managerOf(t, p, Options{Connections: 2, Dial: network.Dial})
@@ -74,7 +74,7 @@ func TestStalledConnection(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if n := p.accepted(); n != 2 {
+		if n := p.Accepted(); n != 2 {
 			t.Errorf("%d connections", n)
 		}
 	})
@@ -154,7 +154,7 @@ func TestConnectionEach(t *testing.T) {
 	}
 	wg.Wait()
 	// A connection that the manager has closed may be open at the server for a moment more.
-	if n := p.accepted(); n != 50 || most.Load() > 10 {
+	if n := p.Accepted(); n != 50 || most.Load() > 10 {
 		t.Errorf("%d connections, %d at once", n, most.Load())
 	}
 	typing := make([]*Session, 5)
@@ -192,7 +192,7 @@ func TestIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, ln: network}, good)
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network}, good)
 		m := managerOf(t, p, Options{IdleTimeout: 30 * time.Millisecond, Dial: network.Dial})
 		login(t, m)
 		time.Sleep(30*time.Millisecond - time.Nanosecond)
@@ -200,7 +200,7 @@ func TestIdle(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(time.Nanosecond)
-		if got := p.wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
+		if got := p.Wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
 			t.Errorf("on the wire:\n%s", got)
 		}
 		s := m.Session()
@@ -208,7 +208,7 @@ func TestIdle(t *testing.T) {
 		time.Sleep(time.Minute) // a dialogue is not idleness
 		exchange(t, s, typed("password"), new(tacacs.AuthenReply))
 		login(t, m)
-		if n := p.accepted(); n != 2 {
+		if n := p.Accepted(); n != 2 {
 			t.Errorf("%d connections", n)
 		}
 	})
@@ -221,10 +221,10 @@ func TestServerClosesIdle(t *testing.T) {
 	m := managerOf(t, p, Options{})
 	for range 5 {
 		login(t, m)
-		p.cut()
+		p.Cut()
 		eventually(t, "notice of it", func() bool { return m.Stats().Connections == 0 })
 	}
-	if n := p.accepted(); n != 5 {
+	if n := p.Accepted(); n != 5 {
 		t.Errorf("%d connections", n)
 	}
 }
@@ -252,15 +252,15 @@ func TestClosedBeforeUse(t *testing.T) {
 			if calls++; calls == 1 || calls > cuts+1 {
 				return
 			}
-			eventually(t, "the peer's side", func() bool { return p.accepted() == calls-1 })
-			p.cut()
+			eventually(t, "the peer's side", func() bool { return p.Accepted() == calls-1 })
+			p.Cut()
 			eventually(t, "notice", func() bool { return m.Stats().Connections == 0 })
 		}}
 		s := m.Session()
 		if err := s.Exchange(context.Background(), start, new(tacacs.AuthenReply)); !errors.Is(err, want) {
 			t.Errorf("closed %d times: %v", cuts, err)
 		}
-		if n := p.accepted(); n != min(cuts+1, 3) {
+		if n := p.Accepted(); n != min(cuts+1, 3) {
 			t.Errorf("closed %d times: %d connections", cuts, n)
 		}
 		s.Close()
@@ -291,12 +291,12 @@ func TestNothingReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		network := newPipes() // whose connections hold no octet that is not read
-		p := startPeer(t, &peer{secret: testSecret, ln: network}, func(l *link) {
-			h, body, ok := l.next()
+		p := startPeer(t, &peer{Secret: testSecret, Listener: network}, func(l *link) {
+			h, body, ok := l.Next()
 			if !ok {
 				return
 			}
-			l.send(h.Answer(4), pass(body))
+			l.Send(h.Answer(4), pass(body))
 			<-stop
 		})
 		m := managerOf(t, p, Options{Connections: 1, WriteTimeout: 100 * time.Millisecond, Dial: network.Dial})
@@ -320,8 +320,8 @@ func TestNothingReads(t *testing.T) {
 		queued := len(c.out)
 		m.mu.Unlock()
 		login(t, m)
-		if queued <= maxQueued || p.accepted() != 2 {
-			t.Errorf("with %d octets queued, the next session is on connection %d", queued, p.accepted())
+		if queued <= maxQueued || p.Accepted() != 2 {
+			t.Errorf("with %d octets queued, the next session is on connection %d", queued, p.Accepted())
 		}
 		wg.Wait()
 		if took := time.Since(start); took != 100*time.Millisecond {
