@@ -15,16 +15,16 @@ func TestChoose(t *testing.T) {
 	now := time.Now()
 	idle := func() *conn { return &conn{state: shared} }
 	busy := func(waiting int, moved time.Duration) *conn {
-		return &conn{state: shared, flight: flight{n: waiting}, moved: now.Add(-moved), window: 9}
+		return &conn{state: shared, traffic: traffic{flying: waiting, moved: now.Add(-moved), window: 9}}
 	}
 	with := func(c *conn, change func(*conn)) *conn { change(c); return c }
 	full := func(c *conn) {
 		c.sessions = map[uint32]*Session{1: nil, 2: nil}
 	}
 	talks := func(c *conn) { c.dialogues = 1 }
-	comes := func(c *conn) { c.coming = 8 }
+	comes := func(c *conn) { c.traffic.coming = 8 }
 	more := func(m *Manager) { m.opts.MaxConnections = 9 }
-	rested := func() *conn { c := idle(); c.window = 9; return c }
+	rested := func() *conn { c := idle(); c.traffic.window = 9; return c }
 	sessions := func(c *conn) *conn { c.sessions = map[uint32]*Session{1: nil}; return c }
 	interleaving := func(m *Manager) { interleaving(m) }
 	rotating := func(m *Manager) { interleaving(m); m.secrets = make([]aaa.Secret, 2) }
@@ -54,7 +54,7 @@ func TestChoose(t *testing.T) {
 		{name: "enough, both about to be busy", conns: []*conn{with(busy(1, 0), comes), with(busy(1, 0), comes)}, want: waits},
 		{name: "enough, stuck, and a dialogue's own", conns: []*conn{busy(1, stalled), busy(1, stalled), with(idle(), talks)}, want: dials, set: more},
 		{name: "enough, another one unanswered for long", conns: []*conn{busy(2, 0), busy(1, long)}, want: waits},
-		{name: "enough, the server not known to be quick", conns: []*conn{busy(1, 0), busy(1, 0)}, want: waits, set: func(m *Manager) { m.quick-- }},
+		{name: "enough, the server not known to be quick", conns: []*conn{busy(1, 0), busy(1, 0)}, want: waits, set: func(m *Manager) { m.pace.quick-- }},
 		{name: "enough, all stuck", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: dials},
 		{name: "enough, all stuck, interleaving", conns: []*conn{busy(2, time.Second), busy(1, time.Second)}, want: 1, set: interleaving},
 		{name: "enough, no more in flight", conns: []*conn{busy(9, 0), busy(9, 0)}, want: waits},
@@ -100,11 +100,11 @@ func TestChoose(t *testing.T) {
 		{name: "after a failure, with a busy one", conns: []*conn{busy(1, 0)}, want: 0, set: func(m *Manager) { m.retryAt = now.Add(time.Second) }},
 		{name: "some time after a failure", want: dials, set: func(m *Manager) { m.retryAt = now }},
 	} {
-		m := &Manager{opts: Options{Connections: 2, MaxConnections: 3, MaxSessions: 2}, dialErr: errors.New("refused"), quick: proof}
+		m := &Manager{opts: Options{Connections: 2, MaxConnections: 3, MaxSessions: 2}, dialErr: errors.New("refused"), pace: pace{quick: proof}}
 		m.opts.DialTimeout = time.Second
 		for _, c := range tc.conns {
 			own := &conn{
-				m: m, key: c.key, state: c.state, draining: c.draining, flight: c.flight, moved: c.moved, coming: c.coming, window: c.window, dialogues: c.dialogues,
+				m: m, key: c.key, state: c.state, draining: c.draining, traffic: c.traffic, dialogues: c.dialogues,
 				opened: c.opened, sessions: c.sessions, out: c.out,
 			}
 			m.conns = append(m.conns, own)

@@ -20,7 +20,7 @@ const (
 	shared             // the mode is granted: many sessions
 )
 
-// conn is a connection. Manager.mu guards its fields, but for those set before its goroutines start.
+// conn is a connection. Manager.mu guards its fields, apart from those set before its goroutines start.
 type conn struct {
 	m    *Manager
 	key  int      // which secret
@@ -29,22 +29,16 @@ type conn struct {
 	kick chan struct{}
 
 	state    connState
-	asked    bool // the first packet asked for single connection mode
+	asked    bool // the first packet asks for single connection mode
 	draining bool // no new sessions; closed when the last one has gone
 	closing  bool // the writer closes it when all is written
 	closed   bool
 
 	sessions  map[uint32]*Session
-	dialogues int       // of the sessions, those that their users answer
-	flight    flight    // sessions whose request is unanswered and was not overtaken
-	overtaken int       // sessions whose request is unanswered, while a later one was answered
-	coming    int       // sessions that have a place and have sent nothing
-	window    int       // how many may be in flight while the server has not shown that it interleaves
-	cut       time.Time // when the window was made smaller last
+	dialogues int // of the sessions, those that their users answer
+	traffic   traffic
 	opened    time.Time // when dialling began, later when it was done
 	took      time.Duration
-	moved     time.Time // when a packet came last, or the first one of the flight left
-	received  time.Time // when a packet came last
 
 	out    []byte // packets queued for the writer
 	tombs  tombstones
@@ -57,27 +51,15 @@ type conn struct {
 	verified atomic.Bool // a reply made sense under the secret
 }
 
-// patience is how much longer a session that has waited so long may wait for what is being negotiated on c; mu
-// is held.
-func (c *conn) patience(now time.Time, waited time.Duration) time.Duration {
-	if c.state == dialling {
-		return max(dialPatience-max(now.Sub(c.opened), waited), 0)
-	}
-	if waited >= queueing {
-		return 0
-	}
-	return max(patience+2*c.took-now.Sub(c.opened), 0)
-}
-
-// better compares connections for a new session: what makes headway, then what is less busy; mu is held.
-func (c *conn) better(than *conn, now time.Time) bool {
-	if than == nil {
-		return true
-	}
-	if a, b := c.stuck(now), than.stuck(now); a != b {
-		return b
-	}
-	return c.load() < than.load()
+// connected puts a connection that was dialled to use; mu is held.
+func (c *conn) connected(raw, wire net.Conn, now time.Time) {
+	c.raw, c.wire, c.state = raw, wire, first
+	c.took, c.opened = now.Sub(c.opened), now
+	c.idle = time.AfterFunc(time.Hour, c.rest)
+	c.idle.Stop()
+	c.asked = !c.m.opts.NoSingleConnect
+	go c.write()
+	go c.read()
 }
 
 // add gives s its place and its id; mu is held.
@@ -88,10 +70,9 @@ func (c *conn) add(s *Session) {
 	for {
 		id := random32()
 		if _, taken := c.sessions[id]; !taken && !c.tombs.has(id) {
-			s.conn, s.id = c, id
+			s.placed(c, id, c.state == first && c.asked)
 			c.sessions[id] = s
-			s.coming = true
-			c.coming++
+			c.traffic.expect(&s.turn)
 			if s.dialogue {
 				c.dialogues++
 			}
@@ -100,11 +81,44 @@ func (c *conn) add(s *Session) {
 	}
 }
 
-// random32 is a session id: RFC 8907 §4.1 wants cryptographically strong ones. Tests replace it.
+// random32 returns a session id, which RFC 8907 §4.1 wants cryptographically strong. Tests replace it.
 var random32 = func() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return binary.BigEndian.Uint32(b[:])
+}
+
+// send queues a request whose reply s awaits; mu is held.
+func (c *conn) send(s *Session, packet []byte, now time.Time) {
+	c.traffic.sent(&s.turn, now)
+	c.queue(packet)
+}
+
+// dismiss ends a dialogue with a last packet to which no reply is due; mu is held.
+func (c *conn) dismiss(s *Session, packet []byte) {
+	c.queue(packet)
+	c.tombs.add(s.id, time.Now()) // some servers reply all the same
+}
+
+// giveUp expects no reply to the request of s any more, and no sessions if the request may hold them up; mu is held.
+func (c *conn) giveUp(s *Session, now time.Time) {
+	c.tombs.add(s.id, now)
+	if c.blocked(s, now) {
+		c.draining = true
+	}
+}
+
+// drain takes no new sessions, and closes the connection when it has none; mu is held.
+func (c *conn) drain() {
+	c.draining = true
+	c.settle()
+}
+
+// verify notes a reply that made sense under the secret; mu is held.
+func (c *conn) verify() {
+	if !c.verified.Swap(true) {
+		c.m.proven(c)
+	}
 }
 
 // queue gives a packet to the writer; mu is held.
@@ -120,11 +134,11 @@ func (c *conn) wake() {
 	}
 }
 
-// remove takes a session off; mu is held. settle comes next.
+// remove takes a session off the connection; mu is held. settle comes next.
 func (c *conn) remove(s *Session) {
 	if c.sessions[s.id] == s {
 		delete(c.sessions, s.id)
-		c.came(s)
+		c.traffic.came(&s.turn)
 		if s.dialogue {
 			c.dialogues--
 		}
@@ -132,7 +146,7 @@ func (c *conn) remove(s *Session) {
 	}
 }
 
-// settle closes the connection or lets it rest if no session is left on it; mu is held.
+// settle closes the connection, or lets it rest, if it has no session; mu is held.
 func (c *conn) settle() {
 	if c.closed || c.closing || c.state == dialling || len(c.sessions) > 0 {
 		return
@@ -173,11 +187,10 @@ func (c *conn) rest() {
 		c.idle.Reset(left)
 		return
 	}
-	c.draining = true
-	c.settle()
+	c.drain()
 }
 
-// fail closes the connection at once and tells every session on it; mu is held.
+// fail closes the connection at once and ends its sessions with an error; mu is held.
 func (c *conn) fail(reason engines.Reason, err error) {
 	if c.closed {
 		return
@@ -195,8 +208,7 @@ func (c *conn) fail(reason engines.Reason, err error) {
 	c.wake()
 }
 
-// write is the writer: it sends what is queued, many packets at once, and ends
-// with the connection.
+// write is the writer. It sends what is queued, many packets at once, and ends with the connection.
 func (c *conn) write() {
 	var batch []byte
 	for range c.kick {
@@ -240,7 +252,7 @@ func (c *conn) write() {
 	}
 }
 
-// allowed asks again of a connection that is there what was asked when it was made: networks are taken back, too.
+// allowed checks again whether the account may reach the server: networks can be taken back while a connection is open.
 func (c *conn) allowed() error {
 	to, ok := c.raw.RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -249,14 +261,14 @@ func (c *conn) allowed() error {
 	return c.m.opts.Reach.Check(to.AddrPort())
 }
 
-// broken is what the writer and the reader do with a network error.
+// broken closes the connection after a network error of the reader or the writer.
 func (c *conn) broken(err error) {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	c.fail(engines.Unreachable, &closedError{err})
 }
 
-// closedError is FaultClosed with the network's word for it.
+// closedError is FaultClosed with the network's error.
 type closedError struct{ err error }
 
 func (e *closedError) Error() string   { return FaultClosed.Error() + ": " + e.err.Error() }

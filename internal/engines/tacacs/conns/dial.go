@@ -50,20 +50,12 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 		return &engines.Failure{Reason: engines.Unreachable, Err: err}
 	}
 	m.failures, m.retryAt, m.dialErr = 0, time.Time{}, nil
-	now := time.Now()
-	c.raw, c.wire, c.state = raw, wire, first
-	c.took, c.opened = now.Sub(c.opened), now
-	c.idle = time.AfterFunc(time.Hour, c.rest)
-	c.idle.Stop()
-	c.asked = !m.opts.NoSingleConnect
-	go c.write()
-	go c.read()
+	c.connected(raw, wire, time.Now())
 	if s.state == ended { // closed by its owner meanwhile
 		c.settle()
 		return s.failed()
 	}
 	c.add(s)
-	s.opens = c.asked
 	return nil
 }
 

@@ -7,203 +7,169 @@ import (
 )
 
 // A server that grants single connection mode may still serve the sessions of a connection one after the
-// other (tacquito does). What is in flight on a connection is therefore bounded by what the server has shown:
+// other (tacquito does). What the server has shown therefore bounds the requests in flight on a connection:
 //
-//   - It interleaves once a request is answered after a later one of the same connection was. Such connections are
-//     bounded by MaxSessions alone. A later reply by itself shows only that the earlier request holds up nobody:
-//     the server may have dropped it.
-//   - Otherwise a connection holds one request. After proof quick replies in a row it holds more as long as they
-//     are needed and replies stay quick. One that takes long ends that.
+//   - The server interleaves once it answers a request after a later one of the same connection. Then only
+//     MaxSessions bounds its connections. The later reply by itself shows less: the server may have dropped
+//     the earlier request.
+//   - Otherwise a connection carries one request. After proof quick replies in a row it carries more, as long as they
+//     are needed and replies stay quick. One slow reply ends that.
 //   - Otherwise a dialogue has its connection to itself, since what its user types must not wait in a queue.
 //   - Otherwise a request that is given up ends its connection, since the server may be busy with it.
 //
-// A session without room goes to a new connection, so that sharing is never slower than not sharing.
+// A session without room gets a new connection, so that sharing is never slower than not sharing.
 
-// stalled is how long a connection may leave all its requests unanswered before new sessions go elsewhere.
+// stalled is how long a connection may leave all of its requests unanswered before new sessions go elsewhere.
 const stalled = 3 * time.Millisecond
 
 // queueing is how long a session waits for room on connections that make headway before it gets its own.
 const queueing = 10 * stalled
 
-// long is how much time a reply may take the server before its requests no longer queue.
+// long is the time of a reply after which requests to the server no longer queue.
 const long = 100 * time.Millisecond
 
-// proof is how many quick replies in a row let the requests to a server queue.
+// proof is the number of quick replies in a row after which requests to a server may queue.
 const proof = 256
 
-// pipeline is how many requests may be in flight on the connections that are kept, together. More make no
-// connection faster, and each of them waits where one is slow after all.
+// pipeline bounds the requests in flight on all connections that are kept. More make no connection faster, and
+// each of them waits if one is slow after all.
 const pipeline = 32
 
-// maxDoubts is how many replies that took long and came in the order of their requests, with others behind them,
-// end the belief that the server interleaves.
+// maxDoubts is the number of slow replies, in the order of their requests and with others behind them, after which
+// the server no longer counts as one that interleaves.
 const maxDoubts = 64
 
-// flight lists the sessions of a connection that await a reply, in the order of their requests. Those whose
-// requests were overtaken are not in it.
-type flight struct {
-	first, last *Session
-	n           int
+// pace is what a server has shown of how it serves requests. The Manager's mu guards it.
+type pace struct {
+	interleaves bool // a request was answered after a later one of its connection
+	doubts      int  // replies since then that took long, in the order of their requests
+	quick       int  // replies in a row, up to proof, without one that took the server long
 }
 
-func (f *flight) add(s *Session) {
-	s.before, s.after = f.last, nil
-	if f.last == nil {
-		f.first = s
-	} else {
-		f.last.after = s
-	}
-	f.last = s
-	f.n++
-	s.flying = true
+// late notes a reply to a request that was overtaken. It reports whether that is news.
+func (p *pace) late() bool {
+	news := !p.interleaves
+	p.interleaves, p.doubts = true, 0
+	return news
 }
 
-func (f *flight) remove(s *Session) {
-	if s.before == nil {
-		f.first = s.after
-	} else {
-		s.before.after = s.after
+// hurried notes a quick reply. It reports whether enough came before it for requests to queue.
+func (p *pace) hurried() bool {
+	if p.quick >= proof {
+		return true
 	}
-	if s.after == nil {
-		f.last = s.before
-	} else {
-		s.after.before = s.before
-	}
-	s.before, s.after = nil, nil
-	s.flying = false
-	f.n--
+	p.quick++
+	return false
 }
 
-// answered takes s off the requests that await a reply, and learns from the moment of it; mu is held.
+// dragged notes that the server, not the queue, took long.
+func (p *pace) dragged() { p.quick = 0 }
+
+// doubt notes a reply that took long and came in order while others waited behind it.
+func (p *pace) doubt() {
+	if !p.interleaves {
+		return
+	}
+	if p.doubts++; p.doubts >= maxDoubts {
+		p.interleaves, p.doubts = false, 0
+	}
+}
+
+// answered takes the request of s off the traffic, and learns from the moment of its reply; mu is held.
 func (c *conn) answered(s *Session, now time.Time) {
-	m := c.m
-	waited, took := now.Sub(s.since), now.Sub(c.moved)
-	c.received, c.moved = now, now
-	if !s.flying {
-		c.overtaken--
-		if m.doubts = 0; !m.interleaves {
-			m.interleaves = true
+	m, f, t := c.m, &c.traffic, &s.turn
+	waited, took := now.Sub(t.since), now.Sub(f.moved)
+	f.arrived(now)
+	if !t.flying {
+		f.late()
+		if m.pace.late() {
 			m.notify()
 		}
 		return
 	}
-	for c.flight.first != s {
-		c.flight.remove(c.flight.first)
-		c.overtaken++
-	}
+	f.overtake(t)
 	switch {
 	case waited < stalled:
-		if m.quick < proof {
-			m.quick++
-		} else if c.load() >= c.window {
-			c.window = min(max(c.window, 1)+1, max(pipeline/m.opts.Connections, 1), m.opts.MaxSessions)
+		if m.pace.hurried() && c.load() >= f.window {
+			f.widen(min(max(pipeline/m.opts.Connections, 1), m.opts.MaxSessions))
 		}
 	default:
-		if took >= long { // the server, not the queue
-			m.quick = 0
+		if took >= long {
+			m.pace.dragged()
 		}
-		// One cut for all that is in the queue.
-		if s.since.After(c.cut) {
-			c.window, c.cut = max(c.window/2, 1), now
-		}
-		if waited >= long && c.flight.n > 1 && m.interleaves {
-			if m.doubts++; m.doubts >= maxDoubts {
-				m.interleaves, m.doubts = false, 0
-			}
+		f.narrow(t, now)
+		if waited >= long && f.flying > 1 {
+			m.pace.doubt()
 		}
 	}
-	c.flight.remove(s)
+	f.land(t)
 }
 
-// left takes s, which gets no reply, off the requests that await one; mu is held.
-func (c *conn) left(s *Session) {
-	if s.flying {
-		c.flight.remove(s)
-	} else {
-		c.overtaken--
-	}
-}
-
-// blocked reports whether c is of no use to new sessions once s, whose reply has not come, is given up: the
-// server may be busy with its request, or gone. mu is held.
+// blocked reports whether new sessions must avoid c once s gives up on its reply: the server may be busy with its
+// request, or gone. mu is held.
 func (c *conn) blocked(s *Session, now time.Time) bool {
-	if !s.flying {
+	t := &s.turn
+	if !t.flying {
 		return false
 	}
-	return !c.m.interleaves || !c.received.After(s.since) && now.Sub(s.since) >= engines.Patience(c.m.opts.ReplyTimeout)
+	return !c.m.pace.interleaves || !c.traffic.received.After(t.since) && now.Sub(t.since) >= engines.Patience(c.m.opts.ReplyTimeout)
 }
 
-// apart reports whether a dialogue has a connection to itself; mu is held. While the secret is being changed
-// any other session may have the server close the connection.
-func (m *Manager) apart() bool { return !m.interleaves || len(m.secrets) > 1 }
+// apart reports whether a dialogue has a connection to itself; mu is held. While the secret is being changed,
+// any other session may make the server close the connection.
+func (m *Manager) apart() bool { return !m.pace.interleaves || len(m.secrets) > 1 }
 
-// taken reports whether c is a dialogue's own; mu is held.
+// taken reports whether a dialogue has c to itself; mu is held.
 func (c *conn) taken() bool { return c.dialogues > 0 && c.m.apart() }
 
 // room reports whether c, which is shared, takes a new session; mu is held.
 func (c *conn) room(dialogue bool, now time.Time) bool {
 	m := c.m
 	switch {
-	case m.interleaves && len(m.secrets) < 2:
+	case m.pace.interleaves && len(m.secrets) < 2:
 		return true
 	case c.dialogues > 0, dialogue && len(c.sessions) > 0:
 		return false
 	case c.load() == 0:
-		if now.Sub(c.moved) >= stalled {
-			c.window = 1
-		}
+		c.traffic.rested(now)
 		return true
-	case m.interleaves:
+	case m.pace.interleaves:
 		return true
 	default:
-		return !c.stuck(now) && m.quick >= proof && c.load() < c.window
+		return !c.traffic.stuck(now) && m.pace.quick >= proof && c.load() < c.traffic.window
 	}
 }
 
-// load is how many sessions keep c busy, or are about to; mu is held.
+// load returns the number of sessions that keep c busy or are about to; mu is held.
 func (c *conn) load() int {
-	n := c.flight.n + c.coming
-	if c.m.interleaves {
-		n += c.overtaken
+	n := c.traffic.flying + c.traffic.coming
+	if c.m.pace.interleaves {
+		n += c.traffic.overtaken
 	}
 	return n
 }
 
-// came notes that s has sent its first packet, or never will; mu is held.
-func (c *conn) came(s *Session) {
-	if s.coming {
-		s.coming = false
-		c.coming--
-	}
-}
-
-// stuck reports whether a request is unanswered and nothing has come for a while; mu is held.
-func (c *conn) stuck(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= stalled }
-
-// slow reports whether a request has been unanswered for long; mu is held.
-func (c *conn) slow(now time.Time) bool { return c.flight.n > 0 && now.Sub(c.moved) >= long }
-
-// headway is how much longer c counts as making headway; 0 without requests in flight. mu is held.
+// headway returns how much longer c counts as making headway, 0 without load; mu is held.
 func (c *conn) headway(now time.Time) time.Duration {
 	switch {
 	case c.load() == 0 || c.taken():
 		return 0
-	case c.flight.n == 0:
+	case c.traffic.flying == 0:
 		return stalled
 	}
-	return max(stalled-now.Sub(c.moved), 0)
+	return max(stalled-now.Sub(c.traffic.moved), 0)
 }
 
-// queued is how much longer a request waits: unless it was overtaken, the time in the queue behind others is no
-// silence. mu is held.
+// queued returns how much longer a request may wait: time in the queue behind others is not the server's silence,
+// unless a later request overtook it. mu is held.
 func (s *Session) queued(now time.Time) time.Duration {
-	if !s.flying {
+	if !s.turn.flying {
 		return 0
 	}
-	return max(s.conn.moved.Add(s.m.opts.ReplyTimeout).Sub(now), 0)
+	return max(s.conn.traffic.moved.Add(s.m.opts.ReplyTimeout).Sub(now), 0)
 }
 
-// surplus reports whether as many connections as are to be kept are there without c; mu is held.
+// surplus reports whether there are enough shared connections without c; mu is held.
 func (c *conn) surplus() bool {
 	others := 0
 	for _, x := range c.m.conns {

@@ -169,36 +169,35 @@ func TestInterleavingIsSeen(t *testing.T) {
 	go func() { done <- m.Exchange(context.Background(), heldAcct(), new(tacacs.AcctReply)) }()
 	<-p.held
 	exchange(t, typing, typed("password"), new(tacacs.AuthenReply))
-	if m.interleaves {
+	if m.pace.interleaves {
 		t.Error("a request that is overtaken may never be answered")
 	}
 	for range 10 { // it is known to hold up nobody
 		login(t, m)
 	}
 	p.let()
-	if err := <-done; err != nil || p.Accepted() != 1 || !m.interleaves {
-		t.Errorf("%v, %d connections, %v", err, p.Accepted(), m.interleaves)
+	if err := <-done; err != nil || p.Accepted() != 1 || !m.pace.interleaves {
+		t.Errorf("%v, %d connections, %v", err, p.Accepted(), m.pace.interleaves)
 	}
 
 	now := time.Now()
-	m = &Manager{interleaves: true}
+	m = &Manager{pace: pace{interleaves: true}}
 	m.opts.fill("")
 	c = &conn{m: m}
 	for i := range maxDoubts {
-		if !m.interleaves {
+		if !m.pace.interleaves {
 			t.Errorf("%d replies were enough", i)
 		}
-		first, second := &Session{m: m, conn: c, since: now}, &Session{m: m, conn: c, since: now}
-		c.flight.add(first)
-		c.flight.add(second)
-		c.moved = now
+		first, second := &Session{m: m, conn: c}, &Session{m: m, conn: c}
+		c.traffic.sent(&first.turn, now)
+		c.traffic.sent(&second.turn, now)
 		now = now.Add(long)
 		c.answered(first, now)
-		second.since = now // not slow, and alone
+		second.turn.since = now // not slow, and alone
 		c.answered(second, now)
 	}
-	if m.interleaves || c.flight != (flight{}) {
-		t.Errorf("%+v", c.flight)
+	if m.pace.interleaves || c.traffic.flying != 0 || c.traffic.first != nil || c.traffic.last != nil {
+		t.Errorf("%+v", c.traffic)
 	}
 }
 
@@ -207,16 +206,15 @@ func TestInterleavingIsSeen(t *testing.T) {
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	m := &Manager{quick: proof - 1}
+	m := &Manager{pace: pace{quick: proof - 1}}
 	m.opts.fill("")
 	c := &conn{m: m}
 	serve := func(n int, each time.Duration) {
 		now = now.Add(1)
-		c.moved = now
 		var list []*Session
 		for range n {
-			s := &Session{m: m, conn: c, since: now}
-			c.flight.add(s)
+			s := &Session{m: m, conn: c}
+			c.traffic.sent(&s.turn, now)
 			list = append(list, s)
 		}
 		for _, s := range list {
@@ -243,17 +241,17 @@ func TestWindow(t *testing.T) {
 		for range step.times {
 			serve(step.n, step.each)
 		}
-		if c.window != step.window || m.quick != step.quick || c.load() != 0 {
-			t.Errorf("%+v: window %d after %d quick replies, load %d", step, c.window, m.quick, c.load())
+		if c.traffic.window != step.window || m.pace.quick != step.quick || c.load() != 0 {
+			t.Errorf("%+v: window %d after %d quick replies, load %d", step, c.traffic.window, m.pace.quick, c.load())
 		}
 	}
-	m.interleaves, m.doubts, c.overtaken = true, maxDoubts-1, 1
+	m.pace.interleaves, m.pace.doubts, c.traffic.overtaken = true, maxDoubts-1, 1
 	if c.load() != 1 {
 		t.Error("an interleaving server is not busy with what was overtaken")
 	}
-	c.answered(&Session{m: m, conn: c, since: now}, now)
-	if m.doubts != 0 || c.load() != 0 {
-		t.Errorf("%d doubts", m.doubts)
+	c.answered(&Session{m: m, conn: c, turn: turn{since: now}}, now)
+	if m.pace.doubts != 0 || c.load() != 0 {
+		t.Errorf("%d doubts", m.pace.doubts)
 	}
 }
 

@@ -127,7 +127,7 @@ func fails(t testing.TB, what string, err error, reason engines.Reason, fault er
 func interleaving(m *Manager) *Manager {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.interleaves = true
+	m.pace.interleaves = true
 	return m
 }
 

@@ -126,9 +126,8 @@ func (c *conn) await(h tacacs.Header) *Session {
 	if fault != 0 {
 		// The others on the connection may end; none are added.
 		c.complain(fault)
-		c.draining = true
 		s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: malformed{fault}})
-		c.settle()
+		c.drain()
 		return nil
 	}
 	if c.state == first {
@@ -141,7 +140,7 @@ func (c *conn) await(h tacacs.Header) *Session {
 func (c *conn) negotiated(granted bool) {
 	c.state = alone
 	if c.asked {
-		c.m.refused = !granted
+		c.m.negotiated(granted)
 	}
 	if granted {
 		c.state = shared
@@ -155,11 +154,10 @@ func (c *conn) negotiated(granted bool) {
 // stray deals with a packet whose session id nobody uses; mu is held.
 func (c *conn) stray(id uint32) {
 	if c.tombs.take(id) {
-		c.received = time.Now()
-		c.moved = c.received
+		c.traffic.arrived(time.Now())
 		return
 	}
-	c.m.strays++
+	c.m.stray()
 	c.strays++
 	if c.strays == 1 {
 		c.complain(tacacs.FaultSessionID) // once, or a server could fill the log
