@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
@@ -41,23 +42,15 @@ type dialogue struct {
 // own oldest makes room; one timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
-	most int        // of an account
-	all  int        // of the node
-	tell func(Lost) // of dialogues that end while they wait; nil: nobody
+	most int                // of an account
+	all  int                // of the node
+	tell func(engines.Lost) // of dialogues that end while they wait; nil: nobody
 
 	mu    sync.Mutex
 	by    map[handle]*dialogue
 	own   map[aaa.AccountID]*list.List // oldest first
 	order *list.List                   // oldest first; all live equally long
 	timer *time.Timer                  // runs while there are any; else nil
-}
-
-// Lost is a login whose dialogue ended while it waited for the user's answer.
-type Lost struct {
-	Account aaa.AccountID // whose document names the server
-	Server  string
-	State   []byte // of the challenge
-	Why     string
 }
 
 func newDialogues(opts *EngineOptions) *dialogues {
@@ -161,7 +154,7 @@ func (t *dialogues) end(d *dialogue, abort, why string) {
 
 func (t *dialogues) notify(d *dialogue, why string) {
 	if t.tell != nil {
-		t.tell(Lost{Account: d.client.account, Server: d.client.name, State: bytes.Clone(d.handle[:]), Why: why})
+		t.tell(engines.Lost{Account: d.client.account, Server: d.client.name, State: bytes.Clone(d.handle[:]), Why: why})
 	}
 }
 

@@ -28,8 +28,8 @@ type EngineOptions struct {
 	DialogueLife  time.Duration // a login that the user doesn't go on with is given up after; 0: 5 min
 	MaxDialogues  int           // logins of an account that wait for a user's answer; 0: 1,000
 
-	// Lost is told of logins that end while they wait for a user's answer; nil: nobody is. It must not block.
-	Lost func(Lost)
+	// Lost is called for each login that ends while it waits for a user's answer; may be nil. It must not block.
+	Lost func(engines.Lost)
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
 }
@@ -68,6 +68,14 @@ const nodeDialogues = 100_000
 // Name is tacacs.
 func (e *Engine) Name() string { return Name }
 
+// Traits implements engines.Engine.
+func (e *Engine) Traits() engines.Traits {
+	return engines.Traits{
+		Dictionary: "dictionary_tacacs", Arguments: true, Dialogues: true,
+		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"},
+	}
+}
+
 // Open makes the Client of a server. It checks what the document's schema has checked
 // already; an error is an *aaa.Error of KindBadInput. A certificate and a key that do not fit
 // each other can't be told when a document is written, since its secrets are sealed: such a server
@@ -78,7 +86,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
 	}
 	c := &client{
-		engine: e, account: cfg.Account, name: s.Name, strict: s.Mode() != aaa.AnyName,
+		engine: e, account: cfg.Account, name: s.Name, strict: s.AVP != aaa.CustomAVP,
 		address: net.JoinHostPort(s.Address, strconv.Itoa(s.Port)), retries: max(s.Retries, 0),
 	}
 	timeout := time.Duration(s.Timeout) * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 )
 
 // TestLostDialogues: a dialogue whose connection the server closes is told of at once, and its State says why. An
@@ -13,8 +14,8 @@ import (
 func TestLostDialogues(t *testing.T) {
 	t.Parallel()
 	p := script(t, questions(getPass, "secret"))
-	told := make(chan Lost, 10)
-	c := open(t, p.peer, EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l Lost) { told <- l }})
+	told := make(chan engines.Lost, 10)
+	c := open(t, p.peer, EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l engines.Lost) { told <- l }})
 	of := func(account aaa.AccountID) []byte {
 		req := request(t, aaa.Authn, "user=bob")
 		req.Account = account

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/engines"
 	engine "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
 
@@ -54,8 +55,8 @@ func TestIdleClose(t *testing.T) {
 		t.Skip("takes 15 s; part of make soak")
 	}
 	s := startWith(t, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}})
-	lost := make(chan engine.Lost, 1)
-	c := clientWith(t, s, engine.EngineOptions{Lost: func(l engine.Lost) { lost <- l }})
+	lost := make(chan engines.Lost, 1)
+	c := clientWith(t, s, engine.EngineOptions{Lost: func(l engines.Lost) { lost <- l }})
 	r := ask(t, c, aaa.Authn, nil, "user=bob", "port=tty1")
 	outcome(t, "the login", r, aaa.Challenge)
 	select {

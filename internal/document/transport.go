@@ -3,13 +3,15 @@ package document
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
+	"strings"
 
 	"aaa-api/internal/aaa"
 )
 
-// tacacs checks the members that only TACACS+ has. With another protocol they are faults: who
-// writes transport tls must not believe that RADIUS over UDP is encrypted.
-func (c *check) tacacs(at string, s *aaa.Server) {
+// transport checks how a server is reached. A member that the server's protocol does not have is a fault: who writes
+// transport tls must not believe that RADIUS over UDP is encrypted.
+func (c *check) transport(at string, s *aaa.Server) {
 	for _, m := range []struct {
 		name  string
 		given bool
@@ -19,17 +21,17 @@ func (c *check) tacacs(at string, s *aaa.Server) {
 		{"tls", s.TLS != aaa.ServerTLS{}, true},
 		{"single_connect", s.SingleConnect != "", false},
 		{"connections", s.Connections != 0, false},
+		{"previous_secret", !s.PreviousSecret.IsZero(), false},
 	} {
-		switch {
-		case !m.given:
-		case s.Engine != "tacacs":
-			c.fault(at+"."+m.name, "engine", "is for aaa_engine tacacs alone, and the server's is "+s.Engine, nil)
+		if !m.given {
+			continue
+		}
+		switch takers := c.prepare.engines.Taking(m.name); {
+		case !slices.Contains(takers, s.Engine):
+			c.fault(at+"."+m.name, "engine", "is for aaa_engine "+strings.Join(takers, " and ")+" alone, and the server's is "+s.Engine, nil)
 		case m.tls && s.Transport != "tls":
 			c.fault(at+"."+m.name, "transport", "needs transport tls", nil)
 		}
-	}
-	if s.Engine != "tacacs" && s.Engine != "radius" && !s.PreviousSecret.IsZero() {
-		c.fault(at+".previous_secret", "engine", "is for aaa_engine radius and tacacs alone, and the server's is "+s.Engine, nil)
 	}
 	if s.TLS.CA != "" && !certificates(s.TLS.CA) {
 		c.fault(at+".tls.ca", "pem", "must hold certificates in PEM", nil)
@@ -43,7 +45,7 @@ func (c *check) tacacs(at string, s *aaa.Server) {
 	case s.TLS.Certificate == "" && !s.TLS.Key.IsZero():
 		c.fault(at+".tls.certificate", "required", "is required with a key", nil)
 	}
-	// A key that is kept is sealed: whether it fits is for the engine to find.
+	// A key that stays as it is stands as the mask. Whether it fits its certificate is for the engine to find.
 	if key := s.TLS.Key.Reveal(); key != "" && key != aaa.Mask && !privateKey(key) {
 		c.fault(at+".tls.key", "pem", "must be an unencrypted private key in PEM", nil)
 	}

@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"aaa-api/internal/aaa"
 )
 
 // keyPair makes a certificate and its key, in PEM within JSON strings.
@@ -117,7 +115,7 @@ func TestTACACSSecrets(t *testing.T) {
 	if err := json.Unmarshal([]byte(key), &want); err != nil {
 		t.Fatal(err)
 	}
-	if s := d.Servers[0]; s.TLS.Key.Reveal() != want || s.PreviousSecret.Reveal() != "hush-old" || s.Mode() != aaa.StrictArguments {
+	if s := d.Servers[0]; s.TLS.Key.Reveal() != want || s.PreviousSecret.Reveal() != "hush-old" || s.AVP != "" {
 		t.Errorf("%+v", s)
 	}
 }
