@@ -7,24 +7,23 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// patience is how long a session waits for what another one negotiates, beyond the time
+// patience is how long a session waits for another one's negotiation, beyond the time
 // that the network needs, before it makes a connection of its own.
 const patience = 3 * time.Millisecond
 
-// dialPatience is how long a session waits for the dialling of others before it dials itself: one packet that
-// is lost on the way holds up a dialling by a second.
+// dialPatience is how long a session waits for others to dial before it dials itself: one lost packet
+// delays them by a second.
 const dialPatience = 300 * time.Millisecond
 
-// want is what a new session wants of its connection.
+// want is what a new session needs of its connection.
 type want struct {
 	key      int  // which secret
-	dialogue bool // it has rounds that its user answers
+	dialogue bool // its user answers some rounds
 	waited   time.Duration
 }
 
-// choose finds the connection for a new session; mu is held. One in the state dialling is
-// new and for the caller to dial. Without one or an error the caller waits for a change, at
-// most so long where that is over 0.
+// choose finds the connection for a new session; mu is held. The caller dials one in the state dialling, which is
+// new. With neither a connection nor an error it waits for a change, or for wait if that is over 0.
 func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, err error) {
 	var best, crowded *conn // the least busy one with room, and without
 	kept := 0
@@ -50,7 +49,7 @@ func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, er
 					best = x
 				}
 			case len(m.secrets) > 1 && (w.dialogue || x.dialogues > 0):
-				// Either may have the server close the connection.
+				// Either may make the server close the connection.
 			default:
 				if x.better(crowded, now) {
 					crowded = x
@@ -83,8 +82,7 @@ func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, er
 	return crowded, 0, nil
 }
 
-// patience is how much longer a session that has waited so long may wait for what is being negotiated on c; mu
-// is held.
+// patience returns how much longer a session that has waited so long may wait for the negotiation on c; mu is held.
 func (c *conn) patience(now time.Time, waited time.Duration) time.Duration {
 	if c.state == dialling {
 		return max(dialPatience-max(now.Sub(c.opened), waited), 0)
@@ -95,7 +93,7 @@ func (c *conn) patience(now time.Time, waited time.Duration) time.Duration {
 	return max(patience+2*c.took-now.Sub(c.opened), 0)
 }
 
-// better compares connections for a new session: what makes headway, then what is less busy; mu is held.
+// better reports whether c suits a new session better: it makes headway, or it is less busy; mu is held.
 func (c *conn) better(than *conn, now time.Time) bool {
 	if than == nil {
 		return true

@@ -13,7 +13,7 @@ import (
 	"aaa-api/internal/limits"
 )
 
-// dial makes the connection c, on which s then goes first. ctx has a deadline. Errors are
+// dial makes the connection c and gives s the first place on it. ctx has a deadline. Errors are
 // ctx's, a *engines.Failure, or engines.ErrLacking.
 func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	within, cancel := context.WithTimeout(ctx, m.opts.DialTimeout)
@@ -28,7 +28,7 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	if err != nil {
 		m.forget(c)
 		if ctx.Err() != nil {
-			return why(ctx) // the caller's haste is no failure of the server's
+			return why(ctx) // the caller's deadline is no failure of the server
 		}
 		if engines.Lacking(err) {
 			m.noSocket(err)
@@ -38,7 +38,7 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 		if errors.As(err, &held) {
 			return &engines.Failure{Reason: engines.HeldBack, Err: held}
 		}
-		if errors.Is(err, egress.ErrNotAllowed) { // nobody was asked: the next request looks again at once
+		if errors.Is(err, egress.ErrNotAllowed) { // no packet left: the next request tries again at once
 			return &engines.Failure{Reason: engines.NotAllowed, Err: egress.ErrNotAllowed}
 		}
 		m.failures++
@@ -51,7 +51,7 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	}
 	m.failures, m.retryAt, m.dialErr = 0, time.Time{}, nil
 	c.connected(raw, wire, time.Now())
-	if s.state == ended { // closed by its owner meanwhile
+	if s.state == ended { // its owner closed it meanwhile
 		c.settle()
 		return s.failed()
 	}

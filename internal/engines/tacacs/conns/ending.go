@@ -9,7 +9,7 @@ import (
 )
 
 // finish ends the session, with an error or without, and takes it off its connection; mu
-// is held. The connection's settle comes next.
+// is held. The caller then settles the connection.
 func (s *Session) finish(err error) {
 	if s.state == ended {
 		return
@@ -41,7 +41,7 @@ func (s *Session) giveUp(err error, now time.Time) {
 	c.settle()
 }
 
-// cancel ends a session whose caller has gone, and returns the error to end with; nil: it had ended, or
+// cancel ends a session whose context has ended, and returns its error. It returns nil if the session had ended or
 // its reply has come.
 func (s *Session) cancel(gone error) error {
 	s.m.mu.Lock()
@@ -60,7 +60,7 @@ func (s *Session) cancel(gone error) error {
 // strayed is the error of a context that ended while replies came, but to ids that nobody used.
 func Strayed(gone error) error { return fmt.Errorf("%w (%w)", errStray, gone) }
 
-// Ignored reports whether the latest request has met a silence that speaks against the server. Only
+// Ignored reports whether the server has been silent for long enough to count as failing. Only
 // the goroutine of Exchange may call it.
 func (s *Session) Ignored() bool {
 	return s.sent > 0 && time.Since(s.turn.since) >= engines.Patience(s.m.opts.ReplyTimeout)
@@ -78,7 +78,7 @@ func (s *Session) timeout() {
 		return
 	}
 	if left := s.deadline.Sub(now); left > 0 {
-		s.timer.Reset(left) // it was set anew in the moment that it ran out
+		s.timer.Reset(left) // it was reset in the moment that it ran out
 		return
 	}
 	if left := s.queued(now); left > 0 && s.state == awaiting {
@@ -96,19 +96,18 @@ func (s *Session) timeout() {
 	s.giveUp(failure, now)
 }
 
-// Close ends the session. An authentication that is still in dialogue is aborted. A
-// session that has ended is left as it is.
+// Close ends the session, as Abort does.
 func (s *Session) Close() { s.Abort("") }
 
-// Abort ends the session; where an authentication is in dialogue, the server is told with
-// the reason, up to 255 octets (RFC 8907 §5.4.3). An Exchange under way fails with FaultEnded.
+// Abort ends the session unless it has ended. The server gets the reason of an authentication that is in dialogue,
+// up to 255 octets of it (RFC 8907 §5.4.3). An Exchange under way fails with FaultEnded.
 func (s *Session) Abort(reason string) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	s.abort(reason, &engines.Failure{Reason: engines.NoAnswer, Attempts: s.sent, Err: FaultEnded})
 }
 
-// abort is Abort with the error of an Exchange to come; mu is held.
+// abort is Abort with the error that later calls of Exchange return; mu is held.
 func (s *Session) abort(reason string, err error) {
 	switch {
 	case s.state == ended:
@@ -143,8 +142,8 @@ func (s *Session) Watch(fn func(error)) {
 	}
 }
 
-// Err is why the session ended; nil while it goes on and after a final reply. A session
-// between rounds is told in this way that its connection has gone.
+// Err returns why the session ended, nil while it goes on and after a final reply. It tells a session
+// between rounds that its connection has gone.
 func (s *Session) Err() error {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
@@ -157,7 +156,7 @@ func (s *Session) failure() error {
 	return s.failed()
 }
 
-// failed is the error of a session that has ended; mu is held.
+// failed returns the error of a session that has ended; mu is held.
 func (s *Session) failed() error {
 	if s.err != nil {
 		return s.err

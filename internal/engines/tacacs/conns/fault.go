@@ -48,14 +48,14 @@ func (f Fault) Is(target error) bool { return target == engines.ErrUnverified &&
 // malformed is what is wrong with a packet as engines.ErrMalformed, which all engines share.
 type malformed struct{ tacacs.Fault }
 
-// Is implements errors.Is's part. A wrong flag is a decision of the server's, not a malformed packet.
+// Is reports every fault but FaultFlag as engines.ErrMalformed: the server's transport decides about the flag.
 func (m malformed) Is(target error) bool {
 	return target == engines.ErrMalformed && m.Fault != tacacs.FaultFlag
 }
 
 func (m malformed) Unwrap() error { return m.Fault }
 
-// errStray is a reply to a session id that nobody uses.
+// errStray is a reply to an id of no session.
 var errStray error = malformed{tacacs.FaultSessionID}
 
 // badReply returns the error for a reply whose decoding failed with err.

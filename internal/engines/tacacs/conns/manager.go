@@ -10,30 +10,29 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// Manager holds the connections to one server and gives Sessions their places on them. It
-// is safe for use by many goroutines.
+// Manager holds the connections to one server and opens Sessions on them. It is safe for use by many goroutines.
 type Manager struct {
 	addr    string
 	secrets []aaa.Secret // one or two; none with TLS
 	opts    Options
 
-	mu       sync.Mutex    // guards all below, and what conn and Session say it does
+	mu       sync.Mutex    // guards all below, and the parts of conn and Session that say so
 	conns    []*conn       // dialling, open and draining
-	changed  chan struct{} // closed when a place may have become free; nil: nobody waits
+	changed  chan struct{} // closed when a place may have become free; nil: no session waits
 	key      int           // the secret that new connections use
-	refused  bool          // the latest negotiation: the server has no single connection mode
+	refused  bool          // in the latest negotiation the server refused single connection mode
 	retired  bool
 	failures int // connections in a row that could not be made
 	retryAt  time.Time
-	warned   time.Time // when the log was told that there are no descriptors
-	dialErr  error     // the latest, while retryAt is to come
-	strays   uint64    // replies to ids that nobody used
+	warned   time.Time // when the lack of descriptors was logged last
+	dialErr  error     // of the latest of them
+	strays   uint64    // replies to ids of no session
 
 	pace pace
 }
 
 // NewManager makes the Manager of the server at address, host:port. It does no I/O and starts
-// no goroutine; that is for the first Session to do. Without TLS a current secret is needed: ErrNoSecret.
+// no goroutine until the first Session does. The error is ErrNoSecret without TLS and a current secret.
 func NewManager(address string, secrets Secrets, opts Options) (*Manager, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -53,8 +52,8 @@ func NewManager(address string, secrets Secrets, opts Options) (*Manager, error)
 	return m, nil
 }
 
-// Retire closes the connections as soon as nothing is under way on them. Sessions that
-// start afterwards still work, each on a connection that goes with it.
+// Retire closes each connection as soon as it has no session. Sessions that
+// start afterwards still work, each on a connection of its own.
 func (m *Manager) Retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,24 +63,24 @@ func (m *Manager) Retire() {
 	}
 }
 
-// Exchange is a Session of one round.
+// Exchange runs a Session of one round.
 func (m *Manager) Exchange(ctx context.Context, send tacacs.Request, receive tacacs.Reply) error {
 	s := m.Session()
 	defer s.Close()
 	return s.Exchange(ctx, send, receive)
 }
 
-// Stats is what a Manager holds at the moment.
+// Stats is a snapshot of a Manager.
 type Stats struct {
 	Connections int    // dialling, open, or draining
-	Shared      int    // of which in single connection mode
-	Sessions    int    // that have a place on a connection
-	Tombstones  int    // ids whose late replies are to be dropped
-	Strays      uint64 // replies so far to ids that nobody used
+	Shared      int    // of those, in single connection mode
+	Sessions    int    // with a place on a connection
+	Tombstones  int    // ids whose late replies will be dropped
+	Strays      uint64 // replies so far to ids of no session
 	Interleaves bool   // the server has shown that a slow request holds up no other on its connection
 }
 
-// Stats counts.
+// Stats returns a snapshot.
 func (m *Manager) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -98,10 +97,10 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
-// maxQueued is how many octets may wait to be written on a connection that takes new sessions.
+// maxQueued bounds the octets that wait to be written on a connection that takes new sessions.
 const maxQueued = 256 << 10
 
-// open adds a connection that is yet to be dialled; mu is held.
+// open adds a connection, which the caller dials; mu is held.
 func (m *Manager) open(key int) *conn {
 	c := &conn{m: m, key: key, opened: time.Now(), kick: make(chan struct{}, 1)}
 	m.conns = append(m.conns, c)
@@ -111,7 +110,7 @@ func (m *Manager) open(key int) *conn {
 // negotiated notes whether the server has granted single connection mode; mu is held.
 func (m *Manager) negotiated(granted bool) { m.refused = !granted }
 
-// stray counts a reply to an id that nobody used; mu is held.
+// stray counts a reply to an id of no session; mu is held.
 func (m *Manager) stray() { m.strays++ }
 
 // forget takes a connection off the list; mu is held.
@@ -135,8 +134,8 @@ func (m *Manager) notify() {
 	}
 }
 
-// proven makes the secret of a connection that carried a sensible reply the one to use; mu is
-// held. What is open under the other one is drained.
+// proven makes new connections use the secret of c, on which a reply made sense, and drains those under the
+// other one; mu is held.
 func (m *Manager) proven(c *conn) {
 	if m.key == c.key {
 		return
@@ -150,7 +149,7 @@ func (m *Manager) proven(c *conn) {
 	}
 }
 
-// secret is the one that a connection uses.
+// secret returns the secret with that key, empty with TLS.
 func (m *Manager) secret(key int) string {
 	if m.opts.TLS != nil {
 		return ""

@@ -24,22 +24,22 @@ type Secrets struct {
 type Options struct {
 	// TLS makes it TACACS+ over TLS (RFC 9887) and must then hold how the server is verified
 	// and, for mutual authentication, the certificate. It is cloned; TLS 1.3 is the least.
-	// Bodies are not obfuscated, every packet has FlagUnencrypted, and what goes wrong
-	// never leads to a connection without TLS. Nothing is sent before the handshake
+	// Bodies are not obfuscated and every packet has FlagUnencrypted. No error leads to a
+	// connection without TLS. Nothing is sent before the handshake
 	// has ended: crypto/tls has no 0-RTT for clients on TCP.
 	TLS *tls.Config
 
 	// NoSingleConnect never asks for single connection mode.
 	NoSingleConnect bool
 
-	Connections    int // shared connections kept, so that a stalled session holds up few others; 0: 4
-	MaxConnections int // connections at once, where sessions need their own; 0: 256
-	MaxSessions    int // at once on a shared connection; 0: 1024
+	Connections    int // shared connections that are kept, so that a stalled session delays few others; 0: 4
+	MaxConnections int // connections at once; 0: 256
+	MaxSessions    int // sessions at once on a shared connection; 0: 1024
 	MaxReply       int // octets of a reply's body; 0: MaxBody, which is the most
 
 	DialTimeout    time.Duration // for the connection and the TLS handshake; 0: 5 s
 	ReplyTimeout   time.Duration // for a place on a connection, and again for each reply; 0: 5 s
-	SessionTimeout time.Duration // between the rounds of a session: its owner has gone; 0: 10 min
+	SessionTimeout time.Duration // between the rounds of a session; 0: 10 min
 	WriteTimeout   time.Duration // a connection that takes no octets is closed after; 0: 5 s
 	IdleTimeout    time.Duration // an unused shared connection is closed after; 0: 30 s
 

@@ -8,7 +8,7 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// proved asks place for the secret that is known to work, or is tried first.
+// proved is the key of the secret that worked last, or of the current one.
 const proved = -1
 
 // place gives s a place on a connection, under the secret key. Errors are ctx's, a
@@ -22,7 +22,7 @@ func (m *Manager) place(ctx context.Context, s *Session, key int) error {
 	if err != nil || c != nil && c.state != dialling {
 		return err
 	}
-	// All that takes long.
+	// The session has to wait, or dials.
 	ctx, cancel := context.WithTimeoutCause(ctx, m.opts.ReplyTimeout+m.opts.DialTimeout, FaultBusy)
 	defer cancel()
 	for c == nil {
@@ -37,8 +37,8 @@ func (m *Manager) place(ctx context.Context, s *Session, key int) error {
 	return m.dial(ctx, c, s)
 }
 
-// try is choose, with s added to a connection that is there. changed tells of the next time
-// that it is worth trying, begun when the session asked first.
+// try chooses a connection and adds s to it unless it must be dialled. Without one, changed is closed when
+// another try may succeed. begun is when the session asked first.
 func (m *Manager) try(s *Session, key int, begun time.Time) (c *conn, wait time.Duration, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,7 +63,7 @@ func (m *Manager) try(s *Session, key int, begun time.Time) (c *conn, wait time.
 	return c, wait, changed, err
 }
 
-// await waits for a change, at most so long where that is over 0.
+// await waits for a change, or until atMost has passed if that is over 0.
 func await(ctx context.Context, changed <-chan struct{}, atMost time.Duration) error {
 	var late <-chan time.Time
 	if atMost > 0 {
@@ -81,7 +81,7 @@ func await(ctx context.Context, changed <-chan struct{}, atMost time.Duration) e
 	}
 }
 
-// why is the error of a context that has ended: the caller's own, or a Failure where place ran out of time.
+// why returns the error of a context that has ended: ctx's own, or a Failure if place ran out of time.
 func why(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), FaultBusy) {
 		return &engines.Failure{Reason: engines.NoAnswer, Err: FaultBusy}

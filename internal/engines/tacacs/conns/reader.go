@@ -10,8 +10,8 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// readAhead is the reader's buffer in octets. Bodies that fit are copied for their
-// session alone; room for longer ones is made only when a session awaits them.
+// readAhead is the size of the reader's buffer in octets. A body that fits is copied only for a
+// session that awaits it, and a longer one is read only for such a session.
 const readAhead = 4096
 
 // read is the reader: it hands each packet to the session that awaits it, until the
@@ -29,7 +29,7 @@ func (c *conn) read() {
 			err = tacacs.FaultTooLong
 		}
 		if err != nil {
-			c.distrust(err) // where the next packet begins is anybody's guess
+			c.distrust(err) // the next packet may begin anywhere
 			return
 		}
 		_, _ = r.Discard(tacacs.HeaderLen) // was peeked
@@ -40,7 +40,7 @@ func (c *conn) read() {
 	}
 }
 
-// notEOF makes the end of the stream in the middle of a packet an unexpected one.
+// notEOF returns io.ErrUnexpectedEOF for the end of the stream within a packet.
 func notEOF(err error, have int) error {
 	if errors.Is(err, io.EOF) && have > 0 {
 		return io.ErrUnexpectedEOF
@@ -48,7 +48,7 @@ func notEOF(err error, have int) error {
 	return err
 }
 
-// distrust closes the connection for what the server sent.
+// distrust closes the connection after a header that can't be one.
 func (c *conn) distrust(err error) {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
@@ -56,7 +56,7 @@ func (c *conn) distrust(err error) {
 	c.fail(engines.BadReply, badReply(err))
 }
 
-// complain logs a broken rule; mu is held, which is fine for something this rare.
+// complain logs a broken rule; mu is held, since this is rare.
 func (c *conn) complain(err error) {
 	c.m.opts.Logger.Warn("TACACS+ server broke the protocol", "server", c.m.addr, "error", err)
 }
@@ -89,7 +89,7 @@ func (c *conn) packet(r *bufio.Reader, h tacacs.Header) error {
 		return err
 	}
 	c.m.mu.Lock()
-	// Given up meanwhile, it has a tombstone that this packet was meant for.
+	// A session that was given up meanwhile has a tombstone, which takes this packet.
 	if s := c.await(h); s != nil {
 		s.deliver(h, body)
 	}
@@ -97,8 +97,8 @@ func (c *conn) packet(r *bufio.Reader, h tacacs.Header) error {
 	return nil
 }
 
-// await finds the session that awaits a packet with this header; nil: the packet is to be
-// dropped, and who broke a rule has been told. mu is held.
+// await finds the session that awaits a packet with this header; mu is held. It returns nil if the packet must be
+// dropped, after it has dealt with a broken rule.
 func (c *conn) await(h tacacs.Header) *Session {
 	if c.closed || c.closing {
 		return nil
@@ -124,7 +124,7 @@ func (c *conn) await(h tacacs.Header) *Session {
 		fault = tacacs.FaultSequence
 	}
 	if fault != 0 {
-		// The others on the connection may end; none are added.
+		// The other sessions of the connection may end, and none are added.
 		c.complain(fault)
 		s.finish(&engines.Failure{Reason: engines.BadReply, Attempts: s.sent, Err: malformed{fault}})
 		c.drain()
@@ -136,7 +136,7 @@ func (c *conn) await(h tacacs.Header) *Session {
 	return s
 }
 
-// negotiated ends the negotiation of single connection mode; mu is held.
+// negotiated notes whether the server has granted single connection mode; mu is held.
 func (c *conn) negotiated(granted bool) {
 	c.state = alone
 	if c.asked {
@@ -145,13 +145,13 @@ func (c *conn) negotiated(granted bool) {
 	if granted {
 		c.state = shared
 		if !c.taken() && c.surplus() {
-			c.draining = true // opened while it looked as if it were needed
+			c.draining = true // it was opened while it seemed needed
 		}
 	}
 	c.m.notify()
 }
 
-// stray deals with a packet whose session id nobody uses; mu is held.
+// stray handles a packet whose id is of no session; mu is held.
 func (c *conn) stray(id uint32) {
 	if c.tombs.take(id) {
 		c.traffic.arrived(time.Now())

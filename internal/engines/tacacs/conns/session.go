@@ -53,7 +53,7 @@ const (
 const lastSeq = 251
 
 // Session makes a session. It does no I/O: the first Exchange finds it a place on a
-// connection. Close must be called on every session that had an Exchange without error and without a
+// connection. The caller must call Close on each session whose latest Exchange returned neither an error nor a
 // final reply.
 func (m *Manager) Session() *Session {
 	return &Session{m: m, wake: make(chan struct{}, 1)}
@@ -63,17 +63,17 @@ func (m *Manager) Session() *Session {
 // into receive. The bodies' types must fit each other and the session's first. With a final
 // reply the session has ended.
 //
-// Errors: a *FieldError, with nothing sent and the session as it was; ctx's, which may come wrapped beside
-// FaultSessionID; else a *engines.Failure that wraps a Fault or the network's error, with the Reason
+// Errors: a *tacacs.FieldError, with nothing sent and the session as it was; ctx's, which may be wrapped together
+// with tacacs.FaultSessionID; else a *engines.Failure that wraps a Fault or the network's error, with the Reason
 //
 //   - NoAnswer: FaultTimeout, FaultExpired, FaultBusy
 //   - Unreachable: no connection could be made, or it broke (FaultClosed)
 //   - ServerError: FaultEmpty
-//   - BadReply: what broke the protocol. FaultSecret: garbage. FaultFlag: RFC 8907 §10.5.2
-//     has it treated like a FAIL.
+//   - BadReply: FaultSecret for garbage, else the tacacs.Fault of the packet. RFC 8907 §10.5.2
+//     has FaultFlag treated like a FAIL.
 //
-// FaultEnded and FaultExhausted are a caller's mistake and the end of an endless dialogue.
-// After any error but a *FieldError the session has ended.
+// FaultEnded is a caller's mistake, FaultExhausted the end of an endless dialogue.
+// After any error but a *tacacs.FieldError the session has ended.
 func (s *Session) Exchange(ctx context.Context, send tacacs.Request, receive tacacs.Reply) error {
 	if err := send.Validate(); err != nil {
 		return err
@@ -108,8 +108,8 @@ func (s *Session) Exchange(ctx context.Context, send tacacs.Request, receive tac
 // placed gives the session its place; mu is held. opens: its first packet asks for single connection mode.
 func (s *Session) placed(c *conn, id uint32, opens bool) { s.conn, s.id, s.opens = c, id, opens }
 
-// begin is the first round. Where a connection closes between the choice and the use of
-// it, which a server may do at any time (RFC 8907 §4.3), nothing was sent and another is taken.
+// begin runs the first round. A server may close a connection at any time (RFC 8907 §4.3): if it does so before
+// anything was sent, begin takes another one.
 func (s *Session) begin(ctx context.Context, key int, send tacacs.Request, receive tacacs.Reply) error {
 	for tries := 3; ; tries-- {
 		if err := s.m.place(ctx, s, key); err != nil {
@@ -126,20 +126,20 @@ func (s *Session) begin(ctx context.Context, key int, send tacacs.Request, recei
 	}
 }
 
-// suspect reports whether a first round ended as it does under a wrong secret.
+// suspect reports whether the end of a first round may be due to a wrong secret.
 func (s *Session) suspect(err error) bool {
 	return s.seq == 1 && (errors.Is(err, FaultSecret) || errors.Is(err, FaultEmpty) ||
 		errors.Is(err, FaultClosed) && !s.conn.verified.Load())
 }
 
-// again makes the session new, but for its count of packets.
+// again resets the session, apart from its count of packets.
 func (s *Session) again() {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	s.conn, s.state, s.seq, s.err, s.opens = nil, resting, 0, nil, false
 }
 
-// buffers hold packets while they are made.
+// buffers hold packets while they are encoded.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // round sends a request and waits for the reply.
@@ -186,7 +186,7 @@ func (s *Session) round(ctx context.Context, send tacacs.Request, receive tacacs
 	return s.receive(secret, receive)
 }
 
-// send queues the packet and makes its reply awaited.
+// send queues the packet and awaits its reply.
 func (s *Session) send(h tacacs.Header, packet []byte) error {
 	m, c, now := s.m, s.conn, time.Now()
 	m.mu.Lock()
@@ -220,7 +220,7 @@ func (s *Session) deliver(h tacacs.Header, body []byte) {
 	s.wake <- struct{}{}
 }
 
-// receive decodes the reply, or says why there is none.
+// receive decodes the reply, or returns why there is none.
 func (s *Session) receive(secret string, reply tacacs.Reply) error {
 	m, c := s.m, s.conn
 	body, h := s.body, s.got // set before the token of wake
@@ -247,7 +247,7 @@ func (s *Session) receive(secret string, reply tacacs.Reply) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
-		// RFC 8907 §4.4: no new sessions; those that there are may end.
+		// RFC 8907 §4.4: the sessions of the connection may end, and none are added.
 		c.complain(err)
 		failure := &engines.Failure{Reason: reason, Attempts: s.sent, Err: err}
 		s.finish(failure)
@@ -262,7 +262,7 @@ func (s *Session) receive(secret string, reply tacacs.Reply) error {
 	return nil
 }
 
-// secretError is FaultSecret with what did not fit.
+// secretError is FaultSecret with the fault of the body.
 type secretError struct{ err error }
 
 func (e *secretError) Error() string   { return FaultSecret.Error() + ": " + e.err.Error() }

@@ -7,12 +7,12 @@ const (
 	tombstoneLife = 2 * time.Minute // no server answers later
 )
 
-// tombstones are the ids of sessions that were given up while a reply was awaited. A late
-// reply to one is dropped without a word, and the id is not used again before. They are
+// tombstones are the ids of sessions that were given up before their reply. A late
+// reply to one is dropped silently, and the id is not used again before that. They are
 // bounded in number and age.
 type tombstones struct {
 	dead  map[uint32]time.Time // when; nil: none yet
-	order []grave              // oldest first; those whose reply came are gone from dead
+	order []grave              // oldest first; not in dead if the reply came
 }
 
 type grave struct {
@@ -53,7 +53,7 @@ func (t *tombstones) expire(now time.Time) {
 	}
 }
 
-// take forgets an id whose late reply has come; false: it is not one.
+// take forgets an id whose late reply has come. It returns false if there is no such id.
 func (t *tombstones) take(id uint32) bool {
 	if _, ok := t.dead[id]; !ok {
 		return false
