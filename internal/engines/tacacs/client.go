@@ -15,14 +15,14 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// client exchanges requests with one server. Many are open and few in use: a Manager that
-// was never used has neither connection nor goroutine.
+// client exchanges requests with one server. Many are open and few in use: a Manager has neither
+// connection nor goroutine before its first use.
 type client struct {
 	engine  *Engine
 	account aaa.AccountID
 	name    string
 	address string
-	strict  bool  // arguments are those of the dictionaries
+	strict  bool  // only arguments of the dictionaries
 	broken  error // why there is no manager
 	manager *conns.Manager
 	retries int                 // attempts after the first
@@ -56,12 +56,12 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 }
 
-// first exchanges the first packet of a session, again on a new session where there was no
-// answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
-// is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
-// where nothing was sent.
+// first exchanges the first packet of a session, and again on a new session if there was no
+// answer, up to 1 + retries times. It reports failures only to the server's health, since the worth of an answer
+// depends on its status. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
+// if nothing was sent.
 func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs.Request, receive tacacs.Reply) (s *conns.Session, sent int, err error) {
-	var before error // of the try before
+	var before error // of the previous try
 	for try := 0; ; try++ {
 		// The connection proves that the server wants to be asked, so only the account's and the request's bounds count.
 		if held := allow.Send(limits.Destination{}); held != nil && try > 0 {
@@ -71,7 +71,7 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs
 		}
 		s = c.manager.Session()
 		err = s.Exchange(ctx, send, receive)
-		sent += s.Sent() // written by this goroutine alone
+		sent += s.Sent() // only this goroutine writes it
 		if err == nil {
 			allow.Answered(limits.Destination{}, try+1)
 			return s, sent, nil
@@ -104,8 +104,8 @@ func lost(err error) bool {
 	return errors.Is(err, conns.FaultTimeout) || errors.Is(err, conns.FaultClosed) || errors.Is(err, tacacs.FaultSessionID)
 }
 
-// failed makes of a Session's error what Exchange returns, and tells the server's health. What a context's
-// end cut short tells it nothing.
+// failed turns a Session's error into that of Exchange, and reports it to the server's health unless a context's
+// end cut it short.
 func (c *client) failed(err error, sent int) error {
 	var field *tacacs.FieldError
 	if errors.As(err, &field) {
@@ -129,11 +129,11 @@ func (c *client) failed(err error, sent int) error {
 }
 
 // refusedByFlag reports whether an error is a reply whose unencrypted flag does not match the
-// transport: it is to be taken for a FAIL, not for a reason to ask another server (§10.5.2).
+// transport. It counts as a FAIL, not as a reason to ask another server (RFC 8907 §10.5.2).
 func refusedByFlag(err error) bool { return errors.Is(err, tacacs.FaultFlag) }
 
-// Encode makes the packet that Exchange would send first, obfuscated under a random secret that
-// nobody learns, over TLS too, so that nothing in it can be revealed.
+// Encode makes the packet that Exchange would send first. It is obfuscated under a random secret that
+// is forgotten, with TLS too, so that nothing in it can be revealed.
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	f, err := read(req)
 	if err != nil {
@@ -175,22 +175,22 @@ func newSessionID() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// newTaskID is 16 hexadecimal digits.
+// newTaskID returns 16 random hexadecimal digits.
 func newTaskID() string {
 	var b [8]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
 	return hex.EncodeToString(b[:])
 }
 
-// Format keeps the secrets out of whatever prints a Client.
+// Format prints the name and the address only, whatever the verb.
 func (c *client) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "tacacs server %s (%s)", c.name, c.address)
 }
 
-// Health is the server's health.
+// Health implements engines.Client.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire closes what is idle now, and everything else as soon as it is.
+// Retire closes each connection as soon as it is idle.
 func (c *client) Retire() {
 	c.health.Retire()
 	if c.manager != nil {

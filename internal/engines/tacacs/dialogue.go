@@ -15,7 +15,7 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// handleLen is the length of a State: 16 random octets, which nobody guesses.
+// handleLen is the length of a State: 16 random octets, which can't be guessed.
 const handleLen = 16
 
 type handle [handleLen]byte
@@ -23,28 +23,28 @@ type handle [handleLen]byte
 // dialogue is a login that waits for the user's answer.
 type dialogue struct {
 	client  *client
-	account aaa.AccountID // that asks
+	account aaa.AccountID // whose request began it
 	session *conns.Session
-	status  tacacs.AuthenStatus // what the server asked for last
+	status  tacacs.AuthenStatus // what the server asks for
 	chpass  bool                // it changes a password
-	user    string              // the name that a GETUSER was answered with last
-	// answered: a request that is over brought a password or another answer.
+	user    string              // the latest answer to a GETUSER
+	// answered: an earlier request brought a password or another answer.
 	answered bool
 	handle   handle
 	expires  time.Time
-	lost     string // why it can't be gone on with; empty: it can
+	lost     string // why it can't be continued; empty: it can
 	kept     bool   // it waited before, so it has a place at the node
 	inOrder  *list.Element
 	inOwn    *list.Element
 }
 
-// dialogues are the logins of all servers that wait. They are bounded in age and for each account that asks, whose
-// own oldest makes room; one timer ends those whose user has gone.
+// dialogues are the logins of all servers that wait. They are bounded in age, and in number for each account that
+// asks, whose own oldest makes room. One timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
 	most int                // of an account
 	all  int                // of the node
-	tell func(engines.Lost) // of dialogues that end while they wait; nil: nobody
+	tell func(engines.Lost) // called for dialogues that end while they wait; may be nil
 
 	mu    sync.Mutex
 	by    map[handle]*dialogue
@@ -60,13 +60,13 @@ func newDialogues(opts *EngineOptions) *dialogues {
 	}
 }
 
-// keep takes a dialogue in under a new handle. An error is an *aaa.Error of KindBusy.
+// keep stores a dialogue under a new handle. An error is an *aaa.Error of KindBusy.
 func (t *dialogues) keep(d *dialogue) (handle, error) {
 	rand.Read(d.handle[:]) //nolint:errcheck // never fails since Go 1.24
 	return d.handle, t.put(d)
 }
 
-// put takes a dialogue in under the handle that it has.
+// put stores a dialogue under the handle that it has.
 func (t *dialogues) put(d *dialogue) error {
 	account := d.account
 	t.mu.Lock()
@@ -97,8 +97,8 @@ func (t *dialogues) put(d *dialogue) error {
 	return nil
 }
 
-// take gives out the dialogue of a handle, which is then the caller's alone; nil where there is
-// none, or one of another server.
+// take removes and returns the dialogue of a handle. It returns nil if there is none or it is of
+// another server.
 func (t *dialogues) take(state []byte, c *client) *dialogue {
 	if len(state) != handleLen {
 		return nil
@@ -114,7 +114,7 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 	return d
 }
 
-// remove takes a dialogue out; mu is held.
+// remove deletes a dialogue; mu is held.
 func (t *dialogues) remove(d *dialogue) *dialogue {
 	t.order.Remove(d.inOrder)
 	own := t.own[d.account]
@@ -129,12 +129,12 @@ func (t *dialogues) remove(d *dialogue) *dialogue {
 	return d
 }
 
-// lose notes that a dialogue's session has ended. The dialogue stays until it expires, so that who
-// goes on with it learns why. It is called with the Manager's mu held.
+// lose notes that a dialogue's session has ended. The dialogue stays until it expires, so that the next
+// answer gets the reason. It is called with the Manager's mu held.
 func (t *dialogues) lose(d *dialogue, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.by[d.handle] != d { // it is gone on with
+	if t.by[d.handle] != d { // it was taken
 		return
 	}
 	d.lost = "the session with the server ended while it waited for the answer"
@@ -144,7 +144,7 @@ func (t *dialogues) lose(d *dialogue, err error) {
 	t.notify(d, d.lost)
 }
 
-// end ends a dialogue that was taken out, with a reason for the server and one for the caller.
+// end ends a dialogue that was removed, with a reason for the server and one for the caller.
 func (t *dialogues) end(d *dialogue, abort, why string) {
 	d.session.Abort(abort)
 	if d.lost == "" {
@@ -182,12 +182,12 @@ func (t *dialogues) expire() {
 	}
 }
 
-// errLost is for a State whose dialogue is lost.
+// errLost is the error of a State whose dialogue is lost.
 func errLost(why string) error {
 	return aaa.Invalid(aaa.Field{Path: "State", Rule: "state", Message: "the login is lost: " + why + "; begin anew without it"})
 }
 
-// errAnew is for a State that leads to no login.
+// errAnew is the error of a State that leads to no login.
 func errAnew() error {
 	return aaa.Invalid(aaa.Field{
 		Path: "State", Rule: "state",

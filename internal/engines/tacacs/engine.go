@@ -21,17 +21,17 @@ const Name = "tacacs"
 
 // EngineOptions tune an Engine. The zero value is what production uses.
 type EngineOptions struct {
-	Logger *slog.Logger // changes of server health, denials for an argument that nobody knows; nil: none
+	Logger *slog.Logger // changes of server health, denials for an unknown argument; nil: none
 
 	ReviveAfter   time.Duration // a dead server is tried again after, ±10 %; 0: 60 s
 	ProbeInterval time.Duration // health_check user: between probes of a server that is not alive, ±10 %; 0: 10 s
-	DialogueLife  time.Duration // a login that the user doesn't go on with is given up after; 0: 5 min
+	DialogueLife  time.Duration // a login waits so long for its user; 0: 5 min
 	MaxDialogues  int           // logins of an account that wait for a user's answer; 0: 1,000
 
 	// Lost is called for each login that ends while it waits for a user's answer; may be nil. It must not block.
 	Lost func(engines.Lost)
 
-	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: the one of Config.Reach
 }
 
 // Engine opens Clients of TACACS+ servers.
@@ -76,10 +76,10 @@ func (e *Engine) Traits() engines.Traits {
 	}
 }
 
-// Open makes the Client of a server. It checks what the document's schema has checked
-// already; an error is an *aaa.Error of KindBadInput. A certificate and a key that do not fit
-// each other can't be told when a document is written, since its secrets are sealed: such a server
-// counts as one that can't be reached.
+// Open makes the Client of a server. It checks again what the document's schema has checked;
+// an error is an *aaa.Error of KindBadInput. Whether a certificate and a key fit each other is
+// unknown when a document is written, since its secrets are sealed: a server whose pair does not fit
+// counts as unreachable.
 func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	s := &cfg.Server
 	bad := func(path, rule, message string) (engines.Client, error) {
@@ -147,7 +147,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	return c, nil
 }
 
-// tlsConfig makes what Options want of a server's tls members. Its errors show none of them.
+// tlsConfig returns the TLS configuration of a server's tls members. Its errors show none of them.
 func tlsConfig(t *aaa.ServerTLS) (*tls.Config, error) {
 	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS13}
 	if t.CA != "" {

@@ -11,8 +11,8 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// start is the first packet of an authentication (RFC 8907 §5.4.2). Without an authen_type it is
-// PAP with a password and ASCII without one; to change a password and to enable it is always ASCII.
+// start returns the first packet of an authentication (RFC 8907 §5.4.2). Without an authen_type it is
+// PAP with a password and ASCII without one. To change a password or to enable it is always ASCII.
 func (f *fields) start() (*tacacs.AuthenStart, error) {
 	p := &tacacs.AuthenStart{
 		Action: tacacs.Action(octet(f.action, byte(tacacs.ActionLogin))), PrivLvl: octet(f.privLvl, tacacs.PrivUser),
@@ -54,7 +54,7 @@ func (f *fields) start() (*tacacs.AuthenStart, error) {
 	}
 	var err error
 	switch p.Method {
-	case tacacs.AuthenASCII: // the rest is asked for
+	case tacacs.AuthenASCII: // the server asks for the rest
 	case tacacs.AuthenPAP:
 		if f.password == nil {
 			return bad("password", "authentication type pap needs a password")
@@ -71,7 +71,7 @@ func (f *fields) start() (*tacacs.AuthenStart, error) {
 	return p, err
 }
 
-// unused refuses what a login of a type has no place for.
+// unused refuses fields that have no place in a login of that type.
 func (f *fields) unused(method tacacs.AuthenType, chpass bool) error {
 	ascii := method == tacacs.AuthenASCII
 	challenged := !ascii && method != tacacs.AuthenPAP && f.data == nil
@@ -94,7 +94,7 @@ func (f *fields) unused(method tacacs.AuthenType, chpass bool) error {
 	return nil
 }
 
-// login begins an authentication, and answers what the server asks for with what the request brought.
+// login begins an authentication, and answers the server's questions from the request.
 func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	start, err := f.start()
 	if err != nil {
@@ -109,8 +109,8 @@ func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	return c.talk(ctx, &dialogue{client: c, account: f.request.Account, session: s, chpass: start.Action == tacacs.ActionChPass}, f, &r, sent, secrets)
 }
 
-// resume goes on with an authentication that a challenge was given out for. What is lacking
-// to answer with is told, and the login may be gone on with all the same.
+// resume continues the authentication of a challenge. If the request lacks the answer, the error names it and the
+// login can still be continued.
 func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) {
 	d := c.engine.dialogues.take(f.state, c)
 	switch {
@@ -147,14 +147,14 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 	return c.talk(ctx, d, f, &r, sent, secrets)
 }
 
-// round is the session's next round, with how many packets it sent: none where the caller had gone before.
+// round runs the session's next round and returns the number of packets it sent, 0 if ctx had ended before.
 func (d *dialogue) round(ctx context.Context, send *tacacs.AuthenContinue, receive *tacacs.AuthenReply) (sent int, err error) {
-	before := d.session.Sent() // written by the goroutine of the round alone
+	before := d.session.Sent() // only this goroutine writes it
 	err = d.session.Exchange(ctx, send, receive)
 	return d.session.Sent() - before, err
 }
 
-// refused makes a Reject of a reply that is to be taken for one.
+// refused returns a Reject for an error that counts as one (§10.5.2).
 func refused(sent int, err error) (*engines.Reply, error) {
 	if refusedByFlag(err) {
 		return &engines.Reply{Outcome: aaa.Reject, Attempts: sent}, nil
@@ -162,7 +162,7 @@ func refused(sent int, err error) (*engines.Reply, error) {
 	return nil, err
 }
 
-// talk answers while it can, and then says how the authentication stands.
+// talk answers the server while it can, and returns the state of the authentication.
 func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *tacacs.AuthenReply, sent int, secrets [][]byte) (*engines.Reply, error) {
 	for !r.Final() {
 		d.status = r.Status
@@ -181,7 +181,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *tacacs.Aut
 		}
 	}
 	if r.Status == tacacs.AuthenError {
-		if d.answered { // by earlier requests, with what is no longer at hand to be masked
+		if d.answered { // by earlier requests, whose secrets are no longer at hand to be masked
 			return nil, c.unable(sent, "", nil)
 		}
 		return nil, c.unable(sent, r.ServerMsg, r.Data, secrets...)
@@ -202,12 +202,12 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *tacacs.Aut
 		reply.State = h[:]
 	default:
 		// FAIL. FOLLOW is never followed, and RESTART wants another authentication type than the
-		// request's: RFC 8907 has both be taken for a FAIL.
+		// request's. RFC 8907 treats both as a FAIL.
 	}
 	return reply, nil
 }
 
-// prompt is what to show the user. A password is never shown as it is typed, flag or not.
+// prompt returns what to show the user. A password is never echoed, whatever the flag says.
 func prompt(r *tacacs.AuthenReply) (text string, echo bool) {
 	text, echo = aaa.Text([]byte(r.ServerMsg)), !r.NoEcho()
 	switch r.Status {
@@ -224,8 +224,8 @@ func prompt(r *tacacs.AuthenReply) (text string, echo bool) {
 	return text, echo
 }
 
-// answer takes from the request what the server asks for, each piece once. typed: a challenge was
-// given out, so that the password is what the user typed, whatever was asked for.
+// answer takes from the request what the server asks for, each field once. typed: the request answers a challenge, so
+// that its password is what the user typed, whatever the server asked for.
 func (d *dialogue) answer(f *fields, typed bool) (tacacs.Sensitive, bool) {
 	if f.userMsg != nil {
 		return once(&f.userMsg)
@@ -258,7 +258,7 @@ func (d *dialogue) answer(f *fields, typed bool) (tacacs.Sensitive, bool) {
 	return nil, false
 }
 
-// typed is what a request brings to go on with.
+// typed returns the answer to a challenge that a request brings.
 func (f *fields) typed() (tacacs.Sensitive, bool) {
 	for _, field := range []*[]byte{&f.userMsg, &f.password, &f.newPassword, &f.user} {
 		if *field != nil {
@@ -274,7 +274,7 @@ func once(field *[]byte) (tacacs.Sensitive, bool) {
 	return tacacs.Sensitive(value), value != nil
 }
 
-// lacking names what a dialogue waits for.
+// lacking names the field that a dialogue waits for.
 func lacking(d *dialogue) string {
 	switch {
 	case d.status == tacacs.AuthenGetUser:

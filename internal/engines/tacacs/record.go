@@ -20,9 +20,9 @@ const (
 	statusOff     = 8
 )
 
-// flags tells what a record is by its Acct-Status-Type, several of which may go together as far as
-// RFC 8907 §7.2 has them: an Interim-Update with a Start repeats what the start told. Without
-// one, a record that tells a duration or an end is a stop, else a start. system: the whole
+// flags derives the kind of a record from its Acct-Status-Type. Several may go together as far as
+// RFC 8907 §7.2 allows it: an Interim-Update with a Start repeats the arguments of the start. Without
+// one, a record with a duration or an end is a stop, and any other a start. system: the whole
 // NAS went up or down.
 func (f *fields) flags() (flags tacacs.AcctFlags, system bool, err error) {
 	bad := func(message string) error {
@@ -56,8 +56,8 @@ func (f *fields) flags() (flags tacacs.AcctFlags, system bool, err error) {
 	return flags, system, nil
 }
 
-// accounting is an accounting record. What it must have and lacks is filled in: a task_id, the
-// service, and the time (§8.3), the same at every server that the record is tried at.
+// accounting returns the accounting record of a request. It adds what is mandatory and missing: a task_id, the
+// service, and the time (§8.3), which are the same at every server that gets the record.
 func (f *fields) accounting(req *engines.Request) (*tacacs.AcctRequest, error) {
 	flags, system, err := f.flags()
 	if err != nil {
@@ -100,7 +100,7 @@ func (f *fields) accounting(req *engines.Request) (*tacacs.AcctRequest, error) {
 	return &tacacs.AcctRequest{Flags: flags, Identity: f.identity(), Args: f.withService()}, nil
 }
 
-// add adds an argument that is not there yet; an empty value is none.
+// add adds an argument unless it is there or its value is empty.
 func (f *fields) add(name, value string) {
 	if value != "" && !f.has(name) {
 		f.args = append(f.args, name+"="+value)
@@ -108,7 +108,7 @@ func (f *fields) add(name, value string) {
 	}
 }
 
-// radiusNumber is an integer attribute of RADIUS in decimal; empty where absent.
+// radiusNumber returns an integer attribute of RADIUS in decimal, or nothing if it is absent.
 func (f *fields) radiusNumber(attribute uint32) string {
 	value := f.radius[attribute]
 	if len(value) != 4 {
@@ -137,7 +137,7 @@ func (c *client) record(ctx context.Context, f *fields, req *engines.Request) (*
 	if err != nil {
 		return nil, err
 	}
-	if r.Status != tacacs.AcctSuccess { // FOLLOW is never followed: nobody has taken the record
+	if r.Status != tacacs.AcctSuccess { // FOLLOW is never followed: no server has taken the record
 		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()

@@ -7,14 +7,14 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// succeeded tells the server's health of an answer.
+// succeeded reports an answer to the server's health.
 func (c *client) succeeded() { c.health.Succeeded(c.means) }
 
-// failing tells the server's health of a missing answer.
+// failing reports a missing answer to the server's health.
 func (c *client) failing() { c.health.Failed(c.means) }
 
-// means is how the server is found to be back: the protocol has no request for its status, so it
-// is asked where there is a test user.
+// means returns how a dead server is found to be back. The protocol has no request for its status, so that
+// it is probed only with a test user.
 func (c *client) means() engines.Means {
 	opts := &c.engine.opts
 	m := engines.Means{
@@ -27,7 +27,7 @@ func (c *client) means() engines.Means {
 	return m
 }
 
-// ask logs the test user in, to which a FAIL is as good an answer as a PASS.
+// ask logs the test user in. A FAIL is as good an answer as a PASS.
 func (c *client) ask(ctx context.Context) error {
 	var r tacacs.AuthenReply
 	s := c.manager.Session()
