@@ -170,3 +170,23 @@ func TestSecretsArePrintedNowhere(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseAfterProof: a connection that closes after it has carried a sensible reply speaks against the server, not
+// against the secret. Nothing is sent again under the other secret, since the server may have done what was asked.
+func TestCloseAfterProof(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, func(l *link) {
+		h, body, ok := l.Next()
+		if !ok {
+			return
+		}
+		l.Send(h.Answer(h.Flags), pass(body))
+		l.Next() // and closes
+	})
+	m := managerWith(t, p, Secrets{Current: aaa.NewSecret(testSecret), Previous: aaa.NewSecret(testSecret + " old")}, Options{})
+	login(t, m)
+	fails(t, "closed", tryLogin(m), engines.Unreachable, FaultClosed)
+	if n := p.Accepted(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
