@@ -110,11 +110,6 @@ func anyIdentifier() byte {
 // Name is radius.
 func (e *Engine) Name() string { return Name }
 
-// Traits implements engines.Engine. Servers drop a request that does not verify (RFC 2865 §3).
-func (e *Engine) Traits() engines.Traits {
-	return engines.Traits{DropsUnverified: true, Members: []string{"previous_secret"}}
-}
-
 // Open makes the Client of a server. It checks what the document's schema has
 // checked already; an error is an *aaa.Error of KindBadInput.
 func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
