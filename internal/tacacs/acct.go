@@ -30,7 +30,7 @@ func (p *AcctRequest) size() int { return 1 + p.Identity.size() + argsSize(p.Arg
 
 // Append implements Body.
 func (p *AcctRequest) Append(dst []byte) ([]byte, error) {
-	out, err := p.appendWith(append(dst, byte(p.Flags)), p.Args)
+	out, err := p.appendWith(append(dst, byte(p.Flags)), 1, p.Args)
 	if err != nil {
 		return dst, err
 	}
@@ -39,8 +39,8 @@ func (p *AcctRequest) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AcctRequest) Decode(b []byte) error {
-	if len(b) == 0 {
-		return FaultShort
+	if err := bounds(b, 1+identityFixed); err != nil {
+		return err
 	}
 	args, err := p.decodeWith(b[1:])
 	if err != nil {
@@ -57,7 +57,7 @@ func (p *AcctRequest) Validate() error {
 	default:
 		return &FieldError{"flags", "are none of start, stop, watchdog, and watchdog with start"}
 	}
-	return p.validate(p.Args)
+	return p.validate(1, p.Args)
 }
 
 // AcctStatus is the answer to an accounting record (§7.2).
@@ -127,8 +127,8 @@ func (p *AcctReply) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AcctReply) Decode(b []byte) error {
-	if len(b) < acctReplyFixed {
-		return FaultShort
+	if err := bounds(b, acctReplyFixed); err != nil {
+		return err
 	}
 	msg := int(binary.BigEndian.Uint16(b))
 	if acctReplyFixed+msg+int(binary.BigEndian.Uint16(b[2:])) != len(b) {

@@ -149,8 +149,8 @@ func (p *AuthenStart) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AuthenStart) Decode(b []byte) error {
-	if len(b) < startFixed {
-		return FaultShort
+	if err := bounds(b, startFixed); err != nil {
+		return err
 	}
 	user, port, addr, data := int(b[4]), int(b[5]), int(b[6]), int(b[7])
 	if startFixed+user+port+addr+data != len(b) {
@@ -223,8 +223,8 @@ func (p *AuthenReply) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AuthenReply) Decode(b []byte) error {
-	if len(b) < replyFixed {
-		return FaultShort
+	if err := bounds(b, replyFixed); err != nil {
+		return err
 	}
 	msg := int(binary.BigEndian.Uint16(b[2:]))
 	if replyFixed+msg+int(binary.BigEndian.Uint16(b[4:])) != len(b) {
@@ -263,8 +263,8 @@ func (p *AuthenContinue) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AuthenContinue) Decode(b []byte) error {
-	if len(b) < continueFixed {
-		return FaultShort
+	if err := bounds(b, continueFixed); err != nil {
+		return err
 	}
 	msg := int(binary.BigEndian.Uint16(b))
 	if continueFixed+msg+int(binary.BigEndian.Uint16(b[2:])) != len(b) {

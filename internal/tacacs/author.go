@@ -39,19 +39,20 @@ const identityFixed = 8 // with the count of arguments
 
 func (i *Identity) size() int { return identityFixed + len(i.User) + len(i.Port) + len(i.RemAddr) }
 
-func (i *Identity) fits(args []string) error {
+// fits checks the lengths; before is the number of octets that precede the identity in the body.
+func (i *Identity) fits(before int, args []string) error {
 	if err := fits(255, sized{"user", len(i.User)}, sized{"port", len(i.Port)}, sized{"rem_addr", len(i.RemAddr)}); err != nil {
 		return err
 	}
 	if err := argsFit(args); err != nil {
 		return err
 	}
-	return together(1 + i.size() + argsSize(args)) // 1: the flags of accounting
+	return together(before + i.size() + argsSize(args))
 }
 
 // validate checks the identity and the arguments.
-func (i *Identity) validate(args []string) error {
-	if err := i.fits(args); err != nil {
+func (i *Identity) validate(before int, args []string) error {
+	if err := i.fits(before, args); err != nil {
 		return err
 	}
 	if err := validIdentity(i.PrivLvl, i.User, i.Port, i.RemAddr); err != nil {
@@ -61,8 +62,8 @@ func (i *Identity) validate(args []string) error {
 }
 
 // appendWith appends the identity and the arguments, which are the whole of an authorization request.
-func (i *Identity) appendWith(dst []byte, args []string) ([]byte, error) {
-	if err := i.fits(args); err != nil {
+func (i *Identity) appendWith(dst []byte, before int, args []string) ([]byte, error) {
+	if err := i.fits(before, args); err != nil {
 		return dst, err
 	}
 	dst = append(dst, byte(i.AuthenMethod), i.PrivLvl, byte(i.AuthenType), byte(i.AuthenService),
@@ -76,8 +77,8 @@ func (i *Identity) appendWith(dst []byte, args []string) ([]byte, error) {
 
 // decodeWith reads what appendWith appends.
 func (i *Identity) decodeWith(b []byte) ([]string, error) {
-	if len(b) < identityFixed {
-		return nil, FaultShort
+	if err := bounds(b, identityFixed); err != nil {
+		return nil, err
 	}
 	user, port, addr, count := int(b[4]), int(b[5]), int(b[6]), int(b[7])
 	if len(b) < identityFixed+count {
@@ -108,7 +109,7 @@ func (p *AuthorRequest) Type() Type { return TypeAuthor }
 func (p *AuthorRequest) size() int { return p.Identity.size() + argsSize(p.Args) }
 
 // Append implements Body.
-func (p *AuthorRequest) Append(dst []byte) ([]byte, error) { return p.appendWith(dst, p.Args) }
+func (p *AuthorRequest) Append(dst []byte) ([]byte, error) { return p.appendWith(dst, 0, p.Args) }
 
 // Decode implements Body.
 func (p *AuthorRequest) Decode(b []byte) error {
@@ -121,7 +122,7 @@ func (p *AuthorRequest) Decode(b []byte) error {
 }
 
 // Validate implements Body.
-func (p *AuthorRequest) Validate() error { return p.validate(p.Args) }
+func (p *AuthorRequest) Validate() error { return p.validate(0, p.Args) }
 
 // AuthorStatus is the answer to an authorization request (§6.2).
 type AuthorStatus uint8
@@ -215,8 +216,8 @@ func (p *AuthorReply) Append(dst []byte) ([]byte, error) {
 
 // Decode implements Body.
 func (p *AuthorReply) Decode(b []byte) error {
-	if len(b) < authorReplyFixed {
-		return FaultShort
+	if err := bounds(b, authorReplyFixed); err != nil {
+		return err
 	}
 	count, msg, data := int(b[1]), int(binary.BigEndian.Uint16(b[2:])), int(binary.BigEndian.Uint16(b[4:]))
 	if len(b) < authorReplyFixed+count {

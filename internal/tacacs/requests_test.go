@@ -92,3 +92,39 @@ func TestLongerTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestLongestBody: each body is encoded and decoded up to MaxBody octets, and no further.
+func TestLongestBody(t *testing.T) {
+	t.Parallel()
+	args := make([]string, 255)
+	for i := range args {
+		args[i] = "a=" + strings.Repeat("x", 253)
+	}
+	longest := func(fixed int) string { return strings.Repeat("x", MaxBody-fixed) }
+	user := func(fixed int) Identity { return Identity{User: longest(fixed + len(args)*256)} } // beside all of the arguments
+	for name, pair := range map[string][2]Body{
+		"reply":         {&AuthenReply{ServerMsg: longest(replyFixed)}, &AuthenReply{ServerMsg: longest(replyFixed - 1)}},
+		"continue":      {&AuthenContinue{UserMsg: Sensitive(longest(continueFixed))}, &AuthenContinue{UserMsg: Sensitive(longest(continueFixed - 1))}},
+		"author reply":  {&AuthorReply{ServerMsg: longest(authorReplyFixed)}, &AuthorReply{ServerMsg: longest(authorReplyFixed - 1)}},
+		"acct reply":    {&AcctReply{ServerMsg: longest(acctReplyFixed)}, &AcctReply{ServerMsg: longest(acctReplyFixed - 1)}},
+		"authorization": {&AuthorRequest{user(identityFixed), args}, &AuthorRequest{user(identityFixed - 1), args}},
+		"accounting":    {&AcctRequest{0, user(1 + identityFixed), args}, &AcctRequest{0, user(identityFixed), args}},
+	} {
+		fits, over := pair[0], pair[1]
+		b, err := fits.Append(nil)
+		if err != nil || len(b) != MaxBody {
+			t.Errorf("%s: %d octets, %v", name, len(b), err)
+			continue
+		}
+		if err := fits.Decode(b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := fits.Decode(append(b, 0)); !errors.Is(err, FaultTooLong) {
+			t.Errorf("%s and an octet: %v", name, err)
+		}
+		var field *FieldError
+		if _, err := over.Append(nil); !errors.As(err, &field) || field.Field != "body" {
+			t.Errorf("%s over: %v", name, err)
+		}
+	}
+}

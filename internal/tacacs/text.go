@@ -37,6 +37,17 @@ func together(n int) error {
 	return nil
 }
 
+// bounds checks that a body has its fixed part and is not over MaxBody.
+func bounds(b []byte, fixed int) error {
+	switch {
+	case len(b) < fixed:
+		return FaultShort
+	case len(b) > MaxBody:
+		return FaultTooLong
+	}
+	return nil
+}
+
 // replyFits checks the lengths that all replies share; size is the whole body's.
 func replyFits(size int, msg string, data Sensitive) error {
 	if err := fits(65535, sized{"server_msg", len(msg)}, sized{"data", len(data)}); err != nil {
