@@ -46,8 +46,12 @@ var rules = map[string][]string{
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
+	"radius":             {},
+	"radius/avp":         {"aaa", "radius"},
+	"radius/avp/avptest": {"aaa"},
+
 	"engines":            {"aaa", "egress", "limits"},
-	"engines/radius":     {"aaa", "egress", "engines", "limits"},
+	"engines/radius":     {"aaa", "egress", "engines", "limits", "radius", "radius/avp"},
 	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
 	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
 

@@ -132,7 +132,7 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 	p.err, p.unsent, p.sent = nil, false, 0
 	p.hurry, p.twice = false, false // of the packets that went to the address left
 	p.ended.Store(false)
-	p.sign(h.id, p.key.secret, p.key)
+	p.sign(h.id, p.key)
 	h.arm(c, p)
 	return h, true
 }

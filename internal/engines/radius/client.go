@@ -18,6 +18,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
 )
 
 // client exchanges requests with one server. Many are open and few in use: what
@@ -38,12 +40,12 @@ type client struct {
 	status   atomic.Bool // it has answered a Status-Server
 	health   engines.Recovery
 
-	key      *key
-	previous *key                // nil: there is none
-	proven   atomic.Pointer[key] // of the latest answer; nil: key
-	timeout  time.Duration       // of one attempt
-	retries  int                 // attempts after the first
-	tester   *tester             // nil: probes are Status-Server
+	key      *radius.Key
+	previous *radius.Key                // nil: there is none
+	proven   atomic.Pointer[radius.Key] // of the latest answer; nil: key
+	timeout  time.Duration              // of one attempt
+	retries  int                        // attempts after the first
+	tester   *tester                    // nil: probes are Status-Server
 
 	places  atomic.Pointer[semaphore.Weighted] // identifiers that may be taken; nil before the first use
 	answers atomic.Uint32                      // requests answered, by any address
@@ -71,7 +73,7 @@ func (c *client) learn(previous engines.Client) {
 		}
 		p.mu.Unlock()
 	}
-	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
+	if k := p.inForce(); c.previous != nil && bytes.Equal(k.Secret(), c.previous.Secret()) {
 		c.proven.Store(c.previous) // until the server has the next one
 	}
 	c.health.Follow(&p.health)
@@ -86,7 +88,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
 	p.req, p.key, p.allow = req, c.inForce(), req.Allowance
-	if err := p.build(req, p.key.secret, time.Now()); err != nil {
+	if err := p.build(req, p.key, time.Now()); err != nil {
 		return nil, err
 	}
 	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
@@ -98,14 +100,14 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	c.succeeded()
 	reply := &engines.Reply{Attempts: attempts}
-	d := decoder{dict: req.Dict, hide: hider{secret: p.used.secret, auth: &p.asked}}
-	reply.AVPs = slices.DeleteFunc(d.decode(p.reply), func(v aaa.AVP) bool {
-		return standard(v.Attr) == attrMessageAuth // verified, and nobody else's business
+	d := avp.Decoder{Dict: req.Dict, Cipher: radius.Cipher{Key: p.used, Request: &p.asked}}
+	reply.AVPs = slices.DeleteFunc(d.Decode(p.reply), func(v aaa.AVP) bool {
+		return avp.Standard(v.Attr) == radius.AttrMessageAuthenticator // it is verified, and means nothing beyond this hop
 	})
-	switch p.reply[0] {
-	case codeAccessReject:
+	switch p.reply.Code() {
+	case radius.AccessReject:
 		reply.Outcome = aaa.Reject
-	case codeAccessChallenge:
+	case radius.AccessChallenge:
 		challenge(reply)
 	default:
 		reply.Outcome = aaa.Accept
@@ -119,15 +121,15 @@ func challenge(reply *engines.Reply) {
 	reply.Outcome = aaa.Challenge
 	var texts []string
 	for _, v := range reply.AVPs {
-		switch standard(v.Attr) {
-		case attrState:
+		switch avp.Standard(v.Attr) {
+		case radius.AttrState:
 			if reply.State == nil {
 				reply.State = v.Value
 			}
-		case attrReplyMessage:
+		case radius.AttrReplyMessage:
 			texts = append(texts, aaa.Text(v.Value))
-		case attrPrompt:
-			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == promptEcho
+		case radius.AttrPrompt:
+			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == radius.PromptEcho
 		}
 	}
 	reply.Prompt = strings.Join(texts, "\n")
@@ -139,14 +141,15 @@ func challenge(reply *engines.Reply) {
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
-	p.frame.mask = true
+	p.enc.Mask = true
 	secret := make([]byte, 16)
 	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
-	if err := p.build(req, secret, time.Now()); err != nil {
+	key := radius.NewKey(secret)
+	if err := p.build(req, key, time.Now()); err != nil {
 		return nil, err
 	}
-	p.sign(0, secret, &key{secret: secret})
-	return append([]byte(nil), p.frame.buf...), nil
+	p.sign(0, key)
+	return append([]byte(nil), p.enc.Packet...), nil
 }
 
 // Format keeps the secret out of whatever prints a Client.

@@ -2,6 +2,7 @@ package radius
 
 import (
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
 )
 
 // With require_message_authenticator auto a client learns which replies its server signs. It learns by kind, since there
@@ -32,18 +33,18 @@ var kindNames = [numKinds]string{
 var _ engines.Learner = (*client)(nil)
 
 // kindOf is the kind of a reply to what a slot holds, -1 of one that has no Message-Authenticator to ask for.
-func kindOf(at *slot, reply byte) int {
+func kindOf(at *slot, reply radius.Code) int {
 	kind := -1
 	switch reply {
-	case codeAccessAccept:
+	case radius.AccessAccept:
 		kind = kindAccept
-	case codeAccessReject:
+	case radius.AccessReject:
 		kind = kindReject
-	case codeAccessChallenge:
+	case radius.AccessChallenge:
 		kind = kindChallenge
 	}
 	switch {
-	case kind >= 0 && at.code == codeStatusServer:
+	case kind >= 0 && at.code == radius.StatusServer:
 		return kindStatus
 	case kind >= 0 && at.eap:
 		return kindsOfEAP + kind

@@ -15,6 +15,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 	"aaa-api/internal/tenantlog"
 )
 
@@ -22,9 +24,9 @@ import (
 // lock nobody out.
 func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
-		switch string(find(t, q.Packet, attrUserName)) {
+		switch string(find(t, q.Packet, radius.AttrUserName)) {
 		case "mistyped":
 			q.Send(q.Answer(enginetest.AccessReject))
 		case "wrong":
@@ -37,7 +39,7 @@ func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	ask := func(user string, want aaa.Outcome, times int) {
 		t.Helper()
 		for range times {
-			r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+			r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", user)}})
 			if err != nil || r.Outcome != want {
 				t.Errorf("%s: %+v, %v", user, r, err)
 			}
@@ -98,7 +100,7 @@ func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Error(err)
 	}
 	if got := c.Learnt(); got["status_server"] != engines.MustBeSigned || got["accept"] != engines.NotSigned {
@@ -148,7 +150,7 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 	c := openTest(t, New(Options{Logger: log}), scriptedServer(s, 100*time.Millisecond, 1))
 	c.account = "a"
 	teach(t, c)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrMalformed) {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrMalformed) {
 		t.Errorf("%v", err)
 	}
 	c.engine.remotes.Range(func(_ netip.AddrPort, r *remote) bool { // replies are judged under its lock

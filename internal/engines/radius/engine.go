@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/radius"
 )
 
 // Name is the engine's aaa_engine value.
@@ -133,9 +134,9 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	if s.Timeout > 0 {
 		c.timeout = time.Duration(s.Timeout) * time.Millisecond
 	}
-	c.key = &key{secret: []byte(s.Secret.Reveal())}
+	c.key = radius.NewKey([]byte(s.Secret.Reveal()))
 	if previous := s.PreviousSecret.Reveal(); previous != "" && previous != s.Secret.Reveal() {
-		c.previous = &key{secret: []byte(previous)}
+		c.previous = radius.NewKey([]byte(previous))
 		c.retries = max(c.retries, 1) // each secret has its attempt
 	}
 	c.addr, c.literal = parseAddress(s.Address)
@@ -153,7 +154,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	case "", "status-server":
 	case "user":
 		c.tester = &tester{s.HealthCheck.Username, s.HealthCheck.Password}
-		if c.tester.name == "" || len(c.tester.name) > 253 || len(c.tester.password.Reveal()) > maxUserPassword {
+		if c.tester.name == "" || len(c.tester.name) > 253 || len(c.tester.password.Reveal()) > radius.MaxUserPassword {
 			return bad("health_check", "length", "needs a user name of 1 to 253 octets and a password of at most 128")
 		}
 	case "time":

@@ -21,7 +21,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		return 0, blame, err
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
-	p.sign(h.id, p.key.secret, p.key)
+	p.sign(h.id, p.key)
 	h.arm(c, p)
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
@@ -122,15 +122,15 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 		return h, nil
 	}
 	if aged {
-		binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
+		binary.BigEndian.PutUint32(p.enc.Packet[p.delayAt:], delay)
 	}
 	if k != p.key {
-		if err := p.rehide(k.secret); err != nil {
+		if err := p.rehide(k); err != nil {
 			return h, err
 		}
 		p.key = k
 	}
-	p.sign(next.id, k.secret, k)
+	p.sign(next.id, k)
 	next.arm(c, p)
 	return next, nil
 }

@@ -1,41 +1,6 @@
 package radius
 
-import (
-	"crypto/hmac"
-	"crypto/md5"
-	"hash"
-	"sync"
-)
-
-// key is a shared secret, with the states that compute HMAC-MD5 under it. They are used again.
-type key struct {
-	pool   sync.Pool
-	secret []byte
-}
-
-type mac struct {
-	hash.Hash
-	out [md5.Size]byte // here, since what a Hash writes to is on the heap
-}
-
-var zeros [md5.Size]byte
-
-// packet is the Message-Authenticator of a packet whose attribute's value is at an offset: as if zeros
-// were there (RFC 2869 §5.14).
-func (k *key) packet(b []byte, at int) [md5.Size]byte {
-	h, _ := k.pool.Get().(*mac)
-	if h == nil {
-		h = &mac{Hash: hmac.New(md5.New, k.secret)}
-	}
-	h.Reset()
-	h.Write(b[:at])
-	h.Write(zeros[:])
-	h.Write(b[at+md5.Size:])
-	h.Sum(h.out[:0])
-	out := h.out
-	k.pool.Put(h)
-	return out
-}
+import "aaa-api/internal/radius"
 
 // A server whose secret is being changed has one of two. A request goes out under the one that the server's latest answer
 // was under. After silence it goes out again under the other, as a new request: what it hides is hidden under the secret
@@ -43,7 +8,7 @@ func (k *key) packet(b []byte, at int) [md5.Size]byte {
 // them changes where requests begin.
 
 // inForce is the secret that requests begin with.
-func (c *client) inForce() *key {
+func (c *client) inForce() *radius.Key {
 	if k := c.proven.Load(); k != nil {
 		return k
 	}
@@ -51,7 +16,7 @@ func (c *client) inForce() *key {
 }
 
 // other is the secret that is not k, nil where there is only one.
-func (c *client) other(k *key) *key {
+func (c *client) other(k *radius.Key) *radius.Key {
 	if k == c.key {
 		return c.previous
 	}
@@ -59,7 +24,7 @@ func (c *client) other(k *key) *key {
 }
 
 // nextKey is the secret of a request's next packet, after a time of silence or because the packet is to go out again.
-func (c *client) nextKey(p *pending, silence bool) *key {
+func (c *client) nextKey(p *pending, silence bool) *radius.Key {
 	if c.previous == nil {
 		return p.key
 	}
@@ -71,7 +36,7 @@ func (c *client) nextKey(p *pending, silence bool) *key {
 
 // prove takes note that the server has a secret. It reports whether that is another one than was known: what is out
 // under the other one should go out again.
-func (c *client) prove(k *key) bool {
+func (c *client) prove(k *radius.Key) bool {
 	if c.previous == nil || c.inForce() == k {
 		return false
 	}
@@ -88,12 +53,12 @@ func (c *client) prove(k *key) bool {
 // provenElsewhere reports whether a reply that does not verify under its request's secret does under the other one: so
 // answers a server that does not check what requests are signed with. The reply is to a request that the server could
 // not read, and counts for nothing more.
-func (c *client) provenElsewhere(b []byte, at *slot) *key {
+func (c *client) provenElsewhere(b radius.Packet, at *slot) *radius.Key {
 	k := c.other(at.key)
 	if k == nil {
 		return nil
 	}
-	if _, err := verify(b, at.code, &at.auth, k.secret, k, false); err != nil {
+	if _, err := k.VerifyReply(b, at.code, &at.auth, false); err != nil {
 		return nil
 	}
 	return k

@@ -8,13 +8,14 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // teach has a client learn that accepts are signed.
 func teach(t *testing.T, c *client) {
 	t.Helper()
 	for range learnFrom {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +79,7 @@ func TestEditedServer(t *testing.T) {
 	if got := next.Health().State(); got != engines.Alive {
 		t.Errorf("health %v", got)
 	}
-	if _, err := next.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrNoAuthenticator) {
+	if _, err := next.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrNoAuthenticator) {
 		t.Errorf("a reply without a Message-Authenticator: %v", err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // balanced is a server behind a balancer that gives each source port, as it comes, to the next of two machines, of which
@@ -50,11 +52,11 @@ func TestAnotherPortAfterSilence(t *testing.T) {
 	t.Parallel()
 	s, silent := balanced(t, enginetest.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 2))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Fatal("a silent machine answered")
 	}
 	for i := range 32 {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Errorf("login %d: %v", i, err)
 		}
 	}
@@ -79,9 +81,9 @@ func TestAnotherPortBesideSilence(t *testing.T) {
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Second, 8))
 	ctx, leave := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = c.Exchange(ctx, login(newTestDict())) })
+	wg.Go(func() { _, _ = c.Exchange(ctx, login(avptest.New())) })
 	s.Wait(t, 2) // a time without an answer is over
-	if r, err := c.Exchange(t.Context(), login(newTestDict())); err != nil || r.Attempts != 1 {
+	if r, err := c.Exchange(t.Context(), login(avptest.New())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	leave()
@@ -93,7 +95,7 @@ func TestRecordFromAnotherPort(t *testing.T) {
 	t.Parallel()
 	s, silent := balanced(t, enginetest.AccountingResponse)
 	c := openTest(t, New(Options{}), scriptedServer(s, 1150*time.Millisecond, 3))
-	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()})
+	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()})
 	if err != nil || r.Attempts != 2 || len(silent()) != 1 {
 		t.Errorf("%+v, %v, silent ports %v", r, err, silent())
 	}
@@ -102,21 +104,21 @@ func TestRecordFromAnotherPort(t *testing.T) {
 // A port at which others are answered is not left because one request is ignored.
 func TestIgnoredRequest(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	ports := map[uint16]bool{}
 	var mu sync.Mutex
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		mu.Lock()
 		ports[q.From.Port()] = true
 		mu.Unlock()
-		if string(find(t, q.Packet, attrUserName)) != "ignored" {
+		if string(find(t, q.Packet, radius.AttrUserName)) != "ignored" {
 			q.Send(q.Answer(enginetest.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 400*time.Millisecond, 0))
 	done := make(chan error)
 	go func() {
-		_, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", "ignored")}})
+		_, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "ignored")}})
 		done <- err
 	}()
 	s.Wait(t, 1)
@@ -175,12 +177,12 @@ func TestAnotherPortAfterTheCallerLeft(t *testing.T) {
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Hour, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), engines.Patience(c.timeout)+100*time.Millisecond)
 	defer cancel()
-	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := c.Exchange(within, login(newTestDict())); err != nil || len(silent()) != 1 {
+	if _, err := c.Exchange(within, login(avptest.New())); err != nil || len(silent()) != 1 {
 		t.Errorf("%v, silent ports %v", err, silent())
 	}
 }
@@ -200,7 +202,7 @@ func TestAnsweredPortIsKept(t *testing.T) {
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 300*time.Millisecond, 20))
 	for range 3 {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
 )
 
 // tester is the user that a server is probed with by an Access-Request.
@@ -48,9 +49,9 @@ func (c *client) ask(ctx context.Context) error {
 			{Attr: probeUserName, Value: []byte(c.tester.name)},
 			{Attr: probePassword, Value: []byte(c.tester.password.Reveal())},
 		}}
-		err = p.build(p.req, p.key.secret, time.Now())
+		err = p.build(p.req, p.key, time.Now())
 	} else {
-		err = p.status(p.key.secret)
+		err = p.status(p.key)
 	}
 	if err != nil {
 		return err
@@ -82,9 +83,9 @@ func (c *client) ask(ctx context.Context) error {
 
 // What a probe of a test user is made of.
 var (
-	probeUserName = &aaa.Attribute{Name: "User-Name", Number: attrUserName, Type: aaa.TypeString, Wire: true}
+	probeUserName = &aaa.Attribute{Name: "User-Name", Number: radius.AttrUserName, Type: aaa.TypeString, Wire: true}
 	probePassword = &aaa.Attribute{
-		Name: "User-Password", Number: attrUserPassword, Type: aaa.TypeString,
+		Name: "User-Password", Number: radius.AttrUserPassword, Type: aaa.TypeString,
 		Enc: aaa.EncUser, Hidden: true, Wire: true,
 	}
 )

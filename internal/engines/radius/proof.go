@@ -1,6 +1,10 @@
 package radius
 
-import "aaa-api/internal/aaa"
+import (
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
+)
 
 // proof is what of a request proves who the user is: the last line of defence against an
 // Access-Request whose credential was lost on the way, or goes unchecked beside another.
@@ -14,7 +18,7 @@ type proof struct {
 // note adds an AVP; framed reports whether it is in the packet.
 func (p *proof) note(a *aaa.Attribute, framed bool) {
 	switch {
-	case standard(a) == attrState:
+	case avp.Standard(a) == radius.AttrState:
 		p.carried = p.carried || framed
 	case a.Proves():
 		p.brought = a
@@ -22,7 +26,7 @@ func (p *proof) note(a *aaa.Attribute, framed bool) {
 		case !framed:
 		case p.first == nil:
 			p.first = a
-		case standard(a) != standard(p.first): // all of Microsoft's are one kind
+		case avp.Standard(a) != avp.Standard(p.first): // all of Microsoft's are one kind
 			p.other = a
 		}
 	}

@@ -1,6 +1,10 @@
 package radius
 
-import "net/netip"
+import (
+	"aaa-api/internal/radius"
+	"errors"
+	"net/netip"
+)
 
 // reply hands a datagram to the request that it answers, if it verifies.
 func (s *socket) reply(from netip.AddrPort, b []byte) {
@@ -23,24 +27,27 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 		return // late, a duplicate, or never asked for
 	}
 	c := at.client
-	kind := kindOf(&at, b[0])
+	kind := kindOf(&at, radius.Code(b[0]))
 	hasMA := false
-	whole, err := trim(b)
+	packet, err := radius.Parse(b)
 	if err == nil {
-		hasMA, err = verify(whole, at.code, &at.auth, at.key.secret, at.key, c.demands(kind))
+		hasMA, err = at.key.VerifyReply(packet, at.code, &at.auth, c.demands(kind))
 	}
-	var own []byte
-	var proven *key
+	var proven *radius.Key
 	switch {
 	case err == nil:
-		own, proven = append(make([]byte, 0, len(whole)), whole...), at.key
-		if hasEAP(whole) && !at.eap { // says nothing of other replies
+		packet, proven = packet.Clone(), at.key
+		if packet.HasEAP() && !at.eap { // its Message-Authenticator says nothing of other replies
 			kind = -1
 		}
-	case err == errAuth: //nolint:errorlint // as verify returns it
-		if proven = c.provenElsewhere(whole, &at); proven != nil {
+	case errors.Is(err, radius.ErrAuthenticator):
+		if proven = c.provenElsewhere(packet, &at); proven != nil {
 			err = errOtherKey
+			break
 		}
+		fallthrough
+	default:
+		err = unfitReply(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +60,7 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 		p.dropped.Store(&why)
 		c.complain(b[0], err)
 	} else if p.claim() {
-		p.reply, p.asked, p.used = own, at.auth, at.key
+		p.reply, p.asked, p.used = packet, at.auth, at.key
 		c.lesson(kind, hasMA)
 		l.heard++
 		r.heard = true
@@ -69,7 +76,7 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 }
 
 // hasten has what a Client has out under another secret sent again at once; r.mu is held.
-func (r *remote) hasten(c *client, k *key) {
+func (r *remote) hasten(c *client, k *radius.Key) {
 	for _, l := range r.lanes {
 		for _, at := range l.slots.list {
 			if p := at.pending; p != nil && at.client == c && at.key != k && !p.ended.Load() {

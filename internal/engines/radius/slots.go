@@ -1,14 +1,17 @@
 package radius
 
-import "math/bits"
+import (
+	"aaa-api/internal/radius"
+	"math/bits"
+)
 
 // slot is what a reply to an identifier is checked against.
 type slot struct {
 	client  *client
 	pending *pending // nil: nothing is awaited
-	key     *key
-	auth    [authLen]byte
-	code    byte
+	key     *radius.Key
+	auth    radius.Authenticator
+	code    radius.Code
 	eap     bool
 }
 

@@ -30,9 +30,6 @@ type outgoing struct {
 // and thousands of replies may come at once. Less than asked for is no fault.
 const socketBuffer = 4 << 20
 
-// spareOctets is the room behind each datagram received, where its check puts the secret.
-const spareOctets = 256
-
 // listen opens a socket for servers of one address family.
 func listen(ipv6 bool) (*net.UDPConn, error) {
 	network := "udp4"

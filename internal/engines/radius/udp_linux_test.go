@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // What routers say of packets to other servers, one word after the other, is not said of the packet that is being sent.
@@ -60,11 +61,11 @@ func TestSilentServersLeaveRoom(t *testing.T) {
 		return w
 	})
 	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Fatal(err)
 	}
 	full.Store(true)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Errorf("a server that answers: %v", err)
 	}
 	to, _, err := c.target(t.Context())
@@ -116,7 +117,7 @@ func TestFullSocketIsReadOn(t *testing.T) {
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
 	for range 2 * n {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // FreeRADIUS cuts the last cipher block of a long Tunnel-Password where the attribute is full.
@@ -67,12 +68,12 @@ func TestSignedAccountingResponse(t *testing.T) {
 		if tc.taken {
 			c.timeout = 10 * time.Second
 		}
-		if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()}); (err == nil) != tc.taken {
+		if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()}); (err == nil) != tc.taken {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(q.OverZeros(enginetest.AccessAccept)) })
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Error("an Access-Accept signed over zeros is taken")
 	}
 }
