@@ -53,7 +53,7 @@ var rules = map[string][]string{
 	"engines":            {"aaa", "egress", "limits"},
 	"engines/radius":     {"aaa", "egress", "engines", "limits", "radius", "radius/avp"},
 	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
-	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
+	"engines/enginetest": {"aaa", "engines", "radius"},
 
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},

@@ -35,13 +35,16 @@ func (k *Key) SignReply(b []byte, request *Authenticator) {
 	copy(b[4:], auth[:])
 }
 
-// fillMAC computes the Message-Authenticator where there is one.
+// fillMAC computes the first Message-Authenticator. It leaves a malformed packet as it is, which only a test server makes.
 func (k *Key) fillMAC(b []byte, auth *Authenticator) {
-	for i := HeaderLen; i < len(b); i += int(b[i+1]) {
-		if b[i] == AttrMessageAuthenticator {
+	for i := HeaderLen; i+1 < len(b) && b[i+1] >= 2; i += int(b[i+1]) {
+		if b[i] != AttrMessageAuthenticator {
+			continue
+		}
+		if b[i+1] == 2+macLen && len(b) >= i+2+macLen {
 			sum := k.messageAuthenticator(b, auth, i+2)
 			copy(b[i+2:], sum[:])
-			return
 		}
+		return
 	}
 }

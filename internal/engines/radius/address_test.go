@@ -12,11 +12,12 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp/avptest"
 )
 
 // What the server at an address does with a packet.
-func accepts(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) }
+func accepts(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) }
 func ignores(*enginetest.Query)   {}
 func refuses(q *enginetest.Query) { q.Send([]byte{byte(syscall.ECONNREFUSED)}) } // see told
 

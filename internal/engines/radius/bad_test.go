@@ -45,7 +45,7 @@ func TestMisdeedsAreDropped(t *testing.T) {
 			t.Parallel()
 			s, c := scripted(t, 5*time.Second, 3, func(q *enginetest.Query) {
 				m.Do(q)
-				q.Send(q.Answer(enginetest.AccessReject))
+				q.Send(q.Answer(radius.AccessReject))
 			})
 			r, err := c.Exchange(t.Context(), login(avptest.New()))
 			if err != nil || r.Outcome != aaa.Reject || r.Attempts != 1 || len(s.Packets()) != 1 {
@@ -97,7 +97,7 @@ func TestRetransmissionIsTheSamePacket(t *testing.T) {
 		ports = append(ports, q.From.Port())
 		mu.Unlock()
 		if q.Count == 4 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	r, err := c.Exchange(t.Context(), login(avptest.New()))
@@ -123,7 +123,7 @@ func TestAccountingRetransmission(t *testing.T) {
 			first = q
 			return
 		}
-		first.Send(first.Answer(enginetest.AccountingResponse))
+		first.Send(first.Answer(radius.AccountingResponse))
 	})
 	d := avptest.New()
 	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d, AVPs: []aaa.AVP{
@@ -145,7 +145,7 @@ func TestAccountingRetransmission(t *testing.T) {
 	// Within one second nothing has changed, so nothing changes.
 	s, c = scripted(t, 20*time.Millisecond, 2, func(q *enginetest.Query) {
 		if q.Count == 3 {
-			q.Send(q.Bare(enginetest.AccountingResponse))
+			q.Send(q.Bare(radius.AccountingResponse))
 		}
 	})
 	if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d}); err != nil {
@@ -165,8 +165,8 @@ func TestLateReply(t *testing.T) {
 			late = q
 			return
 		}
-		late.Send(late.Answer(enginetest.AccessAccept))
-		q.Send(q.Answer(enginetest.AccessReject))
+		late.Send(late.Answer(radius.AccessAccept))
+		q.Send(q.Answer(radius.AccessReject))
 	})
 	d := avptest.New()
 	if _, err := c.Exchange(t.Context(), login(d)); err == nil {
@@ -181,9 +181,9 @@ func TestLateReply(t *testing.T) {
 func TestDuplicateReply(t *testing.T) {
 	t.Parallel()
 	_, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
-		code := byte(enginetest.AccessAccept)
+		code := radius.AccessAccept
 		if q.Count%2 == 0 {
-			code = enginetest.AccessReject
+			code = radius.AccessReject
 		}
 		for range 3 {
 			q.Send(q.Answer(code))
@@ -205,7 +205,7 @@ func TestDuplicateReply(t *testing.T) {
 func TestPaddingIsIgnored(t *testing.T) {
 	t.Parallel()
 	_, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
-		q.Send(append(q.Answer(enginetest.AccessAccept, 18, 4, 'h', 'i'), 1, 2, 3))
+		q.Send(append(q.Answer(radius.AccessAccept, 18, 4, 'h', 'i'), 1, 2, 3))
 	})
 	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || len(r.AVPs) != 1 || string(r.AVPs[0].Value) != "hi" {
@@ -234,13 +234,13 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 				switch tc.replies[q.Count-1] {
 				case with:
-					q.Send(q.Answer(enginetest.AccessAccept))
+					q.Send(q.Answer(radius.AccessAccept))
 				case eap:
-					q.Send(q.Answer(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
+					q.Send(q.Answer(radius.AccessAccept, 79, 6, 3, 1, 0, 4))
 				case eapBare:
-					q.Send(q.Bare(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
+					q.Send(q.Bare(radius.AccessAccept, 79, 6, 3, 1, 0, 4))
 				default:
-					q.Send(q.Bare(enginetest.AccessAccept))
+					q.Send(q.Bare(radius.AccessAccept))
 				}
 			})
 			cfg := scriptedServer(s, 100*time.Millisecond, 0)
@@ -259,7 +259,7 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 // An Accounting-Response has no Message-Authenticator to require.
 func TestRequireMessageAuthenticatorNotOfAccounting(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Bare(enginetest.AccountingResponse)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Bare(radius.AccountingResponse)) })
 	cfg := scriptedServer(s, 5*time.Second, 0)
 	cfg.RequireMessageAuthenticator = "yes"
 	c := openTest(t, New(Options{}), cfg)

@@ -33,7 +33,7 @@ func TestChallengePrompt(t *testing.T) {
 			for _, a := range c.attributes {
 				all = append(all, a...)
 			}
-			q.Send(q.Answer(enginetest.AccessChallenge, all...))
+			q.Send(q.Answer(radius.AccessChallenge, all...))
 		})
 		r, err := openTest(t, New(Options{}), scriptedServer(s, 0, 0)).Exchange(t.Context(), login(avptest.New()))
 		if err != nil || r.Outcome != aaa.Challenge || string(r.State) != "\x07" || r.Prompt != c.prompt || r.Echo != c.echo {

@@ -34,13 +34,13 @@ func TestConformance(t *testing.T) {
 				switch {
 				case b == enginetest.Silent:
 				case radius.Code(q.Packet[0]) == radius.AccountingRequest:
-					q.Send(q.Bare(enginetest.AccountingResponse))
+					q.Send(q.Bare(radius.AccountingResponse))
 				case b == enginetest.Rejects:
-					q.Send(q.Answer(enginetest.AccessReject))
+					q.Send(q.Answer(radius.AccessReject))
 				case b == enginetest.Challenges:
-					q.Send(q.Answer(enginetest.AccessChallenge, append([]byte{radius.AttrState, byte(2 + len(state))}, state...)...))
+					q.Send(q.Answer(radius.AccessChallenge, append([]byte{radius.AttrState, byte(2 + len(state))}, state...)...))
 				default:
-					q.Send(q.Answer(enginetest.AccessAccept))
+					q.Send(q.Answer(radius.AccessAccept))
 				}
 			})
 			return scriptedServer(s, 0, 0)

@@ -28,11 +28,11 @@ func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		switch string(find(t, q.Packet, radius.AttrUserName)) {
 		case "mistyped":
-			q.Send(q.Answer(enginetest.AccessReject))
+			q.Send(q.Answer(radius.AccessReject))
 		case "wrong":
-			q.Send(q.Bare(enginetest.AccessReject))
+			q.Send(q.Bare(radius.AccessReject))
 		default:
-			q.Send(q.Bare(enginetest.AccessAccept))
+			q.Send(q.Bare(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
@@ -65,10 +65,10 @@ func TestUnsignedRejectAfterSignedOnes(t *testing.T) {
 			t.Parallel()
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 				if q.Count <= 2*learnFrom {
-					q.Send(q.Answer(enginetest.AccessReject))
+					q.Send(q.Answer(radius.AccessReject))
 					return
 				}
-				q.Send(q.Bare(enginetest.AccessReject))
+				q.Send(q.Bare(radius.AccessReject))
 			})
 			c, d := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 0)), system(t)
 			for i := range 2*learnFrom + 1 {
@@ -89,10 +89,10 @@ func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if isStatus(q) {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessAccept))
+		q.Send(q.Bare(radius.AccessAccept))
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
 	for range learnFrom {
@@ -137,12 +137,12 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count <= learnFrom {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
 		for range 10 {
-			q.Send(q.Bare(enginetest.AccessAccept))
-			q.Send(q.Answer(enginetest.AccountingResponse))
+			q.Send(q.Bare(radius.AccessAccept))
+			q.Send(q.Answer(radius.AccountingResponse))
 		}
 	})
 	var text bytes.Buffer

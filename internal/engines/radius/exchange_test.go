@@ -31,7 +31,7 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 			e, sent := New(Options{}), func() {}
 			with(e, func(w wire) wire { return hooked{w, &sent} })
 			c := openTest(t, e, scriptedServer(s, time.Hour, 0))

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp/avptest"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 	t.Parallel()
 	forge := func(q *enginetest.Query) {
-		b := q.Answer(enginetest.AccessAccept)
+		b := q.Answer(radius.AccessAccept)
 		b[10] ^= 1
 		q.Send(b)
 	}

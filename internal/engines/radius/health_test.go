@@ -32,7 +32,7 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if back.Load() {
 			first.CompareAndSwap(nil, &q.Packet)
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	cfg := scriptedServer(s, 20*time.Millisecond, 0)
@@ -44,6 +44,15 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 		}
 	}
 	eventually(t, "dead", func() bool { return !c.Health().Usable() })
+	eventually(t, "the last login at the server", func() bool { // which must not be taken for a probe
+		logins := 0
+		for _, p := range s.Packets() {
+			if has(p, radius.AttrUserName) && string(find(t, p, radius.AttrUserName)) == "alice" {
+				logins++
+			}
+		}
+		return logins == engines.FailuresToDead
+	})
 	back.Store(true)
 	eventually(t, "usable again", c.Health().Usable)
 	eventually(t, "a probe", func() bool { return first.Load() != nil || check.Type == "time" })
@@ -97,7 +106,7 @@ func TestServerWithoutStatusServer(t *testing.T) {
 		case isStatus(q):
 			probes.Add(1)
 		case lose.Add(-1) < 0:
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond, ReviveAfter: 10 * time.Millisecond}), scriptedServer(s, 100*time.Millisecond, 3))
@@ -133,7 +142,7 @@ func TestServerWithStatusServer(t *testing.T) {
 	var answered atomic.Bool
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if isStatus(q) && answered.CompareAndSwap(false, true) {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond}), scriptedServer(s, 20*time.Millisecond, 0))

@@ -74,7 +74,7 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 	e = New(Options{Destinations: limits.NewDestinations(rate)})
 	own := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if string(find(t, q.Packet, radius.AttrUserName)) == "alice" {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	quiet := openTest(t, e, scriptedServer(own, 5*time.Second, 0))
@@ -96,7 +96,7 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 	}
 
 	e = New(Options{Destinations: limits.NewDestinations(rate)})
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
 	for i := range 50 * rate {
 		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {

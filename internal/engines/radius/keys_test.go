@@ -33,14 +33,14 @@ func under(t *testing.T, secret string, q *enginetest.Query) {
 	}
 	with := *q
 	with.Server = &enginetest.ScriptedRADIUS{Secret: secret}
-	code := byte(enginetest.AccessAccept)
+	code := radius.AccessAccept
 	if radius.Code(q.Packet[0]) == radius.AccountingRequest {
-		code = enginetest.AccountingResponse
+		code = radius.AccountingResponse
 	} else if radius.Code(q.Packet[0]) == radius.AccessRequest {
 		hidden := radius.Cipher{Key: radius.NewKey([]byte(secret)), Request: (*radius.Authenticator)(q.Packet[4:])}
 		clear, err := hidden.User(bytes.Clone(find(t, q.Packet, radius.AttrUserPassword)), 0)
 		if err != nil || string(clear) != "correct horse" {
-			code = enginetest.AccessReject
+			code = radius.AccessReject
 		}
 	}
 	q.Send(with.Answer(code))
@@ -106,7 +106,7 @@ func TestAnswerUnderTheOtherSecret(t *testing.T) {
 			under(t, testSecret, q)
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessReject))
+		q.Send(q.Bare(radius.AccessReject))
 	})
 	c := openTest(t, New(Options{}), changing(s, time.Hour, 0))
 	r, err := c.Exchange(t.Context(), login(avptest.New()))
@@ -119,8 +119,8 @@ func TestAnswerUnderTheOtherSecret(t *testing.T) {
 func TestRubbishWhileSecretChanges(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) {
-		q.Send(q.Answer(enginetest.AccessAccept))
-		q.Send(q.Bare(enginetest.AccessReject))
+		q.Send(q.Answer(radius.AccessAccept))
+		q.Send(q.Bare(radius.AccessReject))
 		if q.Count > 1 {
 			under(t, newSecret, q)
 		}
@@ -133,7 +133,7 @@ func TestRubbishWhileSecretChanges(t *testing.T) {
 	if r, err := c.Exchange(t.Context(), login(avptest.New())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s = enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s = enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c = openTest(t, New(Options{}), changing(s, 100*time.Millisecond, 1))
 	if _, err := c.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrUnverified) {
 		t.Errorf("%v", err)
@@ -151,7 +151,7 @@ func TestOneAnswerHastensTheOthers(t *testing.T) {
 		if signedUnder(q.Packet, testSecret) {
 			under(t, testSecret, q)
 		} else if q.Count == n { // all are out
-			q.Send(q.Bare(enginetest.AccessReject))
+			q.Send(q.Bare(radius.AccessReject))
 		}
 	})
 	c := openTest(t, New(Options{}), changing(s, time.Hour, 0))

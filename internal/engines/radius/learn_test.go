@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp/avptest"
 )
 
@@ -38,7 +39,7 @@ func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 			e, entry := New(Options{}), scriptedServer(s, 5*time.Second, 0)
 			entry.RequireMessageAuthenticator = "auto"
 			c := openTest(t, e, entry)
@@ -61,10 +62,10 @@ func TestEditedServer(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count <= learnFrom {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessAccept))
+		q.Send(q.Bare(radius.AccessAccept))
 	})
 	e, entry := New(Options{}), scriptedServer(s, 100*time.Millisecond, 0)
 	c := openTest(t, e, entry)

@@ -17,7 +17,7 @@ import (
 
 // balanced is a server behind a balancer that gives each source port, as it comes, to the next of two machines, of which
 // the first is silent. It returns the ports of the silent one.
-func balanced(t *testing.T, code byte) (s *enginetest.ScriptedRADIUS, silent func() map[uint16]int) {
+func balanced(t *testing.T, code radius.Code) (s *enginetest.ScriptedRADIUS, silent func() map[uint16]int) {
 	t.Helper()
 	var mu sync.Mutex
 	var order []uint16
@@ -50,7 +50,7 @@ func balanced(t *testing.T, code byte) (s *enginetest.ScriptedRADIUS, silent fun
 // The silent request keeps its port: by it a server knows a repetition, and makes no login twice.
 func TestAnotherPortAfterSilence(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccessAccept)
+	s, silent := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 2))
 	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Fatal("a silent machine answered")
@@ -77,7 +77,7 @@ func TestAnotherPortAfterSilence(t *testing.T) {
 // While a request still waits at a silent port, others go out from another one.
 func TestAnotherPortBesideSilence(t *testing.T) {
 	t.Parallel()
-	s, _ := balanced(t, enginetest.AccessAccept)
+	s, _ := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Second, 8))
 	ctx, leave := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -93,7 +93,7 @@ func TestAnotherPortBesideSilence(t *testing.T) {
 // A record that has become older is a new request, and goes out from another port at once.
 func TestRecordFromAnotherPort(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccountingResponse)
+	s, silent := balanced(t, radius.AccountingResponse)
 	c := openTest(t, New(Options{}), scriptedServer(s, 1150*time.Millisecond, 3))
 	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()})
 	if err != nil || r.Attempts != 2 || len(silent()) != 1 {
@@ -112,7 +112,7 @@ func TestIgnoredRequest(t *testing.T) {
 		ports[q.From.Port()] = true
 		mu.Unlock()
 		if string(find(t, q.Packet, radius.AttrUserName)) != "ignored" {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 400*time.Millisecond, 0))
@@ -173,7 +173,7 @@ func TestSilenceOpensFewSockets(t *testing.T) {
 // request avoids: else callers less patient than the timeout would never see another one.
 func TestAnotherPortAfterTheCallerLeft(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccessAccept)
+	s, silent := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Hour, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), engines.Patience(c.timeout)+100*time.Millisecond)
 	defer cancel()
@@ -197,7 +197,7 @@ func TestAnsweredPortIsKept(t *testing.T) {
 		defer mu.Unlock()
 		ports[q.From.Port()] = true
 		if q.Count > 1 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 300*time.Millisecond, 20))

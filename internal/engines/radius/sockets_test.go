@@ -25,7 +25,7 @@ import (
 // acceptByName accepts a request with its user's name as the message.
 func acceptByName(t *testing.T, q *enginetest.Query) {
 	user := find(t, q.Packet, radius.AttrUserName)
-	q.Send(q.Answer(enginetest.AccessAccept, append([]byte{radius.AttrReplyMessage, byte(2 + len(user))}, user...)...))
+	q.Send(q.Answer(radius.AccessAccept, append([]byte{radius.AttrReplyMessage, byte(2 + len(user))}, user...)...))
 }
 
 // checkOwnAnswer asks as a user at a server that answers with acceptByName: the answer must be for that user.
@@ -73,7 +73,7 @@ func TestManyInFlight(t *testing.T) {
 // Past MaxInFlight requests wait for an identifier instead of failing.
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, New(Options{MaxInFlight: identifiers}), scriptedServer(s, 2*time.Second, 3))
 	var wg sync.WaitGroup
 	for range 700 {
@@ -92,7 +92,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 // An identifier comes again only after all others of its socket.
 func TestIdentifiersAreReusedLate(t *testing.T) {
 	t.Parallel()
-	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	d := avptest.New()
 	for range 2 * identifiers {
 		if _, err := c.Exchange(t.Context(), login(d)); err != nil {
@@ -111,7 +111,7 @@ func TestIdentifiersAreReusedLate(t *testing.T) {
 // What nobody uses any more is dropped, and made again when needed. One socket stays.
 func TestIdleSocketsClose(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	e := New(Options{IdleTimeout: 30 * time.Millisecond})
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
 	for range 2 {
@@ -198,7 +198,7 @@ func TestRetire(t *testing.T) {
 	release := make(chan struct{})
 	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
 		<-release
-		q.Send(q.Answer(enginetest.AccessAccept))
+		q.Send(q.Answer(radius.AccessAccept))
 	})
 	done := make(chan error)
 	go func() {
@@ -219,7 +219,7 @@ func TestRetire(t *testing.T) {
 // A machine that has no descriptor left fails no server: the request is told to come again.
 func TestNoDescriptorLeft(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	var log bytes.Buffer
 	e := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	e.sockets.open = func(bool) (wire, error) { return nil, os.NewSyscallError("socket", syscall.EMFILE) }

@@ -32,7 +32,7 @@ func TestSoftErrors(t *testing.T) {
 			t.Parallel()
 			_, c := openFaulty(t, 20*time.Second, 0, func(q *enginetest.Query) {
 				q.Send([]byte{byte(number)})
-				q.Send(q.Answer(enginetest.AccessAccept))
+				q.Send(q.Answer(radius.AccessAccept))
 			})
 			for range 3 {
 				if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
@@ -58,7 +58,7 @@ func TestTooBig(t *testing.T) {
 			q.Send([]byte{byte(syscall.EMSGSIZE)})
 			return
 		}
-		q.Send(q.Answer(enginetest.AccessAccept))
+		q.Send(q.Answer(radius.AccessAccept))
 	})
 	c.previous = radius.NewKey([]byte("another")) // it was no silence, so the other secret is not tried
 	r, err := c.Exchange(t.Context(), login(avptest.New()))
@@ -82,7 +82,7 @@ func TestUnusableSocket(t *testing.T) {
 	first := true
 	s, d := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count > 1 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	}), avptest.New()
 	broken := make(chan struct{})

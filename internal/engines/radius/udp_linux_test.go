@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp/avptest"
 )
 
@@ -49,7 +50,7 @@ func TestErrorsOfOthersWhileSending(t *testing.T) {
 func TestSilentServersLeaveRoom(t *testing.T) {
 	t.Parallel()
 	silent := netip.MustParseAddrPort("127.0.0.1:9")
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	var full atomic.Bool
 	e := with(New(Options{}), func(w wire) wire {
 		w.(*udp).queued = func() (int, error) {
@@ -114,7 +115,7 @@ func TestFullSocketIsReadOn(t *testing.T) {
 		w.(*udp).raw = unpollable{w.(*udp).raw, &left}
 		return w
 	})
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
 	for range 2 * n {
 		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {

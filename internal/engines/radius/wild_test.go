@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp/avptest"
 )
 
@@ -58,11 +59,9 @@ func TestSignedAccountingResponse(t *testing.T) {
 		answer func(q *enginetest.Query) []byte
 		taken  bool
 	}{
-		"as of a reply": {func(q *enginetest.Query) []byte { return q.Answer(enginetest.AccountingResponse) }, true},
-		"over zeros":    {func(q *enginetest.Query) []byte { return q.OverZeros(enginetest.AccountingResponse) }, true},
-		"over rubbish": {func(q *enginetest.Query) []byte {
-			return q.Bare(enginetest.AccountingResponse, append([]byte{80, 18}, make([]byte, 16)...)...)
-		}, false},
+		"as of a reply": {func(q *enginetest.Query) []byte { return q.Answer(radius.AccountingResponse) }, true},
+		"over zeros":    {func(q *enginetest.Query) []byte { return q.OverZeros(radius.AccountingResponse) }, true},
+		"over rubbish":  {func(q *enginetest.Query) []byte { return q.WrongMAC(radius.AccountingResponse) }, false},
 	} {
 		_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(tc.answer(q)) })
 		if tc.taken {
@@ -72,7 +71,7 @@ func TestSignedAccountingResponse(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(q.OverZeros(enginetest.AccessAccept)) })
+	_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(q.OverZeros(radius.AccessAccept)) })
 	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Error("an Access-Accept signed over zeros is taken")
 	}
