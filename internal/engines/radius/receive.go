@@ -1,9 +1,10 @@
 package radius
 
 import (
-	"aaa-api/internal/radius"
 	"errors"
 	"net/netip"
+
+	"aaa-api/internal/radius"
 )
 
 // reply hands a datagram to the request that it answers, if it verifies.

@@ -1,8 +1,9 @@
 package radius
 
 import (
-	"aaa-api/internal/radius"
 	"math/bits"
+
+	"aaa-api/internal/radius"
 )
 
 // slot is what a reply to an identifier is checked against.
