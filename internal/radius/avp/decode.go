@@ -52,7 +52,7 @@ func (d *Decoder) put(a *aaa.Attribute, tag uint8, value []byte) {
 	d.avps = append(d.avps, aaa.AVP{Attr: a, Tag: tag, Value: value})
 }
 
-// unknown keeps what no dictionary defines. Some of it is known to be encrypted all the same (MS-MPPE-Send-Key).
+// unknown appends an attribute of no dictionary. Some are known to be encrypted all the same, such as MS-MPPE-Send-Key.
 func (d *Decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, value []byte) {
 	a := d.Dict.Unknown(v, parent, number)
 	if a.Enc != aaa.EncNone {
@@ -62,11 +62,12 @@ func (d *Decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, v
 	d.put(a, 0, value)
 }
 
-// invalid keeps a value that its definition does not allow. Of a secret it keeps nothing but that there was one.
+// invalid appends a value that its definition does not allow. The value of a secret is dropped: decrypted wrongly or not, it
+// must not be shown.
 func (d *Decoder) invalid(a *aaa.Attribute, value []byte) {
 	octets := d.Dict.Unknown(a.Vendor, a.Parent, a.Number)
 	if a.Hidden || a.Enc != aaa.EncNone {
-		secret := *octets // by its number alone nobody knows that it is one
+		secret := *octets // which an attribute known by number alone is not
 		secret.Hidden = true
 		octets, value = &secret, nil
 	}
@@ -105,8 +106,8 @@ func (d *Decoder) joined(number byte, value []byte) []byte {
 	}
 }
 
-// stream reads the texts of a stream (RFC 4849 §2). A text ends at a zero octet, and with an attribute that has
-// room left: many servers write one text an attribute and no zero octet between them.
+// stream reads the texts of a stream (RFC 4849 §2). A text ends at a zero octet. It also ends with an attribute that is not
+// full, because many servers write one text an attribute and no zero octet between them.
 func (d *Decoder) stream(a *aaa.Attribute, value []byte) {
 	for full := len(value) == radius.MaxValue; ; {
 		n, more, ok := d.peek()
@@ -172,8 +173,8 @@ func vendorFits(v *aaa.Vendor, body []byte) bool {
 	return true
 }
 
-// vendorHeader reads the header of the vendor's attribute at the start of body: its
-// number, the header's length and the whole length. size < head says there is none.
+// vendorHeader reads the header of the vendor's attribute at the start of body: its number, the header's length and the whole
+// length. size < head if there is no header.
 func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
 	head = int(v.TypeOctets) + int(v.LengthOctets)
 	if v.Continuation {
@@ -194,9 +195,8 @@ func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
 	return number, head, size
 }
 
-// continued collects the fragments of a WiMAX attribute: each but the last has the
-// continuation flag, all are of one vendor and number, one to an attribute. last tells that the first
-// one ends its attribute. whole=false: the last fragment is missing.
+// continued collects the fragments of a WiMAX attribute, one an attribute, of one vendor and number. Each but the last has the
+// continuation flag. last says that the first one ends its attribute. whole is false if the last fragment is missing.
 func (d *Decoder) continued(v *aaa.Vendor, number uint32, first []byte, last bool) (value []byte, whole bool) {
 	for value = first; last; {
 		outer, more, ok := d.peek()
@@ -274,7 +274,7 @@ func (d *Decoder) ofEVS(container *aaa.Attribute, vendor, number uint32) *aaa.At
 	return nil
 }
 
-// vendorChild is what a dictionary of several vendors inside one container offers.
+// vendorChild is a dictionary that knows the attributes of several vendors inside one container.
 type vendorChild interface {
 	// ChildOfVendor finds a vendor's attribute inside an evs container; nil if there is none.
 	ChildOfVendor(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute
@@ -333,9 +333,8 @@ func (d *Decoder) leaf(a *aaa.Attribute, value []byte) {
 	}
 }
 
-// tlv appends the leaves of a TLV; false says that it is no sequence of TLVs, and
-// nothing was appended.
-func (d *Decoder) tlv(a *aaa.Attribute, value []byte, depth int) bool {
+// tlv appends the leaves of a TLV. ok is false, and nothing is appended, if the value is no sequence of TLVs.
+func (d *Decoder) tlv(a *aaa.Attribute, value []byte, depth int) (ok bool) {
 	if depth >= maxDepth || len(value) == 0 {
 		return false
 	}
