@@ -22,18 +22,18 @@ import (
 	"aaa-api/internal/radius/avp"
 )
 
-// client exchanges requests with one server. Many are open and few in use: what
-// only a used one needs is made when it is used.
+// client exchanges requests with one server. Many are open and few are in use, so what only a used one needs is made at its
+// first use.
 type client struct {
 	engine   *Engine
 	account  aaa.AccountID
 	reach    *egress.Account
 	name     string
 	address  string
-	addr     netip.Addr                 // where literal
-	inUse    atomic.Pointer[netip.Addr] // of the name's addresses, where not literal; nil before the first use
+	addr     netip.Addr                 // if literal
+	inUse    atomic.Pointer[netip.Addr] // of the name's addresses, if not literal; nil before the first use
 	port     uint16
-	literal  bool        // the address is no host name
+	literal  bool        // the address is an IP address, not a name
 	autoMA   bool        // require_message_authenticator: auto
 	alwaysMA bool        // require_message_authenticator: yes
 	unasked  bool        // health_check time: no probes
@@ -57,10 +57,9 @@ type client struct {
 
 var _ engines.Client = (*client)(nil)
 
-// learn takes over what the Client of the entry before knows of the same server: which of its replies have a
-// Message-Authenticator must not be forgotten by an edit, or whoever waits for one may forge replies after it.
-// Its health is not taken over. What was edited, such as the secret or the timeout, may be what it died of, so it gets
-// a fresh chance; if that was not it, a few requests find out.
+// learn takes over what the previous Client knows of the same server. An edit must not make it forget which replies have a
+// Message-Authenticator, or an attacker could wait for an edit and then forge unsigned ones. Health is not taken over: the edit
+// may have mended what the server died of, such as the secret or the timeout.
 func (c *client) learn(previous engines.Client) {
 	p, ok := previous.(*client)
 	if !ok || p.address != c.address || p.port != c.port {
@@ -74,10 +73,10 @@ func (c *client) learn(previous engines.Client) {
 		p.mu.Unlock()
 	}
 	if k := p.inForce(); c.previous != nil && bytes.Equal(k.Secret(), c.previous.Secret()) {
-		c.proven.Store(c.previous) // until the server has the next one
+		c.proven.Store(c.previous) // until the server gets the new secret
 	}
 	c.health.Follow(&p.health)
-	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
+	c.inUse.Store(p.inUse.Load()) // the address that works
 }
 
 // Exchange sends the request and returns the verified answer; see engines.Client.
@@ -115,8 +114,8 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	return reply, nil
 }
 
-// challenge makes a reply one: its State, what to show (RFC 2865 §5.18, several texts one
-// below the other), and whether the answer may be seen (RFC 2869 §5.10).
+// challenge fills in a reply that is a challenge: its State, its prompt (RFC 2865 §5.18, one line for each text) and whether the
+// answer may be shown while it is typed (RFC 2869 §5.10).
 func challenge(reply *engines.Reply) {
 	reply.Outcome = aaa.Challenge
 	var texts []string
@@ -135,9 +134,8 @@ func challenge(reply *engines.Reply) {
 	reply.Prompt = strings.Join(texts, "\n")
 }
 
-// Encode makes the packet that Exchange would send, under a random secret that
-// nobody learns, so that nothing hidden in it can be revealed. What is secret and travels in
-// the clear is overwritten.
+// Encode makes the packet that Exchange would send, under a random secret that is thrown away, so that no hidden value can be
+// revealed. Secrets that travel in the clear are overwritten.
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
@@ -160,7 +158,7 @@ func (c *client) Format(f fmt.State, _ rune) {
 // Health is the server's health.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire ends the probes. The sockets are everybody's.
+// Retire ends the probes. The sockets stay: all Clients share them.
 func (c *client) Retire() { c.health.Retire() }
 
 // finish gives back what p holds and p itself.

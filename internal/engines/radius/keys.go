@@ -2,12 +2,11 @@ package radius
 
 import "aaa-api/internal/radius"
 
-// A server whose secret is being changed has one of two. A request goes out under the one that the server's latest answer
-// was under. After silence it goes out again under the other, as a new request: what it hides is hidden under the secret
-// that it is signed with. Only a reply that verifies tells which of them the server has, so that nobody without either of
-// them changes where requests begin.
+// While its secret is being changed, a server has one of two. A request goes out under the secret of the server's latest answer.
+// After silence it goes out again under the other one, as a new request, since values are hidden under the secret that signs the
+// packet. Only a verified reply shows which secret the server has, so an attacker without one can't switch it.
 
-// inForce is the secret that requests begin with.
+// inForce is the secret of a request's first packet.
 func (c *client) inForce() *radius.Key {
 	if k := c.proven.Load(); k != nil {
 		return k
@@ -15,7 +14,7 @@ func (c *client) inForce() *radius.Key {
 	return c.key
 }
 
-// other is the secret that is not k, nil where there is only one.
+// other is the secret that is not k. It is nil if there is only one.
 func (c *client) other(k *radius.Key) *radius.Key {
 	if k == c.key {
 		return c.previous
@@ -23,7 +22,7 @@ func (c *client) other(k *radius.Key) *radius.Key {
 	return c.key
 }
 
-// nextKey is the secret of a request's next packet, after a time of silence or because the packet is to go out again.
+// nextKey is the secret of a request's next packet. silence says that the packet before had no answer.
 func (c *client) nextKey(p *pending, silence bool) *radius.Key {
 	if c.previous == nil {
 		return p.key
@@ -34,8 +33,8 @@ func (c *client) nextKey(p *pending, silence bool) *radius.Key {
 	return c.other(p.key)
 }
 
-// prove takes note that the server has a secret. It reports whether that is another one than was known: what is out
-// under the other one should go out again.
+// prove records that the server has the secret k. It reports whether that is news: requests that are out under the other secret
+// should then be sent again.
 func (c *client) prove(k *radius.Key) bool {
 	if c.previous == nil || c.inForce() == k {
 		return false
@@ -50,9 +49,8 @@ func (c *client) prove(k *radius.Key) bool {
 	return true
 }
 
-// provenElsewhere reports whether a reply that does not verify under its request's secret does under the other one: so
-// answers a server that does not check what requests are signed with. The reply is to a request that the server could
-// not read, and counts for nothing more.
+// provenElsewhere returns the other secret if a reply verifies under it and not under its request's, else nil. That is the reply
+// of a server that does not check signatures and could not read the request, so it shows the secret and nothing else.
 func (c *client) provenElsewhere(b radius.Packet, at *slot) *radius.Key {
 	k := c.other(at.key)
 	if k == nil {

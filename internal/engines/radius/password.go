@@ -8,12 +8,12 @@ import (
 	"aaa-api/internal/radius/avp"
 )
 
-// chapIdentifier is the CHAP identifier of the answers that the engine computes:
-// it takes part in the hash and distinguishes nothing, each challenge being fresh.
+// chapIdentifier is the CHAP identifier of the answers that the engine computes. It is part of the hash and need not vary, since
+// each challenge is fresh.
 const chapIdentifier = 1
 
-// hashed answers a challenge with a password given in the clear: it turns the AVP
-// into what CHAP-Password, MS-CHAP-Response or MS-CHAP2-Response carry, and makes the challenge where none was given.
+// hashed turns a password in the clear into the value of CHAP-Password, MS-CHAP-Response or MS-CHAP2-Response. It makes a challenge
+// if the caller gave none.
 func (p *pending) hashed(v aaa.AVP, seen *facts) (aaa.AVP, error) {
 	v.Clear = false
 	switch {
@@ -64,8 +64,7 @@ func (p *pending) challenge(given []byte, size int) ([]byte, error) {
 	return c, p.random(c)
 }
 
-// msChallenge is challenge for MS-CHAP, whose lengths are fixed, with the
-// MS-CHAP-Challenge attribute (RFC 2548 §2.1.2).
+// msChallenge is challenge for MS-CHAP: its length is fixed, and its attribute is MS-CHAP-Challenge (RFC 2548 §2.1.2).
 func (p *pending) msChallenge(v aaa.AVP, seen *facts, size int) ([]byte, error) {
 	c, err := p.challenge(seen.msChallenge, size)
 	if err != nil || seen.msChallenge != nil {

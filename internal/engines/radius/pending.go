@@ -12,15 +12,14 @@ import (
 	"aaa-api/internal/radius/avp"
 )
 
-// pending is one request on its way. It is reused: its buffers, its timer and its
-// channel serve many requests in turn.
+// pending is one request on its way. It is used again: many requests in turn share its buffers, timer and channel.
 type pending struct {
 	code    radius.Code
 	eap     bool             // the request has an EAP-Message
 	req     *engines.Request // nil: a Status-Server
 	allow   *limits.Allowance
 	to      limits.Destination   // that the packets count for
-	sent    int                  // packets to the server where it is now, which the allowance has counted
+	sent    int                  // packets to the present server, which the allowance has counted
 	key     *radius.Key          // of the packet as it is now
 	auth    radius.Authenticator // of the packet as it is now
 	enc     avp.Encoder
@@ -34,7 +33,7 @@ type pending struct {
 	done  chan struct{} // gets one token from the one that ends the request
 	ended atomic.Bool   // taken by the one that ends the request
 
-	// Set before done by whoever set ended.
+	// Set by the one that set ended, before it sends on done.
 	reply radius.Packet        // verified
 	asked radius.Authenticator // authenticator of the packet that it answers
 	used  *radius.Key          // its secret
@@ -44,12 +43,12 @@ type pending struct {
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
 
-	hurry bool // under remote.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
-	twice bool // so the packet was sent once more
+	hurry bool // under remote.mu: the timer was cut short to send the packet again at once; once in a request
+	twice bool // the packet was sent again for it
 
 	source io.Reader
-	stock  [256]byte // random octets, of which
-	left   int       // so many are unused
+	stock  [256]byte // random octets
+	left   int       // of stock, unused
 }
 
 // held is an identifier that a pending holds on a lane.
@@ -65,7 +64,7 @@ func newPending(source io.Reader) *pending {
 	return &pending{timer: t, done: make(chan struct{}, 1), source: source, enc: avp.Encoder{Packet: make([]byte, 0, 512)}}
 }
 
-// reset makes p as new; it holds no identifier any more, so no reader knows it.
+// reset makes p as new. It holds no identifier any more, so no reader can find it.
 func (p *pending) reset() {
 	p.timer.Stop()
 	select {
@@ -88,7 +87,7 @@ func (p *pending) hasten() {
 	}
 }
 
-// random fills b from the stock, which is read in one piece to save system calls.
+// random fills b from the stock, which is filled at once to save system calls.
 func (p *pending) random(b []byte) error {
 	for len(b) > 0 {
 		if p.left == 0 {
@@ -105,12 +104,12 @@ func (p *pending) random(b []byte) error {
 	return nil
 }
 
-// claim takes the request for the caller: a reader, who alone may then set the result and must call
-// wake, or its own goroutine, which gives up and gets no result any more.
+// claim ends the request for one caller. A reader that claims it alone may set the result, and must call wake. If the request's
+// own goroutine claims it, it gives up and no result comes any more.
 func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
 
-// outcome is how a request ended that somebody has woken.
+// outcome is how a woken request ended.
 func (p *pending) outcome(attempts int) error {
 	if p.err != nil {
 		return failure(engines.Unreachable, attempts, p.err)

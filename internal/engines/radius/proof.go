@@ -6,8 +6,8 @@ import (
 	"aaa-api/internal/radius/avp"
 )
 
-// proof is what of a request proves who the user is: the last line of defence against an
-// Access-Request whose credential was lost on the way, or goes unchecked beside another.
+// proof collects the credentials of a request. It is the last line of defence against an Access-Request that lost its
+// credential on the way, or has two, of which the server checks one.
 type proof struct {
 	brought *aaa.Attribute // a credential of the caller's
 	carried bool           // the packet has one, or the State of a login under way
@@ -32,8 +32,8 @@ func (p *proof) note(a *aaa.Attribute, framed bool) {
 	}
 }
 
-// check refuses an authentication that brought a credential and whose packet has none, or has two kinds, of which a server
-// checks one (RFC 2865 §4.1, RFC 3579 §3.3).
+// check refuses an authentication whose credential is not in the packet, or whose packet has credentials of two kinds
+// (RFC 2865 §4.1, RFC 3579 §3.3).
 func (p *proof) check(op aaa.Op) error {
 	switch {
 	case op != aaa.Authn || p.brought == nil || p.carried && p.other == nil:

@@ -7,11 +7,11 @@ import (
 	"aaa-api/internal/radius"
 )
 
-// reply hands a datagram to the request that it answers, if it verifies.
+// reply hands a datagram to the request that it answers. It drops what does not verify.
 func (s *socket) reply(from netip.AddrPort, b []byte) {
 	r, ok := s.engine.remotes.Load(from)
 	if !ok || len(b) < 2 {
-		return // of somebody who was not asked, or no reply: balancers send an empty one for a dead server
+		return // from a stranger, or empty: balancers send an empty datagram for a dead server
 	}
 	r.mu.Lock()
 	l := r.on(s)
@@ -25,7 +25,7 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 	}
 	r.mu.Unlock()
 	if at.pending == nil {
-		return // late, a duplicate, or never asked for
+		return // late, a duplicate, or not asked for
 	}
 	c := at.client
 	kind := kindOf(&at, radius.Code(b[0]))
@@ -54,10 +54,10 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 	defer r.mu.Unlock()
 	now, p := l.slots.get(b[1]), at.pending
 	if now == nil || now.pending != p || now.auth != at.auth {
-		return // given up in the meantime
+		return // the request has ended in the meantime
 	}
 	if err != nil {
-		why := err // only this rare case needs it on the heap
+		why := err // on the heap in this rare case alone
 		p.dropped.Store(&why)
 		c.complain(b[0], err)
 	} else if p.claim() {
@@ -76,7 +76,7 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 	}
 }
 
-// hasten has what a Client has out under another secret sent again at once; r.mu is held.
+// hasten sends again at once what the Client has out under another secret. r.mu is held.
 func (r *remote) hasten(c *client, k *radius.Key) {
 	for _, l := range r.lanes {
 		for _, at := range l.slots.list {

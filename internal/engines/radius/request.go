@@ -17,11 +17,11 @@ import (
 	"aaa-api/internal/radius/avp"
 )
 
-// nasIdentifier names the NAS where neither the AVPs nor the document do, since a
-// request must name it (RFC 2865 §4.1, RFC 2866 §4.1), and in probes (RFC 5997 §3).
+// nasIdentifier is the NAS-Identifier of probes (RFC 5997 §3), and of requests whose AVPs and document name no NAS. Every request
+// must name one (RFC 2865 §4.1, RFC 2866 §4.1).
 const nasIdentifier = "aaa-api"
 
-// facts is what the AVPs already bring, so that nothing is filled in twice.
+// facts are the attributes that the AVPs bring, so that nothing is filled in twice.
 type facts struct {
 	userName      []byte
 	chapChallenge []byte
@@ -44,8 +44,8 @@ func (s *facts) note(v aaa.AVP) {
 	}
 }
 
-// build puts the request into p.enc.Packet, complete but for the identifier and what
-// sign computes. Errors are *aaa.Error of KindBadInput, or of the random source.
+// build makes the packet in p.enc, complete but for the identifier and the signature. Errors are *aaa.Error of KindBadInput, or
+// of the random source.
 func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) error {
 	code := codeOf(req.Op)
 	var seen facts
@@ -89,7 +89,7 @@ func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) er
 			return err
 		}
 	}
-	if n := len(p.enc.Packet); n > radius.MaxPacket && len(req.AVPs) > 0 { // by what was filled in
+	if n := len(p.enc.Packet); n > radius.MaxPacket && len(req.AVPs) > 0 { // because of what was filled in
 		return errPacket(n, req.AVPs[len(req.AVPs)-1].Attr)
 	}
 	return nil
@@ -166,8 +166,8 @@ func unencodable(err error) error {
 	return aaa.Invalid(aaa.Field{Path: f.Attr.Name, Rule: f.Rule, Message: f.Message, Target: f.Target})
 }
 
-// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It goes in place of an EAP-Start (RFC 3579 §2.1),
-// whose answer some servers leave unsigned, so that it would have to be discarded.
+// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It replaces an EAP-Start (RFC 3579 §2.1), because some servers
+// do not sign their answer to that, so the answer would be dropped.
 func identity(user []byte) []byte {
 	const response, identifier, identity = 2, 0, 1
 	n := 5 + len(user)
@@ -178,15 +178,15 @@ func identity(user []byte) []byte {
 func omits(code radius.Code, attr *aaa.Attribute) bool {
 	switch avp.Standard(attr) {
 	case radius.AttrMessageAuthenticator:
-		return true // ours stands at the front
+		return true // the engine's own is in front
 	case radius.AttrUserPassword, radius.AttrCHAPPassword, radius.AttrReplyMessage, radius.AttrState:
-		return code == radius.AccountingRequest // must not be present (RFC 2866 §4.1), though a document's rule may feed them to all operations
+		return code == radius.AccountingRequest // not allowed (RFC 2866 §4.1), though a document's rule may give them to every operation
 	default:
-		return attr.OfTACACS() // of another protocol, and its passwords are not encrypted here
+		return attr.OfTACACS() // of another protocol: its passwords would not be encrypted here
 	}
 }
 
-// nas fills in who asks (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
+// nas fills in the NAS (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
 func (p *pending) nas(req *engines.Request, seen *facts) {
 	e := &p.enc
 	if !seen.has[radius.AttrNASIPAddress] && !seen.has[radius.AttrNASIPv6Address] {
@@ -216,9 +216,8 @@ func (p *pending) nas(req *engines.Request, seen *facts) {
 	}
 }
 
-// accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record
-// that tells a duration or a cause of its end is a Stop, else a Start. It is the same at every server
-// that it is tried at, but for the delay.
+// accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record with a duration or a cause of its end is a
+// Stop, any other a Start. Every server that is tried gets the same record, except for the delay.
 func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) error {
 	e := &p.enc
 	if !seen.has[radius.AttrAcctStatusType] {
@@ -280,8 +279,7 @@ func (p *pending) status(key *radius.Key) error {
 	return nil
 }
 
-// rehide makes the packet anew, under another secret. An accounting record hides nothing: it stays as it is, and is signed
-// under that secret.
+// rehide makes the packet anew under another secret. An accounting record hides nothing, so signing it is enough.
 func (p *pending) rehide(key *radius.Key) error {
 	switch {
 	case p.code == radius.AccountingRequest:
@@ -295,7 +293,7 @@ func (p *pending) rehide(key *radius.Key) error {
 	}
 }
 
-// errPacket is the error of a packet that the value of an attribute made too long, or that had no room left behind it.
+// errPacket is the error of a packet that became too long with an attribute, or had no room left after it.
 func errPacket(n int, last *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{
 		Path: last.Name, Rule: "maxLength", Target: radius.MaxPacket,
@@ -310,8 +308,8 @@ func (p *pending) sign(id byte, key *radius.Key) {
 	p.auth = radius.Authenticator(p.enc.Packet[4:])
 }
 
-// aged returns what Acct-Delay-Time is now, and whether that changes the packet, which is
-// then a new request (RFC 2866 §5.2).
+// aged returns the present Acct-Delay-Time, and whether it differs from the packet's. The packet is then a new request
+// (RFC 2866 §5.2).
 func (p *pending) aged(now time.Time) (delay uint32, changed bool) {
 	at := p.delayAt
 	if p.code != radius.AccountingRequest || at == 0 {
@@ -322,8 +320,8 @@ func (p *pending) aged(now time.Time) (delay uint32, changed bool) {
 	return delay, delay > binary.BigEndian.Uint32(p.enc.Packet[at:])
 }
 
-// parseAddress takes the address of a document: an IP address, with a zone if need be.
-func parseAddress(s string) (netip.Addr, bool) {
+// parseAddress parses the IP address of a document, which may have a zone. ok is false for a name.
+func parseAddress(s string) (addr netip.Addr, ok bool) {
 	a, err := netip.ParseAddr(s)
 	return a.Unmap(), err == nil
 }
