@@ -265,6 +265,9 @@ func TestCiphers(t *testing.T) {
 			if len(hidden) > MaxValue-1 {
 				t.Fatalf("%s: %d octets do not fit into an attribute", name, len(hidden))
 			}
+			if name == "tunnel" && hidden[0]&0x80 == 0 {
+				t.Fatalf("the salt %x lacks its top bit (RFC 2868 §3.5)", hidden[:2])
+			}
 			got, err := c.reveal(&Cipher{Key: testKey, Request: &randomAuth}, bytes.Clone(hidden))
 			if err != nil || !bytes.Equal(got, value) {
 				t.Fatalf("%s: %x became %x, %v", name, value, got, err)
@@ -279,6 +282,19 @@ func TestCiphers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The length octet of a tunnel's password may lie.
+func TestTunnelLength(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[byte]error{0: nil, 15: nil, 16: ErrHidden, 255: ErrHidden} {
+		c := Cipher{Key: testKey, Request: &randomAuth}
+		p := append([]byte{0x80, 1, length}, make([]byte, 15)...)
+		c.chain(p[2:], p[:2])
+		if got, err := c.Tunnel(p); !errors.Is(err, want) || err == nil && len(got) != int(length) {
+			t.Errorf("length %d: %x, %v", length, got, err)
+		}
+	}
 }
 
 // Nothing that prints a Key shows the secret.

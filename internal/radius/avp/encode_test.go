@@ -231,3 +231,26 @@ func TestResetForgetsPasswords(t *testing.T) {
 		}
 	}
 }
+
+// Mask overwrites what is secret and not encrypted, until Reset.
+func TestMask(t *testing.T) {
+	t.Parallel()
+	d := avptest.New()
+	e := Encoder{Mask: true}
+	for _, mask := range []bool{true, false} {
+		e.Begin(radius.AccessRequest, &testAuth, radius.NewKey([]byte(testSecret)), 0, nil)
+		for _, v := range []aaa.AVP{d.AVP("CHAP-Password", "a hash"), d.AVP("User-Name", "bob")} {
+			if err := e.Add(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := "\x03\x08a hash\x01\x05bob"
+		if mask {
+			want = "\x03\x08******\x01\x05bob"
+		}
+		if got := e.Packet[radius.HeaderLen:]; string(got) != want {
+			t.Errorf("mask %v: %q", mask, got)
+		}
+		e.Reset()
+	}
+}
