@@ -48,10 +48,14 @@ var rules = map[string][]string{
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
+	"radius":             {},
+	"radius/avp":         {"aaa", "radius"},
+	"radius/avp/avptest": {"aaa"},
+
 	"engines":            {"aaa", "egress", "limits"},
-	"engines/radius":     {"aaa", "egress", "engines", "limits"},
+	"engines/radius":     {"aaa", "egress", "engines", "limits", "radius", "radius/avp"},
 	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},
-	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius", "tacacs"},
+	"engines/enginetest": {"aaa", "engines", "radius", "tacacs"},
 
 	"engines/tacacs/conns": {"aaa", "egress", "engines", "limits", "tacacs"},
 

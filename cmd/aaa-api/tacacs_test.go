@@ -13,6 +13,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/tacacs"
 )
 
@@ -168,9 +169,9 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	server := startTACACS(t)
 	second := enginetest.NewScriptedRADIUS(t, demoSecret, func(q *enginetest.Query) {
 		if q.Packet[0] == 4 {
-			q.Send(q.Answer(enginetest.AccountingResponse))
+			q.Send(q.Answer(radius.AccountingResponse))
 		} else {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	account, _ := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"tacacs"}}`).want(t, http.StatusCreated).Data["id"].(string)

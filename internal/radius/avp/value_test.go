@@ -1,13 +1,15 @@
-package radius
+package avp
 
 import (
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // TestValuesOfNoType: octets that are no value of their attribute's type, be they of its size, are told by number and marked, for
@@ -45,15 +47,14 @@ func TestValuesOfNoType(t *testing.T) {
 		{aaa.TypeEther, false, "0001", ""},
 		{aaa.TypeString, false, "ff", "ÿ"},
 	} {
-		d := newTestDict()
+		d := avptest.New()
 		a := &aaa.Attribute{Name: "Thing", Number: 200, Type: c.t, Array: c.array, Wire: true}
-		d.attrs = append(d.attrs, a)
+		d.Attrs = append(d.Attrs, a)
 		value, err := hex.DecodeString(c.value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := decoder{dict: d}
-		got := x.decode(append(make([]byte, headerLen), append([]byte{200, byte(2 + len(value))}, value...)...))
+		got := received(t, d, fmt.Sprintf("c8%02x%x", 2+len(value), value))
 		switch {
 		case len(got) != 1 || got[0].Invalid != (c.text == "") || string(got[0].Value) != string(value):
 			t.Errorf("type %d, %s: %+v", c.t, c.value, got)
@@ -75,15 +76,14 @@ func TestArrayWithValuesOfNoType(t *testing.T) {
 		{aaa.TypeBool, []string{"01", "!02", "00"}},
 		{aaa.TypeIPv4Prefix, []string{"0018c0000200", "!0021c0000201", "0020c0000201"}},
 	} {
-		d := newTestDict()
-		d.attrs = append(d.attrs, &aaa.Attribute{Name: "Things", Number: 200, Type: c.t, Array: true, Wire: true})
+		d := avptest.New()
+		d.Attrs = append(d.Attrs, &aaa.Attribute{Name: "Things", Number: 200, Type: c.t, Array: true, Wire: true})
 		value, err := hex.DecodeString(strings.ReplaceAll(strings.Join(c.values, ""), "!", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := decoder{dict: d}
 		var got []string
-		for _, v := range x.decode(append(make([]byte, headerLen), append([]byte{200, byte(2 + len(value))}, value...)...)) {
+		for _, v := range received(t, d, fmt.Sprintf("c8%02x%x", 2+len(value), value)) {
 			text := hex.EncodeToString(v.Value)
 			if v.Invalid {
 				text = "!" + text

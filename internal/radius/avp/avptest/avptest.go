@@ -1,4 +1,5 @@
-package radius
+// Package avptest has a dictionary written by hand, with an attribute of each kind that the codec knows.
+package avptest
 
 import (
 	"fmt"
@@ -7,17 +8,18 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// testDict is a dictionary written by hand.
-type testDict struct {
-	attrs   []*aaa.Attribute
+// Dictionary is an aaa.Dictionary that tests may add to.
+type Dictionary struct {
+	Attrs   []*aaa.Attribute
 	vendors map[uint32]*aaa.Vendor
 }
 
-func newTestDict() *testDict {
-	d := &testDict{vendors: map[uint32]*aaa.Vendor{}}
+// New makes the dictionary.
+func New() *Dictionary {
+	d := &Dictionary{vendors: map[uint32]*aaa.Vendor{}}
 	std := func(n uint32, name string, t aaa.Type) *aaa.Attribute {
 		a := &aaa.Attribute{Name: name, Number: n, Type: t, Wire: true}
-		d.attrs = append(d.attrs, a)
+		d.Attrs = append(d.Attrs, a)
 		return a
 	}
 	vendor := func(n uint32, name string, types, lengths uint8, cont bool) *aaa.Vendor {
@@ -94,8 +96,8 @@ func newTestDict() *testDict {
 	return d
 }
 
-func (d *testDict) find(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
-	for _, a := range d.attrs {
+func (d *Dictionary) find(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
+	for _, a := range d.Attrs {
 		if a.Parent == parent && vendorNumber(a) == vendor && a.Number == number {
 			return a
 		}
@@ -103,8 +105,9 @@ func (d *testDict) find(parent *aaa.Attribute, vendor, number uint32) *aaa.Attri
 	return nil
 }
 
-func (d *testDict) ByName(name string) *aaa.Attribute {
-	for _, a := range d.attrs {
+// ByName implements aaa.Dictionary.
+func (d *Dictionary) ByName(name string) *aaa.Attribute {
+	for _, a := range d.Attrs {
 		if strings.EqualFold(a.Name, name) {
 			return a
 		}
@@ -112,8 +115,8 @@ func (d *testDict) ByName(name string) *aaa.Attribute {
 	return nil
 }
 
-// must finds an attribute that is there.
-func (d *testDict) must(name string) *aaa.Attribute {
+// Must finds an attribute and panics if there is none.
+func (d *Dictionary) Must(name string) *aaa.Attribute {
 	a := d.ByName(name)
 	if a == nil {
 		panic("no " + name)
@@ -121,23 +124,32 @@ func (d *testDict) must(name string) *aaa.Attribute {
 	return a
 }
 
-// avp makes an AVP of a text or of octets.
-func (d *testDict) avp(name, value string) aaa.AVP {
-	return aaa.AVP{Attr: d.must(name), Value: []byte(value)}
+// AVP makes an AVP of a text or of octets.
+func (d *Dictionary) AVP(name, value string) aaa.AVP {
+	return aaa.AVP{Attr: d.Must(name), Value: []byte(value)}
 }
 
-func (d *testDict) Standard(n uint32) *aaa.Attribute         { return d.find(nil, 0, n) }
-func (d *testDict) OfVendor(vendor, n uint32) *aaa.Attribute { return d.find(nil, vendor, n) }
-func (d *testDict) Vendor(n uint32) *aaa.Vendor              { return d.vendors[n] }
-func (d *testDict) Child(p *aaa.Attribute, n uint32) *aaa.Attribute {
+// Standard implements aaa.Dictionary.
+func (d *Dictionary) Standard(n uint32) *aaa.Attribute { return d.find(nil, 0, n) }
+
+// OfVendor implements aaa.Dictionary.
+func (d *Dictionary) OfVendor(vendor, n uint32) *aaa.Attribute { return d.find(nil, vendor, n) }
+
+// Vendor implements aaa.Dictionary.
+func (d *Dictionary) Vendor(n uint32) *aaa.Vendor { return d.vendors[n] }
+
+// Child implements aaa.Dictionary.
+func (d *Dictionary) Child(p *aaa.Attribute, n uint32) *aaa.Attribute {
 	return d.find(p, vendorNumber(p), n)
 }
 
-func (d *testDict) ChildOfVendor(p *aaa.Attribute, vendor, n uint32) *aaa.Attribute {
+// ChildOfVendor finds an attribute of a vendor inside an evs container.
+func (d *Dictionary) ChildOfVendor(p *aaa.Attribute, vendor, n uint32) *aaa.Attribute {
 	return d.find(p, vendor, n)
 }
 
-func (d *testDict) Unknown(v *aaa.Vendor, parent *aaa.Attribute, n uint32) *aaa.Attribute {
+// Unknown implements aaa.Dictionary.
+func (d *Dictionary) Unknown(v *aaa.Vendor, parent *aaa.Attribute, n uint32) *aaa.Attribute {
 	name := "Attr"
 	switch {
 	case parent != nil:
@@ -149,4 +161,11 @@ func (d *testDict) Unknown(v *aaa.Vendor, parent *aaa.Attribute, n uint32) *aaa.
 		Name: fmt.Sprintf("%s-%d", name, n), Vendor: v, Parent: parent,
 		Number: n, Type: aaa.TypeOctets, Wire: true,
 	}
+}
+
+func vendorNumber(a *aaa.Attribute) uint32 {
+	if a.Vendor == nil {
+		return 0
+	}
+	return a.Vendor.Number
 }

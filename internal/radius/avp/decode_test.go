@@ -1,34 +1,37 @@
-package radius
+package avp
 
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"testing"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // The dictionaries' word on a vendor counts, as it does when a reply is decoded; an attribute's
 // own may be a stand-in.
 func TestVendorOfDictionaries(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
-	standIn := *d.must("Starent-Text")
+	d := avptest.New()
+	standIn := *d.Must("Starent-Text")
 	standIn.Vendor = &aaa.Vendor{Number: standIn.Vendor.Number, TypeOctets: 1, LengthOctets: 1}
-	p, err := built(t, &engines.Request{Dict: d, AVPs: []aaa.AVP{{Attr: &standIn, Value: []byte("a")}}})
+	p, err := encoded(d, aaa.AVP{Attr: &standIn, Value: []byte("a")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := hex.EncodeToString(find(t, p.frame.buf, attrVendor)); got != "00001fe401f4000561" {
+	value, _ := p.Value(radius.AttrVendorSpecific)
+	if got := hex.EncodeToString(value); got != "00001fe401f4000561" {
 		t.Errorf("%s", got)
 	}
 	unknown := &aaa.Attribute{Name: "X", Number: 1, Vendor: &aaa.Vendor{Number: 99999, TypeOctets: 2, LengthOctets: 2}, Wire: true}
-	if p, err = built(t, &engines.Request{Dict: d, AVPs: []aaa.AVP{{Attr: unknown, Value: []byte("a")}}}); err != nil {
+	if p, err = encoded(d, aaa.AVP{Attr: unknown, Value: []byte("a")}); err != nil {
 		t.Fatal(err)
 	}
-	if got := back(p, d)[1]; string(got.Value) != "a" || got.Attr.Number != 1 {
+	if got := decoded(d, p)[0]; string(got.Value) != "a" || got.Attr.Number != 1 {
 		t.Errorf("a vendor of no dictionary: %s %q", got.Attr.Name, got.Value)
 	}
 }
@@ -36,23 +39,24 @@ func TestVendorOfDictionaries(t *testing.T) {
 // Several values of an array go out in one attribute, and come back as so many.
 func TestArray(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	list := &aaa.Attribute{Name: "List", Number: 200, Type: aaa.TypeInteger, Array: true, Wire: true}
-	d.attrs = append(d.attrs, list)
-	if got := attributes(t, d.avp("List", "\x00\x00\x00\x01\x00\x00\x00\x02")); got != "c80a0000000100000002" {
+	d.Attrs = append(d.Attrs, list)
+	if got := attributes(t, d.AVP("List", "\x00\x00\x00\x01\x00\x00\x00\x02")); got != "c80a0000000100000002" {
 		t.Errorf("%s", got)
 	}
-	p, err := built(t, &engines.Request{AVPs: []aaa.AVP{d.avp("List", "\x00\x00\x00\x01\x00\x00\x00\x02")}})
+	p, err := encoded(nil, d.AVP("List", "\x00\x00\x00\x01\x00\x00\x00\x02"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := back(p, d); len(got) != 4 || got[1].Attr != list || got[2].Attr != list || got[2].Value[3] != 2 {
+	if got := decoded(d, p); len(got) != 2 || got[0].Attr != list || got[1].Attr != list || got[1].Value[3] != 2 {
 		t.Errorf("came back as %v", got)
 	}
 	tagged := *list
 	tagged.HasTag = true
-	for name, v := range map[string]aaa.AVP{"7 octets": d.avp("List", "1234567"), "tagged": {Attr: &tagged, Value: make([]byte, 8)}} {
-		if _, err := built(t, &engines.Request{AVPs: []aaa.AVP{v}}); aaa.KindOf(err) != aaa.KindBadInput {
+	for name, v := range map[string]aaa.AVP{"7 octets": d.AVP("List", "1234567"), "tagged": {Attr: &tagged, Value: make([]byte, 8)}} {
+		var f *Fault
+		if _, err := encoded(nil, v); !errors.As(err, &f) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -61,7 +65,7 @@ func TestArray(t *testing.T) {
 // What has a size of its own keeps the zeros at its end, which padding looks like.
 func TestHiddenZeros(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	number := uint32(200)
 	for _, enc := range []aaa.Encryption{aaa.EncUser, aaa.EncAscend, aaa.EncTunnel} {
 		for _, tc := range []struct {
@@ -79,12 +83,12 @@ func TestHiddenZeros(t *testing.T) {
 			a := tc.is
 			a.Number, a.Enc, a.Wire, a.Hidden = number, enc, true, true
 			number++
-			d.attrs = append(d.attrs, &a)
-			p, err := built(t, &engines.Request{AVPs: []aaa.AVP{{Attr: &a, Value: tc.value}}})
+			d.Attrs = append(d.Attrs, &a)
+			p, err := encoded(nil, aaa.AVP{Attr: &a, Value: tc.value})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := back(p, d)[1]; got.Attr != &a || !bytes.Equal(got.Value, tc.value) {
+			if got := decoded(d, p)[0]; got.Attr != &a || !bytes.Equal(got.Value, tc.value) {
 				t.Errorf("type %d, encryption %d: %x came back as %s %x", a.Type, enc, tc.value, got.Attr.Name, got.Value)
 			}
 		}
@@ -94,10 +98,10 @@ func TestHiddenZeros(t *testing.T) {
 // A value whose last fragment is missing is none (RFC 6929 §2.8).
 func TestIncompleteFragments(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
-	hidden := *d.must("Long-Text")
+	d := avptest.New()
+	hidden := *d.Must("Long-Text")
 	hidden.Name, hidden.Number, hidden.Hidden = "Long-Secret", 2, true
-	d.attrs = append(d.attrs, &hidden)
+	d.Attrs = append(d.Attrs, &hidden)
 	type named struct{ name, value string }
 	for name, tc := range map[string]struct {
 		reply string
@@ -115,13 +119,21 @@ func TestIncompleteFragments(t *testing.T) {
 		"WiMAX, whole":                      {"1a0b" + "000060b5" + "0205806162" + "1a0b" + "000060b5" + "0205006364", []named{{"WiMAX-Text", "abcd"}}},
 		"WiMAX, and no end of continuation": {"1a0b" + "000060b5" + "0205806162" + "1a0b" + "000060b5" + "0205806364", []named{{"Attr-26.24757-2", "abcd"}}},
 	} {
-		x := decoder{dict: d, hide: hider{secret: []byte(testSecret), auth: new([authLen]byte)}}
 		var got []named
-		for _, v := range x.decode(append(make([]byte, headerLen), unhex(t, tc.reply)...)) {
+		for _, v := range received(t, d, tc.reply) {
 			got = append(got, named{v.Attr.Name, string(v.Value)})
 		}
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
+	}
+}
+
+// Servers that write one text of a stream an attribute, and no zero octet between them, are read too (RFC 4849 §2).
+func TestOneTextAnAttribute(t *testing.T) {
+	t.Parallel()
+	got := received(t, system(t), "5c08"+hex.EncodeToString([]byte("permit"))+"5c06"+hex.EncodeToString([]byte("deny")))
+	if len(got) != 2 || string(got[0].Value) != "permit" || string(got[1].Value) != "deny" {
+		t.Errorf("%v", got)
 	}
 }

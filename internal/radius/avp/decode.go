@@ -1,27 +1,28 @@
-package radius
+package avp
 
 import (
 	"bytes"
 	"encoding/binary"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/radius"
 )
 
-// decoder turns a verified reply into AVPs. Values are slices of the reply, hidden
-// ones revealed in place. What a verified server sends in a form that its definition does not
-// allow is kept whole as an unknown attribute of octets (RFC 6929 §2.8).
-type decoder struct {
-	dict aaa.Dictionary
-	hide hider
-	rest []byte // attributes not yet read
-	avps []aaa.AVP
+// Decoder turns the attributes of a packet into AVPs. What a peer sends in a form that its definition does not allow becomes
+// an unknown attribute of octets, whole and marked (RFC 6929 §2.8), so that nothing is lost and nothing is guessed.
+type Decoder struct {
+	Dict   aaa.Dictionary
+	Cipher radius.Cipher
+	rest   []byte // attributes not yet read
+	avps   []aaa.AVP
 }
 
-// decode reads all attributes of b, whose structure verify has checked.
-func (d *decoder) decode(b []byte) []aaa.AVP {
-	d.rest = b[headerLen:]
+// Decode reads all attributes. Values are slices of the packet, whose hidden ones are revealed in place: it can be decoded
+// once.
+func (d *Decoder) Decode(p radius.Packet) []aaa.AVP {
+	d.rest = p.Octets()[radius.HeaderLen:]
 	n := 0
-	for r := d.rest; len(r) > 1; r = r[r[1]:] {
+	for r := d.rest; len(r) > 0; r = r[r[1]:] {
 		n++
 	}
 	d.avps = make([]aaa.AVP, 0, n)
@@ -32,7 +33,7 @@ func (d *decoder) decode(b []byte) []aaa.AVP {
 	return d.avps
 }
 
-func (d *decoder) next() (number byte, value []byte) {
+func (d *Decoder) next() (number byte, value []byte) {
 	number, n := d.rest[0], d.rest[1]
 	value = d.rest[2:n:n]
 	d.rest = d.rest[n:]
@@ -40,20 +41,20 @@ func (d *decoder) next() (number byte, value []byte) {
 }
 
 // peek looks at the next attribute.
-func (d *decoder) peek() (number byte, value []byte, ok bool) {
+func (d *Decoder) peek() (number byte, value []byte, ok bool) {
 	if len(d.rest) == 0 {
 		return 0, nil, false
 	}
 	return d.rest[0], d.rest[2:d.rest[1]], true
 }
 
-func (d *decoder) put(a *aaa.Attribute, tag uint8, value []byte) {
+func (d *Decoder) put(a *aaa.Attribute, tag uint8, value []byte) {
 	d.avps = append(d.avps, aaa.AVP{Attr: a, Tag: tag, Value: value})
 }
 
-// unknown keeps what no dictionary defines. Some of it is known to be encrypted all the same (MS-MPPE-Send-Key).
-func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, value []byte) {
-	a := d.dict.Unknown(v, parent, number)
+// unknown appends an attribute of no dictionary. Some are known to be encrypted all the same, such as MS-MPPE-Send-Key.
+func (d *Decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, value []byte) {
+	a := d.Dict.Unknown(v, parent, number)
 	if a.Enc != aaa.EncNone {
 		d.leaf(a, value)
 		return
@@ -61,23 +62,24 @@ func (d *decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, v
 	d.put(a, 0, value)
 }
 
-// invalid keeps a value that its definition does not allow. Of a secret it keeps nothing but that there was one.
-func (d *decoder) invalid(a *aaa.Attribute, value []byte) {
-	octets := d.dict.Unknown(a.Vendor, a.Parent, a.Number)
+// invalid appends a value that its definition does not allow. The value of a secret is dropped: decrypted wrongly or not, it
+// must not be shown.
+func (d *Decoder) invalid(a *aaa.Attribute, value []byte) {
+	octets := d.Dict.Unknown(a.Vendor, a.Parent, a.Number)
 	if a.Hidden || a.Enc != aaa.EncNone {
-		secret := *octets // by its number alone nobody knows that it is one
+		secret := *octets // which an attribute known by number alone is not
 		secret.Hidden = true
 		octets, value = &secret, nil
 	}
 	d.avps = append(d.avps, aaa.AVP{Attr: octets, Value: value, Invalid: true})
 }
 
-func (d *decoder) standard(number uint32, value []byte) {
-	if number == attrVendor {
+func (d *Decoder) standard(number uint32, value []byte) {
+	if number == radius.AttrVendorSpecific {
 		d.vendor(value)
 		return
 	}
-	a := d.dict.Standard(number)
+	a := d.Dict.Standard(number)
 	switch {
 	case a == nil:
 		d.unknown(nil, nil, number, value)
@@ -93,7 +95,7 @@ func (d *decoder) standard(number uint32, value []byte) {
 }
 
 // joined appends the following attributes of the same number to value.
-func (d *decoder) joined(number byte, value []byte) []byte {
+func (d *Decoder) joined(number byte, value []byte) []byte {
 	for {
 		n, more, ok := d.peek()
 		if !ok || n != number {
@@ -104,10 +106,10 @@ func (d *decoder) joined(number byte, value []byte) []byte {
 	}
 }
 
-// stream reads the texts of a stream (RFC 4849 §2). A text ends at a zero octet, and with an attribute that has
-// room left: many servers write one text an attribute and no zero octet between them.
-func (d *decoder) stream(a *aaa.Attribute, value []byte) {
-	for full := len(value) == maxAttr-2; ; {
+// stream reads the texts of a stream (RFC 4849 §2). A text ends at a zero octet. It also ends with an attribute that is not
+// full, because many servers write one text an attribute and no zero octet between them.
+func (d *Decoder) stream(a *aaa.Attribute, value []byte) {
+	for full := len(value) == radius.MaxValue; ; {
 		n, more, ok := d.peek()
 		if !ok || uint32(n) != a.Number {
 			break
@@ -115,7 +117,7 @@ func (d *decoder) stream(a *aaa.Attribute, value []byte) {
 		if !full {
 			value = append(value, 0) // value's capacity ends with it: this copies
 		}
-		value, full = append(value, more...), len(more) == maxAttr-2
+		value, full = append(value, more...), len(more) == radius.MaxValue
 		d.next()
 	}
 	for text := range bytes.SplitSeq(value, []byte{0}) {
@@ -126,15 +128,15 @@ func (d *decoder) stream(a *aaa.Attribute, value []byte) {
 }
 
 // vendor reads a Vendor-Specific attribute (RFC 2865 §5.26) in its vendor's format.
-func (d *decoder) vendor(value []byte) {
+func (d *Decoder) vendor(value []byte) {
 	if len(value) < 4 {
-		d.unknown(nil, nil, attrVendor, value)
+		d.unknown(nil, nil, radius.AttrVendorSpecific, value)
 		return
 	}
 	id := binary.BigEndian.Uint32(value)
-	v := vendorOf(d.dict, id)
+	v := vendorOf(d.Dict, id)
 	if !vendorFits(v, value[4:]) {
-		d.unknown(nil, nil, attrVendor, value)
+		d.unknown(nil, nil, radius.AttrVendorSpecific, value)
 		return
 	}
 	for body := value[4:]; len(body) > 0; {
@@ -144,7 +146,7 @@ func (d *decoder) vendor(value []byte) {
 			inner, whole = d.continued(v, number, inner, size == len(body))
 		}
 		body = body[size:]
-		a := d.dict.OfVendor(id, number)
+		a := d.Dict.OfVendor(id, number)
 		switch {
 		case a == nil:
 			d.unknown(v, nil, number, inner)
@@ -171,8 +173,8 @@ func vendorFits(v *aaa.Vendor, body []byte) bool {
 	return true
 }
 
-// vendorHeader reads the header of the vendor's attribute at the start of body: its
-// number, the header's length and the whole length. size < head says there is none.
+// vendorHeader reads the header of the vendor's attribute at the start of body: its number, the header's length and the whole
+// length. size < head if there is no header.
 func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
 	head = int(v.TypeOctets) + int(v.LengthOctets)
 	if v.Continuation {
@@ -193,13 +195,12 @@ func vendorHeader(v *aaa.Vendor, body []byte) (number uint32, head, size int) {
 	return number, head, size
 }
 
-// continued collects the fragments of a WiMAX attribute: each but the last has the
-// continuation flag, all are of one vendor and number, one to an attribute. last tells that the first
-// one ends its attribute. whole=false: the last fragment is missing.
-func (d *decoder) continued(v *aaa.Vendor, number uint32, first []byte, last bool) (value []byte, whole bool) {
+// continued collects the fragments of a WiMAX attribute, one an attribute, of one vendor and number. Each but the last has the
+// continuation flag. last says that the first one ends its attribute. whole is false if the last fragment is missing.
+func (d *Decoder) continued(v *aaa.Vendor, number uint32, first []byte, last bool) (value []byte, whole bool) {
 	for value = first; last; {
 		outer, more, ok := d.peek()
-		if !ok || outer != attrVendor || len(more) < 4 || binary.BigEndian.Uint32(more) != v.Number {
+		if !ok || outer != radius.AttrVendorSpecific || len(more) < 4 || binary.BigEndian.Uint32(more) != v.Number {
 			break
 		}
 		body := more[4:]
@@ -217,7 +218,7 @@ func (d *decoder) continued(v *aaa.Vendor, number uint32, first []byte, last boo
 }
 
 // extended reads an attribute of RFC 6929, fragments joined.
-func (d *decoder) extended(top *aaa.Attribute, value []byte) {
+func (d *Decoder) extended(top *aaa.Attribute, value []byte) {
 	head := 1
 	if top.Type == aaa.TypeLongExtended {
 		head = 2
@@ -237,7 +238,7 @@ func (d *decoder) extended(top *aaa.Attribute, value []byte) {
 		whole = more[1]&0x80 == 0
 		d.next()
 	}
-	a := d.dict.Child(top, number)
+	a := d.Dict.Child(top, number)
 	switch {
 	case a == nil:
 		d.unknown(nil, top, number, body)
@@ -251,7 +252,7 @@ func (d *decoder) extended(top *aaa.Attribute, value []byte) {
 }
 
 // evs reads an Extended-Vendor-Specific value (RFC 6929 §2.4).
-func (d *decoder) evs(container *aaa.Attribute, body []byte) {
+func (d *Decoder) evs(container *aaa.Attribute, body []byte) {
 	if len(body) < 5 {
 		d.unknown(nil, container.Parent, container.Number, body)
 		return
@@ -259,28 +260,28 @@ func (d *decoder) evs(container *aaa.Attribute, body []byte) {
 	id, number := binary.BigEndian.Uint32(body), uint32(body[4])
 	a := d.ofEVS(container, id, number)
 	if a == nil {
-		d.unknown(vendorOf(d.dict, id), container, number, body[5:])
+		d.unknown(vendorOf(d.Dict, id), container, number, body[5:])
 		return
 	}
 	d.leaf(a, body[5:])
 }
 
 // ofEVS finds an attribute of a vendor inside an Extended-Vendor-Specific container.
-func (d *decoder) ofEVS(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
-	if v, ok := d.dict.(vendorChild); ok {
+func (d *Decoder) ofEVS(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
+	if v, ok := d.Dict.(vendorChild); ok {
 		return v.ChildOfVendor(container, vendor, number)
 	}
 	return nil
 }
 
-// vendorChild is what a dictionary of several vendors inside one container offers.
+// vendorChild is a dictionary that knows the attributes of several vendors inside one container.
 type vendorChild interface {
 	// ChildOfVendor finds a vendor's attribute inside an evs container; nil if there is none.
 	ChildOfVendor(parent *aaa.Attribute, vendor, number uint32) *aaa.Attribute
 }
 
 // leaf appends the AVP of a value, or those of the leaves inside a TLV.
-func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
+func (d *Decoder) leaf(a *aaa.Attribute, value []byte) {
 	if a.Type == aaa.TypeTLV {
 		if !d.tlv(a, value, 1) {
 			d.invalid(a, value)
@@ -307,11 +308,11 @@ func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 	var err error
 	switch a.Enc {
 	case aaa.EncUser:
-		value, err = d.hide.user(value, a)
+		value, err = d.Cipher.User(value, paddedSize(a))
 	case aaa.EncTunnel:
-		value, err = d.hide.tunnel(value)
+		value, err = d.Cipher.Tunnel(value)
 	case aaa.EncAscend:
-		value, err = d.hide.ascend(value, a)
+		value, err = d.Cipher.Ascend(value, paddedSize(a))
 	}
 	size := fixedSize(a.Type)
 	switch {
@@ -332,9 +333,8 @@ func (d *decoder) leaf(a *aaa.Attribute, value []byte) {
 	}
 }
 
-// tlv appends the leaves of a TLV; false says that it is no sequence of TLVs, and
-// nothing was appended.
-func (d *decoder) tlv(a *aaa.Attribute, value []byte, depth int) bool {
+// tlv appends the leaves of a TLV. ok is false, and nothing is appended, if the value is no sequence of TLVs.
+func (d *Decoder) tlv(a *aaa.Attribute, value []byte, depth int) (ok bool) {
 	if depth >= maxDepth || len(value) == 0 {
 		return false
 	}
@@ -345,7 +345,7 @@ func (d *decoder) tlv(a *aaa.Attribute, value []byte, depth int) bool {
 	}
 	for r := value; len(r) > 0; r = r[r[1]:] {
 		number, inner := uint32(r[0]), r[2:r[1]:r[1]]
-		child := d.dict.Child(a, number)
+		child := d.Dict.Child(a, number)
 		switch {
 		case child == nil:
 			d.unknown(a.Vendor, a, number, inner)

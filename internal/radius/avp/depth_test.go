@@ -1,4 +1,4 @@
-package radius
+package avp
 
 import (
 	"strings"
@@ -6,7 +6,6 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
-	"aaa-api/internal/engines"
 )
 
 // nest makes a dictionary of TLVs in one another, T0 around T1 and so on, with the string Leaf in the last.
@@ -42,11 +41,11 @@ func TestDeepest(t *testing.T) {
 		t.Fatal("not found by number")
 	}
 	for _, a := range []*aaa.Attribute{d.ByName("Leaf"), byNumber} {
-		p, err := built(t, &engines.Request{Dict: d, AVPs: []aaa.AVP{{Attr: a, Value: []byte("x")}}})
+		p, err := encoded(d, aaa.AVP{Attr: a, Value: []byte("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := back(p, d)[1]; got.Attr.Name != "Leaf" || string(got.Value) != "x" {
+		if got := decoded(d, p)[0]; got.Attr.Name != "Leaf" || string(got.Value) != "x" {
 			t.Errorf("came back as %s %q", got.Attr.Name, got.Value)
 		}
 	}
