@@ -189,8 +189,8 @@ eve:!
 				t.Errorf("%s, want %s\n%s", event, c.want, a.log)
 			}
 			if c.values["User-Name"] != "guest" && event == "ACK" {
-				want := map[string]any{"Session-Timeout": "3600", "Reply-Message": []any{"Good evening", "bob", "!"}}
-				if diff := cmp.Diff(want, res.AVPs); diff != "" || res.Outcome != aaa.Accept {
+				want := aaa.Values{"Session-Timeout": "3600", "Reply-Message": []any{"Good evening", "bob", "!"}}
+				if diff := cmp.Diff(want, res.AVPs.Values()); diff != "" || res.Outcome != aaa.Accept {
 					t.Errorf("%s: %s", res.Outcome, diff)
 				}
 			} else if res != nil && len(res.AVPs) > 0 {

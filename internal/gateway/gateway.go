@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/router"
+	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
@@ -21,7 +22,7 @@ type Gateway struct {
 	*session.Manager
 	tenants *tenant.Tenants
 	router  *router.Router
-	sealer  Vault
+	vault   secmod.SealOpener
 	metrics *Metrics
 
 	hashCost usersfile.Cost
@@ -33,7 +34,7 @@ var _ Service = (*Gateway)(nil)
 type Options struct {
 	Tenants  *tenant.Tenants
 	Router   *router.Router
-	Vault    Vault
+	Vault    secmod.SealOpener
 	Sessions store.Sessions   // where sessions are kept
 	Peers    session.Peers    // asks the other nodes; optional: this one is the only one
 	Node     string           // this node's name
@@ -46,7 +47,7 @@ type Options struct {
 
 // New makes a Gateway. RunSessions is what its sessions need beside the requests.
 func New(o Options) *Gateway {
-	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
+	g := &Gateway{tenants: o.Tenants, router: o.Router, vault: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
@@ -106,11 +107,6 @@ func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, err
 
 // Wait waits until no request goes on in the background any more, or until ctx ends.
 func (g *Gateway) Wait(ctx context.Context) error { return g.router.Wait(ctx) }
-
-// Seal implements Service.
-func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error) {
-	return g.sealer.Seal(ctx, account, purpose, clear)
-}
 
 // DryRun implements Service.
 func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error) {

@@ -25,9 +25,6 @@ type Service interface {
 	// Learnt tells what this node has learnt of the servers of an account's own document, by their names; nothing of
 	// those that it has not used.
 	Learnt(account aaa.AccountID) map[string]Learnt
-	// Seal encrypts a secret of an account's document. purpose is its place in the
-	// document by name (servers/NAME/secret); a sealed text opens for the same account and purpose only.
-	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
 	// MergeUsers checks a users file and seals it for the store. Passwords written as
 	// aaa.Mask keep the hash of the user of that name in sealedStored, the file that is
 	// replaced; empty where there is none. masked is the file as it may be shown. Faults
@@ -49,21 +46,21 @@ type Sessions interface {
 	// the key answer stands for that of the document's rule for User-Password or password. The key challenge names
 	// the challenge: KindConflict where another one is out, while a repetition gets the answer that it had. A login
 	// whose server's dialogue is gone fails with KindBadInput or KindConflict: it must begin anew.
-	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
-	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// OpenSession (OPEN) sends the accounting Start and gives what the accept configured. A session whose
 	// Start is not delivered is not open, and the error is accounting's.
-	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
+	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// ReportSession (INTERIM) takes counters: whole numbers of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
 	// Acct-Input-Packets, Acct-Output-Packets and Acct-Session-Time. One smaller than before is KindBadInput.
-	ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
+	ReportSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSession (CLOSE) ends a session, with a Stop where it was open; values may bring the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
 	// is tried again for a day and is no error.
-	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
-	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
 	// SessionByID is Session by the derived id, for the account's administrators.

@@ -106,7 +106,7 @@ func (g *Gateway) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 }
 
 // ContinueSession implements Sessions.
-func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, si
 }
 
 // OpenSession implements Sessions.
-func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 }
 
 // ReportSession implements Sessions.
-func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 }
 
 // CloseSession implements Sessions.
-func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}

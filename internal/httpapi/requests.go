@@ -78,7 +78,7 @@ func (a *API) account(c *call, req *aaa.Request) error {
 }
 
 // values are the caller's keys.
-func (c *call) values() (map[string]any, error) {
+func (c *call) values() (aaa.Values, error) {
 	data := c.envelope["data"]
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
@@ -136,7 +136,7 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	if len(res.AVPs) > 0 {
 		b = append(b, `,"avps":{`...)
 		comma := false
-		for name, v := range res.AVPs {
+		for name, v := range res.AVPs.All() {
 			if comma {
 				b = append(b, ',')
 			}

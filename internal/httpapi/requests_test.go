@@ -152,7 +152,10 @@ func TestMappedKeysReplaceNothing(t *testing.T) {
 	res := &aaa.Result{
 		Outcome: aaa.Reject, Attempts: 1, Server: "s",
 		Keys: map[string]any{"Is-Authorized": true, "AAA-Result": "accept", "server": "x", "mine": []any{"a", json.Number("1"), int64(-2), uint64(3), true}, "q\"<é": "v\n"},
-		AVPs: map[string]any{"A": uint32(7), "B": "0x01"},
+		AVPs: aaa.AVPs{
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "A", Type: aaa.TypeInteger}, Value: []byte{0, 0, 0, 7}}, As: "A"},
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "B", Type: aaa.TypeOctets}, Value: []byte{1}}, As: "B"},
+		},
 	}
 	text, err := appendResult(nil, res)
 	ok(t, err)

@@ -61,10 +61,10 @@ type stepView struct {
 	Prompt *string           `json:"prompt,omitempty"` // with a challenge, be it empty
 	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
 	// Challenge is the id of a challenge, which its answer brings back.
-	Challenge string         `json:"challenge,omitempty"`
-	Session   sessionView    `json:"session"`
-	Keys      map[string]any `json:"keys,omitempty"`
-	AVPs      map[string]any `json:"avps,omitempty"`
+	Challenge string      `json:"challenge,omitempty"`
+	Session   sessionView `json:"session"`
+	Keys      aaa.Values  `json:"keys,omitempty"`
+	AVPs      aaa.Values  `json:"avps,omitempty"`
 }
 
 // replyStep answers with what a verb did.
@@ -72,7 +72,7 @@ func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}

@@ -88,7 +88,7 @@ func whole(v any) int {
 }
 
 // user finds the user's name in a request.
-func (t *Terms) user(values map[string]any) string {
+func (t *Terms) user(values aaa.Values) string {
 	for _, attribute := range []string{"User-Name", "user"} {
 		if key := t.Key(attribute); key != "" {
 			name, _ := values[key].(string)

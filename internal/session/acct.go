@@ -42,7 +42,7 @@ const acctSessionID = "Acct-Session-Id"
 func (m *Manager) account(ctx context.Context, s *session, status string, at time.Time, requestID string) (*aaa.Result, error) {
 	values := maps.Clone(s.private.Keys)
 	if values == nil {
-		values = make(map[string]any)
+		values = make(aaa.Values)
 	}
 	put := func(key string, n uint64) { values[key] = json.Number(strconv.FormatUint(n, 10)) }
 	values["Acct-Status-Type"] = status
@@ -106,7 +106,7 @@ var counterKeys = []counterKey{
 const timeKey = "Acct-Session-Time"
 
 // report takes counters out of the caller's values and keeps the other keys. All faults are one error.
-func (s *session) report(values map[string]any, hidden []string, now time.Time) error {
+func (s *session) report(values aaa.Values, hidden []string, now time.Time) error {
 	values = maps.Clone(values)
 	var faults []aaa.Field
 	take := func(key string, counter *uint64) (given bool) {

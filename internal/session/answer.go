@@ -9,7 +9,7 @@ import (
 )
 
 // takeAnswer puts the answer of a CONT under the document's key of the password, which it returns; empty without an answer.
-func takeAnswer(keys map[string]any, st *step, terms *Terms) (key string, err error) {
+func takeAnswer(keys aaa.Values, st *step, terms *Terms) (key string, err error) {
 	answer, ok := keys[AnswerKey]
 	if !ok {
 		return "", nil

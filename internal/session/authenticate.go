@@ -95,7 +95,7 @@ func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account
 // stands for the document's key of the password. ChallengeKey is optional; one of another challenge than the
 // one that is out is KindConflict, and nothing is sent, but a repetition of the last CONT gets its answer. A
 // session whose dialogue another node keeps in memory is continued there.
-func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	began := time.Now()
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
@@ -114,7 +114,7 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 	}
 	if terms.Dialogue {
 		if s.private.Challenge != "" { // or this node, where that one's answer is lost, would answer the next prompt
-			named := map[string]any{ChallengeKey: s.private.Challenge}
+			named := aaa.Values{ChallengeKey: s.private.Challenge}
 			maps.Copy(named, values)
 			values = named
 		}
@@ -128,7 +128,7 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 }
 
 // askPeer has another node continue a session, within the deadline of a request that began at a time.
-func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	if m.within > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, began.Add(m.within))
@@ -139,7 +139,7 @@ func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, acco
 
 // ContinueSessionHere is ContinueSession on this node, wherever the dialogue began. A repetition waits for the
 // request that it repeats, which may be under way on any node.
-func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	step, err := newStep(sid, values)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 		}
 		keys := maps.Clone(s.private.Keys)
 		if keys == nil {
-			keys = make(map[string]any)
+			keys = make(aaa.Values)
 		}
 		maps.Copy(keys, step.values)
 		if answered, err = takeAnswer(keys, step, &terms); err != nil {

@@ -13,7 +13,7 @@ import (
 // Acct-Input-Packets and Acct-Output-Packets, and the seconds in Acct-Session-Time where it counts them itself. One
 // that goes back is KindBadInput, and nothing of the report is then taken. Other keys are kept for the
 // accounting records to come. The records go out by the session's interval, not by the reports.
-func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
@@ -33,16 +33,16 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 // CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
 // Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. A Stop that can't be
 // delivered now is tried again later, which the caller need not know.
-func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, values)
 }
 
 // CloseSessionByID is CloseSession for one who knows the derived id alone.
-func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cause, values)
 }
 
-func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if cause == "" {
 		cause = CauseUserRequest
 	}

@@ -139,10 +139,10 @@ func (s *scripted) Hidden(context.Context, aaa.AccountID) ([]string, error) {
 }
 
 // take returns the accounting records since the last call.
-func (s *scripted) take() []map[string]any {
+func (s *scripted) take() []aaa.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []map[string]any
+	var list []aaa.Values
 	for _, r := range s.sent {
 		if r.Op == aaa.Accounting {
 			list = append(list, r.Values)
@@ -164,10 +164,24 @@ func challenge(state string) func(*aaa.Request) (*aaa.Result, error) {
 	}
 }
 
+// reply makes the attributes of a reply of what an answer shows of them.
+func reply(shown aaa.Values) (avps aaa.AVPs) {
+	for name, v := range shown {
+		list, several := v.([]any)
+		if !several {
+			list = []any{v}
+		}
+		for _, text := range list {
+			avps.Add(name, fmt.Sprint(text))
+		}
+	}
+	return avps
+}
+
 // accept has a reply with attributes by name.
-func accept(avps map[string]any) func(*aaa.Request) (*aaa.Result, error) {
+func accept(avps aaa.Values) func(*aaa.Request) (*aaa.Result, error) {
 	return func(*aaa.Request) (*aaa.Result, error) {
-		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "one", AVPs: avps, Keys: map[string]any{"ip": "192.0.2.7"}}, nil
+		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "one", AVPs: reply(avps), Keys: aaa.Values{"ip": "192.0.2.7"}}, nil
 	}
 }
 
@@ -233,13 +247,13 @@ func (w *world) manager(node string, more ...func(*Options)) *Manager {
 // start begins a session of alice's.
 func (w *world) start(m *Manager) *aaa.SessionAnswer {
 	w.t.Helper()
-	a, err := m.StartSession(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: map[string]any{"login": "alice", "code": "wonderland", "port": "tty1"}})
+	a, err := m.StartSession(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: aaa.Values{"login": "alice", "code": "wonderland", "port": "tty1"}})
 	w.must(err)
 	return a
 }
 
 // opened is the SID of a session that was opened after an accept with these attributes.
-func (w *world) opened(m *Manager, avps map[string]any) string {
+func (w *world) opened(m *Manager, avps aaa.Values) string {
 	w.t.Helper()
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(avps)}
 	sid := w.start(m).SID

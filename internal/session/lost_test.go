@@ -25,12 +25,12 @@ func TestDialogueLost(t *testing.T) {
 	holder.DialogueLost("s1", "the server closed the connection")
 	holder.endLost(w.ctx)
 	w.is(other, sid, Failed, causeLost)
-	_, err := other.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err := other.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 
 	script(challenge("s2"), challenge("s3"))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.must(err)
 	holder.DialogueLost("s2", "late")
 	holder.endLost(w.ctx)
@@ -38,7 +38,7 @@ func TestDialogueLost(t *testing.T) {
 
 	script(challenge("s4"), fails(aaa.KindBusy))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindBusy)
 	w.is(other, sid, Cont, "")
 	holder.DialogueLost("s4", "lost after it went back")
@@ -56,7 +56,7 @@ func TestDialogueLost(t *testing.T) {
 
 	script(challenge("s6"), fails(aaa.KindBadInput, aaa.Field{Path: "State", Message: "the login is lost"}))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 	w.is(other, sid, Failed, causeLost)
 }

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
 
@@ -41,20 +42,14 @@ type Terms struct {
 }
 
 // attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.
-func (t *Terms) attribute(res *aaa.Result, name string) any {
-	if v, ok := res.AVPs[name]; ok {
+func (t *Terms) attribute(res *aaa.Result, name string) aaa.Value {
+	if v := res.AVPs.Value(name); v != nil {
 		return v
 	}
 	if key := t.Key(name); key != "" {
 		return res.Keys[key]
 	}
 	return nil
-}
-
-// Vault seals what is secret in a record and opens it again.
-type Vault interface {
-	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
-	Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
 }
 
 // ErrPeerAway is the error of Peers where the other node can't be reached.
@@ -64,13 +59,13 @@ var ErrPeerAway = errors.New("the other node does not answer")
 type Peers interface {
 	// Continue has the node at a URL do what Manager.ContinueSessionHere does. Its error is ErrPeerAway where that
 	// node gives no answer, and any other is that node's answer.
-	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 }
 
 // Options are the parts that a Manager works with.
 type Options struct {
 	Store store.Sessions
-	Vault Vault
+	Vault secmod.SealOpener // seals what is secret in a record
 	AAA   AAA
 	Peers Peers // nil: this node is the only one
 	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
@@ -87,7 +82,7 @@ type Options struct {
 // is safe for use by many goroutines and on many nodes at once.
 type Manager struct {
 	store   store.Sessions
-	vault   Vault
+	vault   secmod.SealOpener
 	aaa     AAA
 	peers   Peers
 	within  time.Duration // for other nodes; 0: no bound

@@ -50,7 +50,7 @@ func TestTable(t *testing.T) {
 	}
 	do := map[Verb]func(context.Context, *Manager, aaa.AccountID, string) error{
 		CONT: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.ContinueSession(ctx, a, sid, map[string]any{"code": "1"}, "r")
+			_, err := m.ContinueSession(ctx, a, sid, aaa.Values{"code": "1"}, "r")
 			return err
 		},
 		OPEN: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {

@@ -71,10 +71,10 @@ func TestArguments(t *testing.T) {
 		{Attr: aaa.NewArgument("spoons"), Value: []byte("3")},
 		{Attr: aaa.NewArgument("tea-password"), Value: []byte("hush")},
 	}, nil, nil)
-	if diff := cmp.Diff(map[string]any{"level": "1", "tea": "black"}, keys); diff != "" {
+	if diff := cmp.Diff(aaa.Values{"level": "1", "tea": "black"}, keys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]any{"sugar*": "two", "spoons": "3"}, rest); diff != "" {
+	if diff := cmp.Diff(aaa.Values{"sugar*": "two", "spoons": "3"}, rest.Values()); diff != "" {
 		t.Errorf("rest (-want +got):\n%s", diff)
 	}
 }

@@ -196,7 +196,7 @@ func TestHiding(t *testing.T) {
 func TestBackWithoutAttributes(t *testing.T) {
 	t.Parallel()
 	keys, rest, _ := compile(t, rule("a", "User-Name", `^(.*)$`)).Bind(testSet(t), aaa.Strict).Back(t.Context(), []aaa.AVP{{}, {Value: []byte("x")}}, nil, nil)
-	if keys == nil || rest == nil || len(keys)+len(rest) != 0 {
+	if keys == nil || len(keys)+len(rest) != 0 {
 		t.Errorf("%v, %v", keys, rest)
 	}
 }
@@ -219,15 +219,15 @@ func TestBackNames(t *testing.T) {
 		{Attr: set.Standard(1), Value: []byte("bob")},
 	}
 	_, rest, _ := compile(t).Bind(set, aaa.CustomAVP).Back(t.Context(), replies, nil, nil)
-	want := map[string]any{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
-	if d := cmp.Diff(want, rest); d != "" {
+	want := aaa.Values{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
+	if d := cmp.Diff(want, rest.Values()); d != "" {
 		t.Fatal(d)
 	}
 	var rules []aaa.Rule
-	for name := range rest {
+	for name := range rest.All() {
 		rules = append(rules, rule(name, name, `^(.*)$`))
 	}
-	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(t.Context(), nil, rest, nil, nil)
+	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(t.Context(), nil, rest.Values(), nil, nil)
 	if err != nil || len(avps) != len(replies) {
 		t.Fatalf("%d AVPs, %v", len(avps), err)
 	}

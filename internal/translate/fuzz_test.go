@@ -108,7 +108,7 @@ func FuzzBack(f *testing.F) {
 		if len(avps) > 0 && len(avps) < 2 && len(keys) == 0 && len(rest) == 0 && !avps[0].Attr.Hidden {
 			t.Fatalf("%s is nowhere", avps[0].Attr.Name)
 		}
-		for name := range rest {
+		for name := range rest.All() {
 			if a, _, ok := set.Lookup(name, true); ok && a.Hidden {
 				t.Fatalf("the hidden %s is under avps", name)
 			}

@@ -31,10 +31,10 @@ func TestBackInvalid(t *testing.T) {
 		{Attr: set.Unknown(nil, nil, 4), Value: []byte{192, 0, 2}, Invalid: true},
 		{Attr: secret(set.ByName("CHAP-Password")), Invalid: true},
 	}, nil, &translate.Tracer{Trace: trace})
-	if d := cmp.Diff(map[string]any{"Send": "0x0102"}, keys); d != "" {
+	if d := cmp.Diff(aaa.Values{"Send": "0x0102"}, keys); d != "" {
 		t.Errorf("keys: %s", d)
 	}
-	if d := cmp.Diff(map[string]any{"Attr-4": "0xc00002"}, rest); d != "" {
+	if d := cmp.Diff(aaa.Values{"Attr-4": "0xc00002"}, rest.Values()); d != "" {
 		t.Errorf("avps: %s", d)
 	}
 	var notes []string
