@@ -9,9 +9,9 @@ type Request struct {
 	// or a []any of those.
 	Values Values
 	Trace  bool // collect Result.Trace
-	// Repeated receives when the same request arrives again while this one runs: the
-	// state machine's DUP. nil where a repetition can't be told.
-	Repeated <-chan struct{}
+	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
+	// machine's DUP. It is empty where a repetition can't be told.
+	RepeatID string
 }
 
 // Outcome is the AAA-Result of an answer.

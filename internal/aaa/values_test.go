@@ -10,8 +10,15 @@ import (
 func TestValuesRefuseOtherTypes(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []any{
-		nil, make(chan int), func() {}, struct{}{}, &struct{}{}, []byte("x"), 1.5, map[string]string{}, json.Number("1 2"), json.Number("NaN"), json.Number(""),
-		[]any{nil}, []any{[]any{[]any{[]any{[]any{"x"}}}}}, Values{"x": nil}, NewSecret("hush"),
+		nil, make(chan int), func() {},
+		struct{}{},
+		&struct{}{}, []byte("x"), 1.5,
+		map[string]string{},
+		json.Number("1 2"), json.Number("NaN"), json.Number(""),
+		[]any{nil},
+		[]any{[]any{[]any{[]any{[]any{"x"}}}}},
+		Values{"x": nil},
+		NewSecret("hush"),
 	} {
 		v := Values{"key": bad}
 		if err := CheckValues(v); err == nil {

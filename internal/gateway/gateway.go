@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -69,28 +68,10 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
-		res, err = g.run(ctx, plan, req, start)
+		res, err = g.router.Handle(ctx, plan, req, start)
 	}
 	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
 	return res, err
-}
-
-// run is the rest of the line of one request that arrived at start: pool, router.
-func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time) (*aaa.Result, error) {
-	if res := g.router.Immediate(plan, req); res != nil {
-		return res, nil
-	}
-	// A request that needs not wait, and whose servers' timeouts end before the deadline
-	// does, is spared a timer that can't fire.
-	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= g.router.Deadline() || !plan.Pool.TryAcquire() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.router.Deadline())
-		defer cancel()
-		if err := plan.Pool.Acquire(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return g.router.RunSince(ctx, plan, req, start)
 }
 
 // plan is the Plan of an account that is enabled.
@@ -117,15 +98,12 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	if err := plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()); err != nil {
 		return nil, err
 	}
-	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {
-		return &DryRun{Outcome: res.Outcome, Packets: []DryRunPacket{}, Trace: res.Trace}, nil
-	}
-	messages, trace, err := g.router.DryRun(ctx, plan, req)
+	r, err := g.router.DryRun(ctx, plan, req)
 	if err != nil {
 		return nil, err
 	}
-	d := &DryRun{Packets: make([]DryRunPacket, 0, len(messages)), Trace: trace}
-	for _, m := range messages {
+	d := &DryRun{Outcome: r.Outcome, Packets: make([]DryRunPacket, 0, len(r.Messages)), Trace: r.Trace}
+	for _, m := range r.Messages {
 		d.Packets = append(d.Packets, packet(m))
 	}
 	return d, nil
@@ -134,7 +112,7 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 func packet(m router.Message) DryRunPacket {
 	p := DryRunPacket{
 		Account: m.Level.Account, Server: m.Server.Name, Address: m.Server.Address, Engine: m.Server.Engine,
-		AVPs: []NamedValue{}, Packet: hex.EncodeToString(m.Packet),
+		Packet: m.Packet,
 	}
 	if m.Err != nil {
 		p.Error = m.Err.Error()
@@ -143,22 +121,30 @@ func packet(m router.Message) DryRunPacket {
 		return p
 	}
 	for _, avp := range m.Request.AVPs {
-		v := NamedValue{Name: avp.Name(), Value: aaa.Mask}
-		if !avp.Attr.Hidden && !avp.Clear {
-			v.Value = m.Server.Dict.JSON(avp.Attr, avp.Value)
+		named := aaa.NamedAVP{AVP: avp, As: avp.Name()}
+		if avp.Attr.Hidden || avp.Clear {
+			named.Value, named.Word = nil, aaa.Mask
+		} else {
+			named.Word = m.Server.Dict.Word(avp.Attr, avp.Value)
 		}
-		p.AVPs = append(p.AVPs, v)
+		p.AVPs = append(p.AVPs, named)
 	}
 	return p
 }
 
+// Repeat implements Service.
+func (g *Gateway) Repeat(_ context.Context, account aaa.AccountID, repeatID string) error {
+	g.router.Repeat(account, repeatID)
+	return nil
+}
+
 // Learnt implements Service.
-func (g *Gateway) Learnt(account aaa.AccountID) map[string]Learnt {
+func (g *Gateway) Learnt(_ context.Context, account aaa.AccountID) (map[string]Learnt, error) {
 	all := make(map[string]Learnt)
 	for name, kinds := range g.tenants.Learnt(account) {
 		all[name] = Learnt{MessageAuthenticator: kinds}
 	}
-	return all
+	return all, nil
 }
 
 // Effective implements Service.
@@ -170,7 +156,7 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	route := &plan.Routes[op]
 	e := &Effective{
 		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
-		Workers: EffectivePart{Value: plan.Workers, Account: plan.WorkersOf},
+		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
 	}
 	levels := route.Levels
 	if route.Off { // whose document says so is the last step of the walk

@@ -18,13 +18,16 @@ type Service interface {
 	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
 	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// Repeat tells the request that runs under a RepeatID of the account that it has come again. One that has ended, or not
+	// begun, is told nothing, which is no error.
+	Repeat(ctx context.Context, account aaa.AccountID, repeatID string) error
 	// DryRun does all of Handle but sending: what would go to which server.
 	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	// Effective tells the documents in force for an operation and where each part came from.
 	Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error)
 	// Learnt tells what this node has learnt of the servers of an account's own document, by their names; nothing of
 	// those that it has not used.
-	Learnt(account aaa.AccountID) map[string]Learnt
+	Learnt(ctx context.Context, account aaa.AccountID) (map[string]Learnt, error)
 	// MergeUsers checks a users file and seals it for the store. Passwords written as
 	// aaa.Mask keep the hash of the user of that name in sealedStored, the file that is
 	// replaced; empty where there is none. masked is the file as it may be shown. Faults
@@ -74,27 +77,21 @@ type Sessions interface {
 
 // DryRun is what a request would do.
 type DryRun struct {
-	Outcome aaa.Outcome    `json:"outcome,omitempty"` // where the request would be answered with no server asked
-	Packets []DryRunPacket `json:"packets"`
-	Trace   *aaa.Trace     `json:"trace"`
+	Outcome aaa.Outcome // where the request would be answered with no server asked
+	Packets []DryRunPacket
+	Trace   *aaa.Trace
 }
 
 // DryRunPacket is the packet for one server of the failover list. Hidden
 // attributes are encrypted under a throw-away secret, so that the octets tell nothing of the real one.
 type DryRunPacket struct {
-	Account aaa.AccountID `json:"account_id"`
-	Server  string        `json:"server"`
-	Address string        `json:"address"`
-	Engine  string        `json:"aaa_engine"`
-	AVPs    []NamedValue  `json:"avps"`
-	Packet  string        `json:"packet"` // hexadecimal; empty with Error
-	Error   string        `json:"error,omitempty"`
-}
-
-// NamedValue is an attribute in words; Value is Mask where it is hidden.
-type NamedValue struct {
-	Name  string `json:"name"`
-	Value any    `json:"value"`
+	Account aaa.AccountID
+	Server  string
+	Address string
+	Engine  string
+	AVPs    []aaa.NamedAVP // a hidden one has Mask for a word and no octets
+	Packet  []byte         // empty with Error
+	Error   string
 }
 
 // Learnt is what a node has learnt of a server.
@@ -109,7 +106,7 @@ type Effective struct {
 	Op      aaa.Op           `json:"op"`
 	Outcome string           `json:"outcome"` // servers, off, local_accept, authz_apps (external authorisers alone), no_servers
 	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried; of off, the one document that says so
-	Workers EffectivePart    `json:"workers"`
+	Workers EffectiveWorkers `json:"workers"`
 }
 
 // EffectiveLevel is one document in force, whole.
@@ -131,9 +128,9 @@ type TableSource struct {
 	Revision int64         `json:"revision,omitempty"` // 0 for a built-in one
 }
 
-// EffectivePart is a value with the account it came from.
-type EffectivePart struct {
-	Value   any           `json:"value"`
+// EffectiveWorkers is how many requests may be at servers at once, with the account whose document says so.
+type EffectiveWorkers struct {
+	Value   int           `json:"value"`
 	Account aaa.AccountID `json:"account_id"`
 }
 

@@ -28,7 +28,11 @@ func (a *API) getDocument(c *call) error {
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
 		return err
 	}
-	return c.replyDocument(d, answer{learnt: a.Service.Learnt(c.account)})
+	learnt, err := a.Service.Learnt(c.ctx(), c.account)
+	if err != nil {
+		return err
+	}
+	return c.replyDocument(d, answer{learnt: learnt})
 }
 
 // replyDocument answers with a document, its secrets masked.

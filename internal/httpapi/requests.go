@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/schema"
 )
 
@@ -55,8 +57,8 @@ func (a *API) account(c *call, req *aaa.Request) error {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
 	var first *aaa.Result
-	run := func(again <-chan struct{}) ([]byte, error) {
-		req.Repeated = again
+	run := func(repeatID string) ([]byte, error) {
+		req.RepeatID = repeatID
 		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return nil, err
@@ -66,7 +68,8 @@ func (a *API) account(c *call, req *aaa.Request) error {
 		kept.Trace = nil
 		return appendResult(nil, &kept)
 	}
-	kept, replayed, err := a.replays.do(c.ctx(), c.account, keyOf(c.account, list[0], c.body), run)
+	repeat := func(repeatID string) error { return a.Service.Repeat(ctx, c.account, repeatID) }
+	kept, replayed, err := a.replays.do(c.ctx(), c.account, keyOf(c.account, list[0], c.body), run, repeat)
 	if err != nil {
 		return err
 	}
@@ -202,5 +205,41 @@ func (a *API) dryRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: run})
+	return c.reply(answer{data: viewDryRun(run)})
+}
+
+// dryRunView is a dry run as answers show it.
+type dryRunView struct {
+	Outcome aaa.Outcome  `json:"outcome,omitempty"`
+	Packets []packetView `json:"packets"`
+	Trace   *aaa.Trace   `json:"trace"`
+}
+
+type packetView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Server  string        `json:"server"`
+	Address string        `json:"address"`
+	Engine  string        `json:"aaa_engine"`
+	AVPs    []avpView     `json:"avps"`
+	Packet  string        `json:"packet"` // hexadecimal
+	Error   string        `json:"error,omitempty"`
+}
+
+type avpView struct {
+	Name  string    `json:"name"`
+	Value aaa.Value `json:"value"`
+}
+
+func viewDryRun(d *gateway.DryRun) dryRunView {
+	v := dryRunView{Outcome: d.Outcome, Packets: make([]packetView, len(d.Packets)), Trace: d.Trace}
+	for i, p := range d.Packets {
+		v.Packets[i] = packetView{
+			Account: p.Account, Server: p.Server, Address: p.Address, Engine: p.Engine,
+			AVPs: make([]avpView, len(p.AVPs)), Packet: hex.EncodeToString(p.Packet), Error: p.Error,
+		}
+		for j := range p.AVPs {
+			v.Packets[i].AVPs[j] = avpView{p.AVPs[j].As, p.AVPs[j].JSON()}
+		}
+	}
+	return v
 }
