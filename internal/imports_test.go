@@ -54,7 +54,7 @@ var rules = map[string][]string{
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
-	"session": {"aaa", "limits", "secmod", "store"},
+	"session": {"aaa", "secmod", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
 

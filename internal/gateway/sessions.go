@@ -55,31 +55,42 @@ func hiddenKeys(plan *tenant.Plan) []string {
 }
 
 // Terms implements session.AAA.
-func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, server string) (session.Terms, error) {
+func (g sessionAAA) Terms(ctx context.Context, account aaa.AccountID) (session.Terms, error) {
 	plan, err := g.plan(ctx, account)
 	if err != nil {
 		return session.Terms{}, err
 	}
-	return termsOf(plan, document, server), nil
+	return termsOf(plan), nil
 }
 
-// termsOf tells the Terms of one of a plan's documents.
-func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.Terms {
+// termsOf makes the Terms of a plan.
+func termsOf(plan *tenant.Plan) session.Terms {
 	t := session.Terms{
-		Limits: plan.Limits,
-		Hidden: hiddenKeys(plan), Key: func(string) string { return "" },
-		Of: func(document aaa.AccountID, server string) session.Terms { return termsOf(plan, document, server) },
+		Live: plan.Limits.Excess(aaa.LimitSessions), Stored: plan.Limits.Excess(aaa.LimitSessionRecords),
+		Hidden: hiddenKeys(plan),
 	}
-	for i, l := range plan.Routes[aaa.Authn].Levels {
-		if i > 0 && l.Account != document {
-			continue
-		}
-		t.SessionTimeout, t.InterimInterval = l.SessionTimeout, l.InterimInterval
-		t.Key = func(attribute string) string { return l.Key(aaa.Authn, attribute) }
-		s := l.Server(server)
-		t.Dialogue = l.Account == document && s != nil && s.Engine == dialogueEngine
+	for _, l := range plan.Routes[aaa.Authn].Levels {
+		t.Documents = append(t.Documents, sessionDocument(l))
 	}
 	return t
+}
+
+func sessionDocument(l *tenant.Level) session.Document {
+	d := session.Document{
+		Account: l.Account, Keys: make(map[string]string),
+		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval,
+	}
+	for _, attribute := range session.Attributes {
+		if key := l.Key(aaa.Authn, attribute); key != "" {
+			d.Keys[attribute] = key
+		}
+	}
+	for _, s := range l.Servers {
+		if s.Engine == dialogueEngine {
+			d.Dialogues = append(d.Dialogues, s.Name)
+		}
+	}
+	return d
 }
 
 // dialogueEngine is the engine that keeps the dialogue of a challenge in a node's memory: its protocol

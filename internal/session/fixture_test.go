@@ -99,6 +99,14 @@ func (s *scripted) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, e
 	return res, err
 }
 
+// keepsDialogues says whether the server's engine keeps dialogues in memory.
+func (s *scripted) keepsDialogues(keeps bool) {
+	s.terms.Documents[0].Dialogues = nil
+	if keeps {
+		s.terms.Documents[0].Dialogues = []string{"one"}
+	}
+}
+
 // lose lets Terms fail from now on.
 func (s *scripted) lose(err error) {
 	s.mu.Lock()
@@ -117,7 +125,7 @@ func (s *scripted) Account(_ context.Context, req *aaa.Request) (*aaa.Result, er
 	return f(req)
 }
 
-func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) (Terms, error) {
+func (s *scripted) Terms(context.Context, aaa.AccountID) (Terms, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.off {
@@ -127,8 +135,8 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 		return Terms{}, s.lost
 	}
 	terms := s.terms
-	terms.Limits = limits.NewAccount("account")
-	terms.Of = func(aaa.AccountID, string) Terms { return terms }
+	bounds := limits.NewAccount("account")
+	terms.Live, terms.Stored = bounds.Excess(aaa.LimitSessions), bounds.Excess(aaa.LimitSessionRecords)
 	return terms, nil
 }
 
@@ -204,7 +212,7 @@ func newWorld(t testing.TB) *world {
 	keys := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
 	w.aaa = &scripted{
 		script: []func(*aaa.Request) (*aaa.Result, error){accept(nil)},
-		terms:  Terms{Hidden: []string{"code"}, Key: func(a string) string { return keys[a] }},
+		terms:  Terms{Hidden: []string{"code"}, Documents: []Document{{Keys: keys}}},
 	}
 	s, err := sqlite.Open(w.ctx, w.path)
 	w.must(err)

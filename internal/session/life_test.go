@@ -155,7 +155,7 @@ func TestTimeouts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			m := w.manager("a")
-			w.aaa.terms.SessionTimeout = c.document
+			w.aaa.terms.Documents[0].SessionTimeout = c.document
 			sid := w.opened(m, c.avps)
 			opened := w.clock.now()
 			if c.report > 0 {
@@ -280,7 +280,7 @@ func TestStopAgain(t *testing.T) {
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.InterimInterval = 30
+	w.aaa.terms.Documents[0].InterimInterval = 30
 	a, b := w.manager("a"), w.manager("b")
 	var sids []string
 	for range 20 {

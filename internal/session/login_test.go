@@ -90,7 +90,7 @@ func TestInterval(t *testing.T) {
 		accept         string
 		document, want int
 	}{{"", 0, 0}, {"", 10, 10}, {"", 600, 600}, {"300", 10, 300}, {"20", 0, 60}, {"20", 600, 60}, {"20", 30, 30}, {"40", 30, 40}, {"nonsense", 30, 30}} {
-		w.aaa.terms.InterimInterval = c.document
+		w.aaa.terms.Documents[0].InterimInterval = c.document
 		w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(aaa.Values{"Acct-Interim-Interval": c.accept})}
 		if got := w.start(m).Session.InterimInterval; got != c.want {
 			t.Errorf("accept %q, document %d: %d s, want %d", c.accept, c.document, got, c.want)
@@ -237,7 +237,7 @@ func TestPeers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.aaa.terms.Dialogue = c.dialogue
+			w.aaa.keepsDialogues(c.dialogue)
 			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
 			a := w.manager("a")
 			sid := w.start(a).SID
@@ -280,7 +280,7 @@ func (h hanging) Continue(ctx context.Context, _ string, _ aaa.AccountID, _ stri
 func TestPeerHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
 	a := w.manager("a")
 	sid := w.start(a).SID
@@ -297,7 +297,7 @@ func TestPeerHangs(t *testing.T) {
 func TestPeerLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s1"), challenge("s2"), accept(nil)}
 	a := w.manager("a")
 	begun := w.start(a)

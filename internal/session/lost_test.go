@@ -13,7 +13,7 @@ import (
 // went on, or waits for another challenge, does not.
 func TestDialogueLost(t *testing.T) {
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	holder, other := w.manager("one"), w.manager("two")
 	script := func(f ...func(*aaa.Request) (*aaa.Result, error)) { w.aaa.script = f }
 
@@ -65,7 +65,7 @@ func TestDialogueLost(t *testing.T) {
 func TestManyDialoguesLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	m := w.manager("a")
 	const many = 2*lostAtOnce + 1
 	for n := range many {
@@ -91,7 +91,7 @@ func TestManyDialoguesLost(t *testing.T) {
 func TestDialogueLostAfterAnUnwrittenStep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	f := &flaky{Sessions: w.store.Sessions()}
 	m := w.manager("a", func(o *Options) { o.Store = f })
 	m.pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }

@@ -17,7 +17,7 @@ const maxAcctSessionID = 253
 // values are more of the caller's keys for this record and those to come; Acct-Session-Id among them is
 // taken instead of one of ours. Where the Start is not delivered the session stays as it was.
 func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
-	terms, err := m.aaa.Terms(ctx, account, "", "")
+	terms, err := m.aaa.Terms(ctx, account)
 	if err != nil {
 		return nil, err
 	}
