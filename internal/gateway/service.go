@@ -55,15 +55,14 @@ type Sessions interface {
 	// OpenSession (OPEN) sends the accounting Start and gives what the accept configured. A session whose
 	// Start is not delivered is not open, and the error is accounting's.
 	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
-	// ReportSession (INTERIM) takes counters: whole numbers of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
-	// Acct-Input-Packets, Acct-Output-Packets and Acct-Session-Time. One smaller than before is KindBadInput.
-	ReportSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
-	// CloseSession (CLOSE) ends a session, with a Stop where it was open; values may bring the last counters. cause
+	// ReportSession (INTERIM) takes counters. One smaller than before is KindBadInput, by the path that usage has for it.
+	ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
+	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
 	// is tried again for a day and is no error.
-	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values aaa.Values) (*aaa.SessionAnswer, error)
+	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
-	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values aaa.Values) (*aaa.SessionAnswer, error)
+	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
 	// SessionByID is Session by the derived id, for the account's administrators.

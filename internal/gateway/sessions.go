@@ -133,17 +133,17 @@ func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 }
 
 // ReportSession implements Sessions.
-func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
+func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
-	return g.Manager.ReportSession(ctx, account, sid, values)
+	return g.Manager.ReportSession(ctx, account, sid, usage, values)
 }
 
 // CloseSession implements Sessions.
-func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values aaa.Values) (*aaa.SessionAnswer, error) {
+func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
-	return g.Manager.CloseSession(ctx, account, sid, cause, values)
+	return g.Manager.CloseSession(ctx, account, sid, cause, usage, values)
 }

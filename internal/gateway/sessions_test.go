@@ -116,7 +116,7 @@ func TestSession(t *testing.T) {
 	f.must(err)
 	acctID := c.Session.AcctSessionID
 	check("Start", map[string]any{"Acct-Status-Type": "Start", "Acct-Session-Id": acctID, "Class": "0x0102", "User-Name": "alice"})
-	_, err = f.gateway.ReportSession(f.ctx, id, a.SID, map[string]any{"Acct-Input-Octets": json.Number("4294967297")})
+	_, err = f.gateway.ReportSession(f.ctx, id, a.SID, aaa.Usage{aaa.InputOctets: {Count: 4294967297, Path: "in"}}, nil)
 	f.must(err)
 	now = now.Add(30 * time.Second)
 	f.runSessions()
@@ -124,7 +124,7 @@ func TestSession(t *testing.T) {
 	check("interim", map[string]any{
 		"Acct-Status-Type": "Alive", "Acct-Session-Time": "30", "Acct-Input-Octets": "1", "Acct-Input-Gigawords": "1",
 	})
-	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", nil)
+	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{}, nil)
 	f.must(err)
 	check("Stop", map[string]any{"Acct-Status-Type": "Stop", "Acct-Terminate-Cause": "User-Request", "Class": "0x0102", "Acct-Session-Id": acctID})
 
@@ -176,7 +176,7 @@ func TestSessionKeys(t *testing.T) {
 	if _, err = f.gateway.OpenSession(f.ctx, id, a.SID, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", nil); err != nil {
+	if _, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if asked := f.engine.take(); len(asked) > 0 {

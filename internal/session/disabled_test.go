@@ -43,7 +43,7 @@ func TestDisabledAccount(t *testing.T) {
 		t.Errorf("a refused verb wrote or sent something: %+v", list)
 	}
 
-	_, err = m.ReportSession(w.ctx, w.mine, closed, aaa.Values{"Acct-Input-Octets": json.Number("5"), "code": "h1dden"})
+	_, err = m.ReportSession(w.ctx, w.mine, closed, used(5), aaa.Values{"code": "h1dden"})
 	w.must(err)
 	w.clock.pass(60 * time.Second)
 	m.settle(w.ctx)
@@ -51,7 +51,7 @@ func TestDisabledAccount(t *testing.T) {
 		t.Errorf("interim updates: %v", sent)
 	}
 	for sid, to := range map[string]Place{asked: Failed, idle: Closed, closed: Closed} {
-		_, err = m.CloseSession(w.ctx, w.mine, sid, "Admin-Reset", nil)
+		_, err = m.CloseSession(w.ctx, w.mine, sid, "Admin-Reset", aaa.Usage{}, nil)
 		w.must(err)
 		w.is(m, sid, to, "Admin-Reset")
 	}

@@ -37,11 +37,11 @@ func TestClaimOvertaken(t *testing.T) {
 	t.Parallel()
 	limits := aaa.Values{"Session-Timeout": json.Number("600"), "Idle-Timeout": json.Number("60")}
 	for name, c := range map[string]struct {
-		report json.Number
+		report uint64
 		before time.Duration // from the claim to when the session is due
 	}{
-		"due as before": {report: "0"},
-		"due later":     {report: "1", before: 60 * time.Second},
+		"due as before": {report: 0},
+		"due later":     {report: 1, before: 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestClaimOvertaken(t *testing.T) {
 			sid := w.opened(m, limits)
 			w.clock.pass(60 * time.Second)
 			b.happens = func() {
-				_, err := w.manager("b").ReportSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Input-Octets": c.report})
+				_, err := w.manager("b").ReportSession(w.ctx, w.mine, sid, used(c.report), nil)
 				w.must(err)
 			}
 			m.settle(w.ctx)

@@ -99,6 +99,14 @@ func (s *scripted) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, e
 	return res, err
 }
 
+// used reports counters in their order.
+func used(counts ...uint64) (u aaa.Usage) {
+	for k, n := range counts {
+		u[k] = aaa.Reported{Count: n, Path: aaa.CounterTable[k].Attribute}
+	}
+	return u
+}
+
 // keepsDialogues says whether the server's engine keeps dialogues in memory.
 func (s *scripted) keepsDialogues(keeps bool) {
 	s.terms.Documents[0].Dialogues = nil

@@ -2,9 +2,9 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,9 +52,7 @@ func TestAccounting(t *testing.T) {
 	w.clock.pass(299 * time.Second)
 	m.settle(w.ctx)
 	check("before the interval is over", nil)
-	_, err = m.ReportSession(w.ctx, w.mine, sid, aaa.Values{
-		"Acct-Input-Octets": number(5<<32 + 7), "Acct-Output-Octets": number(math.MaxUint64), "Acct-Input-Packets": json.Number("3"),
-	})
+	_, err = m.ReportSession(w.ctx, w.mine, sid, used(5<<32+7, math.MaxUint64, 3), nil)
 	w.must(err)
 	check("a report", nil)
 	w.clock.pass(time.Second)
@@ -81,7 +79,7 @@ func TestAccounting(t *testing.T) {
 		"Acct-Status-Type": "Interim-Update", "Event-Timestamp": number(uint64(opening.Unix() + 3900)), "Acct-Session-Time": number(3900),
 	}))
 	used["Acct-Output-Packets"] = number(9)
-	c, err := m.CloseSession(w.ctx, w.mine, sid, "Lost-Carrier", aaa.Values{"Acct-Output-Packets": "9"})
+	c, err := m.CloseSession(w.ctx, w.mine, sid, "Lost-Carrier", aaa.Usage{aaa.OutputPackets: {Count: 9, Path: "last"}}, nil)
 	w.must(err)
 	if c.Result != aaa.SessionClosed || c.Session.Counters.OutputPackets != 9 || c.Session.Cause != "Lost-Carrier" {
 		t.Errorf("CLOSE answers %+v", c)
@@ -100,32 +98,32 @@ func TestCounters(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager("a")
 	sid := w.opened(m, nil)
-	_, err := m.ReportSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Input-Octets": json.Number("100"), "Acct-Session-Time": "60"})
+	_, err := m.ReportSession(w.ctx, w.mine, sid, aaa.Usage{aaa.InputOctets: {Count: 100, Path: "in"}, aaa.SessionTime: {Count: 60, Path: "time"}}, nil)
 	w.must(err)
 	want := aaa.Counters{InputOctets: 100, SessionTime: 60}
-	for key, value := range map[string]any{
-		"Acct-Input-Octets": json.Number("99"), "Acct-Session-Time": json.Number("59"), "Acct-Input-Packets": "-1", "Acct-Output-Packets": json.Number("1.5"),
-		"Acct-Output-Octets": "18446744073709551616", "Acct-Input-Gigawords": json.Number("0"),
+	for _, back := range []aaa.Usage{
+		{aaa.InputOctets: {Count: 99, Path: "in"}, aaa.OutputPackets: {Count: 7, Path: "out"}},
+		{aaa.SessionTime: {Count: 59, Path: "in"}, aaa.InputPackets: {Count: 7, Path: "out"}},
+		{aaa.InputOctets: {Path: "in"}},
 	} {
-		report := aaa.Values{"Acct-Output-Packets": json.Number("7"), "Acct-Input-Packets": json.Number("7")}
-		report[key] = value
 		for _, call := range []func() error{
-			func() error { _, err := m.ReportSession(w.ctx, w.mine, sid, report); return err },
-			func() error { _, err := m.CloseSession(w.ctx, w.mine, sid, "", report); return err },
+			func() error { _, err := m.ReportSession(w.ctx, w.mine, sid, back, nil); return err },
+			func() error { _, err := m.CloseSession(w.ctx, w.mine, sid, "", back, nil); return err },
 		} {
 			err := call()
 			w.refused(err, aaa.KindBadInput)
-			if !strings.Contains(err.Error(), key) {
-				t.Errorf("%q does not name %s", err, key)
+			var e *aaa.Error
+			if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Path != "in" || e.Fields[0].Rule != "minimum" {
+				t.Errorf("%+v", err)
 			}
 		}
 		if got := w.is(m, sid, Opened, "").Counters; got != want {
-			t.Fatalf("after %s: %+v", key, got)
+			t.Fatalf("after %v: %+v", back, got)
 		}
 	}
-	_, err = m.ReportSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Input-Octets": json.Number("100")}) // no less
+	_, err = m.ReportSession(w.ctx, w.mine, sid, used(100), nil) // no less
 	w.must(err)
-	_, err = m.CloseSession(w.ctx, w.mine, sid, "Boredom", nil)
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "Boredom", aaa.Usage{}, nil)
 	w.refused(err, aaa.KindBadInput)
 }
 
@@ -160,11 +158,11 @@ func TestTimeouts(t *testing.T) {
 			opened := w.clock.now()
 			if c.report > 0 {
 				w.clock.pass(c.report)
-				n := json.Number("1")
+				n := uint64(1)
 				if c.same {
-					n = "0"
+					n = 0
 				}
-				_, err := m.ReportSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Input-Octets": n})
+				_, err := m.ReportSession(w.ctx, w.mine, sid, used(n), nil)
 				w.must(err)
 			}
 			w.clock.pass(c.after - c.report - time.Second)
@@ -239,7 +237,7 @@ func TestStopAgain(t *testing.T) {
 			w := newWorld(t)
 			sid := w.opened(w.manager("a"), nil)
 			w.aaa.acct = fails(aaa.KindNoAnswer)
-			a, err := w.manager("a").CloseSession(w.ctx, w.mine, sid, "", aaa.Values{"last": "word"})
+			a, err := w.manager("a").CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, aaa.Values{"last": "word"})
 			w.must(err)
 			if a.Result != aaa.SessionClosed {
 				t.Errorf("CLOSE answers %+v", a)
@@ -294,7 +292,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		for _, sid := range sids {
 			nodes.Go(func() { // reports in between lose nothing and repeat nothing
-				if _, err := b.ReportSession(w.ctx, w.mine, sid, nil); err != nil {
+				if _, err := b.ReportSession(w.ctx, w.mine, sid, aaa.Usage{}, nil); err != nil {
 					t.Error(err)
 				}
 			})

@@ -348,7 +348,7 @@ func TestNothingSecret(t *testing.T) {
 	w.must(err)
 	text += w.rows()
 	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Values{"code": "h1dden"})
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, aaa.Values{"code": "h1dden"})
 	w.must(err)
 	text += w.rows() + w.log.String()
 	for _, secret := range []string{"h1dden", "t0ken", "st4te", "0tp", "p1n", "cl4ss", "f1lter", "tty1", sid} {
