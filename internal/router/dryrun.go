@@ -75,8 +75,7 @@ func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request
 			messages = append(messages, m)
 		}
 	}
-	trace.End(mark.begun)
-	return &Rehearsal{Messages: messages, Trace: trace}, nil
+	return &Rehearsal{Messages: messages, Trace: trace.End(mark.begun)}, nil
 }
 
 // dryRun makes the message for one server.

@@ -45,7 +45,7 @@ type Machine struct {
 	failures failures
 	asked    bool // a server was tried
 	attempts int
-	trace    *aaa.Trace
+	trace    *aaa.Tracing
 	room     *aaa.TraceRoom // of the trace; nil without one
 
 	place    int    // RADIUS: how far the operation's list was gone through

@@ -118,7 +118,7 @@ type run struct {
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
 	mark     mark
-	trace    *aaa.Trace
+	trace    *aaa.Tracing
 	attempts int
 	packets  int64 // that may still be sent
 	steps    int64 // that may still be spent on expressions
@@ -168,9 +168,10 @@ func (r *Router) immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 		return nil
 	}
 	if req.Trace {
-		res.Trace = newTrace(route, req)
+		trace := newTrace(route, req)
+		res.Trace = &trace.Trace
 		if res.Outcome == aaa.Bypassed {
-			note(res.Trace, route.Levels[0], bypassed)
+			note(trace, route.Levels[0], bypassed)
 		}
 	}
 	return res
@@ -225,18 +226,19 @@ func (r *Router) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, a
 		return nil, err
 	}
 	res, err = x.levels(ctx, route)
+	var trace *aaa.Trace
 	if x.trace != nil {
-		x.trace.End(x.mark.begun)
+		trace = x.trace.End(x.mark.begun)
 	}
 	if err != nil {
 		var e *aaa.Error
 		if errors.As(err, &e) {
-			e.Trace = x.trace
+			e.Trace = trace
 		}
 		return nil, err
 	}
 	res.Attempts = x.attempts
-	res.Trace = x.trace
+	res.Trace = trace
 	return res, nil
 }
 

@@ -48,7 +48,7 @@ func TestArguments(t *testing.T) {
 		aaa.Strict:  "cmd= cmd-arg=a cmd-arg=b priv-lvl*=15",
 		aaa.AnyName: "cmd= cmd-arg=a cmd-arg=b priv-lvl*=15 brew=green milk*=no pin-code=1234",
 	} {
-		tr := &translate.Tracer{Trace: &aaa.Trace{}}
+		tr := &translate.Tracer{Trace: &aaa.Tracing{}}
 		avps, err := p.Bind(set, mode).Out(t.Context(), nil, values, nil, tr)
 		if err != nil || strings.Join(show(avps), " ") != want {
 			t.Errorf("%s: %q, %v", mode, show(avps), err)

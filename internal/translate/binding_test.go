@@ -138,7 +138,7 @@ func TestOutBounds(t *testing.T) {
 		many = append(many, rule("k", fmt.Sprintf("Unknown-%d", i), `^(.*)$`))
 	}
 	b = compile(t, many...).Bind(set, aaa.Strict)
-	tr := &translate.Tracer{Trace: &aaa.Trace{}}
+	tr := &translate.Tracer{Trace: &aaa.Tracing{}}
 	if _, err := b.Out(t.Context(), nil, map[string]any{"k": list[:translate.MaxElements]}, nil, tr); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestHiding(t *testing.T) {
 	t.Parallel()
 	p := compile(t, rule("k", "MS-MPPE-Send-Key", `^(.*)$`), rule("l", "Filter-Id", `^(.*)$`))
 	knows, lacks := p.Bind(testSet(t), aaa.Strict), p.Bind(nil, aaa.Strict)
-	trace := new(aaa.Trace)
+	trace := new(aaa.Tracing)
 	if _, err := lacks.Hiding(knows.HiddenKeys()).Out(t.Context(), nil, map[string]any{"k": "hush", "l": "shown"}, nil, &translate.Tracer{Trace: trace}); err != nil {
 		t.Fatal(err)
 	}

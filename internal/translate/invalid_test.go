@@ -23,7 +23,7 @@ func TestBackInvalid(t *testing.T) {
 		rule("Key", "Tunnel-Password", `^(.*)$`), rule("Tagged", "Tunnel-Password:1", `^(.*)$`), rule("Send", "MS-MPPE-Send-Key", `^(.*)$`),
 		rule("Address", "NAS-IP-Address", `^(.*)$`), rule("Chap", "CHAP-Password", `^(.*)$`),
 	).Bind(set, aaa.Strict)
-	trace := new(aaa.Trace)
+	trace := new(aaa.Tracing)
 	keys, rest, _ := b.Back(t.Context(), []aaa.AVP{
 		{Attr: secret(set.ByName("Tunnel-Password")), Invalid: true},
 		{Attr: secret(set.ByName("MS-MPPE-Send-Key")), Invalid: true},
