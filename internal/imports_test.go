@@ -62,7 +62,7 @@ var rules = map[string][]string{
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
-	"session": {"aaa", "limits", "store"},
+	"session": {"aaa", "secmod", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},

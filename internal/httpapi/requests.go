@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/web"
 )
@@ -55,8 +57,8 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
 	var first *aaa.Result
-	run := func(again <-chan struct{}) ([]byte, error) {
-		req.Repeated = again
+	run := func(repeatID string) ([]byte, error) {
+		req.RepeatID = repeatID
 		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return nil, err
@@ -66,7 +68,8 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 		kept.Trace = nil
 		return appendResult(nil, &kept)
 	}
-	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run)
+	repeat := func(repeatID string) error { return a.Service.Repeat(ctx, c.Account(), repeatID) }
+	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run, repeat)
 	if err != nil {
 		return err
 	}
@@ -77,8 +80,8 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 	return c.Reply(web.Answer{Raw: kept})
 }
 
-// sentValues are the caller's keys.
-func sentValues(c *web.Call) (map[string]any, error) {
+// values are the caller's keys.
+func sentValues(c *web.Call) (aaa.Values, error) {
 	data := c.Sent()
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
@@ -128,7 +131,7 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	if len(res.AVPs) > 0 {
 		b = append(b, `,"avps":{`...)
 		comma := false
-		for name, v := range res.AVPs {
+		for name, v := range res.AVPs.All() {
 			if comma {
 				b = append(b, ',')
 			}
@@ -194,7 +197,43 @@ func (a *API) dryRun(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: run})
+	return c.Reply(web.Answer{Data: viewDryRun(run)})
+}
+
+// dryRunView is a dry run as answers show it.
+type dryRunView struct {
+	Outcome aaa.Outcome  `json:"outcome,omitempty"`
+	Packets []packetView `json:"packets"`
+	Trace   *aaa.Trace   `json:"trace"`
+}
+
+type packetView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Server  string        `json:"server"`
+	Address string        `json:"address"`
+	Engine  string        `json:"aaa_engine"`
+	AVPs    []avpView     `json:"avps"`
+	Packet  string        `json:"packet"` // hexadecimal
+	Error   string        `json:"error,omitempty"`
+}
+
+type avpView struct {
+	Name  string    `json:"name"`
+	Value aaa.Value `json:"value"`
+}
+
+func viewDryRun(d *gateway.DryRun) dryRunView {
+	v := dryRunView{Outcome: d.Outcome, Packets: make([]packetView, len(d.Packets)), Trace: d.Trace}
+	for i, p := range d.Packets {
+		v.Packets[i] = packetView{
+			Account: p.Account, Server: p.Server, Address: p.Address, Engine: p.Engine,
+			AVPs: make([]avpView, len(p.AVPs)), Packet: hex.EncodeToString(p.Packet), Error: p.Error,
+		}
+		for j := range p.AVPs {
+			v.Packets[i].AVPs[j] = avpView{p.AVPs[j].As, p.AVPs[j].JSON()}
+		}
+	}
+	return v
 }
 
 // op reads the query parameter op.

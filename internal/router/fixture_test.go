@@ -103,12 +103,7 @@ func (l *lab) ask(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 		req.Values = map[string]any{"User-Name": "alice"}
 	}
 	req.Account = l.plan.Account
-	if !l.plan.Pool.TryAcquire() {
-		return nil, fmt.Errorf("the pool is full: places were not given back")
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.router.Deadline())
-	defer cancel()
-	return l.router.Run(ctx, l.plan, req)
+	return l.router.Handle(ctx, l.plan, req, time.Now())
 }
 
 // quiet waits for what goes on in the background and checks that nothing is left.
