@@ -49,6 +49,8 @@ func command(args []string) error {
 		return runHTTPLoad()
 	case "radius-load":
 		return runRADIUSLoad()
+	case "attack":
+		return runAttack(args[1:])
 	case "tacacs-load":
 		return runTACACSLoad()
 	}
@@ -65,7 +67,7 @@ func measure(args []string) error {
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, timers, start, memory")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -98,6 +100,7 @@ func measure(args []string) error {
 		{"warm", measureWarmPath},
 		{"fsm", measureFSM},
 		{"neighbours", measureNeighbours},
+		{"timers", measureTimers},
 		{"start", measureStart},
 		{"memory", measureMemory},
 	} {
