@@ -32,6 +32,19 @@ type pageInfo struct {
 	start, next string
 }
 
+// encoded is data as JSON.
+func (c *call) encoded(data any) (text []byte, err error) {
+	if c.leaveHeavy == nil {
+		return json.Marshal(data)
+	}
+	return c.encodedLowered(data)
+}
+
+func (c *call) encodedLowered(data any) (text []byte, err error) {
+	err = c.lowered(func() (err error) { text, err = json.Marshal(data); return err })
+	return text, err
+}
+
 // reply sends an answer.
 func (c *call) reply(a answer) error {
 	out := getScratch()
@@ -40,7 +53,7 @@ func (c *call) reply(a answer) error {
 	if a.raw != nil {
 		b = append(slices.Grow(b, len(a.raw)+freeAnswer/64), a.raw...)
 	} else {
-		text, err := json.Marshal(a.data)
+		text, err := c.encoded(a.data)
 		if err != nil {
 			return err
 		}

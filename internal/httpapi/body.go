@@ -111,7 +111,7 @@ func (c *call) decodeBody() error {
 	if err := c.holdDecoded(); err != nil {
 		return err
 	}
-	v, err := schema.Parse(c.body, schema.MaxDepth)
+	v, err := c.parsed()
 	if err != nil {
 		return bodyError(err)
 	}
@@ -121,6 +121,18 @@ func (c *call) decodeBody() error {
 	}
 	c.envelope = envelope
 	return nil
+}
+
+func (c *call) parsed() (v any, err error) {
+	if c.leaveHeavy == nil {
+		return schema.Parse(c.body, schema.MaxDepth)
+	}
+	return c.parsedLowered()
+}
+
+func (c *call) parsedLowered() (v any, err error) {
+	err = c.lowered(func() (err error) { v, err = schema.Parse(c.body, schema.MaxDepth); return err })
+	return v, err
 }
 
 const (

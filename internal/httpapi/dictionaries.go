@@ -71,10 +71,6 @@ func (a *API) getDictionary(c *call) error {
 		if done, err := c.notModified(etag); done || err != nil {
 			return err
 		}
-		entries, err := dict.ParseJSON(d.Body)
-		if err != nil {
-			return err
-		}
 		visible, err := orMemory(c, c.account, func(ctx context.Context) (*dict.Set, error) { return a.Tree.Visible(ctx, c.account) }, func() (*dict.Set, error) {
 			return a.Tree.WarmVisible(c.account)
 		})
@@ -82,7 +78,13 @@ func (a *API) getDictionary(c *call) error {
 			return err
 		}
 		c.Header()["Etag"] = []string{etag}
-		return c.replyText(dict.FormatUpload(entries, visible, a.System.Default()))
+		return c.replyText(func() ([]byte, error) {
+			entries, err := dict.ParseJSON(d.Body)
+			if err != nil {
+				return nil, err
+			}
+			return dict.FormatUpload(entries, visible, a.System.Default())
+		})
 	}
 	c.Header().Set("Vary", "Accept")
 	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
@@ -224,22 +226,31 @@ func (a *API) uploaded(c *call, old string) (d store.Dictionary, warnings []docu
 	if err != nil {
 		return d, nil, err
 	}
+	err = c.lowered(func() (err error) {
+		d.Body, warnings, err = a.compiledUpload(c, d.Name, old, visible)
+		return err
+	})
+	return d, warnings, err
+}
+
+// compiledUpload is the dictionary of the body as it is stored, once it has been seen to compile.
+func (a *API) compiledUpload(c *call, name, old string, visible *dict.Set) (stored []byte, warnings []document.Warning, err error) {
 	// Names stand for what is there once the upload has taken its predecessor's place.
-	others := visible.Without(d.Name, old).Join(a.System.Default())
+	others := visible.Without(name, old).Join(a.System.Default())
 	var entries []dict.Entry
 	if isText(c.r) {
-		entries, warnings, err = a.textEntries(c.body, d.Name, others)
+		entries, warnings, err = a.textEntries(c.body, name, others)
 	} else if entries, err = c.jsonEntries(); err == nil {
 		entries = dict.ResolveUpload(entries, others, a.System.Default())
 	}
 	if err != nil {
-		return d, nil, err
+		return nil, nil, err
 	}
-	if _, err := dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
-		return d, nil, err
+	if _, err := dict.CompileUpload(name, old, entries, visible, a.System.Default()); err != nil {
+		return nil, nil, err
 	}
-	d.Body, err = dict.FormatEntries(entries)
-	return d, warnings, err
+	stored, err = dict.FormatEntries(entries)
+	return stored, warnings, err
 }
 
 // textEntries reads the entries of a dictionary as FreeRADIUS text.
@@ -314,18 +325,19 @@ func (a *API) getSystemDictionary(c *call) error {
 	}
 	c.Header().Set("Vary", "Accept")
 	if wantsText(c.r) {
-		return c.replyText(dict.FormatText(entries, a.System.Default()))
+		return c.replyText(func() ([]byte, error) { return dict.FormatText(entries, a.System.Default()) })
 	}
-	value, err := dict.FormatEntries(entries)
-	if err != nil {
+	var value []byte
+	if err := c.lowered(func() (err error) { value, err = dict.FormatEntries(entries); return err }); err != nil {
 		return err
 	}
 	return c.reply(answer{data: systemView{name, aaa.SystemConfig, value}})
 }
 
 // replyText answers with a dictionary as FreeRADIUS writes it.
-func (c *call) replyText(text []byte, err error) error {
-	if err != nil {
+func (c *call) replyText(format func() ([]byte, error)) error {
+	var text []byte
+	if err := c.lowered(func() (err error) { text, err = format(); return err }); err != nil {
 		return err
 	}
 	c.send(http.StatusOK, textType, text)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
 )
 
 // Decoding, checking and compiling what tenants write takes a processor as long as the text is: up to seconds. Of such work a
@@ -160,6 +161,16 @@ func (c *call) heavyBody() error {
 // heavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows those
 // who send them: an account has one at a time whatever their length.
 func (c *call) heavyCheck(octets int) error { return c.enterHeavy(octets >= heavyOctets) }
+
+// lowered runs what takes long in a request that has a turn of heavy work, below the priority of everything else. It asks the store
+// for nothing: what others wait for must not be held by a thread that waits for them.
+func (c *call) lowered(f func() error) (err error) {
+	if c.leaveHeavy == nil {
+		return f()
+	}
+	limits.Lowered(func() { err = f() })
+	return err
+}
 
 // endHeavy gives the turn back.
 func (c *call) endHeavy() {

@@ -25,9 +25,11 @@ type sentTable struct {
 func (a *API) sentTable(c *call) (*sentTable, error) {
 	if isText(c.r) {
 		t := &sentTable{text: string(c.body)}
-		t.source, _ = fsm.ParseText(c.body)
-		_, t.errors, t.warnings = fsm.Check(c.body, a.Actions)
-		return t, nil
+		return t, c.lowered(func() error {
+			t.source, _ = fsm.ParseText(c.body)
+			_, t.errors, t.warnings = fsm.Check(c.body, a.Actions)
+			return nil
+		})
 	}
 	data, err := c.data()
 	if err != nil {
@@ -50,10 +52,15 @@ func (a *API) sentTable(c *call) (*sentTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.source, t.errors = fsm.ParseJSON(text); len(t.errors) == 0 {
-		_, t.errors, t.warnings = fsm.Compile(t.source, a.Actions)
+	if err := c.lowered(func() error {
+		if t.source, t.errors = fsm.ParseJSON(text); len(t.errors) == 0 {
+			_, t.errors, t.warnings = fsm.Compile(t.source, a.Actions)
+		}
+		t.text = string(t.source.Text())
+		return nil
+	}); err != nil {
+		return nil, err
 	}
-	t.text = string(t.source.Text())
 	if limit := c.api.Limits.TextBody; int64(len(t.text)) > limit {
 		t.errors = append(t.errors, fsm.Fault{Rule: "too_long", Message: fmt.Sprintf("as text the table has %d octets, at most %d are allowed", len(t.text), limit)})
 	}
