@@ -56,7 +56,7 @@ var rules = map[string][]string{
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
 	"session": {"aaa", "limits", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
-	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
+	"httpapi": {"aaa", "egress", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},
