@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// dueCount is how many sessions of the loud tenant have their timeout at once.
+	// dueCount is how many sessions of the loud tenant have their timeout at once, at most.
 	dueCount = 10_000
-	// dueAfter is when all of them are due, counted from before the first is open.
+	// dueAfter is when all of them are due, counted from before the first is open. A slow machine opens fewer.
 	dueAfter = time.Minute
 	// quietTimeout is that of the quiet tenant's sessions, in seconds as documents have it.
 	quietTimeout = 1
@@ -27,7 +27,7 @@ const (
 func measureTimers(ctx context.Context, s settings, dir string) []row {
 	rows := []row{
 		besideRow("session timers", 2),
-		{name: fmt.Sprintf("a quiet tenant's Stop beside %d due sessions", dueCount), format: "%.2f s late", target: 2, atMost: true},
+		{name: "a quiet tenant's Stop beside due sessions", format: "%.2f s late", target: 2, atMost: true},
 	}
 	var err error
 	if rows[0].value, rows[0].detail, rows[1].value, rows[1].detail, err = timers(ctx, s, dir); err != nil {
@@ -86,7 +86,8 @@ func timers(ctx context.Context, s settings, dir string) (ratio float64, detail 
 		return fail(err)
 	}
 	begun := time.Now()
-	if err := t.openSessions(ctx, begun.Add(dueAfter)); err != nil {
+	opened, err := t.openSessions(ctx, begun.Add(dueAfter))
+	if err != nil {
 		return fail(err)
 	}
 	opening := time.Since(begun)
@@ -108,7 +109,7 @@ func timers(ctx context.Context, s settings, dir string) (ratio float64, detail 
 	ratio, detail = compare(alone, beside)
 	slices.Sort(before)
 	slices.Sort(lateness)
-	return ratio, fmt.Sprintf("%s; the other: %d sessions opened in %.0f s, %d of them not yet ended", detail, dueCount, opening.Seconds(), used.Limits.Sessions.Used),
+	return ratio, fmt.Sprintf("%s; the other: %d sessions opened in %.0f s, %d of them not yet ended", detail, opened, opening.Seconds(), used.Limits.Sessions.Used),
 		part(lateness, 100).Seconds(),
 		fmt.Sprintf("the latest of %d; alone of %d: %.2f s", len(lateness), len(before), part(before, 100).Seconds()), nil
 }
@@ -152,41 +153,42 @@ func (t *tenants) openSession(ctx context.Context, account, token string) error 
 
 // openSessions opens sessions of the loud tenant whose time is over at one moment, and then has their records go to a server
 // that never answers.
-func (t *tenants) openSessions(ctx context.Context, due time.Time) error {
+func (t *tenants) openSessions(ctx context.Context, due time.Time) (opened int, err error) {
 	doc, err := tenantDocument(t.Backend, 4*loudClients)
 	if err != nil {
-		return err
+		return opened, err
 	}
 	put := t.svc.put
-	const batch = 500
-	for range dueCount / batch {
+	const batch, clients = 500, 16 // more would wait for each other's writes
+	for opened < dueCount {
 		left := int(time.Until(due) / time.Second)
-		if left < 2 {
-			return fmt.Errorf("%d sessions take more than %v to open", dueCount, dueAfter)
+		if left < 10 { // the last ones must be open, and the document replaced, before the first is due
+			break
 		}
 		account(doc, "backend", left)
 		if err := put(ctx, t.Loud, doc); err != nil {
-			return err
+			return opened, err
 		}
 		put = t.svc.replace
 		var all sync.WaitGroup
-		failed := make([]error, loudClients)
-		for client := range loudClients {
+		failed := make([]error, clients)
+		for client := range clients {
 			all.Go(func() {
-				for n := client; n < batch && failed[client] == nil; n += loudClients {
+				for n := client; n < batch && failed[client] == nil; n += clients {
 					failed[client] = t.openSession(ctx, t.Loud, t.LoudTokens[client])
 				}
 			})
 		}
 		all.Wait()
 		if err := errors.Join(failed...); err != nil {
-			return err
+			return opened, err
 		}
+		opened += batch
 	}
 	if doc, err = t.accountingAt(t.silent, "silent", 1); err != nil {
-		return err
+		return opened, err
 	}
-	return t.svc.replace(ctx, t.Loud, doc)
+	return opened, t.svc.replace(ctx, t.Loud, doc)
 }
 
 // stops is an accounting server that notes when a Stop comes.
