@@ -50,6 +50,8 @@ func command(args []string) error {
 		return runHTTPLoad()
 	case "radius-load":
 		return runRADIUSLoad()
+	case "attack":
+		return runAttack(args[1:])
 	case "tacacs-load":
 		return runTACACSLoad()
 	}
@@ -67,7 +69,7 @@ func measure(args []string) error {
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, bulk")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, bulk, timers")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -100,6 +102,7 @@ func measure(args []string) error {
 		{"warm", measureWarmPath},
 		{"fsm", measureFSM},
 		{"neighbours", measureNeighbours},
+		{"timers", measureTimers},
 		{"start", measureStart},
 		{"memory", measureMemory},
 		{"bulk", measureBulk},

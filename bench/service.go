@@ -171,6 +171,11 @@ func (s *service) put(ctx context.Context, account string, document map[string]a
 	return s.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa", document, nil)
 }
 
+// replace replaces the account's AAA document.
+func (s *service) replace(ctx context.Context, account string, document map[string]any) error {
+	return s.call(ctx, http.MethodPost, "/v2/accounts/"+account+"/aaa", document, nil)
+}
+
 // tenantDocument is a tenant's AAA document whose one server is the responder.
 func tenantDocument(backend string, workers int) (map[string]any, error) {
 	host, port, err := net.SplitHostPort(backend)

@@ -67,7 +67,7 @@ var rules = map[string][]string{
 
 	"admission": {"aaa", "limits"},
 	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its errors and pages
-	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
+	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "egress", "limits", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

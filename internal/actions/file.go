@@ -81,10 +81,7 @@ func withLogin(m *router.Machine, job func(context.Context, *login) router.Answe
 
 // by compares the login with a users file, once it is the turn of the login's account.
 func (l *login) by(ctx context.Context, processor *limits.Processor, file *usersfile.File) router.Answer {
-	entry, verdict, err := file.Verify(l.name, l.password, func() (func(), error) {
-		turn, err := processor.Take(ctx, l.account)
-		return turn.End, err
-	})
+	entry, verdict, err := file.Verify(l.name, l.password, func(work func()) error { return processor.Do(ctx, l.account, work) })
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // there was no time for it
 		return router.Answer{Event: fsm.ERROR}
