@@ -39,6 +39,7 @@ var rules = map[string][]string{
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
+	"logging":   {},
 	"tenantlog": {},
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
