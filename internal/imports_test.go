@@ -57,7 +57,10 @@ var rules = map[string][]string{
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
 	"session": {"aaa", "limits", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
-	"httpapi": {"aaa", "charset", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "/"},
+
+	"admission": {"aaa", "limits"},
+	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its errors and pages
+	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -32,6 +32,7 @@ import (
 	"aaa-api/internal/store/storetest"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // world is the whole service but for the network behind it: real store, tenants,
@@ -131,8 +132,8 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 		Preparer: document.NewPreparer(tenants, vault, registry.Has),
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Meter:    NewMeter(metrics),
-		Bad:      NewBadMeter(metrics),
+		Meter:    web.NewMeter(metrics),
+		Bad:      web.NewBadMeter(metrics),
 		Node:     "node1", Version: "test",
 	}
 	for _, fn := range change {

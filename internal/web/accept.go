@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net/http"
@@ -6,14 +6,20 @@ import (
 	"strings"
 )
 
-const formProblem = "application/problem+json"
+const (
+	// FormJSON is the media type of answers in the envelope.
+	FormJSON    = "application/json"
+	formProblem = "application/problem+json"
+)
 
 // maxRanges bounds how many media ranges of an Accept header are looked at.
 const maxRanges = 32
 
-// accepted chooses the form of an answer by Accept (RFC 9110 §12.5.1): the offer that the
+// Accepted chooses the form of an answer by Accept (RFC 9110 §12.5.1): the offer that the
 // client likes best, the first of those that it likes equally. A client that takes none
 // of them gets the first.
+func (c *Call) Accepted(offers ...string) string { return accepted(c.r, offers...) }
+
 func accepted(r *http.Request, offers ...string) string {
 	ranges := mediaRanges(r)
 	best, bestQ := offers[0], 0.0
@@ -30,7 +36,7 @@ func accepted(r *http.Request, offers ...string) string {
 func wantsProblem(r *http.Request) bool {
 	ranges := mediaRanges(r)
 	q, named := quality(ranges, formProblem)
-	plain, _ := quality(ranges, formJSON)
+	plain, _ := quality(ranges, FormJSON)
 	return named && q > 0 && q >= plain
 }
 

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
 	entered, release := make(chan struct{}), make(chan struct{})
-	s := NewServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := NewHTTPServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			entered <- struct{}{}
 			<-release

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -29,8 +28,9 @@ func TestLeaversAreNoFault(t *testing.T) {
 		{t.Context(), context.Canceled, "WARN"},                // something else was
 	} {
 		var log bytes.Buffer
-		api := &API{Options: Options{Log: slog.New(slog.NewJSONHandler(&log, nil))}}
-		call := &call{ResponseWriter: httptest.NewRecorder(), api: api, r: request(t, c.ctx, ""), start: time.Now()}
+		server := New(Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+		r := httptest.NewRequestWithContext(c.ctx, "PATCH", "/", nil)
+		call := server.NewCall(httptest.NewRecorder(), r, "")
 		call.fail(c.err)
 		call.finish()
 		var line struct{ Msg, Level string }
@@ -38,5 +38,12 @@ func TestLeaversAreNoFault(t *testing.T) {
 		if line.Msg != "request" || line.Level != c.want {
 			t.Errorf("%v, caller's context %v: %+v, want %s", c.err, c.ctx.Err(), line, c.want)
 		}
+	}
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

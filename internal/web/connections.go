@@ -1,9 +1,11 @@
-package httpapi
+package web
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Connections bounds those of a server. Where there are as many as may be, a new one takes the place of one that has
-// waited for a request for long; where none has, it is answered with a 503.
+// Connections bounds those of a server. If as many are open as may be, a new one takes the place of one that has waited long
+// for a request; if none has, it is answered with a 503.
 type Connections struct {
 	most    int           // 0: any number
 	patient time.Duration // how long one must have waited to be closed
@@ -42,8 +44,20 @@ func (k *Connections) Open() int {
 	return len(k.open)
 }
 
-// Listener makes what a Server does between requests on a TCP connection cheaper; connections of other kinds
-// stay as they are.
+// conn is a connection that is counted.
+type conn struct {
+	*net.TCPConn
+	all   *Connections
+	waits atomic.Int64 // for a request since then, Unix nanoseconds; 0: one is being served
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.all.leave(c)
+	return c.TCPConn.Close()
+}
+
+// Listener counts the TCP connections of a server that NewHTTPServer made; connections of other kinds stay as they are.
 func (k *Connections) Listener(l net.Listener) net.Listener { return listener{l, k} }
 
 type listener struct {
@@ -62,7 +76,7 @@ func (l listener) Accept() (net.Conn, error) {
 		if !ok {
 			return c, nil
 		}
-		own := &conn{TCPConn: tcp, all: l.Connections, wake: make(chan struct{}, 1)}
+		own := &conn{TCPConn: tcp, all: l.Connections}
 		own.waits.Store(time.Now().UnixNano())
 		if l.admit(own) {
 			return own, nil
@@ -71,7 +85,7 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 }
 
-// looked is of how many connections the one that waited longest is closed.
+// looked is how many connections are looked at for the one that has waited longest.
 const looked = 64
 
 // admit takes a connection in, if need be in the place of another.
@@ -110,8 +124,17 @@ func (k *Connections) leave(c *conn) {
 	delete(k.open, c)
 }
 
-const tooMany = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 106\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" +
-	`{"data":{"message":"too many connections are open"},"error":"503","message":"overloaded","status":"error"}`
+// tooMany is the answer to a connection that is refused.
+var tooMany = func() string {
+	body, err := json.Marshal(map[string]any{
+		"data": map[string]any{"message": "too many connections are open"}, "error": "503", "message": "overloaded", "status": "error",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) +
+		"\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" + string(body)
+}()
 
 // refuse answers a connection with a 503 and ends it. What the client sends is read for a moment, else it
 // might never see the answer.
@@ -136,7 +159,7 @@ func (k *Connections) refuse(c *net.TCPConn) {
 	}()
 }
 
-// noteState notes of a connection since when it waits for a request.
+// noteState notes since when a connection waits for a request.
 func noteState(c net.Conn, state http.ConnState) {
 	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = over.NetConn()

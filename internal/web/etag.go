@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"fmt"
@@ -10,25 +10,22 @@ import (
 	"aaa-api/internal/store"
 )
 
-// etagOf is the entity tag of a revision.
-func etagOf(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
+// ETag is the entity tag of a revision.
+func ETag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 
-// The suffixes tell the tags of other forms from that of the JSON.
-const (
-	textSuffix     = "-text"
-	graphvizSuffix = "-graphviz"
-	mermaidSuffix  = "-mermaid"
-)
-
-// etagOfForm is the entity tag of a revision in the form that a suffix stands for.
-func etagOfForm(revision int64, suffix string) string {
-	return `"` + strconv.FormatInt(revision, 10) + suffix + `"`
+// ETagOfForm is the entity tag of a revision in a form other than JSON, of which form is the name, in letters. It is that of
+// the JSON if form is empty.
+func ETagOfForm(revision int64, form string) string {
+	if form == "" {
+		return ETag(revision)
+	}
+	return `"` + strconv.FormatInt(revision, 10) + "-" + form + `"`
 }
 
-// ifMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
+// IfMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
 // returns the revision to make the write conditional on, store.AnyRevision without
 // the header. A header that can't be read is refused, never passed over.
-func (c *call) ifMatch(current int64) (revision int64, err error) {
+func (c *Call) IfMatch(current int64) (revision int64, err error) {
 	list, ok := c.r.Header["If-Match"]
 	if !ok {
 		return store.AnyRevision, nil
@@ -45,11 +42,11 @@ func (c *call) ifMatch(current int64) (revision int64, err error) {
 			return current, nil
 		}
 	}
-	return 0, staleNow(fmt.Sprintf("the current one is %d", current))
+	return 0, StaleNow(fmt.Sprintf("the current one is %d", current))
 }
 
-// notModified evaluates If-None-Match (RFC 9110 §13.1.2) for a read and answers 304 where it holds.
-func (c *call) notModified(etag string) (done bool, err error) {
+// NotModified evaluates If-None-Match (RFC 9110 §13.1.2) for a read and answers 304 where it holds.
+func (c *Call) NotModified(etag string) (done bool, err error) {
 	list, ok := c.r.Header["If-None-Match"]
 	if !ok {
 		return false, nil
@@ -103,12 +100,7 @@ func parseTags(header, text string) (tags []entityTag, any bool, err error) {
 			t.text, text = `"`+word+`"`, rest
 		}
 		inner := strings.Trim(t.text, `"`)
-		for _, suffix := range []string{textSuffix, graphvizSuffix, mermaidSuffix} {
-			if cut, ok := strings.CutSuffix(inner, suffix); ok {
-				inner = cut
-				break
-			}
-		}
+		inner, _, _ = strings.Cut(inner, "-") // the form
 		if isNumber(inner) {
 			t.revision, _ = strconv.ParseInt(inner, 10, 64) // too large a number stays no revision of ours
 		}

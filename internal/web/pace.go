@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"aaa-api/internal/admission"
 )
 
 // paced is how much of a long body or answer goes at once.
@@ -13,8 +15,8 @@ const paced = 64 << 10
 
 // due is by when so many octets must have gone that began to go at begun, the next of them now. Who was fast at first
 // may not stop for long all the same.
-func (c *call) due(begun time.Time, octets int) time.Time {
-	l := &c.api.Limits
+func (c *Call) due(begun time.Time, octets int) time.Time {
+	l := &c.server.Limits
 	takes := func(octets int) time.Duration {
 		return l.Grace + time.Duration(octets)*time.Second/time.Duration(l.LeastRate)
 	}
@@ -27,11 +29,11 @@ func (c *call) due(begun time.Time, octets int) time.Time {
 
 // readLong reads a body that costs memory: at least as fast as the least rate, and as far as the budget allows. What is
 // announced is taken at once; else the memory grows with what arrives.
-func (c *call) readLong(limit int64) error {
+func (c *Call) readLong(limit int64) error {
 	body, size := c.r.Body, c.r.ContentLength
 	if size < 0 {
 		body, size = http.MaxBytesReader(c.ResponseWriter, body, limit), 2<<10
-	} else if err := c.hold(size); err != nil {
+	} else if err := c.Hold(size); err != nil {
 		return err
 	}
 	control := http.NewResponseController(c.ResponseWriter)
@@ -47,8 +49,8 @@ func (c *call) readLong(limit int64) error {
 			return c.readWhole(control, b)
 		case err == nil && len(b) == cap(b):
 			grown := int64(2 * cap(b))
-			if grown > freeOctets {
-				if err := c.hold(grown - c.holding.octets); err != nil {
+			if grown > admission.FreeBody {
+				if err := c.Hold(grown - c.holding.Octets()); err != nil {
 					return err
 				}
 			}
@@ -64,20 +66,20 @@ func (c *call) readLong(limit int64) error {
 }
 
 // readWhole ends the reading of a body. The deadline goes: net/http reads on, to learn of a client that leaves.
-func (c *call) readWhole(control *http.ResponseController, b []byte) error {
+func (c *Call) readWhole(control *http.ResponseController, b []byte) error {
 	control.SetReadDeadline(time.Time{}) //nolint:errcheck // a connection that knows none is no network's
 	c.body = b
 	return nil
 }
 
 // tooSlow refuses a body whose rest is not waited for.
-func (c *call) tooSlow(err error) error {
+func (c *Call) tooSlow(err error) error {
 	c.Header().Set("Connection", "close")
-	return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body came too slowly", err: err}
+	return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body came too slowly", Err: err}
 }
 
 // writeLong writes a long answer: at least as fast as the least rate, else the connection ends.
-func (c *call) writeLong(b []byte) {
+func (c *Call) writeLong(b []byte) {
 	control := http.NewResponseController(c.ResponseWriter)
 	begun := time.Now()
 	for at := 0; at < len(b); {

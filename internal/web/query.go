@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net/url"
@@ -11,9 +11,9 @@ import (
 
 // checkQuery parses the query and refuses what the route does not take: a
 // parameter misspelt must not be a filter ignored.
-func (c *call) checkQuery() error {
+func (c *Call) checkQuery() error {
 	raw := c.r.URL.RawQuery
-	if raw == "" || c.route.query == "*" {
+	if raw == "" || c.route.Query == "*" {
 		return nil
 	}
 	q, err := url.ParseQuery(raw)
@@ -32,7 +32,7 @@ func (c *call) checkQuery() error {
 		case strings.HasPrefix(name, "filter_") && len(name) > len("filter_") && c.takes("filter_"):
 		case !strings.HasPrefix(name, "filter_") && c.takes(name):
 		default:
-			faults = append(faults, aaa.Field{Path: name, Rule: "unknown", Message: schema.Unknown("there is no such query parameter here", name, strings.Fields(c.route.query))})
+			faults = append(faults, aaa.Field{Path: name, Rule: "unknown", Message: schema.Unknown("there is no such query parameter here", name, strings.Fields(c.route.Query))})
 		}
 	}
 	if faults != nil {
@@ -43,7 +43,7 @@ func (c *call) checkQuery() error {
 }
 
 // readPath refuses values of the path that nothing can be named, and decodes those of a path that was routed as it came.
-func (c *call) readPath() error {
+func (c *Call) readPath() error {
 	asItCame := c.routed() != c.r.URL.Path
 	values := c.path.URLParams.Values
 	for i, v := range values {
@@ -64,8 +64,8 @@ func (c *call) readPath() error {
 // storable reports text that databases take as text.
 func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-func (c *call) takes(name string) bool {
-	for rest := c.route.query; rest != ""; {
+func (c *Call) takes(name string) bool {
+	for rest := c.route.Query; rest != ""; {
 		var word string
 		word, rest, _ = strings.Cut(rest, " ")
 		if word == name {
@@ -75,8 +75,8 @@ func (c *call) takes(name string) bool {
 	return false
 }
 
-// flag reads a boolean query parameter, false without it.
-func (c *call) flag(name string) (bool, error) {
+// Flag reads a boolean query parameter, false without it.
+func (c *Call) Flag(name string) (bool, error) {
 	if !c.query.Has(name) {
 		return false, nil
 	}
@@ -88,17 +88,3 @@ func (c *call) flag(name string) (bool, error) {
 	}
 	return false, aaa.Invalid(aaa.Field{Path: name, Rule: "type", Message: "must be true or false", Target: "boolean", Value: c.query.Get(name)})
 }
-
-// op reads the query parameter op.
-func (c *call) op() (aaa.Op, error) {
-	if !c.query.Has("op") {
-		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "required", Message: "the query parameter op is needed: authn, authz, accounting or custom", Target: opNames})
-	}
-	op, err := aaa.ParseOp(c.query.Get("op"))
-	if err != nil {
-		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of authn, authz, accounting, custom", Target: opNames, Value: c.query.Get("op")})
-	}
-	return op, nil
-}
-
-var opNames = []string{"authn", "authz", "accounting", "custom"}

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bytes"
@@ -17,17 +17,19 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/token"
 )
 
-// call is one request on its way through the API, and the ResponseWriter that notes how it is answered.
-type call struct {
+// Call is one request on its way to its handler, and the ResponseWriter that notes how it is answered. A handler may use it
+// until it returns.
+type Call struct {
 	http.ResponseWriter
-	api     *API
-	door    *door // through which it came
+	server  *Server
+	door    *Door // through which it came
 	r       *http.Request
 	path    *chi.Context // the values in the URL's path
-	route   *route
+	route   *Route
 	observe func(int, time.Duration)
 
 	id        string
@@ -40,18 +42,60 @@ type call struct {
 	query    url.Values    // nil without a query
 	read     bool          // body holds the whole body
 	body     []byte
-	buffer   *bytes.Buffer  // body's memory, pooled
-	envelope map[string]any // the body decoded; nil before
-	turn     *turn          // to write to the account; nil: not held
-	token    string         // that who came with
-	place    *place         // to work on configuration; nil: none
-	holding  holding        // of the node's budget
+	buffer   *bytes.Buffer     // body's memory, pooled
+	envelope map[string]any    // the body decoded; nil before
+	turn     *admission.Turn   // to write to the account; nil: not held
+	token    string            // that who came with
+	place    *admission.Place  // to work on configuration; nil: none
+	holding  admission.Holding // of the node's budget
 
-	leaveHeavy func() // gives the turn of heavyWork back; nil: not held
+	leaveHeavy func() // gives the turn of heavy work back; nil: not held
 
 	status int
 	err    error // what made the answer a failure; for the log
 }
+
+// NewCall makes a call of a request that came through no door, for tests of handlers: its route is empty, and its account
+// the one given.
+func (s *Server) NewCall(w http.ResponseWriter, r *http.Request, account aaa.AccountID) *Call {
+	return &Call{ResponseWriter: w, server: s, r: r, path: chi.NewRouteContext(), route: &Route{}, start: time.Now(), account: account}
+}
+
+// Context is that of the request: it ends when the client goes away.
+func (c *Call) Context() context.Context { return c.r.Context() }
+
+// Request is the request as net/http gives it. Its body is read already: see Body.
+func (c *Call) Request() *http.Request { return c.r }
+
+// ID is the request id, of 1 to 128 octets.
+func (c *Call) ID() string { return c.id }
+
+// Start is when the request came.
+func (c *Call) Start() time.Time { return c.start }
+
+// Who is who asks, as the token tells. It is zero at a public route.
+func (c *Call) Who() *token.Principal { return &c.who }
+
+// Account is the account that the URL names, the token's own if it names none.
+func (c *Call) Account() aaa.AccountID { return c.account }
+
+// SetAccount says whose request this is, for a public route whose handler finds out.
+func (c *Call) SetAccount(id aaa.AccountID) { c.account = id }
+
+// Route is the route that the request took, nil before it is found.
+func (c *Call) Route() *Route { return c.route }
+
+// Param is a part of the path, empty if the route has none of this name.
+func (c *Call) Param(name string) string { return c.path.URLParam(name) }
+
+// Query holds the parameters that the route takes, each once. It may be nil.
+func (c *Call) Query() url.Values { return c.query }
+
+// Body is the body as it came, of a text in UTF-8. It is valid until the handler returns.
+func (c *Call) Body() []byte { return c.body }
+
+// Note keeps an error for the log of an answer that is no failure of the handler.
+func (c *Call) Note(err error) { c.err = err }
 
 // buffers keep the memory of bodies, scratches that of answers.
 var (
@@ -81,7 +125,7 @@ func putScratch(b *[]byte) {
 }
 
 // WriteHeader notes the status for the log.
-func (c *call) WriteHeader(status int) {
+func (c *Call) WriteHeader(status int) {
 	c.endHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
@@ -89,7 +133,7 @@ func (c *call) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-func (c *call) Write(b []byte) (int, error) {
+func (c *Call) Write(b []byte) (int, error) {
 	if c.status == 0 {
 		c.WriteHeader(http.StatusOK)
 	}
@@ -97,23 +141,18 @@ func (c *call) Write(b []byte) (int, error) {
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (c *call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
-
-func (c *call) ctx() context.Context { return c.r.Context() }
-
-// param is a part of the path.
-func (c *call) param(name string) string { return c.path.URLParam(name) }
+func (c *Call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // finish ends a request: a panic becomes a 500, one line goes to the log.
-func (c *call) finish() {
+func (c *Call) finish() {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
 			panic(p)
 		}
-		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "panic",
+		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "panic",
 			slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		if c.status == 0 {
-			c.fail(&failure{status: http.StatusInternalServerError, slug: slugInternal, detail: "an internal error; the log has it under the request id"})
+			c.fail(&Failure{Status: http.StatusInternalServerError, Slug: SlugInternal, Detail: "an internal error; the log has it under the request id"})
 		} else {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
@@ -124,7 +163,7 @@ func (c *call) finish() {
 		c.body, c.buffer = nil, nil
 	}
 	c.leavePlace()
-	c.release()
+	c.server.Budget.Release(&c.holding)
 	took := time.Since(c.start)
 	if c.observe != nil {
 		c.observe(c.status, took)
@@ -133,19 +172,21 @@ func (c *call) finish() {
 }
 
 // logAccess writes the line of the access log. It names neither query nor body: both may hold a token.
-func (c *call) logAccess(took time.Duration) {
+func (c *Call) logAccess(took time.Duration) {
 	level := slog.LevelInfo
 	if c.status >= 500 && !c.left() {
 		level = slog.LevelWarn
 	}
-	if !c.api.Log.Enabled(c.ctx(), level) {
+	if !c.server.Log.Enabled(c.Context(), level) {
 		return
 	}
 	path := c.r.URL.Path
 	if len(path) > 4*256 {
 		path = path[:4*256]
 	}
-	path = withoutSIDs(path)
+	if hide := c.server.LogPath; hide != nil {
+		path = hide(path)
+	}
 	if len(path) > 256 {
 		path = path[:256]
 	}
@@ -166,15 +207,15 @@ func (c *call) logAccess(took time.Duration) {
 	if c.err != nil && c.status >= 500 {
 		attrs = append(attrs, slog.String("error", c.err.Error()))
 	}
-	if !c.api.Log.Enabled(c.ctx(), slog.LevelInfo) { // not an access log but warnings, of which an account has a line a second
+	if !c.server.Log.Enabled(c.Context(), slog.LevelInfo) { // not an access log but warnings, of which an account has a line a second
 		attrs = append(attrs, slog.String("account", string(c.account)), slog.Int("reason", c.status))
 	}
-	c.api.Log.LogAttrs(c.ctx(), level, "request", attrs...)
+	c.server.Log.LogAttrs(c.Context(), level, "request", attrs...)
 }
 
 // left reports whether a request failed since its caller went away, which is no fault: the answer reached nobody.
-func (c *call) left() bool {
-	return errors.Is(c.err, context.Canceled) && errors.Is(c.ctx().Err(), context.Canceled)
+func (c *Call) left() bool {
+	return errors.Is(c.err, context.Canceled) && errors.Is(c.Context().Err(), context.Canceled)
 }
 
 // requestID takes the caller's X-Request-ID where it is short and harmless, else makes one.

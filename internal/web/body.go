@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bytes"
@@ -10,34 +10,19 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/charset"
 	"aaa-api/internal/schema"
 )
 
-// maxShortBody is how many octets of a body are read before it is known who sends it and may.
-const maxShortBody = 64 << 10
+// MaxShortBody is how many octets of a body are read before it is known who sends it and may.
+const MaxShortBody = 64 << 10
 
 // readBody reads the body as far as the route allows.
-func (c *call) readBody() error {
-	limit := c.api.Limits.Body
-	switch {
-	case c.route.scope == public:
-		limit = maxShortBody
-	case c.route.body == upload:
-		limit = c.api.Limits.DictionaryBody
-	case c.route.body == textUpload && isText(c.r):
-		limit = c.api.Limits.TextBody
-	case c.route.body == textUpload:
-		limit = jsonOfText * c.api.Limits.TextBody
-	}
-	return c.readUpTo(limit)
-}
-
-// jsonOfText is how many times as long as a text its JSON form may be.
-const jsonOfText = 8
+func (c *Call) readBody() error { return c.readUpTo(c.bodyLimit()) }
 
 // readUpTo reads a body of at most limit octets; a longer one is refused.
-func (c *call) readUpTo(limit int64) error {
+func (c *Call) readUpTo(limit int64) error {
 	if c.read {
 		return nil
 	}
@@ -52,7 +37,7 @@ func (c *call) readUpTo(limit int64) error {
 		return unsupportedMedia("the body must be sent without a Content-Encoding, not as " + fmt.Sprintf("%.40q", e))
 	}
 	length := c.r.ContentLength
-	if length < 0 || length > freeOctets {
+	if length < 0 || length > admission.FreeBody {
 		return c.readLong(limit)
 	}
 	c.buffer = getBuffer()
@@ -72,17 +57,17 @@ func badRead(err error, limit, n int64) error {
 	case errors.As(err, &large):
 		return tooLarge(limit)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: fmt.Sprintf("the body ended early, after %d octets", n), err: err}
+		return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: fmt.Sprintf("the body ended early, after %d octets", n), Err: err}
 	}
-	return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body could not be read", err: err}
+	return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body could not be read", Err: err}
 }
 
 // bodyVerb returns the method that the member verb of a POST's body asks for, empty without one.
-func (c *call) bodyVerb() (string, error) {
-	if err := c.readUpTo(maxShortBody); err != nil {
+func (c *Call) bodyVerb() (string, error) {
+	if err := c.readUpTo(MaxShortBody); err != nil {
 		return "", err
 	}
-	if isText(c.r) || !bytes.Contains(c.body, []byte(`"verb"`)) {
+	if c.IsText() || !bytes.Contains(c.body, []byte(`"verb"`)) {
 		return "", nil
 	}
 	if err := c.decodeBody(); err != nil {
@@ -101,7 +86,7 @@ func (c *call) bodyVerb() (string, error) {
 
 // decodeBody decodes a JSON body into the envelope: strict UTF-8, no duplicate
 // members, bounded depth, nothing after it. An empty body leaves the envelope nil.
-func (c *call) decodeBody() error {
+func (c *Call) decodeBody() error {
 	if c.envelope != nil || len(bytes.TrimSpace(c.body)) == 0 {
 		return nil
 	}
@@ -117,22 +102,22 @@ func (c *call) decodeBody() error {
 	}
 	envelope, ok := v.(map[string]any)
 	if !ok {
-		return &failure{status: http.StatusBadRequest, slug: slugParse, detail: `the body must be an object: {"data": …}`}
+		return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: `the body must be an object: {"data": …}`}
 	}
 	c.envelope = envelope
 	return nil
 }
 
 const (
-	// maxMembers is how many members and elements a body may have.
-	maxMembers = 1_000_000
+	// MaxMembers is how many members and elements a body may have.
+	MaxMembers = 1_000_000
 	// memberOctets is about what one costs once it is decoded.
 	memberOctets = 48
 )
 
 // holdDecoded takes of the budget what a long body costs once it is decoded.
-func (c *call) holdDecoded() error {
-	if len(c.body) <= freeOctets {
+func (c *Call) holdDecoded() error {
+	if len(c.body) <= admission.FreeBody {
 		return nil
 	}
 	n := 0
@@ -141,10 +126,10 @@ func (c *call) holdDecoded() error {
 			n++
 		}
 	}
-	if n > 2*maxMembers {
-		return &failure{
-			status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
-			detail: fmt.Sprintf("the body may have %d members and elements at most", maxMembers),
+	if n > 2*MaxMembers {
+		return &Failure{
+			Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge,
+			Detail: fmt.Sprintf("the body may have %d members and elements at most", MaxMembers),
 		}
 	}
 	return c.holdShared(int64(n) * memberOctets)
@@ -154,25 +139,25 @@ func (c *call) holdDecoded() error {
 const maxUnknown = 20
 
 // checkBody holds the body against what the route takes.
-func (c *call) checkBody() error {
-	if c.route.scope == public && c.route.body == noBody {
+func (c *Call) checkBody() error {
+	if c.route.Scope == Public && c.route.Body == NoBody {
 		return nil
 	}
-	uploads := c.route.body == upload || c.route.body == textUpload
-	if uploads && isText(c.r) {
+	uploads := c.route.Body == Upload
+	if uploads && c.IsText() {
 		return c.readText()
 	}
-	if len(c.body) > 0 && c.route.body != noBody {
+	if len(c.body) > 0 && c.route.Body != NoBody {
 		if err := c.checkJSONType(); err != nil {
 			return err
 		}
 	}
-	if c.route.body == noBody && c.envelope == nil {
+	if c.route.Body == NoBody && c.envelope == nil {
 		return nil // a body that nobody asked for means nothing
 	}
 	if err := c.decodeBody(); err != nil {
 		if uploads && !looksLikeJSON(c.body) {
-			return &failure{status: http.StatusBadRequest, slug: slugParse, detail: "the body is not JSON; a text is sent with Content-Type: text/plain", err: err}
+			return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body is not JSON; a text is sent with Content-Type: text/plain", Err: err}
 		}
 		return err
 	}
@@ -187,7 +172,7 @@ func (c *call) checkBody() error {
 		case "data":
 		case "auth_token":
 		case "verb":
-			if verb, _ := c.envelope[member].(string); knownVerb(verb) != c.route.method {
+			if verb, _ := c.envelope[member].(string); knownVerb(verb) != c.route.Method {
 				return errVerb
 			}
 		default:
@@ -200,16 +185,25 @@ func (c *call) checkBody() error {
 	if len(faults) > 0 {
 		return aaa.Invalid(faults...)
 	}
-	if !data && (c.route.body == jsonBody || uploads) {
+	if !data && (c.route.Body == JSONBody || uploads) {
 		return aaa.Invalid(aaa.Field{Path: "data", Rule: "required", Message: `the body must be {"data": …}`})
 	}
 	return nil
 }
 
-// data is the member data of the envelope as an object.
-func (c *call) data() (map[string]any, error) {
+// Sent is the member data of the body's envelope, nil without one.
+func (c *Call) Sent() any { return c.envelope["data"] }
+
+// IsSent reports whether the body's envelope has a member data, which may be null.
+func (c *Call) IsSent() bool {
+	_, ok := c.envelope["data"]
+	return ok
+}
+
+// Data is the member data of the envelope as an object. It may be left out if the route's body is not JSONBody.
+func (c *Call) Data() (map[string]any, error) {
 	v, ok := c.envelope["data"]
-	if !ok && c.route.body != jsonBody {
+	if !ok && c.route.Body != JSONBody {
 		return map[string]any{}, nil
 	}
 	m, ok := v.(map[string]any)
@@ -219,9 +213,9 @@ func (c *call) data() (map[string]any, error) {
 	return m, nil
 }
 
-// onlyText is the one member of data, a text of at most limit octets.
-func (c *call) onlyText(name string, limit int) (string, error) {
-	data, err := c.data()
+// OnlyText is the one member of data, a text of at most limit octets.
+func (c *Call) OnlyText(name string, limit int) (string, error) {
+	data, err := c.Data()
 	if err != nil {
 		return "", err
 	}
@@ -245,7 +239,7 @@ func (c *call) onlyText(name string, limit int) (string, error) {
 }
 
 // checkJSONType accepts what clients label JSON with. curl -d says form data when told nothing else.
-func (c *call) checkJSONType() error {
+func (c *Call) checkJSONType() error {
 	list := c.r.Header["Content-Type"]
 	if len(list) == 0 || list[0] == "application/json" {
 		return nil
@@ -266,9 +260,9 @@ func (c *call) checkJSONType() error {
 }
 
 // wanted says which type a body must have where kind is not taken.
-func (c *call) wanted(kind string) string {
+func (c *Call) wanted(kind string) string {
 	types := "application/json"
-	if c.route.body == upload || c.route.body == textUpload {
+	if c.route.Body == Upload {
 		types += " or text/plain"
 	}
 	return "the body must be " + types + ", not " + fmt.Sprintf("%.80s", kind)
@@ -281,8 +275,8 @@ func looksLikeJSON(body []byte) bool {
 }
 
 // readText makes UTF-8 of a body that is text/plain.
-func (c *call) readText() error {
-	if n := len(c.body); n > freeOctets {
+func (c *Call) readText() error {
+	if n := len(c.body); n > admission.FreeBody {
 		if err := c.holdShared(int64(2 * n)); err != nil { // of a copy that may be longer
 			return err
 		}

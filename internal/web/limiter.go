@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limiter bounds the requests of each token.
-type limiter struct {
+// Limiter bounds the requests of each credential.
+type Limiter struct {
 	rate    rate.Limit
 	burst   int
 	buckets *xsync.Map[string, *bucket]
@@ -27,13 +27,13 @@ type bucket struct {
 // maxBuckets is how many tokens are told apart before idle ones are forgotten.
 const maxBuckets = 100_000
 
-// newLimiter makes a limiter of r requests a second; a negative r means no limit.
-func newLimiter(r float64, burst int) *limiter {
-	return &limiter{rate: rate.Limit(r), burst: burst, buckets: xsync.NewMap[string, *bucket]()}
+// NewLimiter makes a Limiter of r requests a second; burst at once; a negative r means no limit.
+func NewLimiter(r float64, burst int) *Limiter {
+	return &Limiter{rate: rate.Limit(r), burst: burst, buckets: xsync.NewMap[string, *bucket]()}
 }
 
-// allow takes one request from the bucket of a credential.
-func (l *limiter) allow(c *call, id string) error {
+// Allow takes one request from the bucket of a credential.
+func (l *Limiter) Allow(c *Call, id string) error {
 	if l.rate < 0 {
 		return nil
 	}
@@ -55,14 +55,14 @@ func (l *limiter) allow(c *call, id string) error {
 	// draft-ietf-httpapi-ratelimit-headers: the quota, what is left, seconds until some is back.
 	h.Set("RateLimit-Policy", `"token";q=`+strconv.Itoa(l.burst)+`;w=`+strconv.Itoa(int(math.Ceil(float64(l.burst)/float64(l.rate)))))
 	h.Set("RateLimit", `"token";r=0;t=`+strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return &failure{
-		status: http.StatusTooManyRequests, slug: slugTooMany,
-		detail: fmt.Sprintf("this credential may make %v requests a second, and %d at once", float64(l.rate), l.burst), retryAfter: wait,
+	return &Failure{
+		Status: http.StatusTooManyRequests, Slug: SlugTooMany,
+		Detail: fmt.Sprintf("this credential may make %v requests a second, and %d at once", float64(l.rate), l.burst), RetryAfter: wait,
 	}
 }
 
 // forgetIdle drops buckets that are full again: forgetting those gives nobody anything.
-func (l *limiter) forgetIdle(now time.Time) {
+func (l *Limiter) forgetIdle(now time.Time) {
 	full := now.Unix() - int64(math.Ceil(float64(l.burst)/float64(l.rate))) - 1
 	l.buckets.Range(func(id string, b *bucket) bool {
 		if b.used.Load() < full {

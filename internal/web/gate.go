@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"fmt"
@@ -13,15 +13,15 @@ import (
 // pass takes a request through the gate of its route and runs the handler. The order
 // matters: who asks, then whether what the URL names exists for them at all, then
 // what they may do, and only then what they sent. So nobody makes a node read a long body who may not send one.
-func (c *call) pass() error {
-	if c.route.scope != public {
-		if err := c.checkFresh(); err != nil {
+func (c *Call) pass() error {
+	if c.route.Scope != Public {
+		if err := c.CheckFresh(); err != nil {
 			return err
 		}
 		if err := c.identify(); err != nil {
 			return err
 		}
-		if err := c.api.limiter.allow(c, c.who.TokenID); err != nil {
+		if err := c.server.limiter.Allow(c, c.who.TokenID); err != nil {
 			return err
 		}
 		if err := c.checkRate(); err != nil {
@@ -63,21 +63,21 @@ func (c *call) pass() error {
 	if err := c.checkBody(); err != nil {
 		return err
 	}
-	if c.route.method != http.MethodGet && !c.route.ifMatch && len(c.r.Header["If-Match"]) > 0 {
+	if c.route.Method != http.MethodGet && !c.route.IfMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
 	}
 	if err := c.stillAllowed(); err != nil {
 		return err
 	}
-	err := c.route.handle(c.api, c)
+	err := c.route.Handle(c)
 	c.losePlace(err)
 	return err
 }
 
-// checkFresh refuses to go by what is in memory where that is too old: the token may have been revoked since, the account
+// CheckFresh refuses to go by what is in memory where that is too old: the token may have been revoked since, the account
 // disabled, or its document replaced.
-func (c *call) checkFresh() error {
-	if c.api.Stale != nil && c.api.Stale() {
+func (c *Call) CheckFresh() error {
+	if c.server.Stale != nil && c.server.Stale() {
 		return errTooOld
 	}
 	return nil
@@ -90,28 +90,28 @@ var errTooOld = &aaa.Error{
 
 // readAllowed reads as much of the body as the token's scope allows. A POST without the scope may be
 // another method in disguise, which a short body tells.
-func (c *call) readAllowed() error {
+func (c *Call) readAllowed() error {
 	forbidden := c.checkScope()
 	switch {
-	case c.route.body == noBody && !c.mayBeOther():
+	case c.route.Body == NoBody && !c.mayBeOther():
 		return forbidden // what nobody asked for is not read
 	case forbidden == nil:
 		return c.readBody()
 	case !c.mayBeOther():
 		return forbidden
 	}
-	err := c.readUpTo(maxShortBody)
-	if err != nil && classify(err).status == http.StatusRequestEntityTooLarge {
+	err := c.readUpTo(MaxShortBody)
+	if err != nil && c.server.failureOf(err).Status == http.StatusRequestEntityTooLarge {
 		return forbidden
 	}
 	return err
 }
 
 // mayBeOther reports whether the body may say that the request is one of another method.
-func (c *call) mayBeOther() bool { return c.route.method == http.MethodPost && !c.tunnelled }
+func (c *Call) mayBeOther() bool { return c.route.Method == http.MethodPost && !c.tunnelled }
 
 // identify finds out whose token came along.
-func (c *call) identify() error {
+func (c *Call) identify() error {
 	if c.who.TokenID != "" {
 		return nil // known since before a tunnelled method was found
 	}
@@ -120,7 +120,7 @@ func (c *call) identify() error {
 		return err
 	}
 	if text == "" {
-		return errNoToken
+		return ErrNoToken
 	}
 	who, err := c.principal(text)
 	if err != nil {
@@ -133,8 +133,8 @@ func (c *call) identify() error {
 
 // stillAllowed looks once more whether who writes may do so: the body may have taken minutes to come, and the token may have been
 // revoked meanwhile, or the account moved or disabled.
-func (c *call) stillAllowed() error {
-	if c.route.scope != mayWrite {
+func (c *Call) stillAllowed() error {
+	if c.route.Scope != MayWrite {
 		return nil
 	}
 	if _, err := c.principal(c.token); err != nil {
@@ -144,20 +144,20 @@ func (c *call) stillAllowed() error {
 }
 
 // principal is who a token speaks for, whose account is enabled.
-func (c *call) principal(text string) (token.Principal, error) {
-	who, err := c.api.Verifier.Verify(c.ctx(), text, c)
-	if err := c.judged(err); err != nil {
+func (c *Call) principal(text string) (token.Principal, error) {
+	who, err := c.server.Verifier.Verify(c.Context(), text, c)
+	if err := c.Judged(err); err != nil {
 		return token.Principal{}, err
 	}
-	return who, c.checkEnabled(who.Account)
+	return who, c.CheckEnabled(who.Account)
 }
 
-// checkEnabled refuses the credentials of an account that is gone or disabled.
-func (c *call) checkEnabled(id aaa.AccountID) error {
-	enabled, err := c.api.Tree.Enabled(c.ctx(), id)
+// CheckEnabled refuses the credentials of an account that is gone or disabled.
+func (c *Call) CheckEnabled(id aaa.AccountID) error {
+	enabled, err := c.server.Accounts.Enabled(c.Context(), id)
 	switch {
-	case isNotFound(err):
-		return errNoToken // the account is gone, and its credentials with it
+	case IsNotFound(err):
+		return ErrNoToken // the account is gone, and its credentials with it
 	case err != nil:
 		return err
 	case !enabled:
@@ -167,7 +167,7 @@ func (c *call) checkEnabled(id aaa.AccountID) error {
 }
 
 // tokenText looks for a token in X-Auth-Token, Authorization, the query and the body, in this order.
-func (c *call) tokenText() (string, error) {
+func (c *Call) tokenText() (string, error) {
 	h := c.r.Header
 	if v := h["X-Auth-Token"]; len(v) > 0 {
 		return v[0], nil
@@ -175,23 +175,23 @@ func (c *call) tokenText() (string, error) {
 	if v := h["Authorization"]; len(v) > 0 {
 		scheme, text, ok := strings.Cut(v[0], " ")
 		if !ok || !strings.EqualFold(scheme, "Bearer") {
-			return "", errNoToken
+			return "", ErrNoToken
 		}
 		return strings.TrimSpace(text), nil
 	}
 	if strings.Contains(c.r.URL.RawQuery, "auth_token=") {
 		return c.r.URL.Query().Get("auth_token"), nil
 	}
-	if c.r.ContentLength == 0 || isText(c.r) {
+	if c.r.ContentLength == 0 || c.IsText() {
 		return "", nil
 	}
 	// Nobody is known yet: read no more than a short body, and whatever is wrong with it, a stranger is refused as one.
-	err := c.readUpTo(maxShortBody)
+	err := c.readUpTo(MaxShortBody)
 	if err != nil {
-		switch classify(err).status {
+		switch c.server.failureOf(err).Status {
 		case http.StatusRequestEntityTooLarge:
 			c.Header().Set("Connection", "close") // the rest of the body is not read
-			return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", maxShortBody))
+			return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", MaxShortBody))
 		case http.StatusServiceUnavailable:
 			return "", err // there is no memory to search it
 		}
@@ -207,33 +207,33 @@ func (c *call) tokenText() (string, error) {
 }
 
 // noToken refuses a request of which the body was the last place to look for a token.
-func noToken(why string) *failure {
-	return &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "there is no token in header or query, and " + why}
+func noToken(why string) *Failure {
+	return &Failure{Status: http.StatusUnauthorized, Slug: SlugToken, Detail: "there is no token in header or query, and " + why}
 }
 
 // reachEntity resolves what the URL names. Whatever the token does not reach answers as if it were not there.
-func (c *call) reachEntity() error {
-	switch c.route.reach {
-	case onAccount:
-		id, err := aaa.ParseAccountID(c.param("id"))
+func (c *Call) reachEntity() error {
+	switch c.route.Reach {
+	case OnAccount:
+		id, err := aaa.ParseAccountID(c.Param("id"))
 		if err != nil {
-			return errNoSuchAccount
+			return ErrNoSuchAccount
 		}
 		if id != c.who.Account {
-			within, err := c.api.Tree.Within(c.ctx(), c.who.Account, id)
+			within, err := c.server.Accounts.Within(c.Context(), c.who.Account, id)
 			if err != nil {
-				if isNotFound(err) {
-					return errNoSuchAccount
+				if IsNotFound(err) {
+					return ErrNoSuchAccount
 				}
 				return err
 			}
 			if !within {
-				return errNoSuchAccount
+				return ErrNoSuchAccount
 			}
 		}
 		c.account = id
-	case onSystem:
-		own, err := c.api.Tree.Within(c.ctx(), c.who.Account, aaa.SystemConfig)
+	case OnSystem:
+		own, err := c.server.Accounts.Within(c.Context(), c.who.Account, aaa.SystemConfig)
 		if err != nil {
 			return err
 		}
@@ -245,18 +245,18 @@ func (c *call) reachEntity() error {
 	return nil
 }
 
-func (c *call) checkScope() error {
-	s := c.route.scope
-	if c.byID() {
-		s = mayWrite
+func (c *Call) checkScope() error {
+	s := c.route.Scope
+	if c.route.ScopeOf != nil {
+		s = c.route.ScopeOf(c)
 	}
-	if s == public || s == anyToken || c.who.Can(string(s)) {
+	if s == Public || s == AnyToken || c.who.Can(string(s)) {
 		return nil
 	}
 	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + string(s)}
 }
 
-// isText reports a body that is plain text, so that nothing is looked for in it.
-func isText(r *http.Request) bool {
-	return strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "text/plain")
+// IsText reports a body that is plain text, so that nothing is looked for in it.
+func (c *Call) IsText() bool {
+	return strings.HasPrefix(strings.ToLower(c.r.Header.Get("Content-Type")), "text/plain")
 }

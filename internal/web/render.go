@@ -1,8 +1,9 @@
-package httpapi
+package web
 
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -16,20 +17,20 @@ import (
 )
 
 // fail answers with an error: the one place where errors become answers.
-func (c *call) fail(err error) {
+func (c *Call) fail(err error) {
 	c.err = err
-	f := classify(err)
+	f := c.server.failureOf(err)
 	switch {
-	case f.excess != nil:
+	case f.Excess != nil:
 		c.explain(f)
-	case f.detail != "":
+	case f.Detail != "":
 	case errors.Is(err, store.ErrNotFound):
-		f.detail = c.lacking()
+		f.Detail = c.server.Lacking(c)
 	case errors.Is(err, store.ErrExists):
-		f.detail = c.taken()
+		f.Detail = c.server.Taken(c)
 	}
-	if f.status == http.StatusInternalServerError {
-		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
+	if f.Status == http.StatusInternalServerError {
+		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
 	}
 	if c.status != 0 {
 		return // an answer is under way already
@@ -37,13 +38,13 @@ func (c *call) fail(err error) {
 	h := c.Header()
 	h.Del("Etag")
 	h.Del("Location")
-	if f.status == http.StatusUnauthorized {
+	if f.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="aaa-api"`)
 	}
-	if f.retryAfter > 0 || f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.retryAfter.Seconds())))))
+	if f.RetryAfter > 0 || f.Status == http.StatusServiceUnavailable || f.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
-	if f.status == http.StatusRequestEntityTooLarge {
+	if f.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // the rest of the body is not read
 	}
 	var body any
@@ -56,11 +57,11 @@ func (c *call) fail(err error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		// Only a Target or Value of a field can fail to marshal.
-		c.api.Log.LogAttrs(c.ctx(), slog.LevelError, "error cannot be shown", slog.String("request_id", c.id), slog.String("error", err.Error()))
-		b = []byte(`{"data":{},"error":"500","message":"` + slugInternal + `","status":"error"}`)
-		f.status, contentType = http.StatusInternalServerError, jsonType
+		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "error cannot be shown", slog.String("request_id", c.id), slog.String("error", err.Error()))
+		b = []byte(`{"data":{},"error":"500","message":"` + SlugInternal + `","status":"error"}`)
+		f.Status, contentType = http.StatusInternalServerError, jsonType
 	}
-	c.send(f.status, contentType, b)
+	c.send(f.Status, contentType, b)
 }
 
 // errorEnvelope is an error as Kazoo's clients know it.
@@ -85,9 +86,9 @@ type fault struct {
 // wholeBody is the path under which a fault of the body as a whole is told.
 const wholeBody = "json"
 
-func (c *call) kazoo(f *failure) errorEnvelope {
-	data := make(map[string]any, len(f.fields)+1)
-	for _, field := range f.fields {
+func (c *Call) kazoo(f *Failure) errorEnvelope {
+	data := make(map[string]any, len(f.Fields)+1)
+	for _, field := range f.Fields {
 		path := field.Path
 		if path == "" {
 			path = wholeBody
@@ -103,15 +104,15 @@ func (c *call) kazoo(f *failure) errorEnvelope {
 		}
 		rules[field.Rule] = fault{message, field.Target, shorten(field.Value)}
 	}
-	if len(f.fields) == 0 && f.detail != "" {
-		data["message"] = f.detail
+	if len(f.Fields) == 0 && f.Detail != "" {
+		data["message"] = f.Detail
 	}
-	if f.trace != nil {
-		data["trace"] = f.trace
+	if f.Trace != nil {
+		data["trace"] = f.Trace
 	}
 	return errorEnvelope{
-		Data: data, Error: strconv.Itoa(f.status), Message: f.slug, RequestID: c.id, Status: "error",
-		Timestamp: time.Now().UTC().Format(time.RFC3339), Version: c.api.Version, Node: c.api.Node,
+		Data: data, Error: strconv.Itoa(f.Status), Message: f.Slug, RequestID: c.id, Status: "error",
+		Timestamp: time.Now().UTC().Format(time.RFC3339), Version: c.server.Version, Node: c.server.Node,
 	}
 }
 
@@ -150,12 +151,12 @@ type problemField struct {
 	Value   any    `json:"value,omitempty"`
 }
 
-func (c *call) problem(f *failure) problem {
+func (c *Call) problem(f *Failure) problem {
 	p := problem{
-		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail,
-		Code: f.slug, RequestID: c.id, Trace: f.trace,
+		Type: "about:blank", Title: http.StatusText(f.Status), Status: f.Status, Detail: f.Detail,
+		Code: f.Slug, RequestID: c.id, Trace: f.Trace,
 	}
-	for _, field := range f.fields {
+	for _, field := range f.Fields {
 		p.Errors = append(p.Errors, problemField{field.Path, field.Rule, field.Message, field.Target, shorten(field.Value)})
 	}
 	return p
@@ -175,3 +176,6 @@ func shorten(v any) any {
 	}
 	return s[:end] + "…"
 }
+
+// Quote is a name as messages show it: no more of it than of any value.
+func Quote(name string) string { return fmt.Sprintf("%q", shorten(name)) }

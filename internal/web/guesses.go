@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net/http"
@@ -105,14 +105,14 @@ func sourceOf(r *http.Request) netip.Addr {
 	return network.Addr()
 }
 
-var errTooManyGuesses = &failure{
-	status: http.StatusTooManyRequests, slug: "too_many_requests", retryAfter: time.Second,
-	detail: "too many invalid credentials came from this address; valid ones are taken all the same",
+var errTooManyGuesses = &Failure{
+	Status: http.StatusTooManyRequests, Slug: "too_many_requests", RetryAfter: time.Second,
+	Detail: "too many invalid credentials came from this address; valid ones are taken all the same",
 }
 
 // Guess implements token.Guard.
-func (c *call) Guess() error {
-	if !c.api.guesses.take(sourceOf(c.r), c.start) {
+func (c *Call) Guess() error {
+	if !c.server.guesses.take(sourceOf(c.r), c.start) {
 		c.countBad(true)
 		return errTooManyGuesses
 	}
@@ -120,12 +120,12 @@ func (c *call) Guess() error {
 	return nil
 }
 
-// judged settles what came of a credential: a bad one is charged to its source, and one that was charged and is not
+// Judged settles what came of a credential: a bad one is charged to its source, and one that was charged and is not
 // bad is given back.
-func (c *call) judged(err error) error {
+func (c *Call) Judged(err error) error {
 	if err == nil || aaa.KindOf(err) != aaa.KindUnauthorized { // KindOf allocates
 		if c.guessed {
-			c.api.guesses.giveBack(sourceOf(c.r), c.start)
+			c.server.guesses.giveBack(sourceOf(c.r), c.start)
 			c.guessed = false // a writer's token is judged again when the body is there
 		}
 		return err
@@ -139,9 +139,9 @@ func (c *call) judged(err error) error {
 	return err
 }
 
-func (c *call) countBad(limited bool) {
-	if c.api.Bad != nil {
-		c.api.Bad(limited)
+func (c *Call) countBad(limited bool) {
+	if c.server.Bad != nil {
+		c.server.Bad(limited)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"context"
@@ -17,11 +17,12 @@ import (
 
 const (
 	defaultPage = 50
-	maxPage     = 1000
-	// maxList bounds paginate=false, and how many entries a filter looks through for one answer.
-	maxList = 10_000
+	// MaxPage is how many entries a page has at most.
+	MaxPage = 1000
+	// MaxList bounds paginate=false, and how many entries a filter looks through for one answer.
+	MaxList = 10_000
 	// maxFetches bounds how often one answer asks for the next part of a list, whose parts may be empty.
-	maxFetches = maxList / maxPage
+	maxFetches = MaxList / MaxPage
 )
 
 // pageQuery is the part of a list that was asked for.
@@ -31,25 +32,25 @@ type pageQuery struct {
 }
 
 // page reads page_size, start_key, paginate and filter_KEY.
-func (c *call) page() (pageQuery, error) {
+func (c *Call) page() (pageQuery, error) {
 	p := pageQuery{Page: store.Page{Limit: defaultPage}}
 	if c.query == nil {
 		return p, nil
 	}
 	if c.query.Has("page_size") {
 		n, err := strconv.Atoi(c.query.Get("page_size"))
-		if err != nil || n < 1 || n > maxPage {
-			return p, aaa.Invalid(aaa.Field{Path: "page_size", Rule: "range", Message: fmt.Sprintf("must be a number from 1 to %d", maxPage), Target: maxPage})
+		if err != nil || n < 1 || n > MaxPage {
+			return p, aaa.Invalid(aaa.Field{Path: "page_size", Rule: "range", Message: fmt.Sprintf("must be a number from 1 to %d", MaxPage), Target: MaxPage})
 		}
 		p.Limit = n
 	}
 	if c.query.Has("paginate") {
-		paginate, err := c.flag("paginate")
+		paginate, err := c.Flag("paginate")
 		if err != nil {
 			return p, err
 		}
 		if !paginate {
-			p.Limit = maxList
+			p.Limit = MaxList
 		}
 	}
 	p.Start = c.query.Get("start_key")
@@ -67,10 +68,10 @@ func (c *call) page() (pageQuery, error) {
 	return p, nil
 }
 
-// serveList answers with a page of what fetch gives; key is an entry's key in fetch's
+// ServeList answers with a page of what fetch gives; key is an entry's key in fetch's
 // order. With filters it goes on through the list until the page is full, at
-// most over maxList entries: next_start_key then tells where to go on.
-func serveList[T any](c *call, fetch fetcher[T], key func(T) string, view func(T) any) error {
+// most over MaxList entries: next_start_key then tells where to go on.
+func ServeList[T any](c *Call, fetch Fetch[T], key func(T) string, view func(T) any) error {
 	p, err := c.page()
 	if err != nil {
 		return err
@@ -78,21 +79,21 @@ func serveList[T any](c *call, fetch fetcher[T], key func(T) string, view func(T
 	if err := p.checkFilters(reflect.TypeOf(view(*new(T)))); err != nil {
 		return err
 	}
-	rows, next, err := collect(c.ctx(), p, fetch, key, view)
+	rows, next, err := collect(c.Context(), p, fetch, key, view)
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: rows, page: &pageInfo{size: len(rows), start: p.Start, next: next}})
+	return c.Reply(Answer{Data: rows, page: &pageInfo{size: len(rows), start: p.Start, next: next}})
 }
 
-// fetcher gives a page of a list and the key of the next page, empty at the end.
-type fetcher[T any] func(context.Context, store.Page) ([]T, string, error)
+// Fetch gives a page of a list and the key of the next page, empty at the end.
+type Fetch[T any] func(context.Context, store.Page) ([]T, string, error)
 
-func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func(T) string, view func(T) any) (rows []json.RawMessage, next string, err error) {
+func collect[T any](ctx context.Context, p pageQuery, fetch Fetch[T], key func(T) string, view func(T) any) (rows []json.RawMessage, next string, err error) {
 	rows = []json.RawMessage{}
 	at := p.Page
 	if p.filters != nil {
-		at.Limit = maxPage
+		at.Limit = MaxPage
 	}
 	seen, fetches := 0, 0
 	for {
@@ -113,7 +114,7 @@ func collect[T any](ctx context.Context, p pageQuery, fetch fetcher[T], key func
 			}
 		}
 		seen, fetches = seen+len(part), fetches+1
-		if after == "" || len(rows) == p.Limit || seen >= maxList || fetches == maxFetches {
+		if after == "" || len(rows) == p.Limit || seen >= MaxList || fetches == maxFetches {
 			return rows, after, nil
 		}
 		at.Start = after
@@ -176,8 +177,8 @@ func (p pageQuery) matches(row json.RawMessage) bool {
 	return true
 }
 
-// slicePage pages through a list held in memory, keyed by its entries' own keys in order.
-func slicePage[T any](all []T, key func(T) string) fetcher[T] {
+// SlicePage pages through a list held in memory, keyed by its entries' own keys in order.
+func SlicePage[T any](all []T, key func(T) string) Fetch[T] {
 	return func(_ context.Context, p store.Page) ([]T, string, error) {
 		from := 0
 		if p.Start != "" {
