@@ -59,8 +59,8 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its errors and pages
-	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its errors and pages
+	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "logging", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

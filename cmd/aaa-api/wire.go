@@ -211,6 +211,8 @@ func (n *node) assemble() error {
 		Sync:     n.follower.Sync,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
+		LogUser:  n.cfg.LogUser,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    web.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
