@@ -31,7 +31,7 @@ type Place struct {
 	since         time.Time
 }
 
-// everybody is who has the node's places.
+// everybody is the name under which all accounts share the node's places.
 const everybody aaa.AccountID = ""
 
 // NewPlaces makes the places of a node.

@@ -29,7 +29,7 @@ func (w *Turns) Len() int {
 	return len(w.of)
 }
 
-// Turn is held by those who go on.
+// Turn is what requests of one account hold while they go on, or wait for.
 type Turn struct {
 	held  *semaphore.Weighted // first come first served
 	users int                 // that hold it or wait; under Turns.mu

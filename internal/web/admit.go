@@ -16,7 +16,7 @@ func (c *Call) Hold(octets int64) error {
 	return c.server.Budget.Hold(&c.holding, c.charged(), octets)
 }
 
-// charged is whose part of the budget the request uses: that of what it holds, else the spender's.
+// charged is the account whose part of the budget the request uses: that of its holding, else the spender.
 func (c *Call) charged() *limits.Account {
 	if a := c.holding.Account(); a != nil {
 		return a
@@ -24,15 +24,15 @@ func (c *Call) charged() *limits.Account {
 	return c.spender()
 }
 
-// ownHolding makes what was held before it was known who asks, for the body that the token is in, the account's own. So is what
-// the request takes later: strangers' part is not for those who are none.
+// ownHolding charges the token's account with what the request held before its token was known, for the body that the token
+// is in, and with what it takes later: strangers' part is for strangers.
 func (c *Call) ownHolding() {
 	if c.holding.Account() != nil {
 		c.server.Budget.Transfer(&c.holding, c.spender())
 	}
 }
 
-// spender is the account whose part of the budget the request uses: the token's.
+// spender is the account of the token, that of strangers before the token is known.
 func (c *Call) spender() *limits.Account {
 	if c.who.TokenID != "" {
 		if a, err := c.server.Accounts.Limits(c.Context(), c.who.Account); err == nil {
@@ -93,8 +93,8 @@ func (c *Call) heavyBody() error {
 	return c.enterHeavy(true) // the body is held already
 }
 
-// HeavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows those
-// who send them: an account has one at a time whatever their length.
+// HeavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows its
+// sender: an account has one at a time, whatever their length.
 func (c *Call) HeavyCheck(octets int) error { return c.enterHeavy(octets >= admission.HeavyOctets) }
 
 // endHeavy gives the turn back.
@@ -119,11 +119,11 @@ func (c *Call) takePlace() (err error) {
 	return c.server.Budget.Room(c.spender())
 }
 
-// Patience is how long a request waits for a store that may hang before those who wait behind it are told.
+// Patience is how long one request waits for a store that hangs before those behind it fail with its error.
 const Patience = time.Second
 
-// losePlace gives all who wait for a place the error of the store, if the request has waited for that in vain: each of
-// them would do so, one after the other.
+// losePlace fails all requests that wait for a place, if this one has waited for the store in vain: each of them would wait
+// as long, one after the other.
 func (c *Call) losePlace(err error) {
 	if c.place != nil && errors.Is(err, store.ErrUnavailable) && c.place.Held() >= Patience {
 		c.place.Lose(err)
@@ -138,16 +138,16 @@ func (c *Call) leavePlace() {
 	}
 }
 
-// TakeTurn waits until nobody on this node writes to the account. Optimistic writes alone waste the more work the more they
-// are: of those that read the same revision one wins. The error is admission.ErrNoTurn if ctx ends first, else what LoseTurn
+// TakeTurn waits until no other request on this node writes to the account: of optimistic writers that read the same
+// revision only one wins, and the work of the others is wasted. The error is admission.ErrNoTurn if ctx ends first, else what LoseTurn
 // was called with. Without an error EndTurn is owed.
 func (c *Call) TakeTurn(ctx context.Context) (err error) {
 	c.turn, err = c.server.writers.Take(ctx, c.account)
 	return err
 }
 
-// LoseTurn gives all who wait for the turn the error of the store: each of them would wait for it as long as the holder did, one
-// after the other. Those who come later wait anew.
+// LoseTurn fails all requests that wait for the turn with err, which the store gave after a long wait: each of them would wait
+// as long, one after the other. Later requests wait anew.
 func (c *Call) LoseTurn(err error) {
 	if c.turn != nil { // else its write was made
 		c.server.writers.Lose(c.account, c.turn, err)

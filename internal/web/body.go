@@ -15,7 +15,7 @@ import (
 	"aaa-api/internal/schema"
 )
 
-// MaxShortBody is how many octets of a body are read before it is known who sends it and may.
+// MaxShortBody is how many octets of a body are read before its sender is known and allowed to send it.
 const MaxShortBody = 64 << 10
 
 // readBody reads the body as far as the route allows.
@@ -153,7 +153,7 @@ func (c *Call) checkBody() error {
 		}
 	}
 	if c.route.Body == NoBody && c.envelope == nil {
-		return nil // a body that nobody asked for means nothing
+		return nil // the route takes no body: it means nothing
 	}
 	if err := c.decodeBody(); err != nil {
 		if uploads && !looksLikeJSON(c.body) {

@@ -46,7 +46,7 @@ type Call struct {
 	buffer   *bytes.Buffer     // body's memory, pooled
 	envelope map[string]any    // the body decoded; nil before
 	turn     *admission.Turn   // to write to the account; nil: not held
-	token    string            // that who came with
+	token    string            // as it came
 	place    *admission.Place  // to work on configuration; nil: none
 	holding  admission.Holding // of the node's budget
 
@@ -75,13 +75,13 @@ func (c *Call) ID() string { return c.id }
 // Start is when the request came.
 func (c *Call) Start() time.Time { return c.start }
 
-// Who is who asks, as the token tells. It is zero at a public route.
+// Who is the holder of the token. It is zero at a public route.
 func (c *Call) Who() *token.Principal { return &c.who }
 
 // Account is the account that the URL names, the token's own if it names none.
 func (c *Call) Account() aaa.AccountID { return c.account }
 
-// SetAccount says whose request this is, for a public route whose handler finds out.
+// SetAccount names the account of the request, for the handler of a public route.
 func (c *Call) SetAccount(id aaa.AccountID) { c.account = id }
 
 // Route is the route that the request took, nil before it is found.
@@ -222,7 +222,7 @@ func (c *Call) loggedPath() string {
 	return path
 }
 
-// left reports whether a request failed since its caller went away, which is no fault: the answer reached nobody.
+// left reports whether a request failed because its caller went away, which is no fault.
 func (c *Call) left() bool {
 	return errors.Is(c.err, context.Canceled) && errors.Is(c.Context().Err(), context.Canceled)
 }

@@ -104,7 +104,7 @@ func (k *Connections) admit(c *conn) bool {
 	return true
 }
 
-// longest is the connection that has waited longest of some, at least since a time; nil without one.
+// longest is the connection that has waited longest of those looked at, at least since a time; nil without one.
 func (k *Connections) longest(since int64) (found *conn) {
 	n := 0
 	for c := range k.open { // in an order that is another one each time

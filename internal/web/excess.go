@@ -7,7 +7,7 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// explain says of a limit that was reached which one it is, who set it as far as the caller may see them, and what to do.
+// explain names the limit that was reached, the account that set it if the caller reaches that, and what to do.
 func (c *Call) explain(f *Failure) {
 	e := f.Excess
 	c.server.Accounts.Refusals().Refused(e.Limit)

@@ -10,9 +10,9 @@ import (
 	"aaa-api/internal/token"
 )
 
-// pass takes a request through the gate of its route and runs the handler. The order
-// matters: who asks, then whether what the URL names exists for them at all, then
-// what they may do, and only then what they sent. So nobody makes a node read a long body who may not send one.
+// pass takes a request through the gate of its route and runs the handler. The order matters: the caller, whether what the URL
+// names exists for them, what they may do, and only then what they sent. So a node reads a long body only of a caller that
+// may send it.
 func (c *Call) pass() error {
 	if c.route.Scope != Public {
 		if err := c.CheckFresh(); err != nil {
@@ -94,7 +94,7 @@ func (c *Call) readAllowed() error {
 	forbidden := c.checkScope()
 	switch {
 	case c.route.Body == NoBody && !c.mayBeOther():
-		return forbidden // what nobody asked for is not read
+		return forbidden // the route takes no body: it is not read
 	case forbidden == nil:
 		return c.readBody()
 	case !c.mayBeOther():
@@ -110,7 +110,7 @@ func (c *Call) readAllowed() error {
 // mayBeOther reports whether the body may say that the request is one of another method.
 func (c *Call) mayBeOther() bool { return c.route.Method == http.MethodPost && !c.tunnelled }
 
-// identify finds out whose token came along.
+// identify finds the account of the token.
 func (c *Call) identify() error {
 	if c.who.TokenID != "" {
 		return nil // known since before a tunnelled method was found
@@ -131,7 +131,7 @@ func (c *Call) identify() error {
 	return nil
 }
 
-// stillAllowed looks once more whether who writes may do so: the body may have taken minutes to come, and the token may have been
+// stillAllowed checks once more whether a writer may write: the body may have taken minutes to come, and the token may have been
 // revoked meanwhile, or the account moved or disabled.
 func (c *Call) stillAllowed() error {
 	if c.route.Scope != MayWrite {
@@ -143,7 +143,7 @@ func (c *Call) stillAllowed() error {
 	return c.reachEntity()
 }
 
-// principal is who a token speaks for, whose account is enabled.
+// principal is the holder of a token. It fails if the account is disabled.
 func (c *Call) principal(text string) (token.Principal, error) {
 	who, err := c.server.Verifier.Verify(c.Context(), text, c)
 	if err := c.Judged(err); err != nil {
@@ -185,7 +185,7 @@ func (c *Call) tokenText() (string, error) {
 	if c.r.ContentLength == 0 || c.IsText() {
 		return "", nil
 	}
-	// Nobody is known yet: read no more than a short body, and whatever is wrong with it, a stranger is refused as one.
+	// The caller is not known yet: a short body is read at most, and any fault of it is a missing token.
 	err := c.readUpTo(MaxShortBody)
 	if err != nil {
 		switch c.server.failureOf(err).Status {

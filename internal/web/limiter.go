@@ -61,7 +61,7 @@ func (l *Limiter) Allow(c *Call, id string) error {
 	}
 }
 
-// forgetIdle drops buckets that are full again: forgetting those gives nobody anything.
+// forgetIdle drops buckets that are full again: a new one is just as full.
 func (l *Limiter) forgetIdle(now time.Time) {
 	full := now.Unix() - int64(math.Ceil(float64(l.burst)/float64(l.rate))) - 1
 	l.buckets.Range(func(id string, b *bucket) bool {

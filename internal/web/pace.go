@@ -13,8 +13,8 @@ import (
 // paced is how much of a long body or answer goes at once.
 const paced = 64 << 10
 
-// due is by when so many octets must have gone that began to go at begun, the next of them now. Who was fast at first
-// may not stop for long all the same.
+// due is the time by which so many octets must have gone that began to go at begun, the next of them now. A fast beginning
+// allows no long stop.
 func (c *Call) due(begun time.Time, octets int) time.Time {
 	l := &c.server.Limits
 	takes := func(octets int) time.Duration {
@@ -72,7 +72,7 @@ func (c *Call) readWhole(control *http.ResponseController, b []byte) error {
 	return nil
 }
 
-// tooSlow refuses a body whose rest is not waited for.
+// tooSlow refuses a body that comes too slowly; its rest is not read.
 func (c *Call) tooSlow(err error) error {
 	c.Header().Set("Connection", "close")
 	return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body came too slowly", Err: err}

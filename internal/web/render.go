@@ -84,7 +84,7 @@ type fault struct {
 	Value   any    `json:"value,omitempty"`
 }
 
-// wholeBody is the path under which a fault of the body as a whole is told.
+// wholeBody is the path of a fault of the body as a whole.
 const wholeBody = "json"
 
 func (c *Call) kazoo(f *Failure) errorEnvelope {

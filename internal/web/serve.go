@@ -51,7 +51,7 @@ func (s *Server) Heavy() *admission.Heavy { return s.heavy }
 // Places are those of requests about configuration, for tests and metrics.
 func (s *Server) Places() *admission.Places { return s.places }
 
-// Writers are the turns of those who write to an account, for tests and metrics.
+// Writers are the turns of writers to an account, for tests and metrics.
 func (s *Server) Writers() *admission.Turns { return s.writers }
 
 // serve answers one request that came through d.
@@ -62,7 +62,7 @@ func (s *Server) serve(d *Door, w http.ResponseWriter, r *http.Request) {
 	c.answer()
 	c.path.Reset()
 	*c = Call{path: c.path}
-	calls.Put(c) // not after a panic that goes on: then nobody knows who holds it
+	calls.Put(c) // not after a panic that goes on: something may hold it still
 }
 
 // calls keep the memory of requests: nothing holds on to a call once it is answered.
