@@ -24,6 +24,7 @@ type settings struct {
 	baseline string  // another build of the service, measured beside it; empty: none
 	accounts int
 	tables   int
+	bulk     int             // accounts of the bulk measurement
 	only     map[string]bool // measurements to make; empty: all
 }
 
@@ -67,7 +68,8 @@ func measure(args []string) error {
 	fs.StringVar(&s.baseline, "baseline", "", "an older binary of the service whose REST speed is measured beside it")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory")
+	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, bulk")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -102,6 +104,7 @@ func measure(args []string) error {
 		{"neighbours", measureNeighbours},
 		{"start", measureStart},
 		{"memory", measureMemory},
+		{"bulk", measureBulk},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {
 			continue

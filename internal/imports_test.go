@@ -44,13 +44,17 @@ var rules = map[string][]string{
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
 
+	"tacacs": {"aaa"},
+
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
 	"engines":            {"aaa", "egress", "limits"},
 	"engines/radius":     {"aaa", "egress", "engines", "limits"},
-	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
-	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
+	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},
+	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius", "tacacs"},
+
+	"engines/tacacs/conns": {"aaa", "egress", "engines", "limits", "tacacs"},
 
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},

@@ -165,7 +165,7 @@ func (n *node) assemble() error {
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
-		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
@@ -194,7 +194,7 @@ func (n *node) assemble() error {
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
-	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
 	n.memory = memoryLimit(n.cfg.MemoryLimit)
 	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -32,6 +31,8 @@ type Tree interface {
 	Networks(ctx context.Context, id aaa.AccountID) ([]netip.Prefix, error)
 	// Visible is every dictionary that an upload to the account may refer to.
 	Visible(ctx context.Context, account aaa.AccountID) (*dict.Set, error)
+	// Uploaded shares what an upload compiles to, for as long as the result is held.
+	Uploaded(d store.Dictionary, c *dict.Compiled) *dict.Compiled
 	Memory
 }
 
@@ -55,11 +56,6 @@ type Verifier interface {
 	VerifyKey(ctx context.Context, text string, g token.Guard) (token.Principal, error)
 }
 
-// Preparer makes what a client wrote fit to be stored.
-type Preparer interface {
-	Prepare(ctx context.Context, account aaa.AccountID, doc, stored json.RawMessage) (*document.Prepared, error)
-}
-
 // SystemDictionaries are the dictionaries that the service ships.
 type SystemDictionaries interface {
 	Names() []string
@@ -81,7 +77,7 @@ type Options struct {
 	Service  gateway.Service
 	Verifier Verifier
 	TokenKey token.Key // makes the credentials that Verifier knows
-	Preparer Preparer
+	Preparer *document.Preparer
 	System   SystemDictionaries
 	// Actions are those that the tables of the state machine may take.
 	Actions *fsm.Actions

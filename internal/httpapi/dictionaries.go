@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"slices"
 	"time"
 
@@ -110,10 +111,11 @@ func (a *API) find(ctx context.Context, c *web.Call) (store.Dictionary, error) {
 
 // createDictionary stores a new dictionary from JSON or from a FreeRADIUS text.
 func (a *API) createDictionary(c *web.Call) error {
-	d, warnings, err := a.uploaded(c, "")
+	d, compiled, warnings, err := a.uploaded(c, "")
 	if err != nil {
 		return err
 	}
+	defer runtime.KeepAlive(compiled) // until the change is in use, which takes it over
 	d.ID = aaa.NewID()
 	made, err := a.Store.Dictionaries().Create(c.Context(), d)
 	if err != nil {
@@ -152,10 +154,11 @@ func (a *API) replaceDictionary(c *web.Call) error {
 		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
-		next, warnings, err := a.uploaded(c, old.Name)
+		next, compiled, warnings, err := a.uploaded(c, old.Name)
 		if err != nil {
 			return err
 		}
+		defer runtime.KeepAlive(compiled) // as for a new one
 		next.ID = old.ID
 		got, err := a.Store.Dictionaries().Replace(c.Context(), next, old.Revision)
 		if err != nil {
@@ -217,14 +220,14 @@ func uploadName(c *web.Call, old string) (string, error) {
 
 // uploaded reads a dictionary from the body and compiles it: what does not compile is not stored. Warnings tell of a text's
 // lines that are taken and may be meant otherwise.
-func (a *API) uploaded(c *web.Call, old string) (d store.Dictionary, warnings []document.Warning, err error) {
+func (a *API) uploaded(c *web.Call, old string) (d store.Dictionary, compiled *dict.Compiled, warnings []document.Warning, err error) {
 	d.Account = c.Account()
 	if d.Name, err = uploadName(c, old); err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
 	visible, err := a.Tree.Visible(c.Context(), c.Account())
 	if err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
 	// Names stand for what is there once the upload has taken its predecessor's place.
 	others := visible.Without(d.Name, old).Join(a.System.Default())
@@ -235,13 +238,15 @@ func (a *API) uploaded(c *web.Call, old string) (d store.Dictionary, warnings []
 		entries = dict.ResolveUpload(entries, others, a.System.Default())
 	}
 	if err != nil {
-		return d, nil, err
+		return d, nil, nil, err
 	}
-	if _, err := dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
-		return d, nil, err
+	if compiled, err = dict.CompileUpload(d.Name, old, entries, visible, a.System.Default()); err != nil {
+		return d, nil, nil, err
 	}
-	d.Body, err = dict.FormatEntries(entries)
-	return d, warnings, err
+	if d.Body, err = dict.FormatEntries(entries); err != nil {
+		return d, nil, nil, err
+	}
+	return d, a.Tree.Uploaded(d, compiled), warnings, nil
 }
 
 // textEntries reads the entries of a dictionary as FreeRADIUS text.

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -52,12 +50,27 @@ func replyDocument(c *web.Call, d store.Document, a web.Answer) error {
 	return c.Reply(a)
 }
 
-func (a *API) createDocument(c *web.Call) error {
-	next, err := a.prepare(c, c.Sent(), nil)
+// replyDraft answers with the revision that the store made of a draft.
+func replyDraft(c *web.Call, d *document.Draft, made store.Document, a web.Answer) error {
+	masked, err := d.Masked()
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, nil, next.Body)
+	a.Raw, a.Revision = masked, made.Revision
+	return c.Reply(a)
+}
+
+func (a *API) createDocument(c *web.Call) error {
+	draft, err := document.Load(c.Account(), nil)
+	if err != nil {
+		return err
+	}
+	draft.Replace(c.Sent())
+	next, err := a.prepare(c, draft)
+	if err != nil {
+		return err
+	}
+	changed, err := a.warnDocument(c, nil, draft.After())
 	if err != nil {
 		return err
 	}
@@ -66,11 +79,14 @@ func (a *API) createDocument(c *web.Call) error {
 		return err
 	}
 	a.sync(c)
-	return replyDocument(c, made, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))}.Created(c.Request().URL.Path))
+	return replyDraft(c, draft, made, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))}.Created(c.Request().URL.Path))
 }
 
 func (a *API) replaceDocument(c *web.Call) error {
-	return a.updateDocument(c, func(store.Document) (any, error) { return c.Sent(), nil })
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Replace(c.Sent())
+		return nil
+	})
 }
 
 // patchDocument merges what the client sent into the document (RFC 7396). The patch sees
@@ -85,27 +101,19 @@ func (a *API) patchDocument(c *web.Call) error {
 			return err
 		}
 	}
-	return a.updateDocument(c, func(old store.Document) (any, error) {
-		masked, err := document.Mask(old.Body)
-		if err != nil {
-			return nil, err
-		}
-		target, err := decodeStored(masked)
-		if err != nil {
-			return nil, err
-		}
-		merged := document.MergePatch(target, c.Sent())
-		return merged, a.fits(merged)
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Patch(c.Sent())
+		return a.fits(d)
 	})
 }
 
-// fits refuses a document that is longer than one that may be sent: who reads it could not write it back.
-func (a *API) fits(doc any) error {
-	text, err := asJSON(map[string]any{"data": doc})
+// fits refuses a patched document that is longer than a request's body may be: no reader could write it back.
+func (a *API) fits(d *document.Draft) error {
+	n, err := d.Size()
 	if err != nil {
 		return err
 	}
-	size := int64(len(text))
+	size := int64(n + len(`{"data":}`))
 	if size <= a.Limits.Body {
 		return nil
 	}
@@ -115,20 +123,9 @@ func (a *API) fits(doc any) error {
 	}
 }
 
-// asJSON encodes a value as clients do, without escapes that JSON does not ask for.
-func asJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return b.Bytes()[:b.Len()-1], nil // less the line feed of Encode
-}
-
 // updateDocument makes the next revision. The write is always conditional on the revision
 // that it was made from: secrets are kept from that one.
-func (a *API) updateDocument(c *web.Call, make func(old store.Document) (any, error)) error {
+func (a *API) updateDocument(c *web.Call, edit func(*document.Draft) error) error {
 	return retryStale(c, func() error {
 		old, err := a.Store.Documents().Get(c.Context(), c.Account())
 		if err != nil {
@@ -137,15 +134,18 @@ func (a *API) updateDocument(c *web.Call, make func(old store.Document) (any, er
 		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
-		doc, err := make(old)
+		draft, err := document.Load(c.Account(), old.Body)
 		if err != nil {
 			return err
 		}
-		next, err := a.prepare(c, doc, old.Body)
+		if err := edit(draft); err != nil {
+			return err
+		}
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, old.Body, next.Body)
+		changed, err := a.warnDocument(c, draft.Before(), draft.After())
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (a *API) updateDocument(c *web.Call, make func(old store.Document) (any, er
 			return err
 		}
 		a.sync(c)
-		return replyDocument(c, got, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
+		return replyDraft(c, draft, got, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
 	})
 }
 
@@ -167,7 +167,12 @@ func (a *API) deleteDocument(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, old.Body, nil)
+	draft, damaged := document.Load(c.Account(), old.Body)
+	var was *document.Stances
+	if damaged == nil {
+		was = draft.Before()
+	}
+	changed, err := a.warnDocument(c, was, nil)
 	if err != nil {
 		return err
 	}
@@ -175,39 +180,31 @@ func (a *API) deleteDocument(c *web.Call) error {
 		return err
 	}
 	a.sync(c)
-	masked, err := document.Mask(old.Body)
+	if damaged != nil { // which must not keep it from being deleted
+		return damaged
+	}
+	masked, err := draft.Masked()
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Raw: masked, Warnings: warningsOf(changed.after(a, c, store.ChangedDocument))})
 }
 
-// prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
-func (a *API) prepare(c *web.Call, doc any, stored json.RawMessage) (*document.Prepared, error) {
-	text, err := asJSON(doc)
+// prepare holds a draft to the account's limit, checks it and seals its secrets.
+func (a *API) prepare(c *web.Call, d *document.Draft) (*document.Prepared, error) {
+	size, err := d.Size()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkSize(c, text); err != nil {
+	if err := a.checkSize(c, size); err != nil {
 		return nil, err
 	}
-	return a.Preparer.Prepare(c.Context(), c.Account(), text, stored)
+	return d.Prepare(c.Context(), a.Preparer)
 }
 
 // written is a prepared document as the store takes it.
 func written(c *web.Call, p *document.Prepared) store.Document {
 	return store.Document{Account: c.Account(), Body: p.Body, Author: c.Who().TokenID}
-}
-
-// decodeStored decodes what the store holds, numbers kept as they are written.
-func decodeStored(body json.RawMessage) (any, error) {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return v, nil
 }
 
 // revisionView is an entry of a document's history.
@@ -273,7 +270,7 @@ func (a *API) rollBack(c *web.Call) error {
 	if old.Deleted {
 		return aaa.Errorf(aaa.KindConflict, "revision %d is a deletion: use DELETE", old.Revision)
 	}
-	masked, err := document.Mask(old.Body)
+	draft, err := document.Load(c.Account(), old.Body)
 	if err != nil {
 		return err
 	}
@@ -292,14 +289,11 @@ func (a *API) rollBack(c *web.Call) error {
 		if _, err := c.IfMatch(current.Revision); err != nil {
 			return err
 		}
-		if err := a.checkSize(c, masked); err != nil {
-			return err
-		}
-		next, err := a.Preparer.Prepare(c.Context(), c.Account(), masked, old.Body)
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
+		changed, err := a.warnDocument(c, stancesIn(current.Body), draft.After()) // Before would be that of the old revision
 		if err != nil {
 			return err
 		}
@@ -315,6 +309,6 @@ func (a *API) rollBack(c *web.Call) error {
 			return err
 		}
 		a.sync(c)
-		return replyDocument(c, got, web.Answer{Status: status, Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
+		return replyDraft(c, draft, got, web.Answer{Status: status, Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
 	})
 }

@@ -133,6 +133,19 @@ func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Hei
 	return list, more, err
 }
 
+// alone reports whether there is no account below one, as is so of most.
+func (a *API) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
+	alone := true
+	err := a.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
+		alone = false
+		return nil
+	})
+	if web.IsUnavailable(err) { // warnHeirs says so, where it matters
+		return false, nil
+	}
+	return alone, err
+}
+
 // warnHeirs adds which accounts below top meet other outcomes when those of top change.
 func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
 	if before == after {
@@ -150,13 +163,15 @@ func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, befor
 	return e, nil
 }
 
-// warnDocument tells whose outcome changes when the account's document does, from old to next; nil is none.
-func (a *API) warnDocument(c *web.Call, old, next json.RawMessage) (e effects, err error) {
-	was, is := stancesIn(old), stancesIn(next)
+// warnDocument warns of the accounts whose outcome changes with the stances of the account's document; nil: no document.
+func (a *API) warnDocument(c *web.Call, was, is *document.Stances) (e effects, err error) {
 	if was == nil && is == nil || was != nil && is != nil && *was == *is {
 		return e, nil
 	}
 	if e, err = a.look(c.Context()); err != nil {
+		return e, err
+	}
+	if alone, err := a.alone(c.Context(), c.Account()); err != nil || alone {
 		return e, err
 	}
 	inherited := document.Everywhere(document.NoServers)

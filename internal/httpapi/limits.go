@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/web"
 )
 
-// checkSize refuses a document that is longer than the account may have. text is the document in JSON.
-func (a *API) checkSize(c *web.Call, text []byte) error {
+// checkSize refuses a document of more octets in JSON than the account may have.
+func (a *API) checkSize(c *web.Call, octets int) error {
 	if c.Account() == aaa.SystemConfig {
 		return nil
 	}
@@ -18,7 +18,7 @@ func (a *API) checkSize(c *web.Call, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if int64(len(text)) > have.Of(aaa.LimitDocumentOctets) {
+	if int64(octets) > have.Of(aaa.LimitDocumentOctets) {
 		return have.Excess(aaa.LimitDocumentOctets).Error(aaa.KindBadInput, 0)
 	}
 	return nil
