@@ -225,3 +225,31 @@ func TestProcess(t *testing.T) {
 		t.Errorf("processor time %v to %v, getrusage says %v (%v)", before, after, want, err)
 	}
 }
+
+// TestWrk: wrk sends the requests as they are, and answers of another status are counted as bad.
+func TestWrk(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("wrk"); err != nil {
+		t.Skip("wrk is not installed")
+	}
+	var bad atomic.Bool
+	body := `a "body" \ with` + "\r\n" + `quotes`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, err := io.ReadAll(r.Body); err != nil || string(got) != body || r.Header.Get("X-Auth-Token") != "token" {
+			bad.Store(true)
+		}
+		if bad.Load() {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(server.Close)
+	address := strings.TrimPrefix(server.URL, "http://")
+	l := load{Address: address, Clients: 2, Seconds: 1, Requests: [][]byte{postRequest(address, "/x", "token", []byte(body))}}
+	if got, err := runWrk(t.Context(), l, t.TempDir()); err != nil || got.Requests < 2 || got.Bad != 0 || got.Seconds < 0.9 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	bad.Store(true)
+	if got, err := runWrk(t.Context(), l, t.TempDir()); err != nil || got.Requests < 2 || got.Bad != got.Requests {
+		t.Errorf("a server that refuses all: %+v, %v", got, err)
+	}
+}

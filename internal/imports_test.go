@@ -39,6 +39,7 @@ var rules = map[string][]string{
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
+	"logging":   {},
 	"tenantlog": {},
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
@@ -66,8 +67,8 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its errors and pages
-	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "egress", "limits", "token", "gateway", "fsm", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its errors and pages
+	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "egress", "limits", "logging", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -30,6 +30,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -45,6 +46,7 @@ import (
 type node struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	lines    *logging.Writer // what log writes to
 	name     string
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
@@ -77,12 +79,13 @@ const reloadInterval = 500 * time.Millisecond
 
 // openNode makes a node that is ready to serve: database migrated, seal opened,
 // dictionaries loaded, change log followed. Close it afterwards.
-func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *node, err error) {
+func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_ *node, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
 	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
-	n.log = slog.New(tenantlog.New(log.Handler())).With("node", n.name)
+	n.log = slog.New(tenantlog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.LogLevel}))).With("node", n.name)
+	n.lines = lines
 	if cfg.DatabaseURL.IsZero() {
 		if n.unlock, err = lockData(cfg); err != nil {
 			return nil, err
@@ -153,6 +156,9 @@ func (n *node) listen(ctx context.Context) (err error) {
 func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "aaa_api_log_lines_dropped_total", Help: "Log lines dropped since whatever takes the log took it too slowly.",
+	}, func() float64 { return float64(n.lines.Dropped()) }))
 
 	processor := limits.NewProcessor()
 	acts := actionsOf(n.cfg, processor)
@@ -205,6 +211,8 @@ func (n *node) assemble() error {
 		Sync:     n.follower.Sync,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
+		LogUser:  n.cfg.LogUser,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    web.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},

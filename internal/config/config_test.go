@@ -55,14 +55,14 @@ func TestPrecedence(t *testing.T) {
 		"defaults": {want: func(*Config) {}},
 		"environment": {
 			env: []string{
-				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
+				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_LOG_USER=true", "AAA_API_DRAIN=15s",
 				"AAA_API_MAX_STALENESS=1s", "AAA_API_BAD_CREDENTIALS=7", "AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts,
 				"AAA_API_SERVER_NETWORKS=127.0.0.0/8,::1", "AAA_API_SERVER_PORTS=1812", "AAA_API_DESTINATION_PACKETS=9",
 				"HOME=/root", "AAA_API_DATABASE_URL=",
 			},
 			want: func(c *Config) {
 				c.Listen, c.DataDir, c.KeyFile, c.DictionaryDir = ":9000", "/srv/aaa", "/etc/aaa/key", dicts
-				c.LogLevel, c.Drain, c.MaxStaleness, c.BadCredentials, c.Demo = slog.LevelWarn, 15*time.Second, time.Second, 7, true
+				c.LogLevel, c.Drain, c.MaxStaleness, c.BadCredentials, c.Demo, c.LogUser = slog.LevelWarn, 15*time.Second, time.Second, 7, true, true
 				c.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 				c.ServerPorts, c.DestinationPackets = []egress.Ports{{From: 1812, To: 1812}}, 9
 			},

@@ -14,10 +14,16 @@ import (
 
 // aaaRequest makes the handler of one operation. It is the hot path: what it allocates, every request pays.
 func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
+	name := op.String()
 	return func(a *API, c *web.Call) error {
+		line := c.Line()
+		line.Operation, line.Result = name, "error"
 		values, err := sentValues(c)
 		if err != nil {
 			return err
+		}
+		if a.LogUser {
+			line.User = loggedUser(values)
 		}
 		req := aaa.Request{ID: c.ID(), Account: c.Account(), Op: op, Values: values}
 		if c.Query() != nil {
@@ -76,6 +82,7 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 	if !replayed {
 		return replyResult(c, first)
 	}
+	c.Line().Result = "replayed"
 	c.Header().Set("Idempotency-Replayed", "true")
 	return c.Reply(web.Answer{Raw: kept})
 }
@@ -95,7 +102,21 @@ func sentValues(c *web.Call) (aaa.Values, error) {
 
 // replyResult answers with the result of an AAA request.
 func replyResult(c *web.Call, res *aaa.Result) error {
+	line := c.Line()
+	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
 	return c.ReplyAppended(func(b []byte) ([]byte, error) { return appendResult(b, res) })
+}
+
+// maxLoggedUser is how many octets of a user's name a line holds: as many as an attribute may have.
+const maxLoggedUser = 253
+
+// loggedUser is the user that the caller names.
+func loggedUser(values map[string]any) string {
+	name, ok := values["User-Name"].(string)
+	if !ok {
+		name, _ = values["user"].(string)
+	}
+	return name[:min(len(name), maxLoggedUser)]
 }
 
 func appendResult(b []byte, res *aaa.Result) ([]byte, error) {

@@ -25,6 +25,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -133,6 +134,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Meter:    web.NewMeter(metrics),
+		Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
 		Bad:      web.NewBadMeter(metrics),
 		Node:     "node1", Version: "test",
 	}

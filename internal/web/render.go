@@ -20,6 +20,7 @@ import (
 func (c *Call) fail(err error) {
 	c.err = err
 	f := c.server.failureOf(err)
+	c.line.Reason = f.Slug
 	switch {
 	case f.Excess != nil:
 		c.explain(f)
