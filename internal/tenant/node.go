@@ -215,7 +215,10 @@ func (t *Tenants) loadAll(ctx context.Context, id aaa.AccountID) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the ancestors of account %s do not end", id)
+	return &aaa.Error{ // some parents are read before a move, some after
+		Kind: aaa.KindUnavailable, Message: "the account is being moved: ask again", RetryAfter: time.Second,
+		Err: fmt.Errorf("the ancestors of account %s do not end", id),
+	}
 }
 
 // warmChain is chain from memory alone, nil if an account is cold. t.mu is held.
