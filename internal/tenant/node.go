@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
@@ -40,10 +42,23 @@ type node struct {
 // state is what the store holds of an account.
 type state struct {
 	account  store.Account          // ID alone for the system configuration
-	document *store.Document        // nil where there is none
+	document *storedDocument        // nil where there is none
 	dicts    map[string]*storedDict // pointers, since a map has room for eight values at once
 	tables   map[string]*storedTable
 	files    map[string]*storedFile
+}
+
+// storedDocument is an account's AAA document as stored.
+type storedDocument struct {
+	stored store.Document // without Body
+	body   packed
+}
+
+func (d *storedDocument) whole() (store.Document, error) {
+	whole := d.stored
+	var err error
+	whole.Body, err = d.body.unpack()
+	return whole, err
 }
 
 // load returns the state of an account, from the store where the account is cold.
@@ -53,6 +68,7 @@ func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, er
 		if !ok {
 			// The node is in the map before the store is read, so that a change which
 			// arrives meanwhile finds it and waits for the end of the reading.
+			id = aaa.AccountID(strings.Clone(string(id))) // it may be part of a whole request
 			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: t.refusals.NewAccount(id), reach: t.egress.Account()})
 		}
 		t.touch(n)
@@ -158,7 +174,8 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
-		s.document = &d
+		s.document = &storedDocument{stored: d, body: pack(d.Body)}
+		s.document.stored.Body, s.document.stored.Account, s.document.stored.Author = nil, id, unique.Make(d.Author).Value()
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -177,6 +194,7 @@ func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before, 
 	}
 	s.dicts = t.compileDicts(list, before)
 	a.Path = nil // moves of ancestors change it; Account works it out
+	a.ID, a.ParentID = id, unique.Make(a.ParentID).Value()
 	s.account = a
 	return nil
 }

@@ -68,7 +68,7 @@ type Tenants struct {
 
 	refusals limits.Counts
 
-	programs intern.Table[string, translate.Program]
+	programs intern.Table[[sha256.Size]byte, translate.Program] // by the hash of the rules
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]
 	tallies  intern.Table[tallyKey, Tally]
