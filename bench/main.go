@@ -65,7 +65,7 @@ func measure(args []string) error {
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, large")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -100,6 +100,7 @@ func measure(args []string) error {
 		{"neighbours", measureNeighbours},
 		{"start", measureStart},
 		{"memory", measureMemory},
+		{"large", measureLargeStore},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {
 			continue
