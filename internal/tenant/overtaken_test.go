@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -241,4 +242,40 @@ func (s silentDocuments) Get(ctx context.Context, _ aaa.AccountID) (store.Docume
 	close(s.asked)
 	<-ctx.Done()
 	return store.Document{}, store.ErrUnavailable
+}
+
+// TestPlanEndsWithItsContext: a request whose account leaves memory again and again stops trying when its context ends.
+func TestPlanEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", ``)
+	f.put("customer", ``)
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	reads := 0
+	slow := &overtaking{Store: f.store}
+	f.tenants.store = slow
+	var again func()
+	again = func() { // each time that an account was read, the one below it is gone
+		if reads++; reads == 40 {
+			cancel()
+		}
+		if n, ok := f.tenants.nodes.Load(f.ids["customer"]); ok && n.state.Load() != nil {
+			f.tenants.mu.Lock()
+			f.tenants.drop(n)
+			f.tenants.mu.Unlock()
+		}
+		if n, ok := f.tenants.nodes.Load(f.ids["reseller"]); ok && n.state.Load() != nil {
+			f.tenants.mu.Lock()
+			f.tenants.drop(n)
+			f.tenants.mu.Unlock()
+		}
+		slow.during = again
+	}
+	slow.during = again
+	f.tenants.nodes.Clear()
+	_, err := f.tenants.Plan(ctx, f.ids["customer"])
+	if aaa.KindOf(err) != aaa.KindUnavailable || !errors.Is(err, context.Canceled) || reads > 45 {
+		t.Errorf("after %d readings: %v", reads, err)
+	}
 }
