@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -135,6 +136,7 @@ func TestRequestsAmongChanges(t *testing.T) {
 				case <-stop:
 					return
 				default:
+					runtime.Gosched()
 				}
 				least := applied.Load()
 				p, err := f.tenants.Plan(f.ctx, f.ids[account])

@@ -279,3 +279,25 @@ func TestPlanEndsWithItsContext(t *testing.T) {
 		t.Errorf("after %d readings: %v", reads, err)
 	}
 }
+
+// TestOneMoment: a request that waits while another compiles what follows on a change does not mix it with the states of before.
+func TestOneMoment(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("customer", `"workers":1`)
+	chain, err := f.tenants.chain(f.ctx, f.ids["customer"])
+	f.must(err)
+	f.put("customer", `"workers":2`)
+	next := f.level("customer")
+	l, err := f.tenants.compiled(f.ctx, chain)
+	f.must(err)
+	if l.Workers != 1 || next.Workers != 2 {
+		t.Errorf("%d workers by the states of before, %d by those of after", l.Workers, next.Workers)
+	}
+	if f.level("customer") != next || next.Server("a").Client.(idleClient).retired.Load() {
+		t.Error("what is in force does not stay")
+	}
+	if l.Server("a").Client != next.Server("a").Client {
+		t.Error("a server that did not change has two clients")
+	}
+}
