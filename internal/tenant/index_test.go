@@ -170,3 +170,24 @@ func TestRequestsAmongChanges(t *testing.T) {
 	close(stop)
 	requests.Wait()
 }
+
+// TestDeletedAbove: a deletion that is followed before the moves that came before it leaves no plan in force below it.
+func TestDeletedAbove(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", ``)
+	f.plan("customer")
+	for _, account := range []string{"customer", "sibling"} {
+		_, err := f.store.Accounts().Move(f.ctx, f.ids[account], f.ids["root"])
+		f.must(err)
+	}
+	f.must(f.store.Accounts().Delete(f.ctx, f.ids["reseller"], store.AnyRevision))
+	f.tenants.Changed(f.ctx, []store.Change{{Kind: store.ChangedAccount, Account: f.ids["reseller"]}}, false)
+	if f.node("customer").plan.Load() != nil {
+		t.Error("a plan by a deleted account's document is in force")
+	}
+	f.sync()
+	if p := f.plan("customer"); len(p.Routes[0].Levels) != 0 {
+		t.Errorf("%+v", p.Routes[0].Walk)
+	}
+}
