@@ -1,5 +1,4 @@
-# The two commands: `make run` and `make test`. Tools are run at pinned versions
-# through `go run`, so nothing is to be installed by hand.
+# The two commands: `make run` and `make test`. Tools have their versions in tools/go.mod and are built when they are needed.
 
 SHELL := /bin/sh
 
@@ -19,16 +18,16 @@ LDFLAGS  := -w -X main.version=$(VERSION)
 export RACEFLAGS   := -race -ldflags=-s -gcflags=all=-dwarf=false '-gcflags=modernc.org/...=-race=false -dwarf=false -l'
 # What runs without the race detector, tools included, is compiled in one way too, so that nothing is compiled twice.
 export PLAINFLAGS  := -ldflags=-s -gcflags=all=-dwarf=false
-export GOFUMPT     := mvdan.cc/gofumpt@v0.9.2
-export STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOLANGCI           := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # The first try has no use for the PostgreSQL driver, which is a tenth of the build. Listing what is imported
 # downloads it.
 TRY     := CGO_ENABLED=$(CGO) $(GO) build -tags embedded $(QUICK)
 IMPORTS := $(GO) list -tags embedded -deps -f '{{if eq .Name "main"}}{{join .Imports " "}}{{end}}' ./cmd/aaa-api
 
-.PHONY: run build test deps check fuzz soak bench lint format clean
+.PHONY: help run build test deps check fuzz mutate soak bench lint format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 # While modules are downloaded, what of the standard library takes longest is compiled. SQLite's package is by far the
 # largest one: named first it is compiled beside the others, else last and alone.
@@ -52,11 +51,14 @@ test: ## everything: embedded store, PostgreSQL, FreeRADIUS, a second of fuzzing
 deps: ## what the tests need beside Go: installed on Debian for root, else named
 	scripts/test-deps.sh
 
-check: ## format, vet, staticcheck
+check: ## golangci-lint: vet, staticcheck, format and more
 	scripts/check.sh
 
 fuzz: ## every fuzz target for a minute each; FUZZTIME=10m for longer
 	FUZZCACHE="$$($(GO) env GOCACHE)/fuzz/aaa-api" scripts/fuzz.sh $${FUZZTIME:-1m}
+
+mutate: deps ## promises broken one by one: each must fail a test; NAMES=a\ b for some
+	scripts/mutate.sh $(NAMES)
 
 soak: deps ## the tests again and again under the race detector; SOAK=50 for more rounds
 	SOAK=$${SOAK:-10} scripts/go-test.sh
@@ -64,12 +66,11 @@ soak: deps ## the tests again and again under the race detector; SOAK=50 for mor
 bench: ## speed and memory against the naive gateway, as a table
 	$(GO) run ./bench
 
-lint: ## golangci-lint, and a generated client compiles: slow to build, so it is no part of make test
-	$(GO) run $(GOLANGCI) run ./...
+lint: check ## check, and a client generated from the contract compiles: slow to build, so it is no part of make test
 	scripts/client.sh
 
-format:
-	$(GO) run $(GOFUMPT) -w cmd internal bench
+format: ## gofumpt over all Go files
+	"$$(scripts/tool.sh golangci-lint)" fmt ./...
 
-clean:
+clean: ## remove what was built
 	rm -rf bin dist

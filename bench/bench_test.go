@@ -18,6 +18,7 @@ import (
 	"layeh.com/radius/rfc2869"
 
 	"aaa-api/bench/naive"
+	codec "aaa-api/internal/radius"
 )
 
 // TestHTTPLoad runs the load generator against a real HTTP server: every answer
@@ -89,13 +90,13 @@ func TestResponder(t *testing.T) {
 			continue
 		}
 		ma := rfc2869.MessageAuthenticator_Get(reply)
-		raw, ok := respond(nil, mustEncode(t, p), []byte(backendSecret))
+		raw, ok := respond(nil, mustEncode(t, p), codec.NewKey([]byte(backendSecret)))
 		if !ok || len(ma) != 16 || string(raw[22:38]) != string(ma) {
 			t.Errorf("%v: Message-Authenticator %x", code, ma)
 		}
 	}
 	for _, bad := range [][]byte{nil, make([]byte, 19), {1, 0, 1, 0}, append([]byte{2, 0, 0, 20}, make([]byte, 16)...)} {
-		if _, ok := respond(nil, bad, nil); ok {
+		if _, ok := respond(nil, bad, codec.NewKey(nil)); ok {
 			t.Errorf("%x is answered", bad)
 		}
 	}
@@ -117,7 +118,7 @@ func startResponder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- serveResponder(conn, []byte(backendSecret)) }()
+	go func() { done <- serveResponder(conn, codec.NewKey([]byte(backendSecret))) }()
 	t.Cleanup(func() {
 		conn.Close()
 		<-done

@@ -90,7 +90,7 @@ func newFailover(firstFails bool) (*failover, error) {
 		if name == "first" && firstFails {
 			client.failure = &engines.Failure{Reason: engines.NoAnswer, Attempts: 3}
 		}
-		server := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: client, Dict: set}
+		server := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{}, Client: client, Dict: set}
 		server.Rules[aaa.Authn] = program.Bind(set, aaa.Strict)
 		level.Servers = append(level.Servers, server)
 	}

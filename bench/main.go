@@ -23,6 +23,7 @@ type settings struct {
 	binary   string  // the service; built when empty
 	accounts int
 	tables   int
+	bulk     int             // accounts of the bulk measurement
 	only     map[string]bool // measurements to make; empty: all
 }
 
@@ -65,7 +66,8 @@ func measure(args []string) error {
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, large")
+	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, large, bulk")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func measure(args []string) error {
 		{"start", measureStart},
 		{"memory", measureMemory},
 		{"large", measureLargeStore},
+		{"bulk", measureBulk},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {
 			continue

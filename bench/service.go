@@ -38,9 +38,9 @@ type service struct {
 	started time.Duration // from the start of the process to the first good /readyz
 }
 
-// startService starts the service on the embedded store in dir and waits until it is ready.
+// startService starts the service on the embedded store in dir, unless more flags say otherwise, and waits until it is ready.
 // Requests are logged from level warn on: the naive gateway logs nothing at all.
-func startService(ctx context.Context, binary, dir string) (*service, error) {
+func startService(ctx context.Context, binary, dir string, more ...string) (*service, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func startService(ctx context.Context, binary, dir string) (*service, error) {
 	l.Close()
 	data := filepath.Join(dir, dataDir)
 	begun := time.Now()
-	if s.process, err = startProcess(ctx, binary, "serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn", "--server-networks", "127.0.0.0/8"); err != nil {
+	if s.process, err = startProcess(ctx, binary, append([]string{"serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn", "--server-networks", "127.0.0.0/8"}, more...)...); err != nil {
 		return nil, err
 	}
 	go func() { _, _ = io.Copy(io.Discard, s.stdout) }()

@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+generate=$(scripts/tool.sh oapi-codegen)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -18,6 +19,6 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6
 )
 MOD
-go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -generate types,client -package client -o client.go openapi.yaml
+"$generate" -generate types,client -package client -o client.go openapi.yaml
 go mod tidy
 go build ./...

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/tacacs"
 )
 
 const asciiSecret = "a-secret-of-thirty-two-characters"
@@ -94,8 +94,7 @@ func asciiDialogue(conn net.Conn) error {
 		case h.Seq == 5 && typed == "424242":
 			reply.Status = tacacs.AuthenPass
 		}
-		h.Seq, h.Flags = h.Seq+1, 0
-		out, err := tacacs.AppendPacket(nil, h, &reply, asciiSecret)
+		out, err := tacacs.AppendPacket(nil, h.Answer(0), &reply, asciiSecret)
 		if err != nil {
 			return err
 		}

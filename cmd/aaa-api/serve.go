@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aaa-api/internal/config"
-	"aaa-api/internal/httpapi"
+	"aaa-api/internal/web"
 )
 
 // finishTime bounds how long a stopping node waits for requests in flight: the
@@ -112,7 +112,7 @@ func (n *node) serve(ctx context.Context) error {
 func (n *node) startServers() (servers []*http.Server, failed chan error) {
 	failed = make(chan error, 2)
 	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
-		server := httpapi.NewServer(l.Addr().String(), h)
+		server := web.NewHTTPServer(l.Addr().String(), h)
 		server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 		servers = append(servers, server)
 		go func() { failed <- serve(server) }()

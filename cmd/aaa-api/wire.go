@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
@@ -37,6 +38,7 @@ import (
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
+	"aaa-api/internal/web"
 )
 
 // node is one running instance of the service: every part of it, wired.
@@ -56,8 +58,8 @@ type node struct {
 	follower *store.Follower
 	api      *httpapi.API
 	memory   int64 // that the node may use; 0: nobody says
-	budget   *httpapi.Budget
-	clients  *httpapi.Connections
+	budget   *admission.Budget
+	clients  *web.Connections
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -157,7 +159,7 @@ func (n *node) assemble() error {
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
-		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
@@ -186,11 +188,11 @@ func (n *node) assemble() error {
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
-	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
 	n.memory = memoryLimit(n.cfg.MemoryLimit)
-	n.budget = httpapi.NewBudget(n.memory, registry)
-	n.clients = httpapi.NewConnections(int(n.cfg.MaxConnections), registry)
+	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
+	n.clients = web.NewConnections(int(n.cfg.MaxConnections), registry)
 	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
@@ -204,14 +206,14 @@ func (n *node) assemble() error {
 		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Meter:    httpapi.NewMeter(registry),
+		Meter:    web.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
-		Bad:      httpapi.NewBadMeter(registry),
+		Bad:      web.NewBadMeter(registry),
 		Budget:   n.budget,
 		Node:     n.name,
 		Version:  buildVersion(),
-		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
+		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},
 
 		AdminApart: n.adminListener != nil,
 	})

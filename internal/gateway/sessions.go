@@ -77,14 +77,10 @@ func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.T
 		t.SessionTimeout, t.InterimInterval = l.SessionTimeout, l.InterimInterval
 		t.Key = func(attribute string) string { return l.Key(aaa.Authn, attribute) }
 		s := l.Server(server)
-		t.Dialogue = l.Account == document && s != nil && s.Engine == dialogueEngine
+		t.Dialogue = l.Account == document && s != nil && s.Traits.Dialogues
 	}
 	return t
 }
-
-// dialogueEngine is the engine that keeps the dialogue of a challenge in a node's memory: its protocol
-// has one connection for all of it.
-const dialogueEngine = "tacacs"
 
 // What callers do to sessions takes from the account's rate before the store is asked; what sessions do by themselves does not.
 

@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/limits"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // takeLimits reads the member limits of an account, nil where it sets none.
@@ -88,10 +89,10 @@ func parseNetwork(text string) (netip.Prefix, error) {
 }
 
 // keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
-func keepBounds(c *call, have, sent map[string]any) map[string]any {
+func keepBounds(c *web.Call, have, sent map[string]any) map[string]any {
 	for _, name := range []string{"limits", "server_networks", "realm"} {
 		_, named := sent[name]
-		if v, set := have[name]; set && !named && c.account == c.who.Account {
+		if v, set := have[name]; set && !named && c.Account() == c.Who().Account {
 			sent[name] = v
 		}
 	}
@@ -99,8 +100,8 @@ func keepBounds(c *call, have, sent map[string]any) map[string]any {
 }
 
 // checkBounds refuses a change of realm, limits and networks if the token is the account's own: accounts above set them.
-func (a *API) checkBounds(c *call, old, next store.Account) error {
-	own := c.account == c.who.Account
+func (a *API) checkBounds(c *web.Call, old, next store.Account) error {
+	own := c.Account() == c.Who().Account
 	sameLimits := equal(old.Limits, next.Limits)
 	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
 	switch {
@@ -119,11 +120,11 @@ func (a *API) checkBounds(c *call, old, next store.Account) error {
 }
 
 // checkNetworks refuses to grant an account what the one above it does not have.
-func (a *API) checkNetworks(c *call, next store.Account) error {
+func (a *API) checkNetworks(c *web.Call, next store.Account) error {
 	if len(next.ServerNetworks) == 0 {
 		return nil
 	}
-	above, err := a.Tree.Networks(c.ctx(), next.ParentID)
+	above, err := a.Tree.Networks(c.Context(), next.ParentID)
 	if err != nil {
 		return err
 	}
@@ -143,15 +144,15 @@ func (a *API) checkNetworks(c *call, next store.Account) error {
 }
 
 // warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.
-func (a *API) warnCapped(c *call, account store.Account) ([]document.Warning, error) {
-	if account.Limits == nil || account.ID == c.who.Account { // whose own token may not hear of the account above
+func (a *API) warnCapped(c *web.Call, account store.Account) ([]document.Warning, error) {
+	if account.Limits == nil || account.ID == c.Who().Account { // whose own token may not hear of the account above
 		return nil, nil
 	}
-	parent, err := a.Tree.Account(c.ctx(), account.ParentID)
+	parent, err := a.Tree.Account(c.Context(), account.ParentID)
 	if err != nil || parent.ParentID == "" { // below the root account any value holds
 		return nil, err
 	}
-	above, err := a.Tree.Limits(c.ctx(), account.ParentID)
+	above, err := a.Tree.Limits(c.Context(), account.ParentID)
 	if err != nil {
 		return nil, err
 	}

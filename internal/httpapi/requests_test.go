@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/web"
 )
 
 func TestRequests(t *testing.T) {
@@ -50,10 +51,10 @@ func TestRequests(t *testing.T) {
 		t.Errorf("%s", failed.text)
 	}
 	for _, bad := range []string{`{"User-Name":null}`, `{"User-Name":{"a":1}}`, `{"User-Name":[[1]]}`, `{"":"x"}`, `[]`, `"x"`, `{"User-Name":"` + strings.Repeat("x", 300) + `"}`} {
-		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(bad)).refused(400, web.SlugInvalid)
 		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/translate?op=authn"), data(bad))
 	}
-	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=1"), data(`{}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=1"), data(`{}`)).refused(400, web.SlugInvalid)
 
 	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"aaa_mode":"off"}`)).want(200)
 	if r := post(w.tenant, "authz", "bob").want(200); r.at("data", "AAA-Result") != "off" {
@@ -80,7 +81,7 @@ func TestDryRunAndEffective(t *testing.T) {
 	if e.at("data", "levels", "0", "account_id") != string(w.tenant) || e.at("data", "outcome") != "servers" {
 		t.Errorf("%s", e.text)
 	}
-	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, slugForbidden)
+	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, web.SlugForbidden)
 }
 
 // TestNoPasswordInATrace: a value that goes into a hidden attribute is masked where it is dropped, be the attribute
@@ -122,7 +123,7 @@ func TestFaultsOfEngines(t *testing.T) {
 	w := newWorld(t)
 	w.document(w.tenant)
 	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"authn_avp_translation":[{"request_key":"who","attribute":"User-Name","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}]}`)).want(200)
-	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"who":"unfit"}`)).refused(400, slugInvalid)
+	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"who":"unfit"}`)).refused(400, web.SlugInvalid)
 	if r.at("data", "who", "maxLength") == nil {
 		t.Errorf("%s", r.text)
 	}
@@ -167,17 +168,6 @@ func TestMappedKeysReplaceNothing(t *testing.T) {
 	}
 }
 
-func TestAppendString(t *testing.T) {
-	t.Parallel()
-	for _, s := range []string{"", "plain ~!", `a"b\c`, "<&>", "é\u2028\x00\x1f\x7f", "\xff"} {
-		want, err := json.Marshal(s)
-		ok(t, err)
-		if got := string(appendString(nil, s)); got != string(want) {
-			t.Errorf("%q: got %s, want %s", s, got, want)
-		}
-	}
-}
-
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -204,7 +194,7 @@ func TestIdempotency(t *testing.T) {
 	if got := w.backend.requests(); got != 7 {
 		t.Errorf("%d requests", got)
 	}
-	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, slugInvalid)
+	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, web.SlugInvalid)
 
 	// The first answer alone has the trace.
 	traced := post(w.tenant, "accounting?trace=true", "k5", "bob").want(200)

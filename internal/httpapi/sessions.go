@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // sessionView is an AAA session as answers show it.
@@ -68,7 +69,7 @@ type stepView struct {
 }
 
 // replyStep answers with what a verb did.
-func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
+func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
@@ -76,25 +77,26 @@ func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
-	a := answer{data: v}
+	a := web.Answer{Data: v}
 	if s.SID != "" {
-		a = a.created("/v2/accounts/" + string(c.account) + "/aaa/sessions/" + s.SID)
+		a = a.Created("/v2/accounts/" + string(c.Account()) + "/aaa/sessions/" + s.SID)
 	}
-	return c.reply(a)
+	return c.Reply(a)
 }
 
 // startSession is INIT.
-func (a *API) startSession(c *call) error {
-	values, err := c.values()
+func (a *API) startSession(c *web.Call) error {
+	values, err := sentValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.StartSession(c.ctx(), &aaa.Request{ID: c.id, Account: c.account, Op: aaa.Authn, Values: values}))
+	step, err := a.Service.StartSession(c.Context(), &aaa.Request{ID: c.ID(), Account: c.Account(), Op: aaa.Authn, Values: values})
+	return replyStep(c, step, err)
 }
 
 // listSessions lists the account's sessions, or with ?descendants=true those of all accounts below it too.
-func (a *API) listSessions(c *call) error {
-	descendants, err := c.flag("descendants")
+func (a *API) listSessions(c *web.Call) error {
+	descendants, err := c.Flag("descendants")
 	if err != nil {
 		return err
 	}
@@ -102,77 +104,85 @@ func (a *API) listSessions(c *call) error {
 	if descendants {
 		fetch, key = a.Service.SessionsBelow, func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
 	}
-	return serveList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		return fetch(ctx, c.account, p)
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
+		return fetch(ctx, c.Account(), p)
 	}, key, func(s aaa.Session) any { return viewSession(s) })
 }
 
 // byID reports whether the path names a session by its derived id. That is no key to it, as the SID is: who
 // goes by it must be allowed to write.
-func (c *call) byID() bool {
-	return c.route.pattern == atSession && aaa.IsSessionID(c.param("sid"))
+func byID(c *web.Call) bool { return aaa.IsSessionID(c.Param("sid")) }
+
+// sessionScope is what a token needs to reach the session that the path names.
+func sessionScope(c *web.Call) web.Scope {
+	if byID(c) {
+		return web.MayWrite
+	}
+	return c.Route().Scope
 }
 
-func (a *API) getSession(c *call) error {
+func (a *API) getSession(c *web.Call) error {
 	get := a.Service.Session
-	if c.byID() {
+	if byID(c) {
 		get = a.Service.SessionByID
 	}
-	s, err := get(c.ctx(), c.account, c.param("sid"))
+	s, err := get(c.Context(), c.Account(), c.Param("sid"))
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: viewSession(*s)})
+	return c.Reply(web.Answer{Data: viewSession(*s)})
 }
 
 // continueSession is CONT.
-func (a *API) continueSession(c *call) error {
-	values, err := c.values()
+func (a *API) continueSession(c *web.Call) error {
+	values, err := sentValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.ContinueSession(c.ctx(), c.account, c.param("sid"), values, c.id))
+	step, err := a.Service.ContinueSession(c.Context(), c.Account(), c.Param("sid"), values, c.ID())
+	return replyStep(c, step, err)
 }
 
 // openSession is OPEN. It goes on when the caller goes away, as accounting does.
-func (a *API) openSession(c *call) error {
-	values, err := c.maybeValues()
+func (a *API) openSession(c *web.Call) error {
+	values, err := maybeValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.OpenSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), values))
+	step, err := a.Service.OpenSession(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), values)
+	return replyStep(c, step, err)
 }
 
 // reportSession is INTERIM.
-func (a *API) reportSession(c *call) error {
-	values, counters, err := c.usage()
+func (a *API) reportSession(c *web.Call) error {
+	values, counters, err := usage(c)
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.ReportSession(c.ctx(), c.account, c.param("sid"), values)
-	return c.replyStep(step, inCounters(err, counters))
+	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), values)
+	return replyStep(c, step, inCounters(err, counters))
 }
 
 // closeSession is CLOSE. It goes on when the caller goes away.
-func (a *API) closeSession(c *call) error {
-	values, counters, err := c.usage()
+func (a *API) closeSession(c *web.Call) error {
+	values, counters, err := usage(c)
 	if err != nil {
 		return err
 	}
 	closes := a.Service.CloseSession
-	if c.byID() {
+	if byID(c) {
 		closes = a.Service.CloseSessionByID
 	}
-	step, err := closes(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
-	return c.replyStep(step, inCounters(err, counters))
+	step, err := closes(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), c.Query().Get("cause"), values)
+	return replyStep(c, step, inCounters(err, counters))
 }
 
 // maybeValues are the caller's keys, none without a body.
-func (c *call) maybeValues() (map[string]any, error) {
-	if _, ok := c.envelope["data"]; !ok {
+func maybeValues(c *web.Call) (map[string]any, error) {
+	if !c.IsSent() {
 		return map[string]any{}, nil
 	}
-	return c.values()
+	return sentValues(c)
 }
 
 // countersMember is the member of data that holds the counters.
@@ -187,15 +197,15 @@ var counterKeys = map[string]string{
 
 // usage are the caller's keys, with the counters under the names of their attributes, and the member
 // counters as it was sent.
-func (c *call) usage() (values, counters map[string]any, err error) {
-	data, _ := c.envelope["data"].(map[string]any)
+func usage(c *web.Call) (values, counters map[string]any, err error) {
+	data, _ := c.Sent().(map[string]any)
 	sent, ok := data[countersMember]
 	if !ok {
-		values, err = c.maybeValues()
+		values, err = maybeValues(c)
 		return values, nil, err
 	}
 	delete(data, countersMember)
-	if values, err = c.values(); err != nil {
+	if values, err = sentValues(c); err != nil {
 		return nil, nil, err
 	}
 	if counters, ok = sent.(map[string]any); !ok {

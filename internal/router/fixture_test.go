@@ -71,7 +71,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b
-		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: b, Dict: set, Tally: &tenant.Tally{}}
+		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &tenant.Tally{}}
 		for op := range s.Rules {
 			s.Rules[op] = program.Bind(set, aaa.Strict)
 		}

@@ -73,7 +73,8 @@ type Server struct {
 	Name    string
 	Address string // host:port, for people
 	Engine  string
-	Client  engines.Client // nil where the engine does not exist
+	Traits  *engines.Traits // of the engine
+	Client  engines.Client  // nil where the engine does not exist
 	Dict    *dict.Set
 	Tally   *Tally // of its address
 	// Rules is nil for an operation that doesn't use the server. In a document with a table any
@@ -179,7 +180,10 @@ func blocks(list []aaa.Block) []Channels {
 // server makes one enabled server ready.
 func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previous *Level) (*Server, error) {
 	config.Name, config.Engine = unique.Make(config.Name).Value(), unique.Make(config.Engine).Value() // one text for all who have it
-	s := &Server{Name: config.Name, Dict: set, Engine: config.Engine, mode: config.Mode(), print: fingerprintOf(config)}
+	traits := t.engines.Traits(config.Engine)
+	s := &Server{
+		Name: config.Name, Dict: set, Engine: config.Engine, Traits: traits, mode: traits.Mode(config.AVP), print: fingerprintOf(config),
+	}
 	s.Tally = t.tally(s.Engine, net.JoinHostPort(config.Address, strconv.Itoa(config.Port)))
 	s.Address = s.Tally.Server
 	var err error
