@@ -71,7 +71,7 @@ func measure(args []string) error {
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, bulk, timers")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -107,6 +107,7 @@ func measure(args []string) error {
 		{"timers", measureTimers},
 		{"start", measureStart},
 		{"memory", measureMemory},
+		{"large", measureLargeStore},
 		{"bulk", measureBulk},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {

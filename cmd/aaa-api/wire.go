@@ -278,6 +278,7 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
+	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })
