@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/actions"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -53,7 +54,7 @@ func fill(ctx context.Context, data string, root aaa.AccountID, backend string, 
 	if f.store, err = sqlite.Open(ctx, filepath.Join(data, "aaa-api.db")); err != nil {
 		return nil, err
 	}
-	f.preparer = document.NewPreparer(f, secmod.New(kek, f.store.Keys()), func(string) bool { return true })
+	f.preparer = document.NewPreparer(f, secmod.New(kek, f.store.Keys()), engines.NewRegistry())
 	ids := make([]string, accounts)
 	g, gctx := errgroup.WithContext(ctx)
 	for w := range writers {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"aaa-api/internal/httpapi"
+	"aaa-api/internal/admission"
 )
 
 // memoryLimit is how much memory the node may use, 0 where nothing says. The collector is told of nine tenths of it: the
@@ -54,7 +54,7 @@ func containerLimit(root, groups string) int64 {
 }
 
 // watchMemory lets the budget refuse what is large while memory is short, until ctx ends.
-func watchMemory(ctx context.Context, limit int64, budget *httpapi.Budget) {
+func watchMemory(ctx context.Context, limit int64, budget *admission.Budget) {
 	if limit == 0 {
 		return
 	}

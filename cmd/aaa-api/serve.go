@@ -15,7 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"aaa-api/internal/config"
-	"aaa-api/internal/httpapi"
+	"aaa-api/internal/logging"
+	"aaa-api/internal/web"
 )
 
 // finishTime bounds how long a stopping node waits for requests in flight: the
@@ -35,17 +36,17 @@ The first start makes the key file, the root account and a token for it.`,
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
-			return serve(cmd.Context(), cfg, log, env.stdout)
+			lines := logging.NewWriter(env.stderr)
+			return errors.Join(serve(cmd.Context(), cfg, lines, env.stdout), lines.Close())
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.All()...)
 	return cmd
 }
 
-// serve runs a node until ctx ends, and then lets it finish what it has begun.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
-	n, err := openNode(ctx, cfg, log)
+// serve runs a node that logs to lines until ctx ends, and then lets it finish what it has begun.
+func serve(ctx context.Context, cfg *config.Config, lines *logging.Writer, out io.Writer) (err error) {
+	n, err := openNode(ctx, cfg, lines)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (n *node) serve(ctx context.Context) error {
 func (n *node) startServers() (servers []*http.Server, failed chan error) {
 	failed = make(chan error, 2)
 	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
-		server := httpapi.NewServer(l.Addr().String(), h)
+		server := web.NewHTTPServer(l.Addr().String(), h)
 		server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
 		servers = append(servers, server)
 		go func() { failed <- serve(server) }()

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
@@ -29,6 +30,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -37,12 +39,14 @@ import (
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
+	"aaa-api/internal/web"
 )
 
 // node is one running instance of the service: every part of it, wired.
 type node struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	lines    *logging.Writer // what log writes to
 	name     string
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
@@ -56,8 +60,8 @@ type node struct {
 	follower *store.Follower
 	api      *httpapi.API
 	memory   int64 // that the node may use; 0: nobody says
-	budget   *httpapi.Budget
-	clients  *httpapi.Connections
+	budget   *admission.Budget
+	clients  *web.Connections
 	listener net.Listener // taken before the parts are put together, since they are told the address
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -75,12 +79,13 @@ const reloadInterval = 500 * time.Millisecond
 
 // openNode makes a node that is ready to serve: database migrated, seal opened,
 // dictionaries loaded, change log followed. Close it afterwards.
-func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *node, err error) {
+func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_ *node, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
 	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
-	n.log = slog.New(tenantlog.New(log.Handler())).With("node", n.name)
+	n.log = slog.New(tenantlog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.LogLevel}))).With("node", n.name)
+	n.lines = lines
 	if cfg.DatabaseURL.IsZero() {
 		if n.unlock, err = lockData(cfg); err != nil {
 			return nil, err
@@ -151,13 +156,16 @@ func (n *node) listen(ctx context.Context) (err error) {
 func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "aaa_api_log_lines_dropped_total", Help: "Log lines dropped since whatever takes the log took it too slowly.",
+	}, func() float64 { return float64(n.lines.Dropped()) }))
 
 	processor := limits.NewProcessor()
 	acts := actionsOf(n.cfg, processor)
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
-		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
@@ -186,11 +194,11 @@ func (n *node) assemble() error {
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
-	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
 	n.memory = memoryLimit(n.cfg.MemoryLimit)
-	n.budget = httpapi.NewBudget(n.memory, registry)
-	n.clients = httpapi.NewConnections(int(n.cfg.MaxConnections), registry)
+	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
+	n.clients = web.NewConnections(int(n.cfg.MaxConnections), registry)
 	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
@@ -203,15 +211,17 @@ func (n *node) assemble() error {
 		Sync:     n.follower.Sync,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
+		LogUser:  n.cfg.LogUser,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Meter:    httpapi.NewMeter(registry),
+		Meter:    web.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
-		Bad:      httpapi.NewBadMeter(registry),
+		Bad:      web.NewBadMeter(registry),
 		Budget:   n.budget,
 		Node:     n.name,
 		Version:  buildVersion(),
-		Limits:   httpapi.Limits{BadRate: badRate(n.cfg)},
+		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},
 
 		AdminApart: n.adminListener != nil,
 	})

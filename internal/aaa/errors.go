@@ -23,6 +23,7 @@ const (
 	KindNoAnswer    // nobody answered in time
 	KindUnavailable // the store is away
 	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
+	numKinds
 )
 
 // Error is an error with a meaning outside. Its text is shown to callers, so it
@@ -42,8 +43,8 @@ type Field struct {
 	Path    string // members and indices joined by dots (servers.0.port), empty for the whole
 	Rule    string // what was broken: required, type, maximum, enum, unique, pattern, unknown, regexp, …
 	Message string
-	Target  any // the bound or the allowed values, where the rule has one
-	Value   any // the offending value, never of a secret
+	Target  Value // the bound or the allowed values, where the rule has one
+	Value   Value // the offending value, never of a secret
 }
 
 func (e *Error) Error() string {

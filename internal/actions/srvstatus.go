@@ -19,7 +19,7 @@ func (SrvStatus) Spec() fsm.Spec {
 
 // Run implements router.Action.
 func (SrvStatus) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
-	status := make(map[string]any, len(m.Level().Servers))
+	status := make(aaa.Values, len(m.Level().Servers))
 	for _, s := range m.Level().Servers {
 		state := "no engine"
 		if s.Client != nil {
@@ -27,6 +27,6 @@ func (SrvStatus) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
 		}
 		status[s.Name] = state
 	}
-	m.Decide(fsm.ACK, &aaa.Result{Keys: map[string]any{"servers": status}})
+	m.Decide(fsm.ACK, &aaa.Result{Keys: aaa.Values{"servers": status}})
 	return fsm.ACK
 }

@@ -77,7 +77,8 @@ func samePlace(a, parent *aaa.Attribute, vendor, number uint32) bool {
 }
 
 // table is an open hash table of indices into a slice. Entries are found by
-// walking from start until a free slot; the slice's owner compares.
+// walking from start until a free slot; the slice's owner compares. Go's maps take 3.7 to 6.8 times
+// the memory (7.8 KB instead of 2 KB for the names and numbers of 100 attributes): see BenchmarkIndex.
 type table []uint32
 
 func newTable(n int) table {

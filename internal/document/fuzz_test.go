@@ -2,6 +2,7 @@ package document
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -34,6 +35,21 @@ func FuzzPrepare(f *testing.F) {
 				t.Fatal(err)
 			}
 			fuzzPrepare(t, p, text)
+			d := load(t, nil)
+			d.Replace(good)
+			d.Patch(patch)
+			if n, err := d.Size(); n != len(text) || err != nil {
+				t.Fatalf("size %d, %v, want %d", n, err, len(text))
+			}
+			if faults := schema.Validate(schema.SystemAAA, d.body); faults == nil {
+				want, err := decode(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := typedOf(d.body); err != nil || !reflect.DeepEqual(got, want) {
+					t.Fatalf("typed: %v\n%+v\n%+v", err, got, want)
+				}
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package document
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -84,6 +85,19 @@ func StancesIn(body json.RawMessage) (*Stances, error) {
 	if err := json.Unmarshal(body, &o); err != nil {
 		return nil, errStored
 	}
+	return o.stances(), nil
+}
+
+// stancesOf reads the stances of a parsed document; nil if there is none or it can't be read.
+func stancesOf(body any) *Stances {
+	var o outline
+	if body == nil || assign(reflect.ValueOf(&o).Elem(), body) != nil {
+		return nil
+	}
+	return o.stances()
+}
+
+func (o *outline) stances() *Stances {
 	d := aaa.Document{
 		Mode: o.Mode, Authentication: o.Authentication, Authorization: o.Authorization, Accounting: o.Accounting, Custom: o.Custom,
 		AuthzApps: o.AuthzApps, FSM: o.FSM,
@@ -98,7 +112,7 @@ func StancesIn(body json.RawMessage) (*Stances, error) {
 		s.Usable = s.Table || slices.ContainsFunc(list, enabled)
 		s.Others = op == aaa.Authz && len(d.AuthzApps) > 0 && !slices.Contains(d.AuthzApps, aaa.Circlemaker)
 	}
-	return &all, nil
+	return &all
 }
 
 // sequential is the built-in table, which is what a document without one runs by.

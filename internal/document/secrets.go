@@ -123,35 +123,6 @@ func Mask(body json.RawMessage) (json.RawMessage, error) {
 	return marshal(m)
 }
 
-// keep replaces each aaa.Mask in body by what is stored under the same purpose,
-// and returns the places whose secrets are new and those whose secrets are kept. A mask with nothing behind it is a fault.
-func keep(body, stored map[string]any) (fresh, kept []Place, faults []aaa.Field) {
-	sealed := make(map[string]string)
-	for _, p := range Places(stored) {
-		if text, ok := p.Text(); ok {
-			sealed[p.Purpose] = text
-		}
-	}
-	for _, p := range Places(body) {
-		text, _ := p.Text()
-		if text != aaa.Mask {
-			fresh = append(fresh, p)
-			continue
-		}
-		old, ok := sealed[p.Purpose]
-		if !ok {
-			faults = append(faults, aaa.Field{
-				Path: p.Path, Rule: "secret",
-				Message: aaa.Mask + " keeps a secret that is stored under the same name, and none is: write the secret itself",
-			})
-			continue
-		}
-		p.Set(old)
-		kept = append(kept, p)
-	}
-	return fresh, kept, faults
-}
-
 // parseStored reads a stored document; nil gives nil. Its errors tell nothing of the body.
 func parseStored(body json.RawMessage) (map[string]any, error) {
 	if len(body) == 0 {

@@ -15,6 +15,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // accountView is an account as answers show it.
@@ -47,12 +48,12 @@ func accountRow(a store.Account) any { return viewAccount(a) }
 
 // createAccount makes a child of the account of the URL, or of the token's own. It may bring its id, as one
 // that comes from elsewhere does.
-func (a *API) createAccount(c *call) error {
-	data, err := c.data()
+func (a *API) createAccount(c *web.Call) error {
+	data, err := c.Data()
 	if err != nil {
 		return err
 	}
-	next := store.Account{ParentID: c.account, Enabled: true}
+	next := store.Account{ParentID: c.Account(), Enabled: true}
 	if next.ID, err = takeID(data); err != nil {
 		return err
 	}
@@ -66,17 +67,17 @@ func (a *API) createAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.Store.Accounts().Create(c.ctx(), next)
+	made, err := a.Store.Accounts().Create(c.Context(), next)
 	switch {
-	case errors.Is(err, store.ErrTooDeep) && c.param("id") != "":
+	case errors.Is(err, store.ErrTooDeep) && c.Param("id") != "":
 		return tooDeep("id") // of the URL
 	case errors.Is(err, store.ErrTooDeep):
 		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: an account may have %d ancestors at most", store.MaxAccountDepth)
 	case err != nil:
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: viewAccount(made), revision: made.Revision, warnings: capped}.created("/v2/accounts/" + string(made.ID)))
+	a.sync(c)
+	return c.Reply(web.Answer{Data: viewAccount(made), Revision: made.Revision, Warnings: warningsOf(capped)}.Created("/v2/accounts/" + string(made.ID)))
 }
 
 // takeID takes the id of a new account out of data, a new one where it brings none.
@@ -94,40 +95,40 @@ func takeID(data map[string]any) (aaa.AccountID, error) {
 	return id, nil
 }
 
-func (a *API) getAccount(c *call) error {
-	got, err := orMemory(c, c.account, func(ctx context.Context) (store.Account, error) {
-		return a.Store.Accounts().Get(ctx, c.account)
-	}, func() (store.Account, error) { return a.Tree.WarmAccount(c.account) })
+func (a *API) getAccount(c *web.Call) error {
+	got, err := orMemory(a, c, c.Account(), func(ctx context.Context) (store.Account, error) {
+		return a.Store.Accounts().Get(ctx, c.Account())
+	}, func() (store.Account, error) { return a.Tree.WarmAccount(c.Account()) })
 	if err != nil {
 		return err
 	}
-	if done, err := c.notModified(etagOf(got.Revision)); done || err != nil {
+	if done, err := c.NotModified(web.ETag(got.Revision)); done || err != nil {
 		return err
 	}
-	return c.reply(answer{data: viewAccount(got), revision: got.Revision})
+	return c.Reply(web.Answer{Data: viewAccount(got), Revision: got.Revision})
 }
 
 // replaceAccount sets all of an account: what the client leaves out gets its default.
-func (a *API) replaceAccount(c *call) error {
+func (a *API) replaceAccount(c *web.Call) error {
 	return a.updateAccount(c, func(have, sent map[string]any) any { return keepBounds(c, have, sent) })
 }
 
 // patchAccount merges what the client sent into the account (RFC 7396).
-func (a *API) patchAccount(c *call) error {
+func (a *API) patchAccount(c *web.Call) error {
 	return a.updateAccount(c, func(have, sent map[string]any) any { return document.MergePatch(have, sent) })
 }
 
-func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any) error {
-	sent, err := c.data()
+func (a *API) updateAccount(c *web.Call, combine func(have, sent map[string]any) any) error {
+	sent, err := c.Data()
 	if err != nil {
 		return err
 	}
-	return c.retryStale(func() error {
-		old, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	return retryStale(c, func() error {
+		old, err := a.Store.Accounts().Get(c.Context(), c.Account())
 		if err != nil {
 			return err
 		}
-		if _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
 		sent := maps.Clone(sent)
@@ -139,7 +140,7 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 		if err := applyAccount(&next, data); err != nil {
 			return err
 		}
-		if next.Enabled != old.Enabled && c.account == c.who.Account {
+		if next.Enabled != old.Enabled && c.Account() == c.Who().Account {
 			// Else a tenant locks itself out, or the root everybody.
 			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
 		}
@@ -156,67 +157,67 @@ func (a *API) updateAccount(c *call, combine func(have, sent map[string]any) any
 		if err != nil {
 			return err
 		}
-		got, err := a.Store.Accounts().Update(c.ctx(), c.account, old.Revision, next)
+		got, err := a.Store.Accounts().Update(c.Context(), c.Account(), old.Revision, next)
 		if err != nil {
 			return err
 		}
-		c.sync()
-		return c.reply(answer{data: viewAccount(got), revision: got.Revision, warnings: append(changed.after(c, store.ChangedAccount), capped...)})
+		a.sync(c)
+		return c.Reply(web.Answer{Data: viewAccount(got), Revision: got.Revision, Warnings: warningsOf(append(changed.after(a, c, store.ChangedAccount), capped...))})
 	})
 }
 
-func (a *API) deleteAccount(c *call) error {
-	if c.account == c.who.Account {
+func (a *API) deleteAccount(c *web.Call) error {
+	if c.Account() == c.Who().Account {
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is deleted by those above it"}
 	}
-	old, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	old, err := a.Store.Accounts().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	revision, err := c.ifMatch(old.Revision)
+	revision, err := c.IfMatch(old.Revision)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.Accounts().Delete(c.ctx(), c.account, revision); err != nil {
+	if err := a.Store.Accounts().Delete(c.Context(), c.Account(), revision); err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: viewAccount(old)})
+	a.sync(c)
+	return c.Reply(web.Answer{Data: viewAccount(old)})
 }
 
-func (a *API) children(c *call) error {
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
-		return a.Store.Accounts().Children(ctx, c.account, p)
+func (a *API) children(c *web.Call) error {
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
+		return a.Store.Accounts().Children(ctx, c.Account(), p)
 	}, accountKey, accountRow)
 }
 
-func (a *API) descendants(c *call) error {
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
-		return a.Store.Accounts().Descendants(ctx, c.account, p)
+func (a *API) descendants(c *web.Call) error {
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
+		return a.Store.Accounts().Descendants(ctx, c.Account(), p)
 	}, accountKey, accountRow)
 }
 
 // ancestors lists those above the account, the topmost first, as far as the token reaches.
-func (a *API) ancestors(c *call) error {
-	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+func (a *API) ancestors(c *web.Call) error {
+	got, err := a.Store.Accounts().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
 	path := got.Path
-	if i := slices.Index(path, c.who.Account); i >= 0 {
+	if i := slices.Index(path, c.Who().Account); i >= 0 {
 		path = path[i:]
 	} else {
 		path = nil // the token's own account: all above it is out of reach
 	}
 	above := make([]store.Account, 0, len(path))
 	for _, id := range path {
-		one, err := a.Store.Accounts().Get(c.ctx(), id)
+		one, err := a.Store.Accounts().Get(c.Context(), id)
 		if err != nil {
 			return err
 		}
 		above = append(above, one)
 	}
-	return serveList(c, slicePage(above, accountKey), accountKey, accountRow)
+	return web.ServeList(c, web.SlicePage(above, accountKey), accountKey, accountRow)
 }
 
 // treeNode is an account with those below it.
@@ -228,17 +229,17 @@ type treeNode struct {
 }
 
 // subtree gives the account with all its descendants, nested.
-func (a *API) subtree(c *call) error {
-	top, err := a.Store.Accounts().Get(c.ctx(), c.account)
+func (a *API) subtree(c *web.Call) error {
+	top, err := a.Store.Accounts().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	below, next, err := a.Store.Accounts().Descendants(c.ctx(), c.account, store.Page{Limit: maxList})
+	below, next, err := a.Store.Accounts().Descendants(c.Context(), c.Account(), store.Page{Limit: web.MaxList})
 	if err != nil {
 		return err
 	}
 	if next != "" {
-		return aaa.Errorf(aaa.KindConflict, "more than %d accounts: page through /descendants instead", maxList)
+		return aaa.Errorf(aaa.KindConflict, "more than %d accounts: page through /descendants instead", web.MaxList)
 	}
 	nodes := make(map[aaa.AccountID]*treeNode, len(below)+1)
 	node := func(a store.Account) *treeNode {
@@ -255,13 +256,13 @@ func (a *API) subtree(c *call) error {
 			parent.Children = append(parent.Children, nodes[one.ID])
 		}
 	}
-	return c.reply(answer{data: root})
+	return c.Reply(web.Answer{Data: root})
 }
 
 // moveAccount puts an account below another that the token reaches. Without confirm it refuses to let everybody into an
 // account that had servers.
-func (a *API) moveAccount(c *call) error {
-	to, err := c.onlyText("to", 32)
+func (a *API) moveAccount(c *web.Call) error {
+	to, err := c.OnlyText("to", 32)
 	if err != nil {
 		return err
 	}
@@ -269,26 +270,26 @@ func (a *API) moveAccount(c *call) error {
 	if err != nil {
 		return aaa.Invalid(aaa.Field{Path: "to", Rule: "pattern", Message: err.Error()})
 	}
-	if within, err := a.Tree.Within(c.ctx(), c.who.Account, parent); err != nil && !isNotFound(err) {
+	if within, err := a.Tree.Within(c.Context(), c.Who().Account, parent); err != nil && !web.IsNotFound(err) {
 		return err
 	} else if !within {
-		return &failure{
-			status: http.StatusNotFound, slug: slugIdentifier, detail: errNoSuchAccount.detail,
-			fields: []aaa.Field{{Path: "to", Rule: "exists", Message: errNoSuchAccount.detail}},
+		return &web.Failure{
+			Status: http.StatusNotFound, Slug: web.SlugIdentifier, Detail: web.ErrNoSuchAccount.Detail,
+			Fields: []aaa.Field{{Path: "to", Rule: "exists", Message: web.ErrNoSuchAccount.Detail}},
 		}
 	}
-	if c.account == c.who.Account {
+	if c.Account() == c.Who().Account {
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is moved by those above it"}
 	}
-	confirmed, err := c.flag("confirm")
+	confirmed, err := c.Flag("confirm")
 	if err != nil {
 		return err
 	}
-	account, err := a.Store.Accounts().Get(c.ctx(), c.account)
+	account, err := a.Store.Accounts().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	next, err := a.Store.Accounts().Get(c.ctx(), parent)
+	next, err := a.Store.Accounts().Get(c.Context(), parent)
 	if err != nil {
 		return err
 	}
@@ -296,12 +297,12 @@ func (a *API) moveAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.Store.Accounts().Move(c.ctx(), c.account, parent)
+	got, err := a.Store.Accounts().Move(c.Context(), c.Account(), parent)
 	if err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: viewAccount(got.Account), revision: got.Revision, warnings: append(changed.after(c, store.ChangedAccount), warnRevoked(got.Revoked)...)})
+	a.sync(c)
+	return c.Reply(web.Answer{Data: viewAccount(got.Account), Revision: got.Revision, Warnings: warningsOf(append(changed.after(a, c, store.ChangedAccount), warnRevoked(got.Revoked)...))})
 }
 
 // applyAccount checks data, the whole of what a client may set, and sets it on next.

@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 func TestAccountLife(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAccountLife(t *testing.T) {
 	if made.str("data", "parent_id") != string(w.tenant) || made.at("data", "enabled") != true || made.header.Get("Location") != at(id, "") {
 		t.Errorf("%v %s", made.header, made.text)
 	}
-	w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","realm":"shop.example"}`)).refused(409, slugConflict)
+	w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","realm":"shop.example"}`)).refused(409, web.SlugConflict)
 	grandchild := w.call(w.tenantToken, "PUT", at(id, ""), data(`{"name":"grandchild","enabled":false}`)).want(201)
 	if grandchild.str("data", "parent_id") != string(id) || grandchild.at("data", "enabled") != false {
 		t.Errorf("%s", grandchild.text)
@@ -29,7 +30,7 @@ func TestAccountLife(t *testing.T) {
 	w.call(stranger, "PUT", "/v2/accounts", data(`{"name":"theirs","realm":"shop.example"}`)).want(201)
 	own := w.token(id, token.Scopes()...)
 	for _, realm := range []string{`"shop.example.org"`, `"free.example"`, `null`} {
-		w.call(own, "PATCH", at(id, ""), data(`{"realm":`+realm+`}`)).refused(403, slugForbidden)
+		w.call(own, "PATCH", at(id, ""), data(`{"realm":`+realm+`}`)).refused(403, web.SlugForbidden)
 	}
 	w.call(own, "PATCH", at(id, ""), data(`{"name":"shop","realm":"shop.example"}`)).want(200)
 	if r := w.call(own, "POST", at(id, ""), data(`{"name":"shop"}`)).want(200); r.str("data", "realm") != "shop.example" {
@@ -43,20 +44,20 @@ func TestAccountLife(t *testing.T) {
 	_, rest, _ := strings.Cut(read.text, `{"data":`)
 	body, _, _ := strings.Cut(rest, `,"request_id"`)
 	w.call(w.tenantToken, "POST", at(id, ""), data(body)).want(200)
-	w.call(w.tenantToken, "POST", at(id, ""), data(strings.Replace(body, string(w.tenant), string(w.child), 1))).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", at(id, ""), data(strings.Replace(body, string(w.tenant), string(w.child), 1))).refused(400, web.SlugInvalid)
 
 	for _, bad := range []string{`{}`, `{"name":""}`, `{"name":null}`, `{"name":"a\nb"}`, `{"name":"a","realm":"-x-"}`, `{"name":"` + strings.Repeat("x", 129) + `"}`} {
-		w.call(w.tenantToken, "POST", at(id, ""), data(bad)).refused(400, slugInvalid)
-		w.call(w.tenantToken, "PUT", at(id, ""), data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "POST", at(id, ""), data(bad)).refused(400, web.SlugInvalid)
+		w.call(w.tenantToken, "PUT", at(id, ""), data(bad)).refused(400, web.SlugInvalid)
 	}
-	w.call(w.tenantToken, "DELETE", at(id, ""), "").refused(409, slugConflict)
+	w.call(w.tenantToken, "DELETE", at(id, ""), "").refused(409, web.SlugConflict)
 	w.call(w.tenantToken, "DELETE", at(aaa.AccountID(grandchild.str("data", "id")), ""), "").want(200)
 	text := w.token(id, "read")
 	w.call(text, "GET", at(id, ""), "").want(200)
 	w.call(w.tenantToken, "DELETE", at(id, ""), "").want(200)
-	w.call(w.tenantToken, "GET", at(id, ""), "").refused(404, slugIdentifier)
-	w.call(text, "GET", at(id, ""), "").refused(401, slugToken) // it went with its account
-	w.call(w.rootToken, "DELETE", at(w.root, ""), "").refused(403, slugForbidden)
+	w.call(w.tenantToken, "GET", at(id, ""), "").refused(404, web.SlugIdentifier)
+	w.call(text, "GET", at(id, ""), "").refused(401, web.SlugToken) // it went with its account
+	w.call(w.rootToken, "DELETE", at(w.root, ""), "").refused(403, web.SlugForbidden)
 }
 
 // A new account keeps the id that it brings, if that is one and no other account has it.
@@ -91,8 +92,8 @@ func TestAccountBringsItsID(t *testing.T) {
 	w.call(old, "GET", at(id, ""), "").want(200)
 	w.call(w.tenantToken, "DELETE", at(id, ""), "").want(200)
 	w.call(w.tenantToken, "PUT", at(w.child, ""), data(`{"name":"again","id":"`+id+`"}`)).want(201)
-	w.call(old, "GET", at(id, ""), "").refused(401, slugToken)
-	w.call(w.tenantToken, "GET", at(id, "/aaa"), "").refused(404, slugIdentifier)
+	w.call(old, "GET", at(id, ""), "").refused(401, web.SlugToken)
+	w.call(w.tenantToken, "GET", at(id, "/aaa"), "").refused(404, web.SlugIdentifier)
 	w.document(id)
 	w.call(w.tenantToken, "POST", at(id, "/aaa/authn"), data(`{"User-Name":"bob","User-Password":"sesame"}`)).want(200)
 }
@@ -200,13 +201,13 @@ func TestMove(t *testing.T) {
 	}
 	// Seen at once by the token that now reaches it in another way, and no longer by the one that doesn't.
 	w.call(w.token(other, "read"), "GET", at(w.child, ""), "").want(200)
-	move(w.tenantToken, other, w.child).refused(409, slugConflict)
-	move(w.tenantToken, other, other).refused(409, slugConflict)
+	move(w.tenantToken, other, w.child).refused(409, web.SlugConflict)
+	move(w.tenantToken, other, other).refused(409, web.SlugConflict)
 	for _, to := range []aaa.AccountID{w.root, w.sibling, aaa.NewAccountID()} { // out of reach: all alike
-		move(w.tenantToken, w.child, to).refused(404, slugIdentifier)
+		move(w.tenantToken, w.child, to).refused(404, web.SlugIdentifier)
 	}
-	move(w.tenantToken, w.tenant, other).refused(403, slugForbidden)
-	move(w.tenantToken, w.child, "nonsense").refused(400, slugInvalid)
+	move(w.tenantToken, w.tenant, other).refused(403, web.SlugForbidden)
+	move(w.tenantToken, w.child, "nonsense").refused(400, web.SlugInvalid)
 	move(w.rootToken, w.child, w.sibling).want(200)
-	w.call(w.tenantToken, "GET", at(w.child, ""), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.child, ""), "").refused(404, web.SlugIdentifier)
 }

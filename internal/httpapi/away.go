@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // How long a read that memory can answer waits for the store, and for how long after it waited in
@@ -45,33 +46,33 @@ func (a *away) told(inTime bool) {
 
 // orMemory reads what is of an account from the store and, where that is away, from memory. Where memory
 // does not know the account, the store's answer is waited for.
-func orMemory[T any](c *call, account aaa.AccountID, read func(context.Context) (T, error), memory func() (T, error)) (T, error) {
-	if _, err := c.api.Tree.WarmAccount(account); err != nil {
-		return read(c.ctx())
+func orMemory[T any](a *API, c *web.Call, account aaa.AccountID, read func(context.Context) (T, error), memory func() (T, error)) (T, error) {
+	if _, err := a.Tree.WarmAccount(account); err != nil {
+		return read(c.Context())
 	}
-	if !c.api.away.ask() {
+	if !a.away.ask() {
 		return memory()
 	}
-	ctx, cancel := context.WithTimeout(c.ctx(), askTime)
+	ctx, cancel := context.WithTimeout(c.Context(), askTime)
 	defer cancel()
 	v, err := read(ctx)
-	if c.ctx().Err() == nil { // else it is the caller who did not wait
-		c.api.away.told(ctx.Err() == nil)
+	if c.Context().Err() == nil { // else it is the caller who did not wait
+		a.away.told(ctx.Err() == nil)
 	}
-	if isUnavailable(err) {
+	if web.IsUnavailable(err) {
 		return memory()
 	}
 	return v, err
 }
 
 // listOrMemory pages through a list of the store and, where that is away, through memory's.
-func listOrMemory[T any](c *call, fetch fetcher[T], memory func() ([]T, error), key func(T) string) fetcher[T] {
+func listOrMemory[T any](a *API, c *web.Call, fetch web.Fetch[T], memory func() ([]T, error), key func(T) string) web.Fetch[T] {
 	type page struct {
 		rows []T
 		next string
 	}
 	return func(_ context.Context, p store.Page) ([]T, string, error) {
-		got, err := orMemory(c, c.account, func(ctx context.Context) (page, error) {
+		got, err := orMemory(a, c, c.Account(), func(ctx context.Context) (page, error) {
 			rows, next, err := fetch(ctx, p)
 			return page{rows, next}, err
 		}, func() (page, error) {
@@ -80,7 +81,7 @@ func listOrMemory[T any](c *call, fetch fetcher[T], memory func() ([]T, error), 
 				return page{}, err
 			}
 			from, _ := slices.BinarySearchFunc(all, p.Start, func(entry T, start string) int { return cmp.Compare(key(entry), start) })
-			rows, next, err := slicePage(all[from:], key)(c.ctx(), store.Page{Limit: p.Limit})
+			rows, next, err := web.SlicePage(all[from:], key)(c.Context(), store.Page{Limit: p.Limit})
 			return page{rows, next}, err
 		})
 		return got.rows, got.next, err

@@ -16,6 +16,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/web"
 )
 
 // awayStore is a store whose reads fail once it is told to be away.
@@ -187,12 +188,12 @@ func TestReadsWhileTheStoreIsAway(t *testing.T) {
 	for _, path := range []string{
 		at(w.tenant, "/aaa/users/u"), at(w.tenant, "/aaa/revisions"), at(w.tenant, "/children"),
 	} {
-		if r := read(path, "").refused(503, slugStore); r.header.Get("Retry-After") == "" {
+		if r := read(path, "").refused(503, web.SlugStore); r.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %v", path, r.header)
 		}
 	}
-	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":9}`)).refused(503, slugStore)
-	w.call(w.tenantToken, "DELETE", at(w.tenant, "/aaa/dictionary/dictionary_juniper"), "").refused(503, slugStore)
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":9}`)).refused(503, web.SlugStore)
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/aaa/dictionary/dictionary_juniper"), "").refused(503, web.SlugStore)
 }
 
 // told is what an answer says, but for when it was made.
@@ -222,7 +223,8 @@ func (k knows) WarmAccount(id aaa.AccountID) (store.Account, error) {
 func TestStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := &call{api: &API{Options: Options{Tree: knows{account: "known"}}}, account: "known", r: request(t, t.Context(), "")}
+		a, server := &API{Options: Options{Tree: knows{account: "known"}}}, web.New(web.Options{})
+		c := server.NewCall(nil, request(t, t.Context(), ""), "known")
 		asked := 0
 		hangs := true
 		// Like a driver: it has a bound of its own.
@@ -240,7 +242,7 @@ func TestStoreThatHangs(t *testing.T) {
 		get := func(want string, took time.Duration, asks int) {
 			t.Helper()
 			begin, before := time.Now(), asked
-			got, err := orMemory(c, c.account, read, memory)
+			got, err := orMemory(a, c, c.Account(), read, memory)
 			if got != want || err != nil || time.Since(begin) != took || asked-before != asks {
 				t.Errorf("%q, %v after %v, asked %d times; want %q after %v, asked %d times", got, err, time.Since(begin), asked-before, want, took, asks)
 			}
@@ -264,13 +266,13 @@ func TestStoreThatHangs(t *testing.T) {
 		// What memory does not know is waited for as long as the store takes.
 		hangs = true
 		begin := time.Now()
-		if _, err := orMemory(c, "unknown", read, memory); !errors.Is(err, store.ErrUnavailable) || time.Since(begin) != 5*time.Second {
+		if _, err := orMemory(a, c, "unknown", read, memory); !errors.Is(err, store.ErrUnavailable) || time.Since(begin) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 		// A caller who goes away says nothing about the store.
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		if _, err := orMemory(&call{api: c.api, r: request(t, gone, "")}, c.account, func(ctx context.Context) (string, error) { return "", ctx.Err() }, memory); !errors.Is(err, context.Canceled) {
+		if _, err := orMemory(a, server.NewCall(nil, request(t, gone, ""), ""), c.Account(), func(ctx context.Context) (string, error) { return "", ctx.Err() }, memory); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
 		hangs = false

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,9 +9,11 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // takeLimits reads the member limits of an account, nil where it sets none.
@@ -48,7 +49,7 @@ func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
 	var faults []aaa.Field
 	for i, v := range sent {
 		text, _ := v.(string)
-		p, err := parseNetwork(text)
+		p, err := egress.ParseNetwork(text)
 		if err != nil {
 			faults = append(faults, aaa.Field{Path: networkPath(i), Rule: "pattern", Message: err.Error(), Value: text})
 		} else if !slices.Contains(list, p) {
@@ -63,35 +64,11 @@ func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
 
 func networkPath(i int) string { return "server_networks." + strconv.Itoa(i) }
 
-var (
-	errNetwork = errors.New("must be an IP prefix or address, such as 10.0.0.0/8 or fd00::1")
-	errMapped  = errors.New("must be written as IPv4")
-)
-
-// parseNetwork reads a prefix, or an address as the prefix that holds it alone.
-func parseNetwork(text string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" {
-			return p, errNetwork
-		}
-		p = netip.PrefixFrom(a, a.BitLen())
-	}
-	switch {
-	case p.Addr().Is4In6():
-		return p, errMapped
-	case p != p.Masked():
-		return p, fmt.Errorf("has bits after the prefix: write %s", p.Masked())
-	}
-	return p, nil
-}
-
 // keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
-func keepBounds(c *call, have, sent map[string]any) map[string]any {
+func keepBounds(c *web.Call, have, sent map[string]any) map[string]any {
 	for _, name := range []string{"limits", "server_networks", "realm"} {
 		_, named := sent[name]
-		if v, set := have[name]; set && !named && c.account == c.who.Account {
+		if v, set := have[name]; set && !named && c.Account() == c.Who().Account {
 			sent[name] = v
 		}
 	}
@@ -99,8 +76,8 @@ func keepBounds(c *call, have, sent map[string]any) map[string]any {
 }
 
 // checkBounds refuses a change of realm, limits and networks if the token is the account's own: accounts above set them.
-func (a *API) checkBounds(c *call, old, next store.Account) error {
-	own := c.account == c.who.Account
+func (a *API) checkBounds(c *web.Call, old, next store.Account) error {
+	own := c.Account() == c.Who().Account
 	sameLimits := equal(old.Limits, next.Limits)
 	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
 	switch {
@@ -119,11 +96,11 @@ func (a *API) checkBounds(c *call, old, next store.Account) error {
 }
 
 // checkNetworks refuses to grant an account what the one above it does not have.
-func (a *API) checkNetworks(c *call, next store.Account) error {
+func (a *API) checkNetworks(c *web.Call, next store.Account) error {
 	if len(next.ServerNetworks) == 0 {
 		return nil
 	}
-	above, err := a.Tree.Networks(c.ctx(), next.ParentID)
+	above, err := a.Tree.Networks(c.Context(), next.ParentID)
 	if err != nil {
 		return err
 	}
@@ -143,15 +120,15 @@ func (a *API) checkNetworks(c *call, next store.Account) error {
 }
 
 // warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.
-func (a *API) warnCapped(c *call, account store.Account) ([]document.Warning, error) {
-	if account.Limits == nil || account.ID == c.who.Account { // whose own token may not hear of the account above
+func (a *API) warnCapped(c *web.Call, account store.Account) ([]document.Warning, error) {
+	if account.Limits == nil || account.ID == c.Who().Account { // whose own token may not hear of the account above
 		return nil, nil
 	}
-	parent, err := a.Tree.Account(c.ctx(), account.ParentID)
+	parent, err := a.Tree.Account(c.Context(), account.ParentID)
 	if err != nil || parent.ParentID == "" { // below the root account any value holds
 		return nil, err
 	}
-	above, err := a.Tree.Limits(c.ctx(), account.ParentID)
+	above, err := a.Tree.Limits(c.Context(), account.ParentID)
 	if err != nil {
 		return nil, err
 	}

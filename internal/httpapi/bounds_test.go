@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/web"
 )
 
 // Limits and networks of an account are written by those above it, and by nobody else.
@@ -29,10 +30,10 @@ func TestBoundsAreSetFromAbove(t *testing.T) {
 		`{"limits":{"tokens":8}}`, `{"limits":null}`, `{"limits":{"tokens":null}}`, `{"limits":{"sessions":1}}`,
 		`{"server_networks":null}`, `{"server_networks":[]}`, `{"server_networks":["127.0.0.1"]}`, `{"server_networks":["0.0.0.0/0"]}`,
 	} {
-		w.call(w.tenantToken, "PATCH", own, data(body)).refused(403, slugForbidden)
+		w.call(w.tenantToken, "PATCH", own, data(body)).refused(403, web.SlugForbidden)
 	}
 	for _, body := range []string{`{"name":"tenant","limits":{}}`, `{"name":"tenant","server_networks":[]}`} {
-		w.call(w.tenantToken, "POST", own, data(body)).refused(403, slugForbidden)
+		w.call(w.tenantToken, "POST", own, data(body)).refused(403, web.SlugForbidden)
 	}
 	shown(w.call(w.tenantToken, "GET", own, "").want(200))
 	// Its own token changes the rest, and may send back what it read.
@@ -47,7 +48,7 @@ func TestBoundsAreSetFromAbove(t *testing.T) {
 	for _, network := range []string{"10.0.0.0/8", "0.0.0.0/0", "192.168.1.1", "::/0"} {
 		body := `{"name":"x","server_networks":["127.0.0.1","` + network + `"]}`
 		for _, r := range []reply{w.call(w.tenantToken, "POST", at(w.child, ""), data(body)), w.call(w.tenantToken, "PUT", own, data(body))} {
-			r.refused(400, slugInvalid)
+			r.refused(400, web.SlugInvalid)
 			if !strings.Contains(r.text, `"server_networks.1":{"granted"`) {
 				t.Errorf("%s", r.text)
 			}
@@ -76,7 +77,7 @@ func TestBoundsAreSetFromAbove(t *testing.T) {
 	// The limits of the root account are the defaults of all others: its own token sets them. Its networks are everything.
 	w.call(w.rootToken, "PATCH", at(w.root, ""), data(`{"limits":{"tokens":9}}`)).want(200)
 	r = w.call(w.rootToken, "PATCH", at(w.root, ""), data(`{"server_networks":["10.0.0.0/8"]}`))
-	r.refused(403, slugForbidden)
+	r.refused(403, web.SlugForbidden)
 	if !strings.Contains(r.text, "the root account has all networks") {
 		t.Errorf("%s", r.text)
 	}
@@ -104,7 +105,7 @@ func TestBadBounds(t *testing.T) {
 		`{"server_networks":[` + strings.TrimSuffix(strings.Repeat(`"::1/128",`, 65), ",") + `]}`: `"server_networks":{"maxItems"`,
 	} {
 		r := w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(body))
-		r.refused(400, slugInvalid)
+		r.refused(400, web.SlugInvalid)
 		if !strings.Contains(r.text, path) {
 			t.Errorf("%.100s: %s", body, r.text)
 		}

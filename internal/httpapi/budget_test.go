@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // aLargeDictionary is an upload of more than 64 KiB, whose answer is as long.
@@ -50,8 +52,7 @@ func (b *blocked) Write(p []byte) (int, error) {
 func TestUnreadAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *Options) {
-		o.Budget = NewBudget(0, nil)
-		o.Budget.most = 4 << 20
+		o.Budget = admission.NewBudget(4<<20, nil)
 	})
 	w.document(w.tenant)
 	for _, id := range []aaa.AccountID{w.tenant, w.sibling} {
@@ -106,19 +107,19 @@ func TestTokenInTheBodySpendsItsAccountsPart(t *testing.T) {
 	w := newWorld(t)
 	w.document(w.tenant)
 	w.call(w.rootToken, "PUT", at(w.tenant, "/aaa/dictionary"), aLargeDictionary()).want(201)
-	body := fmt.Sprintf(`{"verb":"GET","auth_token":%q%s}`, w.tenantToken, strings.Repeat(" ", 2*freeOctets))
+	body := fmt.Sprintf(`{"verb":"GET","auth_token":%q%s}`, w.tenantToken, strings.Repeat(" ", 2*admission.FreeBody))
 	req, err := http.NewRequestWithContext(t.Context(), "POST", at(w.tenant, "/aaa/dictionary/large"), strings.NewReader(body))
 	ok(t, err)
 	b := newBlocked()
 	ended := make(chan struct{})
 	go func() { w.api.ServeHTTP(b, req); close(ended) }()
 	<-b.writing
-	if n := w.api.Budget.strangers.Used(aaa.LimitBodyOctets).Load(); n != 0 {
+	if n := w.api.Budget.Strangers().Used(aaa.LimitBodyOctets).Load(); n != 0 {
 		t.Errorf("strangers hold %d octets", n)
 	}
 	own, err := w.api.Tree.Limits(t.Context(), w.tenant)
 	ok(t, err)
-	if n := own.Used(aaa.LimitBodyOctets).Load(); n < freeAnswer || b.status != 200 {
+	if n := own.Used(aaa.LimitBodyOctets).Load(); n < admission.FreeAnswer || b.status != 200 {
 		t.Errorf("status %d, the account holds %d octets", b.status, n)
 	}
 	close(b.release)
@@ -157,49 +158,27 @@ func TestBodiesInFlightAreBounded(t *testing.T) {
 	if got := metric(w, `aaa_api_limited_total{limit="body_octets"}`); got != "1" {
 		t.Errorf("counted %s refusals by body_octets", got)
 	}
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 30_000)).refused(400, slugInvalid)
-	w.call(w.rootToken, "PUT", at(w.sibling, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 30_000)).refused(400, web.SlugInvalid)
+	w.call(w.rootToken, "PUT", at(w.sibling, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, web.SlugInvalid)
 	body.Close()
 	if got := <-first; got != 400 {
 		t.Errorf("a body that ended early: %d", got)
 	}
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, web.SlugInvalid)
 
 	var bodies []*io.PipeWriter
-	for range strangersOctets / maxShortBody {
-		body, _ := send("", at(w.tenant, "/aaa/dictionary"), maxShortBody)
+	for range admission.StrangersOctets / web.MaxShortBody {
+		body, _ := send("", at(w.tenant, "/aaa/dictionary"), web.MaxShortBody)
 		_, err := body.Write([]byte(" "))
 		ok(t, err)
 		bodies = append(bodies, body)
 	}
-	if _, status := send("", at(w.tenant, "/aaa/dictionary"), maxShortBody); <-status != 503 {
+	if _, status := send("", at(w.tenant, "/aaa/dictionary"), web.MaxShortBody); <-status != 503 {
 		t.Error("strangers may send more than their part")
 	}
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), strings.Repeat(" ", 50_000)).refused(400, web.SlugInvalid)
 	for _, body := range bodies {
 		body.Close()
-	}
-}
-
-// A body of unknown length arrives whole, however long it is.
-func TestBodiesOfUnknownLength(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for _, octets := range []int{0, 1, 2047, 2048, 2049, freeOctets, freeOctets + 1, paced, 200_000, 256 << 10} {
-		text := strings.Repeat(" ", octets)
-		var got string
-		c := &call{api: w.api, ResponseWriter: &statusOnly{header: http.Header{}}}
-		c.r = &http.Request{Body: io.NopCloser(strings.NewReader(text)), ContentLength: -1}
-		err := c.readUpTo(256 << 10)
-		got = string(c.body)
-		held := w.api.Budget.Held()
-		c.release()
-		if err != nil || got != text || (held > 0) != (octets > freeOctets) && octets != freeOctets {
-			t.Errorf("%d octets: %d read, %d held, %v", octets, len(got), held, err)
-		}
-	}
-	if n := w.api.Budget.Held(); n != 0 {
-		t.Errorf("%d octets are held", n)
 	}
 }
 
@@ -207,7 +186,7 @@ func TestBodiesOfUnknownLength(t *testing.T) {
 func TestMembersAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), data(`[`+strings.Repeat("0,", 2*maxMembers+1)+`0]`)).refused(413, slugTooLarge)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), data(`[`+strings.Repeat("0,", 2*web.MaxMembers+1)+`0]`)).refused(413, web.SlugTooLarge)
 	if n := w.api.Budget.Held(); n != 0 {
 		t.Errorf("%d octets are held", n)
 	}
@@ -265,8 +244,8 @@ func TestLeastRate(t *testing.T) {
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), aLargeDictionary()).want(201)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
-	s := NewServer("", w.api)
-	go func() { _ = s.Serve(NewConnections(0, nil).Listener(smallBuffers{l})) }()
+	s := web.NewHTTPServer("", w.api)
+	go func() { _ = s.Serve(web.NewConnections(0, nil).Listener(smallBuffers{l})) }()
 	defer s.Close()
 	dial := func(request string) *net.TCPConn {
 		c, err := net.Dial("tcp", l.Addr().String())

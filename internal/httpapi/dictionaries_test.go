@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 const acmeText = `VENDOR	Acme	99999
@@ -55,20 +56,20 @@ func TestDictionariesAsText(t *testing.T) {
 
 	// An attribute inside one of another dictionary would break with that one.
 	w.call(w.tenantToken, "PUT", base, data(`{"name":"outer","value":[{"vendor":{"Outer":99998}},{"attr":{"vid":99998,"id":1,"type":"tlv","name":"Outer-TLV"}}]}`)).want(201)
-	w.call(w.tenantToken, "PUT", base, data(`{"name":"inner","value":[{"attr":{"vid":99998,"id":1,"type":"string","name":"Inner","parent":"Outer-TLV"}}]}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", base, data(`{"name":"inner","value":[{"attr":{"vid":99998,"id":1,"type":"string","name":"Inner","parent":"Outer-TLV"}}]}`)).refused(400, web.SlugInvalid)
 
-	w.upload("PUT", base+"?name=dictionary_acme", acmeText).refused(409, slugConflict)
-	w.upload("PUT", base, acmeText).refused(400, slugInvalid)
-	w.upload("PUT", base+"?name=a%20b", acmeText).refused(400, slugInvalid)
-	w.upload("POST", base+"?name=nobody", acmeText).refused(404, slugIdentifier)
-	if r := w.upload("PUT", base+"?name=x", acmeText+"ATTRIBUTE	Broken	x	integer\n").refused(400, slugInvalid); r.at("data", "line 6") == nil {
+	w.upload("PUT", base+"?name=dictionary_acme", acmeText).refused(409, web.SlugConflict)
+	w.upload("PUT", base, acmeText).refused(400, web.SlugInvalid)
+	w.upload("PUT", base+"?name=a%20b", acmeText).refused(400, web.SlugInvalid)
+	w.upload("POST", base+"?name=nobody", acmeText).refused(404, web.SlugIdentifier)
+	if r := w.upload("PUT", base+"?name=x", acmeText+"ATTRIBUTE	Broken	x	integer\n").refused(400, web.SlugInvalid); r.at("data", "line 6") == nil {
 		t.Errorf("no line: %s", r.text)
 	}
-	w.upload("PUT", base+"?name=x", "$INCLUDE /etc/passwd\n").refused(400, slugInvalid)
+	w.upload("PUT", base+"?name=x", "$INCLUDE /etc/passwd\n").refused(400, web.SlugInvalid)
 	w.do(ask{method: "PUT", path: base + "?name=x", token: w.tenantToken, body: acmeText, header: map[string]string{"Content-Type": "text/plain; charset=utf-16"}}).refused(415, "unsupported_media_type")
 	// curl --data-binary without a Content-Type says form data: JSON is read, so this is none.
-	w.do(ask{method: "PUT", path: base + "?name=x", token: w.tenantToken, body: acmeText, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}).refused(400, slugParse)
-	w.call(w.tenantToken, "GET", base+"/x", "").refused(404, slugIdentifier)
+	w.do(ask{method: "PUT", path: base + "?name=x", token: w.tenantToken, body: acmeText, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}).refused(400, web.SlugParse)
+	w.call(w.tenantToken, "GET", base+"/x", "").refused(404, web.SlugIdentifier)
 }
 
 func TestDictionariesAsJSON(t *testing.T) {
@@ -84,14 +85,14 @@ func TestDictionariesAsJSON(t *testing.T) {
 		"colour":            `{"name":"x","value":[],"colour":1}`,
 		"owner":             `{"name":"x","value":[],"owner":1}`,
 	} {
-		if r := w.call(w.tenantToken, "PUT", base, data(bad)).refused(400, slugInvalid); r.at("data", name) == nil {
+		if r := w.call(w.tenantToken, "PUT", base, data(bad)).refused(400, web.SlugInvalid); r.at("data", name) == nil {
 			t.Errorf("no fault at %s: %s", name, r.text)
 		}
 		if r := w.call(w.tenantToken, "POST", base+"/"+id, data(bad)); r.status != 400 {
 			t.Errorf("%s: %d", name, r.status)
 		}
 	}
-	if r := w.call(w.tenantToken, "PUT", base+"?name=other", data(fmt.Sprintf(aDictionary, "x"))).refused(400, slugInvalid); r.at("data", "name") == nil {
+	if r := w.call(w.tenantToken, "PUT", base+"?name=other", data(fmt.Sprintf(aDictionary, "x"))).refused(400, web.SlugInvalid); r.at("data", "name") == nil {
 		t.Errorf("%s", r.text)
 	}
 	list := w.call(w.tenantToken, "GET", base, "").want(200)
@@ -105,7 +106,7 @@ func TestDictionariesAsJSON(t *testing.T) {
 		w.call(w.tenantToken, "DELETE", base+"/"+id, ""),
 		w.call(w.tenantToken, "POST", base+"/"+id, data(fmt.Sprintf(aDictionary, "renamed"))),
 	} {
-		if r.refused(409, slugConflict).at("data", "dictionary", "in_use", "target", "0") != string(w.child) {
+		if r.refused(409, web.SlugConflict).at("data", "dictionary", "in_use", "target", "0") != string(w.child) {
 			t.Errorf("%s", r.text)
 		}
 	}
@@ -158,7 +159,7 @@ func TestVendorFormatAcrossDictionaries(t *testing.T) {
 		states = `{"name":"da","value":[{"vendor":{"Zed":77777,"format":"2,2"}},{"attr":{"vid":77777,"id":1,"type":"string","name":"Z-One"}}]}`
 		lacks  = `{"name":"db","value":[{"attr":{"vid":77777,"id":300,"type":"string","name":"Z-Two"}}]}`
 	)
-	if r := w.call(w.tenantToken, "PUT", below, data(lacks)).refused(400, slugInvalid); r.at("data", "value.0.attr.id", "range") == nil {
+	if r := w.call(w.tenantToken, "PUT", below, data(lacks)).refused(400, web.SlugInvalid); r.at("data", "value.0.attr.id", "range") == nil {
 		t.Errorf("%s", r.text)
 	}
 	w.call(w.tenantToken, "PUT", base, data(states)).want(201)
@@ -171,7 +172,7 @@ func TestVendorFormatAcrossDictionaries(t *testing.T) {
 	using := strings.Replace(aDocument, `["dictionary"]`, `["db","dictionary"]`, 1)
 	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(using)).want(201)
 	text := w.asText(below + "/db").text
-	w.upload("POST", below+"/db", text).refused(400, slugInvalid)
+	w.upload("POST", below+"/db", text).refused(400, web.SlugInvalid)
 	w.upload("POST", below+"/db", "VENDOR Zed 77777 format=2,2\n"+text).want(200)
 }
 
@@ -216,7 +217,7 @@ func TestNearerOnesAreInUse(t *testing.T) {
 	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(strings.Replace(using, `{`, `{"fsm":"mine",`, 1))).want(201)
 	inUse := func(r reply, kind string) {
 		t.Helper()
-		if got := r.refused(409, slugConflict).at("data", kind, "in_use", "target"); fmt.Sprint(got) != fmt.Sprint([]any{string(w.child)}) {
+		if got := r.refused(409, web.SlugConflict).at("data", kind, "in_use", "target"); fmt.Sprint(got) != fmt.Sprint([]any{string(w.child)}) {
 			t.Errorf("%s", r.text)
 		}
 	}
@@ -248,7 +249,7 @@ func TestSystemDictionaries(t *testing.T) {
 	if r := w.call(w.tenantToken, "GET", base+"?system=false", "").want(200); r.at("data", "0") != nil {
 		t.Errorf("%s", r.text)
 	}
-	w.call(w.tenantToken, "GET", base+"?system=yes", "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "GET", base+"?system=yes", "").refused(400, web.SlugInvalid)
 	if r := w.call(w.tenantToken, "GET", base+"/dictionary_3gpp", "").want(200); r.at("data", "value", "0") == nil {
 		t.Errorf("%s", r.text)
 	}
@@ -256,9 +257,9 @@ func TestSystemDictionaries(t *testing.T) {
 	if !strings.Contains(r.text, "3GPP-IMSI") {
 		t.Errorf("%.300s", r.text)
 	}
-	w.call(w.tenantToken, "POST", base+"/dictionary_3gpp", data(fmt.Sprintf(aDictionary, "dictionary_3gpp"))).refused(403, slugForbidden)
-	w.call(w.tenantToken, "DELETE", base+"/dictionary_3gpp", "").refused(403, slugForbidden)
-	w.call(w.tenantToken, "GET", base+"/dictionary_of_nobody", "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "POST", base+"/dictionary_3gpp", data(fmt.Sprintf(aDictionary, "dictionary_3gpp"))).refused(403, web.SlugForbidden)
+	w.call(w.tenantToken, "DELETE", base+"/dictionary_3gpp", "").refused(403, web.SlugForbidden)
+	w.call(w.tenantToken, "GET", base+"/dictionary_of_nobody", "").refused(404, web.SlugIdentifier)
 	// An account's own dictionary of the same name hides the system's, and only there.
 	w.call(w.tenantToken, "PUT", base, data(fmt.Sprintf(aDictionary, "dictionary_3gpp"))).want(201)
 	if r := w.call(w.tenantToken, "GET", base+"/dictionary_3gpp", "").want(200); r.at("data", "owner") != string(w.tenant) {

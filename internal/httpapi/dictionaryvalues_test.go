@@ -3,6 +3,8 @@ package httpapi
 import (
 	"fmt"
 	"testing"
+
+	"aaa-api/internal/web"
 )
 
 // A value of an attribute of the parent's dictionary is the same in JSON as in text.
@@ -17,7 +19,7 @@ func TestJSONValuesOfOthers(t *testing.T) {
 	if want, got := fmt.Sprint(text.at("data", "value")), fmt.Sprint(json.at("data", "value")); got != want || json.at("data", "value", "0", "val", "id") != 1.0 {
 		t.Errorf("JSON is stored as %s, text as %s", got, want)
 	}
-	if r := w.call(w.tenantToken, "PUT", own, data(`{"name":"x","value":[{"val":{"attr":"Nobody","val":1,"name":"One"}}]}`)).refused(400, slugInvalid); r.at("data", "value.0.val.attr", "unknown") == nil {
+	if r := w.call(w.tenantToken, "PUT", own, data(`{"name":"x","value":[{"val":{"attr":"Nobody","val":1,"name":"One"}}]}`)).refused(400, web.SlugInvalid); r.at("data", "value.0.val.attr", "unknown") == nil {
 		t.Errorf("%s", r.text)
 	}
 }
@@ -34,7 +36,7 @@ func TestNamesOfThePredecessor(t *testing.T) {
 		},
 		"text": func(attr string) reply { return w.upload("POST", mine, "VALUE "+attr+" S 77\n") },
 	} {
-		replace("Own").refused(400, slugInvalid)
+		replace("Own").refused(400, web.SlugInvalid)
 		if id := replace("Framed-Protocol").want(200).at("data", "value", "0", "val", "id"); id != 7.0 && id != nil {
 			t.Errorf("%s: a value of number %v", form, id)
 		}

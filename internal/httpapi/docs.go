@@ -16,6 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	contract "aaa-api"
+
+	"aaa-api/internal/web"
 )
 
 // docs is the interactive page on /docs: Swagger UI from this binary, no other
@@ -63,37 +65,37 @@ func hashes(page string) string {
 // docsAssets are the files that the page loads.
 var docsAssets = []string{"", "swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png"}
 
-func (a *API) docsPage(c *call) error {
-	if !slices.Contains(docsAssets, c.param("*")) {
-		return errNoRoute
+func (a *API) docsPage(c *web.Call) error {
+	if !slices.Contains(docsAssets, c.Param("*")) {
+		return web.ErrNoRoute
 	}
 	h := c.Header()
 	h.Set("Content-Security-Policy", a.docs.policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cache-Control", "no-cache")
-	a.docs.handler.ServeHTTP(c, c.r)
+	a.docs.handler.ServeHTTP(c, c.Request())
 	return nil
 }
 
 // frontPage says where to read on.
-func (a *API) frontPage(c *call) error {
-	c.send(http.StatusOK, textType, []byte("This is aaa-api, an AAA gateway. Its API is described at /docs, and for programs at /openapi.yaml and /openapi.json\n"))
+func (a *API) frontPage(c *web.Call) error {
+	c.Send(http.StatusOK, textType, []byte("This is aaa-api, an AAA gateway. Its API is described at /docs, and for programs at /openapi.yaml and /openapi.json\n"))
 	return nil
 }
 
 // contract gives openapi.yaml.
-func (a *API) contract(c *call) error {
-	return c.sendContract("application/yaml", contract.OpenAPI)
+func (a *API) contract(c *web.Call) error {
+	return sendContract(c, "application/yaml", contract.OpenAPI)
 }
 
 // contractJSON gives the same as JSON, for generators of clients that read no YAML.
-func (a *API) contractJSON(c *call) error {
+func (a *API) contractJSON(c *web.Call) error {
 	text, err := jsonContract()
 	if err != nil {
 		return err
 	}
-	return c.sendContract("application/json", text)
+	return sendContract(c, "application/json", text)
 }
 
 // jsonContract makes JSON of the contract when it is first asked for.
@@ -106,15 +108,15 @@ var jsonContract = sync.OnceValues(func() ([]byte, error) {
 })
 
 // sendContract sends one form of the contract; each has an entity tag of its own.
-func (c *call) sendContract(kind string, text []byte) error {
+func sendContract(c *web.Call, kind string, text []byte) error {
 	sum := sha256.Sum256(text)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	if done, err := c.notModified(tag); done || err != nil {
+	if done, err := c.NotModified(tag); done || err != nil {
 		return err
 	}
 	h := c.Header()
 	h.Set("Cache-Control", "no-cache")
 	h.Set("ETag", tag)
-	c.send(http.StatusOK, []string{kind}, text)
+	c.Send(http.StatusOK, kind, text)
 	return nil
 }

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,192 +9,206 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/document"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // The handlers here serve the documents of accounts and of the system
-// configuration alike: c.account says which.
+// configuration alike: c.Account() says which.
 
-func (a *API) getDocument(c *call) error {
-	d, err := orMemory(c, c.account, func(ctx context.Context) (store.Document, error) {
-		return a.Store.Documents().Get(ctx, c.account)
-	}, func() (store.Document, error) { return a.Tree.Document(c.account) })
+func (a *API) getDocument(c *web.Call) error {
+	d, err := orMemory(a, c, c.Account(), func(ctx context.Context) (store.Document, error) {
+		return a.Store.Documents().Get(ctx, c.Account())
+	}, func() (store.Document, error) { return a.Tree.Document(c.Account()) })
 	if err != nil {
 		return err
 	}
-	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
+	if done, err := c.NotModified(web.ETag(d.Revision)); done || err != nil {
 		return err
 	}
-	return c.replyDocument(d, answer{learnt: a.Service.Learnt(c.account)})
+	servers, err := a.Service.Learnt(c.Context(), c.Account())
+	if err != nil {
+		return err
+	}
+	return replyDocument(c, d, web.Answer{Members: learnt(servers)})
+}
+
+// learnt is the member of an answer that tells what the service found out about a document's servers.
+func learnt(servers map[string]gateway.Learnt) []web.Member {
+	if len(servers) == 0 {
+		return nil
+	}
+	return []web.Member{{Name: "learnt", Value: servers}}
 }
 
 // replyDocument answers with a document, its secrets masked.
-func (c *call) replyDocument(d store.Document, a answer) error {
+func replyDocument(c *web.Call, d store.Document, a web.Answer) error {
 	masked, err := document.Mask(d.Body)
 	if err != nil {
 		return err
 	}
-	a.raw, a.revision = masked, d.Revision
-	return c.reply(a)
+	a.Raw, a.Revision = masked, d.Revision
+	return c.Reply(a)
 }
 
-func (a *API) createDocument(c *call) error {
-	next, err := a.prepare(c, c.envelope["data"], nil)
+// replyDraft answers with the revision that the store made of a draft.
+func replyDraft(c *web.Call, d *document.Draft, made store.Document, a web.Answer) error {
+	masked, err := d.Masked()
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, nil, next.Body)
-	if err != nil {
-		return err
-	}
-	made, err := a.Store.Documents().Create(c.ctx(), c.written(next), next.Uses)
-	if err != nil {
-		return err
-	}
-	c.sync()
-	return c.replyDocument(made, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)}.created(c.r.URL.Path))
+	a.Raw, a.Revision = masked, made.Revision
+	return c.Reply(a)
 }
 
-func (a *API) replaceDocument(c *call) error {
-	return a.updateDocument(c, func(store.Document) (any, error) { return c.envelope["data"], nil })
+func (a *API) createDocument(c *web.Call) error {
+	draft, err := document.Load(c.Account(), nil)
+	if err != nil {
+		return err
+	}
+	draft.Replace(c.Sent())
+	next, err := a.prepare(c, draft)
+	if err != nil {
+		return err
+	}
+	changed, err := a.warnDocument(c, nil, draft.After())
+	if err != nil {
+		return err
+	}
+	made, err := a.Store.Documents().Create(c.Context(), written(c, next), next.Uses)
+	if err != nil {
+		return err
+	}
+	a.sync(c)
+	return replyDraft(c, draft, made, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))}.Created(c.Request().URL.Path))
+}
+
+func (a *API) replaceDocument(c *web.Call) error {
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Replace(c.Sent())
+		return nil
+	})
 }
 
 // patchDocument merges what the client sent into the document (RFC 7396). The patch sees
 // secrets as every reader does, masked; what is still masked afterwards is kept.
-func (a *API) patchDocument(c *call) error {
-	if d, err := a.Tree.Document(c.account); err == nil {
-		if err := c.heavy(len(d.Body)); err != nil {
+func (a *API) patchDocument(c *web.Call) error {
+	if d, err := a.Tree.Document(c.Account()); err == nil {
+		if err := c.Heavy(len(d.Body)); err != nil {
 			return err
 		}
-	} else if !isNotFound(err) { // not in memory, and nobody knows how long
-		if err := c.heavy(heavyOctets); err != nil {
+	} else if !web.IsNotFound(err) { // not in memory, and nobody knows how long
+		if err := c.Heavy(admission.HeavyOctets); err != nil {
 			return err
 		}
 	}
-	return a.updateDocument(c, func(old store.Document) (any, error) {
-		masked, err := document.Mask(old.Body)
-		if err != nil {
-			return nil, err
-		}
-		target, err := decodeStored(masked)
-		if err != nil {
-			return nil, err
-		}
-		merged := document.MergePatch(target, c.envelope["data"])
-		return merged, a.fits(merged)
+	return a.updateDocument(c, func(d *document.Draft) error {
+		d.Patch(c.Sent())
+		return a.fits(d)
 	})
 }
 
-// fits refuses a document that is longer than one that may be sent: who reads it could not write it back.
-func (a *API) fits(doc any) error {
-	text, err := asJSON(map[string]any{"data": doc})
+// fits refuses a patched document that is longer than a request's body may be: no reader could write it back.
+func (a *API) fits(d *document.Draft) error {
+	n, err := d.Size()
 	if err != nil {
 		return err
 	}
-	size := int64(len(text))
+	size := int64(n + len(`{"data":}`))
 	if size <= a.Limits.Body {
 		return nil
 	}
-	return &failure{
-		status: http.StatusRequestEntityTooLarge, slug: slugTooLarge,
-		detail: fmt.Sprintf("with this patch the document would have %d octets as a request's body, which may have %d at most", size, a.Limits.Body),
+	return &web.Failure{
+		Status: http.StatusRequestEntityTooLarge, Slug: web.SlugTooLarge,
+		Detail: fmt.Sprintf("with this patch the document would have %d octets as a request's body, which may have %d at most", size, a.Limits.Body),
 	}
-}
-
-// asJSON encodes a value as clients do, without escapes that JSON does not ask for.
-func asJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return b.Bytes()[:b.Len()-1], nil // less the line feed of Encode
 }
 
 // updateDocument makes the next revision. The write is always conditional on the revision
 // that it was made from: secrets are kept from that one.
-func (a *API) updateDocument(c *call, make func(old store.Document) (any, error)) error {
-	return c.retryStale(func() error {
-		old, err := a.Store.Documents().Get(c.ctx(), c.account)
+func (a *API) updateDocument(c *web.Call, edit func(*document.Draft) error) error {
+	return retryStale(c, func() error {
+		old, err := a.Store.Documents().Get(c.Context(), c.Account())
 		if err != nil {
 			return err
 		}
-		if _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
-		doc, err := make(old)
+		draft, err := document.Load(c.Account(), old.Body)
 		if err != nil {
 			return err
 		}
-		next, err := a.prepare(c, doc, old.Body)
+		if err := edit(draft); err != nil {
+			return err
+		}
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, old.Body, next.Body)
+		changed, err := a.warnDocument(c, draft.Before(), draft.After())
 		if err != nil {
 			return err
 		}
-		got, err := a.Store.Documents().Replace(c.ctx(), c.written(next), old.Revision, next.Uses)
+		got, err := a.Store.Documents().Replace(c.Context(), written(c, next), old.Revision, next.Uses)
 		if err != nil {
 			return err
 		}
-		c.sync()
-		return c.replyDocument(got, answer{warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
+		a.sync(c)
+		return replyDraft(c, draft, got, web.Answer{Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
 	})
 }
 
-func (a *API) deleteDocument(c *call) error {
-	old, err := a.Store.Documents().Get(c.ctx(), c.account)
+func (a *API) deleteDocument(c *web.Call) error {
+	old, err := a.Store.Documents().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	revision, err := c.ifMatch(old.Revision)
+	revision, err := c.IfMatch(old.Revision)
 	if err != nil {
 		return err
 	}
-	changed, err := a.warnDocument(c, old.Body, nil)
+	draft, damaged := document.Load(c.Account(), old.Body)
+	var was *document.Stances
+	if damaged == nil {
+		was = draft.Before()
+	}
+	changed, err := a.warnDocument(c, was, nil)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.Documents().Delete(c.ctx(), c.account, revision, c.who.TokenID); err != nil {
+	if err := a.Store.Documents().Delete(c.Context(), c.Account(), revision, c.Who().TokenID); err != nil {
 		return err
 	}
-	c.sync()
-	masked, err := document.Mask(old.Body)
+	a.sync(c)
+	if damaged != nil { // which must not keep it from being deleted
+		return damaged
+	}
+	masked, err := draft.Masked()
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{raw: masked, warnings: changed.after(c, store.ChangedDocument)})
+	return c.Reply(web.Answer{Raw: masked, Warnings: warningsOf(changed.after(a, c, store.ChangedDocument))})
 }
 
-// prepare checks a document and seals its secrets; stored is the body that masked ones are kept from.
-func (a *API) prepare(c *call, doc any, stored json.RawMessage) (*document.Prepared, error) {
-	text, err := asJSON(doc)
+// prepare holds a draft to the account's limit, checks it and seals its secrets.
+func (a *API) prepare(c *web.Call, d *document.Draft) (*document.Prepared, error) {
+	size, err := d.Size()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkSize(c, text); err != nil {
+	if err := a.checkSize(c, size); err != nil {
 		return nil, err
 	}
-	return a.Preparer.Prepare(c.ctx(), c.account, text, stored)
+	return d.Prepare(c.Context(), a.Preparer)
 }
 
 // written is a prepared document as the store takes it.
-func (c *call) written(p *document.Prepared) store.Document {
-	return store.Document{Account: c.account, Body: p.Body, Author: c.who.TokenID}
-}
-
-// decodeStored decodes what the store holds, numbers kept as they are written.
-func decodeStored(body json.RawMessage) (any, error) {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return v, nil
+func written(c *web.Call, p *document.Prepared) store.Document {
+	return store.Document{Account: c.Account(), Body: p.Body, Author: c.Who().TokenID}
 }
 
 // revisionView is an entry of a document's history.
@@ -208,9 +220,9 @@ type revisionView struct {
 }
 
 // listRevisions lists the history, newest first.
-func (a *API) listRevisions(c *call) error {
+func (a *API) listRevisions(c *web.Call) error {
 	key := func(d store.Document) string { return strconv.FormatInt(d.Revision, 10) }
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Document, string, error) {
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Document, string, error) {
 		var from int64
 		if p.Start != "" {
 			var err error
@@ -218,7 +230,7 @@ func (a *API) listRevisions(c *call) error {
 				return nil, "", aaa.Invalid(aaa.Field{Path: "start_key", Rule: "type", Message: "must be the next_start_key of the page before: the number of a revision"})
 			}
 		}
-		part, next, err := a.Store.Documents().Revisions(ctx, c.account, from, p.Limit)
+		part, next, err := a.Store.Documents().Revisions(ctx, c.Account(), from, p.Limit)
 		if err != nil || next == 0 {
 			return part, "", err
 		}
@@ -229,32 +241,32 @@ func (a *API) listRevisions(c *call) error {
 }
 
 // revision finds the revision that the path names.
-func (a *API) revision(c *call) (store.Document, error) {
-	text := c.param("n")
+func (a *API) revision(c *web.Call) (store.Document, error) {
+	text := c.Param("n")
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || !isNumber(text) {
+	if err != nil || n < 1 || text[0] == '+' {
 		return store.Document{}, store.ErrNotFound
 	}
-	return a.Store.Documents().Revision(c.ctx(), c.account, n)
+	return a.Store.Documents().Revision(c.Context(), c.Account(), n)
 }
 
-func (a *API) getRevision(c *call) error {
+func (a *API) getRevision(c *web.Call) error {
 	d, err := a.revision(c)
 	if err != nil {
 		return err
 	}
 	if d.Deleted {
-		return c.reply(answer{data: nil, revision: d.Revision})
+		return c.Reply(web.Answer{Data: nil, Revision: d.Revision})
 	}
-	if done, err := c.notModified(etagOf(d.Revision)); done || err != nil {
+	if done, err := c.NotModified(web.ETag(d.Revision)); done || err != nil {
 		return err
 	}
-	return c.replyDocument(d, answer{})
+	return replyDocument(c, d, web.Answer{})
 }
 
 // rollBack makes an old revision the newest one again, with the secrets that it had. It is
 // checked anew, since dictionaries may have gone in between.
-func (a *API) rollBack(c *call) error {
+func (a *API) rollBack(c *web.Call) error {
 	old, err := a.revision(c)
 	if err != nil {
 		return err
@@ -262,33 +274,30 @@ func (a *API) rollBack(c *call) error {
 	if old.Deleted {
 		return aaa.Errorf(aaa.KindConflict, "revision %d is a deletion: use DELETE", old.Revision)
 	}
-	masked, err := document.Mask(old.Body)
+	draft, err := document.Load(c.Account(), old.Body)
 	if err != nil {
 		return err
 	}
-	if err := c.heavy(len(old.Body)); err != nil {
+	if err := c.Heavy(len(old.Body)); err != nil {
 		return err
 	}
-	return c.retryStale(func() error {
-		current, err := a.Store.Documents().Get(c.ctx(), c.account)
+	return retryStale(c, func() error {
+		current, err := a.Store.Documents().Get(c.Context(), c.Account())
 		gone := errors.Is(err, store.ErrNotFound)
 		if err != nil && !gone {
 			return err
 		}
-		if gone && len(c.r.Header["If-Match"]) > 0 {
-			return staleNow("there is no document any more")
+		if gone && len(c.Request().Header["If-Match"]) > 0 {
+			return web.StaleNow("there is no document any more")
 		}
-		if _, err := c.ifMatch(current.Revision); err != nil {
+		if _, err := c.IfMatch(current.Revision); err != nil {
 			return err
 		}
-		if err := a.checkSize(c, masked); err != nil {
-			return err
-		}
-		next, err := a.Preparer.Prepare(c.ctx(), c.account, masked, old.Body)
+		next, err := a.prepare(c, draft)
 		if err != nil {
 			return err
 		}
-		changed, err := a.warnDocument(c, current.Body, next.Body) // nil where it is gone
+		changed, err := a.warnDocument(c, stancesIn(current.Body), draft.After()) // Before would be that of the old revision
 		if err != nil {
 			return err
 		}
@@ -296,14 +305,14 @@ func (a *API) rollBack(c *call) error {
 		status := http.StatusOK
 		if gone {
 			status = http.StatusCreated
-			got, err = a.Store.Documents().Create(c.ctx(), c.written(next), next.Uses)
+			got, err = a.Store.Documents().Create(c.Context(), written(c, next), next.Uses)
 		} else {
-			got, err = a.Store.Documents().Replace(c.ctx(), c.written(next), current.Revision, next.Uses)
+			got, err = a.Store.Documents().Replace(c.Context(), written(c, next), current.Revision, next.Uses)
 		}
 		if err != nil {
 			return err
 		}
-		c.sync()
-		return c.replyDocument(got, answer{status: status, warnings: append(changed.after(c, store.ChangedDocument), next.Warnings...)})
+		a.sync(c)
+		return replyDraft(c, draft, got, web.Answer{Status: status, Warnings: warningsOf(append(changed.after(a, c, store.ChangedDocument), next.Warnings...))})
 	})
 }

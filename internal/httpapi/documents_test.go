@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 func TestDocumentLife(t *testing.T) {
@@ -28,19 +29,19 @@ func TestDocumentLife(t *testing.T) {
 		if method != "GET" {
 			body = data(aDocument)
 		}
-		call(method, "", body).refused(404, slugIdentifier)
+		call(method, "", body).refused(404, web.SlugIdentifier)
 	}
 	made := call("PUT", "", data(aDocument)).want(201)
 	if made.header.Get("Etag") != `"1"` || made.str("revision") != "1" || made.header.Get("Location") != path {
 		t.Errorf("%v %s", made.header, made.text)
 	}
-	call("PUT", "", data(aDocument)).refused(409, slugConflict)
+	call("PUT", "", data(aDocument)).refused(409, web.SlugConflict)
 	patched := call("PATCH", "", data(`{"workers":6,"custom":null,"x-note":{"a":1}}`)).want(200)
 	if patched.at("data", "custom") != nil || patched.at("data", "workers") != 6.0 || patched.at("data", "x-note", "a") != 1.0 || patched.str("revision") != "2" {
 		t.Errorf("%s", patched.text)
 	}
 	call("DELETE", "", "").want(200)
-	call("GET", "", "").refused(404, slugIdentifier)
+	call("GET", "", "").refused(404, web.SlugIdentifier)
 	if again := call("PUT", "", data(aDocument)).want(201); again.str("revision") != "4" {
 		t.Errorf("a revision is used twice: %s", again.text)
 	}
@@ -55,7 +56,7 @@ func TestDocumentLife(t *testing.T) {
 	if r := call("GET", "/revisions?filter_deleted=true", "").want(200); r.at("data", "0", "revision") != 3.0 || r.at("data", "1") != nil {
 		t.Errorf("%s", r.text)
 	}
-	call("GET", "/revisions?start_key=x", "").refused(400, slugInvalid)
+	call("GET", "/revisions?start_key=x", "").refused(400, web.SlugInvalid)
 	if r := call("GET", "/revisions/2", "").want(200); r.at("data", "workers") != 6.0 {
 		t.Errorf("%s", r.text)
 	}
@@ -63,9 +64,9 @@ func TestDocumentLife(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	for _, n := range []string{"0", "-1", "+1", "9", "x", "99999999999999999999"} {
-		w.do(ask{method: "GET", path: path + "/revisions/" + n, token: w.tenantToken}).refused(404, slugIdentifier)
+		w.do(ask{method: "GET", path: path + "/revisions/" + n, token: w.tenantToken}).refused(404, web.SlugIdentifier)
 	}
-	call("POST", "/revisions/3", "").refused(409, slugConflict)
+	call("POST", "/revisions/3", "").refused(409, web.SlugConflict)
 	if r := call("POST", "/revisions/2", "").want(200); r.str("revision") != "5" || r.at("data", "workers") != 6.0 {
 		t.Errorf("%s", r.text)
 	}
@@ -99,7 +100,7 @@ func TestLearnt(t *testing.T) {
 	if r := w.call(w.tenantToken, "GET", path, "").want(200); r.at("learnt") == nil {
 		t.Errorf("forgotten by an edit that changes nothing: %s", r.text)
 	}
-	w.call(w.tenantToken, "POST", path, `{"data":`+string(read)+`,"learnt":{}}`).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", path, `{"data":`+string(read)+`,"learnt":{}}`).refused(400, web.SlugInvalid)
 }
 
 func TestPatchedDocumentsStayWritable(t *testing.T) {
@@ -113,7 +114,7 @@ func TestPatchedDocumentsStayWritable(t *testing.T) {
 		call("PUT", aDocument).want(201)
 		part := strings.Repeat("<", 20_000) + strings.Repeat("x", 180_000) // escaped, the first would be 120,000 octets
 		call("PATCH", `{"x-a":"`+part+`"}`).want(200)
-		r := call("PATCH", `{"x-b":"`+part+`"}`).refused(413, slugTooLarge)
+		r := call("PATCH", `{"x-b":"`+part+`"}`).refused(413, web.SlugTooLarge)
 		if !strings.Contains(r.str("data", "message"), "262144") {
 			t.Errorf("%s", r.text)
 		}
@@ -124,10 +125,10 @@ func TestPatchedDocumentsStayWritable(t *testing.T) {
 		// To the octet: {"data":…} of the limit is taken both ways, of one more neither way.
 		room := 256<<10 - len(data(string(read.Data)))
 		call("PATCH", `{"x-b":"`+part+strings.Repeat("y", room)+`"}`).want(200)
-		call("PATCH", `{"x-b":"`+part+strings.Repeat("y", room+1)+`"}`).refused(413, slugTooLarge)
+		call("PATCH", `{"x-b":"`+part+strings.Repeat("y", room+1)+`"}`).refused(413, web.SlugTooLarge)
 		ok(t, json.Unmarshal([]byte(w.call(w.rootToken, "GET", path, "").want(200).text), &read))
 		call("POST", string(read.Data)).want(200)
-		call("POST", strings.Replace(string(read.Data), "yyy", "yyyy", 1)).refused(413, slugTooLarge)
+		call("POST", strings.Replace(string(read.Data), "yyy", "yyyy", 1)).refused(413, web.SlugTooLarge)
 	}
 }
 
@@ -164,8 +165,8 @@ func TestSecretsAreKept(t *testing.T) {
 	}
 	// Nothing to keep: a server of another name, a new document.
 	renamed := strings.ReplaceAll(strings.Replace(aDocument, "sesame-open-up", aaa.Mask, 1), "server1", "server2")
-	w.call(w.tenantToken, "POST", path, data(renamed)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(strings.Replace(aDocument, "sesame-open-up", aaa.Mask, 1))).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", path, data(renamed)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(strings.Replace(aDocument, "sesame-open-up", aaa.Mask, 1))).refused(400, web.SlugInvalid)
 	w.call(w.tenantToken, "POST", path+"/revisions/1", "").want(200)
 	if sealed() != first {
 		t.Error("the roll back did not bring its secret back")
@@ -199,12 +200,12 @@ func TestConditions(t *testing.T) {
 		with("GET", path, "If-None-Match", `"7", W/"1"`, "").want(http.StatusNotModified)
 		with("GET", path, "If-None-Match", `*`, "").want(http.StatusNotModified)
 		with("GET", path, "If-None-Match", `"2"`, "").want(200)
-		with("GET", path, "If-None-Match", `nonsense`, "").refused(400, slugInvalid)
+		with("GET", path, "If-None-Match", `nonsense`, "").refused(400, web.SlugInvalid)
 		with("POST", path, "If-Match", `"2"`, body).refused(412, "precondition_failed")
 		with("POST", path, "If-Match", `W/"1"`, body).refused(412, "precondition_failed") // If-Match compares strongly
 		with("POST", path, "If-Match", `"abc"`, body).refused(412, "precondition_failed")
-		with("POST", path, "If-Match", `"unclosed`, body).refused(400, slugInvalid)
-		with("POST", path, "If-Match", ``+" ", body).refused(400, slugInvalid)
+		with("POST", path, "If-Match", `"unclosed`, body).refused(400, web.SlugInvalid)
+		with("POST", path, "If-Match", ``+" ", body).refused(400, web.SlugInvalid)
 		with("POST", path, "If-Match", `"1"`, body).want(200)
 		with("POST", path, "If-Match", `2`, body).want(200) // a bare number
 		with("POST", path, "If-Match", `"9", "3"`, body).want(200)
@@ -212,8 +213,8 @@ func TestConditions(t *testing.T) {
 		with("DELETE", path, "If-Match", `"4"`, "").refused(412, "precondition_failed")
 		with("DELETE", path, "If-Match", `"5"`, "").want(200)
 	}
-	with("PUT", at(w.tenant, "/aaa"), "If-Match", `"1"`, data(aDocument)).refused(400, slugInvalid)
-	with("POST", at(w.child, "/move"), "If-Match", `"1"`, data(`{"to":"`+string(w.tenant)+`"}`)).refused(400, slugInvalid)
+	with("PUT", at(w.tenant, "/aaa"), "If-Match", `"1"`, data(aDocument)).refused(400, web.SlugInvalid)
+	with("POST", at(w.child, "/move"), "If-Match", `"1"`, data(`{"to":"`+string(w.tenant)+`"}`)).refused(400, web.SlugInvalid)
 }
 
 // Of writers that race with the same If-Match exactly one wins; without it, none loses a write.
@@ -271,7 +272,7 @@ func TestBadDocuments(t *testing.T) {
 			if method == "PUT" {
 				target = at(w.child, "/aaa")
 			}
-			r := w.call(w.tenantToken, method, target, data(strings.Replace(aDocument, c.old, c.new, 1))).refused(400, slugInvalid)
+			r := w.call(w.tenantToken, method, target, data(strings.Replace(aDocument, c.old, c.new, 1))).refused(400, web.SlugInvalid)
 			if r.at("data", c.path) == nil || c.rule != "" && r.at("data", c.path, c.rule, "message") == nil {
 				t.Errorf("%s: no fault at %s: %s", name, c.path, r.text)
 			}
@@ -280,12 +281,12 @@ func TestBadDocuments(t *testing.T) {
 			}
 		}
 	}
-	w.call(w.tenantToken, "PATCH", path, data(`{"servers":null}`)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "PATCH", path, data(`null`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PATCH", path, data(`{"servers":null}`)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "PATCH", path, data(`null`)).refused(400, web.SlugInvalid)
 	if r := w.call(w.tenantToken, "GET", path, "").want(200); r.str("revision") != "1" {
 		t.Errorf("something was stored: %s", r.text)
 	}
-	w.call(w.tenantToken, "GET", at(w.child, "/aaa"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.child, "/aaa"), "").refused(404, web.SlugIdentifier)
 }
 
 func TestWarnings(t *testing.T) {
@@ -313,13 +314,13 @@ func TestStoreAway(t *testing.T) {
 	}
 	w.call(w.tenantToken, "GET", "/v2/whoami", "").want(200)
 	for method, body := range map[string]string{"POST": data(aDocument), "PATCH": data(`{"workers":6}`), "DELETE": ""} {
-		r := w.call(w.tenantToken, method, at(w.tenant, "/aaa"), body).refused(503, slugStore)
+		r := w.call(w.tenantToken, method, at(w.tenant, "/aaa"), body).refused(503, web.SlugStore)
 		if r.header.Get("Retry-After") == "" {
 			t.Errorf("%s: no Retry-After", method)
 		}
 	}
-	w.call(w.tenantToken, "GET", at(w.tenant, "/tokens"), "").refused(503, slugStore)
-	w.call(cold, "GET", "/v2/whoami", "").refused(503, slugStore)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/tokens"), "").refused(503, web.SlugStore)
+	w.call(cold, "GET", "/v2/whoami", "").refused(503, web.SlugStore)
 }
 
 // A stored document that can't be masked is an internal error and not shown.
@@ -331,7 +332,7 @@ func TestStoredNonsense(t *testing.T) {
 	if _, err := document.Mask([]byte(`["sesame"]`)); err == nil {
 		t.Fatal("it can be masked")
 	}
-	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa"), "").refused(500, slugInternal); strings.Contains(r.text, "sesame") {
+	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa"), "").refused(500, web.SlugInternal); strings.Contains(r.text, "sesame") {
 		t.Errorf("%s", r.text)
 	}
 }

@@ -7,31 +7,32 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/web"
 )
 
 // effective tells the documents in force for an operation.
-func (a *API) effective(c *call) error {
-	op, err := c.op()
+func (a *API) effective(c *web.Call) error {
+	op, err := op(c)
 	if err != nil {
 		return err
 	}
-	e, err := a.Service.Effective(c.ctx(), c.account, op)
+	e, err := a.Service.Effective(c.Context(), c.Account(), op)
 	if err != nil {
 		return err
 	}
 	for i := range e.Levels {
-		if err := c.veil(&e.Levels[i]); err != nil {
+		if err := a.veil(c, &e.Levels[i]); err != nil {
 			return err
 		}
 	}
-	return c.reply(answer{data: e})
+	return c.Reply(web.Answer{Data: e})
 }
 
 // veil takes out of a document that the token does not reach, and so could not read, what the account does not
 // inherit of it. Of one that says off that is all but the mode.
-func (c *call) veil(l *gateway.EffectiveLevel) error {
-	within, err := c.api.Tree.Within(c.ctx(), c.who.Account, l.Account)
-	if within || err != nil && !isNotFound(err) {
+func (a *API) veil(c *web.Call, l *gateway.EffectiveLevel) error {
+	within, err := a.Tree.Within(c.Context(), c.Who().Account, l.Account)
+	if within || err != nil && !web.IsNotFound(err) {
 		return err
 	}
 	if l.Mode == aaa.ModeOff {

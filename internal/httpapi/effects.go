@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // A write can change what requests of other accounts meet: those that inherit the document, and those below an account
@@ -36,8 +37,8 @@ const meanwhile = 100
 
 // after returns the warnings of a write that was made, and one more if the accounts or documents that they depend on changed
 // before it. Each of two such writers may know nothing of what the other changes for the accounts below.
-func (e effects) after(c *call, kind store.ChangeKind) []document.Warning {
-	if !e.looked || !c.overtaken(e.at, kind) {
+func (e effects) after(a *API, c *web.Call, kind store.ChangeKind) []document.Warning {
+	if !e.looked || !a.overtaken(c, e.at, kind) {
 		return e.warnings
 	}
 	return append(e.warnings, document.Warning{
@@ -47,13 +48,13 @@ func (e effects) after(c *call, kind store.ChangeKind) []document.Warning {
 }
 
 // overtaken reports whether an account or document above or below the account written changed between at and the write.
-func (c *call) overtaken(at store.Change, kind store.ChangeKind) bool {
-	list, gap, err := c.api.Store.Changes().Since(c.ctx(), at, meanwhile)
+func (a *API) overtaken(c *web.Call, at store.Change, kind store.ChangeKind) bool {
+	list, gap, err := a.Store.Changes().Since(c.Context(), at, meanwhile)
 	if err != nil || gap {
 		return true
 	}
 	own := len(list) - 1
-	for own >= 0 && (list[own].Account != c.account || list[own].Kind != kind) {
+	for own >= 0 && (list[own].Account != c.Account() || list[own].Kind != kind) {
 		own--
 	}
 	if own < 0 {
@@ -61,17 +62,17 @@ func (c *call) overtaken(at store.Change, kind store.ChangeKind) bool {
 	}
 	return slices.ContainsFunc(list[:own], func(other store.Change) bool {
 		return (other.Kind == store.ChangedAccount || other.Kind == store.ChangedDocument) &&
-			(c.within(other.Account, c.account) || c.within(c.account, other.Account))
+			(a.within(c, other.Account, c.Account()) || a.within(c, c.Account(), other.Account))
 	})
 }
 
 // within is Tree.Within, true where the store can't tell.
-func (c *call) within(top, id aaa.AccountID) bool {
+func (a *API) within(c *web.Call, top, id aaa.AccountID) bool {
 	if top == aaa.SystemConfig {
 		return true
 	}
-	is, err := c.api.Tree.Within(c.ctx(), top, id)
-	return is || err != nil && !isNotFound(err)
+	is, err := a.Tree.Within(c.Context(), top, id)
+	return is || err != nil && !web.IsNotFound(err)
 }
 
 // outcomes are what an account's children without a document of their own meet, by the documents in the store, whether or
@@ -132,13 +133,26 @@ func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Hei
 	return list, more, err
 }
 
+// alone reports whether there is no account below one, as is so of most.
+func (a *API) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
+	alone := true
+	err := a.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
+		alone = false
+		return nil
+	})
+	if web.IsUnavailable(err) { // warnHeirs says so, where it matters
+		return false, nil
+	}
+	return alone, err
+}
+
 // warnHeirs adds which accounts below top meet other outcomes when those of top change.
 func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
 	if before == after {
 		return e, nil
 	}
 	list, more, err := a.heirs(ctx, top)
-	if isUnavailable(err) { // too many for the time that a statement has: no reason to refuse the write
+	if web.IsUnavailable(err) { // too many for the time that a statement has: no reason to refuse the write
 		e.warnings = warnSlow()
 		return e, nil
 	}
@@ -149,43 +163,45 @@ func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, befor
 	return e, nil
 }
 
-// warnDocument tells whose outcome changes when the account's document does, from old to next; nil is none.
-func (a *API) warnDocument(c *call, old, next json.RawMessage) (e effects, err error) {
-	was, is := stancesIn(old), stancesIn(next)
+// warnDocument warns of the accounts whose outcome changes with the stances of the account's document; nil: no document.
+func (a *API) warnDocument(c *web.Call, was, is *document.Stances) (e effects, err error) {
 	if was == nil && is == nil || was != nil && is != nil && *was == *is {
 		return e, nil
 	}
-	if e, err = a.look(c.ctx()); err != nil {
+	if e, err = a.look(c.Context()); err != nil {
+		return e, err
+	}
+	if alone, err := a.alone(c.Context(), c.Account()); err != nil || alone {
 		return e, err
 	}
 	inherited := document.Everywhere(document.NoServers)
-	if c.account != aaa.SystemConfig {
-		if enabled, err := a.Tree.Enabled(c.ctx(), c.account); err != nil || !enabled {
+	if c.Account() != aaa.SystemConfig {
+		if enabled, err := a.Tree.Enabled(c.Context(), c.Account()); err != nil || !enabled {
 			return e, err // and so is everybody below
 		}
-		account, err := a.Store.Accounts().Get(c.ctx(), c.account)
+		account, err := a.Store.Accounts().Get(c.Context(), c.Account())
 		if err != nil {
 			return e, err
 		}
-		inherited, err = a.outcomes(c.ctx(), above(account))
+		inherited, err = a.outcomes(c.Context(), above(account))
 		if err != nil {
 			return e, err
 		}
 	}
-	return a.warnHeirs(c.ctx(), e, c.account, inherited.Below(true, was), inherited.Below(true, is))
+	return a.warnHeirs(c.Context(), e, c.Account(), inherited.Below(true, was), inherited.Below(true, is))
 }
 
 // warnEnabled tells whose outcome changes when an account is enabled or disabled.
-func (a *API) warnEnabled(c *call, account store.Account, enable bool) (e effects, err error) {
-	if e, err = a.look(c.ctx()); err != nil {
+func (a *API) warnEnabled(c *web.Call, account store.Account, enable bool) (e effects, err error) {
+	if e, err = a.look(c.Context()); err != nil {
 		return e, err
 	}
 	if account.ParentID != "" {
-		if enabled, err := a.Tree.Enabled(c.ctx(), account.ParentID); err != nil || !enabled {
+		if enabled, err := a.Tree.Enabled(c.Context(), account.ParentID); err != nil || !enabled {
 			return e, err
 		}
 	}
-	before, err := a.outcomes(c.ctx(), append([]aaa.AccountID{account.ID}, above(account)...))
+	before, err := a.outcomes(c.Context(), append([]aaa.AccountID{account.ID}, above(account)...))
 	if err != nil {
 		return e, err
 	}
@@ -193,21 +209,21 @@ func (a *API) warnEnabled(c *call, account store.Account, enable bool) (e effect
 	if enable {
 		before, after = after, before
 	}
-	return a.warnHeirs(c.ctx(), e, account.ID, before, after)
+	return a.warnHeirs(c.Context(), e, account.ID, before, after)
 }
 
 // warnMove tells whose outcome changes when an account is put below another, the account itself included. Unless confirmed it
 // refuses a move by which accounts that had somebody to ask would let everybody in, and one that it can't look at in time.
-func (a *API) warnMove(c *call, account, parent store.Account, confirmed bool) (e effects, err error) {
+func (a *API) warnMove(c *web.Call, account, parent store.Account, confirmed bool) (e effects, err error) {
 	to := append([]aaa.AccountID{parent.ID}, above(parent)...)
 	if account.ParentID == "" || slices.Contains(to, account.ID) {
 		return e, nil // the move is refused
 	}
-	if e, err = a.look(c.ctx()); err != nil {
+	if e, err = a.look(c.Context()); err != nil {
 		return e, err
 	}
 	list, more, err := a.moveEffects(c, account, to)
-	if confirmed && isUnavailable(err) {
+	if confirmed && web.IsUnavailable(err) {
 		e.warnings = warnSlow()
 		return e, nil
 	}
@@ -223,13 +239,13 @@ func (a *API) warnMove(c *call, account, parent store.Account, confirmed bool) (
 
 // moveEffects are those of a move below the first account of to. If there are more accounts than are looked at, the account
 // itself is among those that are: an effect that needs confirmation begins with it.
-func (a *API) moveEffects(c *call, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
+func (a *API) moveEffects(c *web.Call, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
 	outcomesBelow := func(chain []aaa.AccountID) (document.Outcomes, error) {
-		enabled, err := a.Tree.Enabled(c.ctx(), chain[0])
+		enabled, err := a.Tree.Enabled(c.Context(), chain[0])
 		if err != nil || !enabled {
 			return document.Everywhere(document.Disabled), err
 		}
-		return a.outcomes(c.ctx(), chain)
+		return a.outcomes(c.Context(), chain)
 	}
 	before, err := outcomesBelow(above(account))
 	if err != nil {
@@ -239,12 +255,12 @@ func (a *API) moveEffects(c *call, account store.Account, to []aaa.AccountID) (e
 	if err != nil || before == after {
 		return nil, false, err
 	}
-	list, more, err := a.heirs(c.ctx(), account.ID)
+	list, more, err := a.heirs(c.Context(), account.ID)
 	if err != nil {
 		return nil, false, err
 	}
 	itself := document.Heir{ID: account.ID, Parent: account.ParentID, Enabled: account.Enabled}
-	switch d, err := a.Store.Documents().Get(c.ctx(), account.ID); {
+	switch d, err := a.Store.Documents().Get(c.Context(), account.ID); {
 	case err == nil:
 		itself.Stances = stancesIn(d.Body)
 	case !errors.Is(err, store.ErrNotFound):
@@ -258,7 +274,7 @@ func unconfirmed(effects []document.Effect) error {
 	for _, e := range effects {
 		if e.Op != aaa.Accounting && e.From.Asks() && e.To.LetsIn() {
 			message := describe(e) + "; ?confirm=true moves it all the same"
-			return conflict("to", "outcome", "the move would let everybody in: "+message, e.Accounts)
+			return web.Conflict("to", "outcome", "the move would let everybody in: "+message, e.Accounts)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/web"
 )
 
 const offDocument = `{"aaa_mode":"off","servers":[],"authentication":[],"authorization":[],"accounting":[],"nas_address":"127.0.0.1","nas_port":"0","workers":1}`
@@ -101,21 +102,21 @@ func TestMoveIntoOff(t *testing.T) {
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa"), data(aDocument)).want(201)
 	w.call(w.tenantToken, "PUT", at(open, "/aaa"), data(offDocument)).want(201)
 	w.call(w.tenantToken, "PUT", at(accepts, "/aaa"), data(strings.Replace(aDocument, `"authentication":["server1"]`, `"authentication":[]`, 1))).want(201)
-	w.call(w.tenantToken, "PUT", at(shut, "/aaa"), data(`{"aaa_mode":"on","servers":[],"authentication":["x"]}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(shut, "/aaa"), data(`{"aaa_mode":"on","servers":[],"authentication":["x"]}`)).refused(400, web.SlugInvalid)
 	move := func(query string, id, to aaa.AccountID) reply {
 		t.Helper()
 		return w.call(w.tenantToken, "POST", at(id, "/move"+query), data(`{"to":"`+string(to)+`"}`))
 	}
 	for _, query := range []string{"", "?confirm=false"} {
-		r := move(query, w.child, open).refused(409, slugConflict)
+		r := move(query, w.child, open).refused(409, web.SlugConflict)
 		message, _ := r.at("data", "to", "outcome", "message").(string)
 		if !strings.Contains(message, "authn: servers → off for 2 accounts: ") || !strings.Contains(message, string(w.child)) ||
 			!strings.Contains(message, string(grandchild)) || !strings.Contains(message, "?confirm=true") {
 			t.Errorf("%s", r.text)
 		}
 	}
-	move("", w.child, accepts).refused(409, slugConflict)
-	move("?confirm=maybe", w.child, open).refused(400, slugInvalid)
+	move("", w.child, accepts).refused(409, web.SlugConflict)
+	move("?confirm=maybe", w.child, open).refused(400, web.SlugInvalid)
 	if r := w.call(w.tenantToken, "GET", at(w.child, ""), ""); r.str("data", "parent_id") != string(w.tenant) {
 		t.Errorf("a move that was refused was made: %s", r.text)
 	}
@@ -135,7 +136,7 @@ func TestMoveIntoOff(t *testing.T) {
 	if r := move("", w.tenant, open); r.status != 403 {
 		t.Errorf("%s", r.text)
 	}
-	if r := move("", w.child, grandchild).refused(409, slugConflict); r.at("data", "to", "cycle") == nil {
+	if r := move("", w.child, grandchild).refused(409, web.SlugConflict); r.at("data", "to", "cycle") == nil {
 		t.Errorf("%s", r.text)
 	}
 }

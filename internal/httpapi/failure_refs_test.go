@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // TestReferenceFailures: what documents refer to is told by kind, and both kinds at once.
@@ -60,12 +61,12 @@ func TestReferenceFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := classify(errors.Join(errors.New("write"), c.err))
-			if f.status != 409 || f.slug != slugConflict || f.detail != c.detail {
-				t.Errorf("classified as %d %s: %s", f.status, f.slug, f.detail)
+			f := refused(errors.Join(errors.New("write"), c.err))
+			if f.Status != 409 || f.Slug != web.SlugConflict || f.Detail != c.detail {
+				t.Errorf("classified as %d %s: %s", f.Status, f.Slug, f.Detail)
 			}
 			var got []field
-			for _, in := range f.fields {
+			for _, in := range f.Fields {
 				got = append(got, field{in.Path, in.Rule, in.Target})
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {

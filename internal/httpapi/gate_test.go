@@ -15,6 +15,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 func TestUnknownPathsAndMethods(t *testing.T) {
@@ -71,7 +72,7 @@ func TestTokenPlaces(t *testing.T) {
 		// The first place decides: a proxy that sets the header must not be overruled by a query.
 		"bad header, good query": {method: "GET", path: path + "?auth_token=" + w.tenantToken, token: "nonsense"},
 	} {
-		if r := w.do(a); r.status != 401 || r.at("message") != slugToken || r.header.Get("WWW-Authenticate") == "" {
+		if r := w.do(a); r.status != 401 || r.at("message") != web.SlugToken || r.header.Get("WWW-Authenticate") == "" {
 			t.Errorf("%s: %d %s", name, r.status, r.text)
 		}
 	}
@@ -109,11 +110,11 @@ func TestVerbTunnelling(t *testing.T) {
 	post(at(w.tenant, "/aaa?verb=PUT"), `{"verb":"DELETE","data":{}}`).refused(400, "invalid_method")
 	// Only a POST is anything else in disguise, and the real method's scope counts.
 	w.do(ask{method: "PATCH", path: at(w.tenant, ""), token: w.tenantToken, body: `{"verb":"DELETE","data":{}}`}).refused(400, "invalid_method")
-	w.do(ask{method: "GET", path: at(w.child, "?verb=DELETE"), token: w.tenantToken}).refused(400, slugInvalid)
+	w.do(ask{method: "GET", path: at(w.child, "?verb=DELETE"), token: w.tenantToken}).refused(400, web.SlugInvalid)
 	reader := w.token(w.tenant, token.ScopeRead)
-	w.do(ask{method: "POST", path: at(w.child, "?verb=DELETE"), token: reader}).refused(403, slugForbidden)
+	w.do(ask{method: "POST", path: at(w.child, "?verb=DELETE"), token: reader}).refused(403, web.SlugForbidden)
 	w.do(ask{method: "POST", path: at(w.child, ""), token: reader, body: `{"verb":"GET"}`}).want(200)
-	w.do(ask{method: "POST", path: at(w.sibling, ""), token: w.tenantToken, body: `{"verb":"DELETE"}`}).refused(404, slugIdentifier)
+	w.do(ask{method: "POST", path: at(w.sibling, ""), token: w.tenantToken, body: `{"verb":"DELETE"}`}).refused(404, web.SlugIdentifier)
 }
 
 func TestBodies(t *testing.T) {
@@ -134,21 +135,21 @@ func TestBodies(t *testing.T) {
 	w.do(packed).refused(415, "unsupported_media_type")
 
 	for name, c := range map[string]struct{ body, slug, path, rule string }{
-		"none":             {"", slugInvalid, "data", "required"},
-		"malformed":        {`{"data":`, slugParse, wholeBody, "json"},
-		"trailing":         {`{"data":{}} x`, slugParse, wholeBody, "json"},
-		"an array":         {`[]`, slugParse, "message", ""},
-		"bad UTF-8":        {"{\"data\":{\"name\":\"\xff\"}}", slugParse, wholeBody, "utf8"},
-		"duplicate":        {`{"data":{"name":"a","name":"b"}}`, slugInvalid, "name", "duplicate"},
-		"name of a member": {`{"data":{"x-a":{"\u0000":1}}}`, slugInvalid, "x-a", "character"},
-		"name in data":     {`{"data":{"x-\ud800":1}}`, slugInvalid, "data", "utf8"},
-		"deep":             {`{"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, slugInvalid, "", ""},
-		"no data":          {`{}`, slugInvalid, "data", "required"},
-		"data is an array": {`{"data":[]}`, slugInvalid, "data", "type"},
-		"envelope":         {`{"data":{},"extra":1}`, slugInvalid, "extra", "unknown"},
-		"unknown member":   {`{"data":{"colour":"red"}}`, slugInvalid, "colour", "unknown"},
-		"wrong type":       {`{"data":{"enabled":"yes"}}`, slugInvalid, "enabled", "type"},
-		"read only":        {`{"data":{"id":"other"}}`, slugInvalid, "id", "readOnly"},
+		"none":             {"", web.SlugInvalid, "data", "required"},
+		"malformed":        {`{"data":`, web.SlugParse, "json", "json"},
+		"trailing":         {`{"data":{}} x`, web.SlugParse, "json", "json"},
+		"an array":         {`[]`, web.SlugParse, "message", ""},
+		"bad UTF-8":        {"{\"data\":{\"name\":\"\xff\"}}", web.SlugParse, "json", "utf8"},
+		"duplicate":        {`{"data":{"name":"a","name":"b"}}`, web.SlugInvalid, "name", "duplicate"},
+		"name of a member": {`{"data":{"x-a":{"\u0000":1}}}`, web.SlugInvalid, "x-a", "character"},
+		"name in data":     {`{"data":{"x-\ud800":1}}`, web.SlugInvalid, "data", "utf8"},
+		"deep":             {`{"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, web.SlugInvalid, "", ""},
+		"no data":          {`{}`, web.SlugInvalid, "data", "required"},
+		"data is an array": {`{"data":[]}`, web.SlugInvalid, "data", "type"},
+		"envelope":         {`{"data":{},"extra":1}`, web.SlugInvalid, "extra", "unknown"},
+		"unknown member":   {`{"data":{"colour":"red"}}`, web.SlugInvalid, "colour", "unknown"},
+		"wrong type":       {`{"data":{"enabled":"yes"}}`, web.SlugInvalid, "enabled", "type"},
+		"read only":        {`{"data":{"id":"other"}}`, web.SlugInvalid, "id", "readOnly"},
 	} {
 		r := w.call(w.tenantToken, "PATCH", path, c.body).refused(400, c.slug)
 		if c.rule != "" && r.at("data", c.path, c.rule, "message") == nil {
@@ -183,7 +184,7 @@ func TestBodiesOfStrangers(t *testing.T) {
 		for method, path := range map[string]string{"POST": "/aaa/authn", "PUT": "/aaa/dictionary"} {
 			a.method, a.path = method, at(w.tenant, path)
 			r := w.do(a)
-			if r.status != 401 || r.at("message") != slugToken || r.header.Get("WWW-Authenticate") == "" {
+			if r.status != 401 || r.at("message") != web.SlugToken || r.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s for %s: %d %s", name, path, r.status, r.text)
 			}
 			if why := r.str("data", "message"); strings.Contains(why, "65536 octets") != (name == "large") {
@@ -200,7 +201,7 @@ func TestBodiesOfStrangers(t *testing.T) {
 	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 401 || !strings.Contains(string(text), "send X-Auth-Token") {
 		t.Errorf("in chunks: %d %s", resp.StatusCode, text)
 	}
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), large).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/dictionary"), large).refused(400, web.SlugInvalid)
 }
 
 func TestQueries(t *testing.T) {
@@ -217,15 +218,15 @@ func TestQueries(t *testing.T) {
 		"?filter_=x":               "filter_",
 		"?a=%zz":                   "query",
 	} {
-		r := w.call(w.tenantToken, "GET", at(w.tenant, "/children"+query), "").refused(400, slugInvalid)
+		r := w.call(w.tenantToken, "GET", at(w.tenant, "/children"+query), "").refused(400, web.SlugInvalid)
 		if r.at("data", field) == nil {
 			t.Errorf("%s: no fault of %s: %s", query, field, r.text)
 		}
 	}
-	w.call(w.tenantToken, "GET", at(w.tenant, "?filter_name=x"), "").refused(400, slugInvalid) // no list
-	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?op=authn"), data(`{}`)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/effective"), "").refused(400, slugInvalid)
-	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/effective?op=eat"), "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "GET", at(w.tenant, "?filter_name=x"), "").refused(400, web.SlugInvalid) // no list
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?op=authn"), data(`{}`)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/effective"), "").refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/effective?op=eat"), "").refused(400, web.SlugInvalid)
 }
 
 func TestRequestID(t *testing.T) {
@@ -250,7 +251,7 @@ func TestProblems(t *testing.T) {
 		method: "PATCH", path: at(w.tenant, ""), token: w.tenantToken, body: data(`{"enabled":1,"colour":2}`),
 		header: map[string]string{"Accept": "application/json, application/problem+json"},
 	}).want(400)
-	if r.header.Get("Content-Type") != "application/problem+json" || r.at("status") != 400.0 || r.at("code") != slugInvalid ||
+	if r.header.Get("Content-Type") != "application/problem+json" || r.at("status") != 400.0 || r.at("code") != web.SlugInvalid ||
 		r.at("errors", "0", "path") != "colour" || r.at("errors", "1", "path") != "enabled" {
 		t.Errorf("%v %s", r.header, r.text)
 	}
@@ -278,19 +279,19 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 		status int
 		slug   string
 	}{
-		{aaa.Invalid(aaa.Field{Path: "User-Name", Rule: "maxLength", Message: "too long", Target: 253}), 400, slugInvalid},
-		{aaa.Errorf(aaa.KindForbidden, "disabled"), 403, slugForbidden},
-		{aaa.Errorf(aaa.KindNotFound, "gone"), 404, slugIdentifier},
-		{aaa.Errorf(aaa.KindConflict, "no"), 409, slugConflict},
+		{aaa.Invalid(aaa.Field{Path: "User-Name", Rule: "maxLength", Message: "too long", Target: 253}), 400, web.SlugInvalid},
+		{aaa.Errorf(aaa.KindForbidden, "disabled"), 403, web.SlugForbidden},
+		{aaa.Errorf(aaa.KindNotFound, "gone"), 404, web.SlugIdentifier},
+		{aaa.Errorf(aaa.KindConflict, "no"), 409, web.SlugConflict},
 		{aaa.Errorf(aaa.KindBusy, "full"), 503, "overloaded"},
 		{aaa.Errorf(aaa.KindBadReply, "nonsense"), 502, "bad_gateway"},
 		{aaa.Errorf(aaa.KindNoAnswer, "silence"), 504, "gateway_timeout"},
-		{aaa.Errorf(aaa.KindUnavailable, "away"), 503, slugStore},
-		{store.ErrUnavailable, 503, slugStore},
+		{aaa.Errorf(aaa.KindUnavailable, "away"), 503, web.SlugStore},
+		{store.ErrUnavailable, 503, web.SlugStore},
 		{context.DeadlineExceeded, 504, "gateway_timeout"},
-		{errors.New("sesame"), 500, slugInternal},
-		{&aaa.Error{Kind: aaa.KindInternal, Message: "sesame"}, 500, slugInternal},
-		{nil, 500, slugInternal}, // a panic
+		{errors.New("sesame"), 500, web.SlugInternal},
+		{&aaa.Error{Kind: aaa.KindInternal, Message: "sesame"}, 500, web.SlugInternal},
+		{nil, 500, web.SlugInternal}, // a panic
 	} {
 		f.err = c.err
 		r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"open"}`)).refused(c.status, c.slug)
@@ -325,14 +326,14 @@ func TestDisabledAccount(t *testing.T) {
 	w.document(w.tenant)
 	childToken := w.token(w.child, token.Scopes()...)
 	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
-	w.call(w.tenantToken, "PATCH", at(w.tenant, ""), data(`{"enabled":false}`)).refused(403, slugForbidden) // not one's own
+	w.call(w.tenantToken, "PATCH", at(w.tenant, ""), data(`{"enabled":false}`)).refused(403, web.SlugForbidden) // not one's own
 	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":false}`)).want(200)
 
-	w.call(w.tenantToken, "GET", at(w.tenant, ""), "").refused(403, slugForbidden)
-	w.call(childToken, "GET", at(w.child, ""), "").refused(403, slugForbidden)
-	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(403, slugForbidden)
-	w.call(w.rootToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).refused(403, slugForbidden)
-	w.call(w.rootToken, "POST", at(w.child, "/aaa/authn"), data(`{"User-Name":"bob"}`)).refused(403, slugForbidden)
+	w.call(w.tenantToken, "GET", at(w.tenant, ""), "").refused(403, web.SlugForbidden)
+	w.call(childToken, "GET", at(w.child, ""), "").refused(403, web.SlugForbidden)
+	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(403, web.SlugForbidden)
+	w.call(w.rootToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).refused(403, web.SlugForbidden)
+	w.call(w.rootToken, "POST", at(w.child, "/aaa/authn"), data(`{"User-Name":"bob"}`)).refused(403, web.SlugForbidden)
 	w.call(w.rootToken, "PATCH", at(w.tenant, "/aaa"), data(`{"workers":7}`)).want(200) // those above go on managing
 	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":true}`)).want(200)
 	w.call(childToken, "GET", at(w.child, ""), "").want(200)
@@ -371,7 +372,7 @@ func TestDocsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	front := w.call("", "GET", "/", "").want(200)
-	if front.header.Get("Content-Type") != textType[0] {
+	if front.header.Get("Content-Type") != textType {
 		t.Errorf("the front page: %v", front.header)
 	}
 	for _, path := range []string{"/docs", "/openapi.yaml", "/openapi.json"} {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"aaa-api/internal/web"
 )
 
 const (
@@ -19,8 +21,8 @@ const (
 )
 
 // healthz says that the process lives; nothing else is looked at.
-func (a *API) healthz(c *call) error {
-	c.send(http.StatusOK, jsonType, []byte(`{"status":"ok"}`+"\n"))
+func (a *API) healthz(c *web.Call) error {
+	c.Send(http.StatusOK, web.FormJSON, []byte(`{"status":"ok"}`+"\n"))
 	return nil
 }
 
@@ -31,15 +33,21 @@ const (
 	stateUnavailable = "unavailable"
 )
 
-// readyz says whether AAA requests can be served, and by which checks unless the door is brief. What is wrong goes to the log alone.
-func (a *API) readyz(c *call) error {
-	ctx, cancel := context.WithTimeout(c.ctx(), readyTime)
+// readyz says whether AAA requests can be served, and by which checks. What is wrong goes to the log alone.
+func (a *API) readyz(c *web.Call) error { return a.ready(c, false) }
+
+// readyzBrief is readyz without the checks.
+func (a *API) readyzBrief(c *web.Call) error { return a.ready(c, true) }
+
+func (a *API) ready(c *web.Call, brief bool) error {
+	ctx, cancel := context.WithTimeout(c.Context(), readyTime)
 	defer cancel()
 	status, checks := stateOK, make(map[string]string, len(a.Ready)+2)
 	note := func(name string, err error, then string) {
 		checks[name] = stateOK
 		if err != nil {
-			checks[name], c.err = stateUnavailable, err
+			checks[name] = stateUnavailable
+			c.Note(err)
 			if status != stateUnavailable {
 				status = then
 			}
@@ -57,7 +65,7 @@ func (a *API) readyz(c *call) error {
 		note(check.Name, check.Ask(ctx), stateUnavailable)
 	}
 	answer := map[string]any{"status": status}
-	if !c.door.brief {
+	if !brief {
 		answer["checks"] = checks
 	}
 	text, err := json.Marshal(answer)
@@ -69,7 +77,7 @@ func (a *API) readyz(c *call) error {
 		code = http.StatusServiceUnavailable
 		c.Header().Set("Retry-After", "1")
 	}
-	c.send(code, jsonType, append(text, '\n'))
+	c.Send(code, web.FormJSON, append(text, '\n'))
 	return nil
 }
 
@@ -125,10 +133,10 @@ func (s *storeCheck) answer(ctx context.Context) error {
 	return errSlowStore
 }
 
-func (a *API) metrics(c *call) error {
+func (a *API) metrics(c *web.Call) error {
 	if a.Metrics == nil {
-		return errNoRoute
+		return web.ErrNoRoute
 	}
-	a.Metrics.ServeHTTP(c, c.r)
+	a.Metrics.ServeHTTP(c, c.Request())
 	return nil
 }

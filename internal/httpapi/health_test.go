@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/web"
 )
 
 // heldStore is a store whose reads or writes fail, as far as /readyz asks.
@@ -162,7 +163,7 @@ func TestStaleNode(t *testing.T) {
 		w.call("nonsense", "GET", "/v2/whoami", ""),
 		w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)),
 	} {
-		if r.refused(503, slugStore); r.header.Get("Retry-After") != "2" {
+		if r.refused(503, web.SlugStore); r.header.Get("Retry-After") != "2" {
 			t.Errorf("%v", r.header)
 		}
 	}

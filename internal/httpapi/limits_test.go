@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // allow sets limits of an account, as the root account's token does.
@@ -62,9 +63,9 @@ func TestTenantAtItsLimits(t *testing.T) {
 				r.want(http.StatusCreated)
 				continue
 			}
-			r.limited(http.StatusConflict, slugConflict, limit, add.most, "account "+own+" is at its limit", "set on account "+own, "delete some, or an account above can raise it", "!PATCH")
+			r.limited(http.StatusConflict, web.SlugConflict, limit, add.most, "account "+own+" is at its limit", "set on account "+own, "delete some, or an account above can raise it", "!PATCH")
 			a.token = w.rootToken
-			w.do(a).limited(http.StatusConflict, slugConflict, limit, add.most, `PATCH /v2/accounts/`+own+` {"data": {"limits": {"`+limit)
+			w.do(a).limited(http.StatusConflict, web.SlugConflict, limit, add.most, `PATCH /v2/accounts/`+own+` {"data": {"limits": {"`+limit)
 		}
 		// Another account has its own.
 		a := add.ask
@@ -79,10 +80,10 @@ func TestTenantAtItsLimits(t *testing.T) {
 	}
 	// The child hears nothing of who is above it.
 	childToken := w.token(w.child, token.Scopes()...)
-	w.call(childToken, "PUT", at(w.child, ""), data(`{"name":"below"}`)).limited(http.StatusConflict, slugConflict, "accounts", 3,
+	w.call(childToken, "PUT", at(w.child, ""), data(`{"name":"below"}`)).limited(http.StatusConflict, web.SlugConflict, "accounts", 3,
 		"an account above is at its limit", "set by an account above", "!"+own)
 	w.allow(w.tenant, `{"tokens":1}`)
-	w.call(childToken, "PUT", at(w.child, "/tokens"), "").limited(http.StatusConflict, slugConflict, "tokens", 1,
+	w.call(childToken, "PUT", at(w.child, "/tokens"), "").limited(http.StatusConflict, web.SlugConflict, "tokens", 1,
 		"account "+string(w.child)+" is at its limit", "set by an account above", "!"+own)
 	p := w.do(ask{method: "PUT", path: at(w.child, "/tokens"), token: childToken, header: map[string]string{"Accept": "application/problem+json"}}).want(http.StatusConflict)
 	if p.at("errors", "0", "path") != "limits.tokens" || p.at("errors", "0", "rule") != "limit" || strings.Contains(p.text, own) {
@@ -91,7 +92,7 @@ func TestTenantAtItsLimits(t *testing.T) {
 	// An account that came to it by its key is told the same.
 	key := w.call(w.rootToken, "PUT", at(w.sibling, "/api_key"), "").want(http.StatusCreated).str("data", "api_key")
 	w.allow(w.sibling, `{"tokens":0}`)
-	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).limited(http.StatusTooManyRequests, slugTooMany, "tokens", 0, "account "+string(w.sibling))
+	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).limited(http.StatusTooManyRequests, web.SlugTooMany, "tokens", 0, "account "+string(w.sibling))
 }
 
 // metric is the value of a series on /metrics.
@@ -112,7 +113,7 @@ func TestMoveOverTheLimit(t *testing.T) {
 	w := newWorld(t)
 	w.allow(w.tenant, `{"accounts":2}`)
 	w.account("below sibling", w.sibling)
-	w.call(w.rootToken, "POST", at(w.sibling, "/move"), data(`{"to":"`+string(w.child)+`"}`)).limited(http.StatusConflict, slugConflict, "accounts", 2)
+	w.call(w.rootToken, "POST", at(w.sibling, "/move"), data(`{"to":"`+string(w.child)+`"}`)).limited(http.StatusConflict, web.SlugConflict, "accounts", 2)
 	w.allow(w.tenant, `{"accounts":3}`)
 	w.call(w.rootToken, "POST", at(w.sibling, "/move"), data(`{"to":"`+string(w.child)+`"}`)).want(http.StatusOK)
 }
@@ -130,13 +131,13 @@ func TestDocumentOverItsSize(t *testing.T) {
 	w.allow(w.tenant, fmt.Sprintf(`{"document_octets":%d}`, size+100))
 	w.call(w.tenantToken, "PATCH", path, data(`{"x-note":"<<<>>>&&&"}`)).want(http.StatusOK) // no escapes are counted
 	long := data(`{"x-note":"` + strings.Repeat("n", 100) + `"}`)
-	w.call(w.tenantToken, "PATCH", path, long).limited(http.StatusBadRequest, slugInvalid, "document_octets", size+100, "octets of the AAA document", "shorten it, or ", "set on account "+string(w.tenant))
+	w.call(w.tenantToken, "PATCH", path, long).limited(http.StatusBadRequest, web.SlugInvalid, "document_octets", size+100, "octets of the AAA document", "shorten it, or ", "set on account "+string(w.tenant))
 	w.call(w.tenantToken, "POST", path, data(strings.Replace(aDocument, `{`, `{"x-note":"`+strings.Repeat("n", 200)+`",`, 1))).
-		limited(http.StatusBadRequest, slugInvalid, "document_octets", size+100)
+		limited(http.StatusBadRequest, web.SlugInvalid, "document_octets", size+100)
 	w.allow(w.child, `{"document_octets":50}`)
-	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(aDocument)).limited(http.StatusBadRequest, slugInvalid, "document_octets", 50)
+	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(aDocument)).limited(http.StatusBadRequest, web.SlugInvalid, "document_octets", 50)
 	w.allow(w.tenant, `{"document_octets":50}`)
-	w.call(w.tenantToken, "POST", path+"/revisions/1", "").limited(http.StatusBadRequest, slugInvalid, "document_octets", 50)
+	w.call(w.tenantToken, "POST", path+"/revisions/1", "").limited(http.StatusBadRequest, web.SlugInvalid, "document_octets", 50)
 	w.call(w.tenantToken, "POST", path+"/authn", data(`{"User-Name":"bob"}`)).want(http.StatusOK)
 	w.call(w.rootToken, "PUT", "/v2/system_configs/circlemaker", data(`{"x-note":"`+strings.Repeat("n", 100)+`","aaa_mode":"off","servers":[],"authentication":[],"authorization":[],"accounting":[],"workers":10,"nas_address":"192.0.2.1","nas_port":"1"}`)).
 		want(http.StatusCreated) // it belongs to no account
@@ -153,7 +154,7 @@ func TestRequestsOverTheRate(t *testing.T) {
 	before := w.backend.requests()
 	for _, path := range []string{"/aaa/authn", "/aaa/accounting", "/aaa/translate?op=authn", "/aaa/sessions"} {
 		for _, id := range []aaa.AccountID{w.tenant, w.child} {
-			w.call(w.tenantToken, "POST", at(id, path), body).limited(http.StatusTooManyRequests, slugTooMany, "requests_per_second", 0, "set on account "+string(w.tenant))
+			w.call(w.tenantToken, "POST", at(id, path), body).limited(http.StatusTooManyRequests, web.SlugTooMany, "requests_per_second", 0, "set on account "+string(w.tenant))
 		}
 	}
 	if w.backend.requests() != before {
@@ -226,7 +227,7 @@ func TestLimitsAreShown(t *testing.T) {
 			t.Errorf("%s: %s", want, r.text)
 		}
 	}
-	w.call(w.tenantToken, "GET", at(w.sibling, "/limits"), "").refused(http.StatusNotFound, slugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.sibling, "/limits"), "").refused(http.StatusNotFound, web.SlugIdentifier)
 }
 
 // A tenant over its rate of other requests hears so, and its AAA requests go on, as do those of others for it.
@@ -237,7 +238,7 @@ func TestOtherRequestsOverTheRate(t *testing.T) {
 	w.allow(w.tenant, `{"api_requests_per_second":0}`)
 	childToken := w.token(w.child, token.Scopes()...)
 	for path, text := range map[string]string{at(w.tenant, ""): w.tenantToken, at(w.child, "/tokens"): w.tenantToken, "/v2/whoami": childToken} {
-		w.call(text, "GET", path, "").limited(http.StatusTooManyRequests, slugTooMany, "api_requests_per_second", 0)
+		w.call(text, "GET", path, "").limited(http.StatusTooManyRequests, web.SlugTooMany, "api_requests_per_second", 0)
 	}
 	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).want(http.StatusOK)
 	w.call(w.rootToken, "GET", at(w.tenant, ""), "").want(http.StatusOK)

@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store/pgtest"
 	"aaa-api/internal/store/postgres"
+	"aaa-api/internal/web"
 )
 
 // PostgreSQL takes no octets in text that are not UTF-8, and no U+0000: what no name can hold is not asked for.
@@ -49,7 +50,7 @@ func TestOctetsThatAreNoText(t *testing.T) {
 					continue
 				}
 				at := strings.Replace(path, "/"+part, "/"+v, 1)
-				ask(at).refused(http.StatusNotFound, slugIdentifier)
+				ask(at).refused(http.StatusNotFound, web.SlugIdentifier)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // heirsStore is a store that does something after the accounts below one were read, or has no time to read them.
@@ -80,7 +81,7 @@ func TestMoreHeirsThanAreLookedAt(t *testing.T) {
 	w.account("heir3", w.child)
 	w.call(w.rootToken, "PUT", at(w.tenant, "/aaa"), data(aDocument)).want(201)
 	w.call(w.rootToken, "PUT", at(w.sibling, "/aaa"), data(offDocument)).want(201)
-	w.move(w.child, w.sibling, "").refused(409, slugConflict)
+	w.move(w.child, w.sibling, "").refused(409, web.SlugConflict)
 	if r := w.move(w.child, w.sibling, "?confirm=true").want(200); !r.warned(text) {
 		t.Errorf("four, confirmed: %s", r.text)
 	}
@@ -99,7 +100,7 @@ func TestHeirsThatCannotBeRead(t *testing.T) {
 		t.Errorf("disabled: %s", r.text)
 	}
 	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":true}`)).want(200)
-	w.move(w.child, w.sibling, "").refused(503, slugStore)
+	w.move(w.child, w.sibling, "").refused(503, web.SlugStore)
 	if r := w.move(w.child, w.sibling, "?confirm=true").want(200); !r.warned(text) {
 		t.Errorf("a confirmed move: %s", r.text)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // What is escaped without need is the same (RFC 3986 §6.2.2.2); an escaped slash divides nothing.
@@ -46,16 +47,16 @@ func TestTooDeepNamesWhatWasSent(t *testing.T) {
 		deepest = w.account("deeper", deepest)
 	}
 	const one = `{"name":"one too many"}`
-	r := w.call(w.tenantToken, "PUT", at(deepest, ""), data(one)).refused(409, slugConflict)
+	r := w.call(w.tenantToken, "PUT", at(deepest, ""), data(one)).refused(409, web.SlugConflict)
 	if r.at("data", "id", "depth", "target") != float64(store.MaxAccountDepth) || r.at("data", "to") != nil {
 		t.Errorf("%s", r.text)
 	}
-	r = w.call(w.token(deepest, "read", "write"), "PUT", "/v2/accounts", data(one)).refused(409, slugConflict)
+	r = w.call(w.token(deepest, "read", "write"), "PUT", "/v2/accounts", data(one)).refused(409, web.SlugConflict)
 	if r.at("data", "to") != nil || r.at("data", "id") != nil || !strings.Contains(r.text, "the token's account") {
 		t.Errorf("%s", r.text)
 	}
 	moved := aaa.AccountID(w.call(w.tenantToken, "PUT", at(w.tenant, ""), data(one)).want(201).str("data", "id"))
-	r = w.call(w.tenantToken, "POST", at(moved, "/move"), data(`{"to":"`+string(deepest)+`"}`)).refused(409, slugConflict)
+	r = w.call(w.tenantToken, "POST", at(moved, "/move"), data(`{"to":"`+string(deepest)+`"}`)).refused(409, web.SlugConflict)
 	if r.at("data", "to", "depth") == nil {
 		t.Errorf("%s", r.text)
 	}

@@ -2,61 +2,69 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"strconv"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/schema"
+	"aaa-api/internal/web"
 )
 
 // aaaRequest makes the handler of one operation. It is the hot path: what it allocates, every request pays.
-func aaaRequest(op aaa.Op) func(*API, *call) error {
-	return func(a *API, c *call) error {
-		values, err := c.values()
+func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
+	name := op.String()
+	return func(a *API, c *web.Call) error {
+		line := c.Line()
+		line.Operation, line.Result = name, "error"
+		values, err := sentValues(c)
 		if err != nil {
 			return err
 		}
-		req := aaa.Request{ID: c.id, Account: c.account, Op: op, Values: values}
-		if c.query != nil {
-			if req.Trace, err = c.flag("trace"); err != nil {
+		if a.LogUser {
+			line.User = loggedUser(values)
+		}
+		req := aaa.Request{ID: c.ID(), Account: c.Account(), Op: op, Values: values}
+		if c.Query() != nil {
+			if req.Trace, err = c.Flag("trace"); err != nil {
 				return err
 			}
 		}
 		if req.Trace {
-			if err := c.hold(traceOctets); err != nil {
+			if err := c.Hold(traceOctets); err != nil {
 				return err
 			}
 		}
 		if op == aaa.Accounting {
 			return a.account(c, &req)
 		}
-		res, err := a.Service.Handle(c.ctx(), &req)
+		res, err := a.Service.Handle(c.Context(), &req)
 		if err != nil {
 			return err
 		}
-		return c.replyResult(res)
+		return replyResult(c, res)
 	}
 }
 
 // account runs an accounting request. It goes on when the caller goes away: the
 // record was handed over. With an Idempotency-Key it runs once.
-func (a *API) account(c *call, req *aaa.Request) error {
-	ctx := context.WithoutCancel(c.ctx())
-	list, ok := c.r.Header["Idempotency-Key"]
+func (a *API) account(c *web.Call, req *aaa.Request) error {
+	ctx := context.WithoutCancel(c.Context())
+	list, ok := c.Request().Header["Idempotency-Key"]
 	if !ok {
 		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return err
 		}
-		return c.replyResult(res)
+		return replyResult(c, res)
 	}
 	if len(list) != 1 || list[0] == "" || len(list[0]) > maxReplayKey || !aaa.IsLine(list[0]) {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
 	var first *aaa.Result
-	run := func(again <-chan struct{}) ([]byte, error) {
-		req.Repeated = again
+	run := func(repeatID string) ([]byte, error) {
+		req.RepeatID = repeatID
 		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return nil, err
@@ -66,20 +74,22 @@ func (a *API) account(c *call, req *aaa.Request) error {
 		kept.Trace = nil
 		return appendResult(nil, &kept)
 	}
-	kept, replayed, err := a.replays.do(c.ctx(), c.account, keyOf(c.account, list[0], c.body), run)
+	repeat := func(repeatID string) error { return a.Service.Repeat(ctx, c.Account(), repeatID) }
+	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run, repeat)
 	if err != nil {
 		return err
 	}
 	if !replayed {
-		return c.replyResult(first)
+		return replyResult(c, first)
 	}
+	c.Line().Result = "replayed"
 	c.Header().Set("Idempotency-Replayed", "true")
-	return c.reply(answer{raw: kept})
+	return c.Reply(web.Answer{Raw: kept})
 }
 
 // values are the caller's keys.
-func (c *call) values() (map[string]any, error) {
-	data := c.envelope["data"]
+func sentValues(c *web.Call) (aaa.Values, error) {
+	data := c.Sent()
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
 	}
@@ -91,44 +101,50 @@ func (c *call) values() (map[string]any, error) {
 }
 
 // replyResult answers with the result of an AAA request.
-func (c *call) replyResult(res *aaa.Result) error {
-	out := getScratch()
-	defer putScratch(out)
-	b := append(*out, `{"data":`...)
-	b, err := appendResult(b, res)
-	if err != nil {
-		return err
+func replyResult(c *web.Call, res *aaa.Result) error {
+	line := c.Line()
+	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
+	return c.ReplyAppended(func(b []byte) ([]byte, error) { return appendResult(b, res) })
+}
+
+// maxLoggedUser is how many octets of a user's name a line holds: as many as an attribute may have.
+const maxLoggedUser = 253
+
+// loggedUser is the user that the caller names.
+func loggedUser(values map[string]any) string {
+	name, ok := values["User-Name"].(string)
+	if !ok {
+		name, _ = values["user"].(string)
 	}
-	b = c.appendEnd(b, 0)
-	return c.sendMade(http.StatusOK, b, out)
+	return name[:min(len(name), maxLoggedUser)]
 }
 
 func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
-	b = appendString(append(b, `{"AAA-Result":`...), string(res.Outcome))
+	b = web.AppendString(append(b, `{"AAA-Result":`...), string(res.Outcome))
 	b = strconv.AppendBool(append(b, `,"Is-Authorized":`...), res.IsAuthorized)
 	if res.Document != "" {
-		b = appendString(append(b, `,"account_id":`...), string(res.Document))
+		b = web.AppendString(append(b, `,"account_id":`...), string(res.Document))
 	}
 	if res.Server != "" {
-		b = appendString(append(b, `,"server":`...), res.Server)
+		b = web.AppendString(append(b, `,"server":`...), res.Server)
 	}
 	b = strconv.AppendInt(append(b, `,"attempts":`...), int64(res.Attempts), 10)
 	if res.State != "" {
-		b = appendString(append(b, `,"State":`...), res.State)
+		b = web.AppendString(append(b, `,"State":`...), res.State)
 	}
 	if res.Outcome == aaa.Challenge {
-		b = appendString(append(b, `,"prompt":`...), res.Prompt)
+		b = web.AppendString(append(b, `,"prompt":`...), res.Prompt)
 		b = strconv.AppendBool(append(b, `,"echo":`...), res.Echo)
 	}
 	if res.RefusedBy != "" {
-		b = appendString(append(b, `,"refused_by":`...), res.RefusedBy)
+		b = web.AppendString(append(b, `,"refused_by":`...), res.RefusedBy)
 	}
 	var err error
 	for key, v := range res.Keys {
 		if aaa.ReservedKey(key) {
 			continue // no Binding gives one
 		}
-		b = append(appendString(append(b, ','), key), ':')
+		b = append(web.AppendString(append(b, ','), key), ':')
 		if b, err = appendValue(b, v); err != nil {
 			return b, err
 		}
@@ -136,12 +152,12 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	if len(res.AVPs) > 0 {
 		b = append(b, `,"avps":{`...)
 		comma := false
-		for name, v := range res.AVPs {
+		for name, v := range res.AVPs.All() {
 			if comma {
 				b = append(b, ',')
 			}
 			comma = true
-			b = append(appendString(b, name), ':')
+			b = append(web.AppendString(b, name), ':')
 			if b, err = appendValue(b, v); err != nil {
 				return b, err
 			}
@@ -162,7 +178,7 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 func appendValue(b []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
-		return appendString(b, v), nil
+		return web.AppendString(b, v), nil
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case int64:
@@ -189,18 +205,71 @@ func appendValue(b []byte, v any) ([]byte, error) {
 }
 
 // dryRun shows what a request would send.
-func (a *API) dryRun(c *call) error {
-	op, err := c.op()
+func (a *API) dryRun(c *web.Call) error {
+	op, err := op(c)
 	if err != nil {
 		return err
 	}
-	values, err := c.values()
+	values, err := sentValues(c)
 	if err != nil {
 		return err
 	}
-	run, err := a.Service.DryRun(c.ctx(), &aaa.Request{ID: c.id, Account: c.account, Op: op, Values: values, Trace: true})
+	run, err := a.Service.DryRun(c.Context(), &aaa.Request{ID: c.ID(), Account: c.Account(), Op: op, Values: values, Trace: true})
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: run})
+	return c.Reply(web.Answer{Data: viewDryRun(run)})
 }
+
+// dryRunView is a dry run as answers show it.
+type dryRunView struct {
+	Outcome aaa.Outcome  `json:"outcome,omitempty"`
+	Packets []packetView `json:"packets"`
+	Trace   *aaa.Trace   `json:"trace"`
+}
+
+type packetView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Server  string        `json:"server"`
+	Address string        `json:"address"`
+	Engine  string        `json:"aaa_engine"`
+	AVPs    []avpView     `json:"avps"`
+	Packet  string        `json:"packet"` // hexadecimal
+	Error   string        `json:"error,omitempty"`
+}
+
+type avpView struct {
+	Name  string    `json:"name"`
+	Value aaa.Value `json:"value"`
+}
+
+func viewDryRun(d *gateway.DryRun) dryRunView {
+	v := dryRunView{Outcome: d.Outcome, Packets: make([]packetView, len(d.Packets)), Trace: d.Trace}
+	for i, p := range d.Packets {
+		v.Packets[i] = packetView{
+			Account: p.Account, Server: p.Server, Address: p.Address, Engine: p.Engine,
+			AVPs: make([]avpView, len(p.AVPs)), Packet: hex.EncodeToString(p.Packet), Error: p.Error,
+		}
+		for j := range p.AVPs {
+			v.Packets[i].AVPs[j] = avpView{p.AVPs[j].As, p.AVPs[j].JSON()}
+		}
+	}
+	return v
+}
+
+// op reads the query parameter op.
+func op(c *web.Call) (aaa.Op, error) {
+	if !c.Query().Has("op") {
+		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "required", Message: "the query parameter op is needed: authn, authz, accounting or custom", Target: opNames})
+	}
+	op, err := aaa.ParseOp(c.Query().Get("op"))
+	if err != nil {
+		return 0, aaa.Invalid(aaa.Field{Path: "op", Rule: "enum", Message: "must be one of authn, authz, accounting, custom", Target: opNames, Value: c.Query().Get("op")})
+	}
+	return op, nil
+}
+
+var opNames = []string{"authn", "authz", "accounting", "custom"}
+
+// traceOctets is what a request with a trace may cost while it runs.
+const traceOctets = 1 << 20

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
+	"aaa-api/internal/web"
 )
 
 func TestRequests(t *testing.T) {
@@ -50,10 +53,10 @@ func TestRequests(t *testing.T) {
 		t.Errorf("%s", failed.text)
 	}
 	for _, bad := range []string{`{"User-Name":null}`, `{"User-Name":{"a":1}}`, `{"User-Name":[[1]]}`, `{"":"x"}`, `[]`, `"x"`, `{"User-Name":"` + strings.Repeat("x", 300) + `"}`} {
-		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(bad)).refused(400, web.SlugInvalid)
 		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/translate?op=authn"), data(bad))
 	}
-	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=1"), data(`{}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn?trace=1"), data(`{}`)).refused(400, web.SlugInvalid)
 
 	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"aaa_mode":"off"}`)).want(200)
 	if r := post(w.tenant, "authz", "bob").want(200); r.at("data", "AAA-Result") != "off" {
@@ -80,7 +83,7 @@ func TestDryRunAndEffective(t *testing.T) {
 	if e.at("data", "levels", "0", "account_id") != string(w.tenant) || e.at("data", "outcome") != "servers" {
 		t.Errorf("%s", e.text)
 	}
-	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, slugForbidden)
+	w.call(w.token(w.tenant, "read"), "POST", at(w.child, "/aaa/translate?op=authn"), data(`{}`)).refused(403, web.SlugForbidden)
 }
 
 // TestNoPasswordInATrace: a value that goes into a hidden attribute is masked where it is dropped, be the attribute
@@ -122,7 +125,7 @@ func TestFaultsOfEngines(t *testing.T) {
 	w := newWorld(t)
 	w.document(w.tenant)
 	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"authn_avp_translation":[{"request_key":"who","attribute":"User-Name","request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}]}`)).want(200)
-	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"who":"unfit"}`)).refused(400, slugInvalid)
+	r := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"who":"unfit"}`)).refused(400, web.SlugInvalid)
 	if r.at("data", "who", "maxLength") == nil {
 		t.Errorf("%s", r.text)
 	}
@@ -152,7 +155,10 @@ func TestMappedKeysReplaceNothing(t *testing.T) {
 	res := &aaa.Result{
 		Outcome: aaa.Reject, Attempts: 1, Server: "s",
 		Keys: map[string]any{"Is-Authorized": true, "AAA-Result": "accept", "server": "x", "mine": []any{"a", json.Number("1"), int64(-2), uint64(3), true}, "q\"<é": "v\n"},
-		AVPs: map[string]any{"A": uint32(7), "B": "0x01"},
+		AVPs: aaa.AVPs{
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "A", Type: aaa.TypeInteger}, Value: []byte{0, 0, 0, 7}}, As: "A"},
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "B", Type: aaa.TypeOctets}, Value: []byte{1}}, As: "B"},
+		},
 	}
 	text, err := appendResult(nil, res)
 	ok(t, err)
@@ -164,17 +170,6 @@ func TestMappedKeysReplaceNothing(t *testing.T) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
-	}
-}
-
-func TestAppendString(t *testing.T) {
-	t.Parallel()
-	for _, s := range []string{"", "plain ~!", `a"b\c`, "<&>", "é\u2028\x00\x1f\x7f", "\xff"} {
-		want, err := json.Marshal(s)
-		ok(t, err)
-		if got := string(appendString(nil, s)); got != string(want) {
-			t.Errorf("%q: got %s, want %s", s, got, want)
-		}
 	}
 }
 
@@ -204,7 +199,7 @@ func TestIdempotency(t *testing.T) {
 	if got := w.backend.requests(); got != 7 {
 		t.Errorf("%d requests", got)
 	}
-	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, slugInvalid)
+	post(w.tenant, "accounting", strings.Repeat("k", 256), "bob").refused(400, web.SlugInvalid)
 
 	// The first answer alone has the trace.
 	traced := post(w.tenant, "accounting?trace=true", "k5", "bob").want(200)
@@ -227,5 +222,44 @@ func TestIdempotency(t *testing.T) {
 	wg.Wait()
 	if got := w.backend.requests(); got != 9 {
 		t.Errorf("%d requests", got)
+	}
+}
+
+// repeatable is a service whose one request runs until it is told that it has come again.
+type repeatable struct {
+	gateway.Service
+	began chan string // its RepeatID
+	again chan string // the account and the id that were told
+}
+
+func (r *repeatable) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+	r.began <- string(req.Account) + req.RepeatID
+	return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: <-r.again}, nil
+}
+
+func (r *repeatable) Repeat(_ context.Context, account aaa.AccountID, id string) error {
+	r.again <- string(account) + id
+	return nil
+}
+
+// TestRepetitionIsTold: a request that comes again while it runs is told so by the id that it runs under.
+func TestRepetitionIsTold(t *testing.T) {
+	t.Parallel()
+	s := &repeatable{began: make(chan string, 2), again: make(chan string, 2)}
+	w := newWorld(t, func(o *Options) { s.Service, o.Service = o.Service, s })
+	post := func() reply {
+		return w.do(ask{method: "POST", path: at(w.tenant, "/aaa/accounting"), token: w.tenantToken, body: data(`{"User-Name":"bob"}`), header: map[string]string{"Idempotency-Key": "k"}}).want(200)
+	}
+	var first reply
+	var wg sync.WaitGroup
+	wg.Go(func() { first = post() })
+	id := <-s.began
+	second := post()
+	wg.Wait()
+	if id == string(w.tenant) || first.at("data", "server") != id || second.at("data", "server") != id || len(s.began) != 0 {
+		t.Errorf("ran as %q\n%s\n%s", id, first.text, second.text)
+	}
+	if post(); len(s.again) != 0 {
+		t.Error("a request that has ended is told of a repetition")
 	}
 }

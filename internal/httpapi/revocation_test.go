@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // made is a token that a test made through the API.
@@ -67,7 +68,7 @@ func TestRevocationTakesAlongWhatATokenMade(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	w.good(false, a.text, b.text, c.text, session)
-	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(401, slugToken)
+	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(401, web.SlugToken)
 	w.good(true, w.tenantToken, sibling.text)
 }
 
@@ -84,10 +85,10 @@ func TestOrphans(t *testing.T) {
 		by      []string
 	}{{a, w.tenant, []string{a.text}}, {b, w.child, []string{b.text, c.text}}} {
 		for _, by := range of.by {
-			w.call(by, "DELETE", at(of.account, "/tokens/"+of.id+"?orphan=true"), "").refused(403, slugForbidden)
+			w.call(by, "DELETE", at(of.account, "/tokens/"+of.id+"?orphan=true"), "").refused(403, web.SlugForbidden)
 		}
 	}
-	w.call(w.tenantToken, "DELETE", at(w.child, "/tokens/"+b.id+"?orphan=yes"), "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "DELETE", at(w.child, "/tokens/"+b.id+"?orphan=yes"), "").refused(400, web.SlugInvalid)
 	w.good(true, a.text, b.text, c.text)
 	if r := w.call(a.text, "DELETE", at(w.child, "/tokens/"+b.id+"?orphan=true"), "").want(200); r.at("data", "revoked") != 1.0 {
 		t.Errorf("%s", r.text)
@@ -102,7 +103,7 @@ func TestOrphans(t *testing.T) {
 
 	w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201)
 	key := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_kind=api_key"), "").want(200).str("data", "0", "id")
-	w.call(w.tenantToken, "DELETE", at(w.tenant, "/tokens/"+key+"?orphan=true"), "").refused(403, slugForbidden)
+	w.call(w.tenantToken, "DELETE", at(w.tenant, "/tokens/"+key+"?orphan=true"), "").refused(403, web.SlugForbidden)
 }
 
 // A move ends what accounts that are no longer above had made, and says so.
@@ -122,7 +123,7 @@ func TestMoveRevokesTokens(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	w.good(false, theirs.text, again.text)
-	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(401, slugToken)
+	w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).refused(401, web.SlugToken)
 	w.good(true, roots.text, own, w.tenantToken)
 	if r := w.call(mover, "POST", at(w.child, "/move"), data(`{"to":"`+string(w.tenant)+`"}`)).want(200); r.at("warnings") != nil {
 		t.Errorf("%s", r.text)
@@ -135,8 +136,8 @@ func TestARevokedTokenMakesNothing(t *testing.T) {
 	deaf := &deafVerifier{}
 	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
 	deaf.token = token.Principal{TokenID: aaa.NewID(), Account: w.tenant, Scopes: token.Scopes()}
-	w.call("any", "PUT", at(w.tenant, "/tokens"), "").refused(401, slugToken)
-	w.call("any", "PUT", at(w.child, "/api_key"), "").refused(401, slugToken)
+	w.call("any", "PUT", at(w.tenant, "/tokens"), "").refused(401, web.SlugToken)
+	w.call("any", "PUT", at(w.child, "/api_key"), "").refused(401, web.SlugToken)
 	list, _, err := w.store.Tokens().List(t.Context(), w.tenant, store.Page{})
 	ok(t, err)
 	if len(list) != 1 || slices.ContainsFunc(list, func(t store.Token) bool { return t.MadeBy != "" }) {
@@ -156,6 +157,6 @@ func TestNoTokenOfAnAccountMovedAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Tree = everywhere{o.Tree} })
 	w.call(w.tenantToken, "PUT", at(w.child, "/tokens"), "").want(201)
-	w.call(w.tenantToken, "PUT", at(w.sibling, "/tokens"), "").refused(404, slugIdentifier)
-	w.call(w.tenantToken, "PUT", at(w.sibling, "/api_key"), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "PUT", at(w.sibling, "/tokens"), "").refused(404, web.SlugIdentifier)
+	w.call(w.tenantToken, "PUT", at(w.sibling, "/api_key"), "").refused(404, web.SlugIdentifier)
 }

@@ -2,28 +2,13 @@ package httpapi
 
 import (
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
-// reach says which entity a route is about, and so what its gate checks.
-type reach uint8
-
+// Short names for the columns of the table.
 const (
-	onToken   reach = iota // the token's own account, or none
-	onAccount              // {id} of the path
-	onSystem               // the system configuration: the root account's tokens only
-)
-
-// scope is what a token must be allowed to do.
-type scope string
-
-// What routes ask for.
-const (
-	public     scope = ""    // no token needed
-	anyToken   scope = "any" // any valid token
-	mayRead    scope = token.ScopeRead
-	mayWrite   scope = token.ScopeWrite
-	mayRequest scope = token.ScopeRequest
+	onToken, onAccount, onSystem                    = web.OnToken, web.OnAccount, web.OnSystem
+	public, anyToken, mayRead, mayWrite, mayRequest = web.Public, web.AnyToken, web.MayRead, web.MayWrite, web.MayRequest
 )
 
 // bodyKind is what a route takes as its body.
@@ -37,15 +22,41 @@ const (
 	textUpload                 // the same, or the text of a table or a users file; up to Limits.TextBody
 )
 
-// route is one operation of the API.
+// route is one operation of the API: a line of the table.
 type route struct {
 	method, pattern string
-	scope           scope
-	reach           reach
+	scope           web.Scope
+	reach           web.Reach
 	body            bodyKind
 	query           string // the query parameters taken, separated by spaces
 	ifMatch         bool   // If-Match is honoured; elsewhere it is refused rather than ignored
-	handle          func(*API, *call) error
+	handle          func(*API, *web.Call) error
+}
+
+// jsonOfText is how many times as long as a text its JSON form may be.
+const jsonOfText = 8
+
+// on is the route as it is served by a.
+func (r *route) on(a *API) web.Route {
+	w := web.Route{
+		Method: r.method, Pattern: r.pattern, Scope: r.scope, Reach: r.reach, Query: r.query, IfMatch: r.ifMatch,
+		DryRun: r.pattern == atTranslate,
+		Handle: func(c *web.Call) error { return r.handle(a, c) },
+	}
+	switch r.body {
+	case jsonBody:
+		w.Body = web.JSONBody
+	case maybeJSON:
+		w.Body = web.MaybeJSON
+	case upload:
+		w.Body, w.MaxBody, w.MaxText = web.Upload, a.Limits.DictionaryBody, a.Limits.DictionaryBody
+	case textUpload:
+		w.Body, w.MaxBody, w.MaxText = web.Upload, jsonOfText*a.Limits.TextBody, a.Limits.TextBody
+	}
+	if r.pattern == atSession {
+		w.ScopeOf = sessionScope
+	}
+	return w
 }
 
 // paged are the query parameters of a list; filter_KEY goes with them.
@@ -54,6 +65,7 @@ const paged = "page_size start_key paginate filter_"
 const (
 	atAccount        = "/v2/accounts/{id}"
 	atDocument       = atAccount + "/aaa"
+	atTranslate      = atDocument + "/translate"
 	atToken          = atAccount + "/tokens/{token}"
 	atKey            = atAccount + "/api_key"
 	atRevision       = atDocument + "/revisions/{n}"
@@ -109,7 +121,7 @@ var routes = []route{
 	{"GET", atRevision, mayRead, onAccount, noBody, "", false, (*API).getRevision},
 	{"POST", atRevision, mayWrite, onAccount, noBody, "", true, (*API).rollBack},
 	{"GET", atDocument + "/effective", mayRead, onAccount, noBody, "op", false, (*API).effective},
-	{"POST", atDocument + "/translate", mayRequest, onAccount, jsonBody, "op", false, (*API).dryRun},
+	{"POST", atTranslate, mayRequest, onAccount, jsonBody, "op", false, (*API).dryRun},
 
 	{"POST", atDocument + "/authn", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authn)},
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"aaa-api/internal/web"
 )
 
 // testdata/seed_curls.txt holds the commands of Crossbar AAA's documentation,
@@ -190,7 +192,7 @@ func TestSeedCurls(t *testing.T) {
 			id = r.str("data", "id") // what is read back, replaced and deleted next
 		}
 	}
-	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/dictionary/"+id), "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/dictionary/"+id), "").refused(404, web.SlugIdentifier)
 }
 
 // masked checks an answer with the whole document of the examples.

@@ -3,7 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // sessionView is an AAA session as answers show it.
@@ -61,40 +62,41 @@ type stepView struct {
 	Prompt *string           `json:"prompt,omitempty"` // with a challenge, be it empty
 	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
 	// Challenge is the id of a challenge, which its answer brings back.
-	Challenge string         `json:"challenge,omitempty"`
-	Session   sessionView    `json:"session"`
-	Keys      map[string]any `json:"keys,omitempty"`
-	AVPs      map[string]any `json:"avps,omitempty"`
+	Challenge string      `json:"challenge,omitempty"`
+	Session   sessionView `json:"session"`
+	Keys      aaa.Values  `json:"keys,omitempty"`
+	AVPs      aaa.Values  `json:"avps,omitempty"`
 }
 
 // replyStep answers with what a verb did.
-func (c *call) replyStep(s *aaa.SessionAnswer, err error) error {
+func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
-	a := answer{data: v}
+	a := web.Answer{Data: v}
 	if s.SID != "" {
-		a = a.created("/v2/accounts/" + string(c.account) + "/aaa/sessions/" + s.SID)
+		a = a.Created("/v2/accounts/" + string(c.Account()) + "/aaa/sessions/" + s.SID)
 	}
-	return c.reply(a)
+	return c.Reply(a)
 }
 
 // startSession is INIT.
-func (a *API) startSession(c *call) error {
-	values, err := c.values()
+func (a *API) startSession(c *web.Call) error {
+	values, err := sentValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.StartSession(c.ctx(), &aaa.Request{ID: c.id, Account: c.account, Op: aaa.Authn, Values: values}))
+	step, err := a.Service.StartSession(c.Context(), &aaa.Request{ID: c.ID(), Account: c.Account(), Op: aaa.Authn, Values: values})
+	return replyStep(c, step, err)
 }
 
 // listSessions lists the account's sessions, or with ?descendants=true those of all accounts below it too.
-func (a *API) listSessions(c *call) error {
-	descendants, err := c.flag("descendants")
+func (a *API) listSessions(c *web.Call) error {
+	descendants, err := c.Flag("descendants")
 	if err != nil {
 		return err
 	}
@@ -102,141 +104,156 @@ func (a *API) listSessions(c *call) error {
 	if descendants {
 		fetch, key = a.Service.SessionsBelow, func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
 	}
-	return serveList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		return fetch(ctx, c.account, p)
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
+		return fetch(ctx, c.Account(), p)
 	}, key, func(s aaa.Session) any { return viewSession(s) })
 }
 
 // byID reports whether the path names a session by its derived id. That is no key to it, as the SID is: who
 // goes by it must be allowed to write.
-func (c *call) byID() bool {
-	return c.route.pattern == atSession && aaa.IsSessionID(c.param("sid"))
+func byID(c *web.Call) bool { return aaa.IsSessionID(c.Param("sid")) }
+
+// sessionScope is what a token needs to reach the session that the path names.
+func sessionScope(c *web.Call) web.Scope {
+	if byID(c) {
+		return web.MayWrite
+	}
+	return c.Route().Scope
 }
 
-func (a *API) getSession(c *call) error {
+func (a *API) getSession(c *web.Call) error {
 	get := a.Service.Session
-	if c.byID() {
+	if byID(c) {
 		get = a.Service.SessionByID
 	}
-	s, err := get(c.ctx(), c.account, c.param("sid"))
+	s, err := get(c.Context(), c.Account(), c.Param("sid"))
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: viewSession(*s)})
+	return c.Reply(web.Answer{Data: viewSession(*s)})
 }
 
 // continueSession is CONT.
-func (a *API) continueSession(c *call) error {
-	values, err := c.values()
+func (a *API) continueSession(c *web.Call) error {
+	values, err := sentValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.ContinueSession(c.ctx(), c.account, c.param("sid"), values, c.id))
+	step, err := a.Service.ContinueSession(c.Context(), c.Account(), c.Param("sid"), values, c.ID())
+	return replyStep(c, step, err)
 }
 
 // openSession is OPEN. It goes on when the caller goes away, as accounting does.
-func (a *API) openSession(c *call) error {
-	values, err := c.maybeValues()
+func (a *API) openSession(c *web.Call) error {
+	values, err := maybeValues(c)
 	if err != nil {
 		return err
 	}
-	return c.replyStep(a.Service.OpenSession(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), values))
+	step, err := a.Service.OpenSession(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), values)
+	return replyStep(c, step, err)
 }
 
 // reportSession is INTERIM.
-func (a *API) reportSession(c *call) error {
-	values, counters, err := c.usage()
+func (a *API) reportSession(c *web.Call) error {
+	usage, values, err := usage(c)
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.ReportSession(c.ctx(), c.account, c.param("sid"), values)
-	return c.replyStep(step, inCounters(err, counters))
+	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), usage, values)
+	return replyStep(c, step, err)
 }
 
 // closeSession is CLOSE. It goes on when the caller goes away.
-func (a *API) closeSession(c *call) error {
-	values, counters, err := c.usage()
+func (a *API) closeSession(c *web.Call) error {
+	usage, values, err := usage(c)
 	if err != nil {
 		return err
 	}
 	closes := a.Service.CloseSession
-	if c.byID() {
+	if byID(c) {
 		closes = a.Service.CloseSessionByID
 	}
-	step, err := closes(context.WithoutCancel(c.ctx()), c.account, c.param("sid"), c.query.Get("cause"), values)
-	return c.replyStep(step, inCounters(err, counters))
+	step, err := closes(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), c.Query().Get("cause"), usage, values)
+	return replyStep(c, step, err)
 }
 
 // maybeValues are the caller's keys, none without a body.
-func (c *call) maybeValues() (map[string]any, error) {
-	if _, ok := c.envelope["data"]; !ok {
-		return map[string]any{}, nil
+func maybeValues(c *web.Call) (aaa.Values, error) {
+	if !c.IsSent() {
+		return aaa.Values{}, nil
 	}
-	return c.values()
+	return sentValues(c)
 }
 
 // countersMember is the member of data that holds the counters.
 const countersMember = "counters"
 
-// counterKeys are the keys under which the service takes the members of counters.
-var counterKeys = map[string]string{
-	"input_octets": "Acct-Input-Octets", "output_octets": "Acct-Output-Octets",
-	"input_packets": "Acct-Input-Packets", "output_packets": "Acct-Output-Packets",
-	"session_time": "Acct-Session-Time",
+// usage reads the counters, from the member of that name or from the keys of their attributes, and the caller's other keys.
+func usage(c *web.Call) (usage aaa.Usage, values aaa.Values, err error) {
+	data, _ := c.Sent().(map[string]any)
+	sent, given := data[countersMember]
+	delete(data, countersMember)
+	if values, err = maybeValues(c); err != nil {
+		return usage, nil, err
+	}
+	counters, ok := sent.(map[string]any)
+	if given && !ok {
+		return usage, nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
+	}
+	faults := usageOfCounters(&usage, counters, values)
+	faults = append(faults, usageOfKeys(&usage, values)...)
+	if faults != nil {
+		return usage, nil, aaa.Invalid(faults...)
+	}
+	return usage, values, nil
 }
 
-// usage are the caller's keys, with the counters under the names of their attributes, and the member
-// counters as it was sent.
-func (c *call) usage() (values, counters map[string]any, err error) {
-	data, _ := c.envelope["data"].(map[string]any)
-	sent, ok := data[countersMember]
-	if !ok {
-		values, err = c.maybeValues()
-		return values, nil, err
-	}
-	delete(data, countersMember)
-	if values, err = c.values(); err != nil {
-		return nil, nil, err
-	}
-	if counters, ok = sent.(map[string]any); !ok {
-		return nil, nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
-	}
-	var faults []aaa.Field
+// usageOfCounters reads the member counters, whose members must not be among the keys too.
+func usageOfCounters(usage *aaa.Usage, counters map[string]any, values aaa.Values) (faults []aaa.Field) {
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		path := countersMember + "." + name
-		key, known := counterKeys[name]
-		_, twice := values[key]
+		k := slices.Index(counterMembers(), name)
 		number, isNumber := counters[name].(json.Number)
-		_, err := strconv.ParseUint(number.String(), 10, 64)
+		n, err := strconv.ParseUint(number.String(), 10, 64)
 		switch {
-		case !known:
-			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("there is no such counter", name, slices.Collect(maps.Keys(counterKeys)))})
-		case twice:
-			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + key})
+		case k < 0:
+			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("there is no such counter", name, counterMembers())})
+		case values[aaa.CounterTable[k].Attribute] != nil:
+			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + aaa.CounterTable[k].Attribute})
 		case !isNumber || err != nil:
 			faults = append(faults, aaa.Field{Path: path, Rule: "type", Message: "must be a whole number from 0 to 18446744073709551615", Value: counters[name]})
 		default:
-			values[key] = number
+			usage[k] = aaa.Reported{Count: n, Path: path}
 		}
 	}
-	if faults != nil {
-		return nil, nil, aaa.Invalid(faults...)
-	}
-	return values, counters, nil
+	return faults
 }
 
-// inCounters gives faults of the counters that were sent the paths by which callers know them.
-func inCounters(err error, counters map[string]any) error {
-	var e *aaa.Error
-	if !errors.As(err, &e) {
-		return err
+func counterMembers() []string {
+	names := make([]string, aaa.NumCounters)
+	for k, c := range aaa.CounterTable {
+		names[k] = c.Member
 	}
-	for i, f := range e.Fields {
-		for name := range counters {
-			if f.Path == counterKeys[name] {
-				e.Fields[i].Path = countersMember + "." + name
-			}
+	return names
+}
+
+// usageOfKeys takes the counters out of the caller's keys, where they are numbers or texts.
+func usageOfKeys(usage *aaa.Usage, values aaa.Values) (faults []aaa.Field) {
+	for k, c := range aaa.CounterTable {
+		if _, ok := values[c.Carry]; ok && c.Carry != "" {
+			faults = append(faults, aaa.Field{Path: c.Carry, Rule: "unknown", Message: "give the whole count of 64 bits in " + c.Attribute})
 		}
+		v, ok := values[c.Attribute]
+		if !ok {
+			continue
+		}
+		delete(values, c.Attribute)
+		n, err := strconv.ParseUint(fmt.Sprint(v), 10, 64)
+		if err != nil {
+			faults = append(faults, aaa.Field{Path: c.Attribute, Rule: "type", Message: "is not a whole number of at most 64 bits"})
+			continue
+		}
+		usage[k] = aaa.Reported{Count: n, Path: c.Attribute}
 	}
-	return err
+	return faults
 }

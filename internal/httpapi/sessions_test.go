@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // session begins a session and returns its SID.
@@ -35,13 +36,13 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 		len(sid) != sidLength || begun.header.Get("Location") != base+"/"+sid {
 		t.Fatalf("%v %s", begun.header, begun.text)
 	}
-	call("POST", "/"+sid+"/open", "").refused(409, slugConflict)
+	call("POST", "/"+sid+"/open", "").refused(409, web.SlugConflict)
 	challenge := begun.str("data", "challenge")
-	other := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"another"}`)).refused(409, slugConflict)
+	other := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"another"}`)).refused(409, web.SlugConflict)
 	if other.at("data", "challenge") == nil {
 		t.Errorf("challenge is not named: %s", other.text)
 	}
-	call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":null}`)).refused(400, slugInvalid)
+	call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":null}`)).refused(400, web.SlugInvalid)
 	in := call("POST", "/"+sid+"/continue", data(`{"answer":"424242","challenge":"`+challenge+`"}`)).want(200)
 	if in.at("data", "result") != "authenticated" || in.at("data", "keys", "Reply-Message") != "hello twice" ||
 		in.at("data", "session", "rounds") != 1.0 || in.at("data", "prompt") != nil || in.at("data", "sid") != nil {
@@ -52,7 +53,7 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 	if fmt.Sprint(again.at("data")) != fmt.Sprint(in.at("data")) || w.backend.requests() != requests {
 		t.Errorf("a repetition after %d requests gets\n%s, it was\n%s", w.backend.requests()-requests, again.text, in.text)
 	}
-	call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).refused(409, slugConflict)
+	call("POST", "/"+sid+"/continue", data(`{"answer":"424242"}`)).refused(409, web.SlugConflict)
 	open := call("POST", "/"+sid+"/open", data(`{"Acct-Session-Id":"mine"}`)).want(200)
 	if open.at("data", "result") != "opened" || open.at("data", "session", "open") != true || open.at("data", "session", "acct_session_id") != "mine" ||
 		open.at("data", "keys", "Reply-Message") != "hello twice" || open.str("data", "session", "opened_at") == "" {
@@ -76,14 +77,14 @@ func TestSessionFromChallengeToStop(t *testing.T) {
 			t.Errorf("shown: %s", r.text)
 		}
 	}
-	w.call(w.tenantToken, "DELETE", base+"/"+sid+"?cause=Boredom", "").refused(400, slugInvalid)
-	w.call(w.tenantToken, "DELETE", base+"/"+sid, data(`{"counters":{"output_octets":9,"session_time":6}}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "DELETE", base+"/"+sid+"?cause=Boredom", "").refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "DELETE", base+"/"+sid, data(`{"counters":{"output_octets":9,"session_time":6}}`)).refused(400, web.SlugInvalid)
 	over := w.call(w.tenantToken, "DELETE", base+"/"+sid+"?cause=NAS-Request", data(`{"counters":{"output_octets":9}}`)).want(200)
 	if over.at("data", "result") != "closed" || over.at("data", "session", "cause") != "NAS-Request" || over.at("data", "session", "open") != false ||
 		over.at("data", "session", "counters", "output_octets") != 9.0 {
 		t.Errorf("%s", over.text)
 	}
-	if r := call("DELETE", "/"+sid, "").refused(409, slugConflict); !strings.Contains(r.text, "closed") {
+	if r := call("DELETE", "/"+sid, "").refused(409, web.SlugConflict); !strings.Contains(r.text, "closed") {
 		t.Errorf("the state is not named: %s", r.text)
 	}
 }
@@ -109,18 +110,33 @@ func TestCountersAreChecked(t *testing.T) {
 		`7`:                                      "counters",
 		`null`:                                   "counters",
 	} {
-		r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":`+counters+`}`)).refused(400, slugInvalid)
+		r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":`+counters+`}`)).refused(400, web.SlugInvalid)
 		if r.at("data", path) == nil {
 			t.Errorf("%s: %s is not named: %s", counters, path, r.text)
 		}
 	}
+	for keys, path := range map[string]string{
+		`"Acct-Input-Packets":"-1"`:                       "Acct-Input-Packets",
+		`"Acct-Output-Packets":1.5`:                       "Acct-Output-Packets",
+		`"Acct-Output-Octets":"18446744073709551616"`:     "Acct-Output-Octets",
+		`"Acct-Input-Gigawords":0`:                        "Acct-Input-Gigawords",
+		`"Acct-Session-Time":[1]`:                         "Acct-Session-Time",
+		`"counters":{"octets":1},"Acct-Input-Octets":9.5`: "Acct-Input-Octets",
+	} {
+		for method, at := range map[string]string{"POST": base + "/interim", "DELETE": base} {
+			r := w.call(w.tenantToken, method, at, data("{"+keys+"}")).refused(400, web.SlugInvalid)
+			if r.at("data", path) == nil {
+				t.Errorf("%s: %s is not named: %s", keys, path, r.text)
+			}
+		}
+	}
 	// Under the name of its attribute it is named by that.
-	if r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"output_octets":1},"Acct-Input-Octets":9}`)).refused(400, slugInvalid); r.at("data", "Acct-Input-Octets") == nil {
+	if r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"output_octets":1},"Acct-Input-Octets":9}`)).refused(400, web.SlugInvalid); r.at("data", "Acct-Input-Octets") == nil {
 		t.Errorf("%s", r.text)
 	}
-	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"input_octets":11},"Acct-Input-Octets":12}`)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{},"x":{"y":1}}`)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "POST", base+"/interim", `{"data":[]}`).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"input_octets":11},"Acct-Input-Octets":12}`)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{},"x":{"y":1}}`)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "POST", base+"/interim", `{"data":[]}`).refused(400, web.SlugInvalid)
 	w.call(w.tenantToken, "POST", base+"/interim", "").want(200)
 	r := w.call(w.tenantToken, "GET", base, "").want(200)
 	if got := fmt.Sprint(r.at("data", "counters", "input_octets"), r.at("data", "counters", "output_octets")); got != "10 0" {
@@ -143,12 +159,12 @@ func TestSessionsOfADisabledAccount(t *testing.T) {
 	w.call(w.rootToken, "PATCH", at(w.tenant, ""), data(`{"enabled":false}`)).want(200) // the account's parent
 	before := w.backend.requests()
 
-	login("bob").refused(403, slugForbidden)
-	w.call(w.rootToken, "POST", base+"/"+idle+"/open", "").refused(403, slugForbidden)
-	w.call(w.rootToken, "POST", base+"/"+asked+"/continue", data(`{"answer":"424242"}`)).refused(403, slugForbidden)
-	w.call(w.rootToken, "POST", at(w.child, "/aaa/accounting"), data(`{"User-Name":"bob"}`)).refused(403, slugForbidden)
+	login("bob").refused(403, web.SlugForbidden)
+	w.call(w.rootToken, "POST", base+"/"+idle+"/open", "").refused(403, web.SlugForbidden)
+	w.call(w.rootToken, "POST", base+"/"+asked+"/continue", data(`{"answer":"424242"}`)).refused(403, web.SlugForbidden)
+	w.call(w.rootToken, "POST", at(w.child, "/aaa/accounting"), data(`{"User-Name":"bob"}`)).refused(403, web.SlugForbidden)
 	for _, text := range []string{own, w.tenantToken} {
-		w.call(text, "DELETE", base+"/"+open, "").refused(403, slugForbidden)
+		w.call(text, "DELETE", base+"/"+open, "").refused(403, web.SlugForbidden)
 	}
 	if n := w.backend.requests() - before; n > 0 {
 		t.Errorf("%d requests were sent", n)
@@ -220,7 +236,7 @@ func TestPeersHaveAnAddressThatNobodySees(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Peers = peersOf{} })
 	for path := range w.contract.doc.Paths.Map() {
-		if strings.HasPrefix(path, internalPaths) {
+		if strings.HasPrefix(path, "/internal/") {
 			t.Errorf("the contract has %s", path)
 		}
 	}
@@ -269,22 +285,22 @@ func TestSessionsByID(t *testing.T) {
 	sent := w.backend.requests()
 	for _, method := range []string{"GET", "DELETE"} {
 		for _, text := range []string{reader, requester} {
-			w.call(text, method, base+id, "").refused(403, slugForbidden)
+			w.call(text, method, base+id, "").refused(403, web.SlugForbidden)
 		}
-		w.call(writer, method, base+sid, "").refused(403, slugForbidden)
-		w.call(writer, method, at(w.child, "/aaa/sessions/"+id), "").refused(404, slugIdentifier)
-		w.call(w.token(w.sibling, token.ScopeWrite), method, base+id, "").refused(404, slugIdentifier)
-		w.call(writer, method, base+"0123456789ab", "").refused(404, slugIdentifier)
-		w.call(w.tenantToken, method, base+strings.ToUpper(id)+"A", "").refused(404, slugIdentifier) // nor a SID
+		w.call(writer, method, base+sid, "").refused(403, web.SlugForbidden)
+		w.call(writer, method, at(w.child, "/aaa/sessions/"+id), "").refused(404, web.SlugIdentifier)
+		w.call(w.token(w.sibling, token.ScopeWrite), method, base+id, "").refused(404, web.SlugIdentifier)
+		w.call(writer, method, base+"0123456789ab", "").refused(404, web.SlugIdentifier)
+		w.call(w.tenantToken, method, base+strings.ToUpper(id)+"A", "").refused(404, web.SlugIdentifier) // nor a SID
 	}
-	w.do(ask{method: "POST", path: base + id + "?verb=DELETE", token: requester}).refused(403, slugForbidden)
+	w.do(ask{method: "POST", path: base + id + "?verb=DELETE", token: requester}).refused(403, web.SlugForbidden)
 	for _, verb := range []string{"continue", "open", "interim"} {
-		w.call(w.tenantToken, "POST", base+id+"/"+verb, data(`{"answer":"1"}`)).refused(404, slugIdentifier)
+		w.call(w.tenantToken, "POST", base+id+"/"+verb, data(`{"answer":"1"}`)).refused(404, web.SlugIdentifier)
 	}
 	if n := w.backend.requests() - sent; n > 0 {
 		t.Fatalf("%d requests were sent", n)
 	}
-	w.call(requester, "GET", base+sid, "").refused(403, slugForbidden)
+	w.call(requester, "GET", base+sid, "").refused(403, web.SlugForbidden)
 	w.call(reader, "GET", base+sid, "").want(200)
 	if r := w.call(writer, "GET", base+id, "").want(200); r.at("data", "id") != id || r.at("data", "account_id") != string(w.tenant) || r.at("data", "open") != true {
 		t.Errorf("%s", r.text)
@@ -293,7 +309,7 @@ func TestSessionsByID(t *testing.T) {
 	if over.at("data", "session", "cause") != "Admin-Reset" || over.at("data", "session", "counters", "input_octets") != 5.0 || w.backend.requests()-sent != 1 {
 		t.Errorf("%d requests: %s", w.backend.requests()-sent, over.text)
 	}
-	w.call(w.tenantToken, "POST", base+sid+"/interim", "").refused(409, slugConflict)
+	w.call(w.tenantToken, "POST", base+sid+"/interim", "").refused(409, web.SlugConflict)
 }
 
 // A provider lists the sessions of the accounts below with its own, by account and id, in pages and with filters; nobody
@@ -348,8 +364,8 @@ func TestSessionsOfDescendants(t *testing.T) {
 	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=false"), "").want(200); r.at("page_size") != float64(want[w.tenant]) {
 		t.Errorf("its own: %s", r.text)
 	}
-	w.call(w.tenantToken, "GET", at(w.sibling, "/aaa/sessions?descendants=true"), "").refused(404, slugIdentifier)
-	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=yes"), "").refused(400, slugInvalid)
+	w.call(w.tenantToken, "GET", at(w.sibling, "/aaa/sessions?descendants=true"), "").refused(404, web.SlugIdentifier)
+	w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?descendants=yes"), "").refused(400, web.SlugInvalid)
 	if r := w.call(w.token(w.child, token.ScopeRead), "GET", at(w.child, "/aaa/sessions?descendants=true"), "").want(200); r.at("page_size") != float64(want[w.child]) {
 		t.Errorf("of the child alone: %s", r.text)
 	}

@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // sentTable is a table that came with a request.
@@ -22,14 +23,14 @@ type sentTable struct {
 }
 
 // sentTable reads and compiles the table of the body.
-func (a *API) sentTable(c *call) (*sentTable, error) {
-	if isText(c.r) {
-		t := &sentTable{text: string(c.body)}
-		t.source, _ = fsm.ParseText(c.body)
-		_, t.errors, t.warnings = fsm.Check(c.body, a.Actions)
+func (a *API) sentTable(c *web.Call) (*sentTable, error) {
+	if c.IsText() {
+		t := &sentTable{text: string(c.Body())}
+		t.source, _ = fsm.ParseText(c.Body())
+		_, t.errors, t.warnings = fsm.Check(c.Body(), a.Actions)
 		return t, nil
 	}
-	data, err := c.data()
+	data, err := c.Data()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (a *API) sentTable(c *call) (*sentTable, error) {
 		_, t.errors, t.warnings = fsm.Compile(t.source, a.Actions)
 	}
 	t.text = string(t.source.Text())
-	if limit := c.api.Limits.TextBody; int64(len(t.text)) > limit {
+	if limit := a.Limits.TextBody; int64(len(t.text)) > limit {
 		t.errors = append(t.errors, fsm.Fault{Rule: "too_long", Message: fmt.Sprintf("as text the table has %d octets, at most %d are allowed", len(t.text), limit)})
 	}
 	return t, nil
@@ -79,8 +80,8 @@ type tableCheck struct {
 }
 
 // checkTable tells all that is wrong with a table, and stores nothing.
-func (a *API) checkTable(c *call) error {
-	if err := c.heavyCheck(len(c.body)); err != nil {
+func (a *API) checkTable(c *web.Call) error {
+	if err := c.HeavyCheck(len(c.Body())); err != nil {
 		return err
 	}
 	t, err := a.sentTable(c)
@@ -94,7 +95,7 @@ func (a *API) checkTable(c *call) error {
 	for i := range t.source.States {
 		result.Lines += len(t.source.States[i].Lines)
 	}
-	return c.reply(answer{data: result})
+	return c.Reply(web.Answer{Data: result})
 }
 
 // placeOf is where a fault of a table stands, as paths tell it.
@@ -126,19 +127,19 @@ func faultWarnings(list []fsm.Fault) []document.Warning {
 
 // simulateTable takes a request through a table by a script: one of the account's tables,
 // one that it inherits, or a built-in one.
-func (a *API) simulateTable(c *call) error {
+func (a *API) simulateTable(c *web.Call) error {
 	text, err := a.inheritedTable(c)
 	if err != nil {
 		return err
 	}
-	if err := c.heavyCheck(len(text) + len(c.body)); err != nil {
+	if err := c.HeavyCheck(len(text) + len(c.Body())); err != nil {
 		return err
 	}
 	table, err := a.compiled(text)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(c.envelope["data"])
+	data, err := json.Marshal(c.Sent())
 	if err != nil {
 		return err
 	}
@@ -150,25 +151,25 @@ func (a *API) simulateTable(c *call) error {
 	if err != nil {
 		return scriptError(err)
 	}
-	return c.reply(answer{data: walk})
+	return c.Reply(web.Answer{Data: walk})
 }
 
 // inheritedTable is the text of the table that a document of the account would mean by the
 // name in the path: the account's own, that of the nearest account above it, or a built-in one.
-func (a *API) inheritedTable(c *call) (string, error) {
-	name := c.param("name")
-	account, err := a.Tree.Account(c.ctx(), c.account)
+func (a *API) inheritedTable(c *web.Call) (string, error) {
+	name := c.Param("name")
+	account, err := a.Tree.Account(c.Context(), c.Account())
 	if err != nil {
 		return "", err
 	}
 	for _, id := range slices.Backward(append(slices.Clone(account.Path), account.ID)) {
-		if id != c.account { // its steps tell what is in the table: the token must be one that may read it
-			if within, err := a.Tree.Within(c.ctx(), c.who.Account, id); err != nil || !within {
+		if id != c.Account() { // its steps tell what is in the table: the token must be one that may read it
+			if within, err := a.Tree.Within(c.Context(), c.Who().Account, id); err != nil || !within {
 				return a.builtInTable(name, err)
 			}
 		}
 		t, err := a.tableOf(c, id, name)
-		if !isNotFound(err) {
+		if !web.IsNotFound(err) {
 			return t.Body, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // textInfo is a table or a users file in a list. A built-in table has a title, and neither revision nor times.
@@ -60,24 +61,24 @@ func viewTable(info textInfo, s *fsm.Source) tableView {
 var textName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 // listTables lists the account's own tables, or with ?system=true the built-in ones.
-func (a *API) listTables(c *call) error {
-	system, err := c.flag("system")
+func (a *API) listTables(c *web.Call) error {
+	system, err := c.Flag("system")
 	if err != nil {
 		return err
 	}
 	if system {
 		key := func(b fsm.BuiltInTable) string { return b.Name }
-		return serveList(c, slicePage(fsm.BuiltIns(), key), key, func(b fsm.BuiltInTable) any { return infoOfBuiltIn(b) })
+		return web.ServeList(c, web.SlicePage(fsm.BuiltIns(), key), key, func(b fsm.BuiltInTable) any { return infoOfBuiltIn(b) })
 	}
 	return a.listTexts(c, store.TextFSM)
 }
 
 // listTexts lists the account's tables or users files.
-func (a *API) listTexts(c *call, kind store.TextKind) error {
+func (a *API) listTexts(c *web.Call, kind store.TextKind) error {
 	key := func(t store.Text) string { return t.Name }
-	return serveList(c, listOrMemory(c, func(ctx context.Context, p store.Page) ([]store.Text, string, error) {
-		return a.Store.Texts().List(ctx, c.account, kind, p)
-	}, func() ([]store.Text, error) { return a.Tree.Texts(c.account, kind) }, key), key, func(t store.Text) any { return infoOf(t) })
+	return web.ServeList(c, listOrMemory(a, c, func(ctx context.Context, p store.Page) ([]store.Text, string, error) {
+		return a.Store.Texts().List(ctx, c.Account(), kind, p)
+	}, func() ([]store.Text, error) { return a.Tree.Texts(c.Account(), kind) }, key), key, func(t store.Text) any { return infoOf(t) })
 }
 
 // addressOf is where a table or users file is read.
@@ -86,20 +87,20 @@ func addressOf(t store.Text) string {
 }
 
 // text finds the table or users file that the path names.
-func (a *API) text(c *call, kind store.TextKind) (store.Text, error) {
-	name := c.param("name")
+func (a *API) text(c *web.Call, kind store.TextKind) (store.Text, error) {
+	name := c.Param("name")
 	if !textName.MatchString(name) {
 		return store.Text{}, store.ErrNotFound
 	}
-	return a.Store.Texts().Get(c.ctx(), c.account, kind, name)
+	return a.Store.Texts().Get(c.Context(), c.Account(), kind, name)
 }
 
 // tableOf finds an account's own table.
-func (a *API) tableOf(c *call, account aaa.AccountID, name string) (store.Text, error) {
+func (a *API) tableOf(c *web.Call, account aaa.AccountID, name string) (store.Text, error) {
 	if !textName.MatchString(name) {
 		return store.Text{}, store.ErrNotFound
 	}
-	return orMemory(c, account, func(ctx context.Context) (store.Text, error) {
+	return orMemory(a, c, account, func(ctx context.Context) (store.Text, error) {
 		return a.Store.Texts().Get(ctx, account, store.TextFSM, name)
 	}, func() (store.Text, error) { return a.Tree.StoredTable(account, name) })
 }
@@ -116,26 +117,25 @@ func builtIn(name string) (textInfo, string, bool) {
 
 // The forms in which a table can be read, the first where Accept names none.
 const (
-	formJSON     = "application/json"
 	formText     = "text/plain"
 	formGraphviz = "text/vnd.graphviz"
 	formMermaid  = "text/vnd.mermaid"
 )
 
-var tableForms = []string{formJSON, formText, formGraphviz, formMermaid}
+var tableForms = []string{web.FormJSON, formText, formGraphviz, formMermaid}
 
-// formSuffix is what a form adds to the entity tag.
-var formSuffix = map[string]string{formText: textSuffix, formGraphviz: graphvizSuffix, formMermaid: mermaidSuffix}
+// formSuffix is the name of a form in the entity tag.
+var formSuffix = map[string]string{formText: "text", formGraphviz: "graphviz", formMermaid: "mermaid"}
 
 // getTable gives one of the account's own tables or a built-in one, in the form that Accept asks for.
-func (a *API) getTable(c *call) error {
+func (a *API) getTable(c *web.Call) error {
 	var info textInfo
-	t, err := a.tableOf(c, c.account, c.param("name"))
+	t, err := a.tableOf(c, c.Account(), c.Param("name"))
 	body := t.Body
 	switch {
-	case isNotFound(err):
+	case web.IsNotFound(err):
 		var ok bool
-		if info, body, ok = builtIn(c.param("name")); !ok {
+		if info, body, ok = builtIn(c.Param("name")); !ok {
 			return err
 		}
 	case err != nil:
@@ -143,21 +143,21 @@ func (a *API) getTable(c *call) error {
 	default:
 		info = infoOf(t)
 	}
-	form := accepted(c.r, tableForms...)
+	form := c.Accepted(tableForms...)
 	c.Header().Set("Vary", "Accept")
 	etag := ""
 	if info.Revision > 0 { // a built-in table changes with the service alone
-		etag = etagOfForm(info.Revision, formSuffix[form])
-		if done, err := c.notModified(etag); done || err != nil {
+		etag = web.ETagOfForm(info.Revision, formSuffix[form])
+		if done, err := c.NotModified(etag); done || err != nil {
 			return err
 		}
 	}
-	if err := c.heavy(len(body)); err != nil {
+	if err := c.Heavy(len(body)); err != nil {
 		return err
 	}
-	if form == formJSON {
+	if form == web.FormJSON {
 		source, _ := fsm.ParseText([]byte(body)) // what could be read, should a later version read less
-		return c.reply(answer{data: viewTable(info, source), revision: info.Revision})
+		return c.Reply(web.Answer{Data: viewTable(info, source), Revision: info.Revision})
 	}
 	if form != formText {
 		table, err := a.compiled(body)
@@ -171,7 +171,7 @@ func (a *API) getTable(c *call) error {
 	if etag != "" {
 		c.Header()["Etag"] = []string{etag}
 	}
-	c.send(http.StatusOK, []string{form + "; charset=utf-8"}, []byte(body))
+	c.Send(http.StatusOK, form+"; charset=utf-8", []byte(body))
 	return nil
 }
 
@@ -188,13 +188,13 @@ func (a *API) compiled(text string) (*fsm.Table, error) {
 
 // targetName is the name under which an upload is stored: of the path, else of the query
 // or of the body, which is inside. They must not disagree.
-func (c *call) targetName(inside string) (string, error) {
-	name := cmp.Or(c.param("name"), c.query.Get("name"), inside)
+func targetName(c *web.Call, inside string) (string, error) {
+	name := cmp.Or(c.Param("name"), c.Query().Get("name"), inside)
 	switch {
 	case name == "":
 		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed: in the query, or in JSON as a member"})
 	case inside != "" && inside != name:
-		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the URL has the name " + quoted(name) + ", the body " + quoted(inside)})
+		return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the URL has the name " + web.Quote(name) + ", the body " + web.Quote(inside)})
 	case !textName.MatchString(name):
 		return "", aaa.Invalid(aaa.Field{
 			Path: "name", Rule: "pattern", Target: textName.String(), Value: name,
@@ -210,18 +210,18 @@ func writableTable(name string) error {
 		return aaa.Invalid(aaa.Field{Path: "name", Rule: "reserved", Message: "no table can be named check: the address stands for the check of tables", Value: name})
 	}
 	if _, ok := fsm.BuiltIn(name); ok {
-		return conflict("name", "built_in", "the built-in table "+name+" cannot be changed, and no other table can have its name", nil)
+		return web.Conflict("name", "built_in", "the built-in table "+name+" cannot be changed, and no other table can have its name", nil)
 	}
 	return nil
 }
 
 // writtenTable is the table of the body as it is to be stored, with its name; what does not compile is refused.
-func (a *API) writtenTable(c *call) (*sentTable, store.Text, error) {
+func (a *API) writtenTable(c *web.Call) (*sentTable, store.Text, error) {
 	sent, err := a.sentTable(c)
 	if err != nil {
 		return nil, store.Text{}, err
 	}
-	name, err := c.targetName(sent.name)
+	name, err := targetName(c, sent.name)
 	if err == nil {
 		err = writableTable(name)
 	}
@@ -231,65 +231,65 @@ func (a *API) writtenTable(c *call) (*sentTable, store.Text, error) {
 	if len(sent.errors) > 0 {
 		return nil, store.Text{}, aaa.Invalid(faultFields(sent.errors)...)
 	}
-	return sent, store.Text{Account: c.account, Kind: store.TextFSM, Name: name, Body: sent.text}, nil
+	return sent, store.Text{Account: c.Account(), Kind: store.TextFSM, Name: name, Body: sent.text}, nil
 }
 
-func (a *API) createTable(c *call) error {
+func (a *API) createTable(c *web.Call) error {
 	sent, t, err := a.writtenTable(c)
 	if err != nil {
 		return err
 	}
-	made, err := a.Store.Texts().Create(c.ctx(), t)
+	made, err := a.Store.Texts().Create(c.Context(), t)
 	if err != nil {
 		return err
 	}
-	c.sync()
-	reply := answer{data: viewTable(infoOf(made), sent.source), revision: made.Revision, warnings: faultWarnings(sent.warnings)}
-	return c.reply(reply.created(addressOf(made)))
+	a.sync(c)
+	reply := web.Answer{Data: viewTable(infoOf(made), sent.source), Revision: made.Revision, Warnings: warningsOf(faultWarnings(sent.warnings))}
+	return c.Reply(reply.Created(addressOf(made)))
 }
 
-func (a *API) replaceTable(c *call) error {
+func (a *API) replaceTable(c *web.Call) error {
 	sent, t, err := a.writtenTable(c)
 	if err != nil {
 		return err
 	}
-	return c.retryStale(func() error {
-		old, err := a.Store.Texts().Get(c.ctx(), c.account, store.TextFSM, t.Name)
+	return retryStale(c, func() error {
+		old, err := a.Store.Texts().Get(c.Context(), c.Account(), store.TextFSM, t.Name)
 		if err != nil {
 			return err
 		}
-		if _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
-		got, err := a.Store.Texts().Replace(c.ctx(), t, old.Revision)
+		got, err := a.Store.Texts().Replace(c.Context(), t, old.Revision)
 		if err != nil {
 			return err
 		}
-		c.sync()
-		return c.reply(answer{data: viewTable(infoOf(got), sent.source), revision: got.Revision, warnings: faultWarnings(sent.warnings)})
+		a.sync(c)
+		return c.Reply(web.Answer{Data: viewTable(infoOf(got), sent.source), Revision: got.Revision, Warnings: warningsOf(faultWarnings(sent.warnings))})
 	})
 }
 
-func (a *API) deleteTable(c *call) error {
-	if err := writableTable(c.param("name")); err != nil {
+func (a *API) deleteTable(c *web.Call) error {
+	if err := writableTable(c.Param("name")); err != nil {
 		return err
 	}
 	return a.deleteText(c, store.TextFSM)
 }
 
 // deleteText deletes the table or users file that the path names.
-func (a *API) deleteText(c *call, kind store.TextKind) error {
+func (a *API) deleteText(c *web.Call, kind store.TextKind) error {
 	old, err := a.text(c, kind)
 	if err != nil {
 		return err
 	}
-	revision, err := c.ifMatch(old.Revision)
+	revision, err := c.IfMatch(old.Revision)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.Texts().Delete(c.ctx(), c.account, kind, old.Name, revision); err != nil {
+	if err := a.Store.Texts().Delete(c.Context(), c.Account(), kind, old.Name, revision); err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: infoOf(old)})
+	a.sync(c)
+	return c.Reply(web.Answer{Data: infoOf(old)})
 }

@@ -14,6 +14,7 @@ import (
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // aTable is written as nobody would format it, to find out whether it comes back as it was sent.
@@ -77,12 +78,12 @@ func TestTablesAsText(t *testing.T) {
 		}
 	}
 
-	w.upload("PUT", base+"?name=one", aTable).refused(409, slugConflict)
-	w.upload("PUT", base+"/one", aTable).refused(409, slugConflict)
+	w.upload("PUT", base+"?name=one", aTable).refused(409, web.SlugConflict)
+	w.upload("PUT", base+"/one", aTable).refused(409, web.SlugConflict)
 	w.upload("PUT", base+"/other", aTable).want(201)
 	w.upload("POST", base+"?name=one", strings.Replace(aTable, "one", "two", 1)).want(200)
-	w.upload("POST", base+"/nobody", aTable).refused(404, slugIdentifier)
-	w.upload("POST", base+"?name=nobody", aTable).refused(404, slugIdentifier)
+	w.upload("POST", base+"/nobody", aTable).refused(404, web.SlugIdentifier)
+	w.upload("POST", base+"?name=nobody", aTable).refused(404, web.SlugIdentifier)
 	conditional := func(method, tag string) reply {
 		t.Helper()
 		return w.do(ask{method: method, path: path, token: w.tenantToken, body: aTable, header: map[string]string{"Content-Type": "text/plain", "If-Match": tag}})
@@ -101,7 +102,7 @@ func TestTablesAsText(t *testing.T) {
 		t.Errorf("%s", list.text)
 	}
 	conditional("DELETE", `"3"`).want(200)
-	w.read(path, "text/plain").refused(404, slugIdentifier)
+	w.read(path, "text/plain").refused(404, web.SlugIdentifier)
 }
 
 // What is written as JSON is read as text that means the same, and what was read can be written back.
@@ -125,7 +126,7 @@ func TestTablesAsJSON(t *testing.T) {
 	}
 	w.call(w.tenantToken, "POST", base, data(string(whole))).want(200)
 	for path, body := range map[string]string{"/third": string(whole), "?name=third": string(whole), "": aTableInJSON} {
-		if got := w.call(w.tenantToken, "POST", base+path, data(body)).refused(400, slugInvalid); got.at("data", "name") == nil {
+		if got := w.call(w.tenantToken, "POST", base+path, data(body)).refused(400, web.SlugInvalid); got.at("data", "name") == nil {
 			t.Errorf("%s: %s", path, got.text)
 		}
 	}
@@ -165,7 +166,7 @@ func TestTableFaults(t *testing.T) {
 			}
 		}
 		for _, r := range []reply{broken("PUT", base+"/x", body), broken("POST", base+"/x", body)} {
-			told := slices.Sorted(maps.Keys(r.refused(400, slugInvalid).at("data").(map[string]any)))
+			told := slices.Sorted(maps.Keys(r.refused(400, web.SlugInvalid).at("data").(map[string]any)))
 			if !slices.Equal(told, slices.Sorted(maps.Keys(places))) {
 				t.Errorf("the check finds faults at %v, the write at %v", places, told)
 			}
@@ -181,19 +182,19 @@ func TestTableFaults(t *testing.T) {
 		t.Errorf("%s", good.text)
 	}
 	// Two faults of the same rule on one line are both told.
-	twice := w.upload("PUT", base+"/x", "Start:\n\t*.NIX.ACK\tNADA\tEnd\nEnd:\n").refused(400, slugInvalid).text
+	twice := w.upload("PUT", base+"/x", "Start:\n\t*.NIX.ACK\tNADA\tEnd\nEnd:\n").refused(400, web.SlugInvalid).text
 	if !strings.Contains(twice, "NIX") || !strings.Contains(twice, "NADA") {
 		t.Errorf("%s", twice)
 	}
-	w.upload("PUT", base+"/x", "").refused(400, slugInvalid)
+	w.upload("PUT", base+"/x", "").refused(400, web.SlugInvalid)
 	for _, text := range []string{"# nothing\n", "Start:\n\x00End:\n", "%FSMID \xff\n" + aTable} {
-		w.upload("PUT", base+"/x", text).refused(400, slugInvalid)
+		w.upload("PUT", base+"/x", text).refused(400, web.SlugInvalid)
 		if found := w.upload("POST", base+"/check", text).want(200); found.at("data", "valid") != false {
 			t.Errorf("%q is a table: %s", text, found.text)
 		}
 	}
-	w.call(w.tenantToken, "PUT", base+"/x", `{"data":[]}`).refused(400, slugInvalid)
-	w.call(w.tenantToken, "PUT", base+"/x", `{"data":{"states":[],"states":[]}}`).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", base+"/x", `{"data":[]}`).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "PUT", base+"/x", `{"data":{"states":[],"states":[]}}`).refused(400, web.SlugInvalid)
 	w.do(ask{method: "PUT", path: base + "/x", token: w.tenantToken, body: aTable, header: map[string]string{"Content-Type": "text/plain; charset=utf-16"}}).refused(415, "unsupported_media_type")
 	w.do(ask{method: "PUT", path: base + "/x", token: w.tenantToken, body: "<a/>", header: map[string]string{"Content-Type": "text/xml"}}).refused(415, "unsupported_media_type")
 	if list := w.call(w.tenantToken, "GET", base, "").want(200); list.at("data", "0") != nil {
@@ -222,10 +223,10 @@ func TestTextsAreBounded(t *testing.T) {
 	ok(t, err)
 	wide := aTableInJSON
 	wide = wide[:len(wide)-1] + `,"comments":` + string(comments) + `}`
-	if got := w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/fsm/x"), data(wide)).refused(400, slugInvalid); got.at("data", "table", "too_long") == nil {
+	if got := w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/fsm/x"), data(wide)).refused(400, web.SlugInvalid); got.at("data", "table", "too_long") == nil {
 		t.Errorf("%s", got.text)
 	}
-	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/users/x"), data(`{"text":"`+strings.Repeat("#", 1001)+`"}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", at(w.tenant, "/aaa/users/x"), data(`{"text":"`+strings.Repeat("#", 1001)+`"}`)).refused(400, web.SlugInvalid)
 }
 
 // Built-in tables are read through every account and written through none.
@@ -254,23 +255,23 @@ func TestBuiltInTables(t *testing.T) {
 				t.Errorf("%s", got.text)
 			}
 		}
-		w.upload("PUT", base+"?name="+name, aTable).refused(409, slugConflict)
-		w.upload("PUT", base+"/"+name, aTable).refused(409, slugConflict)
-		w.upload("POST", base+"/"+name, aTable).refused(409, slugConflict)
-		w.call(w.tenantToken, "DELETE", base+"/"+name, "").refused(409, slugConflict)
+		w.upload("PUT", base+"?name="+name, aTable).refused(409, web.SlugConflict)
+		w.upload("PUT", base+"/"+name, aTable).refused(409, web.SlugConflict)
+		w.upload("POST", base+"/"+name, aTable).refused(409, web.SlugConflict)
+		w.call(w.tenantToken, "DELETE", base+"/"+name, "").refused(409, web.SlugConflict)
 	}
 	// The word that the URL needs for something else.
-	w.upload("PUT", base+"?name=check", aTable).refused(400, slugInvalid)
-	w.call(w.tenantToken, "GET", base+"/check", "").refused(404, slugIdentifier)
-	w.do(ask{method: "PUT", path: base + "/check", token: w.tenantToken, body: data(aTableInJSON), unchecked: true}).refused(400, slugInvalid)
-	w.do(ask{method: "DELETE", path: base + "/check", token: w.tenantToken, unchecked: true}).refused(400, slugInvalid)
+	w.upload("PUT", base+"?name=check", aTable).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "GET", base+"/check", "").refused(404, web.SlugIdentifier)
+	w.do(ask{method: "PUT", path: base + "/check", token: w.tenantToken, body: data(aTableInJSON), unchecked: true}).refused(400, web.SlugInvalid)
+	w.do(ask{method: "DELETE", path: base + "/check", token: w.tenantToken, unchecked: true}).refused(400, web.SlugInvalid)
 	for _, name := range []string{"-x", strings.Repeat("x", 65), "a%20b", "a%2Fb"} {
-		w.upload("PUT", base+"?name="+name, aTable).refused(400, slugInvalid)
-		w.upload("PUT", at(w.tenant, "/aaa/users/"+name), aUsersFile).refused(400, slugInvalid)
-		w.call(w.tenantToken, "GET", base+"/"+name, "").refused(404, slugIdentifier)
-		w.call(w.tenantToken, "DELETE", base+"/"+name, "").refused(404, slugIdentifier)
+		w.upload("PUT", base+"?name="+name, aTable).refused(400, web.SlugInvalid)
+		w.upload("PUT", at(w.tenant, "/aaa/users/"+name), aUsersFile).refused(400, web.SlugInvalid)
+		w.call(w.tenantToken, "GET", base+"/"+name, "").refused(404, web.SlugIdentifier)
+		w.call(w.tenantToken, "DELETE", base+"/"+name, "").refused(404, web.SlugIdentifier)
 	}
-	w.upload("PUT", base, aTable).refused(400, slugInvalid)
+	w.upload("PUT", base, aTable).refused(400, web.SlugInvalid)
 }
 
 // A table that documents name, inherited or own, stays.
@@ -280,7 +281,7 @@ func TestTableInUse(t *testing.T) {
 	path := at(w.tenant, "/aaa/fsm/one")
 	w.upload("PUT", path, aTable).want(201)
 	w.call(w.tenantToken, "PUT", at(w.child, "/aaa"), data(strings.Replace(aDocument, `{"aaa_mode"`, `{"fsm":{"authn":"one"},"aaa_mode"`, 1))).want(201)
-	if got := w.call(w.tenantToken, "DELETE", path, "").refused(409, slugConflict); got.at("data", "fsm", "in_use", "target", "0") != string(w.child) {
+	if got := w.call(w.tenantToken, "DELETE", path, "").refused(409, web.SlugConflict); got.at("data", "fsm", "in_use", "target", "0") != string(w.child) {
 		t.Errorf("%s", got.text)
 	}
 	w.upload("POST", path, aTable).want(200)
@@ -300,7 +301,7 @@ func TestSimulate(t *testing.T) {
 		}
 	}
 	// A walk tells what is in the table: it takes a token that may read it.
-	w.call(w.token(w.child, token.Scopes()...), "POST", at(w.child, "/aaa/fsm/one/simulate"), data(script)).refused(404, slugIdentifier)
+	w.call(w.token(w.child, token.Scopes()...), "POST", at(w.child, "/aaa/fsm/one/simulate"), data(script)).refused(404, web.SlugIdentifier)
 	// The nearest one of a name counts.
 	w.upload("PUT", at(w.child, "/aaa/fsm/one"), strings.Replace(aTable, "ERROR RADIUS Same", "ERROR REPLY End", 1)).want(201)
 	if walk := w.call(w.tenantToken, "POST", at(w.child, "/aaa/fsm/one/simulate"), data(script)).want(200); walk.str("data", "replied") != "ERROR" {
@@ -310,16 +311,16 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("%s", walk.text)
 	}
 	for _, id := range []aaa.AccountID{w.root, w.sibling} { // nothing is inherited upwards or sideways
-		w.call(w.rootToken, "POST", at(id, "/aaa/fsm/one/simulate"), data(script)).refused(404, slugIdentifier)
+		w.call(w.rootToken, "POST", at(id, "/aaa/fsm/one/simulate"), data(script)).refused(404, web.SlugIdentifier)
 	}
-	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/fsm/nobody/simulate"), data(script)).refused(404, slugIdentifier)
+	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/fsm/nobody/simulate"), data(script)).refused(404, web.SlugIdentifier)
 	for place, bad := range map[string]string{
 		"request":          `{"request":"LUNCH"}`,
 		"answers.0.action": `{"request":"AUTHEN","answers":[{"action":"COOK","answer":"ACK"}]}`,
 		"arrives.1.event":  `{"request":"AUTHEN","arrives":[{"event":"DUP"},{"action":"RADIUS","event":"DINNER"}]}`,
 		"json":             `{"request":"AUTHEN","colour":1}`,
 	} {
-		if got := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/fsm/one/simulate"), data(bad)).refused(400, slugInvalid); got.at("data", place) == nil {
+		if got := w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/fsm/one/simulate"), data(bad)).refused(400, web.SlugInvalid); got.at("data", place) == nil {
 			t.Errorf("no fault at %s: %s", place, got.text)
 		}
 	}
@@ -337,9 +338,9 @@ func TestTableOfAnotherVersion(t *testing.T) {
 		t.Errorf("%s", got.text)
 	}
 	w.read(path, "application/json").want(200)
-	if got := w.read(path, "text/vnd.mermaid").refused(409, slugConflict); got.at("data", "line 5") == nil {
+	if got := w.read(path, "text/vnd.mermaid").refused(409, web.SlugConflict); got.at("data", "line 5") == nil {
 		t.Errorf("%s", got.text)
 	}
-	w.call(w.tenantToken, "POST", path+"/simulate", data(`{"request":"AUTHEN"}`)).refused(409, slugConflict)
+	w.call(w.tenantToken, "POST", path+"/simulate", data(`{"request":"AUTHEN"}`)).refused(409, web.SlugConflict)
 	w.upload("POST", path, aTable).want(200)
 }

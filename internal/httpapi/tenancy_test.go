@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // sample is what a route needs for a request that its handler accepts.
@@ -165,7 +166,7 @@ func (w *tenancy) state() string {
 	dump(below)
 	for _, a := range append(below, store.Account{ID: w.root}, store.Account{ID: aaa.SystemConfig}) {
 		doc, err := w.store.Documents().Get(ctx, a.ID)
-		if !isNotFound(err) {
+		if !web.IsNotFound(err) {
 			ok(w.t, err)
 		}
 		dump(doc)
@@ -175,7 +176,7 @@ func (w *tenancy) state() string {
 		texts, err := w.store.Texts().All(ctx, a.ID)
 		ok(w.t, err)
 		dump(texts)
-		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.Page{Limit: maxPage})
+		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(sessions)
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
@@ -201,11 +202,11 @@ type credential struct {
 func judge(r *route, c credential, which string) verdict {
 	switch {
 	case c.scopes == nil:
-		return verdict{http.StatusUnauthorized, slugToken}
+		return verdict{http.StatusUnauthorized, web.SlugToken}
 	case r.reach == onSystem, r.reach == onAccount && !slices.Contains(c.reaches, which):
-		return verdict{http.StatusNotFound, slugIdentifier}
+		return verdict{http.StatusNotFound, web.SlugIdentifier}
 	case r.scope != anyToken && !slices.Contains(c.scopes, string(r.scope)):
-		return verdict{http.StatusForbidden, slugForbidden}
+		return verdict{http.StatusForbidden, web.SlugForbidden}
 	}
 	return verdict{}
 }
@@ -304,10 +305,10 @@ func TestTenancyGrants(t *testing.T) {
 			if above := w.ask(r, text, child, own); s.inherited {
 				above.want(s.status)
 			} else {
-				above.refused(404, slugIdentifier)
+				above.refused(404, web.SlugIdentifier)
 			}
-			w.ask(r, text, own, child).refused(404, slugIdentifier)
-			w.ask(r, text, own, w.sibling).refused(404, slugIdentifier)
+			w.ask(r, text, own, child).refused(404, web.SlugIdentifier)
+			w.ask(r, text, own, w.sibling).refused(404, web.SlugIdentifier)
 		}
 		for _, id := range []aaa.AccountID{own, child} {
 			want := s.status
@@ -335,7 +336,7 @@ func TestSystemConfigurationIsTheRoots(t *testing.T) {
 			continue
 		}
 		path := strings.NewReplacer("{n}", "1", "{dict}", "dictionary").Replace(r.pattern)
-		w.call(w.tenantToken, r.method, path, data(aDocument)).refused(404, slugIdentifier)
+		w.call(w.tenantToken, r.method, path, data(aDocument)).refused(404, web.SlugIdentifier)
 	}
 	for _, base := range []string{atSystemV1, atSystem} {
 		w.call(w.rootToken, "PUT", base, data(aDocument)).want(201)

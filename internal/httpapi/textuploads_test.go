@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"aaa-api/internal/web"
 )
 
 // as sends a body of a media type with the tenant's token.
@@ -45,12 +47,12 @@ func TestTextsInOtherCharsets(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	w.as("text/plain", "PUT", users+"/x", "m\xfcller Password = \"!\"\n").refused(400, slugInvalid)
+	w.as("text/plain", "PUT", users+"/x", "m\xfcller Password = \"!\"\n").refused(400, web.SlugInvalid)
 	w.as("text/plain; charset=iso-8859-1", "PUT", users+"/umlaut", "m\xfcller Password = \"!\"\n").want(201)
 	if got := w.call(w.tenantToken, "GET", users+"/umlaut", "").want(200).str("data", "text"); !strings.HasPrefix(got, "müller") {
 		t.Errorf("%q", got)
 	}
-	if r := w.as("text/plain", "PUT", dicts+"?name=x", "\nATTRIBUTE M\xfcller 200 string\n").refused(400, slugInvalid); r.at("data", "line 2") == nil {
+	if r := w.as("text/plain", "PUT", dicts+"?name=x", "\nATTRIBUTE M\xfcller 200 string\n").refused(400, web.SlugInvalid); r.at("data", "line 2") == nil {
 		t.Errorf("no line: %s", r.text)
 	}
 }
@@ -62,11 +64,11 @@ func TestTextWithoutItsType(t *testing.T) {
 	path := at(w.tenant, "/aaa/dictionary") + "?name=x"
 	for _, contentType := range []string{"", "application/x-www-form-urlencoded", "application/json"} {
 		for _, text := range []string{acmeText, "# " + acmeText} {
-			if r := w.as(contentType, "PUT", path, text).refused(400, slugParse); !strings.Contains(r.text, "Content-Type: text/plain") {
+			if r := w.as(contentType, "PUT", path, text).refused(400, web.SlugParse); !strings.Contains(r.text, "Content-Type: text/plain") {
 				t.Errorf("%q: %s", contentType, r.text)
 			}
 		}
-		if r := w.as(contentType, "PUT", path, `{"data":`).refused(400, slugParse); strings.Contains(r.text, "text/plain") {
+		if r := w.as(contentType, "PUT", path, `{"data":`).refused(400, web.SlugParse); strings.Contains(r.text, "text/plain") {
 			t.Errorf("JSON that is cut off: %s", r.text)
 		}
 	}
@@ -89,7 +91,7 @@ func TestTextWithoutLineBreaks(t *testing.T) {
 		w.as("text/plain", "PUT", path, "# ours\n"+text).want(201)
 		joined := strings.NewReplacer("\r", "", "\n", "").Replace("# ours\n" + text)
 		for _, contentType := range []string{"text/plain", "text/plain; charset=iso-8859-1"} {
-			if r := w.as(contentType, "POST", path, joined).refused(400, slugInvalid); !strings.Contains(r.text, "--data-binary") {
+			if r := w.as(contentType, "POST", path, joined).refused(400, web.SlugInvalid); !strings.Contains(r.text, "--data-binary") {
 				t.Errorf("%s: %s", path, r.text)
 			}
 		}
@@ -136,7 +138,7 @@ func TestDictionaryWarnings(t *testing.T) {
 	if r := w.upload("POST", base+"/dictionary_ours", acmeText).want(200); r.at("warnings") != nil {
 		t.Errorf("%s", r.text)
 	}
-	if r := w.upload("PUT", base+"?name=x", "BEGIN-PROTOCOL RADIUS 1\n").refused(400, slugInvalid); !strings.Contains(r.text, "FreeRADIUS 4 syntax") {
+	if r := w.upload("PUT", base+"?name=x", "BEGIN-PROTOCOL RADIUS 1\n").refused(400, web.SlugInvalid); !strings.Contains(r.text, "FreeRADIUS 4 syntax") {
 		t.Errorf("%s", r.text)
 	}
 }

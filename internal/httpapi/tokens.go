@@ -12,6 +12,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // tokenView is a credential as answers show it. Text is there once, when it is made.
@@ -51,56 +52,56 @@ func viewToken(t store.Token) tokenView {
 	return v
 }
 
-func (a *API) listTokens(c *call) error {
-	return serveList(c, func(ctx context.Context, p store.Page) ([]store.Token, string, error) {
-		return a.Store.Tokens().List(ctx, c.account, p)
+func (a *API) listTokens(c *web.Call) error {
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Token, string, error) {
+		return a.Store.Tokens().List(ctx, c.Account(), p)
 	}, func(t store.Token) string { return t.ID }, func(t store.Token) any { return viewToken(t) })
 }
 
 // createToken makes a token of the account with at most the scopes of the one who asks.
-func (a *API) createToken(c *call) error {
-	if c.who.KeyID != "" && c.account != c.who.Account {
+func (a *API) createToken(c *web.Call) error {
+	if c.Who().KeyID != "" && c.Account() != c.Who().Account {
 		return errKeyOfAnother
 	}
-	t, err := c.newToken(token.KindToken)
+	t, err := newToken(c, token.KindToken)
 	if err != nil {
 		return err
 	}
 	text := a.TokenKey.Mint(&t)
-	err = a.Store.Tokens().Create(c.ctx(), t)
+	err = a.Store.Tokens().Create(c.Context(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return a.makerGone(c)
 	}
 	if err != nil {
 		return err
 	}
-	c.sync()
+	a.sync(c)
 	v := viewToken(t)
 	v.Token = text
-	return c.reply(answer{data: v}.created(""))
+	return c.Reply(web.Answer{Data: v}.Created(""))
 }
 
 // newToken reads what a client wants of a credential. It gets at most the scopes of the token that asks, and ends with it at
 // the latest: else whoever has a token for an hour has one for good.
-func (c *call) newToken(kind string) (store.Token, error) {
-	data, err := c.data()
+func newToken(c *web.Call, kind string) (store.Token, error) {
+	data, err := c.Data()
 	if err != nil {
 		return store.Token{}, err
 	}
-	t, err := token.New(kind, data, c.start)
+	t, err := token.New(kind, data, c.Start())
 	if err != nil {
 		return t, err
 	}
-	t.Account = c.account
+	t.Account = c.Account()
 	if t.Scopes == nil {
-		t.Scopes = slices.Clone(c.who.Scopes)
+		t.Scopes = slices.Clone(c.Who().Scopes)
 	}
 	for _, s := range t.Scopes {
-		if !c.who.Can(s) {
+		if !c.Who().Can(s) {
 			return t, &aaa.Error{Kind: aaa.KindForbidden, Message: "a token gives no scope that it lacks: " + s}
 		}
 	}
-	if end := c.who.ExpiresAt; !end.IsZero() {
+	if end := c.Who().ExpiresAt; !end.IsZero() {
 		if t.ExpiresAt.After(end) {
 			last := end.UTC().Format(time.RFC3339Nano)
 			return t, aaa.Invalid(aaa.Field{Path: "expires_at", Rule: "maximum", Message: "must not be after the end of the token that asks, " + last, Target: last})
@@ -109,21 +110,21 @@ func (c *call) newToken(kind string) (store.Token, error) {
 			t.ExpiresAt = end
 		}
 	}
-	t.KeyID, t.MadeBy, t.MakerAccount = c.who.KeyID, c.who.TokenID, c.who.Account
+	t.KeyID, t.MadeBy, t.MakerAccount = c.Who().KeyID, c.Who().TokenID, c.Who().Account
 	return t, nil
 }
 
 // makerGone is why the store does not take a credential, none of which this node had heard of: the account was deleted or moved
 // away, or the token that asks was revoked.
-func (a *API) makerGone(c *call) error {
-	got, err := a.Store.Accounts().Get(c.ctx(), c.account)
+func (a *API) makerGone(c *web.Call) error {
+	got, err := a.Store.Accounts().Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	if got.ID != c.who.Account && !slices.Contains(got.Path, c.who.Account) {
-		return errNoSuchAccount
+	if got.ID != c.Who().Account && !slices.Contains(got.Path, c.Who().Account) {
+		return web.ErrNoSuchAccount
 	}
-	return errNoToken
+	return web.ErrNoToken
 }
 
 // What came from an API key ends with it. So it makes no other key, nor a token of another account: an account has the
@@ -137,20 +138,20 @@ var (
 var errNoOrphan = &aaa.Error{Kind: aaa.KindForbidden, Message: "orphan=true is refused: what an API key made ends with it, and a token keeps neither what it made itself nor what a token made that it came from"}
 
 // revokeToken ends a token and all that came from it. With ?orphan=true it ends the token alone.
-func (a *API) revokeToken(c *call) error {
-	orphan, err := c.flag("orphan")
+func (a *API) revokeToken(c *web.Call) error {
+	orphan, err := c.Flag("orphan")
 	if err != nil {
 		return err
 	}
-	id := c.param("token")
+	id := c.Param("token")
 	if !aaa.IsID(id) {
 		return store.ErrNotFound
 	}
 	gone := store.Revoked{Tokens: 1}
 	if orphan {
-		err = a.Store.Tokens().Orphan(c.ctx(), c.account, id, c.who.TokenID)
+		err = a.Store.Tokens().Orphan(c.Context(), c.Account(), id, c.Who().TokenID)
 	} else {
-		gone, err = a.Store.Tokens().Revoke(c.ctx(), c.account, id)
+		gone, err = a.Store.Tokens().Revoke(c.Context(), c.Account(), id)
 	}
 	if errors.Is(err, store.ErrNoOrphan) {
 		return errNoOrphan
@@ -158,8 +159,8 @@ func (a *API) revokeToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: map[string]any{"id": id, "revoked": gone.Tokens}})
+	a.sync(c)
+	return c.Reply(web.Answer{Data: map[string]any{"id": id, "revoked": gone.Tokens}})
 }
 
 // warnRevoked tells of the tokens that a move revoked.
@@ -175,61 +176,61 @@ func warnRevoked(gone store.Revoked) []document.Warning {
 }
 
 // rotateKey gives the account a new API key, shown this once; an older one ends with its sessions.
-func (a *API) rotateKey(c *call) error {
-	if c.who.KeyID != "" {
+func (a *API) rotateKey(c *web.Call) error {
+	if c.Who().KeyID != "" {
 		return errKeyOfKey
 	}
-	t, err := c.newToken(token.KindAPIKey)
+	t, err := newToken(c, token.KindAPIKey)
 	if err != nil {
 		return err
 	}
 	text := a.TokenKey.Mint(&t)
-	err = a.Store.Tokens().Rotate(c.ctx(), t)
+	err = a.Store.Tokens().Rotate(c.Context(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return a.makerGone(c)
 	}
 	if err != nil {
 		return err
 	}
-	c.sync()
+	a.sync(c)
 	v := viewToken(t)
 	v.APIKey = text
-	return c.reply(answer{data: v}.created(""))
+	return c.Reply(web.Answer{Data: v}.Created(""))
 }
 
 // deleteKey ends the account's API key and the sessions made with it.
-func (a *API) deleteKey(c *call) error {
-	old, err := a.Store.Tokens().RevokeKeys(c.ctx(), c.account)
+func (a *API) deleteKey(c *web.Call) error {
+	old, err := a.Store.Tokens().RevokeKeys(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: viewToken(old[0])})
+	a.sync(c)
+	return c.Reply(web.Answer{Data: viewToken(old[0])})
 }
 
-var errNoKey = &failure{status: http.StatusUnauthorized, slug: slugToken, detail: "invalid credentials"}
+var errNoKey = &web.Failure{Status: http.StatusUnauthorized, Slug: web.SlugToken, Detail: "invalid credentials"}
 
 // apiAuth trades an API key for a token that lives shortly, and no longer than the key.
-func (a *API) apiAuth(c *call) error {
-	if err := c.checkFresh(); err != nil {
+func (a *API) apiAuth(c *web.Call) error {
+	if err := c.CheckFresh(); err != nil {
 		return err
 	}
-	key, err := c.onlyText("api_key", 256)
+	key, err := c.OnlyText("api_key", 256)
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.ctx(), key, c)
-	if err := c.judged(err); err != nil {
+	who, err := a.Verifier.VerifyKey(c.Context(), key, c)
+	if err := c.Judged(err); err != nil {
 		return err
 	}
-	if err := a.logins.allow(c, who.TokenID); err != nil {
+	if err := a.logins.Allow(c, who.TokenID); err != nil {
 		return err
 	}
-	if err := c.checkEnabled(who.Account); err != nil {
+	if err := c.CheckEnabled(who.Account); err != nil {
 		return err
 	}
-	c.account = who.Account
-	now := c.start.UTC().Truncate(time.Microsecond)
+	c.SetAccount(who.Account)
+	now := c.Start().UTC().Truncate(time.Microsecond)
 	session := store.Token{
 		ID: aaa.NewID(), Account: who.Account, Kind: token.KindSession, Scopes: who.Scopes,
 		CreatedAt: now, ExpiresAt: now.Add(a.Limits.SessionLife), KeyID: who.TokenID,
@@ -239,7 +240,7 @@ func (a *API) apiAuth(c *call) error {
 		session.ExpiresAt = end
 	}
 	text := a.TokenKey.Mint(&session)
-	err = a.Store.Tokens().Create(c.ctx(), session)
+	err = a.Store.Tokens().Create(c.Context(), session)
 	if errors.Is(err, store.ErrNotFound) {
 		return errNoKey // revoked, which this node had not heard of
 	}
@@ -249,19 +250,19 @@ func (a *API) apiAuth(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: viewToken(session), authToken: text}.created(""))
+	return c.Reply(web.Answer{Data: viewToken(session), Members: []web.Member{{Name: "auth_token", Value: text}}}.Created(""))
 }
 
 // whoami tells a token's account and scopes.
-func (a *API) whoami(c *call) error {
-	got, err := a.Tree.Account(c.ctx(), c.who.Account)
+func (a *API) whoami(c *web.Call) error {
+	got, err := a.Tree.Account(c.Context(), c.Who().Account)
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: struct {
+	return c.Reply(web.Answer{Data: struct {
 		Account aaa.AccountID `json:"account_id"`
 		Name    string        `json:"account_name"`
 		Token   string        `json:"token_id"`
 		Scopes  []string      `json:"scopes"`
-	}{got.ID, got.Name, c.who.TokenID, c.who.Scopes}})
+	}{got.ID, got.Name, c.Who().TokenID, c.Who().Scopes}})
 }

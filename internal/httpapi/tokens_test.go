@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 func TestTokens(t *testing.T) {
@@ -28,22 +29,22 @@ func TestTokens(t *testing.T) {
 	}
 	// No token gives what it lacks.
 	writer := w.token(w.tenant, token.ScopeWrite)
-	w.call(writer, "PUT", path, data(`{"scopes":["write","read"]}`)).refused(403, slugForbidden)
-	w.call(writer, "PUT", at(w.tenant, "/api_key"), data(`{"scopes":["request"]}`)).refused(403, slugForbidden)
+	w.call(writer, "PUT", path, data(`{"scopes":["write","read"]}`)).refused(403, web.SlugForbidden)
+	w.call(writer, "PUT", at(w.tenant, "/api_key"), data(`{"scopes":["request"]}`)).refused(403, web.SlugForbidden)
 	if r := w.call(writer, "PUT", path, "").want(201); r.at("data", "scopes", "0") != "write" || r.at("data", "scopes", "1") != nil {
 		t.Errorf("%s", r.text)
 	}
 	for _, bad := range []string{`{"scopes":[]}`, `{"scopes":["all"]}`, `{"expires_at":"soon"}`, `{"expires_at":"2001-01-01T00:00:00Z"}`, `{"kind":"api_key"}`, `{"x":1}`} {
-		w.call(w.tenantToken, "PUT", path, data(bad)).refused(400, slugInvalid)
+		w.call(w.tenantToken, "PUT", path, data(bad)).refused(400, web.SlugInvalid)
 	}
 	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	if r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"`+soon+`"}`)).want(201); r.str("data", "expires_at") != soon {
 		t.Errorf("%s", r.text)
 	}
 	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").want(200)
-	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").refused(404, slugIdentifier)
-	w.call(w.tenantToken, "DELETE", path+"/x", "").refused(404, slugIdentifier)
-	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+	w.call(w.tenantToken, "DELETE", path+"/"+made.str("data", "id"), "").refused(404, web.SlugIdentifier)
+	w.call(w.tenantToken, "DELETE", path+"/x", "").refused(404, web.SlugIdentifier)
+	w.call(text, "GET", "/v2/whoami", "").refused(401, web.SlugToken)
 	if strings.Contains(w.log.String(), text) {
 		t.Error("a token is in the log")
 	}
@@ -57,9 +58,9 @@ func TestAPIKeys(t *testing.T) {
 		t.Helper()
 		return w.do(ask{method: "PUT", path: "/v2/api_auth", body: data(`{"api_key":"` + key + `"}`)})
 	}
-	w.call(w.tenantToken, "DELETE", path, "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "DELETE", path, "").refused(404, web.SlugIdentifier)
 	first := w.call(w.tenantToken, "PUT", path, data(`{"scopes":["read","request"]}`)).want(201).str("data", "api_key")
-	w.call(first, "GET", "/v2/whoami", "").refused(401, slugToken) // a key is no token
+	w.call(first, "GET", "/v2/whoami", "").refused(401, web.SlugToken) // a key is no token
 	session := trade(first).want(201)
 	text := session.str("auth_token")
 	if session.str("data", "account_id") != string(w.tenant) || strings.Count(session.text, text) != 1 {
@@ -69,30 +70,29 @@ func TestAPIKeys(t *testing.T) {
 	if strings.Contains(r.text, text) {
 		t.Error("the token is echoed")
 	}
-	w.call(text, "PATCH", at(w.child, ""), data(`{}`)).refused(403, slugForbidden)
+	w.call(text, "PATCH", at(w.child, ""), data(`{}`)).refused(403, web.SlugForbidden)
 	if end, err := time.Parse(time.RFC3339, session.str("data", "expires_at")); err != nil || time.Until(end) > time.Minute {
 		t.Errorf("%s", session.text)
 	}
 
 	second := w.call(w.tenantToken, "PUT", path, "").want(201).str("data", "api_key")
-	trade(first).refused(401, slugToken) // it was rotated
-	w.call(text, "GET", at(w.child, ""), "").refused(401, slugToken)
+	trade(first).refused(401, web.SlugToken) // it was rotated
+	w.call(text, "GET", at(w.child, ""), "").refused(401, web.SlugToken)
 	text = trade(second).want(201).str("auth_token")
-	trade(w.tenantToken).refused(401, slugToken) // a token is no key
-	trade("x").refused(401, slugToken)
-	trade("").refused(400, slugInvalid)
+	trade(w.tenantToken).refused(401, web.SlugToken) // a token is no key
+	trade("x").refused(401, web.SlugToken)
+	trade("").refused(400, web.SlugInvalid)
 	keys := w.call(w.tenantToken, "GET", at(w.tenant, "/tokens?filter_kind=api_key"), "").want(200)
 	if keys.at("data", "0") == nil || keys.at("data", "1") != nil {
 		t.Errorf("not one key: %s", keys.text)
 	}
-	w.api.logins.rate, w.api.logins.burst = 0.001, 1
-	w.api.logins.buckets.Clear()
+	w.api.logins = web.NewLimiter(0.001, 1)
 	trade(second).want(201)
 	trade(second).refused(429, "too_many_requests")
 	w.call(text, "GET", at(w.child, ""), "").want(200)
 	w.call(w.tenantToken, "DELETE", path, "").want(200)
-	trade(second).refused(401, slugToken)
-	w.call(text, "GET", at(w.child, ""), "").refused(401, slugToken)
+	trade(second).refused(401, web.SlugToken)
+	w.call(text, "GET", at(w.child, ""), "").refused(401, web.SlugToken)
 }
 
 // What a token makes ends with it at the latest, and so does what that makes.
@@ -114,7 +114,7 @@ func TestTokensEndWithTheirMaker(t *testing.T) {
 				}
 			}
 		}
-		r := w.call(maker, "PUT", path, data(`{"expires_at":"`+day(3)+`"}`)).refused(400, slugInvalid)
+		r := w.call(maker, "PUT", path, data(`{"expires_at":"`+day(3)+`"}`)).refused(400, web.SlugInvalid)
 		if r.at("data", "expires_at", "maximum", "target") != end || !strings.Contains(r.str("data", "expires_at", "maximum", "message"), end) {
 			t.Errorf("%s", r.text)
 		}
@@ -135,19 +135,19 @@ func TestTokensEndWithTheirKey(t *testing.T) {
 		t.Errorf("%s %s", made.text, again.text)
 	}
 	for _, of := range []string{session.str("auth_token"), made.str("data", "token"), again.str("data", "token")} {
-		w.call(of, "PUT", at(w.tenant, "/api_key"), "").refused(403, slugForbidden)
-		w.call(of, "PUT", at(w.child, "/api_key"), "").refused(403, slugForbidden)
-		w.call(of, "PUT", at(w.child, "/tokens"), "").refused(403, slugForbidden)
-		w.call(of, "PUT", at(w.sibling, "/tokens"), "").refused(404, slugIdentifier)
+		w.call(of, "PUT", at(w.tenant, "/api_key"), "").refused(403, web.SlugForbidden)
+		w.call(of, "PUT", at(w.child, "/api_key"), "").refused(403, web.SlugForbidden)
+		w.call(of, "PUT", at(w.child, "/tokens"), "").refused(403, web.SlugForbidden)
+		w.call(of, "PUT", at(w.sibling, "/tokens"), "").refused(404, web.SlugIdentifier)
 		w.call(of, "GET", at(w.child, ""), "").want(200)
 	}
 	w.call(w.tenantToken, "DELETE", at(w.tenant, "/api_key"), "").want(200)
 	for _, of := range []string{session.str("auth_token"), made.str("data", "token"), again.str("data", "token")} {
-		w.call(of, "GET", "/v2/whoami", "").refused(401, slugToken)
+		w.call(of, "GET", "/v2/whoami", "").refused(401, web.SlugToken)
 	}
 	// A node that has not yet heard of it makes none either.
 	deaf.token = token.Principal{TokenID: aaa.NewID(), Account: w.tenant, Scopes: token.Scopes(), KeyID: deaf.key.TokenID}
-	w.call("any", "PUT", path, "").refused(401, slugToken)
+	w.call("any", "PUT", path, "").refused(401, web.SlugToken)
 }
 
 // A session ends no later than the key that it was made with.
@@ -171,7 +171,7 @@ func TestSessionOfAKeyJustRevoked(t *testing.T) {
 	trade := func() reply { return w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)) }
 	trade().want(201)
 	w.call(w.tenantToken, "DELETE", at(w.tenant, "/api_key"), "").want(200)
-	trade().refused(401, slugToken)
+	trade().refused(401, web.SlugToken)
 	list, _, err := w.store.Tokens().List(t.Context(), w.tenant, store.Page{})
 	ok(t, err)
 	for _, left := range list {
@@ -238,7 +238,7 @@ func TestExpiryBeyondJSON(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{at(w.tenant, "/tokens"), at(w.tenant, "/api_key")} {
-		r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"9999-12-31T23:59:59-14:00"}`)).refused(400, slugInvalid)
+		r := w.call(w.tenantToken, "PUT", path, data(`{"expires_at":"9999-12-31T23:59:59-14:00"}`)).refused(400, web.SlugInvalid)
 		if r.at("data", "expires_at", "maximum", "target") != "9999-12-31T23:59:59Z" {
 			t.Errorf("%s: %s", path, r.text)
 		}
@@ -266,5 +266,5 @@ func TestExpiry(t *testing.T) {
 	}
 	text := w.api.TokenKey.Mint(&late)
 	ok(t, w.store.Tokens().Create(t.Context(), late))
-	w.call(text, "GET", "/v2/whoami", "").refused(401, slugToken)
+	w.call(text, "GET", "/v2/whoami", "").refused(401, web.SlugToken)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // counting is a body of unknown length that counts what is read of it.
@@ -34,13 +35,13 @@ func TestBodiesAreReadByThoseWhoMaySendThem(t *testing.T) {
 		status, most        int
 	}{
 		"without the scope":              {"PUT", at(w.tenant, "/aaa/dictionary"), reader, 403, 0},
-		"without the scope, a POST":      {"POST", at(w.tenant, "/aaa/dictionary"), reader, 403, maxShortBody},
+		"without the scope, a POST":      {"POST", at(w.tenant, "/aaa/dictionary"), reader, 403, web.MaxShortBody},
 		"out of reach":                   {"PUT", at(w.sibling, "/aaa/dictionary"), w.tenantToken, 404, 0},
 		"with a token that is none":      {"PUT", at(w.tenant, "/aaa/dictionary"), "none", 401, 0},
-		"a stranger":                     {"PUT", at(w.tenant, "/aaa/dictionary"), "", 401, maxShortBody},
-		"a stranger with a public route": {"PUT", "/v2/api_auth", "", 413, maxShortBody},
+		"a stranger":                     {"PUT", at(w.tenant, "/aaa/dictionary"), "", 401, web.MaxShortBody},
+		"a stranger with a public route": {"PUT", "/v2/api_auth", "", 413, web.MaxShortBody},
 		"a stranger at no route":         {"POST", "/v2/nothing", "", 404, 0},
-		"a stranger at no POST":          {"POST", "/v2/whoami", "", 413, maxShortBody},
+		"a stranger at no POST":          {"POST", "/v2/whoami", "", 413, web.MaxShortBody},
 		"a stranger at a public page":    {"GET", "/healthz", "", 200, 0},
 		"what takes none":                {"GET", at(w.tenant, ""), w.tenantToken, 200, 0},
 	} {

@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // usersView is a users file as answers show it: password hashes masked.
@@ -16,97 +17,97 @@ type usersView struct {
 	Text string `json:"text"`
 }
 
-func (a *API) listUsers(c *call) error { return a.listTexts(c, store.TextUsers) }
+func (a *API) listUsers(c *web.Call) error { return a.listTexts(c, store.TextUsers) }
 
 // getUsers gives a users file as text or JSON, as Accept asks for.
-func (a *API) getUsers(c *call) error {
+func (a *API) getUsers(c *web.Call) error {
 	f, err := a.text(c, store.TextUsers)
 	if err != nil {
 		return err
 	}
-	form := accepted(c.r, formJSON, formText)
+	form := c.Accepted(web.FormJSON, formText)
 	c.Header().Set("Vary", "Accept")
-	etag := etagOfForm(f.Revision, formSuffix[form])
-	if done, err := c.notModified(etag); done || err != nil {
+	etag := web.ETagOfForm(f.Revision, formSuffix[form])
+	if done, err := c.NotModified(etag); done || err != nil {
 		return err
 	}
-	if err := c.heavy(len(f.Body)); err != nil {
+	if err := c.Heavy(len(f.Body)); err != nil {
 		return err
 	}
-	masked, err := a.Service.MaskUsers(c.ctx(), c.account, f.Name, f.Body)
+	masked, err := a.Service.MaskUsers(c.Context(), c.Account(), f.Name, f.Body)
 	if err != nil {
 		return err
 	}
-	if form == formJSON {
-		return c.reply(answer{data: usersView{infoOf(f), masked}, revision: f.Revision})
+	if form == web.FormJSON {
+		return c.Reply(web.Answer{Data: usersView{infoOf(f), masked}, Revision: f.Revision})
 	}
 	c.Header()["Etag"] = []string{etag}
-	c.send(http.StatusOK, textType, []byte(masked))
+	c.Send(http.StatusOK, textType, []byte(masked))
 	return nil
 }
 
-func (a *API) createUsers(c *call) error {
-	f, text, share, err := c.sentUsers()
+func (a *API) createUsers(c *web.Call) error {
+	f, text, share, err := a.sentUsers(c)
 	if err != nil {
 		return err
 	}
 	f.Closed = share != nil && !*share
 	var masked string
-	if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, ""); err != nil {
+	if f.Body, masked, err = a.Service.MergeUsers(c.Context(), c.Account(), f.Name, text, ""); err != nil {
 		return err
 	}
-	made, err := a.Store.Texts().Create(c.ctx(), f)
+	made, err := a.Store.Texts().Create(c.Context(), f)
 	if err != nil {
 		return err
 	}
-	c.sync()
-	return c.reply(answer{data: usersView{infoOf(made), masked}, revision: made.Revision}.created(addressOf(made)))
+	a.sync(c)
+	return c.Reply(web.Answer{Data: usersView{infoOf(made), masked}, Revision: made.Revision}.Created(addressOf(made)))
 }
 
 // replaceUsers makes the next revision of a users file. The write is always conditional
 // on the revision that it was made from: masked passwords are kept from that one.
-func (a *API) replaceUsers(c *call) error {
-	f, text, share, err := c.sentUsers()
+func (a *API) replaceUsers(c *web.Call) error {
+	f, text, share, err := a.sentUsers(c)
 	if err != nil {
 		return err
 	}
-	return c.retryStale(func() error {
-		old, err := a.Store.Texts().Get(c.ctx(), c.account, store.TextUsers, f.Name)
+	return retryStale(c, func() error {
+		old, err := a.Store.Texts().Get(c.Context(), c.Account(), store.TextUsers, f.Name)
 		if err != nil {
 			return err
 		}
-		if _, err := c.ifMatch(old.Revision); err != nil {
+		if _, err := c.IfMatch(old.Revision); err != nil {
 			return err
 		}
 		if f.Closed = old.Closed; share != nil { // what says nothing of it opens no file
 			f.Closed = !*share
 		}
 		var masked string
-		if f.Body, masked, err = a.Service.MergeUsers(c.ctx(), c.account, f.Name, text, old.Body); err != nil {
+		if f.Body, masked, err = a.Service.MergeUsers(c.Context(), c.Account(), f.Name, text, old.Body); err != nil {
 			return err
 		}
-		got, err := a.Store.Texts().Replace(c.ctx(), f, old.Revision)
+		got, err := a.Store.Texts().Replace(c.Context(), f, old.Revision)
 		if err != nil {
 			return err
 		}
-		c.sync()
-		return c.reply(answer{data: usersView{infoOf(got), masked}, revision: got.Revision})
+		a.sync(c)
+		return c.Reply(web.Answer{Data: usersView{infoOf(got), masked}, Revision: got.Revision})
 	})
 }
 
-func (a *API) deleteUsers(c *call) error { return a.deleteText(c, store.TextUsers) }
+func (a *API) deleteUsers(c *web.Call) error { return a.deleteText(c, store.TextUsers) }
 
 // sentUsers reads a users file from the body: text, or JSON with the members text, name and share. What else came with it
 // when it was read means nothing. share is nil where neither query nor body says it.
-func (c *call) sentUsers() (f store.Text, text string, share *bool, err error) {
+func (a *API) sentUsers(c *web.Call) (f store.Text, text string, share *bool, err error) {
 	var inside string
-	if isText(c.r) {
-		text = string(c.body)
-	} else if inside, text, share, err = c.jsonUsers(); err != nil {
+	if c.IsText() {
+		text = string(c.Body())
+	} else if inside, text, share, err = a.jsonUsers(c); err != nil {
 		return f, "", nil, err
 	}
-	if c.query.Has("share") {
-		asked, err := c.flag("share")
+	if c.Query().Has("share") {
+		asked, err := c.Flag("share")
 		if err != nil {
 			return f, "", nil, err
 		}
@@ -115,15 +116,15 @@ func (c *call) sentUsers() (f store.Text, text string, share *bool, err error) {
 		}
 		share = &asked
 	}
-	name, err := c.targetName(inside)
+	name, err := targetName(c, inside)
 	if err != nil {
 		return f, "", nil, err
 	}
-	return store.Text{Account: c.account, Kind: store.TextUsers, Name: name}, text, share, nil
+	return store.Text{Account: c.Account(), Kind: store.TextUsers, Name: name}, text, share, nil
 }
 
-func (c *call) jsonUsers() (name, text string, share *bool, err error) {
-	data, err := c.data()
+func (a *API) jsonUsers(c *web.Call) (name, text string, share *bool, err error) {
+	data, err := c.Data()
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -152,8 +153,8 @@ func (c *call) jsonUsers() (name, text string, share *bool, err error) {
 		faults = append(faults, aaa.Field{Path: "text", Rule: "required", Message: "is needed"})
 	case !ok:
 		faults = append(faults, aaa.Field{Path: "text", Rule: "type", Message: "must be a string", Target: "string"})
-	case int64(len(text)) > c.api.Limits.TextBody:
-		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", c.api.Limits.TextBody), Target: c.api.Limits.TextBody})
+	case int64(len(text)) > a.Limits.TextBody:
+		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", a.Limits.TextBody), Target: a.Limits.TextBody})
 	}
 	if faults != nil {
 		return "", "", nil, aaa.Invalid(faults...)

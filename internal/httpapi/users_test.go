@@ -6,6 +6,7 @@ import (
 
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 const (
@@ -68,8 +69,8 @@ func TestUsersFiles(t *testing.T) {
 		t.Errorf("stored is %q", w.opened("users"))
 	}
 
-	w.upload("PUT", path, aUsersFile).refused(409, slugConflict)
-	w.upload("POST", base+"/nobody", aUsersFile).refused(404, slugIdentifier)
+	w.upload("PUT", path, aUsersFile).refused(409, web.SlugConflict)
+	w.upload("POST", base+"/nobody", aUsersFile).refused(404, web.SlugIdentifier)
 	w.upload("PUT", base+"/more", aUsersFile).want(201)
 	list := w.call(w.tenantToken, "GET", base, "").want(200)
 	if list.str("data", "0", "name") != "more" || list.str("data", "1", "name") != "users" || list.at("data", "1", "revision") != 4.0 {
@@ -77,7 +78,7 @@ func TestUsersFiles(t *testing.T) {
 	}
 	conditional("DELETE", `"3"`).refused(412, "precondition_failed")
 	conditional("DELETE", `"4"`).want(200)
-	w.call(w.tenantToken, "GET", path, "").refused(404, slugIdentifier)
+	w.call(w.tenantToken, "GET", path, "").refused(404, web.SlugIdentifier)
 
 	for _, secret := range []string{bobsHash, annsHash} {
 		if strings.Contains(w.log.String(), secret[10:]) {
@@ -100,11 +101,11 @@ func TestUsersFileFaults(t *testing.T) {
 		"a:" + bobsHash + "\na:" + annsHash:       "line 2",
 		"bob:" + bobsHash + "\nann\xff:open-se\n": "line 2",
 	} {
-		got := w.upload("PUT", base+"/x", text).refused(400, slugInvalid)
+		got := w.upload("PUT", base+"/x", text).refused(400, web.SlugInvalid)
 		if got.at("data", place) == nil || strings.Contains(got.text, "open-se") || strings.Contains(got.text, bobsHash[7:30]) {
 			t.Errorf("%q: %s", text, got.text)
 		}
-		w.upload("POST", base+"/users", strings.ReplaceAll(text, "bob:***", "eve:***")).refused(400, slugInvalid)
+		w.upload("POST", base+"/users", strings.ReplaceAll(text, "bob:***", "eve:***")).refused(400, web.SlugInvalid)
 	}
 	if w.opened("users") != aUsersFile {
 		t.Errorf("stored is %q", w.opened("users"))
@@ -114,11 +115,11 @@ func TestUsersFileFaults(t *testing.T) {
 		"colour": `{"text":"","colour":1}`,
 		"name":   `{"text":"","name":"other"}`,
 	} {
-		if got := w.call(w.tenantToken, "PUT", base+"/x", data(bad)).refused(400, slugInvalid); got.at("data", place) == nil {
+		if got := w.call(w.tenantToken, "PUT", base+"/x", data(bad)).refused(400, web.SlugInvalid); got.at("data", place) == nil {
 			t.Errorf("%s: %s", place, got.text)
 		}
 	}
-	w.call(w.tenantToken, "PUT", base+"/x", data(`{"text":1}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "PUT", base+"/x", data(`{"text":1}`)).refused(400, web.SlugInvalid)
 	if list := w.call(w.tenantToken, "GET", base, "").want(200); list.at("data", "1") != nil {
 		t.Errorf("something was stored: %s", list.text)
 	}
@@ -147,8 +148,8 @@ func TestShareOfUsersFiles(t *testing.T) {
 	shared(w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":true}`)).want(200), true)
 	w.call(w.tenantToken, "DELETE", base+"/staff", "").want(200)
 	shared(w.call(w.tenantToken, "PUT", base+"/staff", data(`{"text":"","share":false}`)).want(201), false)
-	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":"no"}`)).refused(400, slugInvalid)
-	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":null}`)).refused(400, slugInvalid)
-	w.upload("POST", base+"/staff?share=maybe", "").refused(400, slugInvalid)
-	w.call(w.tenantToken, "POST", base+"/staff?share=true", data(`{"text":"","share":false}`)).refused(400, slugInvalid)
+	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":"no"}`)).refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "POST", base+"/staff", data(`{"text":"","share":null}`)).refused(400, web.SlugInvalid)
+	w.upload("POST", base+"/staff?share=maybe", "").refused(400, web.SlugInvalid)
+	w.call(w.tenantToken, "POST", base+"/staff?share=true", data(`{"text":"","share":false}`)).refused(400, web.SlugInvalid)
 }

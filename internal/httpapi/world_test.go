@@ -25,6 +25,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -32,6 +33,7 @@ import (
 	"aaa-api/internal/store/storetest"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
+	"aaa-api/internal/web"
 )
 
 // world is the whole service but for the network behind it: real store, tenants,
@@ -128,11 +130,12 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 	o := Options{
 		Store: st, Tree: tenants, Verifier: verifier, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 		Service:  service,
-		Preparer: document.NewPreparer(tenants, vault, registry.Has),
+		Preparer: document.NewPreparer(tenants, vault, registry),
 		Sync:     follower.Sync,
 		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Meter:    NewMeter(metrics),
-		Bad:      NewBadMeter(metrics),
+		Meter:    web.NewMeter(metrics),
+		Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
+		Bad:      web.NewBadMeter(metrics),
 		Node:     "node1", Version: "test",
 	}
 	for _, fn := range change {
@@ -299,7 +302,10 @@ type backend struct {
 	hold chan struct{} // where it is set, every exchange sends on it and then waits to receive
 }
 
-func (b *backend) Name() string                                { return "radius" }
+func (b *backend) Name() string { return "radius" }
+func (b *backend) Traits() engines.Traits {
+	return engines.Traits{Members: []string{"previous_secret"}}
+}
 func (b *backend) Open(engines.Config) (engines.Client, error) { return &client{b: b}, nil }
 
 func (b *backend) requests() int {

@@ -9,23 +9,25 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // syncTime is how long an answer to a write may wait for this node to take the write up.
 const syncTime = 2 * time.Second
 
 // sync lets the writer see its own write. The write is done whatever comes of this.
-func (c *call) sync() {
-	c.endTurn()
-	if c.api.Sync == nil {
+func (a *API) sync(c *web.Call) {
+	c.EndTurn()
+	if a.Sync == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), syncTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), syncTime)
 	defer cancel()
-	if err := c.api.Sync(ctx); err != nil {
-		c.api.Log.LogAttrs(ctx, slog.LevelWarn, "a write is not yet in use on this node",
-			slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
+	if err := a.Sync(ctx); err != nil {
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "a write is not yet in use on this node",
+			slog.String("account", string(c.Account())), slog.String("request_id", c.ID()), slog.String("error", err.Error()))
 	}
 }
 
@@ -35,39 +37,41 @@ const writeTime = 10 * time.Second
 // retryStale runs a read-modify-write, and runs it again where another writer came between. Writers of
 // one account on this node follow each other, so that is one of another node. A client that named a
 // revision in If-Match wants to hear of the other writer instead.
-func (c *call) retryStale(write func() error) error {
-	if tags := c.r.Header["If-Match"]; len(tags) > 0 && strings.TrimSpace(strings.Join(tags, ",")) != "*" {
+func retryStale(c *web.Call, write func() error) error {
+	if tags := c.Request().Header["If-Match"]; len(tags) > 0 && strings.TrimSpace(strings.Join(tags, ",")) != "*" {
 		return write()
 	}
-	ctx, cancel := context.WithTimeout(c.ctx(), writeTime)
+	ctx, cancel := context.WithTimeout(c.Context(), writeTime)
 	defer cancel()
-	return c.tryAgain(ctx, write)
+	return tryAgain(c, ctx, write)
 }
 
 // tryAgain takes the account's turn and runs write until it no longer loses, or ctx ends.
-func (c *call) tryAgain(ctx context.Context, write func() error) error {
-	if err := c.takeTurn(ctx); err != nil {
+func tryAgain(c *web.Call, ctx context.Context, write func() error) error {
+	if err := c.TakeTurn(ctx); errors.Is(err, admission.ErrNoTurn) {
+		return tooManyWriters(c)
+	} else if err != nil {
 		return err
 	}
-	defer c.endTurn()
+	defer c.EndTurn()
 	for attempt := 1; ; attempt++ {
 		begun := time.Now()
 		err := write()
 		if errors.Is(err, store.ErrUnavailable) && time.Since(begun) >= askTime {
-			c.loseTurn(err)
+			c.LoseTurn(err)
 		}
 		if !errors.Is(err, store.ErrStale) {
 			return err
 		}
 		if !pause(ctx, attempt) {
-			return c.tooManyWriters()
+			return tooManyWriters(c)
 		}
 	}
 }
 
 // tooManyWriters ends a write that was not made.
-func (c *call) tooManyWriters() error {
-	if err := c.ctx().Err(); err != nil {
+func tooManyWriters(c *web.Call) error {
+	if err := c.Context().Err(); err != nil {
 		return err
 	}
 	return &aaa.Error{Kind: aaa.KindBusy, Message: "too many others write to this account; nothing was changed", RetryAfter: time.Second}
@@ -82,31 +86,5 @@ func pause(ctx context.Context, attempt int) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// takeTurn waits until nobody on this node writes to the account. Optimistic writes alone waste the more work the more they
-// are: of those that read the same revision one wins. Without an error endTurn is owed.
-func (c *call) takeTurn(ctx context.Context) (err error) {
-	c.turn, err = c.api.writers.take(ctx, c.account)
-	if errors.Is(err, errNoTurn) {
-		return c.tooManyWriters()
-	}
-	return err
-}
-
-// loseTurn gives all who wait for the turn the error of the store: each of them would wait for it as long as the holder did, one
-// after the other. Who comes later waits anew.
-func (c *call) loseTurn(err error) {
-	if c.turn != nil { // else its write was made
-		c.api.writers.lose(c.account, c.turn, err)
-	}
-}
-
-// endTurn lets the next writer of the account begin, if this one has not done so before.
-func (c *call) endTurn() {
-	if t := c.turn; t != nil {
-		c.turn = nil
-		c.api.writers.end(c.account, t)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
+	"aaa-api/internal/web"
 )
 
 // Forty write at once to each of what an account has, without naming a revision: all of it is done, and
@@ -48,9 +49,7 @@ func TestManyWriters(t *testing.T) {
 			t.Errorf("the change of writer %d is lost", n)
 		}
 	}
-	w.api.writers.mu.Lock()
-	defer w.api.writers.mu.Unlock()
-	if n := len(w.api.writers.of); n != 0 {
+	if n := w.api.web.Writers().Len(); n != 0 {
 		t.Errorf("turns of %d accounts are left", n)
 	}
 }
@@ -59,9 +58,9 @@ func TestManyWriters(t *testing.T) {
 func TestNamedRevisionIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := &call{api: w.api, account: w.tenant, r: request(t, t.Context(), `"1"`)}
+	c := w.api.web.NewCall(nil, request(t, t.Context(), `"1"`), w.tenant)
 	tries := 0
-	err := c.retryStale(func() error { tries++; return store.ErrStale })
+	err := retryStale(c, func() error { tries++; return store.ErrStale })
 	if !errors.Is(err, store.ErrStale) || tries != 1 {
 		t.Errorf("%d tries, %v", tries, err)
 	}
@@ -71,17 +70,17 @@ func TestNamedRevisionIsNotTriedAgain(t *testing.T) {
 func TestEndlessLosses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := &call{api: w.api, account: w.tenant, r: request(t, t.Context(), "")}
+	c := w.api.web.NewCall(nil, request(t, t.Context(), ""), w.tenant)
 	tries := 0
 	bounded, cancel := context.WithCancel(t.Context())
-	err := c.tryAgain(bounded, func() error {
+	err := tryAgain(c, bounded, func() error {
 		if tries++; tries == 20 {
 			cancel()
 		}
 		return store.ErrStale
 	})
-	f := classify(err)
-	if tries != 20 || f.status != http.StatusServiceUnavailable || f.retryAfter <= 0 || strings.Contains(f.detail, "If-Match") {
+	f := web.FailureOf(err)
+	if tries != 20 || f.Status != http.StatusServiceUnavailable || f.RetryAfter <= 0 || strings.Contains(f.Detail, "If-Match") {
 		t.Errorf("after %d tries: %+v", tries, f)
 	}
 	if aaa.KindOf(err) != aaa.KindBusy {
@@ -94,14 +93,14 @@ func TestWritersOfAStoreThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const patience = 5 * time.Second
-		api := &API{writers: turns{of: make(map[aaa.AccountID]*turn), abreast: 1}}
-		hangs := func(c *call) error {
+		server := web.New(web.Options{})
+		hangs := func(c *web.Call) error {
 			time.Sleep(patience)
 			return fmt.Errorf("%w: locked", store.ErrUnavailable)
 		}
-		write := func(fn func(*call) error) error {
-			c := &call{api: api, account: "a", r: request(t, t.Context(), "")}
-			return c.retryStale(func() error { return fn(c) })
+		write := func(fn func(*web.Call) error) error {
+			c := server.NewCall(nil, request(t, t.Context(), ""), "a")
+			return retryStale(c, func() error { return fn(c) })
 		}
 		var all sync.WaitGroup
 		begun := time.Now()
@@ -122,24 +121,24 @@ func TestWritersOfAStoreThatHangs(t *testing.T) {
 		if took := time.Since(begun); took != patience {
 			t.Errorf("they took %v", took)
 		}
-		if err := write(func(*call) error { return nil }); err != nil {
+		if err := write(func(*web.Call) error { return nil }); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
-		if len(api.writers.of) != 0 {
-			t.Errorf("%d turns are left", len(api.writers.of))
+		if n := server.Writers().Len(); n != 0 {
+			t.Errorf("%d turns are left", n)
 		}
 
 		// An error that comes at once is the writer's own: the next may find the store back.
 		first := make(chan struct{})
 		all.Go(func() {
-			_ = write(func(*call) error {
+			_ = write(func(*web.Call) error {
 				close(first)
 				time.Sleep(time.Millisecond)
 				return store.ErrUnavailable
 			})
 		})
 		<-first
-		if err := write(func(*call) error { return nil }); err != nil {
+		if err := write(func(*web.Call) error { return nil }); err != nil {
 			t.Errorf("after a quick failure: %v", err)
 		}
 		all.Wait()

@@ -2,7 +2,9 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"io"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
@@ -88,12 +90,30 @@ func (t *Tenants) logDict(d store.Dictionary, err error) {
 	t.log.Error("stored dictionary does not compile", "account", d.Account, "dictionary", d.Name, "revision", d.Revision, "error", err)
 }
 
-// compileDict compiles a stored dictionary. Beside itself it refers to the system's
-// alone, so that no change of another tenant's can break it.
+// compileDict compiles a stored dictionary. It refers to itself and the system's alone, so its name and its text
+// decide what it compiles to: equal ones are compiled once and shared, and no other tenant's change can break it.
 func (t *Tenants) compileDict(d store.Dictionary) (*dict.Compiled, error) {
-	entries, err := dict.ParseJSON(d.Body)
-	if err != nil {
-		return nil, err
-	}
-	return dict.CompileStored(d.Name, entries, t.system.Default())
+	return t.dicts.Get(dictKey(d), func() (*dict.Compiled, error) {
+		entries, err := dict.ParseJSON(d.Body)
+		if err != nil {
+			return nil, err
+		}
+		return dict.CompileStored(d.Name, entries, t.system.Default())
+	})
+}
+
+// Uploaded shares what an upload compiles to, so that its change compiles nothing again. d has the name and the body
+// that are stored. The caller holds the result until the change is in use.
+func (t *Tenants) Uploaded(d store.Dictionary, c *dict.Compiled) *dict.Compiled {
+	c, _ = t.dicts.Get(dictKey(d), func() (*dict.Compiled, error) { return c, nil })
+	return c
+}
+
+// dictKey hashes all that decides what a dictionary compiles to.
+func dictKey(d store.Dictionary) (key [sha256.Size]byte) {
+	h := sha256.New()
+	_, _ = io.WriteString(h, d.Name+"\x00") // no name holds U+0000
+	_, _ = h.Write(d.Body)
+	h.Sum(key[:0])
+	return key
 }

@@ -1,9 +1,11 @@
 package tenant
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
+	"aaa-api/internal/dict"
 	"aaa-api/internal/store"
 )
 
@@ -71,4 +73,42 @@ func TestBrokenDictionary(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUploadIsCompiledOnce: the change of an upload takes over what the upload compiled, and so does whoever looks it up.
+func TestUploadIsCompiledOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const body = `[{"vendor":{"Acme":32473}},{"attr":{"vid":32473,"id":1,"type":"string","name":"Acme-One"}}]`
+	entries, err := dict.ParseJSON([]byte(body))
+	f.must(err)
+	compile := func() *dict.Compiled {
+		c, err := dict.CompileUpload("mine", "", entries, nil, f.tenants.system.Default())
+		f.must(err)
+		return c
+	}
+	_, err = f.tenants.Account(f.ctx, f.ids["customer"]) // warm
+	f.must(err)
+	made := compile()
+	if f.tenants.Uploaded(store.Dictionary{Name: "mine", Body: []byte(body)}, made) != made {
+		t.Fatal("the first upload is not its own")
+	}
+	f.dict("root", "mine", body)
+	visible, err := f.tenants.Visible(f.ctx, f.ids["customer"])
+	f.must(err)
+	if visible.List()[0] != made {
+		t.Error("the change compiles the dictionary again")
+	}
+	if c, _, err := f.tenants.Lookup(f.ctx, f.ids["customer"], "mine"); err != nil || c != made {
+		t.Errorf("a document's look-up compiles the dictionary again: %v", err)
+	}
+	f.dict("reseller", "mine", body) // another account's with the same text
+	if c, _, err := f.tenants.Lookup(f.ctx, f.ids["customer"], "mine"); err != nil || c != made {
+		t.Errorf("an equal dictionary is compiled again: %v", err)
+	}
+	f.dict("root", "other", body)
+	if c, _, err := f.tenants.Lookup(f.ctx, f.ids["customer"], "other"); err != nil || c == made || c.Name() != "other" {
+		t.Errorf("another name has the same dictionary: %v", err)
+	}
+	runtime.KeepAlive(made)
 }

@@ -73,7 +73,8 @@ type Server struct {
 	Name    string
 	Address string // host:port, for people
 	Engine  string
-	Client  engines.Client // nil where the engine does not exist
+	Traits  *engines.Traits // of the engine
+	Client  engines.Client  // nil where the engine does not exist
 	Dict    *dict.Set
 	Tally   *Tally // of its address
 	// Rules is nil for an operation that doesn't use the server. In a document with a table any
@@ -174,7 +175,7 @@ func blocks(list []aaa.Block) []Channels {
 // server makes one enabled server ready.
 func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previous *Level) (*Server, error) {
 	s := &Server{
-		Name: config.Name, Dict: set, Engine: unique.Make(config.Engine).Value(), config: config,
+		Name: config.Name, Dict: set, Engine: unique.Make(config.Engine).Value(), Traits: t.engines.Traits(config.Engine), config: config,
 		Address: net.JoinHostPort(config.Address, strconv.Itoa(config.Port)),
 	}
 	s.Tally = t.tally(s.Engine, s.Address)
@@ -254,7 +255,7 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 	level.programs[op] = program
 	var hidden []string
 	for _, s := range bound {
-		mode := s.config.Mode()
+		mode := s.Traits.Mode(s.config.AVP)
 		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
 			return program.Bind(s.Dict, mode), nil
 		})

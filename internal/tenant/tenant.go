@@ -68,7 +68,8 @@ type Tenants struct {
 	bindings intern.Table[bindingKey, translate.Binding]
 	tallies  intern.Table[tallyKey, Tally]
 	limits   intern.Table[limits.Values, limits.Values]
-	tables   intern.Table[[sha256.Size]byte, fsm.Table] // by the hash of the text
+	tables   intern.Table[[sha256.Size]byte, fsm.Table]     // by the hash of the text
+	dicts    intern.Table[[sha256.Size]byte, dict.Compiled] // by dictKey
 }
 
 // New makes an empty cache. Subscribe Changed to the store's change log.

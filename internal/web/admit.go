@@ -1,0 +1,175 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/store"
+)
+
+// Hold takes octets of the node's budget until the request ends.
+func (c *Call) Hold(octets int64) error {
+	return c.server.Budget.Hold(&c.holding, c.charged(), octets)
+}
+
+// charged is the account whose part of the budget the request uses: that of its holding, else the spender.
+func (c *Call) charged() *limits.Account {
+	if a := c.holding.Account(); a != nil {
+		return a
+	}
+	return c.spender()
+}
+
+// ownHolding charges the token's account with what the request held before its token was known, for the body that the token
+// is in, and with what it takes later: strangers' part is for strangers.
+func (c *Call) ownHolding() {
+	if c.holding.Account() != nil {
+		c.server.Budget.Transfer(&c.holding, c.spender())
+	}
+}
+
+// spender is the account of the token, that of strangers before the token is known.
+func (c *Call) spender() *limits.Account {
+	if c.who.TokenID != "" {
+		if a, err := c.server.Accounts.Limits(c.Context(), c.who.Account); err == nil {
+			return a
+		}
+	}
+	return c.server.Budget.Strangers()
+}
+
+// holdShared is Hold for what a body becomes once it is decoded.
+func (c *Call) holdShared(octets int64) error {
+	return c.server.Budget.HoldShared(&c.holding, octets)
+}
+
+// holdAnswer exchanges what the request holds for octets of its answer. An answer that tells of something done is not
+// refused.
+func (c *Call) holdAnswer(octets int64) error {
+	c.body, c.buffer, c.envelope = nil, nil, nil
+	return c.server.Budget.HoldAnswer(&c.holding, c.asked(c.charged()), octets, !c.route.onlyReads())
+}
+
+func (c *Call) asked(by *limits.Account) admission.Answer {
+	return admission.Answer{Account: by, URI: c.r.URL.RequestURI()}
+}
+
+// Heavy waits until a text of so many octets may be decoded, checked or compiled; short ones need not wait. The turn lasts
+// until the answer is sent. The account's turn to write comes after it: a holder of that one must not wait for this.
+func (c *Call) Heavy(octets int) error {
+	if octets < admission.HeavyOctets {
+		return nil
+	}
+	if c.leaveHeavy == nil {
+		if err := c.holdShared(int64(octets)); err != nil { // of what waits, which no place bounds
+			return err
+		}
+	}
+	return c.enterHeavy(true)
+}
+
+func (c *Call) enterHeavy(node bool) (err error) {
+	if c.leaveHeavy == nil {
+		if c.place != nil {
+			c.place.LeaveNode()
+		}
+		c.leaveHeavy, err = c.server.heavy.Enter(c.Context(), c.who.Account, node)
+	}
+	return err
+}
+
+// heavyBody waits until the body may be decoded. Those of AAA requests are not heavy.
+func (c *Call) heavyBody() error {
+	if c.route.Scope == Public || c.route.Scope == MayRequest {
+		return nil
+	}
+	if len(c.body) < admission.HeavyOctets {
+		return nil
+	}
+	return c.enterHeavy(true) // the body is held already
+}
+
+// HeavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows its
+// sender: an account has one at a time, whatever their length.
+func (c *Call) HeavyCheck(octets int) error { return c.enterHeavy(octets >= admission.HeavyOctets) }
+
+// endHeavy gives the turn back.
+func (c *Call) endHeavy() {
+	if c.leaveHeavy != nil {
+		c.leaveHeavy()
+		c.leaveHeavy = nil
+	}
+}
+
+// takePlace waits for a place to work on configuration. It lasts until the answer is made.
+func (c *Call) takePlace() (err error) {
+	if !c.route.configures() || c.place != nil {
+		return nil
+	}
+	if c.place, err = c.server.places.Take(c.Context(), c.who.Account); err != nil {
+		return err
+	}
+	if c.route.onlyReads() {
+		return c.server.Budget.Fits(c.asked(c.spender()))
+	}
+	return c.server.Budget.Room(c.spender())
+}
+
+// Patience is how long one request waits for a store that hangs before those behind it fail with its error.
+const Patience = time.Second
+
+// losePlace fails all requests that wait for a place, if this one has waited for the store in vain: each of them would wait
+// as long, one after the other.
+func (c *Call) losePlace(err error) {
+	if c.place != nil && errors.Is(err, store.ErrUnavailable) && c.place.Held() >= Patience {
+		c.place.Lose(err)
+	}
+}
+
+// leavePlace gives the place to the next.
+func (c *Call) leavePlace() {
+	if p := c.place; p != nil {
+		c.place = nil
+		p.Leave()
+	}
+}
+
+// TakeTurn waits until no other request on this node writes to the account: of optimistic writers that read the same
+// revision only one wins, and the work of the others is wasted. The error is admission.ErrNoTurn if ctx ends first, else what LoseTurn
+// was called with. Without an error EndTurn is owed.
+func (c *Call) TakeTurn(ctx context.Context) (err error) {
+	c.turn, err = c.server.writers.Take(ctx, c.account)
+	return err
+}
+
+// LoseTurn fails all requests that wait for the turn with err, which the store gave after a long wait: each of them would wait
+// as long, one after the other. Later requests wait anew.
+func (c *Call) LoseTurn(err error) {
+	if c.turn != nil { // else its write was made
+		c.server.writers.Lose(c.account, c.turn, err)
+	}
+}
+
+// EndTurn lets the next writer of the account begin, unless this one has done so before.
+func (c *Call) EndTurn() {
+	if t := c.turn; t != nil {
+		c.turn = nil
+		c.server.writers.End(c.account, t)
+	}
+}
+
+// checkRate takes a request that is no AAA request from the rate of the token's account.
+func (c *Call) checkRate() error {
+	if c.route.Scope == MayRequest {
+		return nil // the gateway's
+	}
+	have, err := c.server.Accounts.Limits(c.Context(), c.who.Account)
+	if err != nil {
+		return err
+	}
+	return have.Take(aaa.LimitAPIRequests, c.start)
+}

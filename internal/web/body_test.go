@@ -1,0 +1,32 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"aaa-api/internal/admission"
+)
+
+// A body of unknown length arrives whole, however long it is.
+func TestBodiesOfUnknownLength(t *testing.T) {
+	t.Parallel()
+	server := New(Options{Budget: admission.NewBudget(1<<30, nil)})
+	for _, octets := range []int{0, 1, 2047, 2048, 2049, admission.FreeBody, admission.FreeBody + 1, paced, 200_000, 256 << 10} {
+		text := strings.Repeat(" ", octets)
+		var got string
+		c := server.NewCall(httptest.NewRecorder(), &http.Request{Body: io.NopCloser(strings.NewReader(text)), ContentLength: -1}, "")
+		err := c.readUpTo(256 << 10)
+		got = string(c.body)
+		held := server.Budget.Held()
+		server.Budget.Release(&c.holding)
+		if err != nil || got != text || (held > 0) != (octets > admission.FreeBody) && octets != admission.FreeBody {
+			t.Errorf("%d octets: %d read, %d held, %v", octets, len(got), held, err)
+		}
+	}
+	if n := server.Budget.Held(); n != 0 {
+		t.Errorf("%d octets are held", n)
+	}
+}

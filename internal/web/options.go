@@ -1,0 +1,97 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/logging"
+	"aaa-api/internal/token"
+)
+
+// Accounts answers questions about accounts from memory. Errors are store.ErrNotFound and store.ErrUnavailable or an
+// *aaa.Error of the same meaning.
+type Accounts interface {
+	// Within reports whether id is ancestor itself or below it.
+	Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error)
+	// Enabled reports whether the account and all of its ancestors are enabled.
+	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
+	// Limits is what the account may use.
+	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
+	// Refusals counts what limits refused.
+	Refusals() *limits.Counts
+}
+
+// Verifier finds out whose a token is. A token unknown, revoked or run out is an *aaa.Error of KindUnauthorized.
+type Verifier interface {
+	Verify(ctx context.Context, text string, g token.Guard) (token.Principal, error)
+}
+
+// Options are the parts that a Server works with. All but the ones marked optional must be there.
+type Options struct {
+	Accounts Accounts
+	Verifier Verifier
+	Log      *slog.Logger
+	Requests *logging.Requests // takes a line of each request; optional: there are none, and Log gets those of failures
+	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential are
+	// refused. Optional.
+	Stale func() bool
+	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
+	Meter func(method, route string) func(status int, took time.Duration)
+	// Bad counts a credential that is none, limited if it was not looked at. Optional.
+	Bad func(limited bool)
+	// Budget is of the memory that bodies and answers hold. Optional: a default one.
+	Budget *admission.Budget
+
+	// Lacking says what is not there if a handler returns store.ErrNotFound, Taken what is there already if it returns
+	// store.ErrExists.
+	Lacking, Taken func(*Call) string
+	// Failure gives errors of the handlers' own stores a meaning, nil if it knows none. Optional.
+	Failure func(error) *Failure
+	// LogPath hides the secrets in a path that is logged. Optional.
+	LogPath func(path string) string
+
+	Node    string // name of this node, shown in answers
+	Version string
+	Limits  Limits // zero members mean the defaults
+}
+
+// Limits bound what one client can ask for.
+type Limits struct {
+	Body      int64         // octets of a request body; default 256 KiB
+	Rate      float64       // requests a second of one token; default 100,000, negative for no limit
+	Burst     int           // default twice the rate
+	BadRate   float64       // credentials that are none, a second and source address; default 20, negative for no limit
+	BadBurst  int           // default five times as many
+	LeastRate int64         // octets a second at which long bodies and answers go at least; default 32 KiB
+	Grace     time.Duration // by how much they may be late; default 10 s
+}
+
+// WithDefaults is l with a default for each member that is zero.
+func (l Limits) WithDefaults() Limits {
+	if l.Body == 0 {
+		l.Body = 256 << 10
+	}
+	if l.Rate == 0 {
+		l.Rate = 100_000
+	}
+	if l.Burst == 0 {
+		l.Burst = max(1, int(2*l.Rate))
+	}
+	if l.BadRate == 0 {
+		l.BadRate = 20
+	}
+	if l.BadBurst == 0 {
+		l.BadBurst = max(1, int(5*l.BadRate))
+	}
+	if l.LeastRate == 0 {
+		l.LeastRate = 32 << 10
+	}
+	if l.Grace == 0 {
+		l.Grace = 10 * time.Second
+	}
+	return l
+}
