@@ -27,9 +27,9 @@ type File struct {
 // Spec implements router.Action.
 func (File) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "FILE", Does: "compares name and password with a users file; ERROR where there is no such file",
+		Name: "FILE", Does: "compares name and password with a users file; ERROR if the file does not exist",
 		Later: byPassword, Decides: true,
-		Xstring: "a users file of the account or of one above it; users where it is left out",
+		Xstring: "a users file of the account or of an account above it; by default users",
 	}
 }
 

@@ -12,7 +12,7 @@ type SrvStatus struct{}
 // Spec implements router.Action.
 func (SrvStatus) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "SRV_STATUS", Does: "makes success the result, with the health of the document's servers",
+		Name: "SRV_STATUS", Does: "sets the result to success, with the health of the document's servers",
 		Answers: done, Decides: true,
 	}
 }
