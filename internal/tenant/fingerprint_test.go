@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -45,7 +44,7 @@ func TestFingerprint(t *testing.T) {
 		case reflect.Bool:
 			v.SetBool(true)
 		default:
-			t.Fatal(fmt.Sprintf("%s is a %s", path, v.Type()))
+			t.Fatalf("%s is a %s", path, v.Type())
 		}
 		note(path, s)
 		v.SetZero()
