@@ -40,6 +40,7 @@ var rules = map[string][]string{
 	"store/pgtest":    {"aaa"},
 
 	"logging":   {},
+	"pool":      {"aaa"},
 	"tenantlog": {},
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
@@ -60,8 +61,8 @@ var rules = map[string][]string{
 
 	"engines/tacacs/conns": {"aaa", "egress", "engines", "limits", "tacacs"},
 
-	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
-	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
+	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
+	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
 	"session": {"aaa", "secmod", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
