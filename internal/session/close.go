@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 )
 
 // ReportSession is INTERIM: the caller reports the counters, the session's time where it counts that itself. A counter
@@ -127,7 +128,7 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 		case now.Sub(s.rec.EndedAt) >= stopTime:
 			s.Stop = nil
 		default:
-			s.Stop.Next = now.Add(pause(s.Stop.Tries))
+			s.Stop.Next = now.Add(backoff.Double(firstPause, maxPause, s.Stop.Tries))
 		}
 		return nil
 	})
@@ -148,13 +149,4 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 	}
 	*s = *saved
 	return o
-}
-
-// pause is how long to wait after so many tries.
-func pause(tries int) time.Duration {
-	d := firstPause
-	for range min(tries-1, 16) {
-		d *= 2
-	}
-	return min(d, maxPause)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
@@ -77,7 +78,7 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
+		metrics: o.Metrics, log: o.Log, pause: backoff.Sleep, dialogues: newDialogues(),
 		shares: newShares(maxAtOnce, maxOfAccount),
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"os"
 	"time"
 
 	driverlib "modernc.org/sqlite"
+
+	"aaa-api/internal/backoff"
 )
 
 // SQLite has one writer at a time, whatever the pool: a second connection would
@@ -167,11 +168,7 @@ func (d *driver) patiently(ctx context.Context, fn func(p *pools) (again bool, e
 		switch {
 		case isBroken(err), isClosed(err) && d.current() != p:
 		case isBusy(err):
-			t := time.NewTimer(rand.N(10 * time.Millisecond))
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
+			if backoff.Contended(ctx, 1) != nil {
 				return mapError(ctx, err)
 			}
 		default:
