@@ -22,6 +22,7 @@ var rules = map[string][]string{
 	"aaa":      {},
 	"backoff":  {},
 	"charset":  {},
+	"claims":   {"aaa", "backoff"},
 	"config":   {"egress"},
 	"egress":   {},
 	"intern":   {},
@@ -65,7 +66,7 @@ var rules = map[string][]string{
 	"tenant":  {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
-	"session": {"aaa", "backoff", "secmod", "store"},
+	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},

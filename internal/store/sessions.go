@@ -9,19 +9,18 @@ import (
 
 // SessionRecord is an AAA session as stored.
 type SessionRecord struct {
-	Account    aaa.AccountID
-	Hash       [32]byte // SHA-256 of the SID, which is stored nowhere
-	ID         string   // derived of the SID; unique in the account
-	Revision   int64    // from 1; every write counts, a claim too
-	State      aaa.SessionState
-	Open       bool
-	Body       []byte    // UTF-8 of the session package's own; what is secret in it is sealed
-	DueAt      time.Time // when it next needs something done by itself; zero: never
-	LeaseUntil time.Time // a node that claimed it works on it until then; zero: none does
-	Node       string    // that claimed it last
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	EndedAt    time.Time // zero while it lives
+	Account   aaa.AccountID
+	Hash      [32]byte // SHA-256 of the SID, which is stored nowhere
+	ID        string   // derived of the SID; unique in the account
+	Revision  int64    // from 1; every write counts, a claim too
+	State     aaa.SessionState
+	Open      bool
+	Body      []byte    // UTF-8 of the session package's own; what is secret in it is sealed
+	DueAt     time.Time // when it next needs something done by itself; zero: never
+	Lease     Lease
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	EndedAt   time.Time // zero while it lives
 }
 
 // MostSessions is how many sessions an account may have.
@@ -47,11 +46,11 @@ type Sessions interface {
 	// bounded number of accounts, so a page that is not full, or empty, may have a next one. ErrNotFound: there
 	// is no such account.
 	Below(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
-	// Due claims sessions of all accounts whose DueAt has come and whose lease is over: each is given to one caller, until
-	// now + lease or its next Update. Accounts take turns, whatever each has waiting, and within one those that wait longest come
+	// Due claims sessions of all accounts whose DueAt has come and whose Lease is over: each is given to one caller, until
+	// lease or its next Update ends. Accounts take turns, whatever each has waiting, and within one those that wait longest come
 	// first. Before it chooses one more session of an account it asks take, and claims none that take refuses. What take grants may
 	// be claimed by others meanwhile, and one call may leave sessions over that take would grant.
-	Due(ctx context.Context, now time.Time, lease time.Duration, node string, take func(aaa.AccountID) bool) ([]SessionRecord, error)
+	Due(ctx context.Context, now time.Time, lease Lease, take func(aaa.AccountID) bool) ([]SessionRecord, error)
 	// DeleteEnded removes sessions that ended before a time and have nothing left to do, and says how many.
 	DeleteEnded(ctx context.Context, before time.Time) (int, error)
 }

@@ -57,7 +57,7 @@ func TestDueIsCheap(t *testing.T) {
 	}
 	d := &explained{driver: whole.driver}
 	took := 0
-	list, err := sqlstore.New(d).Sessions().Due(ctx, noon, time.Minute, "n", func(aaa.AccountID) bool {
+	list, err := sqlstore.New(d).Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, func(aaa.AccountID) bool {
 		took++
 		return took <= 8
 	})
