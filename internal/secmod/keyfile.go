@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -146,7 +145,7 @@ func CreateKeyFile(path string) (*FileKEK, error) {
 // newKeyText is a new random key as a line of a key file.
 func newKeyText() string {
 	key := make([]byte, keyBytes)
-	rand.Read(key) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(key)
 	return base64.StdEncoding.EncodeToString(key)
 }
 
