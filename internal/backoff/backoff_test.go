@@ -39,9 +39,9 @@ func TestSpread(t *testing.T) {
 
 func TestDouble(t *testing.T) {
 	t.Parallel()
-	for failures, want := range []time.Duration{1, 1, 2, 4, 8, 10, 10} {
-		if got := Double(time.Second, 10*time.Second, failures); got != want*time.Second {
-			t.Errorf("the wait after %d failures is %v, want %d s", failures, got, want)
+	for failures, want := range []float64{1, 1, 2, 4, 8, 10, 10} {
+		if got := Double(time.Second, 10*time.Second, failures); got.Seconds() != want {
+			t.Errorf("the wait after %d failures is %v, want %v s", failures, got, want)
 		}
 	}
 	for _, failures := range []int{100, 1 << 40} { // no overflow, and no long loop
