@@ -144,6 +144,43 @@ func checkpoint(t *testing.T, path string) {
 	}
 }
 
+// TestBackupPutInPlace: who renames a backup into the place of the open file gets the backup, without what the log beside it
+// has of the file before.
+func TestBackupPutInPlace(t *testing.T) {
+	t.Parallel()
+	path, octets, root := filled(t)
+	s := open(t, path)
+	for range 2 { // it can happen again
+		var later aaa.AccountID
+		for range 50 {
+			a, err := s.Accounts().Create(t.Context(), store.Account{ParentID: root})
+			if err != nil {
+				t.Fatal(err)
+			}
+			later = a.ID
+		}
+		replace(t, path, octets)
+		if err := second(s.Accounts().Get(t.Context(), later)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an account that the backup lacks gives %v", err)
+		}
+		if err := second(s.Documents().Get(t.Context(), root)); err != nil {
+			t.Errorf("the backup's document gives %v", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it only reads
+	found := ""
+	if err := db.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&found); err != nil || found != "ok" {
+		t.Errorf("the file is %q, %v", found, err)
+	}
+}
+
 // TestDamageUnderLoad damages and mends the file again and again while it is in use.
 func TestDamageUnderLoad(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,9 @@ const readers = 4
 // can't be cancelled in that time, so it is short and patiently tries again.
 const busyTimeout = 50 * time.Millisecond
 
+// emptyTime bounds the wait for a writer that is in the way of emptyLog.
+const emptyTime = time.Second
+
 // pools are the connections to a file.
 type pools struct {
 	writer, reader *sql.DB
@@ -72,9 +75,18 @@ func (d *driver) current() *pools {
 	defer d.mu.Unlock()
 	was, is := d.pools.file, stat(d.path)
 	if (was == nil) != (is == nil) || was != nil && !os.SameFile(was, is) {
+		d.pools.emptyLog()
 		d.replace()
 	}
 	return d.pools
+}
+
+// emptyLog moves what the log holds into the file that the connections have open. The log keeps its name when the file loses
+// its own, and the next connection would apply it to the file that has taken the name.
+func (p *pools) emptyLog() {
+	ctx, cancel := context.WithTimeout(context.Background(), emptyTime)
+	defer cancel()
+	_, _ = p.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`) // a log that is in use stays: nothing else can be done
 }
 
 // broken replaces pools whose connections have met a fault of the file: they remember pages that would outlive its mending.
