@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
@@ -95,7 +96,7 @@ func newFailover(firstFails bool) (*failover, error) {
 		level.Servers = append(level.Servers, server)
 	}
 	level.Lists[aaa.Authn] = level.Servers
-	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: engines.NewPool(1, 0), Limits: limits.NewAccount(f.req.Account)}
+	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: pool.New(1, 0), Limits: limits.NewAccount(f.req.Account)}
 	f.plan.Routes[aaa.Authn] = tenant.Route{Bounded: time.Second, Levels: []*tenant.Level{level}, Walk: []tenant.Step{{Level: level, Note: "used"}}}
 	return f, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/atomicfile"
 	"aaa-api/internal/document"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
@@ -245,5 +246,5 @@ func (d *demo) token(ctx context.Context, st store.Store) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(d.tokenFile, []byte(minted+"\n"))
+	return atomicfile.Replace(d.tokenFile, []byte(minted+"\n"), nil)
 }

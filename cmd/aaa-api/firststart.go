@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/term"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/atomicfile"
 	"aaa-api/internal/store"
 )
 
@@ -37,7 +37,7 @@ func firstStart(ctx context.Context, n *node, out io.Writer) error {
 		return err
 	}
 	path := n.cfg.TokenFile()
-	if err := replaceFile(path, []byte(text+"\n")); err != nil {
+	if err := atomicfile.Replace(path, []byte(text+"\n"), nil); err != nil {
 		// Without its file the token is lost with the terminal: better none.
 		_, rerr := n.store.Tokens().Revoke(ctx, root.ID, t.ID)
 		return errors.Join(fmt.Errorf("writing the token: %w", err), rerr)
@@ -67,21 +67,4 @@ func warnWithoutToken(ctx context.Context, n *node, root aaa.AccountID) error {
 		n.log.WarnContext(ctx, "the root account has no token; make one with: aaa-api token create", "account", root)
 	}
 	return nil
-}
-
-// replaceFile writes a file of mode 0600 whole or not at all.
-func replaceFile(path string, text []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // after the rename it is gone
-	_, err = tmp.Write(text)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

@@ -115,7 +115,7 @@ func endSessions(ctx context.Context, st store.Store, account aaa.AccountID) err
 				continue
 			}
 			rec.Open, rec.State = false, aaa.SessionFailed
-			rec.DueAt, rec.LeaseUntil, rec.EndedAt, rec.UpdatedAt = time.Time{}, time.Time{}, now, now
+			rec.DueAt, rec.Lease.Until, rec.EndedAt, rec.UpdatedAt = time.Time{}, time.Time{}, now, now
 			if _, err := st.Sessions().Update(ctx, rec, rec.Revision); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}

@@ -2,11 +2,7 @@
 // I/O and imports no other package of the project.
 package aaa
 
-import (
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-)
+import "errors"
 
 // AccountID names a tenant: 32 lower-case hexadecimal characters, or SystemConfig.
 type AccountID string
@@ -29,13 +25,6 @@ func ParseAccountID(s string) (AccountID, error) {
 
 // NewAccountID returns a random account id.
 func NewAccountID() AccountID { return AccountID(NewID()) }
-
-// NewID returns 32 random lower-case hexadecimal characters, the form of every id of the API.
-func NewID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
-	return hex.EncodeToString(b[:])
-}
 
 // IsID reports whether s has the form of an id: 32 lower-case hexadecimal characters.
 func IsID(s string) bool { return isHex32(s) }

@@ -18,9 +18,9 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/dict"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
@@ -98,7 +98,7 @@ func newOneAction(t *testing.T, action router.Action, extras string) *oneAction 
 	}
 	a.level = &tenant.Level{Account: account, Mode: aaa.ModeOn}
 	a.level.Tables[aaa.Authn] = &tenant.Table{Name: "test", FSM: table}
-	a.plan = &tenant.Plan{Account: account, Enabled: true, Pool: engines.NewPool(64, 64), Limits: limits.NewAccount(account)}
+	a.plan = &tenant.Plan{Account: account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(account)}
 	a.plan.Routes[aaa.Authn] = tenant.Route{Levels: []*tenant.Level{a.level}, Walk: []tenant.Step{{Level: a.level, Note: "used"}}}
 	return a
 }

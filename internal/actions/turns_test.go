@@ -10,9 +10,9 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
@@ -54,7 +54,7 @@ func TestFileTakesTurns(t *testing.T) {
 	of := func(id aaa.AccountID) *oneAction {
 		a := newOneAction(t, actions.File{Processor: processor}, "").plainly(t)
 		a.level.Files = map[string]*usersfile.File{"users": users}
-		a.plan.Account, a.plan.Limits, a.plan.Pool = id, limits.NewAccount(id), engines.NewPool(300, 0)
+		a.plan.Account, a.plan.Limits, a.plan.Pool = id, limits.NewAccount(id), pool.New(300, 0)
 		return a
 	}
 	busy, quiet := of(account), of("ffffffffffffffffffffffffffffffff")

@@ -1,5 +1,5 @@
 // Package engines is the contract between the router and the protocol engines,
-// with what every engine shares: the registry, the per-account pools and server health.
+// with what every engine shares: the registry and server health.
 package engines
 
 import (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 )
 
 // Means is how a server that is not alive is found to be back, and what the log calls it.
@@ -128,12 +129,12 @@ func (t *term) wait() time.Duration {
 		d = t.means.ReviveAfter
 	}
 	if !t.recovery.Answered() {
-		d = max(d, min(d<<min(t.turns/turnsToDouble, 10), longestWait))
+		d = backoff.Double(d, longestWait, 1+t.turns/turnsToDouble)
 	}
-	return Jitter(d)
+	return backoff.Jitter(d)
 }
 
-// A server that has never answered may be none, and somebody who does not want to be asked: it is probed ever more rarely.
+// A server that has never answered may not want to be asked: it is probed ever more rarely.
 const (
 	turnsToDouble = 3 // after so many turns the time between them doubles
 	longestWait   = 15 * time.Minute

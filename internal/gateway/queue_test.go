@@ -11,10 +11,11 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/pool"
 )
 
 // full takes the only place of an account's pool, and returns the pool.
-func (f *fixture) full(account string) *engines.Pool {
+func (f *fixture) full(account string) *pool.Pool {
 	f.t.Helper()
 	plan, err := f.tenants.Plan(f.ctx, f.ids[account])
 	f.must(err)
@@ -26,7 +27,7 @@ func (f *fixture) full(account string) *engines.Pool {
 }
 
 // queued waits until n requests wait for a worker.
-func queued(t *testing.T, p *engines.Pool, n int) {
+func queued(t *testing.T, p *pool.Pool, n int) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; runtime.Gosched() {
 		if _, waiting := p.Depth(); waiting == n {

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -57,7 +56,7 @@ func NewClient(v HeldVault, log *slog.Logger) *Client {
 // login must begin anew; KindNoAnswer where it was asked and what it did is not known.
 func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	var id nonce
-	rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(id[:])
 	first, err := c.seal(ctx, headPurpose, head{To: url, At: c.clock().UnixMilli(), Nonce: id[:]})
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
 	"aaa-api/internal/tenant"
 	"aaa-api/internal/tenantlog"
@@ -77,7 +78,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 		}
 		l.level.Servers = append(l.level.Servers, s)
 	}
-	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: engines.NewPool(64, 64), Limits: limits.NewAccount(l.level.Account)}
+	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(l.level.Account)}
 	for op := range l.plan.Routes {
 		l.level.Lists[op] = l.level.Servers
 		l.plan.Routes[op] = tenant.Route{Levels: []*tenant.Level{l.level}, Walk: []tenant.Step{{Level: l.level, Note: "used"}}}

@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"slices"
 	"time"
@@ -39,7 +38,7 @@ func newMark(op aaa.Op, begun time.Time) mark {
 	m := mark{begun: begun}
 	if op == aaa.Accounting {
 		var id [8]byte
-		rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
+		aaa.Random(id[:])
 		m.session = hex.EncodeToString(id[:])
 	}
 	return m

@@ -20,6 +20,7 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/tenant"
 )
 
@@ -141,7 +142,7 @@ type spared struct {
 // place is the request's place in its account's pool, which is given back when neither the request nor anything that it
 // left in the background needs it any more.
 type place struct {
-	pool    *engines.Pool
+	pool    *pool.Pool
 	holders atomic.Int32
 }
 

@@ -4,21 +4,19 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/atomicfile"
 )
 
 // keyBytes is the length of the key-encryption key and of every data key: AES-256.
@@ -136,10 +134,9 @@ func private(path string, info os.FileInfo) error {
 	return nil
 }
 
-// CreateKeyFile makes a key file of mode 0600 with a new random key; fs.ErrExist where there
-// is one already, which is then left alone.
+// CreateKeyFile makes a key file of mode 0600 with a new random key. If path exists, it is left alone and the error is an fs.ErrExist.
 func CreateKeyFile(path string) (*FileKEK, error) {
-	if err := WriteNewFile(path, []byte(newKeyText()+"\n")); err != nil {
+	if err := atomicfile.Create(path, []byte(newKeyText()+"\n")); err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
 	return LoadKeyFile(path)
@@ -148,43 +145,8 @@ func CreateKeyFile(path string) (*FileKEK, error) {
 // newKeyText is a new random key as a line of a key file.
 func newKeyText() string {
 	key := make([]byte, keyBytes)
-	rand.Read(key) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(key)
 	return base64.StdEncoding.EncodeToString(key)
-}
-
-// WriteNewFile writes a file of mode 0600 that holds all of text or does not exist:
-// it is written under another name, made durable and then linked, which fails with
-// fs.ErrExist where path is taken.
-func WriteNewFile(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // O_EXCL, mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(text)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(tmp.Name(), path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-		}
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a new name in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func newFileKey(key []byte) (fileKey, error) {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/atomicfile"
 	"aaa-api/internal/store"
 )
 
@@ -39,26 +37,7 @@ func (k *FileKEK) DropOldKeys() error {
 
 // replace writes the key file whole or not at all, with the mode and owner that it has.
 func (k *FileKEK) replace(lines []string) error {
-	info := k.ring.Load().info
-	tmp, err := os.CreateTemp(filepath.Dir(k.path), "."+filepath.Base(k.path)+".*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // after the rename it is gone
-	_, err = tmp.WriteString(strings.Join(lines, "\n") + "\n")
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && err == nil {
-		err = tmp.Chown(int(owner.Uid), int(owner.Gid))
-	}
-	if err == nil {
-		err = tmp.Chmod(info.Mode().Perm())
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), k.path); err != nil {
+	if err := atomicfile.Replace(k.path, []byte(strings.Join(lines, "\n")+"\n"), k.ring.Load().info); err != nil {
 		return fmt.Errorf("key file: %w", err)
 	}
 	fresh, err := readKeyFile(k.path)
@@ -66,7 +45,7 @@ func (k *FileKEK) replace(lines []string) error {
 		return err
 	}
 	k.ring.Store(fresh)
-	return syncDir(filepath.Dir(k.path))
+	return nil
 }
 
 // Rewrapped says what Rewrap did.

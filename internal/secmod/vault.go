@@ -3,7 +3,6 @@ package secmod
 import (
 	"context"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -166,7 +165,7 @@ func (v *Vault) storedKey(ctx context.Context, account aaa.AccountID, create boo
 // addKey offers a new data key to the store and returns the one that is now stored: another node may have been first.
 func (v *Vault) addKey(ctx context.Context, account aaa.AccountID) ([]byte, error) {
 	var key [keyBytes]byte
-	rand.Read(key[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(key[:])
 	wrapped, err := v.kek.Wrap(ctx, account, key[:])
 	if err != nil {
 		return nil, err

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
+	"aaa-api/internal/claims"
+	"aaa-api/internal/store"
 )
 
 // ReportSession is INTERIM: the caller reports the counters, the session's time where it counts that itself. A counter
@@ -73,11 +76,16 @@ func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() 
 	return m.answer(s, aaa.SessionClosed), nil
 }
 
-// lease is how long a node has for what it claimed: well over the deadline of a request.
-const lease = 90 * time.Second
+// leaseTime is how long a node has for what it claims: well over the deadline of a request.
+const leaseTime = 90 * time.Second
 
-// end closes a session from wherever it stands, at a time that is not in the future. An open one is left with
-// a Stop that this node is about to deliver; should it fall, another does when the lease is over.
+// lease returns the lease of a claim that this node makes now.
+func (m *Manager) lease(now time.Time) store.Lease {
+	return store.Lease{Node: m.self.Node, Until: now.Add(leaseTime)}
+}
+
+// end closes a session in any place, at a time that is not in the future. An open session then has a Stop to deliver, and this
+// node's lease: no other node delivers it before the lease is over.
 func (m *Manager) end(s *session, cause string, at time.Time) {
 	from := s.place()
 	to, err := Next(from, CLOSE)
@@ -90,7 +98,7 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 		now := m.now()
 		s.SentTime = s.sessionTime(at)
 		s.Stop = &stop{Next: now}
-		s.rec.LeaseUntil, s.rec.Node = now.Add(lease), m.self.Node
+		s.rec.Lease = m.lease(now)
 	}
 }
 
@@ -105,11 +113,11 @@ const (
 var errOver = errors.New("the session has gone on")
 
 // deliverStop tries to deliver a Stop that the session's record promises, and writes how that went.
-func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
+func (m *Manager) deliverStop(ctx context.Context, s *session) (o claims.Outcome) {
 	ctx = context.WithoutCancel(ctx) // it is no longer the caller's; requests have a deadline of their own
 	_, err := m.account(ctx, s, statusStop, s.rec.EndedAt, aaa.NewID())
-	if o = delivered; err != nil {
-		o = undelivered
+	if o = claims.Delivered; err != nil {
+		o = claims.Undelivered
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -119,7 +127,7 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 		if s.Stop == nil {
 			return errOver
 		}
-		s.rec.LeaseUntil = time.Time{}
+		s.rec.Lease.End()
 		s.Stop.Tries++
 		switch {
 		case err == nil, aaa.KindOf(err) == aaa.KindNotFound: // in the latter case the account is gone
@@ -127,7 +135,7 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 		case now.Sub(s.rec.EndedAt) >= stopTime:
 			s.Stop = nil
 		default:
-			s.Stop.Next = now.Add(pause(s.Stop.Tries))
+			s.Stop.Next = now.Add(backoff.Double(firstPause, maxPause, s.Stop.Tries))
 		}
 		return nil
 	})
@@ -148,13 +156,4 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o outcome) {
 	}
 	*s = *saved
 	return o
-}
-
-// pause is how long to wait after so many tries.
-func pause(tries int) time.Duration {
-	d := firstPause
-	for range min(tries-1, 16) {
-		d *= 2
-	}
-	return min(d, maxPause)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/claims"
 )
 
 // crowd gives an account many more sessions like one that it has. Only the first ones, so many, can be opened; the others come after
@@ -95,8 +96,8 @@ func TestCrowd(t *testing.T) {
 	var under sync.WaitGroup
 	w.clock.pass(600 * time.Second)
 	for range 6 {
-		m.poll(w.ctx, &under)
-		w.clock.pass(pollInterval)
+		m.scheduler.Look(w.ctx, &under)
+		w.clock.pass(claims.Interval)
 	}
 	if after := <-stopped; after > 606*time.Second {
 		t.Errorf("the quiet tenant's Stop goes out %v after its time", after-605*time.Second)
@@ -105,7 +106,7 @@ func TestCrowd(t *testing.T) {
 	under.Wait()
 	w.is(m, sid, Closed, causeTimeout)
 	n := tries()
-	if n > maxOfAccount {
+	if n > atOnce/8 {
 		t.Errorf("%d records of one tenant were under way", n)
 	}
 	if got := w.written(); got > n {
@@ -115,7 +116,7 @@ func TestCrowd(t *testing.T) {
 	// Each try fails at once, for five minutes.
 	for range 5 * 60 / 10 {
 		m.look(w.ctx)
-		w.clock.pass(10 * pollInterval)
+		w.clock.pass(10 * claims.Interval)
 	}
 	if n := tries(); n < 4 || n > 15 {
 		t.Errorf("a silent server was tried %d times in five minutes", n)
@@ -124,78 +125,13 @@ func TestCrowd(t *testing.T) {
 	mu.Lock()
 	answers = true
 	mu.Unlock()
-	w.clock.pass(maxSilence)
+	w.clock.pass(time.Minute)
 	for range 8 {
 		m.look(w.ctx)
-		w.clock.pass(pollInterval)
+		w.clock.pass(claims.Interval)
 	}
-	if n := tries(); n < 2*maxOfAccount {
+	if n := tries(); n < 2*(atOnce/8) {
 		t.Errorf("a server that answers again had %d records after 8 looks", n)
-	}
-}
-
-// TestCrowdOfTenants: so many tenants with silent servers that they could hold every place leave some to those who have none.
-func TestCrowdOfTenants(t *testing.T) {
-	t.Parallel()
-	s := newShares(32, 8)
-	now := time.Unix(0, 0)
-	tenant := func(n int) aaa.AccountID { return aaa.AccountID("tenant" + strconv.Itoa(n)) }
-	held := 0
-	enter := func(n int) bool {
-		ok := s.enter(tenant(n), now)
-		if ok {
-			held++
-		}
-		return ok
-	}
-	fill := func() {
-		for n := range 10 {
-			for enter(n) {
-			}
-		}
-	}
-	fill()
-	if held != 24+4 { // six have four places each, and the last ones find a place
-		t.Errorf("ten tenants hold %d of 32 places", held)
-	}
-	if !s.enter("quiet", now) {
-		t.Error("there is no place for a quiet one")
-	}
-	s.leave("quiet", delivered, now)
-	for n := range 10 {
-		for s.of[tenant(n)].running > 0 {
-			s.leave(tenant(n), undelivered, now)
-		}
-	}
-	held, now = 0, now.Add(maxSilence)
-	fill()
-	if held > 16 {
-		t.Errorf("tenants that are known to be silent hold %d of 32 places", held)
-	}
-	for range 3 {
-		if !s.enter("quiet", now) {
-			t.Error("there is no place for a quiet one")
-		}
-	}
-	s.forget(now)
-	if len(s.of) < 5 {
-		t.Error("those that hold a place are forgotten")
-	}
-}
-
-// TestHalfSilent: a tenant one of whose two servers is silent goes on to be served by the other one.
-func TestHalfSilent(t *testing.T) {
-	t.Parallel()
-	s := newShares(maxAtOnce, maxOfAccount)
-	now := time.Unix(0, 0)
-	for n := range 200 {
-		for !s.enter("mixed", now) {
-			now = now.Add(time.Second)
-		}
-		s.leave("mixed", []outcome{delivered, undelivered}[n%2], now)
-	}
-	if waited := now.Sub(time.Unix(0, 0)); waited > 0 || s.of["mixed"].width < firstOfOne {
-		t.Errorf("it waited for %v and may have %d places", waited, s.of["mixed"].width)
 	}
 }
 
@@ -204,8 +140,7 @@ func TestPlacesAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	m.pause = func(context.Context, time.Duration) error { return nil }
-	const many = 3 * firstOfOne
+	const many = 12
 	for range many {
 		w.opened(m, aaa.Values{"Session-Timeout": json.Number("600")})
 	}
@@ -223,14 +158,14 @@ func TestPlacesAgain(t *testing.T) {
 		return &aaa.Result{Outcome: aaa.Accept}, nil
 	}
 	var under sync.WaitGroup
-	m.poll(ctx, &under)
+	m.scheduler.Look(ctx, &under)
 	polls := 0
 	for done := false; !done; {
 		select {
 		case <-all:
 			done = true
-		case <-m.shares.again:
-			m.poll(ctx, &under)
+		case <-m.scheduler.Again():
+			m.scheduler.Look(ctx, &under)
 			polls++
 		}
 	}

@@ -142,7 +142,7 @@ func TestDuePanics(t *testing.T) {
 	if records != 2 || !strings.Contains(w.log.String(), "in an action") {
 		t.Errorf("%d records, the log has\n%s", records, w.log)
 	}
-	w.clock.pass(lease)
+	w.clock.pass(leaseTime)
 	m.settle(w.ctx)
 	m.settle(w.ctx)
 	if records != 3 {

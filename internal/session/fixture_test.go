@@ -284,7 +284,7 @@ func (m *Manager) settle(ctx context.Context) {
 	for {
 		m.look(ctx)
 		select {
-		case <-m.shares.again:
+		case <-m.scheduler.Again():
 		default:
 			return
 		}
@@ -294,7 +294,7 @@ func (m *Manager) settle(ctx context.Context) {
 // look lets a node do what it finds to be due at once.
 func (m *Manager) look(ctx context.Context) {
 	var under sync.WaitGroup
-	m.poll(ctx, &under)
+	m.scheduler.Look(ctx, &under)
 	under.Wait()
 }
 

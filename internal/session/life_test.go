@@ -321,12 +321,12 @@ func TestFallenNode(t *testing.T) {
 	m := w.manager("a")
 	sid := w.opened(m, aaa.Values{"Session-Timeout": json.Number("600")})
 	w.clock.pass(600 * time.Second)
-	if list, err := w.store.Sessions().Due(w.ctx, m.now(), lease, "fallen", func(aaa.AccountID) bool { return true }); err != nil || len(list) != 1 {
+	if list, err := w.store.Sessions().Due(w.ctx, m.now(), w.manager("fallen").lease(m.now()), func(aaa.AccountID) bool { return true }); err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
 	m.settle(w.ctx)
 	w.is(m, sid, Opened, "")
-	w.clock.pass(lease)
+	w.clock.pass(leaseTime)
 	m.settle(w.ctx)
 	w.is(m, sid, Closed, "Session-Timeout")
 	if n := len(w.aaa.take()); n != 1 {

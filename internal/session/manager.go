@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
+	"aaa-api/internal/claims"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
@@ -67,7 +69,7 @@ type Manager struct {
 	pause func(context.Context, time.Duration) error // before the store is asked again
 
 	dialogues *dialogues // of this node's engines
-	shares    *shares    // of what the scheduler does at once
+	scheduler *claims.Scheduler[store.SessionRecord]
 }
 
 // New makes a Manager.
@@ -75,11 +77,12 @@ func New(o Options) *Manager {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Manager{
+	m := &Manager{
 		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
-		metrics: o.Metrics, log: o.Log, pause: sleep, dialogues: newDialogues(),
-		shares: newShares(maxAtOnce, maxOfAccount),
+		metrics: o.Metrics, log: o.Log, pause: backoff.Sleep, dialogues: newDialogues(),
 	}
+	m.scheduler = m.timers()
+	return m
 }
 
 // now is the time as stores keep it.

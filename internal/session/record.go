@@ -80,7 +80,7 @@ func (s *session) place() Place { return placeOf(s.rec.State, s.rec.Open, s.rec.
 // move takes a session to a place. What a node claimed it for in the old place is no longer due.
 func (s *session) move(to Place, now time.Time) {
 	s.rec.State, s.rec.Open = to.State(), to == Opened
-	s.rec.LeaseUntil = time.Time{}
+	s.rec.Lease.End()
 	s.private.Challenge, s.private.Round = "", nil
 	switch to {
 	case Closed, Failed:
@@ -95,7 +95,8 @@ func (s *session) move(to Place, now time.Time) {
 func (s *session) revert(back *session) {
 	revision := s.rec.Revision
 	*s = *back
-	s.rec.Revision, s.rec.LeaseUntil = revision, time.Time{}
+	s.rec.Revision = revision
+	s.rec.Lease.End()
 }
 
 // fail ends a session that was not authenticated.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
@@ -116,16 +115,4 @@ func (r *round) answered(a *aaa.SessionAnswer) *round {
 		kept.Keys, kept.AVPs = nil, nil
 	}
 	return &round{Challenge: r.Challenge, By: r.By, Request: r.Request, Answer: &kept}
-}
-
-// sleep waits, unless ctx ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/store"
 )
 
@@ -195,7 +196,7 @@ func TestRepetitionGivesUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	m.pause = func(ctx context.Context, _ time.Duration) error {
 		cancel()
-		return sleep(ctx, time.Hour)
+		return backoff.Sleep(ctx, time.Hour)
 	}
 	if _, err = m.ContinueSession(ctx, w.mine, begun.SID, values, "r"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

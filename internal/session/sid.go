@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 
@@ -14,7 +13,7 @@ const sidOctets = 32
 // newSID makes a SID.
 func newSID() string {
 	var b [sidOctets]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 

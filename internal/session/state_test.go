@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -136,22 +135,6 @@ func TestDocs(t *testing.T) {
 	}
 	if want := markdown(); !strings.Contains(string(text), want) {
 		t.Errorf("docs/sessions.md does not hold this table:\n%s", want)
-	}
-}
-
-// TestPause: the pauses between tries of a Stop grow and stay bounded.
-func TestPause(t *testing.T) {
-	t.Parallel()
-	last := time.Duration(0)
-	for n := range 1000 {
-		d := pause(n + 1)
-		if d < last || d > maxPause {
-			t.Fatalf("the pause after %d tries is %v", n+1, d)
-		}
-		last = d
-	}
-	if pause(1) != firstPause || last != maxPause {
-		t.Errorf("pauses from %v to %v", pause(1), last)
 	}
 }
 

@@ -3,12 +3,13 @@ package tacacs
 import (
 	"bytes"
 	"crypto/md5"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"unicode/utf8"
 
 	"layeh.com/radius/rfc2759"
+
+	"aaa-api/internal/aaa"
 )
 
 // CHAP is the data of a START of type CHAP, MS-CHAP or MS-CHAPv2: the PPP identifier, the challenge and the
@@ -111,7 +112,7 @@ func Respond(method AuthenType, id byte, user, password, challenge []byte) (Sens
 		return response, nil
 	}
 	peer := response[:16]
-	rand.Read(peer) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(peer)
 	if i := bytes.LastIndexByte(user, '\\'); i >= 0 {
 		user = user[i+1:] // the hash is of the name without its Windows domain (RFC 2759 §4)
 	}

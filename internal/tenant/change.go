@@ -5,9 +5,9 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/store"
 )
 
@@ -87,10 +87,8 @@ func (t *Tenants) reread(ctx context.Context, n *node, before *state, kind store
 			return nil, nil
 		}
 		t.log.Warn("a change waits for the store", "account", n.id, "error", err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(t.retry):
+		if err := backoff.Sleep(ctx, t.retry); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
-	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 	"aaa-api/internal/store"
 )
 
@@ -31,7 +31,7 @@ type node struct {
 	level   atomic.Pointer[Level] // nil: to be compiled
 	plan    atomic.Pointer[Plan]  // nil: to be made
 	old     *Level                // the level before a change, whose clients the next may take over
-	pool    atomic.Pointer[engines.Pool]
+	pool    atomic.Pointer[pool.Pool]
 
 	limits  *limits.Account // kept over changes
 	reach   *egress.Account // likewise

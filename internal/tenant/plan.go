@@ -9,13 +9,14 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/pool"
 )
 
 // Plan is what the requests of one account run by. It is never changed.
 type Plan struct {
 	Account   aaa.AccountID
-	Enabled   bool          // the account and all of its ancestors are
-	Pool      *engines.Pool // bounds what the account has at backends
+	Enabled   bool       // the account and all of its ancestors are
+	Pool      *pool.Pool // bounds what the account has at backends
 	Workers   int
 	WorkersOf aaa.AccountID // whose document says so; empty for the default
 	Limits    *limits.Account
@@ -146,7 +147,7 @@ func (t *Tenants) keepPlan(chain []link, p *Plan) {
 	kept := current(chain)
 	p.Pool = n.pool.Load()
 	if p.Pool == nil {
-		p.Pool = engines.NewPool(p.Workers, queueLength)
+		p.Pool = pool.New(p.Workers, queueLength)
 		n.pool.Store(p.Pool)
 	} else if kept {
 		p.Pool.SetWorkers(p.Workers)

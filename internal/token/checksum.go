@@ -3,11 +3,11 @@ package token
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
 
@@ -38,7 +38,7 @@ func LoadKey(ctx context.Context, t store.Tokens) (k Key, err error) {
 // Mint makes the text of a credential, which is shown once, and notes in t what the store keeps of it.
 func (k Key) Mint(t *store.Token) (text string) {
 	var b [octets]byte
-	rand.Read(b[:randomOctets]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(b[:randomOctets])
 	copy(b[randomOctets:], k.checksum(b[:randomOctets]))
 	text = Prefix + base64.RawURLEncoding.EncodeToString(b[:])
 	t.Hash, t.Checksum = Hash(text), true

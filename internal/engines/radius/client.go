@@ -3,7 +3,6 @@ package radius
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -141,7 +140,7 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	defer c.finish(p)
 	p.enc.Mask = true
 	secret := make([]byte, 16)
-	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(secret)
 	key := radius.NewKey(secret)
 	if err := p.build(req, key, time.Now()); err != nil {
 		return nil, err

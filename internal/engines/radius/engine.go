@@ -104,7 +104,7 @@ func (e *Engine) noSocket(err error) {
 // to the same server used a moment ago.
 func anyIdentifier() byte {
 	var b [1]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(b[:])
 	return b[0]
 }
 

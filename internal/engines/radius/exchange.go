@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
 )
@@ -23,7 +24,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 	p.sign(h.id, p.key)
 	h.arm(c, p)
 	start := time.Now()
-	sent, wait := start, engines.Jitter(timeout)
+	sent, wait := start, backoff.Jitter(timeout)
 	for {
 		if err := c.count(p, h); err != nil {
 			if !p.claim() { // once armed, a request can be ended by an error from the network
@@ -66,7 +67,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 				retries++ // the same attempt once more, for what is left of its time
 				wait -= min(now.Sub(sent), wait)
 			} else {
-				wait, silence = engines.Jitter(timeout), true
+				wait, silence = backoff.Jitter(timeout), true
 				h.quiet()
 			}
 			sent = now

@@ -1,7 +1,6 @@
 package tacacs
 
 import (
-	"crypto/rand"
 	"errors"
 
 	"aaa-api/internal/aaa"
@@ -26,7 +25,7 @@ func (f *fields) challenged(method tacacs.AuthenType) (tacacs.Sensitive, error) 
 		return bad("password", "this authentication type needs a password or a response")
 	case f.chapChallenge == nil:
 		c.Challenge = make([]byte, tacacs.ChallengeLen(method))
-		rand.Read(c.Challenge) //nolint:errcheck // never fails since Go 1.24
+		aaa.Random(c.Challenge)
 	}
 	var err error
 	if f.chapAnswer == nil {

@@ -171,14 +171,14 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 
 func newSessionID() uint32 {
 	var b [4]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(b[:])
 	return binary.BigEndian.Uint32(b[:])
 }
 
 // newTaskID returns 16 random hexadecimal digits.
 func newTaskID() string {
 	var b [8]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(b[:])
 	return hex.EncodeToString(b[:])
 }
 

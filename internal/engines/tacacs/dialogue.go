@@ -3,7 +3,6 @@ package tacacs
 import (
 	"bytes"
 	"container/list"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -62,7 +61,7 @@ func newDialogues(opts *EngineOptions) *dialogues {
 
 // keep stores a dialogue under a new handle. An error is an *aaa.Error of KindBusy.
 func (t *dialogues) keep(d *dialogue) (handle, error) {
-	rand.Read(d.handle[:]) //nolint:errcheck // never fails since Go 1.24
+	aaa.Random(d.handle[:])
 	return d.handle, t.put(d)
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlstore"
 )
@@ -92,7 +92,7 @@ func (d *driver) again(ctx context.Context, fn func(context.Context) (final bool
 			if attempt == maxAttempts {
 				return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 			}
-			if werr := pause(ctx, attempt); werr != nil {
+			if werr := backoff.Contended(ctx, attempt); werr != nil {
 				return fmt.Errorf("%w: %w", mapError(ctx, werr), err)
 			}
 		case errors.Is(err, store.ErrUnavailable) && !final && !broken && ctx.Err() == nil:
@@ -120,16 +120,4 @@ func (d *driver) once(ctx context.Context, fn func(context.Context, sqlstore.Con
 		return false, err
 	}
 	return true, mapError(ctx, tx.Commit(ctx))
-}
-
-// pause waits a random time that grows with the first ten attempts.
-func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * 10 * time.Millisecond))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 	"aaa-api/internal/store/pgtest"
 	"aaa-api/internal/store/sqlstore"
 )
@@ -99,7 +100,7 @@ func TestDueIsCheap(t *testing.T) {
 		c.learn()
 		d.rows, d.plans = 0, nil
 		took := map[aaa.AccountID]int{}
-		list, err := sqlstore.New(d).Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
+		list, err := sqlstore.New(d).Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, func(a aaa.AccountID) bool {
 			took[a]++
 			return took[a] <= 8
 		})

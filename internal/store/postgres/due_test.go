@@ -106,7 +106,7 @@ func TestDueWithoutAWorker(t *testing.T) {
 	claimed := map[string]int{}
 	due := func(limit int) int {
 		t.Helper()
-		list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", upTo(limit))
+		list, err := s.Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, upTo(limit))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestDueWithoutAWorker(t *testing.T) {
 
 	d.away = "the database itself"
 	whole.driver.pool.Close()
-	if _, err := s.Sessions().Due(ctx, noon, time.Minute, "n", upTo(100)); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, upTo(100)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("without a database: %v", err)
 	}
 }
@@ -175,7 +175,7 @@ func TestDueWithoutRecursion(t *testing.T) {
 		}
 	}
 	took := map[aaa.AccountID]int{}
-	list, err := s.Sessions().Due(ctx, noon, time.Minute, "n", func(a aaa.AccountID) bool {
+	list, err := s.Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, func(a aaa.AccountID) bool {
 		took[a]++
 		return took[a] <= 5
 	})

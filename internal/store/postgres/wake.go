@@ -2,10 +2,11 @@ package postgres
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"aaa-api/internal/backoff"
 )
 
 // channel is what writes NOTIFY on. Channels belong to a database, and what is
@@ -71,27 +72,21 @@ func (d *driver) Wake(ctx context.Context) <-chan struct{} {
 }
 
 func (d *driver) listener(ctx context.Context, woken chan<- struct{}) {
-	wait, failed := firstPause, false
+	failures := 0
 	for {
 		listened, err := d.listen(ctx, woken)
 		if ctx.Err() != nil {
 			return
 		}
 		if listened {
-			wait, failed = firstPause, false
+			failures = 0
 		}
-		if !failed {
-			failed = true
+		if failures++; failures == 1 {
 			d.log.Warn("the connection that listens for changes is lost; until it is back the timer finds them", "error", err)
 		}
-		t := time.NewTimer(wait/2 + rand.N(wait))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if backoff.Sleep(ctx, backoff.Spread(backoff.Double(firstPause, longestWait, failures))) != nil {
 			return
 		}
-		wait = min(2*wait, longestWait)
 	}
 }
 

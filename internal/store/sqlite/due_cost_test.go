@@ -50,14 +50,14 @@ func TestDueIsCheap(t *testing.T) {
 	if err := whole.Sessions().Create(ctx, like, store.MostSessions{Live: 1, Stored: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := whole.driver.Exec(ctx, `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
+	if _, err := whole.driver.current().writer.ExecContext(ctx, `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
 		INSERT INTO sessions (account_id, hash, id, revision, state, open, body, due_at, node, created_at, updated_at)
 		SELECT account_id, randomblob(32), n.n, 1, state, open, body, due_at, node, created_at, updated_at FROM sessions, n`); err != nil {
 		t.Fatal(err)
 	}
 	d := &explained{driver: whole.driver}
 	took := 0
-	list, err := sqlstore.New(d).Sessions().Due(ctx, noon, time.Minute, "n", func(aaa.AccountID) bool {
+	list, err := sqlstore.New(d).Sessions().Due(ctx, noon, store.Lease{Node: "n", Until: noon.Add(time.Minute)}, func(aaa.AccountID) bool {
 		took++
 		return took <= 8
 	})

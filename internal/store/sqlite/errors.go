@@ -70,8 +70,8 @@ func isBusy(err error) bool {
 	return primary(err) == lib.SQLITE_BUSY || primary(err) == lib.SQLITE_LOCKED
 }
 
-// isBroken reports that something is wrong with the file, or with what a connection has open or remembers of it.
-// The connection would give the same answer after the file was put right.
+// isBroken reports a fault of the file, or of what a connection has open or remembers of it. The connection would
+// give the same answer after the file was mended.
 func isBroken(err error) bool {
 	switch primary(err) {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/store/sqlstore"
 	"aaa-api/migrations"
 )
@@ -43,10 +44,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		if err == nil || n == attempts || errors.As(err, &ahead) || ctx.Err() != nil {
 			break
 		}
-		select {
-		case <-time.After(time.Duration(n) * 100 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		_ = backoff.Sleep(ctx, time.Duration(n)*100*time.Millisecond) // the next step has ctx's error
 	}
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", s.driver.path, mapOpenError(ctx, err))

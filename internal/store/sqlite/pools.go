@@ -3,14 +3,15 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	sqldriver "database/sql/driver"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"os"
 	"time"
 
 	driverlib "modernc.org/sqlite"
+
+	"aaa-api/internal/backoff"
 )
 
 // SQLite has one writer at a time, whatever the pool: a second connection would
@@ -20,6 +21,9 @@ const readers = 4
 // busyTimeout is how long SQLite itself waits for a lock of another process. It
 // can't be cancelled in that time, so it is short and patiently tries again.
 const busyTimeout = 50 * time.Millisecond
+
+// emptyTime bounds the wait for a writer that is in the way of emptyLog.
+const emptyTime = time.Second
 
 // pools are the connections to a file.
 type pools struct {
@@ -40,68 +44,20 @@ func openPools(path string) (p *pools, err error) {
 // when they are answered (synchronous=FULL), transactions take the write lock at their
 // beginning, and times are stored as microseconds.
 func open(path string, conns int, more string) (*sql.DB, error) {
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)"+
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)"+
 		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
 		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), more)
 	c, err := driverlib.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(keeper{c})
+	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil
 }
 
-// keeper opens connections of which the last to be closed leaves the write-ahead log where it is. SQLite would
-// delete it when what it holds has been copied into the file, and so, where that is damaged, the one sound copy.
-type keeper struct{ sqldriver.Connector }
-
-func (k keeper) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	c, err := k.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	err = keepLog(c, 1)
-	if err == nil { // these look into the file, which may be when it is found to be damaged
-		_, err = c.(sqldriver.ExecerContext).ExecContext(ctx, `PRAGMA synchronous = FULL; PRAGMA cache_size = -8192`, nil)
-	}
-	if err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
-func keepLog(c any, keep int) error {
-	_, err := c.(driverlib.FileControl).FileControlPersistWAL("main", keep)
-	return err
-}
-
-// close closes the connections. Where the file is sound, the last one may tidy up.
-func (p *pools) close(sound bool) error {
-	err := p.reader.Close()
-	if sound {
-		p.tidy()
-	}
-	if werr := p.writer.Close(); err == nil {
-		err = werr
-	}
-	return err
-}
-
-// tidy has the writer's connection delete the log beside the file when it is closed as the last. Without it
-// the log stays, and is read by who opens the file next.
-func (p *pools) tidy() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // one that is in use won't be the last, then
-	defer cancel()
-	c, err := p.writer.Conn(ctx)
-	if err != nil {
-		return
-	}
-	defer c.Close() //nolint:errcheck // that gives it back to the pool
-	_ = c.Raw(func(c any) error { return keepLog(c, 0) })
-}
+func (p *pools) close() error { return errors.Join(p.reader.Close(), p.writer.Close()) }
 
 // stat says which file has a path now.
 func stat(path string) os.FileInfo {
@@ -112,30 +68,38 @@ func stat(path string) os.FileInfo {
 	return info
 }
 
-// current gives the pools to use. Where another file has come into the place of theirs, they are
-// replaced: the connections would go on with a file that no longer has a name.
+// current gives the pools to use, and replaces them if another file has come into the place of theirs. SQLite would go on writing
+// the old one, which has no name any more, and says nothing of it in WAL mode.
 func (d *driver) current() *pools {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	was, is := d.pools.file, stat(d.path)
 	if (was == nil) != (is == nil) || was != nil && !os.SameFile(was, is) {
+		d.pools.emptyLog()
 		d.replace()
 	}
 	return d.pools
 }
 
-// broken replaces pools with whose connections something is wrong: each has pages in memory and files open,
-// which would outlive the mending of the file. Those in use are closed when they are given back.
+// emptyLog moves what the log holds into the file that the connections have open. The log keeps its name when the file loses
+// its own, and the next connection would apply it to the file that has taken the name.
+func (p *pools) emptyLog() {
+	ctx, cancel := context.WithTimeout(context.Background(), emptyTime)
+	defer cancel()
+	_, _ = p.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`) // a log that is in use stays: nothing else can be done
+}
+
+// broken replaces pools whose connections have met a fault of the file: they remember pages that would outlive its mending.
 func (d *driver) broken(p *pools) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.faults++
-	if d.pools == p { // else somebody came first
+	if d.pools == p { // else another caller has replaced them
 		d.replace()
 	}
 }
 
-// replace closes the old connections before the first new one is opened. The caller holds mu.
+// replace closes the old connections before the first new one is opened. Its caller holds mu. Connections in use are closed when
+// they are given back.
 func (d *driver) replace() {
 	if d.closed {
 		return
@@ -144,34 +108,24 @@ func (d *driver) replace() {
 	if err != nil {
 		return // never: the same went well in Open
 	}
-	_ = d.pools.close(false) // an error is one more of the same
+	_ = d.pools.close() // an error is one more of the same
 	d.pools = p
 }
 
-// patiently calls fn, whose errors are mapped, until no other process is in its
-// way, or ctx ends, or it must not be called again. Where connections are broken,
-// or were replaced under it, it calls fn with new ones; the first, once.
+// patiently calls fn, whose errors are mapped, until no other process is in its way, or ctx ends, or fn says that it must not be
+// called again.
 func (d *driver) patiently(ctx context.Context, fn func(p *pools) (again bool, err error)) error {
-	renewed := false
 	for {
 		p := d.current()
 		again, err := fn(p)
-		if isBroken(err) {
-			d.broken(p)
-			again = again && !renewed
-			renewed = true
-		}
-		if !again || ctx.Err() != nil {
-			return err
-		}
 		switch {
-		case isBroken(err), isClosed(err) && d.current() != p:
+		case isBroken(err):
+			d.broken(p)
+			return err
+		case !again || ctx.Err() != nil:
+			return err
 		case isBusy(err):
-			t := time.NewTimer(rand.N(10 * time.Millisecond))
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
+			if backoff.Contended(ctx, 1) != nil {
 				return mapError(ctx, err)
 			}
 		default:

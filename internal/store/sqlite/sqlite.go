@@ -35,39 +35,20 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := d.current()
-	if err := p.writer.PingContext(ctx); err != nil {
-		if isBroken(err) {
-			d.broken(p) // Close leaves the log beside the file
-		}
+	if err := d.current().writer.PingContext(ctx); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("open %s: %w", path, mapOpenError(ctx, err))
 	}
 	return &Store{Store: sqlstore.New(d), driver: d}, nil
 }
 
-// Ping asks the connections that all else uses and then the file, of which they
-// may have in memory what is no longer on the disk.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.Store.Ping(ctx); err != nil {
-		return err
-	}
-	return s.driver.inspect(ctx)
-}
-
 // driver implements sqlstore.Driver.
 type driver struct {
-	path    string
-	life    context.Context // ends with Close
-	end     context.CancelFunc
-	running sync.WaitGroup // the check of the file
+	path string
 
 	mu     sync.Mutex // of what follows
 	pools  *pools
 	closed bool
-	faults int    // how often the file or a connection was found broken
-	sound  int    // faults when the file was last found to be sound
-	check  *check // of the file, where one is going on
 	wake   map[chan struct{}]struct{}
 }
 
@@ -76,9 +57,7 @@ func newDriver(path string) (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{path: path, pools: p, wake: make(map[chan struct{}]struct{})}
-	d.life, d.end = context.WithCancel(context.Background())
-	return d, nil
+	return &driver{path: path, pools: p, wake: make(map[chan struct{}]struct{})}, nil
 }
 
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query string, args ...any) error {
@@ -106,7 +85,6 @@ func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, 
 }
 
 // Write waits for other processes at its beginning alone: a transaction that has begun holds the write lock.
-// What broke before the commit has changed nothing and can be done again.
 func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
@@ -117,7 +95,7 @@ func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Co
 		}
 		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 		if err := fn(ctx, conn{tx}); err != nil {
-			return isBroken(err), err
+			return false, err
 		}
 		return false, mapError(ctx, tx.Commit())
 	})
@@ -148,15 +126,13 @@ func (d *driver) Wake(ctx context.Context) <-chan struct{} {
 	return c
 }
 
-// Close ends the check of the file, if there is one, and closes the connections.
+// Close closes the connections. What is called later is ErrUnavailable.
 func (d *driver) Close() error {
 	d.mu.Lock()
 	d.closed = true
-	p, sound := d.pools, d.faults == d.sound
+	p := d.pools
 	d.mu.Unlock()
-	d.end()
-	d.running.Wait()
-	return p.close(sound)
+	return p.close()
 }
 
 // conn runs statements on a pool or in a transaction.

@@ -23,10 +23,10 @@ func scanSession(scan Scan) (r store.SessionRecord, err error) {
 		body              string
 		due, lease, ended *time.Time
 	)
-	err = scan(&r.Account, &hash, &r.ID, &r.Revision, &r.State, &r.Open, &body, &due, &lease, &r.Node, &r.CreatedAt, &r.UpdatedAt, &ended)
+	err = scan(&r.Account, &hash, &r.ID, &r.Revision, &r.State, &r.Open, &body, &due, &lease, &r.Lease.Node, &r.CreatedAt, &r.UpdatedAt, &ended)
 	copy(r.Hash[:], hash)
 	r.Body = []byte(body)
-	r.DueAt, r.LeaseUntil, r.EndedAt = utc(due), utc(lease), utc(ended)
+	r.DueAt, r.Lease.Until, r.EndedAt = utc(due), utc(lease), utc(ended)
 	r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC()
 	return r, err
 }
@@ -38,6 +38,11 @@ func nullable(t time.Time) *time.Time {
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	return &t
+}
+
+// Due implements store.Sessions.
+func (s sessions) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SessionRecord, error) {
+	return claimable[[]byte, store.SessionRecord]{s.db, "sessions", "hash", sessionColumns, scanSession, s.due}.due(ctx, now, lease, take)
 }
 
 func (s sessions) Create(ctx context.Context, r store.SessionRecord, most store.MostSessions) error {
@@ -61,8 +66,8 @@ func (s sessions) create(ctx context.Context, r store.SessionRecord, most store.
 		}
 		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
 		if _, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.LeaseUntil),
-			r.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt)); err != nil {
+			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.Lease.Until),
+			r.Lease.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt)); err != nil {
 			return err
 		}
 		live := int64(1)
@@ -96,7 +101,7 @@ func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision 
 				due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11
 				WHERE account_id = $1 AND hash = $2 AND revision = $12 AND `+where,
 				string(r.Account), r.Hash[:], ifRevision+1, string(r.State), r.Open, string(r.Body),
-				nullable(r.DueAt), nullable(r.LeaseUntil), r.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision)
+				nullable(r.DueAt), nullable(r.Lease.Until), r.Lease.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision)
 			return n > 0, err
 		}
 		if done, err := update(`ended_at IS NULL`); err != nil {

@@ -50,8 +50,8 @@ func testSessions(t *testing.T, s store.Store) {
 	refused(t, s.Sessions().Create(ctx, sameID, most), store.ErrExists)
 
 	change := in
-	change.State, change.Open, change.Body, change.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
-	change.DueAt, change.LeaseUntil = noon.Add(time.Minute), noon.Add(time.Hour)
+	change.State, change.Open, change.Body, change.Lease.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
+	change.DueAt, change.Lease.Until = noon.Add(time.Minute), noon.Add(time.Hour)
 	change.UpdatedAt, change.EndedAt = noon.Add(time.Second), noon.Add(2*time.Second)
 	second := must[store.SessionRecord](t)(s.Sessions().Update(ctx, change, 1))
 	change.Revision = 2
@@ -101,7 +101,7 @@ func testDue(t *testing.T, s store.Store) {
 	}
 	claim := func(now time.Time, node string, limit int, want ...string) []store.SessionRecord {
 		t.Helper()
-		list := must[[]store.SessionRecord](t)(s.Sessions().Due(ctx, now, time.Minute, node, upTo(limit)))
+		list := must[[]store.SessionRecord](t)(s.Sessions().Due(ctx, now, store.Lease{Node: node, Until: now.Add(time.Minute)}, upTo(limit)))
 		var ids []string
 		slices.SortFunc(list, func(a, b store.SessionRecord) int { return strings.Compare(a.ID, b.ID) })
 		for _, r := range list {
@@ -114,7 +114,7 @@ func testDue(t *testing.T, s store.Store) {
 	}
 	got := claim(noon, "n1", 2, "id3", "id4")
 	want := record(root, 4)
-	want.DueAt, want.LeaseUntil, want.Node, want.Revision = noon.Add(-time.Hour), noon.Add(time.Minute), "n1", 2
+	want.DueAt, want.Lease.Until, want.Lease.Node, want.Revision = noon.Add(-time.Hour), noon.Add(time.Minute), "n1", 2
 	if diff := cmp.Diff(want, got[1]); diff != "" {
 		t.Errorf("a claimed session (-want +got):\n%s", diff)
 	}
@@ -144,7 +144,7 @@ func testDueRace(t *testing.T, s store.Store) {
 	claims := map[string]int{}
 	race(t, 8, func(n int) error {
 		for range sessions {
-			list, err := s.Sessions().Due(ctx, noon, time.Minute, "n"+strconv.Itoa(n), upTo(7))
+			list, err := s.Sessions().Due(ctx, noon, store.Lease{Node: "n" + strconv.Itoa(n), Until: noon.Add(time.Minute)}, upTo(7))
 			if err != nil {
 				return err
 			}

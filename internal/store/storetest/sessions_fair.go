@@ -60,7 +60,7 @@ func timers(t *testing.T, s store.Store, account aaa.AccountID, many int, due ti
 func claims(t *testing.T, s store.Store, now time.Time, take func(aaa.AccountID) bool) map[aaa.AccountID]int {
 	t.Helper()
 	claimed := map[aaa.AccountID]int{}
-	for _, r := range must[[]store.SessionRecord](t)(s.Sessions().Due(t.Context(), now, time.Minute, "n", take)) {
+	for _, r := range must[[]store.SessionRecord](t)(s.Sessions().Due(t.Context(), now, store.Lease{Node: "n", Until: now.Add(time.Minute)}, take)) {
 		claimed[r.Account]++
 	}
 	return claimed

@@ -1,12 +1,12 @@
 package conns
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"net"
 	"sync/atomic"
 	"time"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 )
 
@@ -84,7 +84,7 @@ func (c *conn) add(s *Session) {
 // random32 returns a session id, which RFC 8907 §4.1 wants cryptographically strong. Tests replace it.
 var random32 = func() uint32 {
 	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
+	aaa.Random(b[:])
 	return binary.BigEndian.Uint32(b[:])
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
@@ -42,11 +43,8 @@ func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 			return &engines.Failure{Reason: engines.NotAllowed, Err: egress.ErrNotAllowed}
 		}
 		m.failures++
-		pause := m.opts.BackoffMax
-		if shift := m.failures - 1; shift < 20 {
-			pause = min(pause, m.opts.BackoffMin<<shift)
-		}
-		m.dialErr, m.retryAt = err, time.Now().Add(engines.Jitter(pause))
+		wait := backoff.Double(min(m.opts.BackoffMin, m.opts.BackoffMax), m.opts.BackoffMax, m.failures)
+		m.dialErr, m.retryAt = err, time.Now().Add(backoff.Jitter(wait))
 		return &engines.Failure{Reason: engines.Unreachable, Err: err}
 	}
 	m.failures, m.retryAt, m.dialErr = 0, time.Time{}, nil

@@ -1,4 +1,5 @@
-package engines
+// Package pool bounds how many requests of one account are at work at once.
+package pool
 
 import (
 	"context"
@@ -9,18 +10,15 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// busyRetryAfter is the Retry-After of a refused request: a queue turns over in
-// far less, and a caller that counts in whole seconds can't wait for less.
+// busyRetryAfter is the Retry-After of a refused request. A queue turns over in far less, but HTTP counts in whole seconds.
 const busyRetryAfter = time.Second
 
-// leastTime is how much time a request that waited must have left when it gets its place.
-// With less it would ask a server whose answer nobody waits for any more, and so would
-// those behind it, one after the other, who came soon after it and have hardly more.
+// leastTime is the time that a waiting request must have left when it gets its place. With less, it would ask a server in vain,
+// and so would the requests behind it, which have hardly more.
 const leastTime = 100 * time.Millisecond
 
-// Pool bounds how many requests of one account are at backends at once. More
-// wait in a bounded queue, first come first served. It holds no goroutine and,
-// while nobody waits, no memory beyond itself.
+// Pool gives out places. Requests without one wait in a bounded queue, first come first served. A Pool has no goroutine and,
+// while its queue is empty, no memory beyond itself.
 type Pool struct {
 	mu      sync.Mutex
 	workers int
@@ -39,12 +37,12 @@ type waiter struct {
 
 // NewPool makes a Pool of workers places (at least 1) and a queue of at most
 // queue waiting requests (0: none waits).
-func NewPool(workers, queue int) *Pool {
+func New(workers, queue int) *Pool {
 	return &Pool{workers: max(workers, 1), queue: max(queue, 0)}
 }
 
-// SetWorkers changes the number of places, at least 1. More places are given to
-// those who wait at once; of fewer, none is taken away from a running request.
+// SetWorkers changes the number of places, at least 1. Waiting requests get additional places at once; running requests keep
+// theirs.
 func (p *Pool) SetWorkers(n int) {
 	p.mu.Lock()
 	p.workers = max(n, 1)
@@ -52,8 +50,7 @@ func (p *Pool) SetWorkers(n int) {
 	p.mu.Unlock()
 }
 
-// TryAcquire takes a place if one is free and nobody waits for it. After true the
-// caller owes one Release.
+// TryAcquire takes a place if one is free and the queue is empty. After true the caller owes one Release.
 func (p *Pool) TryAcquire() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,10 +61,8 @@ func (p *Pool) TryAcquire() bool {
 	return true
 }
 
-// Acquire takes a place, waiting for one where none is free. It returns an
-// *aaa.Error of KindBusy, with RetryAfter, when the queue is full or when ctx's
-// deadline passes while waiting, or comes too near to ask a server, and ctx's error
-// when ctx is cancelled. After nil the caller owes one Release.
+// Acquire takes a place and waits for one if need be. After nil the caller owes one Release. Errors are ctx's if it is
+// cancelled, else an *aaa.Error of KindBusy with RetryAfter: the queue is full, or ctx's deadline came too near to ask a server.
 func (p *Pool) Acquire(ctx context.Context) error {
 	p.mu.Lock()
 	if p.running < p.workers && p.head == nil {
@@ -98,14 +93,13 @@ func (p *Pool) Acquire(ctx context.Context) error {
 	return busy("the request's time ran out in the account's queue")
 }
 
-// inTime reports whether a request whose turn it is has time to ask a server. The clock is
-// looked at since the timer behind ctx may be late itself.
+// inTime reports whether a request has the time left to ask a server. It reads the clock since ctx's own timer may be late.
 func inTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= leastTime)
 }
 
-// leave takes a waiter out of the queue. A place that was given to it at the same moment is handed on.
+// leave takes a waiter out of the queue. A place granted at the same moment goes to the next waiter.
 func (p *Pool) leave(w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,18 +111,18 @@ func (p *Pool) leave(w *waiter) {
 	p.grant()
 }
 
-// Release gives a place back, to the one who waited longest if any.
+// Release gives a place back. The longest waiting request gets it.
 func (p *Pool) Release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == 0 {
-		panic("engines: Release of a Pool that nobody holds")
+		panic("pool: Release without Acquire")
 	}
 	p.running--
 	p.grant()
 }
 
-// Depth tells how many requests hold a place and how many wait.
+// Depth returns how many requests hold a place and how many wait.
 func (p *Pool) Depth() (running, waiting int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +133,7 @@ func busy(why string) error {
 	return &aaa.Error{Kind: aaa.KindBusy, Message: why, RetryAfter: busyRetryAfter}
 }
 
-// grant gives free places to the head of the queue; p.mu is held.
+// grant gives free places to the head of the queue. Its caller holds p.mu.
 func (p *Pool) grant() {
 	for p.head != nil && p.running < p.workers {
 		w := p.head

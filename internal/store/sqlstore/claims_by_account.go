@@ -10,7 +10,7 @@ import (
 	"aaa-api/internal/store"
 )
 
-// What Due does where it can't ask for all accounts at once.
+// The bounds of due if it can't ask for all accounts at once.
 const (
 	dueAccounts    = 200                    // accounts looked at by one call
 	dueAccountTime = 300 * time.Millisecond // for one account
@@ -22,22 +22,22 @@ type dueCursor struct {
 	from aaa.AccountID
 }
 
-// dueByAccount claims what is due in the next accounts, each in a transaction of its own, and passes over those
-// that can't be asked. why is the error where none can.
-func (s sessions) dueByAccount(ctx context.Context, now time.Time, c claim, take func(aaa.AccountID) bool, why error) ([]store.SessionRecord, error) {
+// dueByAccount claims what is due in the next accounts, each in a transaction of its own, and skips accounts that can't be
+// asked. It returns why if none can.
+func (c claimable[K, R]) dueByAccount(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool, why error) ([]R, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	ids, err := s.nextAccounts(ctx)
+	ids, err := c.nextAccounts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var claimed []store.SessionRecord
+	var claimed []R
 	answered := false
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			break
 		}
-		list, err := s.dueOf(ctx, id, now, c, take)
+		list, err := c.dueOf(ctx, id, now, lease, take)
 		switch {
 		case err == nil:
 			answered = true
@@ -53,33 +53,33 @@ func (s sessions) dueByAccount(ctx context.Context, now time.Time, c claim, take
 }
 
 // nextAccounts returns the accounts after those of the last call, from the first again after the last.
-func (s sessions) nextAccounts(ctx context.Context) ([]aaa.AccountID, error) {
-	s.due.mu.Lock()
-	defer s.due.mu.Unlock()
-	ids, err := all(ctx, s.db, func(scan Scan) (id aaa.AccountID, err error) {
+func (c claimable[K, R]) nextAccounts(ctx context.Context) ([]aaa.AccountID, error) {
+	c.cursor.mu.Lock()
+	defer c.cursor.mu.Unlock()
+	ids, err := all(ctx, c.db, func(scan Scan) (id aaa.AccountID, err error) {
 		err = scan(&id)
 		return id, err
 	},
-		`SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2`, string(s.due.from), int64(dueAccounts))
+		`SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2`, string(c.cursor.from), int64(dueAccounts))
 	if err != nil {
 		return nil, err
 	}
-	s.due.from = ""
+	c.cursor.from = ""
 	if len(ids) == dueAccounts {
-		s.due.from = ids[len(ids)-1]
+		c.cursor.from = ids[len(ids)-1]
 	}
 	return ids, nil
 }
 
-// dueOf is Due of one account.
-func (s sessions) dueOf(ctx context.Context, account aaa.AccountID, now time.Time, c claim, take func(aaa.AccountID) bool) ([]store.SessionRecord, error) {
+// dueOf is due of one account.
+func (c claimable[K, R]) dueOf(ctx context.Context, account aaa.AccountID, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]R, error) {
 	ctx, cancel := context.WithTimeout(ctx, dueAccountTime)
 	defer cancel()
-	keys, err := s.readyOf(ctx, account, now)
+	rows, err := c.readyOf(ctx, account, now)
 	if err != nil {
 		return nil, err
 	}
-	o := &owed{account: account, ready: len(keys)}
-	inTurn([]*owed{o}, take)
-	return s.claim(ctx, keys[:o.taken], c)
+	o := &owed[K]{account: account, ready: len(rows)}
+	inTurn([]*owed[K]{o}, take)
+	return c.claim(ctx, rows[:o.taken], lease)
 }

@@ -1,4 +1,4 @@
-package engines
+package pool
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 func TestPoolFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(2, 10)
+		p := New(2, 10)
 		must(t, p.Acquire(t.Context()))
 		must(t, p.Acquire(t.Context()))
 		order := make(chan int, 5)
@@ -49,7 +49,7 @@ func TestPoolFirstComeFirstServed(t *testing.T) {
 func TestPoolRefusesWhenFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(1, 1)
+		p := New(1, 1)
 		must(t, p.Acquire(t.Context()))
 		go func() { _ = p.Acquire(t.Context()) }()
 		synctest.Wait()
@@ -58,7 +58,7 @@ func TestPoolRefusesWhenFull(t *testing.T) {
 		synctest.Wait()
 		p.Release()
 
-		none := NewPool(1, 0)
+		none := New(1, 0)
 		must(t, none.Acquire(t.Context()))
 		wantBusy(t, none.Acquire(t.Context()))
 	})
@@ -67,7 +67,7 @@ func TestPoolRefusesWhenFull(t *testing.T) {
 func TestPoolDeadlineAndCancelWhileWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(1, 10)
+		p := New(1, 10)
 		must(t, p.Acquire(t.Context()))
 		ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
 		defer stop()
@@ -93,7 +93,7 @@ func TestPoolServesNobodyTooLate(t *testing.T) {
 	t.Parallel()
 	const deadline, exchange = 30 * time.Second, 1500 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(1, 100)
+		p := New(1, 100)
 		var sent, late, refused atomic.Int32
 		var wg sync.WaitGroup
 		for range 60 {
@@ -129,7 +129,7 @@ func TestPoolServesNobodyTooLate(t *testing.T) {
 func TestPoolSetWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(1, 10)
+		p := New(1, 10)
 		must(t, p.Acquire(t.Context()))
 		for range 4 {
 			go func() { _ = p.Acquire(t.Context()) }()
@@ -160,7 +160,7 @@ func TestPoolSetWorkers(t *testing.T) {
 // Places must not get lost when a grant and a cancellation meet.
 func TestPoolCancelRace(t *testing.T) {
 	t.Parallel()
-	p := NewPool(3, 1000)
+	p := New(3, 1000)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -186,7 +186,7 @@ func TestPoolCancelRace(t *testing.T) {
 }
 
 func TestPoolUncontendedAcquireAllocatesNothing(t *testing.T) {
-	p, ctx := NewPool(4, 4), t.Context()
+	p, ctx := New(4, 4), t.Context()
 	if n := testing.AllocsPerRun(100, func() {
 		if p.Acquire(ctx) == nil {
 			p.Release()

@@ -1,0 +1,184 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// claimable is a table whose rows become due and are claimed with a lease. It has account_id, a key that is unique in the account,
+// revision, due_at, lease_until and node, and two indexes on ready: all rows, and those of each account.
+type claimable[K, R any] struct {
+	db                  Driver
+	table, key, columns string
+	scan                func(Scan) (R, error) // reads columns
+	cursor              *dueCursor
+}
+
+// ready is when a row can be claimed: when it is due, or when its lease ends. The indexes hold this expression. Each statement
+// below names the condition and the order of the index that it needs: another plan costs what one account is owed.
+const ready = `(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END)`
+
+// Bounds of one look at what is ready.
+const (
+	dueWindow = 1000 // rows read in the order of time; if more are ready, accounts are looked at instead
+	dueEach   = 32   // rows of one account
+)
+
+// sql puts the table's names into a statement: %[1]s is ready, %[2]s the table, %[3]s its key.
+func (c claimable[K, R]) sql(statement string) string {
+	return fmt.Sprintf(statement, ready, c.table, c.key)
+}
+
+// due looks first and claims then, one statement a row: if two nodes look at once, the revision lets one of them win, with no
+// lock that a distributed engine would lack.
+//
+// A statement over all accounts fails as a whole while one worker of a distributed engine is away, or because the engine can't run
+// it. Then accounts are asked one by one, so that the rows of accounts whose worker answers are claimed.
+func (c claimable[K, R]) due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]R, error) {
+	chosen, err := c.choose(ctx, now, take)
+	if err == nil {
+		var claimed []R
+		if claimed, err = c.claim(ctx, chosen, lease); err == nil {
+			return claimed, nil
+		}
+	}
+	if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, ErrUnsupported) || ctx.Err() != nil {
+		return nil, err
+	}
+	return c.dueByAccount(ctx, now, lease, take, err)
+}
+
+// dueRow names a row as it was read.
+type dueRow[K any] struct {
+	account  aaa.AccountID
+	key      K
+	revision int64
+}
+
+func scanDueRow[K any](scan Scan) (r dueRow[K], err error) {
+	err = scan(&r.account, &r.key, &r.revision)
+	return r, err
+}
+
+// owed is an account and what is ready of it: rows, or only how many, up to dueEach.
+type owed[K any] struct {
+	account aaa.AccountID
+	rows    []dueRow[K]
+	ready   int
+	taken   int
+}
+
+// choose finds what is ready and takes of it, accounts in turn. It reads all that is ready if that is little. Else one account may
+// own all of it, so it looks for accounts.
+func (c claimable[K, R]) choose(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]dueRow[K], error) {
+	rows, err := all(ctx, c.db, scanDueRow[K], c.sql(`SELECT account_id, %[3]s, revision FROM %[2]s
+		WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
+	if err != nil {
+		return nil, err
+	}
+	var accounts []*owed[K]
+	if len(rows) == dueWindow {
+		if accounts, err = c.owed(ctx, now); err != nil {
+			return nil, err
+		}
+	} else {
+		accounts = byAccount(rows)
+	}
+	inTurn(accounts, take)
+	var chosen []dueRow[K]
+	for _, o := range accounts {
+		if o.rows == nil && o.taken > 0 {
+			if o.rows, err = c.readyOf(ctx, o.account, now); err != nil {
+				return nil, err
+			}
+		}
+		chosen = append(chosen, o.rows[:min(o.taken, len(o.rows))]...)
+	}
+	return chosen, nil
+}
+
+// byAccount sorts rows by account, in the order of the accounts' first ones.
+func byAccount[K any](rows []dueRow[K]) (accounts []*owed[K]) {
+	of := make(map[aaa.AccountID]*owed[K])
+	for _, r := range rows {
+		o := of[r.account]
+		if o == nil {
+			o = &owed[K]{account: r.account}
+			of[r.account] = o
+			accounts = append(accounts, o)
+		}
+		o.rows, o.ready = append(o.rows, r), o.ready+1
+	}
+	return accounts
+}
+
+// inTurn takes one row of each account, then a second one of each, and so on until nothing more may be taken.
+func inTurn[K any](accounts []*owed[K], take func(aaa.AccountID) bool) {
+	for left := slices.Clone(accounts); len(left) > 0; {
+		left = slices.DeleteFunc(left, func(o *owed[K]) bool {
+			if o.taken == o.ready || !take(o.account) {
+				return true
+			}
+			o.taken++
+			return false
+		})
+	}
+}
+
+// owed finds the accounts of which something is ready, those that wait longest first. It goes from one account with due rows to
+// the next in the index: its cost is the number of accounts, not what each is owed.
+func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], error) {
+	return all(ctx, c.db, func(scan Scan) (*owed[K], error) {
+		o := new(owed[K])
+		return o, scan(&o.account, &o.ready)
+	}, c.sql(`WITH RECURSIVE timed (account_id) AS (
+			SELECT MIN(account_id) FROM %[2]s WHERE %[1]s IS NOT NULL
+			UNION ALL
+			SELECT (SELECT s.account_id FROM %[2]s s WHERE s.account_id > timed.account_id AND %[1]s IS NOT NULL
+					ORDER BY s.account_id, %[1]s LIMIT 1)
+				FROM timed WHERE timed.account_id IS NOT NULL
+		), waiting (account_id, since) AS (
+			SELECT account_id, (SELECT MIN(%[1]s) FROM %[2]s s WHERE s.account_id = timed.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1)
+				FROM timed WHERE account_id IS NOT NULL
+		)
+		SELECT account_id, (SELECT COUNT(*) FROM (SELECT 1 FROM %[2]s s
+				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `+fmt.Sprint(dueEach)+`) ready)
+			FROM waiting WHERE since IS NOT NULL ORDER BY since`), nullable(now))
+}
+
+// readyOf reads the rows of one account that are ready, up to dueEach.
+func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time) ([]dueRow[K], error) {
+	return all(ctx, c.db, scanDueRow[K], c.sql(`SELECT account_id, %[3]s, revision FROM %[2]s
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueEach),
+		string(account), nullable(now))
+}
+
+// claim takes those of the rows that no other node has taken since they were read.
+func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease store.Lease) (claimed []R, err error) {
+	if len(chosen) == 0 {
+		return nil, nil
+	}
+	statement := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $4, node = $5
+		WHERE account_id = $1 AND %[3]s = $2 AND revision = $3 RETURNING `) + c.columns
+	err = c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		claimed = make([]R, 0, len(chosen))
+		for _, r := range chosen {
+			won, err := all(ctx, tx, c.scan, statement, string(r.account), r.key, r.revision, *nullable(lease.Until), lease.Node)
+			if err != nil {
+				return err
+			}
+			claimed = append(claimed, won...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
