@@ -58,7 +58,7 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its errors and pages
+	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its pages
 	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},

@@ -71,6 +71,9 @@ func Invalid(fields ...Field) *Error {
 
 // KindOf returns the kind of the first Error in err's chain, KindInternal without one.
 func KindOf(err error) Kind {
+	if err == nil { // spares an allocation
+		return KindInternal
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -70,7 +71,8 @@ func (a *API) createAccount(c *web.Call) error {
 	made, err := a.Store.Accounts().Create(c.Context(), next)
 	switch {
 	case errors.Is(err, store.ErrTooDeep) && c.Param("id") != "":
-		return tooDeep("id") // of the URL
+		message := fmt.Sprintf("an account may have %d ancestors at most", store.MaxAccountDepth)
+		return web.Conflict("id", "depth", message, store.MaxAccountDepth) // of the URL
 	case errors.Is(err, store.ErrTooDeep):
 		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: an account may have %d ancestors at most", store.MaxAccountDepth)
 	case err != nil:
@@ -270,7 +272,7 @@ func (a *API) moveAccount(c *web.Call) error {
 	if err != nil {
 		return aaa.Invalid(aaa.Field{Path: "to", Rule: "pattern", Message: err.Error()})
 	}
-	if within, err := a.Tree.Within(c.Context(), c.Who().Account, parent); err != nil && !web.IsNotFound(err) {
+	if within, err := a.Tree.Within(c.Context(), c.Who().Account, parent); err != nil && aaa.KindOf(err) != aaa.KindNotFound {
 		return err
 	} else if !within {
 		return &web.Failure{

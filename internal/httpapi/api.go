@@ -38,7 +38,7 @@ func New(o Options) *API {
 	}
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
-		Lacking: lacking, Taken: taken, Failure: refused, LogPath: withoutSIDs,
+		Lacking: lacking, Taken: taken, LogPath: withoutSIDs,
 		Node: o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})
 	a.Budget = a.web.Budget

@@ -59,7 +59,7 @@ func orMemory[T any](a *API, c *web.Call, account aaa.AccountID, read func(conte
 	if c.Context().Err() == nil { // else it is the caller who did not wait
 		a.away.told(ctx.Err() == nil)
 	}
-	if web.IsUnavailable(err) {
+	if aaa.KindOf(err) == aaa.KindUnavailable {
 		return memory()
 	}
 	return v, err

@@ -56,8 +56,8 @@ func (a *API) getDictionary(c *web.Call) error {
 	d, err := orMemory(a, c, c.Account(), func(ctx context.Context) (store.Dictionary, error) { return a.find(ctx, c) }, func() (store.Dictionary, error) {
 		return a.Tree.Dictionary(c.Account(), c.Param("dict"))
 	})
-	if web.IsNotFound(err) {
-		if err := a.getSystemDictionary(c); !web.IsNotFound(err) {
+	if aaa.KindOf(err) == aaa.KindNotFound {
+		if err := a.getSystemDictionary(c); aaa.KindOf(err) != aaa.KindNotFound {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func (a *API) find(ctx context.Context, c *web.Call) (store.Dictionary, error) {
 	key := c.Param("dict")
 	if aaa.IsID(key) {
 		d, err := a.Store.Dictionaries().Get(ctx, c.Account(), key)
-		if !web.IsNotFound(err) {
+		if aaa.KindOf(err) != aaa.KindNotFound {
 			return d, err
 		}
 	}
@@ -144,7 +144,7 @@ func (a *API) replaceDictionary(c *web.Call) error {
 			old, err = a.Store.Dictionaries().ByName(c.Context(), c.Account(), name)
 		} else {
 			old, err = a.find(c.Context(), c)
-			if web.IsNotFound(err) && slices.Contains(a.System.Names(), c.Param("dict")) {
+			if aaa.KindOf(err) == aaa.KindNotFound && slices.Contains(a.System.Names(), c.Param("dict")) {
 				return errSystemDictionary
 			}
 		}
@@ -173,7 +173,7 @@ var errSystemDictionary = &web.Failure{Status: http.StatusForbidden, Slug: web.S
 
 func (a *API) deleteDictionary(c *web.Call) error {
 	old, err := a.find(c.Context(), c)
-	if web.IsNotFound(err) && slices.Contains(a.System.Names(), c.Param("dict")) {
+	if aaa.KindOf(err) == aaa.KindNotFound && slices.Contains(a.System.Names(), c.Param("dict")) {
 		return errSystemDictionary
 	}
 	if err != nil {

@@ -96,7 +96,7 @@ func (a *API) patchDocument(c *web.Call) error {
 		if err := c.Heavy(len(d.Body)); err != nil {
 			return err
 		}
-	} else if !web.IsNotFound(err) { // not in memory, and nobody knows how long
+	} else if aaa.KindOf(err) != aaa.KindNotFound { // not in memory, and nobody knows how long
 		if err := c.Heavy(admission.HeavyOctets); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (a *API) within(c *web.Call, top, id aaa.AccountID) bool {
 		return true
 	}
 	is, err := a.Tree.Within(c.Context(), top, id)
-	return is || err != nil && !web.IsNotFound(err)
+	return is || err != nil && aaa.KindOf(err) != aaa.KindNotFound
 }
 
 // outcomes are what an account's children without a document of their own meet, by the documents in the store, whether or
@@ -140,7 +140,7 @@ func (a *API) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
 		alone = false
 		return nil
 	})
-	if web.IsUnavailable(err) { // warnHeirs says so, where it matters
+	if aaa.KindOf(err) == aaa.KindUnavailable { // warnHeirs says so, where it matters
 		return false, nil
 	}
 	return alone, err
@@ -152,7 +152,7 @@ func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, befor
 		return e, nil
 	}
 	list, more, err := a.heirs(ctx, top)
-	if web.IsUnavailable(err) { // too many for the time that a statement has: no reason to refuse the write
+	if aaa.KindOf(err) == aaa.KindUnavailable { // too many for the time that a statement has: no reason to refuse the write
 		e.warnings = warnSlow()
 		return e, nil
 	}
@@ -223,7 +223,7 @@ func (a *API) warnMove(c *web.Call, account, parent store.Account, confirmed boo
 		return e, err
 	}
 	list, more, err := a.moveEffects(c, account, to)
-	if confirmed && web.IsUnavailable(err) {
+	if confirmed && aaa.KindOf(err) == aaa.KindUnavailable {
 		e.warnings = warnSlow()
 		return e, nil
 	}

@@ -84,7 +84,7 @@ func (a *API) getLimits(c *web.Call) error {
 // usage is what an account uses, as far as it is counted. What the store counts is not among it while that is away.
 func (a *API) usage(c *web.Call, have *limits.Account) (map[aaa.Limit]int64, error) {
 	used, err := a.Store.Accounts().Usage(c.Context(), c.Account())
-	if web.IsUnavailable(err) {
+	if aaa.KindOf(err) == aaa.KindUnavailable {
 		used, err = make(map[aaa.Limit]int64), nil
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (a *API) usage(c *web.Call, have *limits.Account) (map[aaa.Limit]int64, err
 	}
 	used[aaa.LimitDocumentOctets] = 0
 	d, err := a.Tree.Document(c.Account())
-	if web.IsNotFound(err) {
+	if aaa.KindOf(err) == aaa.KindNotFound {
 		return used, nil
 	}
 	if err != nil {

@@ -169,7 +169,7 @@ func (a *API) inheritedTable(c *web.Call) (string, error) {
 			}
 		}
 		t, err := a.tableOf(c, id, name)
-		if !web.IsNotFound(err) {
+		if aaa.KindOf(err) != aaa.KindNotFound {
 			return t.Body, err
 		}
 	}

@@ -133,7 +133,7 @@ func (a *API) getTable(c *web.Call) error {
 	t, err := a.tableOf(c, c.Account(), c.Param("name"))
 	body := t.Body
 	switch {
-	case web.IsNotFound(err):
+	case aaa.KindOf(err) == aaa.KindNotFound:
 		var ok bool
 		if info, body, ok = builtIn(c.Param("name")); !ok {
 			return err

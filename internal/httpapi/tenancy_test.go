@@ -166,7 +166,7 @@ func (w *tenancy) state() string {
 	dump(below)
 	for _, a := range append(below, store.Account{ID: w.root}, store.Account{ID: aaa.SystemConfig}) {
 		doc, err := w.store.Documents().Get(ctx, a.ID)
-		if !web.IsNotFound(err) {
+		if aaa.KindOf(err) != aaa.KindNotFound {
 			ok(w.t, err)
 		}
 		dump(doc)

@@ -134,9 +134,6 @@ var (
 	errKeyOfAnother = &aaa.Error{Kind: aaa.KindForbidden, Message: "a token that came from an API key makes tokens of its own account only, which end with that key"}
 )
 
-// errNoOrphan refuses ?orphan=true.
-var errNoOrphan = &aaa.Error{Kind: aaa.KindForbidden, Message: "orphan=true is refused: what an API key made ends with it, and a token keeps neither what it made itself nor what a token made that it came from"}
-
 // revokeToken ends a token and all that came from it. With ?orphan=true it ends the token alone.
 func (a *API) revokeToken(c *web.Call) error {
 	orphan, err := c.Flag("orphan")
@@ -152,9 +149,6 @@ func (a *API) revokeToken(c *web.Call) error {
 		err = a.Store.Tokens().Orphan(c.Context(), c.Account(), id, c.Who().TokenID)
 	} else {
 		gone, err = a.Store.Tokens().Revoke(c.Context(), c.Account(), id)
-	}
-	if errors.Is(err, store.ErrNoOrphan) {
-		return errNoOrphan
 	}
 	if err != nil {
 		return err

@@ -2,13 +2,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/store"
 )
 
 // Hold takes octets of the node's budget until the request ends.
@@ -125,7 +123,7 @@ const Patience = time.Second
 // losePlace fails all requests that wait for a place, if this one has waited for the store in vain: each of them would wait
 // as long, one after the other.
 func (c *Call) losePlace(err error) {
-	if c.place != nil && errors.Is(err, store.ErrUnavailable) && c.place.Held() >= Patience {
+	if c.place != nil && aaa.KindOf(err) == aaa.KindUnavailable && c.place.Held() >= Patience {
 		c.place.Lose(err)
 	}
 }

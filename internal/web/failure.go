@@ -10,7 +10,6 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/schema"
-	"aaa-api/internal/store"
 )
 
 // Failure is an error as HTTP sees it: what an answer is rendered from.
@@ -92,16 +91,6 @@ func bodyError(err error) error {
 	return err
 }
 
-// IsNotFound reports that something is not there, as the store or an *aaa.Error says.
-func IsNotFound(err error) bool {
-	return err != nil && (errors.Is(err, store.ErrNotFound) || aaa.KindOf(err) == aaa.KindNotFound)
-}
-
-// IsUnavailable reports that the store is away, as the store or an *aaa.Error says.
-func IsUnavailable(err error) bool {
-	return err != nil && (errors.Is(err, store.ErrUnavailable) || aaa.KindOf(err) == aaa.KindUnavailable)
-}
-
 // byKind is the status and slug of each kind of aaa.Error.
 var byKind = map[aaa.Kind]Failure{
 	aaa.KindBadInput:     {Status: http.StatusBadRequest, Slug: SlugInvalid},
@@ -118,12 +107,7 @@ var byKind = map[aaa.Kind]Failure{
 }
 
 // FailureOf gives every error its meaning outside. An error without one is an opaque 500; its text goes to the log alone.
-func FailureOf(err error) *Failure { return failureOf(err, nil) }
-
-func (s *Server) failureOf(err error) *Failure { return failureOf(err, s.Failure) }
-
-// failureOf is FailureOf; others, which may be nil, knows further errors.
-func failureOf(err error, others func(error) *Failure) *Failure {
+func FailureOf(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f
@@ -134,16 +118,6 @@ func failureOf(err error, others func(error) *Failure) *Failure {
 		known.Detail, known.Fields, known.RetryAfter, known.Trace, known.Err = e.Message, e.Fields, e.RetryAfter, e.Trace, err
 		known.Excess = e.Excess
 		return &known
-	}
-	if others != nil {
-		f = others(err)
-	}
-	if f == nil {
-		f = storeFailure(err)
-	}
-	if f != nil {
-		f.Err = err
-		return f
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -160,22 +134,4 @@ func Conflict(path, rule, message string, target any) *Failure {
 		Status: http.StatusConflict, Slug: SlugConflict, Detail: message,
 		Fields: []aaa.Field{{Path: path, Rule: rule, Message: message, Target: target}},
 	}
-}
-
-// storeFailure knows the errors that all parts of the store share; nil for others.
-func storeFailure(err error) *Failure {
-	var over *store.LimitError
-	switch {
-	case errors.As(err, &over):
-		return &Failure{Status: http.StatusConflict, Slug: SlugConflict, Excess: &over.Excess}
-	case errors.Is(err, store.ErrNotFound):
-		return &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier} // fail knows of what
-	case errors.Is(err, store.ErrExists):
-		return &Failure{Status: http.StatusConflict, Slug: SlugConflict} // fail knows what
-	case errors.Is(err, store.ErrStale):
-		return &Failure{Status: ErrStale.Status, Slug: ErrStale.Slug, Detail: ErrStale.Detail}
-	case errors.Is(err, store.ErrUnavailable):
-		return &Failure{Status: http.StatusServiceUnavailable, Slug: SlugStore, Detail: "the database cannot be reached", RetryAfter: time.Second}
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -13,20 +12,19 @@ import (
 	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/store"
 )
 
 // fail answers with an error: the one place where errors become answers.
 func (c *Call) fail(err error) {
 	c.err = err
-	f := c.server.failureOf(err)
+	f := FailureOf(err)
 	switch {
 	case f.Excess != nil:
 		c.explain(f)
 	case f.Detail != "":
-	case errors.Is(err, store.ErrNotFound):
+	case f.Status == http.StatusNotFound:
 		f.Detail = c.server.Lacking(c)
-	case errors.Is(err, store.ErrExists):
+	case f.Status == http.StatusConflict:
 		f.Detail = c.server.Taken(c)
 	}
 	if f.Status == http.StatusInternalServerError {

@@ -1,18 +1,18 @@
-package httpapi
+package store_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
-	"aaa-api/internal/web"
 )
 
-// TestReferenceFailures: what documents refer to is told by kind, and both kinds at once.
-func TestReferenceFailures(t *testing.T) {
+// TestReferenceErrors: an error names what documents refer to by kind, and both kinds at once.
+func TestReferenceErrors(t *testing.T) {
 	t.Parallel()
 	accounts := []aaa.AccountID{"a", "b"}
 	ref := func(kind store.RefKind, name string) store.Ref {
@@ -61,17 +61,53 @@ func TestReferenceFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := refused(errors.Join(errors.New("write"), c.err))
-			if f.Status != 409 || f.Slug != web.SlugConflict || f.Detail != c.detail {
-				t.Errorf("classified as %d %s: %s", f.Status, f.Slug, f.Detail)
+			var e *aaa.Error
+			if !errors.As(errors.Join(errors.New("write"), c.err), &e) || e.Kind != aaa.KindConflict || e.Message != c.detail {
+				t.Fatalf("means %+v", e)
 			}
 			var got []field
-			for _, in := range f.Fields {
+			for _, in := range e.Fields {
 				got = append(got, field{in.Path, in.Rule, in.Target})
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestErrorsHaveKinds: each error of the contract means something outside, and what is added to one use of it is not there in the next.
+func TestErrorsHaveKinds(t *testing.T) {
+	t.Parallel()
+	for err, kind := range map[error]aaa.Kind{
+		store.ErrNotFound:    aaa.KindNotFound,
+		store.ErrExists:      aaa.KindConflict,
+		store.ErrStale:       aaa.KindStale,
+		store.ErrCycle:       aaa.KindConflict,
+		store.ErrHasChildren: aaa.KindConflict,
+		store.ErrTooDeep:     aaa.KindConflict,
+		store.ErrUnavailable: aaa.KindUnavailable,
+		store.ErrNoOrphan:    aaa.KindForbidden,
+
+		&store.ExistsError{Member: "realm"}:                           aaa.KindConflict,
+		&store.MissingError{}:                                         aaa.KindConflict,
+		&store.LimitError{Excess: aaa.Excess{Limit: aaa.LimitTokens}}: aaa.KindConflict,
+	} {
+		wrapped := fmt.Errorf("write: %w", err)
+		if !errors.Is(wrapped, err) {
+			t.Errorf("%v is lost", err)
+		}
+		var first, second *aaa.Error
+		if !errors.As(wrapped, &first) || first.Kind != kind {
+			t.Errorf("%v means %+v", err, first)
+			continue
+		}
+		first.Trace = &aaa.Trace{}
+		if errors.As(wrapped, &second); second.Trace != nil {
+			t.Errorf("%v keeps what one caller adds", err)
+		}
+	}
+	if limit := (*aaa.Error)(nil); !errors.As(&store.LimitError{Excess: aaa.Excess{Limit: aaa.LimitTokens}}, &limit) || limit.Excess == nil {
+		t.Error("the limit is lost")
 	}
 }
