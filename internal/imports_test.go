@@ -58,8 +58,9 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
+	"admin":     {"aaa", "admission", "dict", "document", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its pages
-	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
+	"httpapi":   {"aaa", "admin", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

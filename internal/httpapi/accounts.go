@@ -378,3 +378,15 @@ func takeReadOnly(data map[string]any, view any) error {
 	}
 	return nil
 }
+
+// warnRevoked tells of the tokens that a move revoked.
+func warnRevoked(gone store.Revoked) []document.Warning {
+	if gone.Tokens == 0 {
+		return nil
+	}
+	return []document.Warning{{
+		Path: "tokens", Rule: "revoked",
+		Message:  fmt.Sprintf("tokens revoked: %d, made by accounts that are no longer above, or by such tokens", gone.Tokens),
+		Accounts: gone.Accounts[:min(len(gone.Accounts), document.MaxNamed)], Total: len(gone.Accounts),
+	}}
+}

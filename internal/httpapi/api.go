@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"aaa-api/internal/admin"
 	"aaa-api/internal/document"
 	"aaa-api/internal/web"
 )
@@ -10,9 +11,10 @@ import (
 // API is the http.Handler of the service.
 type API struct {
 	Options
+	admin       *admin.Service
 	web         *web.Server
 	door        *web.Door    // of the API
-	admin       *web.Door    // of the admin listener
+	operators   *web.Door    // of the admin listener
 	logins      *web.Limiter // of sessions made, by API key
 	replays     *replays
 	away        away
@@ -36,6 +38,10 @@ func New(o Options) *API {
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
 	}
+	a.admin = admin.New(admin.Options{
+		Store: o.Store, Tree: o.Tree, Users: o.Service, TokenKey: o.TokenKey, Preparer: o.Preparer, System: o.System, Actions: o.Actions,
+		Sync: o.Sync, Log: o.Log, Bounds: o.Limits.Bounds,
+	})
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
 		Lacking: lacking, Taken: taken, LogPath: withoutSIDs,
@@ -49,12 +55,12 @@ func New(o Options) *API {
 // openDoors mounts the routes. With Options.AdminApart the operator's are on the admin door alone, but for the probes,
 // for which balancers ask the API.
 func (a *API) openDoors() {
-	var api, admin []web.Route
+	var api, operated []web.Route
 	for i := range routes {
 		r := routes[i].on(a)
 		operators := r.Pattern == atMetrics || r.Pattern == atReady || r.Pattern == atHealth
 		if operators {
-			admin = append(admin, r)
+			operated = append(operated, r)
 		}
 		if a.AdminApart && r.Pattern == atReady {
 			r.Handle = a.readyzBrief
@@ -64,7 +70,7 @@ func (a *API) openDoors() {
 		}
 	}
 	peers := a.Peers
-	a.admin = a.web.NewDoor(admin, peers)
+	a.operators = a.web.NewDoor(operated, peers)
 	if a.AdminApart {
 		peers = nil
 	}
@@ -75,7 +81,7 @@ func (a *API) openDoors() {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.door.ServeHTTP(w, r) }
 
 // Admin is the handler of the admin listener: metrics, probes, and the messages of other nodes.
-func (a *API) Admin() http.Handler { return a.admin }
+func (a *API) Admin() http.Handler { return a.operators }
 
 // warningsOf are the warnings of documents as answers show them.
 func warningsOf(list []document.Warning) []web.Warning {

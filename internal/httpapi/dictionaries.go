@@ -202,7 +202,7 @@ func uploadName(c *web.Call, old string) (string, error) {
 		}
 		inside, _ := data["name"].(string)
 		if name != "" && name != inside {
-			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the query has the name " + web.Quote(name) + ", the dictionary " + web.Quote(inside)})
+			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "conflict", Message: "the query has the name " + aaa.Quote(name) + ", the dictionary " + aaa.Quote(inside)})
 		}
 		if inside == "" {
 			return "", aaa.Invalid(aaa.Field{Path: "name", Rule: "required", Message: "is needed: as a member of data"})

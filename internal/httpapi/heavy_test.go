@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/token"
 )
@@ -132,7 +133,7 @@ func takeHeavy(t *testing.T, heavy *admission.Heavy) (leave func()) {
 }
 
 // longest is the name of the system dictionary with most entries.
-func longest(system SystemDictionaries) string {
+func longest(system admin.SystemDictionaries) string {
 	return slices.MaxFunc(system.Names(), func(a, b string) int {
 		x, _ := system.Entries(a)
 		y, _ := system.Entries(b)

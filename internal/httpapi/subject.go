@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/web"
 )
 
@@ -25,7 +26,7 @@ func lacking(c *web.Call) string {
 	if c.Route() == nil || c.Route().Method == http.MethodPut {
 		return noAccount // what PUT makes need not be there, the account must
 	}
-	of, name := holder(c), web.Quote(cmp.Or(lastParam(c), sentName(c)))
+	of, name := holder(c), aaa.Quote(cmp.Or(lastParam(c), sentName(c)))
 	switch c.Route().Pattern {
 	case atDocument, atSystem, atSystemV1:
 		return of + " has no AAA document: create it with PUT"
@@ -60,7 +61,7 @@ func taken(c *web.Call) string {
 	if c.Route().Method == http.MethodPut {
 		hint = ": replace it with POST"
 	}
-	return holder(c) + " has a " + what + " " + web.Quote(cmp.Or(sentName(c), lastParam(c))) + " already" + hint
+	return holder(c) + " has a " + what + " " + aaa.Quote(cmp.Or(sentName(c), lastParam(c))) + " already" + hint
 }
 
 // named is the kind of thing that the route finds by its name, empty for others.

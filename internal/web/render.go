@@ -2,14 +2,12 @@ package web
 
 import (
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
 )
@@ -160,20 +158,9 @@ func (c *Call) problem(f *Failure) problem {
 	return p
 }
 
-// maxShown is how many octets of an offending text are repeated.
-const maxShown = 200
-
 func shorten(v any) any {
-	s, ok := v.(string)
-	if !ok || len(s) <= maxShown {
-		return v
+	if s, ok := v.(string); ok {
+		return aaa.Shorten(s)
 	}
-	end := maxShown
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
+	return v
 }
-
-// Quote is a name as messages show it: no more of it than of any value.
-func Quote(name string) string { return fmt.Sprintf("%q", shorten(name)) }
