@@ -103,9 +103,10 @@ func (b Bounds) WithDefaults() Bounds {
 
 // Service is the configuration of one node's store. It is safe for use by many goroutines.
 type Service struct {
-	Tables *Tables
-	Users  *Users
-	Tokens *Tokens
+	Dictionaries *Dictionaries
+	Tables       *Tables
+	Users        *Users
+	Tokens       *Tokens
 
 	*base
 }
@@ -115,7 +116,7 @@ func New(o Options) *Service {
 	o.Bounds = o.Bounds.WithDefaults()
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
-		Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
+		Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
 		base: b,
 	}
 }

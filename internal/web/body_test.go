@@ -30,3 +30,21 @@ func TestBodiesOfUnknownLength(t *testing.T) {
 		t.Errorf("%d octets are held", n)
 	}
 }
+
+// TestSentOctets: a member of data is found as it came, whatever else has its name.
+func TestSentOctets(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"data":{"value":[1e2, "a\u0062"]}}`:                                     `[1e2, "a\u0062"]`,
+		`{"value":1,"x":{"data":{"value":2}},"data":{"v":{"value":3},"value":4}}`: `4`,
+		`{"data":{"other":{"value":1}}}`:                                          ``,
+		`{"data":[{"value":1}]}`:                                                  ``,
+		`{"verb":"PUT"}`:                                                          ``,
+		` {"data" : { "value" : {"value":5} } } `:                                 `{"value":5}`,
+	} {
+		c := &Call{body: []byte(body)}
+		if got, err := c.SentOctets("value"); string(got) != want || err != nil {
+			t.Errorf("%s: %s, %v", body, got, err)
+		}
+	}
+}
