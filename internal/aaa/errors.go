@@ -23,6 +23,7 @@ const (
 	KindNoAnswer    // nobody answered in time
 	KindUnavailable // the store is away
 	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
+	KindTooLong     // what was sent is longer than anything that is taken
 )
 
 // Error is an error with a meaning outside. Its text is shown to callers, so it

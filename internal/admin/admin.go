@@ -81,7 +81,7 @@ type Options struct {
 
 // Bounds limit what one operation takes.
 type Bounds struct {
-	Document    int64         // octets of a patched document as a caller writes it; 0: no bound but the account's
+	Document    int64         // octets of {"data":…} with a patched document; 0: no bound but the account's
 	TextBody    int64         // octets of a table or a users file as text; default and most 1 MiB
 	SessionLife time.Duration // of a token that an API key is traded for; default 1 h
 	Heirs       int           // accounts below that one write looks at to warn of other outcomes; default 100,000
@@ -103,6 +103,8 @@ func (b Bounds) WithDefaults() Bounds {
 
 // Service is the configuration of one node's store. It is safe for use by many goroutines.
 type Service struct {
+	Accounts     *Accounts
+	Documents    *Documents
 	Dictionaries *Dictionaries
 	Tables       *Tables
 	Users        *Users
@@ -116,7 +118,7 @@ func New(o Options) *Service {
 	o.Bounds = o.Bounds.WithDefaults()
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
-		Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
+		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
 		base: b,
 	}
 }

@@ -17,7 +17,6 @@ type API struct {
 	operators   *web.Door    // of the admin listener
 	logins      *web.Limiter // of sessions made, by API key
 	replays     *replays
-	away        away
 	storeReads  storeCheck
 	storeWrites storeCheck
 	docs        *docs
@@ -44,8 +43,8 @@ func New(o Options) *API {
 	})
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
-		Lacking: lacking, Taken: taken, LogPath: withoutSIDs,
-		Node: o.Node, Version: o.Version, Limits: o.Limits.Limits,
+		LogPath: withoutSIDs,
+		Node:    o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})
 	a.Budget = a.web.Budget
 	a.openDoors()

@@ -89,7 +89,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	l.Limits, l.Bounds = l.Limits.WithDefaults(), l.Bounds.WithDefaults()
-	l.Document = l.Body - int64(len(`{"data":}`)) // else no reader could write back what a patch made
+	l.Document = l.Body // so that a reader can write back what a patch made
 	if l.DictionaryBody == 0 {
 		l.DictionaryBody = 8 << 20
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -133,30 +132,6 @@ func (c *Call) leavePlace() {
 	if p := c.place; p != nil {
 		c.place = nil
 		p.Leave()
-	}
-}
-
-// TakeTurn waits until no other request on this node writes to the account: of optimistic writers that read the same
-// revision only one wins, and the work of the others is wasted. The error is admission.ErrNoTurn if ctx ends first, else what LoseTurn
-// was called with. Without an error EndTurn is owed.
-func (c *Call) TakeTurn(ctx context.Context) (err error) {
-	c.turn, err = c.server.writers.Take(ctx, c.account)
-	return err
-}
-
-// LoseTurn fails all requests that wait for the turn with err, which the store gave after a long wait: each of them would wait
-// as long, one after the other. Later requests wait anew.
-func (c *Call) LoseTurn(err error) {
-	if c.turn != nil { // else its write was made
-		c.server.writers.Lose(c.account, c.turn, err)
-	}
-}
-
-// EndTurn lets the next writer of the account begin, unless this one has done so before.
-func (c *Call) EndTurn() {
-	if t := c.turn; t != nil {
-		c.turn = nil
-		c.server.writers.End(c.account, t)
 	}
 }
 

@@ -1,13 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/store"
 )
 
 // ETag is the entity tag of a revision.
@@ -20,29 +18,6 @@ func ETagOfForm(revision int64, form string) string {
 		return ETag(revision)
 	}
 	return `"` + strconv.FormatInt(revision, 10) + "-" + form + `"`
-}
-
-// IfMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
-// returns the revision to make the write conditional on, store.AnyRevision without
-// the header. A header that can't be read is refused, never passed over.
-func (c *Call) IfMatch(current int64) (revision int64, err error) {
-	list, ok := c.r.Header["If-Match"]
-	if !ok {
-		return store.AnyRevision, nil
-	}
-	tags, any, err := parseTags("If-Match", strings.Join(list, ","))
-	if err != nil {
-		return 0, err
-	}
-	if any {
-		return current, nil
-	}
-	for _, t := range tags {
-		if !t.weak && t.revision == current {
-			return current, nil
-		}
-	}
-	return 0, StaleNow(fmt.Sprintf("the current one is %d", current))
 }
 
 // Expected reads If-Match (RFC 9110 §13.1.1). A header that can't be read is refused, never passed over.

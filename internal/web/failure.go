@@ -56,7 +56,6 @@ var (
 	ErrNoToken       = &Failure{Status: http.StatusUnauthorized, Slug: SlugToken, Detail: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
 	errVerb          = &Failure{Status: http.StatusBadRequest, Slug: "invalid_method", Detail: "verb must be GET, PUT, POST, PATCH or DELETE, and agree with the method"}
 	errNoCondition   = aaa.Invalid(aaa.Field{Path: "If-Match", Rule: "unsupported", Message: "this operation takes no If-Match"})
-	ErrStale         = &Failure{Status: http.StatusPreconditionFailed, Slug: "precondition_failed", Detail: "the revision in If-Match is not the current one"}
 )
 
 func tooLarge(limit int64) *Failure {
@@ -64,11 +63,6 @@ func tooLarge(limit int64) *Failure {
 		Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge,
 		Detail: fmt.Sprintf("the body may have %d octets at most", limit),
 	}
-}
-
-// staleNow is ErrStale with what is there instead.
-func StaleNow(instead string) *Failure {
-	return &Failure{Status: ErrStale.Status, Slug: ErrStale.Slug, Detail: ErrStale.Detail + ": " + instead}
 }
 
 func unsupportedMedia(detail string) *Failure {
@@ -98,12 +92,13 @@ var byKind = map[aaa.Kind]Failure{
 	aaa.KindForbidden:    {Status: http.StatusForbidden, Slug: SlugForbidden},
 	aaa.KindNotFound:     {Status: http.StatusNotFound, Slug: SlugIdentifier},
 	aaa.KindConflict:     {Status: http.StatusConflict, Slug: SlugConflict},
-	aaa.KindStale:        {Status: http.StatusPreconditionFailed, Slug: ErrStale.Slug},
+	aaa.KindStale:        {Status: http.StatusPreconditionFailed, Slug: "precondition_failed"},
 	aaa.KindBusy:         {Status: http.StatusServiceUnavailable, Slug: "overloaded"},
 	aaa.KindBadReply:     {Status: http.StatusBadGateway, Slug: "bad_gateway"},
 	aaa.KindNoAnswer:     {Status: http.StatusGatewayTimeout, Slug: "gateway_timeout"},
 	aaa.KindUnavailable:  {Status: http.StatusServiceUnavailable, Slug: SlugStore},
 	aaa.KindLimited:      {Status: http.StatusTooManyRequests, Slug: SlugTooMany},
+	aaa.KindTooLong:      {Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge},
 }
 
 // FailureOf gives every error its meaning outside. An error without one is an opaque 500; its text goes to the log alone.
@@ -126,12 +121,4 @@ func FailureOf(err error) *Failure {
 		return &Failure{Status: http.StatusGatewayTimeout, Slug: "gateway_timeout", Detail: "the request took too long", Err: err}
 	}
 	return &Failure{Status: http.StatusInternalServerError, Slug: SlugInternal, Detail: "an internal error; the log has it under the request id", Err: err}
-}
-
-// Conflict is a 409 because of one member, named by its path.
-func Conflict(path, rule, message string, target any) *Failure {
-	return &Failure{
-		Status: http.StatusConflict, Slug: SlugConflict, Detail: message,
-		Fields: []aaa.Field{{Path: path, Rule: rule, Message: message, Target: target}},
-	}
 }

@@ -43,9 +43,6 @@ type Options struct {
 	// Budget is of the memory that bodies and answers hold. Optional: a default one.
 	Budget *admission.Budget
 
-	// Lacking says what is not there if an error of aaa.KindNotFound has no message, Taken what is there already if one of
-	// aaa.KindConflict has none.
-	Lacking, Taken func(*Call) string
 	// LogPath hides the secrets in a path that is logged. Optional.
 	LogPath func(path string) string
 

@@ -16,14 +16,8 @@ import (
 func (c *Call) fail(err error) {
 	c.err = err
 	f := FailureOf(err)
-	switch {
-	case f.Excess != nil:
+	if f.Excess != nil {
 		c.explain(f)
-	case f.Detail != "":
-	case f.Status == http.StatusNotFound:
-		f.Detail = c.server.Lacking(c)
-	case f.Status == http.StatusConflict:
-		f.Detail = c.server.Taken(c)
 	}
 	if f.Status == http.StatusInternalServerError {
 		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))

@@ -1,20 +1,20 @@
-package httpapi
+package admin
 
 import (
+	"context"
 	"net/netip"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/web"
 )
 
 // checkSize refuses a document of more octets in JSON than the account may have.
-func (a *API) checkSize(c *web.Call, octets int) error {
-	if c.Account() == aaa.SystemConfig {
+func (b *base) checkSize(ctx context.Context, account aaa.AccountID, octets int) error {
+	if account == aaa.SystemConfig {
 		return nil
 	}
-	have, err := a.Tree.Limits(c.Context(), c.Account())
+	have, err := b.Tree.Limits(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -24,10 +24,17 @@ func (a *API) checkSize(c *web.Call, octets int) error {
 	return nil
 }
 
-// limitView is one limit of an account.
-type limitView struct {
+// Allowance is what an account may use and reach, and what it uses.
+type Allowance struct {
+	Account  aaa.AccountID    `json:"account_id"`
+	Limits   map[string]Limit `json:"limits"`
+	Networks []netip.Prefix   `json:"server_networks"`
+}
+
+// Limit is one limit of an account.
+type Limit struct {
 	Allowed *int64        `json:"allowed"` // null: no limit
-	Source  string        `json:"source"`  // default, account (that of Account) or above (one that the token does not reach)
+	Source  string        `json:"source"`  // default, account (that of Account) or above (one that the caller does not reach)
 	Account aaa.AccountID `json:"account_id,omitempty"`
 	Used    *int64        `json:"used,omitempty"`
 	Bounds  string        `json:"bounds"`
@@ -39,32 +46,32 @@ var gauges = []aaa.Limit{aaa.LimitBodyOctets, aaa.LimitConnections}
 // rates are limits of so many a second.
 var rates = []aaa.Limit{aaa.LimitRequestsPerSecond, aaa.LimitAPIRequests, aaa.LimitUnansweredPackets}
 
-// getLimits shows what an account may use and reach, and what it uses.
-func (a *API) getLimits(c *web.Call) error {
-	have, err := a.Tree.Limits(c.Context(), c.Account())
+// Limits returns what an account may use and reach, and what it uses.
+func (s *Accounts) Limits(ctx context.Context, who *Caller, account aaa.AccountID) (Allowance, error) {
+	have, err := s.Tree.Limits(ctx, account)
 	if err != nil {
-		return err
+		return Allowance{}, err
 	}
-	networks, err := a.Tree.Networks(c.Context(), c.Account())
+	networks, err := s.Tree.Networks(ctx, account)
 	if err != nil {
-		return err
+		return Allowance{}, err
 	}
-	used, err := a.usage(c, have)
+	used, err := s.usage(ctx, who, account, have)
 	if err != nil {
-		return err
+		return Allowance{}, err
 	}
 	if networks == nil {
 		networks = []netip.Prefix{}
 	}
-	views := make(map[string]limitView, aaa.NumLimits)
+	all := make(map[string]Limit, aaa.NumLimits)
 	for l := range aaa.NumLimits {
-		v := limitView{Source: "default", Bounds: aaa.LimitTable[l].Unit}
+		v := Limit{Source: "default", Bounds: aaa.LimitTable[l].Unit}
 		value := have.Values().Of(l)
 		if value.Allowed != limits.Unlimited {
 			v.Allowed = &value.Allowed
 		}
 		switch {
-		case value.From != "" && c.Reaches(value.From):
+		case value.From != "" && s.reaches(ctx, who, value.From):
 			v.Source, v.Account = "account", value.From
 		case value.From != "":
 			v.Source = "above"
@@ -72,18 +79,20 @@ func (a *API) getLimits(c *web.Call) error {
 		if n, counted := used[l]; counted {
 			v.Used = &n
 		}
-		views[l.Name()] = v
+		all[l.Name()] = v
 	}
-	return c.Reply(web.Answer{Data: struct {
-		Account  aaa.AccountID        `json:"account_id"`
-		Limits   map[string]limitView `json:"limits"`
-		Networks []netip.Prefix       `json:"server_networks"`
-	}{c.Account(), views, networks}})
+	return Allowance{account, all, networks}, nil
+}
+
+// reaches reports whether the caller reaches an account.
+func (b *base) reaches(ctx context.Context, who *Caller, id aaa.AccountID) bool {
+	within, err := b.Tree.Within(ctx, who.Account, id)
+	return err == nil && within
 }
 
 // usage is what an account uses, as far as it is counted. What the store counts is not among it while that is away.
-func (a *API) usage(c *web.Call, have *limits.Account) (map[aaa.Limit]int64, error) {
-	used, err := a.Store.Accounts().Usage(c.Context(), c.Account())
+func (s *Accounts) usage(ctx context.Context, who *Caller, account aaa.AccountID, have *limits.Account) (map[aaa.Limit]int64, error) {
+	used, err := s.Store.Accounts().Usage(ctx, account)
 	if aaa.KindOf(err) == aaa.KindUnavailable {
 		used, err = make(map[aaa.Limit]int64), nil
 	}
@@ -91,13 +100,13 @@ func (a *API) usage(c *web.Call, have *limits.Account) (map[aaa.Limit]int64, err
 		return nil, err
 	}
 	for _, l := range rates {
-		used[l] = have.Taken(l, c.Start())
+		used[l] = have.Taken(l, who.At)
 	}
 	for _, l := range gauges {
 		used[l] = have.Used(l).Load()
 	}
 	used[aaa.LimitDocumentOctets] = 0
-	d, err := a.Tree.Document(c.Account())
+	d, err := s.Tree.Document(account)
 	if aaa.KindOf(err) == aaa.KindNotFound {
 		return used, nil
 	}
