@@ -59,8 +59,8 @@ var rules = map[string][]string{
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "dict", "document", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its pages
-	"httpapi":   {"aaa", "admin", "admission", "schema", "store", "dict", "document", "limits", "token", "gateway", "fsm", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its Page alone
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

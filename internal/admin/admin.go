@@ -81,14 +81,17 @@ type Options struct {
 
 // Bounds limit what one operation takes.
 type Bounds struct {
-	Document    int64         // octets of {"data":…} with a patched document; 0: no bound but the account's
+	Document    int64         // octets of {"data":…} with a patched document; default 256 KiB
 	TextBody    int64         // octets of a table or a users file as text; default and most 1 MiB
 	SessionLife time.Duration // of a token that an API key is traded for; default 1 h
 	Heirs       int           // accounts below that one write looks at to warn of other outcomes; default 100,000
 }
 
-// WithDefaults is b with a default for each member that is zero.
-func (b Bounds) WithDefaults() Bounds {
+// withDefaults is b with a default for each member that is zero.
+func (b Bounds) withDefaults() Bounds {
+	if b.Document == 0 {
+		b.Document = 256 << 10
+	}
 	if b.TextBody == 0 || b.TextBody > fsm.MaxText {
 		b.TextBody = fsm.MaxText
 	}
@@ -110,12 +113,12 @@ type Service struct {
 	Users        *Users
 	Tokens       *Tokens
 
-	*base
+	base *base
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	o.Bounds = o.Bounds.WithDefaults()
+	o.Bounds = o.Bounds.withDefaults()
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
 		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
@@ -124,7 +127,10 @@ func New(o Options) *Service {
 }
 
 // Writers are the turns of writers to an account, for tests and metrics.
-func (s *Service) Writers() *admission.Turns { return s.writers }
+func (s *Service) Writers() *admission.Turns { return s.base.writers }
+
+// Bounds are what one operation takes, without zero members.
+func (s *Service) Bounds() Bounds { return s.base.Bounds }
 
 // base is what all use cases share.
 type base struct {

@@ -123,7 +123,7 @@ func (s *Documents) fits(d *document.Draft) error {
 		return err
 	}
 	size, most := int64(n+len(`{"data":}`)), s.Bounds.Document
-	if most == 0 || size <= most {
+	if size <= most {
 		return nil
 	}
 	return aaa.Errorf(aaa.KindTooLong, "with this patch the document would have %d octets as a request's body, which may have %d at most", size, most)

@@ -25,7 +25,7 @@ func (a *API) createAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.admin.Accounts.Create(c.Context(), caller(c), c.Account(), data)
+	made, err := a.Admin.Accounts.Create(c.Context(), caller(c), c.Account(), data)
 	if f := faultOf(err, "depth"); f != nil && c.Param("id") == "" { // the request has no id that the fault could name
 		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: %s", f.Message)
 	}
@@ -37,7 +37,7 @@ func (a *API) createAccount(c *web.Call) error {
 }
 
 func (a *API) getAccount(c *web.Call) error {
-	got, err := a.admin.Accounts.Get(c.Context(), c.Account())
+	got, err := a.Admin.Accounts.Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
@@ -48,10 +48,10 @@ func (a *API) getAccount(c *web.Call) error {
 }
 
 // replaceAccount sets all of an account: what the client leaves out gets its default.
-func (a *API) replaceAccount(c *web.Call) error { return updateAccount(c, a.admin.Accounts.Replace) }
+func (a *API) replaceAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Replace) }
 
 // patchAccount merges what the client sent into the account (RFC 7396).
-func (a *API) patchAccount(c *web.Call) error { return updateAccount(c, a.admin.Accounts.Patch) }
+func (a *API) patchAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Patch) }
 
 func updateAccount(c *web.Call, update func(context.Context, *admin.Caller, aaa.AccountID, map[string]any, aaa.Revisions) (admin.Account, error)) error {
 	data, err := c.Data()
@@ -74,16 +74,16 @@ func (a *API) deleteAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	old, err := a.admin.Accounts.Delete(c.Context(), caller(c), c.Account(), expected)
+	old, err := a.Admin.Accounts.Delete(c.Context(), caller(c), c.Account(), expected)
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: old})
 }
 
-func (a *API) children(c *web.Call) error { return listAccounts(c, a.admin.Accounts.Children) }
+func (a *API) children(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Children) }
 
-func (a *API) descendants(c *web.Call) error { return listAccounts(c, a.admin.Accounts.Descendants) }
+func (a *API) descendants(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Descendants) }
 
 func listAccounts(c *web.Call, list func(context.Context, aaa.AccountID, store.Page) ([]admin.Account, string, error)) error {
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Account, string, error) {
@@ -93,7 +93,7 @@ func listAccounts(c *web.Call, list func(context.Context, aaa.AccountID, store.P
 
 // ancestors lists those above the account, the topmost first, as far as the token reaches.
 func (a *API) ancestors(c *web.Call) error {
-	above, err := a.admin.Accounts.Ancestors(c.Context(), caller(c), c.Account())
+	above, err := a.Admin.Accounts.Ancestors(c.Context(), caller(c), c.Account())
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *API) ancestors(c *web.Call) error {
 
 // subtree gives the account with all its descendants, nested.
 func (a *API) subtree(c *web.Call) error {
-	root, err := a.admin.Accounts.Subtree(c.Context(), c.Account(), web.MaxList)
+	root, err := a.Admin.Accounts.Subtree(c.Context(), c.Account(), web.MaxList)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "page through /descendants instead")
 	}
@@ -123,7 +123,7 @@ func (a *API) moveAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	moved, err := a.admin.Accounts.Move(c.Context(), caller(c), c.Account(), to, confirmed)
+	moved, err := a.Admin.Accounts.Move(c.Context(), caller(c), c.Account(), to, confirmed)
 	if f := faultOf(err, "outcome"); f != nil {
 		f.Message += "; ?confirm=true moves it all the same"
 		return &aaa.Error{Kind: aaa.KindConflict, Message: f.Message, Fields: []aaa.Field{*f}}
@@ -136,7 +136,7 @@ func (a *API) moveAccount(c *web.Call) error {
 
 // getLimits shows what an account may use and reach, and what it uses.
 func (a *API) getLimits(c *web.Call) error {
-	got, err := a.admin.Accounts.Limits(c.Context(), caller(c), c.Account())
+	got, err := a.Admin.Accounts.Limits(c.Context(), caller(c), c.Account())
 	if err != nil {
 		return err
 	}

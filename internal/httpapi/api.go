@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 
-	"aaa-api/internal/admin"
 	"aaa-api/internal/document"
 	"aaa-api/internal/web"
 )
@@ -11,7 +10,6 @@ import (
 // API is the http.Handler of the service.
 type API struct {
 	Options
-	admin       *admin.Service
 	web         *web.Server
 	door        *web.Door    // of the API
 	operators   *web.Door    // of the admin listener
@@ -37,10 +35,6 @@ func New(o Options) *API {
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
 	}
-	a.admin = admin.New(admin.Options{
-		Store: o.Store, Tree: o.Tree, Users: o.Service, TokenKey: o.TokenKey, Preparer: o.Preparer, System: o.System, Actions: o.Actions,
-		Sync: o.Sync, Log: o.Log, Bounds: o.Limits.Bounds,
-	})
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
 		LogPath: withoutSIDs,
@@ -79,8 +73,8 @@ func (a *API) openDoors() {
 // ServeHTTP answers one request to the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.door.ServeHTTP(w, r) }
 
-// Admin is the handler of the admin listener: metrics, probes, and the messages of other nodes.
-func (a *API) Admin() http.Handler { return a.operators }
+// Operators is the handler of the admin listener: metrics, probes, and the messages of other nodes.
+func (a *API) Operators() http.Handler { return a.operators }
 
 // warningsOf are the warnings of documents as answers show them.
 func warningsOf(list []document.Warning) []web.Warning {

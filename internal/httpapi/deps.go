@@ -8,8 +8,6 @@ import (
 
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
-	"aaa-api/internal/document"
-	"aaa-api/internal/fsm"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
@@ -19,7 +17,6 @@ import (
 // Tree answers questions about accounts from memory.
 type Tree interface {
 	web.Accounts
-	admin.Tree
 	// Warm is how many accounts are in memory, whose AAA requests need no store.
 	Warm() int
 }
@@ -45,14 +42,7 @@ type Options struct {
 	Tree     Tree
 	Service  gateway.Service
 	Verifier Verifier
-	TokenKey token.Key // makes the credentials that Verifier knows
-	Preparer *document.Preparer
-	System   admin.SystemDictionaries
-	// Actions are those that the tables of the state machine may take.
-	Actions *fsm.Actions
-	// Sync returns once this node uses every write made before the call, so that a
-	// writer sees its own write at once. Optional.
-	Sync func(ctx context.Context) error
+	Admin    *admin.Service // of configuration
 	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential
 	// are refused. Optional.
 	Stale func() bool
@@ -67,7 +57,7 @@ type Options struct {
 	// Peers serves what other nodes of the service send. It has the paths below /internal/,
 	// which are no part of the API. Optional.
 	Peers web.Peers
-	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Admin alone.
+	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Operators alone.
 	AdminApart bool
 
 	// Budget is of the memory that bodies and answers hold. Optional: the default one.
@@ -81,15 +71,13 @@ type Options struct {
 // Limits bound what one client can ask for.
 type Limits struct {
 	web.Limits
-	admin.Bounds                 // TextBody is octets as text, of which JSON may have eight times as many
 	DictionaryBody int64         // octets of a dictionary upload; default 8 MiB
 	Replays        int64         // octets of answers to accounting requests kept for Idempotency-Key; default 32 MiB
 	ReplayLife     time.Duration // how long they are kept; default 10 min
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Limits, l.Bounds = l.Limits.WithDefaults(), l.Bounds.WithDefaults()
-	l.Document = l.Body // so that a reader can write back what a patch made
+	l.Limits = l.Limits.WithDefaults()
 	if l.DictionaryBody == 0 {
 		l.DictionaryBody = 8 << 20
 	}

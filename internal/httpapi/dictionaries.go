@@ -22,7 +22,7 @@ func (a *API) listDictionaries(c *web.Call) error {
 		return a.listSystemDictionaries(c)
 	}
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Dictionary, string, error) {
-		return a.admin.Dictionaries.List(ctx, c.Account(), p)
+		return a.Admin.Dictionaries.List(ctx, c.Account(), p)
 	}, func(d admin.Dictionary) string { return d.Name }, func(d admin.Dictionary) any { return d })
 }
 
@@ -33,7 +33,7 @@ func (a *API) getDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.admin.Dictionaries.Get(c.Context(), caller(c), c.Account(), c.Param("dict"), form == formText, known)
+	d, err := a.Admin.Dictionaries.Get(c.Context(), caller(c), c.Account(), c.Param("dict"), form == formText, known)
 	if aaa.KindOf(err) == aaa.KindNotFound {
 		if err := a.getSystemDictionary(c); aaa.KindOf(err) != aaa.KindNotFound {
 			return err
@@ -64,7 +64,7 @@ func (a *API) createDictionary(c *web.Call) error {
 	if sent.Name == "" {
 		return errNoName
 	}
-	made, err := a.admin.Dictionaries.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := a.Admin.Dictionaries.Create(c.Context(), caller(c), c.Account(), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -86,7 +86,7 @@ func (a *API) replaceDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.admin.Dictionaries.Replace(c.Context(), caller(c), c.Account(), key, sent, expected)
+	got, err := a.Admin.Dictionaries.Replace(c.Context(), caller(c), c.Account(), key, sent, expected)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *API) deleteDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	old, err := a.admin.Dictionaries.Delete(c.Context(), caller(c), c.Account(), c.Param("dict"), expected)
+	old, err := a.Admin.Dictionaries.Delete(c.Context(), caller(c), c.Account(), c.Param("dict"), expected)
 	if err != nil {
 		return err
 	}
@@ -157,12 +157,12 @@ func checkMembers(data map[string]any) error {
 
 func (a *API) listSystemDictionaries(c *web.Call) error {
 	key := func(d admin.SystemDictionary) string { return d.Name }
-	return web.ServeList(c, web.SlicePage(a.admin.Dictionaries.ListSystem(), key), key, func(d admin.SystemDictionary) any { return d })
+	return web.ServeList(c, web.SlicePage(a.Admin.Dictionaries.ListSystem(), key), key, func(d admin.SystemDictionary) any { return d })
 }
 
 func (a *API) getSystemDictionary(c *web.Call) error {
 	asText := c.Accepted(web.FormJSON, formText) == formText
-	d, err := a.admin.Dictionaries.GetSystem(caller(c), c.Param("dict"), asText)
+	d, err := a.Admin.Dictionaries.GetSystem(caller(c), c.Param("dict"), asText)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (a *API) getDocument(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.admin.Documents.Get(c.Context(), c.Account(), known)
+	d, err := a.Admin.Documents.Get(c.Context(), c.Account(), known)
 	if err != nil {
 		return advise(err, aaa.KindNotFound, makeDocument)
 	}
@@ -53,7 +53,7 @@ func replyDocument(c *web.Call, d admin.Document) error {
 }
 
 func (a *API) createDocument(c *web.Call) error {
-	d, err := a.admin.Documents.Create(c.Context(), caller(c), c.Account(), c.Sent())
+	d, err := a.Admin.Documents.Create(c.Context(), caller(c), c.Account(), c.Sent())
 	if err != nil {
 		return advise(err, aaa.KindConflict, changeDocument)
 	}
@@ -61,10 +61,10 @@ func (a *API) createDocument(c *web.Call) error {
 	return c.Reply(answer.Created(c.Request().URL.Path))
 }
 
-func (a *API) replaceDocument(c *web.Call) error { return updateDocument(c, a.admin.Documents.Replace) }
+func (a *API) replaceDocument(c *web.Call) error { return updateDocument(c, a.Admin.Documents.Replace) }
 
 // patchDocument merges what the client sent into the document (RFC 7396).
-func (a *API) patchDocument(c *web.Call) error { return updateDocument(c, a.admin.Documents.Patch) }
+func (a *API) patchDocument(c *web.Call) error { return updateDocument(c, a.Admin.Documents.Patch) }
 
 func updateDocument(c *web.Call, update func(context.Context, *admin.Caller, aaa.AccountID, any, aaa.Revisions) (admin.Document, error)) error {
 	expected, err := c.Expected()
@@ -83,7 +83,7 @@ func (a *API) deleteDocument(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.admin.Documents.Delete(c.Context(), caller(c), c.Account(), expected)
+	d, err := a.Admin.Documents.Delete(c.Context(), caller(c), c.Account(), expected)
 	if err != nil {
 		return advise(err, aaa.KindNotFound, makeDocument)
 	}
@@ -101,7 +101,7 @@ func (a *API) listRevisions(c *web.Call) error {
 				return nil, "", aaa.Invalid(aaa.Field{Path: "start_key", Rule: "type", Message: "must be the next_start_key of the page before: the number of a revision"})
 			}
 		}
-		part, next, err := a.admin.Documents.Revisions(ctx, c.Account(), from, p.Limit)
+		part, next, err := a.Admin.Documents.Revisions(ctx, c.Account(), from, p.Limit)
 		if err != nil || next == 0 {
 			return part, "", err
 		}
@@ -128,7 +128,7 @@ func (a *API) getRevision(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.admin.Documents.GetRevision(c.Context(), c.Account(), n, known)
+	d, err := a.Admin.Documents.GetRevision(c.Context(), c.Account(), n, known)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (a *API) rollBack(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.admin.Documents.RollBack(c.Context(), caller(c), c.Account(), n, expected)
+	d, err := a.Admin.Documents.RollBack(c.Context(), caller(c), c.Account(), n, expected)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "use DELETE") // the revision is a deletion
 	}

@@ -13,7 +13,7 @@ import (
 // Whatever is sent, the answer is JSON and no fault of the service, and what the
 // service is given holds no more than texts, numbers, booleans and lists of them.
 func FuzzRequest(f *testing.F) {
-	w := newWorld(f, func(o *Options) {
+	w := newWorld(f, func(o *worldOptions) {
 		o.Service = instant{o.Service}
 		o.Limits.Rate = -1
 		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))

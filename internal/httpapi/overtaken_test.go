@@ -38,10 +38,10 @@ func (d heirsDocuments) Below(ctx context.Context, top aaa.AccountID, limit int,
 	return err
 }
 
-func heirsWorld(t *testing.T, change ...func(*Options)) (*world, *heirsStore) {
+func heirsWorld(t *testing.T, change ...func(*worldOptions)) (*world, *heirsStore) {
 	t.Helper()
 	var st *heirsStore
-	w := newWorld(t, append(change, func(o *Options) {
+	w := newWorld(t, append(change, func(o *worldOptions) {
 		st = &heirsStore{Store: o.Store}
 		o.Store = st
 	})...)
@@ -69,7 +69,7 @@ func (w *world) move(id, to aaa.AccountID, query string) reply {
 // TestMoreHeirsThanAreLookedAt: the answer says so, and a move into off is refused all the same.
 func TestMoreHeirsThanAreLookedAt(t *testing.T) {
 	t.Parallel()
-	w, _ := heirsWorld(t, func(o *Options) { o.Limits.Heirs = 3 })
+	w, _ := heirsWorld(t, func(o *worldOptions) { o.config.Bounds.Heirs = 3 })
 	const text = "more than 3 accounts below"
 	for i := range 3 {
 		w.account(fmt.Sprint("heir", i), w.child)

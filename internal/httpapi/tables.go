@@ -23,9 +23,9 @@ func (a *API) listTables(c *web.Call) error {
 		return err
 	}
 	if system {
-		return web.ServeList(c, web.SlicePage(a.admin.Tables.BuiltIns(), textKey), textKey, textRow)
+		return web.ServeList(c, web.SlicePage(a.Admin.Tables.BuiltIns(), textKey), textKey, textRow)
 	}
-	return listTexts(c, a.admin.Tables.List)
+	return listTexts(c, a.Admin.Tables.List)
 }
 
 func textKey(t admin.TextInfo) string { return t.Name }
@@ -79,7 +79,7 @@ func (a *API) getTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.admin.Tables.Get(c.Context(), caller(c), c.Account(), c.Param("name"), formOf[form], known)
+	t, err := a.Admin.Tables.Get(c.Context(), caller(c), c.Account(), c.Param("name"), formOf[form], known)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (a *API) createTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.admin.Tables.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := a.Admin.Tables.Create(c.Context(), caller(c), c.Account(), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -179,14 +179,14 @@ func (a *API) replaceTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.admin.Tables.Replace(c.Context(), caller(c), c.Account(), sent, expected)
+	got, err := a.Admin.Tables.Replace(c.Context(), caller(c), c.Account(), sent, expected)
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: got, Revision: got.Revision, Warnings: warningsOf(got.Warnings)})
 }
 
-func (a *API) deleteTable(c *web.Call) error { return deleteText(c, a.admin.Tables.Delete) }
+func (a *API) deleteTable(c *web.Call) error { return deleteText(c, a.Admin.Tables.Delete) }
 
 // checkTable tells all that is wrong with a table, and stores nothing.
 func (a *API) checkTable(c *web.Call) error {
@@ -194,7 +194,7 @@ func (a *API) checkTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.admin.Tables.Check(caller(c), sent)
+	result, err := a.Admin.Tables.Check(caller(c), sent)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (a *API) simulateTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	walk, err := a.admin.Tables.Simulate(c.Context(), caller(c), c.Account(), c.Param("name"), script)
+	walk, err := a.Admin.Tables.Simulate(c.Context(), caller(c), c.Account(), c.Param("name"), script)
 	if err != nil {
 		return err
 	}

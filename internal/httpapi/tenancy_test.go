@@ -101,7 +101,7 @@ type tenancy struct {
 }
 
 func newTenancy(t *testing.T) *tenancy {
-	w := &tenancy{world: newWorld(t, func(o *Options) { o.Limits.BadRate = -1 }), ids: make(map[aaa.AccountID]map[string]string)}
+	w := &tenancy{world: newWorld(t, func(o *worldOptions) { o.Limits.BadRate = -1 }), ids: make(map[aaa.AccountID]map[string]string)}
 	for _, id := range []aaa.AccountID{w.root, w.tenant, w.child, w.sibling} {
 		w.fill(id)
 	}

@@ -18,7 +18,7 @@ type tokenView struct {
 
 func (a *API) listTokens(c *web.Call) error {
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Token, string, error) {
-		return a.admin.Tokens.List(ctx, c.Account(), p)
+		return a.Admin.Tokens.List(ctx, c.Account(), p)
 	}, func(t admin.Token) string { return t.ID }, func(t admin.Token) any { return tokenView{Token: t} })
 }
 
@@ -28,7 +28,7 @@ func (a *API) createToken(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := a.admin.Tokens.Create(c.Context(), caller(c), c.Account(), data)
+	made, text, err := a.Admin.Tokens.Create(c.Context(), caller(c), c.Account(), data)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (a *API) revokeToken(c *web.Call) error {
 		return err
 	}
 	id := c.Param("token")
-	revoked, err := a.admin.Tokens.Revoke(c.Context(), caller(c), c.Account(), id, orphan)
+	revoked, err := a.Admin.Tokens.Revoke(c.Context(), caller(c), c.Account(), id, orphan)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a *API) rotateKey(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := a.admin.Tokens.RotateKey(c.Context(), caller(c), c.Account(), data)
+	made, text, err := a.Admin.Tokens.RotateKey(c.Context(), caller(c), c.Account(), data)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *API) rotateKey(c *web.Call) error {
 
 // deleteKey ends the account's API key and the sessions made with it.
 func (a *API) deleteKey(c *web.Call) error {
-	old, err := a.admin.Tokens.DeleteKey(c.Context(), caller(c), c.Account())
+	old, err := a.Admin.Tokens.DeleteKey(c.Context(), caller(c), c.Account())
 	if err != nil {
 		return advise(err, aaa.KindNotFound, "make one with PUT")
 	}
@@ -91,7 +91,7 @@ func (a *API) apiAuth(c *web.Call) error {
 		return err
 	}
 	c.SetAccount(who.Account)
-	session, text, err := a.admin.Tokens.Session(c.Context(), &admin.Caller{Principal: who, RequestID: c.ID(), At: c.Start()})
+	session, text, err := a.Admin.Tokens.Session(c.Context(), &admin.Caller{Principal: who, RequestID: c.ID(), At: c.Start()})
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *API) apiAuth(c *web.Call) error {
 
 // whoami tells a token's account and scopes.
 func (a *API) whoami(c *web.Call) error {
-	who, err := a.admin.Tokens.Identity(c.Context(), caller(c))
+	who, err := a.Admin.Tokens.Identity(c.Context(), caller(c))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"aaa-api/internal/web"
 )
 
-func (a *API) listUsers(c *web.Call) error { return listTexts(c, a.admin.Users.List) }
+func (a *API) listUsers(c *web.Call) error { return listTexts(c, a.Admin.Users.List) }
 
 // getUsers gives a users file as text or JSON, as Accept asks for.
 func (a *API) getUsers(c *web.Call) error {
@@ -21,7 +21,7 @@ func (a *API) getUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.admin.Users.Get(c.Context(), caller(c), c.Account(), c.Param("name"), known)
+	f, err := a.Admin.Users.Get(c.Context(), caller(c), c.Account(), c.Param("name"), known)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (a *API) createUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.admin.Users.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := a.Admin.Users.Create(c.Context(), caller(c), c.Account(), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -60,14 +60,14 @@ func (a *API) replaceUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.admin.Users.Replace(c.Context(), caller(c), c.Account(), sent, expected)
+	got, err := a.Admin.Users.Replace(c.Context(), caller(c), c.Account(), sent, expected)
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: got, Revision: got.Revision})
 }
 
-func (a *API) deleteUsers(c *web.Call) error { return deleteText(c, a.admin.Users.Delete) }
+func (a *API) deleteUsers(c *web.Call) error { return deleteText(c, a.Admin.Users.Delete) }
 
 // sentUsers reads a users file from the body: text, or JSON with the members text, name and share. What else came with it
 // when it was read means nothing.
@@ -114,6 +114,7 @@ func (a *API) jsonUsers(c *web.Call) (sent admin.UsersUpload, err error) {
 			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member", member, []string{"name", "text", "share"})})
 		}
 	}
+	most := a.Admin.Bounds().TextBody
 	v, given := data["text"]
 	text, ok := v.(string)
 	switch {
@@ -121,8 +122,8 @@ func (a *API) jsonUsers(c *web.Call) (sent admin.UsersUpload, err error) {
 		faults = append(faults, aaa.Field{Path: "text", Rule: "required", Message: "is needed"})
 	case !ok:
 		faults = append(faults, aaa.Field{Path: "text", Rule: "type", Message: "must be a string", Target: "string"})
-	case int64(len(text)) > a.Limits.TextBody:
-		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", a.Limits.TextBody), Target: a.Limits.TextBody})
+	case int64(len(text)) > most:
+		faults = append(faults, aaa.Field{Path: "text", Rule: "maxLength", Message: fmt.Sprintf("must have at most %d octets", most), Target: most})
 	}
 	sent.Text = text
 	if faults != nil {
