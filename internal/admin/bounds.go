@@ -16,7 +16,7 @@ import (
 	"aaa-api/internal/store"
 )
 
-// takeLimits reads the member limits of an account, nil where it sets none.
+// takeLimits reads the member limits of an account, nil if it sets none.
 func takeLimits(data map[string]any) (*aaa.Limits, error) {
 	sent, _ := data["limits"].(map[string]any)
 	l := aaa.NoLimits()
@@ -88,7 +88,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
+// keepBounds keeps in a replacement by the account's own token what accounts above set, unless the replacement names it.
 func keepBounds(own bool, have, sent map[string]any) map[string]any {
 	for _, name := range []string{"limits", "server_networks", "realm"} {
 		_, named := sent[name]
@@ -99,7 +99,7 @@ func keepBounds(own bool, have, sent map[string]any) map[string]any {
 	return sent
 }
 
-// checkBounds refuses a change of realm, limits and networks if the token is the account's own: accounts above set them.
+// checkBounds refuses a change of realm, limits and networks by the account's own token: accounts above set them.
 func (s *Accounts) checkBounds(ctx context.Context, own bool, old, next store.Account) error {
 	sameLimits := equal(old.Limits, next.Limits)
 	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
@@ -144,7 +144,7 @@ func (s *Accounts) checkNetworks(ctx context.Context, next store.Account) error 
 
 // warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.
 func (s *Accounts) warnCapped(ctx context.Context, who *Caller, account store.Account) ([]document.Warning, error) {
-	if account.Limits == nil || account.ID == who.Account { // whose own token may not hear of the account above
+	if account.Limits == nil || account.ID == who.Account { // its own token must not learn of the account above
 		return nil, nil
 	}
 	parent, err := s.Tree.Account(ctx, account.ParentID)

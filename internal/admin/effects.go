@@ -14,17 +14,17 @@ import (
 )
 
 // A write can change what requests of other accounts meet: those that inherit the document, and those below an account
-// that is moved, enabled or disabled. What is here tells the writer so. It costs a few reads of documents where nothing
-// changes for heirs, and one statement over the accounts below where something does.
+// that is moved, enabled or disabled. Warnings name them. They cost a few reads of documents if nothing
+// changes for heirs, and one statement over the accounts below if something does.
 
-// effects are the warnings about other accounts that a write is to answer with.
+// effects are the warnings of a write about other accounts.
 type effects struct {
 	warnings []document.Warning
-	looked   bool // at the store, as it was after the change at
+	looked   bool // the warnings depend on the store as it was after the change at
 	at       store.Change
 }
 
-// look notes the state of the store that effects are computed on.
+// look notes the state of the store that the warnings depend on.
 func (b *base) look(ctx context.Context) (e effects, err error) {
 	e.looked = true
 	e.at, err = b.Store.Changes().Last(ctx)
@@ -65,7 +65,7 @@ func (b *base) overtaken(ctx context.Context, account aaa.AccountID, at store.Ch
 	})
 }
 
-// within is Tree.Within, true where the store can't tell.
+// within is Tree.Within, true if the store can't tell.
 func (b *base) within(ctx context.Context, top, id aaa.AccountID) bool {
 	if top == aaa.SystemConfig {
 		return true
@@ -75,7 +75,7 @@ func (b *base) within(ctx context.Context, top, id aaa.AccountID) bool {
 }
 
 // outcomes are what an account's children without a document of their own meet, by the documents in the store, whether or
-// not somebody is disabled. chain is the account and its ancestors, nearest first.
+// not one of them is disabled. chain is the account and its ancestors, nearest first.
 func (b *base) outcomes(ctx context.Context, chain []aaa.AccountID) (document.Outcomes, error) {
 	all := make([]*document.Stances, len(chain))
 	for i, id := range chain {
@@ -95,7 +95,7 @@ func (b *base) outcomes(ctx context.Context, chain []aaa.AccountID) (document.Ou
 	return o, nil
 }
 
-// stancesIn reads the stances of a stored document, nil for none. A damaged one counts as none: it must not stop the writes
+// stancesIn reads the stances of a stored document. It returns nil if there is none, or a damaged one: that must not stop the writes
 // of others.
 func stancesIn(body json.RawMessage) *document.Stances {
 	s, err := document.StancesIn(body)
@@ -132,14 +132,14 @@ func (b *base) heirs(ctx context.Context, top aaa.AccountID) (list []document.He
 	return list, more, err
 }
 
-// alone reports whether there is no account below one, as is so of most.
+// alone reports whether an account has none below it, as most have.
 func (b *base) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
 	alone := true
 	err := b.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
 		alone = false
 		return nil
 	})
-	if aaa.KindOf(err) == aaa.KindUnavailable { // warnHeirs says so, where it matters
+	if aaa.KindOf(err) == aaa.KindUnavailable { // warnHeirs says so if it matters
 		return false, nil
 	}
 	return alone, err
@@ -151,7 +151,7 @@ func (b *base) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, befo
 		return e, nil
 	}
 	list, more, err := b.heirs(ctx, top)
-	if aaa.KindOf(err) == aaa.KindUnavailable { // too many for the time that a statement has: no reason to refuse the write
+	if aaa.KindOf(err) == aaa.KindUnavailable { // they are too many for the time of a statement: no reason to refuse the write
 		e.warnings = warnSlow()
 		return e, nil
 	}
@@ -176,7 +176,7 @@ func (b *base) warnDocument(ctx context.Context, account aaa.AccountID, was, is 
 	inherited := document.Everywhere(document.NoServers)
 	if account != aaa.SystemConfig {
 		if enabled, err := b.Tree.Enabled(ctx, account); err != nil || !enabled {
-			return e, err // and so is everybody below
+			return e, err // and so are all below
 		}
 		got, err := b.Store.Accounts().Get(ctx, account)
 		if err != nil {
@@ -190,7 +190,7 @@ func (b *base) warnDocument(ctx context.Context, account aaa.AccountID, was, is 
 	return b.warnHeirs(ctx, e, account, inherited.Below(true, was), inherited.Below(true, is))
 }
 
-// warnEnabled tells whose outcome changes when an account is enabled or disabled.
+// warnEnabled warns of the accounts whose outcome changes when one is enabled or disabled.
 func (b *base) warnEnabled(ctx context.Context, account store.Account, enable bool) (e effects, err error) {
 	if e, err = b.look(ctx); err != nil {
 		return e, err
@@ -211,8 +211,8 @@ func (b *base) warnEnabled(ctx context.Context, account store.Account, enable bo
 	return b.warnHeirs(ctx, e, account.ID, before, after)
 }
 
-// warnMove tells whose outcome changes when an account is put below another, the account itself included. Unless confirmed it
-// refuses a move by which accounts that had somebody to ask would let everybody in, and one that it can't look at in time.
+// warnMove warns of the accounts whose outcome changes when one is put below another, itself included. Unless confirmed it
+// refuses a move by which accounts that had servers would let everybody in, and one that it can't check in time.
 func (b *base) warnMove(ctx context.Context, account, parent store.Account, confirmed bool) (e effects, err error) {
 	to := append([]aaa.AccountID{parent.ID}, above(parent)...)
 	if account.ParentID == "" || slices.Contains(to, account.ID) {
@@ -236,8 +236,8 @@ func (b *base) warnMove(ctx context.Context, account, parent store.Account, conf
 	return e, unconfirmed(list)
 }
 
-// moveEffects are those of a move below the first account of to. If there are more accounts than are looked at, the account
-// itself is among those that are: an effect that needs confirmation begins with it.
+// moveEffects are those of a move below the first account of to. They always include the account
+// itself, however many are below it: an effect that needs confirmation begins with it.
 func (b *base) moveEffects(ctx context.Context, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
 	outcomesBelow := func(chain []aaa.AccountID) (document.Outcomes, error) {
 		enabled, err := b.Tree.Enabled(ctx, chain[0])
@@ -268,7 +268,7 @@ func (b *base) moveEffects(ctx context.Context, account store.Account, to []aaa.
 	return document.Effects(append(list, itself), account.ParentID, before, after), more, nil
 }
 
-// unconfirmed refuses a move by which accounts that had somebody to ask would let everybody in.
+// unconfirmed refuses a move by which accounts that had servers would let everybody in.
 func unconfirmed(effects []document.Effect) error {
 	for _, e := range effects {
 		if e.Op != aaa.Accounting && e.From.Asks() && e.To.LetsIn() {

@@ -90,7 +90,7 @@ func (b *base) reaches(ctx context.Context, who *Caller, id aaa.AccountID) bool 
 	return err == nil && within
 }
 
-// usage is what an account uses, as far as it is counted. What the store counts is not among it while that is away.
+// usage is what an account uses, as far as it is counted. It lacks what the store counts if that is away.
 func (s *Accounts) usage(ctx context.Context, who *Caller, account aaa.AccountID, have *limits.Account) (map[aaa.Limit]int64, error) {
 	used, err := s.Store.Accounts().Usage(ctx, account)
 	if aaa.KindOf(err) == aaa.KindUnavailable {

@@ -13,8 +13,8 @@ import (
 // Errors of the contract. Drivers wrap them; use errors.Is. Each, and each error type below, unwraps to an *aaa.Error: what it means
 // to a caller of the service is said here and nowhere else.
 var (
-	ErrNotFound error = &sentinel{"not found", aaa.Error{Kind: aaa.KindNotFound}} // callers know what
-	ErrExists   error = &sentinel{"exists already", aaa.Error{Kind: aaa.KindConflict}}
+	ErrNotFound error = &sentinel{"not found", aaa.Error{Kind: aaa.KindNotFound, Message: "not found"}} // callers know what
+	ErrExists   error = &sentinel{"exists already", aaa.Error{Kind: aaa.KindConflict, Message: "exists already"}}
 	ErrStale    error = &sentinel{"the revision given is not the current one", aaa.Error{Kind: aaa.KindStale, Message: "the revision given is not the current one"}}
 	ErrCycle    error = &sentinel{"an account cannot be moved below itself", conflict("to", "cycle", "an account cannot be moved below itself", nil)}
 
