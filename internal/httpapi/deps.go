@@ -9,7 +9,6 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
-	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -29,6 +28,14 @@ type Verifier interface {
 	VerifyKey(ctx context.Context, text string, g token.Guard) (token.Principal, error)
 }
 
+// Pinger is a store as /readyz asks about it.
+type Pinger interface {
+	// Ping asks the database a trivial question.
+	Ping(ctx context.Context) error
+	// CheckWrite writes a row that no one reads.
+	CheckWrite(ctx context.Context) error
+}
+
 // Check is one condition of readiness.
 type Check struct {
 	Name string
@@ -38,7 +45,7 @@ type Check struct {
 // Options are the parts that the API works with. All but the ones marked
 // optional must be there.
 type Options struct {
-	Store    store.Store
+	Store    Pinger
 	Tree     Tree
 	Service  gateway.Service
 	Verifier Verifier

@@ -123,7 +123,7 @@ func TestReadyzOfAHangingStore(t *testing.T) {
 	for _, read := range []bool{true, false} {
 		var held *hangingStore
 		w := newWorld(t, func(o *worldOptions) {
-			held = &hangingStore{Store: o.Store, read: read, write: true}
+			held = &hangingStore{Store: o.config.Store, read: read, write: true}
 			o.Store = held
 		})
 		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)) // warm

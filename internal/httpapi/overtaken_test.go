@@ -43,8 +43,8 @@ func heirsWorld(t *testing.T, change ...func(*worldOptions)) (*world, *heirsStor
 	t.Helper()
 	var st *heirsStore
 	w := newWorld(t, append(change, func(o *worldOptions) {
-		st = &heirsStore{Store: o.Store}
-		o.Store = st
+		st = &heirsStore{Store: o.config.Store}
+		o.config.Store = st
 	})...)
 	return w, st
 }

@@ -56,7 +56,7 @@ type world struct {
 // worldOptions are what a test may change.
 type worldOptions struct {
 	Options
-	config admin.Options // but for Store
+	config admin.Options
 }
 
 // syncBuffer is a log that may be read while it is written.
@@ -144,7 +144,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Node:    "node1", Version: "test",
 		},
 		config: admin.Options{
-			Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Store: st, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry.Has),
 			Sync:     follower.Sync,
 		},
@@ -152,7 +152,6 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	for _, fn := range change {
 		fn(&o)
 	}
-	o.config.Store = o.Store
 	o.Admin = admin.New(o.config)
 	w.api = New(o.Options)
 	w.key, w.sync = key, follower.Sync
