@@ -18,6 +18,7 @@ import (
 	"layeh.com/radius/rfc2869"
 
 	"aaa-api/bench/naive"
+	codec "aaa-api/internal/radius"
 )
 
 // TestHTTPLoad runs the load generator against a real HTTP server: every answer
@@ -89,13 +90,13 @@ func TestResponder(t *testing.T) {
 			continue
 		}
 		ma := rfc2869.MessageAuthenticator_Get(reply)
-		raw, ok := respond(nil, mustEncode(t, p), []byte(backendSecret))
+		raw, ok := respond(nil, mustEncode(t, p), codec.NewKey([]byte(backendSecret)))
 		if !ok || len(ma) != 16 || string(raw[22:38]) != string(ma) {
 			t.Errorf("%v: Message-Authenticator %x", code, ma)
 		}
 	}
 	for _, bad := range [][]byte{nil, make([]byte, 19), {1, 0, 1, 0}, append([]byte{2, 0, 0, 20}, make([]byte, 16)...)} {
-		if _, ok := respond(nil, bad, nil); ok {
+		if _, ok := respond(nil, bad, codec.NewKey(nil)); ok {
 			t.Errorf("%x is answered", bad)
 		}
 	}
@@ -117,7 +118,7 @@ func startResponder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- serveResponder(conn, []byte(backendSecret)) }()
+	go func() { done <- serveResponder(conn, codec.NewKey([]byte(backendSecret))) }()
 	t.Cleanup(func() {
 		conn.Close()
 		<-done
@@ -222,5 +223,33 @@ func TestProcess(t *testing.T) {
 	want := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	if slack := 20 * time.Millisecond; err != nil || want < before-slack || want > after+slack {
 		t.Errorf("processor time %v to %v, getrusage says %v (%v)", before, after, want, err)
+	}
+}
+
+// TestWrk: wrk sends the requests as they are, and answers of another status are counted as bad.
+func TestWrk(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("wrk"); err != nil {
+		t.Skip("wrk is not installed")
+	}
+	var bad atomic.Bool
+	body := `a "body" \ with` + "\r\n" + `quotes`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, err := io.ReadAll(r.Body); err != nil || string(got) != body || r.Header.Get("X-Auth-Token") != "token" {
+			bad.Store(true)
+		}
+		if bad.Load() {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(server.Close)
+	address := strings.TrimPrefix(server.URL, "http://")
+	l := load{Address: address, Clients: 2, Seconds: 1, Requests: [][]byte{postRequest(address, "/x", "token", []byte(body))}}
+	if got, err := runWrk(t.Context(), l, t.TempDir()); err != nil || got.Requests < 2 || got.Bad != 0 || got.Seconds < 0.9 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	bad.Store(true)
+	if got, err := runWrk(t.Context(), l, t.TempDir()); err != nil || got.Requests < 2 || got.Bad != got.Requests {
+		t.Errorf("a server that refuses all: %+v, %v", got, err)
 	}
 }

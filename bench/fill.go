@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"aaa-api/internal/actions"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
+	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -53,7 +55,7 @@ func fill(ctx context.Context, data string, root aaa.AccountID, backend string, 
 	if f.store, err = sqlite.Open(ctx, filepath.Join(data, "aaa-api.db")); err != nil {
 		return nil, err
 	}
-	f.preparer = document.NewPreparer(f, secmod.New(kek, f.store.Keys()), func(string) bool { return true })
+	f.preparer = document.NewPreparer(f, secmod.New(kek, f.store.Keys()), engines.NewRegistry())
 	ids := make([]string, accounts)
 	g, gctx := errgroup.WithContext(ctx)
 	for w := range writers {
@@ -73,6 +75,22 @@ func fill(ctx context.Context, data string, root aaa.AccountID, backend string, 
 		err = closed
 	}
 	return ids, err
+}
+
+// fillBare makes accounts below the root that have a row and nothing else, in one statement.
+func fillBare(ctx context.Context, data string, root aaa.AccountID, accounts int) error {
+	if accounts == 0 {
+		return nil
+	}
+	db, err := sql.Open("sqlite", filepath.Join(data, "aaa-api.db"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+		INSERT INTO accounts (id, parent_id, path, name, enabled, revision, created_at, updated_at)
+		SELECT lower(hex(randomblob(16))), id, path || id || '/', 'bare ' || i, enabled, 1, created_at, updated_at FROM n, accounts WHERE id = $2`, accounts, root)
+	return err
 }
 
 // account makes account number i with its document.

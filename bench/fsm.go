@@ -71,7 +71,7 @@ func largeTable(states int) string {
 // measureTables fills the service with accounts that have a table each, and looks at its memory when all are warm.
 func measureTables(ctx context.Context, s settings, dir string) row {
 	r := row{name: fmt.Sprintf("resident, %d tenants with a table each", s.tables), format: "%.0f MiB", target: 300, atMost: true}
-	full, err := openFull(ctx, s, dir, s.tables, tabled)
+	full, err := openFull(ctx, s, dir, s.tables, 0, tabled)
 	if err != nil {
 		r.err = err
 		return r

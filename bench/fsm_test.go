@@ -52,7 +52,7 @@ func TestBothWaysAnswerAlike(t *testing.T) {
 					servers[0].Client.Health().Failure()
 				}
 			}
-			table, terr := f.ask(t.Context(), f.router.Run)
+			table, terr := f.ask(t.Context(), f.byTable)
 			plain, perr := f.ask(t.Context(), plainFailover)
 			if diff := cmp.Diff(table, plain); diff != "" || aaa.KindOf(terr) != aaa.KindOf(perr) {
 				t.Fatalf("the table: %v, plainly: %v\n%s", terr, perr, diff)

@@ -21,6 +21,7 @@ type settings struct {
 	rounds   int
 	seconds  float64 // of one contender in one round
 	binary   string  // the service; built when empty
+	baseline string  // another build of the service, measured beside it; empty: none
 	accounts int
 	tables   int
 	bulk     int             // accounts of the bulk measurement
@@ -50,6 +51,8 @@ func command(args []string) error {
 		return runHTTPLoad()
 	case "radius-load":
 		return runRADIUSLoad()
+	case "attack":
+		return runAttack(args[1:])
 	case "tacacs-load":
 		return runTACACSLoad()
 	}
@@ -64,10 +67,11 @@ func measure(args []string) error {
 	fs.IntVar(&s.rounds, "rounds", 5, "alternating rounds")
 	fs.Float64Var(&s.seconds, "seconds", 2, "seconds of one contender in one round")
 	fs.StringVar(&s.binary, "binary", "", "the service's binary; built from ./cmd/aaa-api when empty")
+	fs.StringVar(&s.baseline, "baseline", "", "an older binary of the service whose REST speed is measured beside it")
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, start, memory, bulk")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -100,8 +104,10 @@ func measure(args []string) error {
 		{"warm", measureWarmPath},
 		{"fsm", measureFSM},
 		{"neighbours", measureNeighbours},
+		{"timers", measureTimers},
 		{"start", measureStart},
 		{"memory", measureMemory},
+		{"large", measureLargeStore},
 		{"bulk", measureBulk},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {

@@ -15,11 +15,15 @@ import (
 
 // The tenants of the memory measurement.
 const (
-	dictionaryEvery = 100  // one account in so many has a dictionary of its own
-	regexpEvery     = 10   // one in so many has a regexp of its own
-	entries         = 100  // of a dictionary
-	coldAccounts    = 200  // whose first request is timed
-	residentTarget  = 1024 // MiB
+	dictionaryEvery = 100 // one account in so many has a dictionary of its own
+	regexpEvery     = 10  // one in so many has a regexp of its own
+	entries         = 100 // of a dictionary
+	coldAccounts    = 200 // whose first request is timed
+	residentTarget  = 400 // MiB
+	leavesChanged   = 200 // accounts whose document is changed while all are warm
+
+	storedAccounts = 1_000_000 // of the measurement of a large store
+	usedAccounts   = 10_000    // of those, that are asked for
 )
 
 // measureMemory lets the service make its store, fills that, starts the service
@@ -30,6 +34,7 @@ func measureMemory(ctx context.Context, s settings, dir string) []row {
 	rows := []row{
 		{name: fmt.Sprintf("resident, %d accounts warm", s.accounts), format: "%.0f MiB", target: residentTarget, atMost: true},
 		{name: "first request of a cold account", format: "%.2f ms", target: 5, atMost: true},
+		{name: "change of a leaf's document, all warm, until it is in force", format: "%.2f ms", target: 10, atMost: true},
 	}
 	fail := func(err error) []row {
 		for i := range rows {
@@ -37,7 +42,7 @@ func measureMemory(ctx context.Context, s settings, dir string) []row {
 		}
 		return rows
 	}
-	full, err := openFull(ctx, s, dir, s.accounts, mixed)
+	full, err := openFull(ctx, s, dir, s.accounts, 0, mixed)
 	if err != nil {
 		return fail(err)
 	}
@@ -55,6 +60,50 @@ func measureMemory(ctx context.Context, s settings, dir string) []row {
 	}
 	rows[0].value = float64(octets) / (1 << 20)
 	rows[0].detail = fmt.Sprintf("%d with a dictionary of %d entries; written in %.0f s, resolved in %.0f s", len(full.ids)/dictionaryEvery, entries, full.filled.Seconds(), resolved.Seconds())
+	changes, err := changeLeaves(ctx, full.svc, full.ids)
+	if err != nil {
+		return fail(err)
+	}
+	rows[2].value = median(changes)
+	rows[2].detail = fmt.Sprintf("median of %d PATCHes, one after another; 95 %% within %.2f ms", len(changes), slices.Sorted(slices.Values(changes))[len(changes)*95/100])
+	return rows
+}
+
+// changeLeaves times changes of documents, in ms: each is answered once it is in force on the node.
+func changeLeaves(ctx context.Context, svc *service, ids []string) (took []float64, err error) {
+	for i := range min(leavesChanged, len(ids)) {
+		begun := time.Now()
+		if err := svc.call(ctx, http.MethodPatch, "/v2/accounts/"+ids[i]+"/aaa", map[string]any{"nas_port": i + 1}, nil); err != nil {
+			return nil, err
+		}
+		took = append(took, float64(time.Since(begun).Microseconds())/1000)
+	}
+	return took, nil
+}
+
+// measureLargeStore starts the service on a store of a million accounts and looks at its memory when it has resolved some.
+func measureLargeStore(ctx context.Context, s settings, dir string) []row {
+	used := min(usedAccounts, s.accounts)
+	rows := []row{
+		{name: fmt.Sprintf("resident, %d accounts stored, %d warm", storedAccounts, used), format: "%.0f MiB", target: 300, atMost: true},
+		{name: "start on that store", format: "%.2f s", target: 1, atMost: true},
+	}
+	fail := func(err error) []row {
+		rows[0].err, rows[1].err = err, err
+		return rows
+	}
+	full, err := openFull(ctx, s, dir, used, storedAccounts-used, mixed)
+	if err != nil {
+		return fail(err)
+	}
+	defer full.close()
+	rows[1].value = full.svc.started.Seconds()
+	octets, resolved, err := full.warm(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	rows[0].value = float64(octets) / (1 << 20)
+	rows[0].detail = fmt.Sprintf("written in %.0f s, resolved in %.0f s", full.filled.Seconds(), resolved.Seconds())
 	return rows
 }
 
@@ -67,8 +116,9 @@ type full struct {
 	memory    string        // folder in memory, to be removed
 }
 
-// openFull lets the service make its store, fills that, and starts the service anew. Close it afterwards.
-func openFull(ctx context.Context, s settings, dir string, accounts int, with dress) (_ *full, err error) {
+// openFull lets the service make its store, fills that, also with bare accounts without a document, and starts the service anew. Close
+// it afterwards.
+func openFull(ctx context.Context, s settings, dir string, accounts, bare int, with dress) (_ *full, err error) {
 	f := &full{}
 	defer func() {
 		if err != nil {
@@ -92,6 +142,9 @@ func openFull(ctx context.Context, s settings, dir string, accounts int, with dr
 	}
 	begun := time.Now()
 	if f.ids, err = fill(ctx, filepath.Join(dir, dataDir), aaa.AccountID(svc.root), backend, accounts, with); err != nil {
+		return nil, err
+	}
+	if err := fillBare(ctx, filepath.Join(dir, dataDir), aaa.AccountID(svc.root), bare); err != nil {
 		return nil, err
 	}
 	f.filled = time.Since(begun)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -19,95 +20,144 @@ import (
 type neighbour struct {
 	name   string
 	target float64 // most that the quiet tenant's p99 beside the attack may be of that alone
-	// prepare makes the documents of both and returns the quiet tenant's request, and the attack, which goes on until ctx ends.
-	prepare func(ctx context.Context, t *tenants) (quiet []byte, attack attack, err error)
+	// prepare makes the documents of both and returns the quiet tenant's request.
+	prepare func(ctx context.Context, t *tenants) (quiet []byte, err error)
+	// attack is made in a process of its own.
+	attack func(t *tenants) attack
 }
 
-// attack is what the loud tenant does until ctx ends. It says what became of it.
+// attack is what the loud tenant does until ctx ends. It returns a line about how it fared.
 type attack func(ctx context.Context) (string, error)
 
-// tenants are two accounts of a service, with a RADIUS server that answers.
+// tenants are two accounts of a service, with a RADIUS server that answers. The process of an attack reads them as JSON.
 type tenants struct {
-	svc         *service
-	backend     string
-	quiet, loud string // ids
-	quietToken  string
-	loudTokens  []string // the service bounds the requests/s of each
+	svc        *service
+	Address    string // of the service
+	Backend    string
+	Quiet      string // the account's id
+	QuietToken string
+	Loud       string   // the account's id
+	LoudTokens []string // the service bounds the requests/s of each
+	Below      []string // accounts of the loud tenant's
+	responder  *process
+	silent     *net.UDPConn // the address of silent servers
 }
 
-var neighbours = []neighbour{
-	{"packets to silent servers", 2, silentTable},
-	{"expressions", 2, costlyExpressions},
-	{"session timers", 2, dueSessions},
-	{"unread answers", 2, unreadAnswers},
-	{"hashes", 3, costlyHashes},
-	{"64 silent servers a document", 2, manySilent},
-	{"uploads", 2, heavyUploads},
+func neighbours() []neighbour {
+	return []neighbour{
+		{"packets to silent servers", 2, prepareSilentTable, silentTable},
+		{"expressions", 2, prepareExpressions, costlyExpressions},
+		{"unread answers", 2, prepareUnread, unreadAnswers},
+		{"hashes", 3, prepareHashes, costlyHashes},
+		{"64 silent servers a document", 2, prepareManySilent, manySilent},
+		{"uploads", 2, prepareUploads, heavyUploads},
+	}
 }
 
 // measureNeighbours plays each attack against a service of its own.
 func measureNeighbours(ctx context.Context, s settings, dir string) []row {
-	rows := make([]row, len(neighbours))
-	for i, n := range neighbours {
-		rows[i] = row{name: "quiet tenant's p99 beside " + n.name + " / alone", format: "%.2f×", target: n.target, atMost: true}
-		r := &rows[i]
+	var rows []row
+	for i, n := range neighbours() {
+		r := besideRow(n.name, n.target)
 		r.value, r.detail, r.err = n.measure(ctx, s, fmt.Sprintf("%s/%d", dir, i))
+		rows = append(rows, r)
 	}
 	return rows
 }
 
+func besideRow(name string, target float64) row {
+	return row{name: "quiet tenant's p99 beside " + name + " / alone", format: "%.2f×", target: target, atMost: true}
+}
+
 // measure compares the quiet tenant's latencies alone and beside the attack, in alternating rounds.
 func (n *neighbour) measure(ctx context.Context, s settings, dir string) (value float64, detail string, err error) {
-	responder, backend, err := startSelf(ctx, "responder")
+	t, err := startTenants(ctx, s, dir)
 	if err != nil {
 		return 0, "", err
 	}
-	defer responder.stop() //nolint:errcheck // it ends by our signal
-	svc, err := startService(ctx, s.binary, dir)
+	defer t.stop()
+	quiet, err := n.prepare(ctx, t)
 	if err != nil {
 		return 0, "", err
 	}
-	defer svc.stop() //nolint:errcheck // it ends by our signal
-	t := &tenants{svc: svc, backend: backend}
-	if t.quiet, err = svc.child(ctx, "quiet"); err != nil {
-		return 0, "", err
-	}
-	if t.loud, err = svc.child(ctx, "loud"); err != nil {
-		return 0, "", err
-	}
-	tokens, err := svc.tokens(ctx, t.quiet, 1)
-	if err != nil {
-		return 0, "", err
-	}
-	t.quietToken = tokens[0]
-	if t.loudTokens, err = svc.tokens(ctx, t.loud, loudClients); err != nil {
-		return 0, "", err
-	}
-	quiet, attack, err := n.prepare(ctx, t)
-	if err != nil {
-		return 0, "", err
-	}
-	if _, err := quietly(svc.address, quiet, time.Second/4); err != nil { // all is warm before it counts
+	if _, err := quietly(t.Address, quiet, time.Second/4); err != nil { // all is warm before it counts
 		return 0, "", err
 	}
 	took := time.Duration(s.seconds * float64(time.Second))
 	var alone, beside []time.Duration
 	var became string
 	for range s.rounds {
-		list, err := quietly(svc.address, quiet, took)
+		list, err := quietly(t.Address, quiet, took)
 		if err != nil {
 			return 0, "", err
 		}
 		alone = append(alone, list...)
-		if list, became, err = attack.beside(ctx, func() ([]time.Duration, error) { return quietly(svc.address, quiet, took) }); err != nil {
+		var open int
+		list, became, err = t.apart(n.name).beside(ctx, func() (list []time.Duration, err error) {
+			if list, err = quietly(t.Address, quiet, took); err == nil {
+				open, err = t.svc.descriptors()
+			}
+			return list, err
+		})
+		if err != nil {
 			return 0, "", err
 		}
+		became = fmt.Sprintf("%s, %d descriptors open", became, open)
 		beside = append(beside, list...)
 	}
+	value, detail = compare(alone, beside)
+	return value, detail + "; " + became, nil
+}
+
+// compare is the ratio of the 99th percentiles, with the latencies behind it.
+func compare(alone, beside []time.Duration) (ratio float64, detail string) {
 	slices.Sort(alone)
 	slices.Sort(beside)
-	return float64(part(beside, 99)) / float64(part(alone, 99)), fmt.Sprintf("p50 %v → %v, p99 %v → %v; %s",
-		part(alone, 50), part(beside, 50), part(alone, 99), part(beside, 99), became), nil
+	return float64(part(beside, 99)) / float64(part(alone, 99)),
+		fmt.Sprintf("p50 %v → %v, p99 %v → %v", part(alone, 50), part(beside, 50), part(alone, 99), part(beside, 99))
+}
+
+// startTenants starts a service with two accounts. Without an error the caller owes one stop.
+func startTenants(ctx context.Context, s settings, dir string) (_ *tenants, err error) {
+	t := &tenants{}
+	defer func() {
+		if err != nil {
+			t.stop()
+		}
+	}()
+	if t.responder, t.Backend, err = startSelf(ctx, "responder"); err != nil {
+		return nil, err
+	}
+	if t.svc, err = startService(ctx, s.binary, dir); err != nil {
+		return nil, err
+	}
+	t.Address = t.svc.address
+	if t.Quiet, err = t.svc.child(ctx, "quiet"); err != nil {
+		return nil, err
+	}
+	if t.Loud, err = t.svc.child(ctx, "loud"); err != nil {
+		return nil, err
+	}
+	tokens, err := t.svc.tokens(ctx, t.Quiet, 1)
+	if err != nil {
+		return nil, err
+	}
+	t.QuietToken = tokens[0]
+	t.LoudTokens, err = t.svc.tokens(ctx, t.Loud, loudClients)
+	return t, err
+}
+
+// stop ends what startTenants started; each ends by our signal.
+func (t *tenants) stop() {
+	if t.svc != nil {
+		_ = t.svc.stop()
+	}
+	if t.responder != nil {
+		_ = t.responder.stop()
+	}
+	if t.silent != nil {
+		t.silent.Close()
+	}
 }
 
 // beside runs what the quiet tenant does once the attack is under way, and ends the attack.
@@ -179,14 +229,14 @@ func quietly(address string, request []byte, long time.Duration) ([]time.Duratio
 // loudClients is how many connections the loud tenant uses, each with one request at a time.
 const loudClients = 64
 
-// flood is an attack by requests that are repeated without a pause, from a process of its own.
+// flood is an attack by requests that are repeated without a pause.
 func flood(t *tenants, requests [][]byte) attack {
 	return func(ctx context.Context) (string, error) {
-		l := load{Address: t.svc.address, Clients: loudClients, Seconds: 0.5, Requests: requests, Want: `"AAA-Result":"accept"`}
+		l := load{Address: t.Address, Clients: loudClients, Seconds: 0.25, Requests: requests, Want: `"AAA-Result":"accept"`}
 		var all tally
 		for ctx.Err() == nil {
-			var one tally
-			if err := runSelf(context.WithoutCancel(ctx), l, &one, "http-load"); err != nil { // it ends soon, and tells what it did
+			one, err := l.run()
+			if err != nil {
 				return "", err
 			}
 			all.Requests += one.Requests
@@ -239,11 +289,11 @@ func crowd(clients int, what string, act func(ctx context.Context, client, n int
 
 // loudly sends one request with a token of the loud tenant, and reads its answer.
 func (t *tenants) loudly(ctx context.Context, client int, method, path, contentType string, body []byte) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+t.svc.address+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+t.Address+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("X-Auth-Token", t.loudTokens[client])
+	req.Header.Set("X-Auth-Token", t.LoudTokens[client])
 	req.Header.Set("Content-Type", contentType)
 	res, err := apiClient.Do(req)
 	if err != nil {
@@ -256,21 +306,18 @@ func (t *tenants) loudly(ctx context.Context, client int, method, path, contentT
 
 // plainQuiet makes the quiet tenant's document, whose server answers, and returns its request.
 func (t *tenants) plainQuiet(ctx context.Context) ([]byte, error) {
-	doc, err := tenantDocument(t.backend, loudClients)
+	doc, err := tenantDocument(t.Backend, loudClients)
 	if err != nil {
 		return nil, err
 	}
-	return authnRequests(t.svc.address, t.quiet, t.quietToken)[0], t.svc.put(ctx, t.quiet, doc)
+	return authnRequests(t.Address, t.Quiet, t.QuietToken)[0], t.svc.put(ctx, t.Quiet, doc)
 }
 
-// costlyExpressions has each request of the loud tenant spend its budget on rules that try much at every octet.
-func costlyExpressions(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	doc, err := tenantDocument(t.backend, loudClients)
+// prepareExpressions has each request of the loud tenant spend its budget on rules that try much at every octet.
+func prepareExpressions(ctx context.Context, t *tenants) ([]byte, error) {
+	doc, err := tenantDocument(t.Backend, loudClients)
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := t.svc.put(ctx, t.quiet, doc); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var rules []any
 	for i := range 40 {
@@ -280,22 +327,26 @@ func costlyExpressions(ctx context.Context, t *tenants) ([]byte, attack, error) 
 		})
 	}
 	doc["authn_avp_translation"] = append(doc["authn_avp_translation"].([]any), rules...)
-	if err := t.svc.put(ctx, t.loud, doc); err != nil {
-		return nil, nil, err
+	if err := t.svc.put(ctx, t.Loud, doc); err != nil {
+		return nil, err
 	}
+	return t.plainQuiet(ctx)
+}
+
+func costlyExpressions(t *tenants) attack {
 	body := strings.Replace(requestBody, `{"data":{`, `{"data":{"key":"`+strings.Repeat("a", 1000)+`",`, 1)
 	var requests [][]byte
-	for _, token := range t.loudTokens {
-		requests = append(requests, postRequest(t.svc.address, "/v2/accounts/"+t.loud+"/aaa/authn", token, []byte(body)))
+	for _, token := range t.LoudTokens {
+		requests = append(requests, postRequest(t.Address, "/v2/accounts/"+t.Loud+"/aaa/authn", token, []byte(body)))
 	}
-	return authnRequests(t.svc.address, t.quiet, t.quietToken)[0], flood(t, requests), nil
+	return flood(t, requests)
 }
 
 // benchHash is the hash of "hello-password", of a usual cost.
 const benchHash = "$6$rounds=40000$benchsalt$.dZ8XmXk/TQlN6ZSevGqDi.x8YNd1CKwdr7IEr648Fie4xOmrC9ENdP1lqIBAaE.CGUeSZSOCthYPEDwvJjTK0"
 
-// costlyHashes has both tenants check passwords by users files.
-func costlyHashes(ctx context.Context, t *tenants) ([]byte, attack, error) {
+// prepareHashes has both tenants check passwords by users files.
+func prepareHashes(ctx context.Context, t *tenants) ([]byte, error) {
 	line := func(action, do, next string) any {
 		action, event, _ := strings.Cut(action, ".")
 		return map[string]any{"state": "*", "action": action, "event": event, "do": do, "next": next}
@@ -304,22 +355,26 @@ func costlyHashes(ctx context.Context, t *tenants) ([]byte, attack, error) {
 		map[string]any{"name": "Start", "lines": []any{line("+AUTHEN.ACK", "FILE", "Wait")}},
 		map[string]any{"name": "Wait", "lines": []any{line("FILE.ACK", "REPLY", "End"), line("FILE.NAK", "REPLY", "End"), line("FILE.ERROR", "REPLY", "End")}},
 	}}
-	for _, account := range []string{t.quiet, t.loud} {
+	for _, account := range []string{t.Quiet, t.Loud} {
 		users := map[string]any{"text": "bob@example.com:" + benchHash + "\n"}
 		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/users/users", users, nil); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/fsm/file", table, nil); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		doc, err := tenantDocument(t.backend, 4*loudClients)
+		doc, err := tenantDocument(t.Backend, 4*loudClients)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		doc["fsm"] = "file"
 		if err := t.svc.put(ctx, account, doc); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return authnRequests(t.svc.address, t.quiet, t.quietToken)[0], flood(t, authnRequests(t.svc.address, t.loud, t.loudTokens...)), nil
+	return authnRequests(t.Address, t.Quiet, t.QuietToken)[0], nil
+}
+
+func costlyHashes(t *tenants) attack {
+	return flood(t, authnRequests(t.Address, t.Loud, t.LoudTokens...))
 }

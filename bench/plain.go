@@ -25,10 +25,12 @@ func (p *parcel) giveBack() {
 }
 
 // plainFailover does for a request what the built-in table says, in a straight loop with the
-// same pieces: it is what the price of the state machine is measured by. Like Router.Run
-// it is called with a place of the account's pool and gives it back. It looks at no clock, counts
+// same pieces: it is what the price of the state machine is measured by. It looks at no clock, counts
 // nothing and knows neither traces nor challenges, all of which the router does for every request.
 func plainFailover(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
+	if !plan.Pool.TryAcquire() {
+		return nil, errors.New("a place of the pool was not given back")
+	}
 	defer plan.Pool.Release()
 	p := parcels.Get().(*parcel)
 	defer p.giveBack()

@@ -20,13 +20,28 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr *tail
+	stderr fmt.Stringer // the end of it
 }
 
 // startProcess starts a child. It ends with ctx, or when stop is called.
 func startProcess(ctx context.Context, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, name, args...), stderr: &tail{}}
-	p.cmd.Stderr = p.stderr
+	t := &tail{}
+	return startWith(ctx, t, t, name, args...)
+}
+
+// startLogged is startProcess for a child that logs to a file, as a service does.
+func startLogged(ctx context.Context, log, name string, args ...string) (*process, error) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // the child has its own descriptor
+	return startWith(ctx, f, logEnd(log), name, args...)
+}
+
+func startWith(ctx context.Context, stderr io.Writer, end fmt.Stringer, name string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, name, args...), stderr: end}
+	p.cmd.Stderr = stderr
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 10 * time.Second
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -150,3 +165,15 @@ func (t *tail) Write(b []byte) (int, error) {
 }
 
 func (t *tail) String() string { return string(t.b) }
+
+// logEnd is the path of a log; its text is the log's last lines.
+type logEnd string
+
+func (l logEnd) String() string {
+	b, err := os.ReadFile(string(l))
+	if err != nil {
+		return err.Error()
+	}
+	const most = 4 << 10
+	return string(b[max(0, len(b)-most):])
+}

@@ -99,8 +99,12 @@ func runRADIUSLoad() error {
 	if err != nil {
 		return err
 	}
+	before, err := processorTime() // dictionaries are loaded by now
+	if err != nil {
+		return err
+	}
 	t := keepBusy(l.InFlight, exchanges, time.Duration(l.Seconds*float64(time.Second)))
-	return tellTally(t)
+	return tellTally(t, before)
 }
 
 // exchanges are those with each server; done gives back what they opened.
@@ -151,16 +155,23 @@ func tellOnce(l radiusLoad) error {
 		done()
 	}
 	t.Seconds = spent.Seconds()
-	return tellTally(t)
+	return tellTally(t, 0)
 }
 
-// tellTally prints a load's result, with what the process has used.
-func tellTally(t tally) error {
+// processorTime is what the process has used so far.
+func processorTime() (time.Duration, error) {
 	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), err
+}
+
+// tellTally prints a load's result, with the processor time used since before.
+func tellTally(t tally, before time.Duration) error {
+	used, err := processorTime()
+	if err != nil {
 		return err
 	}
-	t.Processor = time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+	t.Processor = (used - before).Seconds()
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err

@@ -1,37 +1,25 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/md5"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
 
 	"golang.org/x/net/ipv4"
+
+	"aaa-api/internal/radius"
 )
 
-// RADIUS codes and the one attribute that the responder writes (RFC 2865 §3, RFC 2866 §3, RFC 3579 §3.2).
-const (
-	accessRequest        = 1
-	accessAccept         = 2
-	accountingRequest    = 4
-	accountingResponse   = 5
-	statusServer         = 12
-	messageAuthenticator = 80
-)
-
-// runResponder is a RADIUS server that accepts everything: the backend of all
-// that is measured. It reads and writes many datagrams per system call, so that
-// it takes as little of the machine as possible. With everywhere it serves all addresses of 127.0.0.0/8, each as a server of
-// its own.
+// runResponder is a RADIUS server that accepts everything: the backend of all that is measured. It takes as little of the
+// machine as possible: it reads and writes many datagrams per system call and does not check the requests. With everywhere
+// it serves all addresses of 127.0.0.0/8, each as a server of its own.
 func runResponder(everywhere bool) error {
 	conn, err := listenResponder(everywhere)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, conn.LocalAddr())
-	return serveResponder(conn, []byte(backendSecret))
+	return serveResponder(conn, radius.NewKey([]byte(backendSecret)))
 }
 
 func listenResponder(everywhere bool) (*net.UDPConn, error) {
@@ -54,12 +42,12 @@ func listenResponder(everywhere bool) (*net.UDPConn, error) {
 }
 
 // serveResponder answers until the socket is closed.
-func serveResponder(conn *net.UDPConn, secret []byte) error {
+func serveResponder(conn *net.UDPConn, key *radius.Key) error {
 	const batch = 64
 	p := ipv4.NewPacketConn(conn)
 	in, out := make([]ipv4.Message, batch), make([]ipv4.Message, batch)
 	for i := range in {
-		in[i].Buffers, in[i].OOB = [][]byte{make([]byte, 4096)}, make([]byte, 64)
+		in[i].Buffers, in[i].OOB = [][]byte{make([]byte, radius.MaxPacket)}, make([]byte, 64)
 		out[i].Buffers = [][]byte{make([]byte, 0, 64)}
 	}
 	for {
@@ -69,7 +57,7 @@ func serveResponder(conn *net.UDPConn, secret []byte) error {
 		}
 		k := 0
 		for i := range n {
-			reply, ok := respond(out[k].Buffers[0][:0], in[i].Buffers[0][:in[i].N], secret)
+			reply, ok := respond(out[k].Buffers[0][:0], in[i].Buffers[0][:in[i].N], key)
 			if !ok {
 				continue
 			}
@@ -87,34 +75,21 @@ func serveResponder(conn *net.UDPConn, secret []byte) error {
 	}
 }
 
-// respond appends the accepting reply to a request; false for what is no request.
-func respond(dst, request, secret []byte) ([]byte, bool) {
-	if len(request) < 20 || int(binary.BigEndian.Uint16(request[2:])) > len(request) {
+// respond appends the accepting reply to a request. ok is false if it is no request.
+func respond(dst, datagram []byte, key *radius.Key) (reply []byte, ok bool) {
+	request, err := radius.Parse(datagram)
+	if err != nil {
 		return dst, false
 	}
-	code := byte(accessAccept)
-	switch request[0] {
-	case accessRequest, statusServer:
-	case accountingRequest:
-		code = accountingResponse
+	auth := request.Authenticator()
+	switch request.Code() {
+	case radius.AccessRequest, radius.StatusServer:
+		dst = radius.AppendMAC(radius.AppendHeader(dst, radius.AccessAccept, request.Identifier(), &auth))
+	case radius.AccountingRequest:
+		dst = radius.AppendHeader(dst, radius.AccountingResponse, request.Identifier(), &auth)
 	default:
 		return dst, false
 	}
-	dst = append(dst, code, request[1], 0, 0)
-	dst = append(dst, request[4:20]...)
-	if code == accessAccept {
-		dst = append(dst, messageAuthenticator, 18)
-		dst = append(dst, make([]byte, 16)...)
-	}
-	binary.BigEndian.PutUint16(dst[2:], uint16(len(dst)))
-	if code == accessAccept {
-		mac := hmac.New(md5.New, secret)
-		mac.Write(dst)
-		mac.Sum(dst[:22])
-	}
-	h := md5.New()
-	h.Write(dst)
-	h.Write(secret)
-	h.Sum(dst[:4])
+	key.SignReply(dst, &auth)
 	return dst, true
 }

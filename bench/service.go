@@ -39,7 +39,7 @@ type service struct {
 }
 
 // startService starts the service on the embedded store in dir, unless more flags say otherwise, and waits until it is ready.
-// Requests are logged from level warn on: the naive gateway logs nothing at all.
+// It logs each request to a file, as it does by default. The naive gateway and the echo log nothing.
 func startService(ctx context.Context, binary, dir string, more ...string) (*service, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,7 +49,8 @@ func startService(ctx context.Context, binary, dir string, more ...string) (*ser
 	l.Close()
 	data := filepath.Join(dir, dataDir)
 	begun := time.Now()
-	if s.process, err = startProcess(ctx, binary, append([]string{"serve", "--listen", s.address, "--data-dir", data, "--log-level", "warn", "--server-networks", "127.0.0.0/8"}, more...)...); err != nil {
+	flags := append([]string{"serve", "--listen", s.address, "--data-dir", data, "--server-networks", "127.0.0.0/8"}, more...)
+	if s.process, err = startLogged(ctx, filepath.Join(dir, "service.log"), binary, flags...); err != nil {
 		return nil, err
 	}
 	go func() { _, _ = io.Copy(io.Discard, s.stdout) }()
@@ -169,6 +170,11 @@ func (s *service) tokens(ctx context.Context, account string, n int) ([]string, 
 // put creates the account's AAA document.
 func (s *service) put(ctx context.Context, account string, document map[string]any) error {
 	return s.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa", document, nil)
+}
+
+// replace replaces the account's AAA document.
+func (s *service) replace(ctx context.Context, account string, document map[string]any) error {
+	return s.call(ctx, http.MethodPost, "/v2/accounts/"+account+"/aaa", document, nil)
 }
 
 // tenantDocument is a tenant's AAA document whose one server is the responder.

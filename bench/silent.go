@@ -6,52 +6,41 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// silent is a port that counts packets and never answers.
-type silent struct {
-	at  *net.UDPAddr
-	got atomic.Int64
-}
-
-// newSilent listens until ctx ends. Its address is not that of the quiet tenant's server: the service bounds the packets
-// to each address.
-func newSilent(ctx context.Context) (*silent, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)})
-	if err != nil {
-		return nil, err
-	}
-	s := &silent{at: conn.LocalAddr().(*net.UDPAddr)}
-	context.AfterFunc(ctx, func() { conn.Close() })
-	go func() {
-		for {
-			if _, _, err := conn.ReadFromUDP(nil); err != nil {
-				return
-			}
-			s.got.Add(1)
-		}
-	}()
-	return s, nil
+// newSilent makes the port of the servers that never answer. Its address is not that of the quiet tenant's server: the service
+// bounds the packets to each address.
+func newSilent() (*net.UDPConn, error) {
+	return net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)})
 }
 
 // counted adds to what became of an attack how many packets it sent a second.
-func (s *silent) counted(a attack) attack {
+func (t *tenants) counted(a attack) attack {
 	return func(ctx context.Context) (string, error) {
-		before, begun := s.got.Load(), time.Now()
+		var got atomic.Int64
+		go func() {
+			for {
+				if _, _, err := t.silent.ReadFromUDP(nil); err != nil {
+					return
+				}
+				got.Add(1)
+			}
+		}()
+		begun := time.Now()
 		became, err := a(ctx)
-		return fmt.Sprintf("%s, %.0f packets/s", became, float64(s.got.Load()-before)/time.Since(begun).Seconds()), err
+		return fmt.Sprintf("%s, %.0f packets/s", became, float64(got.Load())/time.Since(begun).Seconds()), err
 	}
 }
 
 // silentDocument is a tenant's document with so many servers that never answer.
-func (t *tenants) silentDocument(at *net.UDPAddr, servers, retries int) (map[string]any, error) {
-	doc, err := tenantDocument(t.backend, 4*loudClients)
+func (t *tenants) silentDocument(servers, retries int) (map[string]any, error) {
+	doc, err := tenantDocument(t.Backend, 4*loudClients)
 	if err != nil {
 		return nil, err
 	}
+	at := t.silent.LocalAddr().(*net.UDPAddr)
 	var list, names []any
 	for i := range servers {
 		name := fmt.Sprint("silent-", i)
@@ -65,16 +54,16 @@ func (t *tenants) silentDocument(at *net.UDPAddr, servers, retries int) (map[str
 	return doc, nil
 }
 
-// besideSilent is the quiet tenant's request, a silent port, and a document whose servers are all there.
-func (t *tenants) besideSilent(ctx context.Context, servers, retries int) (quiet []byte, server *silent, doc map[string]any, err error) {
+// besideSilent is the quiet tenant's request, and a document whose servers are all silent.
+func (t *tenants) besideSilent(ctx context.Context, servers, retries int) (quiet []byte, doc map[string]any, err error) {
 	if quiet, err = t.plainQuiet(ctx); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	if server, err = newSilent(ctx); err != nil {
-		return nil, nil, nil, err
+	if t.silent, err = newSilent(); err != nil {
+		return nil, nil, err
 	}
-	doc, err = t.silentDocument(server.at, servers, retries)
-	return quiet, server, doc, err
+	doc, err = t.silentDocument(servers, retries)
+	return quiet, doc, err
 }
 
 // askAgain is a table that asks all servers again whenever none has answered.
@@ -83,99 +72,51 @@ const askAgain = `{"states":[
 	{"name":"Again","lines":[{"state":"*","action":"RAD2RAD","event":"ERROR","do":"RAD2RAD","next":"Again","xstring":"authentication"},
 		{"state":"*","action":"*","event":"TIMEOUT","do":"NULL","next":"End"}]}]}`
 
-// silentTable has each request of the loud tenant send as many packets as it may to servers that never answer.
-func silentTable(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	quiet, server, doc, err := t.besideSilent(ctx, 16, 10)
+// prepareSilentTable has each request of the loud tenant send as many packets as it may to servers that never answer.
+func prepareSilentTable(ctx context.Context, t *tenants) ([]byte, error) {
+	quiet, doc, err := t.besideSilent(ctx, 16, 10)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	doc["fsm"] = map[string]any{"authn": "again"}
-	if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+t.loud+"/aaa/fsm/again", json.RawMessage(askAgain), nil); err != nil {
-		return nil, nil, err
+	if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+t.Loud+"/aaa/fsm/again", json.RawMessage(askAgain), nil); err != nil {
+		return nil, err
 	}
-	if err := t.svc.put(ctx, t.loud, doc); err != nil {
-		return nil, nil, err
-	}
-	path := "/v2/accounts/" + t.loud + "/aaa/authn"
-	return quiet, server.counted(crowd(loudClients, "logins at silent servers", func(ctx context.Context, client, _ int) (int, error) {
+	return quiet, t.svc.put(ctx, t.Loud, doc)
+}
+
+func silentTable(t *tenants) attack { return t.loginsAt(t.Loud) }
+
+// loginsAt is an attack by logins at accounts whose servers are silent.
+func (t *tenants) loginsAt(accounts ...string) attack {
+	return t.counted(crowd(loudClients, "logins at silent servers", func(ctx context.Context, client, n int) (int, error) {
+		path := "/v2/accounts/" + accounts[(client+n)%len(accounts)] + "/aaa/authn"
 		return t.loudly(ctx, client, http.MethodPost, path, "application/json", []byte(requestBody))
-	})), nil
+	}))
 }
 
 // silentDocuments is how many documents of 64 silent servers each the loud tenant has.
 const silentDocuments = 32
 
-// manySilent has the loud tenant ask the servers of many documents, none of which answers.
-func manySilent(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	quiet, server, doc, err := t.besideSilent(ctx, 64, 0)
+// prepareManySilent gives the loud tenant many documents, none of whose servers answers.
+func prepareManySilent(ctx context.Context, t *tenants) ([]byte, error) {
+	quiet, doc, err := t.besideSilent(ctx, 64, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var accounts []string
 	for i := range silentDocuments {
 		var made struct {
 			ID string `json:"id"`
 		}
-		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+t.loud, map[string]any{"name": fmt.Sprint("loud ", i)}, &made); err != nil {
-			return nil, nil, err
+		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+t.Loud, map[string]any{"name": fmt.Sprint("loud ", i)}, &made); err != nil {
+			return nil, err
 		}
 		if err := t.svc.put(ctx, made.ID, doc); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		accounts = append(accounts, made.ID)
+		t.Below = append(t.Below, made.ID)
 	}
-	asks := server.counted(crowd(loudClients, "logins at silent servers", func(ctx context.Context, client, n int) (int, error) {
-		path := "/v2/accounts/" + accounts[(client+n)%len(accounts)] + "/aaa/authn"
-		return t.loudly(ctx, client, http.MethodPost, path, "application/json", []byte(requestBody))
-	}))
-	return quiet, func(ctx context.Context) (string, error) {
-		became, err := asks(ctx)
-		if err != nil {
-			return "", err
-		}
-		open, err := t.svc.descriptors()
-		return fmt.Sprintf("%s, %d descriptors open", became, open), err
-	}, nil
+	return quiet, nil
 }
 
-// dueSessions has the loud tenant open sessions whose time is over after a second, and name an accounting server that never
-// answers before the one that does.
-func dueSessions(ctx context.Context, t *tenants) ([]byte, attack, error) {
-	quiet, err := t.plainQuiet(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	server, err := newSilent(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	silent, err := t.silentDocument(server.at, 1, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	doc, err := tenantDocument(t.backend, 4*loudClients)
-	if err != nil {
-		return nil, nil, err
-	}
-	doc["servers"] = append(doc["servers"].([]any), silent["servers"].([]any)...)
-	doc["accounting"] = append(silent["accounting"].([]any), doc["accounting"].([]string)[0])
-	doc["session_timeout"] = 1
-	doc["accounting_avp_translation"] = []any{map[string]any{
-		"request_key": "Acct-Status-Type", "attribute": "Acct-Status-Type", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$",
-	}}
-	if err := t.svc.put(ctx, t.loud, doc); err != nil {
-		return nil, nil, err
-	}
-	path := "/v2/accounts/" + t.loud + "/aaa/sessions"
-	return quiet, server.counted(crowd(loudClients, "sessions of a second opened", func(ctx context.Context, client, _ int) (int, error) {
-		as := *t.svc
-		as.token = t.loudTokens[client]
-		var begun struct {
-			SID string `json:"sid"`
-		}
-		if err := as.send(ctx, http.MethodPost, path, strings.NewReader(requestBody), &begun); err != nil {
-			return 0, err
-		}
-		return t.loudly(ctx, client, http.MethodPost, path+"/"+begun.SID+"/open", "application/json", nil)
-	})), nil
-}
+func manySilent(t *tenants) attack { return t.loginsAt(t.Below...) }

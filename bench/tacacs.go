@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 const (
@@ -110,7 +111,7 @@ func runTACACSLoad() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&l); err != nil {
 		return err
 	}
-	m, err := tacacsManager(l.Address, tacacs.Options{Connections: 1, NoSingleConnect: l.Each})
+	m, err := tacacsManager(l.Address, conns.Options{Connections: 1, NoSingleConnect: l.Each})
 	if err != nil {
 		return err
 	}
@@ -125,12 +126,12 @@ func runTACACSLoad() error {
 	return json.NewEncoder(os.Stdout).Encode(keepBusy(tacacsInFlight, []func(context.Context) error{login}, time.Duration(l.Seconds*float64(time.Second))))
 }
 
-func tacacsManager(address string, opts tacacs.Options) (*tacacs.Manager, error) {
-	return tacacs.NewManager(address, tacacs.Secrets{Current: aaa.NewSecret(tacacsSecret)}, opts)
+func tacacsManager(address string, opts conns.Options) (*conns.Manager, error) {
+	return conns.NewManager(address, conns.Secrets{Current: aaa.NewSecret(tacacsSecret)}, opts)
 }
 
 // pap is one login.
-func pap(ctx context.Context, m *tacacs.Manager, user string) error {
+func pap(ctx context.Context, m *conns.Manager, user string) error {
 	var r tacacs.AuthenReply
 	err := m.Exchange(ctx, &tacacs.AuthenStart{
 		Action: tacacs.ActionLogin, PrivLvl: tacacs.PrivUser, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin,

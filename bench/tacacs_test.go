@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 )
 
 // TestTACACSPeer: it accepts whom it should, and leaves one user without an answer on a connection that others share.
@@ -15,7 +15,7 @@ func TestTACACSPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(peer.stop)
-	m, err := tacacsManager(peer.ln.Addr().String(), tacacs.Options{Connections: 1, ReplyTimeout: time.Minute})
+	m, err := tacacsManager(peer.ln.Addr().String(), conns.Options{Connections: 1, ReplyTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestBesideStalledNeedsNeighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(peer.stop)
-	m, err := tacacsManager(peer.ln.Addr().String(), tacacs.Options{Connections: 2, ReplyTimeout: time.Minute})
+	m, err := tacacsManager(peer.ln.Addr().String(), conns.Options{Connections: 2, ReplyTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +55,9 @@ func TestBesideStalledNeedsNeighbours(t *testing.T) {
 	}
 }
 
-func mustManager(t *testing.T, address string) *tacacs.Manager {
+func mustManager(t *testing.T, address string) *conns.Manager {
 	t.Helper()
-	m, err := tacacsManager(address, tacacs.Options{})
+	m, err := tacacsManager(address, conns.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

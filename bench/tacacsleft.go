@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 )
 
 // measureStalled compares the times of logins on one connection with and without a session
@@ -24,7 +24,7 @@ func measureStalled(s settings) row {
 		return r
 	}
 	defer peer.stop()
-	m, err := tacacsManager(peer.ln.Addr().String(), tacacs.Options{Connections: 1, ReplyTimeout: time.Hour})
+	m, err := tacacsManager(peer.ln.Addr().String(), conns.Options{Connections: 1, ReplyTimeout: time.Hour})
 	if err != nil {
 		r.err = err
 		return r
@@ -51,7 +51,7 @@ func measureStalled(s settings) row {
 }
 
 // showInterleaving makes logins until one was answered after a later one of its connection.
-func showInterleaving(m *tacacs.Manager, each int) error {
+func showInterleaving(m *conns.Manager, each int) error {
 	for range 100 {
 		late := make(chan error, 1)
 		if _, err := loginTimes(m, each); err != nil { // which negotiates the mode, and shows that the server is quick
@@ -83,7 +83,7 @@ func showInterleaving(m *tacacs.Manager, each int) error {
 }
 
 // loginTimes makes logins, tacacsInFlight at once and so many one after the other, and returns what 99 of 100 take at most, in ms.
-func loginTimes(m *tacacs.Manager, each int) (p99 float64, err error) {
+func loginTimes(m *conns.Manager, each int) (p99 float64, err error) {
 	times := make([]time.Duration, tacacsInFlight*each)
 	errs := make([]error, tacacsInFlight)
 	var wg sync.WaitGroup
@@ -105,7 +105,7 @@ func loginTimes(m *tacacs.Manager, each int) (p99 float64, err error) {
 }
 
 // besideStalled is loginTimes while a session waits on the same connection.
-func besideStalled(m *tacacs.Manager, each int) (p99 float64, err error) {
+func besideStalled(m *conns.Manager, each int) (p99 float64, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- pap(ctx, m, silentUser) }()
@@ -172,7 +172,7 @@ func entriesLeft(n int, each bool) (entries, timedOut int, err error) {
 		return 0, 0, err
 	}
 	defer peer.stop()
-	m, err := tacacsManager(peer.ln.Addr().String(), tacacs.Options{NoSingleConnect: each, IdleTimeout: 200 * time.Millisecond})
+	m, err := tacacsManager(peer.ln.Addr().String(), conns.Options{NoSingleConnect: each, IdleTimeout: 200 * time.Millisecond})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -209,7 +209,7 @@ func entriesLeft(n int, each bool) (entries, timedOut int, err error) {
 }
 
 // giveUp is a session that is not answered in time.
-func giveUp(m *tacacs.Manager) error {
+func giveUp(m *conns.Manager) error {
 	ctx, cancel := context.WithTimeout(context.Background(), gaveUpAfter)
 	defer cancel()
 	if err := pap(ctx, m, silentUser); !errors.Is(err, context.DeadlineExceeded) {

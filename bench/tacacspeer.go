@@ -7,7 +7,7 @@ import (
 	"net"
 	"sync"
 
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/tacacs"
 )
 
 // A tacacsPeer never answers silentUser, and lateUser after the next request of the connection.
@@ -100,8 +100,7 @@ func serveTACACS(conn net.Conn) error {
 		if start.User == silentUser {
 			continue
 		}
-		h.Seq++
-		if out, err = tacacs.AppendPacket(out[:0], h, &tacacs.AuthenReply{Status: tacacs.AuthenPass}, tacacsSecret); err != nil {
+		if out, err = tacacs.AppendPacket(out[:0], h.Answer(h.Flags), &tacacs.AuthenReply{Status: tacacs.AuthenPass}, tacacsSecret); err != nil {
 			return err
 		}
 		if start.User == lateUser {

@@ -129,7 +129,7 @@ func newWarmPath(ctx context.Context, dir string) (_ *warmPath, err error) {
 	if err != nil {
 		return nil, err
 	}
-	prepared, err := document.NewPreparer(w.tenants, vault, registry.Has).Prepare(ctx, w.account, json.RawMessage(body), nil)
+	prepared, err := document.NewPreparer(w.tenants, vault, registry).Prepare(ctx, w.account, json.RawMessage(body), nil)
 	if err != nil {
 		return nil, err
 	}

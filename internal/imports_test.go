@@ -39,28 +39,37 @@ var rules = map[string][]string{
 	"store/storetest": {"aaa", "store"},
 	"store/pgtest":    {"aaa"},
 
+	"logging":   {},
 	"tenantlog": {},
 	"usersfile": {},
 	"peer":      {"aaa", "secmod"},
 
+	"tacacs": {"aaa"},
+
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
 
+	"radius":             {},
+	"radius/avp":         {"aaa", "radius"},
+	"radius/avp/avptest": {"aaa"},
+
 	"engines":            {"aaa", "egress", "limits"},
-	"engines/radius":     {"aaa", "egress", "engines", "limits"},
-	"engines/tacacs":     {"aaa", "egress", "engines", "limits"},
-	"engines/enginetest": {"aaa", "dict", "engines", "engines/radius"},
+	"engines/radius":     {"aaa", "egress", "engines", "limits", "radius", "radius/avp"},
+	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},
+	"engines/enginetest": {"aaa", "engines", "radius", "tacacs"},
+
+	"engines/tacacs/conns": {"aaa", "egress", "engines", "limits", "tacacs"},
 
 	"tenant":  {"aaa", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "secmod"},
 	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
-	"session": {"aaa", "limits", "store"},
+	"session": {"aaa", "secmod", "store"},
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"admin":     {"aaa", "admission", "dict", "document", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "schema", "store", "token", "web", "/"},
+	"admin":     {"aaa", "admission", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "logging", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -1,18 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/md5"
 	"errors"
 	"log/slog"
 	"net"
 	"strconv"
-	"time"
 
-	"layeh.com/radius"
-	"layeh.com/radius/rfc2865"
-	"layeh.com/radius/rfc2869"
+	"aaa-api/internal/radius"
 )
 
 // The vendor number that RFC 5612 sets aside for examples, and what the demo's RADIUS server uses of it.
@@ -25,12 +21,15 @@ const (
 // demoSecret is shared with the demo's RADIUS server, which only listens on loopback.
 const demoSecret = "demo-shared-secret"
 
-// demoServer is a small RADIUS server with three users, to try the service with:
-// alice is accepted, carol asked for a code, everybody else rejected.
+// demoKey is the same secret as the codec has it.
+var demoKey = radius.NewKey([]byte(demoSecret))
+
+// demoServer is a small RADIUS server with two users, to try the service with: alice is accepted, carol is asked for a code,
+// and everyone else is rejected.
 type demoServer struct {
-	conn   net.PacketConn
-	server *radius.PacketServer
-	done   chan error
+	conn net.PacketConn
+	log  *slog.Logger
+	done chan error
 }
 
 // startDemoServer listens on a loopback port: the one wanted if it is free, else any.
@@ -43,13 +42,8 @@ func startDemoServer(ctx context.Context, wanted int, log *slog.Logger) (*demoSe
 	if err != nil {
 		return nil, err
 	}
-	s := &demoServer{conn: conn, done: make(chan error, 1)}
-	s.server = &radius.PacketServer{
-		SecretSource: radius.StaticSecretSource([]byte(demoSecret)),
-		Handler:      radius.HandlerFunc(demoAnswer),
-		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	go func() { s.done <- s.server.Serve(conn) }()
+	s := &demoServer{conn: conn, log: log, done: make(chan error, 1)}
+	go func() { s.done <- s.serve() }()
 	return s, nil
 }
 
@@ -57,84 +51,90 @@ func startDemoServer(ctx context.Context, wanted int, log *slog.Logger) (*demoSe
 func (s *demoServer) Port() int { return s.conn.LocalAddr().(*net.UDPAddr).Port }
 
 // Close stops the server.
-func (s *demoServer) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	err := s.server.Shutdown(ctx)
-	if serr := <-s.done; !errors.Is(serr, radius.ErrServerShutdown) {
-		err = errors.Join(err, serr)
+func (s *demoServer) Close() error { return errors.Join(s.conn.Close(), <-s.done) }
+
+// serve answers until the socket is closed. Answers take no time, so one follows the other.
+func (s *demoServer) serve() error {
+	buf := make([]byte, radius.MaxPacket+1)
+	for {
+		n, from, err := s.conn.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		answer, err := demoAnswer(buf[:n])
+		if err != nil {
+			s.log.Debug("the demo's RADIUS server drops a packet", "error", err)
+			continue
+		}
+		_, _ = s.conn.WriteTo(answer, from) // the client asks again
 	}
-	return err
 }
 
-// demoAnswer answers every kind of request.
-func demoAnswer(w radius.ResponseWriter, r *radius.Request) {
-	var answer *radius.Packet
-	switch r.Code {
-	case radius.CodeAccountingRequest:
-		answer = r.Response(radius.CodeAccountingResponse)
-	case radius.CodeStatusServer: // RFC 5997 §3
-		answer = r.Response(radius.CodeAccessAccept)
-	case radius.CodeAccessRequest:
-		answer = demoAuthn(r)
+// demoAnswer answers every kind of request that the service sends. Errors are those of a packet to drop (RFC 2865 §3).
+func demoAnswer(datagram []byte) ([]byte, error) {
+	request, err := radius.Parse(datagram)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := demoKey.VerifyRequest(request, false); err != nil {
+		return nil, err
+	}
+	var answer []byte
+	switch request.Code() {
+	case radius.AccountingRequest:
+		answer = demoReply(request, radius.AccountingResponse)
+	case radius.StatusServer: // RFC 5997 §3
+		answer = demoReply(request, radius.AccessAccept)
+	case radius.AccessRequest:
+		answer = demoAuthn(request)
 	default:
-		return // RFC 2865 §3: a code that is not known is discarded
+		return nil, radius.ErrCode
 	}
-	if err := sign(answer); err != nil {
-		return
-	}
-	_ = w.Write(answer) // the client asks again
+	auth := request.Authenticator()
+	demoKey.SignReply(answer, &auth)
+	return answer, nil
+}
+
+// demoReply begins a reply.
+func demoReply(request radius.Packet, code radius.Code) []byte {
+	auth := request.Authenticator()
+	return radius.AppendMAC(radius.AppendHeader(nil, code, request.Identifier(), &auth))
 }
 
 // demoAuthn decides an Access-Request.
-func demoAuthn(r *radius.Request) *radius.Packet {
-	user, password := rfc2865.UserName_GetString(r.Packet), rfc2865.UserPassword_GetString(r.Packet)
-	switch {
-	case user == "alice" && password == "wonderland":
-		return demoAccept(r, user)
-	case user == "carol" && password == "looking-glass":
-		a := r.Response(radius.CodeAccessChallenge)
-		_ = rfc2865.ReplyMessage_AddString(a, "Enter the code (it is 424242)")
-		_ = rfc2865.State_AddString(a, "demo-carol")
-		return a
-	case user == "carol" && password == "424242" && rfc2865.State_GetString(r.Packet) == "demo-carol":
-		return demoAccept(r, user)
+func demoAuthn(request radius.Packet) []byte {
+	user, _ := request.Value(radius.AttrUserName)
+	state, _ := request.Value(radius.AttrState)
+	hidden, _ := request.Value(radius.AttrUserPassword)
+	auth := request.Authenticator()
+	cipher := radius.Cipher{Key: demoKey, Request: &auth}
+	password, err := cipher.User(bytes.Clone(hidden), 0)
+	if err != nil {
+		password = nil
 	}
-	a := r.Response(radius.CodeAccessReject)
-	_ = rfc2865.ReplyMessage_AddString(a, "Unknown user or wrong password")
-	return a
+	switch name := string(user); {
+	case name == "alice" && string(password) == "wonderland",
+		name == "carol" && string(password) == "424242" && string(state) == "demo-carol":
+		return demoAccept(request, name)
+	case name == "carol" && string(password) == "looking-glass":
+		a := demoReply(request, radius.AccessChallenge)
+		a = radius.AppendAttribute(a, radius.AttrReplyMessage, []byte("Enter the code (it is 424242)")...)
+		return radius.AppendAttribute(a, radius.AttrState, []byte("demo-carol")...)
+	}
+	a := demoReply(request, radius.AccessReject)
+	return radius.AppendAttribute(a, radius.AttrReplyMessage, []byte("Unknown user or wrong password")...)
 }
 
 // demoAccept is an Access-Accept with some standard attributes and two of the vendor's.
-func demoAccept(r *radius.Request, user string) *radius.Packet {
-	a := r.Response(radius.CodeAccessAccept)
-	_ = rfc2865.ReplyMessage_AddString(a, "Welcome, "+user)
-	_ = rfc2865.SessionTimeout_Add(a, 3600)
-	_ = rfc2865.FramedIPAddress_Add(a, net.IPv4(192, 0, 2, 10))
-	_ = rfc2865.Class_AddString(a, "gold")
-	greeting := "Down the rabbit hole, " + user
-	for _, sub := range [][]byte{
-		append([]byte{demoGreeting, byte(2 + len(greeting))}, greeting...),
-		{demoTicket, 6, 0, 0, 0, 7},
-	} {
-		if vsa, err := radius.NewVendorSpecific(demoVendor, sub); err == nil {
-			a.Add(rfc2865.VendorSpecific_Type, vsa)
-		}
-	}
-	return a
-}
-
-// sign puts a Message-Authenticator in front of the attributes (RFC 3579 §3.2, first as
-// BlastRADIUS taught): HMAC-MD5 of the answer with the request's authenticator in it.
-func sign(p *radius.Packet) error {
-	value := make(radius.Attribute, md5.Size)
-	p.Attributes = append(radius.Attributes{{Type: rfc2869.MessageAuthenticator_Type, Attribute: value}}, p.Attributes...)
-	b, err := p.MarshalBinary() // the request's authenticator is still in place
-	if err != nil {
-		return err
-	}
-	mac := hmac.New(md5.New, p.Secret)
-	mac.Write(b)
-	copy(value, mac.Sum(nil))
-	return nil
+func demoAccept(request radius.Packet, user string) []byte {
+	a := demoReply(request, radius.AccessAccept)
+	a = radius.AppendAttribute(a, radius.AttrReplyMessage, []byte("Welcome, "+user)...)
+	a = radius.AppendAttribute(a, radius.AttrSessionTimeout, 0, 0, 3600>>8, 3600&0xff)
+	a = radius.AppendAttribute(a, radius.AttrFramedIPAddress, 192, 0, 2, 10)
+	a = radius.AppendAttribute(a, radius.AttrClass, []byte("gold")...)
+	a = radius.AppendVendor(a, demoVendor, demoGreeting, []byte("Down the rabbit hole, "+user)...)
+	return radius.AppendVendor(a, demoVendor, demoTicket, 0, 0, 0, 7)
 }

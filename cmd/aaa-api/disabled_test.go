@@ -58,9 +58,6 @@ func serveAccounting(t *testing.T) (*accounted, int) {
 				a.records = append(a.records, record)
 				a.mu.Unlock()
 			}
-			if err := sign(answer); err != nil {
-				t.Error(err)
-			}
 			_ = w.Write(answer) // the client asks again
 		}),
 	}

@@ -89,7 +89,7 @@ func hostOf(addr net.Addr) string {
 type peers struct{ client *peer.Client }
 
 // Continue implements session.Peers.
-func (p peers) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (p peers) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	a, err := p.client.Continue(ctx, url, account, sid, values, requestID)
 	if errors.Is(err, peer.ErrGone) {
 		return nil, errors.Join(session.ErrPeerAway, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/web"
 )
 
@@ -35,17 +36,17 @@ The first start makes the key file, the root account and a token for it.`,
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
-			return serve(cmd.Context(), cfg, log, env.stdout)
+			lines := logging.NewWriter(env.stderr)
+			return errors.Join(serve(cmd.Context(), cfg, lines, env.stdout), lines.Close())
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.All()...)
 	return cmd
 }
 
-// serve runs a node until ctx ends, and then lets it finish what it has begun.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
-	n, err := openNode(ctx, cfg, log)
+// serve runs a node that logs to lines until ctx ends, and then lets it finish what it has begun.
+func serve(ctx context.Context, cfg *config.Config, lines *logging.Writer, out io.Writer) (err error) {
+	n, err := openNode(ctx, cfg, lines)
 	if err != nil {
 		return err
 	}

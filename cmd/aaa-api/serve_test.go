@@ -7,12 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
-	"layeh.com/radius"
-
 	"aaa-api/internal/config"
+	"aaa-api/internal/radius"
 	"aaa-api/internal/secmod"
 )
 
@@ -273,18 +273,25 @@ func slowRADIUS(t *testing.T, before func()) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &radius.PacketServer{
-		SecretSource: radius.StaticSecretSource([]byte(demoSecret)),
-		Handler: radius.HandlerFunc(func(w radius.ResponseWriter, r *radius.Request) {
-			before()
-			demoAnswer(w, r)
-		}),
-	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(conn) }()
+	var work sync.WaitGroup
+	work.Go(func() {
+		for {
+			b := make([]byte, radius.MaxPacket)
+			n, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			work.Go(func() {
+				before()
+				if answer, err := demoAnswer(b[:n]); err == nil {
+					_, _ = conn.WriteTo(answer, from)
+				}
+			})
+		}
+	})
 	t.Cleanup(func() {
-		_ = server.Shutdown(t.Context())
-		<-done
+		conn.Close()
+		work.Wait()
 	})
 	return conn.LocalAddr().(*net.UDPAddr).Port
 }

@@ -13,7 +13,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines/enginetest"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/tacacs"
 )
 
 // tacacsServer is a scripted TACACS+ server, in which bob may log in and show what he likes.
@@ -109,16 +110,9 @@ func (s *tacacsServer) serve(conn net.Conn) error {
 	if _, err := io.ReadFull(conn, b); err != nil {
 		return err
 	}
-	var body tacacs.Body
-	switch {
-	case h.Type == tacacs.TypeAuthor:
-		body = new(tacacs.AuthorRequest)
-	case h.Type == tacacs.TypeAcct:
-		body = new(tacacs.AcctRequest)
-	case h.Seq == 1:
-		body = new(tacacs.AuthenStart)
-	default:
-		body = new(tacacs.AuthenContinue)
+	body, err := tacacs.NewRequest(h)
+	if err != nil {
+		return err
 	}
 	if err := tacacs.DecodeBody(b, h, asciiSecret, body); err != nil {
 		return err
@@ -127,8 +121,7 @@ func (s *tacacsServer) serve(conn net.Conn) error {
 	s.got = append(s.got, body)
 	reply := tacacsReply(body, s.failing)
 	s.mu.Unlock()
-	h.Seq++
-	packet, err := tacacs.AppendPacket(nil, h, reply, asciiSecret)
+	packet, err := tacacs.AppendPacket(nil, h.Answer(h.Flags), reply, asciiSecret)
 	if err == nil {
 		_, err = conn.Write(packet)
 	}
@@ -146,13 +139,13 @@ func tacacsReply(body tacacs.Body, failing bool) tacacs.Body {
 	case *tacacs.AuthorRequest:
 		switch {
 		case failing:
-			return &tacacs.AuthorResponse{Status: tacacs.AuthorError, Data: tacacs.Sensitive("no rules, see line 7")}
+			return &tacacs.AuthorReply{Status: tacacs.AuthorError, Data: tacacs.Sensitive("no rules, see line 7")}
 		case b.Args[1] == "cmd=show":
-			return &tacacs.AuthorResponse{Status: tacacs.AuthorPassAdd, Args: []string{"priv-lvl=15", "colour*red"}}
+			return &tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"priv-lvl=15", "colour*red"}}
 		case b.Args[1] == "cmd=brew":
-			return &tacacs.AuthorResponse{Status: tacacs.AuthorPassAdd, Args: []string{"colour=red"}}
+			return &tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"colour=red"}}
 		}
-		return &tacacs.AuthorResponse{Status: tacacs.AuthorFail, ServerMsg: "not allowed\nask the operator"}
+		return &tacacs.AuthorReply{Status: tacacs.AuthorFail, ServerMsg: "not allowed\nask the operator"}
 	case *tacacs.AuthenStart:
 		if b.Method == tacacs.AuthenASCII && !failing {
 			return &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Secret word:"}
@@ -176,9 +169,9 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	server := startTACACS(t)
 	second := enginetest.NewScriptedRADIUS(t, demoSecret, func(q *enginetest.Query) {
 		if q.Packet[0] == 4 {
-			q.Send(q.Answer(enginetest.AccountingResponse))
+			q.Send(q.Answer(radius.AccountingResponse))
 		} else {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	account, _ := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"tacacs"}}`).want(t, http.StatusCreated).Data["id"].(string)

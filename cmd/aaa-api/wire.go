@@ -31,6 +31,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -46,6 +47,7 @@ import (
 type node struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	lines    *logging.Writer // what log writes to
 	name     string
 	url      string // at which other nodes reach it; empty: they don't
 	store    store.Store
@@ -79,12 +81,13 @@ const reloadInterval = 500 * time.Millisecond
 
 // openNode makes a node that is ready to serve: database migrated, seal opened,
 // dictionaries loaded, change log followed. Close it afterwards.
-func openNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *node, err error) {
+func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_ *node, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
 	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
-	n.log = slog.New(tenantlog.New(log.Handler())).With("node", n.name)
+	n.log = slog.New(tenantlog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.LogLevel}))).With("node", n.name)
+	n.lines = lines
 	if cfg.DatabaseURL.IsZero() {
 		if n.unlock, err = lockData(cfg); err != nil {
 			return nil, err
@@ -155,13 +158,16 @@ func (n *node) listen(ctx context.Context) (err error) {
 func (n *node) assemble() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "aaa_api_log_lines_dropped_total", Help: "Log lines dropped since whatever takes the log took it too slowly.",
+	}, func() float64 { return float64(n.lines.Dropped()) }))
 
 	processor := limits.NewProcessor()
 	acts := actionsOf(n.cfg, processor)
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log,
-		Lost:   func(l tacacs.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
 	n.tenants = tenant.New(tenant.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
@@ -190,7 +196,7 @@ func (n *node) assemble() error {
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
-	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols.Has,
+	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
 	n.memory = memoryLimit(n.cfg.MemoryLimit)
 	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
@@ -214,6 +220,8 @@ func (n *node) assemble() error {
 		Verifier: verifier,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
+		LogUser:  n.cfg.LogUser,
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    web.NewMeter(registry),
 		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
@@ -279,6 +287,7 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.expireTokens(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
+	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })

@@ -115,21 +115,6 @@ type ServerTLS struct {
 	ServerName  string `json:"server_name,omitempty"` // in the server's certificate; empty: the address
 }
 
-// Mode is the server's avp member as its engine means it: empty is strict, and where attributes go
-// by name strict is StrictArguments and custom AnyName.
-func (s *Server) Mode() AVPMode {
-	switch {
-	case s.AVP != CustomAVP && s.Engine == "tacacs":
-		return StrictArguments
-	case s.AVP != CustomAVP:
-		return Strict
-	case s.Engine == "tacacs":
-		return AnyName
-	default:
-		return CustomAVP
-	}
-}
-
 // HealthCheck says how a server that stopped answering is found to be back.
 type HealthCheck struct {
 	Type     string `json:"type,omitempty"` // status-server (default), user, time
@@ -145,9 +130,9 @@ type AVPMode string
 const (
 	Strict    AVPMode = "strict"
 	CustomAVP AVPMode = "custom"
-	// StrictArguments is never written in a document: it is strict at a TACACS+ server.
+	// StrictArguments is never written in a document: it is strict at a server whose protocol has arguments (TACACS+).
 	StrictArguments AVPMode = "strict arguments"
-	// AnyName is never written in a document: it is custom at a TACACS+ server, which takes arguments of any name.
+	// AnyName is never written in a document: it is custom at such a server, which takes arguments of any name.
 	AnyName AVPMode = "any name"
 )
 

@@ -24,6 +24,7 @@ const (
 	KindUnavailable // the store is away
 	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
 	KindTooLong     // what was sent is longer than anything that is taken
+	numKinds
 )
 
 // Error is an error with a meaning outside. Its text is shown to callers, so it
@@ -43,8 +44,8 @@ type Field struct {
 	Path    string // members and indices joined by dots (servers.0.port), empty for the whole
 	Rule    string // what was broken: required, type, maximum, enum, unique, pattern, unknown, regexp, …
 	Message string
-	Target  any // the bound or the allowed values, where the rule has one
-	Value   any // the offending value, never of a secret
+	Target  Value // the bound or the allowed values, where the rule has one
+	Value   Value // the offending value, never of a secret
 }
 
 func (e *Error) Error() string {

@@ -7,11 +7,11 @@ type Request struct {
 	Op      Op
 	// Values are the caller's keys: each value is a string, a json.Number, a bool,
 	// or a []any of those.
-	Values map[string]any
+	Values Values
 	Trace  bool // collect Result.Trace
-	// Repeated receives when the same request arrives again while this one runs: the
-	// state machine's DUP. nil where a repetition can't be told.
-	Repeated <-chan struct{}
+	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
+	// machine's DUP. It is empty where a repetition can't be told.
+	RepeatID string
 }
 
 // Outcome is the AAA-Result of an answer.
@@ -30,14 +30,14 @@ const (
 type Result struct {
 	Outcome      Outcome
 	IsAuthorized bool
-	Document     AccountID      // account of the document used; empty where none was
-	Server       string         // name of the server that answered; empty where none was asked
-	Attempts     int            // packets sent, over all servers
-	State        string         // opaque; to be sent back as the key State after a challenge
-	Prompt       string         // with a challenge: what to show the user
-	Echo         bool           // with a challenge: the answer may be shown while it is typed
-	RefusedBy    string         // the authoriser that said no, where it was not a server
-	Keys         map[string]any // what the rules mapped back
-	AVPs         map[string]any // reply attributes by dictionary name
+	Document     AccountID // account of the document used; empty where none was
+	Server       string    // name of the server that answered; empty where none was asked
+	Attempts     int       // packets sent, over all servers
+	State        string    // opaque; to be sent back as the key State after a challenge
+	Prompt       string    // with a challenge: what to show the user
+	Echo         bool      // with a challenge: the answer may be shown while it is typed
+	RefusedBy    string    // the authoriser that said no, where it was not a server
+	Keys         Values    // what the rules mapped back
+	AVPs         AVPs      // reply attributes that no rule took
 	Trace        *Trace
 }

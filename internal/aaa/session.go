@@ -68,6 +68,6 @@ type SessionAnswer struct {
 	// Challenge is the id of a challenge. Its answer brings it back, so that it answers no other one.
 	Challenge string
 	Session   Session
-	Keys      map[string]any // what the rules mapped back
-	AVPs      map[string]any // reply attributes by dictionary name
+	Keys      Values // what the rules mapped back
+	AVPs      AVPs   // reply attributes that no rule took
 }

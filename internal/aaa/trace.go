@@ -21,14 +21,20 @@ type TraceRoom struct {
 	leftOut        atomic.Int64
 }
 
+// Tracing is a Trace while it is collected, within its room.
+type Tracing struct {
+	Trace
+	room *TraceRoom
+}
+
 type space struct{ entries, octets atomic.Int64 }
 
-// Trace makes a trace that shares the room; nil of a nil room.
-func (r *TraceRoom) Trace() *Trace {
+// Tracing begins a trace that shares the room; nil of a nil room.
+func (r *TraceRoom) Tracing() *Tracing {
 	if r == nil {
 		return nil
 	}
-	return &Trace{room: r}
+	return &Tracing{room: r}
 }
 
 // take reports whether there is space for an entry with these texts, and takes it.
@@ -40,12 +46,12 @@ func (r *TraceRoom) take(s *space, most int64, texts ...string) bool {
 	return false
 }
 
-func (t *Trace) detail(texts ...string) bool {
+func (t *Tracing) detail(texts ...string) bool {
 	r := t.Room()
 	return r.take(&r.details, maxTraceDetails, texts...)
 }
 
-func (t *Trace) step(texts ...string) bool {
+func (t *Tracing) step(texts ...string) bool {
 	r := t.Room()
 	return r.take(&r.steps, maxTraceSteps, texts...)
 }
@@ -65,7 +71,7 @@ func octetsOf(texts []string) int64 {
 }
 
 // Room is the trace's room, for others of the same request.
-func (t *Trace) Room() *TraceRoom {
+func (t *Tracing) Room() *TraceRoom {
 	if t == nil {
 		return nil
 	}
@@ -76,49 +82,49 @@ func (t *Trace) Room() *TraceRoom {
 }
 
 // AddUnusedKey adds a key that nothing reads, if there is room.
-func (t *Trace) AddUnusedKey(key string) {
+func (t *Tracing) AddUnusedKey(key string) {
 	if t.detail(key) {
 		t.UnusedKeys = append(t.UnusedKeys, key)
 	}
 }
 
 // AddRule adds an entry if there is room.
-func (t *Trace) AddRule(e TraceRule) {
+func (t *Tracing) AddRule(e TraceRule) {
 	if t.detail(e.Server, e.Key, e.Attribute, e.Value, e.Note) {
 		t.Rules = append(t.Rules, e)
 	}
 }
 
 // AddDropped adds an entry if there is room.
-func (t *Trace) AddDropped(e TraceDropped) {
+func (t *Tracing) AddDropped(e TraceDropped) {
 	if t.detail(e.Server, e.Attribute, e.Reason) {
 		t.Dropped = append(t.Dropped, e)
 	}
 }
 
 // AddAdded adds an entry if there is room.
-func (t *Trace) AddAdded(e TraceAdded) {
+func (t *Tracing) AddAdded(e TraceAdded) {
 	if t.detail(e.Server, e.Attribute, e.Value) {
 		t.Added = append(t.Added, e)
 	}
 }
 
 // AddServer adds an entry if there is room. t may be nil.
-func (t *Trace) AddServer(e TraceServer) {
+func (t *Tracing) AddServer(e TraceServer) {
 	if t != nil && t.step(string(e.Account), e.Name, e.Address, e.Outcome) {
 		t.Servers = append(t.Servers, e)
 	}
 }
 
 // AddApp adds an entry if there is room. t may be nil.
-func (t *Trace) AddApp(e TraceApp) {
+func (t *Tracing) AddApp(e TraceApp) {
 	if t != nil && t.step(e.Name, e.Outcome) {
 		t.Apps = append(t.Apps, e)
 	}
 }
 
 // AddStep adds an entry if there is room, and returns it until the next one is added, else nil.
-func (t *Trace) AddStep(e TraceStep) *TraceStep {
+func (t *Tracing) AddStep(e TraceStep) *TraceStep {
 	if !t.step(string(e.Account), e.Table, e.State, e.Event, e.Action, e.Xstring, e.Next, e.Answer, e.Note) {
 		return nil
 	}
@@ -127,17 +133,18 @@ func (t *Trace) AddStep(e TraceStep) *TraceStep {
 }
 
 // Take moves the entries of a trace that shares the room behind those of t.
-func (t *Trace) Take(of *Trace) {
+func (t *Tracing) Take(of *Tracing) {
 	t.Rules = append(t.Rules, of.Rules...)
 	t.Dropped = append(t.Dropped, of.Dropped...)
 	t.Added = append(t.Added, of.Added...)
 	t.Servers = append(t.Servers, of.Servers...)
 }
 
-// End completes the trace of a request that began at begun.
-func (t *Trace) End(begun time.Time) {
+// End completes the trace of a request that began at begun, and returns what it has collected.
+func (t *Tracing) End(begun time.Time) *Trace {
 	t.Elapsed = MicrosOf(time.Since(begun))
 	t.LeftOut = t.Room().leftOut.Load()
+	return &t.Trace
 }
 
 // Trace tells how an answer came about. Passwords and secrets in it are Mask.
@@ -154,8 +161,6 @@ type Trace struct {
 	Elapsed    Micros         `json:"elapsed_us"`
 	// LeftOut is how many entries a full trace went without.
 	LeftOut int64 `json:"left_out,omitempty"`
-
-	room *TraceRoom
 }
 
 // TraceDocument is a step of the walk up the account tree.

@@ -27,9 +27,9 @@ type File struct {
 // Spec implements router.Action.
 func (File) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "FILE", Does: "compares name and password with a users file; ERROR where there is no such file",
+		Name: "FILE", Does: "compares name and password with a users file; ERROR if the file does not exist",
 		Later: byPassword, Decides: true,
-		Xstring: "a users file of the account or of one above it; users where it is left out",
+		Xstring: "a users file of the account or of an account above it; by default users",
 	}
 }
 
@@ -56,7 +56,7 @@ func soon(m *router.Machine, event fsm.Event) fsm.Event {
 type login struct {
 	account        aaa.AccountID // whose request it is
 	name, password string
-	values         map[string]any // of the request, for check items
+	values         aaa.Values // of the request, for check items
 }
 
 // withLogin leaves an entry for a job that needs the request's login, as the document's rules take it. The answer is NAK
@@ -81,10 +81,7 @@ func withLogin(m *router.Machine, job func(context.Context, *login) router.Answe
 
 // by compares the login with a users file, once it is the turn of the login's account.
 func (l *login) by(ctx context.Context, processor *limits.Processor, file *usersfile.File) router.Answer {
-	entry, verdict, err := file.Verify(l.name, l.password, func() (func(), error) {
-		turn, err := processor.Take(ctx, l.account)
-		return turn.End, err
-	})
+	entry, verdict, err := file.Verify(l.name, l.password, func(work func()) error { return processor.Do(ctx, l.account, work) })
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // there was no time for it
 		return router.Answer{Event: fsm.ERROR}
@@ -93,16 +90,9 @@ func (l *login) by(ctx context.Context, processor *limits.Processor, file *users
 	case verdict != usersfile.Accepted || !l.meets(entry.Check):
 		return router.Answer{Event: fsm.NAK}
 	}
-	res := &aaa.Result{AVPs: make(map[string]any, len(entry.Reply))}
+	res := &aaa.Result{}
 	for _, item := range entry.Reply {
-		switch before := res.AVPs[item.Name].(type) {
-		case nil:
-			res.AVPs[item.Name] = item.Value
-		case []any:
-			res.AVPs[item.Name] = append(before, item.Value)
-		default:
-			res.AVPs[item.Name] = []any{before, item.Value}
-		}
+		res.AVPs.Add(item.Name, item.Value)
 	}
 	return router.Answer{Event: fsm.ACK, Result: res}
 }

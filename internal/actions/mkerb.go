@@ -36,9 +36,9 @@ func mkerb() router.Action { return NewMKERB(nil) }
 // Spec implements router.Action.
 func (*MKERB) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "MKERB", Does: "lets a Kerberos server judge the password; ERROR where none answers or the clocks differ",
+		Name: "MKERB", Does: "asks a Kerberos server to check the password; ERROR if none answers or the clocks differ",
 		Later: byPassword, Decides: true, NeedsXstring: true,
-		Xstring: "REALM, whose servers DNS names (SRV), or REALM@host:port,host:port (at most 8; port 88 where it is left out)",
+		Xstring: "REALM (DNS gives its servers, by SRV) or REALM@host:port,host:port (at most 8; by default port 88)",
 	}
 }
 

@@ -2,7 +2,6 @@ package actions_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -107,12 +106,7 @@ func newOneAction(t *testing.T, action router.Action, extras string) *oneAction 
 // run sends a request through the table, and tells by which event the action answered.
 func (a *oneAction) run(t *testing.T, values map[string]any) (string, *aaa.Result) {
 	t.Helper()
-	if !a.plan.Pool.TryAcquire() {
-		t.Fatal("no place in the pool")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), a.router.Deadline())
-	defer cancel()
-	res, err := a.router.Run(ctx, a.plan, &aaa.Request{ID: "r", Account: account, Op: aaa.Authn, Values: values, Trace: true})
+	res, err := a.router.Handle(t.Context(), a.plan, &aaa.Request{ID: "r", Account: account, Op: aaa.Authn, Values: values, Trace: true}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +183,8 @@ eve:!
 				t.Errorf("%s, want %s\n%s", event, c.want, a.log)
 			}
 			if c.values["User-Name"] != "guest" && event == "ACK" {
-				want := map[string]any{"Session-Timeout": "3600", "Reply-Message": []any{"Good evening", "bob", "!"}}
-				if diff := cmp.Diff(want, res.AVPs); diff != "" || res.Outcome != aaa.Accept {
+				want := aaa.Values{"Session-Timeout": "3600", "Reply-Message": []any{"Good evening", "bob", "!"}}
+				if diff := cmp.Diff(want, res.AVPs.Values()); diff != "" || res.Outcome != aaa.Accept {
 					t.Errorf("%s: %s", res.Outcome, diff)
 				}
 			} else if res != nil && len(res.AVPs) > 0 {

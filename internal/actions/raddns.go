@@ -25,7 +25,7 @@ const maxLookups = 8
 // Spec implements router.Action.
 func (RADDNS) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "RADDNS", Does: "resolves the host names of servers: ACK where each has an address, else ERROR",
+		Name: "RADDNS", Does: "resolves the host names of servers: ACK if each has an address, otherwise ERROR",
 		Later: []fsm.Event{fsm.ACK, fsm.ERROR}, NeedsXstring: true,
 		Xstring: serverOrList,
 	}

@@ -14,7 +14,7 @@ type Realm struct{}
 // Spec implements router.Action.
 func (Realm) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "REALM", Does: "asks whom the rule names for the realm of User-Name; RC1 where it names nobody",
+		Name: "REALM", Does: "asks the server or list that a rule gives for the realm of User-Name; RC1 if it gives none",
 		Answers: noneLeft, Later: fromServers, Decides: true, NeedsXstring: true,
 		Xstring: "a rule of the document's realms",
 		Xvalue:  "0: a list's servers in order with failover; 1: all at once",

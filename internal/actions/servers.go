@@ -55,7 +55,7 @@ type RAD2RAD struct{}
 // Spec implements router.Action.
 func (RAD2RAD) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "RAD2RAD", Does: "asks the server or the list that Xstring names; RC1 where there is none",
+		Name: "RAD2RAD", Does: "asks the server or list that Xstring names; RC1 if none is enabled",
 		Answers: noneLeft, Later: fromServers, Decides: true, NeedsXstring: true,
 		Xstring: serverOrList, Xvalue: orderOrAtOnce,
 	}
@@ -71,9 +71,9 @@ type OfList struct{ Name, List, Does string }
 
 // The actions by kind of request. A change of password goes where logins go.
 var (
-	Authenticate = OfList{"AUTHENTICATE", "authentication", "asks the servers of the list authentication; RC1 where there is none"}
-	Acct         = OfList{"ACCT", "accounting", "gives accounting to the servers of the list accounting; RC1 where there is none"}
-	Passwd       = OfList{"PASSWD", "authentication", "asks the servers of the list authentication to change a password; RC1 where there is none"}
+	Authenticate = OfList{"AUTHENTICATE", "authentication", "asks the servers of the list authentication; RC1 if none is enabled"}
+	Acct         = OfList{"ACCT", "accounting", "sends accounting to the servers of the list accounting; RC1 if none is enabled"}
+	Passwd       = OfList{"PASSWD", "authentication", "asks the servers of the list authentication to change a password; RC1 if none is enabled"}
 )
 
 // Spec implements router.Action.

@@ -12,14 +12,14 @@ type SrvStatus struct{}
 // Spec implements router.Action.
 func (SrvStatus) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "SRV_STATUS", Does: "makes success the result, with the health of the document's servers",
+		Name: "SRV_STATUS", Does: "sets the result to success, with the health of the document's servers",
 		Answers: done, Decides: true,
 	}
 }
 
 // Run implements router.Action.
 func (SrvStatus) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
-	status := make(map[string]any, len(m.Level().Servers))
+	status := make(aaa.Values, len(m.Level().Servers))
 	for _, s := range m.Level().Servers {
 		state := "no engine"
 		if s.Client != nil {
@@ -27,6 +27,6 @@ func (SrvStatus) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
 		}
 		status[s.Name] = state
 	}
-	m.Decide(fsm.ACK, &aaa.Result{Keys: map[string]any{"servers": status}})
+	m.Decide(fsm.ACK, &aaa.Result{Keys: aaa.Values{"servers": status}})
 	return fsm.ACK
 }

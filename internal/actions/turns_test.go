@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
@@ -37,10 +38,7 @@ End:
 
 // request sends a login and returns the error of the whole request.
 func (a *oneAction) request(ctx context.Context, values map[string]any) error {
-	if err := a.plan.Pool.Acquire(ctx); err != nil {
-		return err
-	}
-	_, err := a.router.Run(ctx, a.plan, &aaa.Request{ID: "r", Account: a.plan.Account, Op: aaa.Authn, Values: values})
+	_, err := a.router.Handle(ctx, a.plan, &aaa.Request{ID: "r", Account: a.plan.Account, Op: aaa.Authn, Values: values}, time.Now())
 	return err
 }
 

@@ -42,7 +42,7 @@ func NewUnixPW(path string, accounts []aaa.AccountID, processor *limits.Processo
 // Spec implements router.Action.
 func (*UnixPW) Spec() fsm.Spec {
 	return fsm.Spec{
-		Name: "UNIX-PW", Does: "compares name and password with the host's password file, where the operator allows it; else ERROR",
+		Name: "UNIX-PW", Does: "compares name and password with the host's password file, if the operator allows it; otherwise ERROR",
 		Later: byPassword, Decides: true,
 	}
 }

@@ -15,7 +15,7 @@ type Reply struct{}
 
 // Spec implements router.Action.
 func (Reply) Spec() fsm.Spec {
-	return fsm.Spec{Name: "REPLY", Does: "answers the request with its result; what is pending goes on", Answers: done}
+	return fsm.Spec{Name: "REPLY", Does: "answers the request with its result; pending entries go on", Answers: done}
 }
 
 // Run implements router.Action.
@@ -24,12 +24,12 @@ func (Reply) Run(m *router.Machine, _ *fsm.Line) fsm.Event {
 	return fsm.ACK
 }
 
-// Ack makes success the request's result.
+// Ack sets the request's result to success.
 type Ack struct{}
 
 // Spec implements router.Action.
 func (Ack) Spec() fsm.Spec {
-	return fsm.Spec{Name: "ACK", Does: "makes success the request's result", Answers: done, Decides: true}
+	return fsm.Spec{Name: "ACK", Does: "sets the request's result to success", Answers: done, Decides: true}
 }
 
 // Run implements router.Action.
@@ -65,7 +65,7 @@ type Redo struct{}
 
 // Spec implements router.Action.
 func (Redo) Spec() fsm.Spec {
-	return fsm.Spec{Name: "REDO", Does: "issues everything that is pending anew and waits", Silent: true}
+	return fsm.Spec{Name: "REDO", Does: "sends all pending requests again and waits", Silent: true}
 }
 
 // Run implements router.Action.

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
@@ -49,7 +49,7 @@ func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
 	var faults []aaa.Field
 	for i, v := range sent {
 		text, _ := v.(string)
-		p, err := parseNetwork(text)
+		p, err := egress.ParseNetwork(text)
 		if err != nil {
 			faults = append(faults, aaa.Field{Path: networkPath(i), Rule: "pattern", Message: err.Error(), Value: text})
 		} else if !slices.Contains(list, p) {
@@ -63,30 +63,6 @@ func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
 }
 
 func networkPath(i int) string { return "server_networks." + strconv.Itoa(i) }
-
-var (
-	errNetwork = errors.New("must be an IP prefix or address, such as 10.0.0.0/8 or fd00::1")
-	errMapped  = errors.New("must be written as IPv4")
-)
-
-// parseNetwork reads a prefix, or an address as the prefix that holds it alone.
-func parseNetwork(text string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" {
-			return p, errNetwork
-		}
-		p = netip.PrefixFrom(a, a.BitLen())
-	}
-	switch {
-	case p.Addr().Is4In6():
-		return p, errMapped
-	case p != p.Masked():
-		return p, fmt.Errorf("has bits after the prefix: write %s", p.Masked())
-	}
-	return p, nil
-}
 
 // keepBounds keeps in a replacement by the account's own token what accounts above set, unless the replacement names it.
 func keepBounds(own bool, have, sent map[string]any) map[string]any {

@@ -30,6 +30,7 @@ const (
 	KeyFile       = "key-file"
 	DictionaryDir = "dictionary-dir"
 	LogLevel      = "log-level"
+	LogUser       = "log-user"
 	Drain         = "drain"
 	Connections   = "max-connections"
 	Memory        = "memory-limit"
@@ -74,6 +75,7 @@ var settings = []struct {
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},
 	{LogLevel, "info", "debug, info, warn or error"},
+	{LogUser, "false", "name the user in the log line of an AAA request"},
 	{Drain, "0s", "how long a node that is told to stop goes on serving while /readyz answers 503, for load balancers to notice; at most 5m"},
 	{Connections, "4096", "open connections of clients; more take the place of one that waits for a request, else get a 503; 16 to 1000000"},
 	{Memory, "", "memory that the node may use, such as 512MiB; near it large bodies and answers get a 503 (default: GOMEMLIMIT, else the limit of the container, else none)"},
@@ -98,6 +100,7 @@ type Config struct {
 	KeyFile       string      // never empty; need not exist
 	DictionaryDir string      // empty or an existing folder
 	LogLevel      slog.Level
+	LogUser       bool
 	Drain         time.Duration // 0 to maxDrain
 	MaxStaleness  time.Duration // 0 (for ever), or minStaleness to maxStaleness
 	Demo          bool
@@ -137,7 +140,7 @@ func AddFlags(fs *pflag.FlagSet, names ...string) {
 		for _, name := range names {
 			switch {
 			case s.name != name:
-			case name == Demo:
+			case name == Demo, name == LogUser:
 				fs.Bool(s.name, false, s.usage)
 			default:
 				fs.String(s.name, s.value, s.usage)
@@ -184,6 +187,7 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		KeyFile:       k.String(KeyFile),
 		DictionaryDir: r.folder(DictionaryDir),
 		LogLevel:      r.logLevel(),
+		LogUser:       r.boolean(LogUser),
 		Drain:         r.duration(Drain, maxDrain),
 		MaxStaleness:  r.duration(MaxStaleness, maxStaleness),
 		Demo:          r.boolean(Demo),

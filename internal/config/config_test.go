@@ -55,14 +55,14 @@ func TestPrecedence(t *testing.T) {
 		"defaults": {want: func(*Config) {}},
 		"environment": {
 			env: []string{
-				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_DRAIN=15s",
+				"AAA_API_LISTEN=:9000", "AAA_API_DATA_DIR=/srv/aaa", "AAA_API_LOG_LEVEL=warn", "AAA_API_DEMO=true", "AAA_API_LOG_USER=true", "AAA_API_DRAIN=15s",
 				"AAA_API_MAX_STALENESS=1s", "AAA_API_BAD_CREDENTIALS=7", "AAA_API_KEY_FILE=/etc/aaa/key", "AAA_API_DICTIONARY_DIR=" + dicts,
 				"AAA_API_SERVER_NETWORKS=127.0.0.0/8,::1", "AAA_API_SERVER_PORTS=1812", "AAA_API_DESTINATION_PACKETS=9",
 				"HOME=/root", "AAA_API_DATABASE_URL=",
 			},
 			want: func(c *Config) {
 				c.Listen, c.DataDir, c.KeyFile, c.DictionaryDir = ":9000", "/srv/aaa", "/etc/aaa/key", dicts
-				c.LogLevel, c.Drain, c.MaxStaleness, c.BadCredentials, c.Demo = slog.LevelWarn, 15*time.Second, time.Second, 7, true
+				c.LogLevel, c.Drain, c.MaxStaleness, c.BadCredentials, c.Demo, c.LogUser = slog.LevelWarn, 15*time.Second, time.Second, 7, true, true
 				c.ServerNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 				c.ServerPorts, c.DestinationPackets = []egress.Ports{{From: 1812, To: 1812}}, 9
 			},
@@ -149,7 +149,8 @@ func TestRefused(t *testing.T) {
 		"negative memory":       {args: []string{"--memory-limit=-1GiB"}, want: `is not a number of octets`},
 		"no packets":            {args: []string{"--destination-packets=0"}, want: `--destination-packets: "0" is not a whole number of 1 to 1000000`},
 		"cost of hashes":        {args: []string{"--max-hash-cost=15"}, want: `--max-hash-cost: "15" is not a whole number of 4 to 14`},
-		"no network":            {args: []string{"--server-networks=10.0.0.0/8,localhost"}, want: `--server-networks: "localhost" is neither a network`},
+		"no network":            {args: []string{"--server-networks=10.0.0.0/8,localhost"}, want: `--server-networks: "localhost" must be an IP prefix or address`},
+		"bits after the prefix": {args: []string{"--server-networks=127.0.0.1/8"}, want: `--server-networks: "127.0.0.1/8" has bits after the prefix: write 127.0.0.0/8`},
 		"no port range":         {args: []string{"--server-ports=1812-1"}, want: `--server-ports: "1812-1" is neither a port`},
 		"staleness too short":   {args: []string{"--max-staleness=999ms"}, want: "--max-staleness: 999ms is less than 1s"},
 		"staleness too long":    {env: []string{"AAA_API_MAX_STALENESS=721h"}, want: `AAA_API_MAX_STALENESS: "721h" is not a time of 0s to 720h0m0s`},

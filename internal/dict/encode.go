@@ -76,37 +76,6 @@ func typeRange(a *aaa.Attribute) (lowest, highest int64) {
 	return math.MinInt32, math.MaxInt64
 }
 
-// size is the length of a fixed-size type's value; 0 for the others.
-func size(t aaa.Type) int {
-	switch t {
-	case aaa.TypeInteger, aaa.TypeSigned, aaa.TypeDate, aaa.TypeIPAddr:
-		return 4
-	case aaa.TypeInteger64, aaa.TypeIfID:
-		return 8
-	case aaa.TypeShort:
-		return 2
-	case aaa.TypeByte, aaa.TypeBool:
-		return 1
-	case aaa.TypeIPv6Addr:
-		return 16
-	case aaa.TypeIPv4Prefix, aaa.TypeEther:
-		return 6
-	}
-	return 0
-}
-
-// Packs reports whether several values of an attribute follow one another in one: it is an array of
-// values of a fixed size. With a tag each goes alone, as one octet of it is the tag (RFC 2868 §3.1).
-func Packs(a *aaa.Attribute) bool { return a.Array && !a.HasTag && size(a.Type) > 0 }
-
-func isInteger(t aaa.Type) bool {
-	switch t {
-	case aaa.TypeInteger, aaa.TypeInteger64, aaa.TypeShort, aaa.TypeByte, aaa.TypeSigned:
-		return true
-	}
-	return false
-}
-
 // Encode turns a text into the value's octets, as Append does.
 func (s *Set) Encode(a *aaa.Attribute, text string) ([]byte, error) { return s.Append(nil, a, text) }
 
@@ -117,7 +86,7 @@ func (s *Set) Encode(a *aaa.Attribute, text string) ([]byte, error) { return s.A
 // is not text also takes 0x and its exact octets. Several values of an array attribute are
 // separated by commas, unless the whole is a value name. Errors are of KindBadInput and never hold the value.
 func (s *Set) Append(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {
-	if !Packs(a) || strings.IndexByte(text, ',') < 0 {
+	if !a.Packs() || strings.IndexByte(text, ',') < 0 {
 		return s.AppendOne(dst, a, text)
 	}
 	if _, named := s.ValueNumber(a, text); named {
@@ -201,7 +170,7 @@ func (s *Set) AppendInt(dst []byte, a *aaa.Attribute, n int64) ([]byte, error) {
 	if a.Type == aaa.TypeString {
 		return strconv.AppendInt(dst, n, 10), nil
 	}
-	if !isInteger(a.Type) && a.Type != aaa.TypeDate && a.Type != aaa.TypeBool {
+	if !a.Type.IsInteger() && a.Type != aaa.TypeDate && a.Type != aaa.TypeBool {
 		return dst, bad(a, "takes no integer: its type is "+TypeName(a.Type))
 	}
 	lowest, highest := typeRange(a)
@@ -219,7 +188,7 @@ func (s *Set) AppendInt(dst []byte, a *aaa.Attribute, n int64) ([]byte, error) {
 }
 
 func appendSized(dst []byte, a *aaa.Attribute, n uint64) []byte {
-	switch size(a.Type) {
+	switch a.Type.Size() {
 	case 1:
 		return append(dst, byte(n))
 	case 2:
@@ -331,7 +300,7 @@ func hexFits(t aaa.Type, n int) bool {
 	case aaa.TypeIPv4Prefix:
 		return n >= 2 && n <= 6
 	}
-	return n > 0 && n == size(t) && t != aaa.TypeBool
+	return n > 0 && n == t.Size() && t != aaa.TypeBool
 }
 
 func (s *Set) appendOctets(dst []byte, a *aaa.Attribute, text string) ([]byte, error) {

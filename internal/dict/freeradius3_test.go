@@ -317,7 +317,7 @@ func TestShippedValuesAreOfNumbers(t *testing.T) {
 		compiled, _ := c.Get(name)
 		for _, v := range compiled.vals {
 			a := NewSet(compiled).at(v.attr.Parent, vendorNumber(v.attr), v.attr.Number)
-			if a != nil && !isInteger(a.Type) && a.Type != aaa.TypeOctets {
+			if a != nil && !a.Type.IsInteger() && a.Type != aaa.TypeOctets {
 				t.Errorf("%s: the value %s is of %s, which is of type %s", name, v.name, a.Name, TypeName(a.Type))
 			}
 		}

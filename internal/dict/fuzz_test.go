@@ -110,7 +110,7 @@ func FuzzDecodeValue(f *testing.F) {
 		a := &attrs[int(which)%len(attrs)]
 		text := s.Text(a, wire)
 		s.JSON(a, wire)
-		if n, ok := s.IntText(a, wire); ok && size(a.Type) != len(wire) {
+		if n, ok := s.IntText(a, wire); ok && a.Type.Size() != len(wire) {
 			t.Fatalf("%s %x is the integer %s", a.Name, wire, n)
 		}
 		out, err := s.Encode(a, text)

@@ -153,7 +153,7 @@ func checkValue(t *testing.T, set *Set, a *aaa.Attribute) {
 	if err != nil {
 		t.Fatalf("%s (%s): %v", a.Name, TypeName(a.Type), err)
 	}
-	if n := size(a.Type); n > 0 && len(wire) != n {
+	if n := a.Type.Size(); n > 0 && len(wire) != n {
 		t.Fatalf("%s (%s) has %d octets", a.Name, TypeName(a.Type), len(wire))
 	}
 	if got := set.Text(a, wire); got != text {
@@ -173,14 +173,14 @@ func checkNamed(t *testing.T, set *Set, v *ValEntry) {
 	if a == nil {
 		t.Fatalf("the attribute of value %s is not found", v.Name)
 	}
-	if !isInteger(a.Type) {
+	if !a.Type.IsInteger() {
 		return
 	}
 	wire, err := set.Encode(a, v.Name)
 	if err != nil {
 		t.Fatalf("%s %s: %v", a.Name, v.Name, err)
 	}
-	if n, _ := integer(a, wire); n != v.Val {
+	if n, _ := a.Integer(wire); n != v.Val {
 		t.Fatalf("%s %s is %d, want %d", a.Name, v.Name, n, v.Val)
 	}
 	again, err := set.Encode(a, set.Text(a, wire))

@@ -75,7 +75,7 @@ func (c *check) servers() {
 		if name := s.TLS.ServerName; name != "" && !validAddress(name) { // it goes out in the handshake as it is
 			c.fault(at+".tls.server_name", "address", "must be a host name or the IP address of a host", name)
 		}
-		c.tacacs(at, s)
+		c.transport(at, s)
 		c.octets(at+".health_check.username", s.HealthCheck.Username, maxUserName)
 		c.octets(at+".health_check.password", s.HealthCheck.Password.Reveal(), maxPassword)
 		if s.HealthCheck.Type == "user" {
@@ -89,7 +89,7 @@ func (c *check) servers() {
 	}
 }
 
-// What a user name and a password may have in RADIUS, in octets (RFC 2865 §5, §5.2). TACACS+ takes two octets more of a name.
+// The longest user name and password in octets that every protocol takes: those of RADIUS (RFC 2865 §5, §5.2).
 const (
 	maxUserName = 253
 	maxPassword = 128

@@ -150,11 +150,21 @@ func compileTable(t testing.TB, lines string) *fsm.Table {
 	return table
 }
 
-func radiusOnly(name string) bool { return name == "radius" }
+// radiusOnly is a service that speaks RADIUS only, and knows which members servers of TACACS+ have.
+type radiusOnly struct{}
+
+func (radiusOnly) Has(name string) bool { return name == "radius" }
+
+func (radiusOnly) Taking(member string) []string {
+	if member == "previous_secret" {
+		return []string{"radius", "tacacs"}
+	}
+	return []string{"tacacs"}
+}
 
 func newPreparer(t testing.TB) *Preparer {
 	t.Helper()
-	return NewPreparer(newCatalog(t), vault{}, radiusOnly)
+	return NewPreparer(newCatalog(t), vault{}, radiusOnly{})
 }
 
 func example(t testing.TB, name string) json.RawMessage {

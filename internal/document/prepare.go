@@ -25,11 +25,18 @@ type Catalog interface {
 	UsersFile(ctx context.Context, account aaa.AccountID, name string) (bool, error)
 }
 
+// Engines tells which protocol engines this service has.
+type Engines interface {
+	Has(name string) bool
+	// Taking lists the engines whose servers have a member that not every protocol has.
+	Taking(member string) []string
+}
+
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
 type Preparer struct {
 	catalog     Catalog
 	vault       secmod.SealOpener
-	engines     func(name string) bool
+	engines     Engines
 	authorizers func(ctx context.Context, name string) bool
 	deadline    time.Duration
 	reach       func(ctx context.Context, account aaa.AccountID) (*egress.Account, error)
@@ -55,8 +62,8 @@ func WithReach(of func(ctx context.Context, account aaa.AccountID) (*egress.Acco
 	return func(p *Preparer) { p.reach = of }
 }
 
-// NewPreparer makes a Preparer. engines tells which protocol engines this service has.
-func NewPreparer(catalog Catalog, vault secmod.SealOpener, engines func(name string) bool, opts ...Option) *Preparer {
+// NewPreparer makes a Preparer.
+func NewPreparer(catalog Catalog, vault secmod.SealOpener, engines Engines, opts ...Option) *Preparer {
 	p := &Preparer{
 		catalog: catalog, vault: vault, engines: engines,
 		authorizers: func(context.Context, string) bool { return false },

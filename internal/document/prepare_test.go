@@ -276,10 +276,10 @@ func TestPreparePassesFailuresOn(t *testing.T) {
 	away := fmt.Errorf("dial: %w", store.ErrUnavailable)
 	c := newCatalog(t)
 	c.err = away
-	if _, err := NewPreparer(c, vault{}, radiusOnly).Prepare(t.Context(), account, example(t, "example_put"), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := NewPreparer(c, vault{}, radiusOnly{}).Prepare(t.Context(), account, example(t, "example_put"), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("catalog: %v", err)
 	}
-	if _, err := NewPreparer(newCatalog(t), vault{err: away}, radiusOnly).Prepare(t.Context(), account, example(t, "example_put"), nil); !errors.Is(err, store.ErrUnavailable) || aaa.KindOf(err) == aaa.KindBadInput {
+	if _, err := NewPreparer(newCatalog(t), vault{err: away}, radiusOnly{}).Prepare(t.Context(), account, example(t, "example_put"), nil); !errors.Is(err, store.ErrUnavailable) || aaa.KindOf(err) == aaa.KindBadInput {
 		t.Errorf("sealer: %v", err)
 	}
 	for _, stored := range []string{`{`, `[]`, `"hush"`} {

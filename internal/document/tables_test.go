@@ -131,12 +131,12 @@ func TestPrepareOfTablesPassesFailuresOn(t *testing.T) {
 	c := newCatalog(t)
 	c.err = fmt.Errorf("dial: %w", store.ErrUnavailable)
 	doc := patched(t, `{"servers":[],"authorization":[],"fsm":"all"}`)
-	if _, err := NewPreparer(c, vault{}, radiusOnly).Prepare(t.Context(), account, doc, nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := NewPreparer(c, vault{}, radiusOnly{}).Prepare(t.Context(), account, doc, nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("tables: %v", err)
 	}
 	files := filesAway{newCatalog(t)}
 	doc = patched(t, `{"fsm":"files"}`)
-	if _, err := NewPreparer(files, vault{}, radiusOnly).Prepare(t.Context(), account, doc, nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := NewPreparer(files, vault{}, radiusOnly{}).Prepare(t.Context(), account, doc, nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("users files: %v", err)
 	}
 }

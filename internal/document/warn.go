@@ -50,7 +50,7 @@ func (c *check) warnServers(warn func(path, rule, message string)) {
 	for i := range c.doc.Servers {
 		s := &c.doc.Servers[i]
 		at := "servers." + strconv.Itoa(i)
-		if !c.prepare.engines(s.Engine) {
+		if !c.prepare.engines.Has(s.Engine) {
 			warn(at+".aaa_engine", "engine", "this service does not speak "+s.Engine+" yet: the server counts as one that does not answer")
 		}
 		if silent := time.Duration(s.Timeout) * time.Millisecond * time.Duration(s.Retries+1); c.prepare.deadline > 0 && silent >= c.prepare.deadline {

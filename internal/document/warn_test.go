@@ -67,7 +67,7 @@ func TestWarnings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := NewPreparer(newCatalog(t), vault{}, radiusOnly,
+			p := NewPreparer(newCatalog(t), vault{}, radiusOnly{},
 				WithAuthorizers(func(_ context.Context, name string) bool { return name == "known" }), WithDeadline(30*time.Second))
 			got, err := p.Prepare(t.Context(), account, patched(t, "{"+c.patch+"}"), nil)
 			if err != nil {

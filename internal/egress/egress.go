@@ -75,16 +75,37 @@ func ParseNetworks(text string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		p, err := netip.ParsePrefix(part)
-		if a, bad := netip.ParseAddr(part); bad == nil && a.Zone() == "" {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
+		p, err := ParseNetwork(part)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither a network such as 10.0.0.0/8 nor an address", part)
+			return nil, fmt.Errorf("%q %w", part, err)
 		}
-		list = append(list, p.Masked())
+		list = append(list, p)
 	}
 	return list, nil
+}
+
+var (
+	errNetwork = errors.New("must be an IP prefix or address, such as 10.0.0.0/8 or fd00::1")
+	errMapped  = errors.New("must be written as IPv4")
+)
+
+// ParseNetwork reads a prefix, or an address as the prefix that holds it alone. The error goes on from the text.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return p, errNetwork
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	switch {
+	case p.Addr().Is4In6():
+		return p, errMapped
+	case p != p.Masked():
+		return p, fmt.Errorf("has bits after the prefix: write %s", p.Masked())
+	}
+	return p, nil
 }
 
 // Rules are the operator's, for all accounts.

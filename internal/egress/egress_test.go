@@ -152,12 +152,12 @@ func TestParse(t *testing.T) {
 			t.Errorf("ports %q: %v", bad, list)
 		}
 	}
-	for _, bad := range []string{"", "10.0.0.0/33", "localhost", "10.0.0.0/8,", "fe80::1%lo"} {
+	for _, bad := range []string{"", "10.0.0.0/33", "localhost", "10.0.0.0/8,", "fe80::1%lo", "10.1.2.3/8", "::ffff:10.1.2.3"} {
 		if list, err := ParseNetworks(bad); err == nil {
 			t.Errorf("networks %q: %v", bad, list)
 		}
 	}
-	if list, err := ParseNetworks("127.0.0.1, ::1, 10.1.2.3/8"); err != nil || list[0].String() != "127.0.0.1/32" || list[2].String() != "10.0.0.0/8" {
+	if list, err := ParseNetworks("127.0.0.1, ::1, 10.0.0.0/8"); err != nil || list[0].String() != "127.0.0.1/32" || list[2].String() != "10.0.0.0/8" {
 		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -18,6 +18,8 @@ import (
 type Engine interface {
 	// Name is the aaa_engine value of documents: radius, tacacs, diameter.
 	Name() string
+	// Traits are what the rest of the service has to know of the protocol. They never change.
+	Traits() Traits
 	// Open makes a Client for a server. It does no I/O, starts no goroutine and
 	// costs little memory: a node holds a Client for every server of every warm tenant.
 	Open(cfg Config) (Client, error)
@@ -173,16 +175,22 @@ var (
 var ErrDuplicate = errors.New("two engines of one name")
 
 // Registry finds engines by name. It is filled once at start.
-type Registry struct{ engines map[string]Engine }
+type Registry struct{ engines map[string]registered }
+
+type registered struct {
+	Engine
+	traits *Traits
+}
 
 // NewRegistry registers the engines given; two of one name panic.
 func NewRegistry(list ...Engine) *Registry {
-	r := &Registry{engines: make(map[string]Engine, len(list))}
+	r := &Registry{engines: make(map[string]registered, len(list))}
 	for _, e := range list {
 		if _, ok := r.engines[e.Name()]; ok {
 			panic(fmt.Errorf("%w: %s", ErrDuplicate, e.Name()))
 		}
-		r.engines[e.Name()] = e
+		traits := e.Traits()
+		r.engines[e.Name()] = registered{e, &traits}
 	}
 	return r
 }

@@ -62,7 +62,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	registry := engines.NewRegistry(f.engine)
 	acts := actions.All(actions.Options{})
 	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
-	f.preparer = document.NewPreparer(f.tenants, vault, registry.Has)
+	f.preparer = document.NewPreparer(f.tenants, vault, registry)
 	f.follower = store.NewFollower(db.Changes(), log, store.FollowerOptions{})
 	f.follower.Subscribe(f.tenants.Changed)
 	done := make(chan error, 1)
@@ -240,6 +240,10 @@ func newScripted() *scripted {
 }
 
 func (s *scripted) Name() string { return "radius" }
+
+func (s *scripted) Traits() engines.Traits {
+	return engines.Traits{Dictionary: "dictionary_tacacs", DropsUnverified: true, Members: []string{"previous_secret"}}
+}
 
 func (s *scripted) Open(cfg engines.Config) (engines.Client, error) {
 	s.mu.Lock()

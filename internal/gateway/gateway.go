@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/router"
+	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenant"
@@ -21,7 +21,7 @@ type Gateway struct {
 	*session.Manager
 	tenants *tenant.Tenants
 	router  *router.Router
-	sealer  Vault
+	vault   secmod.SealOpener
 	metrics *Metrics
 
 	hashCost usersfile.Cost
@@ -33,7 +33,7 @@ var _ Service = (*Gateway)(nil)
 type Options struct {
 	Tenants  *tenant.Tenants
 	Router   *router.Router
-	Vault    Vault
+	Vault    secmod.SealOpener
 	Sessions store.Sessions   // where sessions are kept
 	Peers    session.Peers    // asks the other nodes; optional: this one is the only one
 	Node     string           // this node's name
@@ -46,7 +46,7 @@ type Options struct {
 
 // New makes a Gateway. RunSessions is what its sessions need beside the requests.
 func New(o Options) *Gateway {
-	g := &Gateway{tenants: o.Tenants, router: o.Router, sealer: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
+	g := &Gateway{tenants: o.Tenants, router: o.Router, vault: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
@@ -68,28 +68,10 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
-		res, err = g.run(ctx, plan, req, start)
+		res, err = g.router.Handle(ctx, plan, req, start)
 	}
 	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
 	return res, err
-}
-
-// run is the rest of the line of one request that arrived at start: pool, router.
-func (g *Gateway) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time) (*aaa.Result, error) {
-	if res := g.router.Immediate(plan, req); res != nil {
-		return res, nil
-	}
-	// A request that needs not wait, and whose servers' timeouts end before the deadline
-	// does, is spared a timer that can't fire.
-	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= g.router.Deadline() || !plan.Pool.TryAcquire() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.router.Deadline())
-		defer cancel()
-		if err := plan.Pool.Acquire(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return g.router.RunSince(ctx, plan, req, start)
 }
 
 // plan is the Plan of an account that is enabled.
@@ -107,11 +89,6 @@ func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, err
 // Wait waits until no request goes on in the background any more, or until ctx ends.
 func (g *Gateway) Wait(ctx context.Context) error { return g.router.Wait(ctx) }
 
-// Seal implements Service.
-func (g *Gateway) Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error) {
-	return g.sealer.Seal(ctx, account, purpose, clear)
-}
-
 // DryRun implements Service.
 func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error) {
 	plan, err := g.plan(ctx, req.Account)
@@ -121,15 +98,12 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	if err := plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()); err != nil {
 		return nil, err
 	}
-	if res := g.router.Immediate(plan, &aaa.Request{Account: req.Account, Op: req.Op, Values: req.Values, Trace: true}); res != nil {
-		return &DryRun{Outcome: res.Outcome, Packets: []DryRunPacket{}, Trace: res.Trace}, nil
-	}
-	messages, trace, err := g.router.DryRun(ctx, plan, req)
+	r, err := g.router.DryRun(ctx, plan, req)
 	if err != nil {
 		return nil, err
 	}
-	d := &DryRun{Packets: make([]DryRunPacket, 0, len(messages)), Trace: trace}
-	for _, m := range messages {
+	d := &DryRun{Outcome: r.Outcome, Packets: make([]DryRunPacket, 0, len(r.Messages)), Trace: r.Trace}
+	for _, m := range r.Messages {
 		d.Packets = append(d.Packets, packet(m))
 	}
 	return d, nil
@@ -138,7 +112,7 @@ func (g *Gateway) DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 func packet(m router.Message) DryRunPacket {
 	p := DryRunPacket{
 		Account: m.Level.Account, Server: m.Server.Name, Address: m.Server.Address, Engine: m.Server.Engine,
-		AVPs: []NamedValue{}, Packet: hex.EncodeToString(m.Packet),
+		Packet: m.Packet,
 	}
 	if m.Err != nil {
 		p.Error = m.Err.Error()
@@ -147,22 +121,30 @@ func packet(m router.Message) DryRunPacket {
 		return p
 	}
 	for _, avp := range m.Request.AVPs {
-		v := NamedValue{Name: avp.Name(), Value: aaa.Mask}
-		if !avp.Attr.Hidden && !avp.Clear {
-			v.Value = m.Server.Dict.JSON(avp.Attr, avp.Value)
+		named := aaa.NamedAVP{AVP: avp, As: avp.Name()}
+		if avp.Attr.Hidden || avp.Clear {
+			named.Value, named.Word = nil, aaa.Mask
+		} else {
+			named.Word = m.Server.Dict.Word(avp.Attr, avp.Value)
 		}
-		p.AVPs = append(p.AVPs, v)
+		p.AVPs = append(p.AVPs, named)
 	}
 	return p
 }
 
+// Repeat implements Service.
+func (g *Gateway) Repeat(_ context.Context, account aaa.AccountID, repeatID string) error {
+	g.router.Repeat(account, repeatID)
+	return nil
+}
+
 // Learnt implements Service.
-func (g *Gateway) Learnt(account aaa.AccountID) map[string]Learnt {
+func (g *Gateway) Learnt(_ context.Context, account aaa.AccountID) (map[string]Learnt, error) {
 	all := make(map[string]Learnt)
 	for name, kinds := range g.tenants.Learnt(account) {
 		all[name] = Learnt{MessageAuthenticator: kinds}
 	}
-	return all
+	return all, nil
 }
 
 // Effective implements Service.
@@ -174,7 +156,7 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	route := &plan.Routes[op]
 	e := &Effective{
 		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
-		Workers: EffectivePart{Value: plan.Workers, Account: plan.WorkersOf},
+		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
 	}
 	levels := route.Levels
 	if route.Off { // whose document says so is the last step of the walk

@@ -57,11 +57,11 @@ func TestRequestsOverTheRate(t *testing.T) {
 			return err
 		},
 		"INTERIM": func(ctx context.Context) error {
-			_, err := f.gateway.ReportSession(ctx, customer, sid, nil)
+			_, err := f.gateway.ReportSession(ctx, customer, sid, aaa.Usage{}, nil)
 			return err
 		},
 		"CLOSE": func(ctx context.Context) error {
-			_, err := f.gateway.CloseSession(ctx, customer, sid, "", nil)
+			_, err := f.gateway.CloseSession(ctx, customer, sid, "", aaa.Usage{}, nil)
 			return err
 		},
 	} {
@@ -116,7 +116,7 @@ func TestSessionsOverTheirNumber(t *testing.T) {
 	if sent := f.engine.take(); len(sent) != 0 {
 		t.Errorf("%v were asked", sent)
 	}
-	_, err = f.gateway.CloseSession(f.ctx, f.ids["customer"], first.SID, "", nil)
+	_, err = f.gateway.CloseSession(f.ctx, f.ids["customer"], first.SID, "", aaa.Usage{}, nil)
 	f.must(err)
 	_, err = start()
 	f.must(err)

@@ -10,24 +10,23 @@ import (
 	"aaa-api/internal/store"
 )
 
-// Service is the AAA service as the HTTP side sees it. It is the line along
-// which the front process and the security module are parted: nothing that
-// crosses it gives a secret away.
+// Service is the AAA service as the HTTP side sees it. It is the line along which the front process and the security module
+// are parted: what crosses it is plain data, which another process can be sent, and none of it gives a stored secret away.
 type Service interface {
 	// Handle runs an AAA request. Its errors are *aaa.Error: KindBadInput, KindNotFound,
 	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
 	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// Repeat tells the request that runs under a RepeatID of the account that it has come again. One that has ended, or not
+	// begun, is told nothing, which is no error.
+	Repeat(ctx context.Context, account aaa.AccountID, repeatID string) error
 	// DryRun does all of Handle but sending: what would go to which server.
 	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	// Effective tells the documents in force for an operation and where each part came from.
 	Effective(ctx context.Context, account aaa.AccountID, op aaa.Op) (*Effective, error)
 	// Learnt tells what this node has learnt of the servers of an account's own document, by their names; nothing of
 	// those that it has not used.
-	Learnt(account aaa.AccountID) map[string]Learnt
-	// Seal encrypts a secret of an account's document. purpose is its place in the
-	// document by name (servers/NAME/secret); a sealed text opens for the same account and purpose only.
-	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
+	Learnt(ctx context.Context, account aaa.AccountID) (map[string]Learnt, error)
 	// MergeUsers checks a users file and seals it for the store. Passwords written as
 	// aaa.Mask keep the hash of the user of that name in sealedStored, the file that is
 	// replaced; empty where there is none. masked is the file as it may be shown. Faults
@@ -49,21 +48,20 @@ type Sessions interface {
 	// the key answer stands for that of the document's rule for User-Password or password. The key challenge names
 	// the challenge: KindConflict where another one is out, while a repetition gets the answer that it had. A login
 	// whose server's dialogue is gone fails with KindBadInput or KindConflict: it must begin anew.
-	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
-	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// OpenSession (OPEN) sends the accounting Start and gives what the accept configured. A session whose
 	// Start is not delivered is not open, and the error is accounting's.
-	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
-	// ReportSession (INTERIM) takes counters: whole numbers of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
-	// Acct-Input-Packets, Acct-Output-Packets and Acct-Session-Time. One smaller than before is KindBadInput.
-	ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error)
-	// CloseSession (CLOSE) ends a session, with a Stop where it was open; values may bring the last counters. cause
+	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
+	// ReportSession (INTERIM) takes counters. One smaller than before is KindBadInput, by the path that usage has for it.
+	ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
+	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
 	// is tried again for a day and is no error.
-	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
-	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error)
+	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
 	// SessionByID is Session by the derived id, for the account's administrators.
@@ -77,27 +75,21 @@ type Sessions interface {
 
 // DryRun is what a request would do.
 type DryRun struct {
-	Outcome aaa.Outcome    `json:"outcome,omitempty"` // where the request would be answered with no server asked
-	Packets []DryRunPacket `json:"packets"`
-	Trace   *aaa.Trace     `json:"trace"`
+	Outcome aaa.Outcome // where the request would be answered with no server asked
+	Packets []DryRunPacket
+	Trace   *aaa.Trace
 }
 
 // DryRunPacket is the packet for one server of the failover list. Hidden
 // attributes are encrypted under a throw-away secret, so that the octets tell nothing of the real one.
 type DryRunPacket struct {
-	Account aaa.AccountID `json:"account_id"`
-	Server  string        `json:"server"`
-	Address string        `json:"address"`
-	Engine  string        `json:"aaa_engine"`
-	AVPs    []NamedValue  `json:"avps"`
-	Packet  string        `json:"packet"` // hexadecimal; empty with Error
-	Error   string        `json:"error,omitempty"`
-}
-
-// NamedValue is an attribute in words; Value is Mask where it is hidden.
-type NamedValue struct {
-	Name  string `json:"name"`
-	Value any    `json:"value"`
+	Account aaa.AccountID
+	Server  string
+	Address string
+	Engine  string
+	AVPs    []aaa.NamedAVP // a hidden one has Mask for a word and no octets
+	Packet  []byte         // empty with Error
+	Error   string
 }
 
 // Learnt is what a node has learnt of a server.
@@ -112,7 +104,7 @@ type Effective struct {
 	Op      aaa.Op           `json:"op"`
 	Outcome string           `json:"outcome"` // servers, off, local_accept, authz_apps (external authorisers alone), no_servers
 	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried; of off, the one document that says so
-	Workers EffectivePart    `json:"workers"`
+	Workers EffectiveWorkers `json:"workers"`
 }
 
 // EffectiveLevel is one document in force, whole.
@@ -134,9 +126,9 @@ type TableSource struct {
 	Revision int64         `json:"revision,omitempty"` // 0 for a built-in one
 }
 
-// EffectivePart is a value with the account it came from.
-type EffectivePart struct {
-	Value   any           `json:"value"`
+// EffectiveWorkers is how many requests may be at servers at once, with the account whose document says so.
+type EffectiveWorkers struct {
+	Value   int           `json:"value"`
 	Account aaa.AccountID `json:"account_id"`
 }
 

@@ -55,36 +55,43 @@ func hiddenKeys(plan *tenant.Plan) []string {
 }
 
 // Terms implements session.AAA.
-func (g sessionAAA) Terms(ctx context.Context, account, document aaa.AccountID, server string) (session.Terms, error) {
+func (g sessionAAA) Terms(ctx context.Context, account aaa.AccountID) (session.Terms, error) {
 	plan, err := g.plan(ctx, account)
 	if err != nil {
 		return session.Terms{}, err
 	}
-	return termsOf(plan, document, server), nil
+	return termsOf(plan), nil
 }
 
-// termsOf tells the Terms of one of a plan's documents.
-func termsOf(plan *tenant.Plan, document aaa.AccountID, server string) session.Terms {
+// termsOf makes the Terms of a plan.
+func termsOf(plan *tenant.Plan) session.Terms {
 	t := session.Terms{
-		Limits: plan.Limits,
-		Hidden: hiddenKeys(plan), Key: func(string) string { return "" },
-		Of: func(document aaa.AccountID, server string) session.Terms { return termsOf(plan, document, server) },
+		Live: plan.Limits.Excess(aaa.LimitSessions), Stored: plan.Limits.Excess(aaa.LimitSessionRecords),
+		Hidden: hiddenKeys(plan),
 	}
-	for i, l := range plan.Routes[aaa.Authn].Levels {
-		if i > 0 && l.Account != document {
-			continue
-		}
-		t.SessionTimeout, t.InterimInterval = l.SessionTimeout, l.InterimInterval
-		t.Key = func(attribute string) string { return l.Key(aaa.Authn, attribute) }
-		s := l.Server(server)
-		t.Dialogue = l.Account == document && s != nil && s.Engine == dialogueEngine
+	for _, l := range plan.Routes[aaa.Authn].Levels {
+		t.Documents = append(t.Documents, sessionDocument(l))
 	}
 	return t
 }
 
-// dialogueEngine is the engine that keeps the dialogue of a challenge in a node's memory: its protocol
-// has one connection for all of it.
-const dialogueEngine = "tacacs"
+func sessionDocument(l *tenant.Level) session.Document {
+	d := session.Document{
+		Account: l.Account, Keys: make(map[string]string),
+		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval,
+	}
+	for _, attribute := range session.Attributes {
+		if key := l.Key(aaa.Authn, attribute); key != "" {
+			d.Keys[attribute] = key
+		}
+	}
+	for _, s := range l.Servers {
+		if s.Traits.Dialogues {
+			d.Dialogues = append(d.Dialogues, s.Name)
+		}
+	}
+	return d
+}
 
 // What callers do to sessions takes from the account's rate before the store is asked; what sessions do by themselves does not.
 
@@ -106,7 +113,7 @@ func (g *Gateway) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 }
 
 // ContinueSession implements Sessions.
-func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
@@ -114,7 +121,7 @@ func (g *Gateway) ContinueSession(ctx context.Context, account aaa.AccountID, si
 }
 
 // OpenSession implements Sessions.
-func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
@@ -122,17 +129,17 @@ func (g *Gateway) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 }
 
 // ReportSession implements Sessions.
-func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
-	return g.Manager.ReportSession(ctx, account, sid, values)
+	return g.Manager.ReportSession(ctx, account, sid, usage, values)
 }
 
 // CloseSession implements Sessions.
-func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (g *Gateway) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if err := g.admit(ctx, account); err != nil {
 		return nil, err
 	}
-	return g.Manager.CloseSession(ctx, account, sid, cause, values)
+	return g.Manager.CloseSession(ctx, account, sid, cause, usage, values)
 }

@@ -3,9 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
@@ -113,7 +116,7 @@ func TestSession(t *testing.T) {
 	f.must(err)
 	acctID := c.Session.AcctSessionID
 	check("Start", map[string]any{"Acct-Status-Type": "Start", "Acct-Session-Id": acctID, "Class": "0x0102", "User-Name": "alice"})
-	_, err = f.gateway.ReportSession(f.ctx, id, a.SID, map[string]any{"Acct-Input-Octets": json.Number("4294967297")})
+	_, err = f.gateway.ReportSession(f.ctx, id, a.SID, aaa.Usage{aaa.InputOctets: {Count: 4294967297, Path: "in"}}, nil)
 	f.must(err)
 	now = now.Add(30 * time.Second)
 	f.runSessions()
@@ -121,7 +124,7 @@ func TestSession(t *testing.T) {
 	check("interim", map[string]any{
 		"Acct-Status-Type": "Alive", "Acct-Session-Time": "30", "Acct-Input-Octets": "1", "Acct-Input-Gigawords": "1",
 	})
-	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", nil)
+	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{}, nil)
 	f.must(err)
 	check("Stop", map[string]any{"Acct-Status-Type": "Stop", "Acct-Terminate-Cause": "User-Request", "Class": "0x0102", "Acct-Session-Id": acctID})
 
@@ -161,13 +164,11 @@ func TestSessionKeys(t *testing.T) {
 	f := newFixture(t)
 	f.put("customer", strings.Replace(sessionDoc(t, `"session_timeout": 60`), `"accounting":["one"]`, `"accounting":[]`, 1))
 	id := f.ids["customer"]
-	terms, err := sessionAAA{f.gateway}.Terms(f.ctx, id, "", "")
+	terms, err := sessionAAA{f.gateway}.Terms(f.ctx, id)
 	f.must(err)
-	if len(terms.Hidden) != 1 || terms.Hidden[0] != "code" || terms.Key("user-password") != "code" || terms.Key("Class") != "class" || terms.Key("CHAP-Password") != "" {
+	want := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
+	if d := terms.Documents[0]; !slices.Equal(terms.Hidden, []string{"code"}) || d.Account != id || d.SessionTimeout != 60 || cmp.Diff(want, d.Keys) != "" {
 		t.Errorf("terms %+v", terms)
-	}
-	if of := terms.Of(id, "one"); of.Key("Class") != "class" || of.SessionTimeout != 60 || of.Of("", "").Key("User-Name") != "login" {
-		t.Errorf("the terms of the answer %+v", of)
 	}
 	a, err := f.gateway.StartSession(f.ctx, &aaa.Request{Account: id, Values: map[string]any{"login": "alice", "code": "wonderland"}})
 	f.must(err)
@@ -175,7 +176,7 @@ func TestSessionKeys(t *testing.T) {
 	if _, err = f.gateway.OpenSession(f.ctx, id, a.SID, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", nil); err != nil {
+	if _, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if asked := f.engine.take(); len(asked) > 0 {

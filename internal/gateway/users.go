@@ -5,15 +5,8 @@ import (
 	"strconv"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/secmod"
 	"aaa-api/internal/usersfile"
 )
-
-// Vault seals secrets for the store and opens what it sealed.
-type Vault interface {
-	secmod.Sealer
-	secmod.Opener
-}
 
 // usersPurpose is what a users file is sealed for.
 func usersPurpose(name string) string { return "users/" + name }
@@ -22,7 +15,7 @@ func usersPurpose(name string) string { return "users/" + name }
 func (g *Gateway) MergeUsers(ctx context.Context, account aaa.AccountID, name, text, sealedStored string) (sealed, masked string, err error) {
 	var stored []byte
 	if sealedStored != "" {
-		opened, err := g.sealer.Open(ctx, account, usersPurpose(name), sealedStored)
+		opened, err := g.vault.Open(ctx, account, usersPurpose(name), sealedStored)
 		if err != nil {
 			return "", "", err
 		}
@@ -35,7 +28,7 @@ func (g *Gateway) MergeUsers(ctx context.Context, account aaa.AccountID, name, t
 	if len(faults) > 0 {
 		return "", "", usersFaults(faults)
 	}
-	if sealed, err = g.sealer.Seal(ctx, account, usersPurpose(name), string(merged)); err != nil {
+	if sealed, err = g.vault.Seal(ctx, account, usersPurpose(name), string(merged)); err != nil {
 		return "", "", err
 	}
 	return sealed, string(usersfile.Mask(merged)), nil
@@ -43,7 +36,7 @@ func (g *Gateway) MergeUsers(ctx context.Context, account aaa.AccountID, name, t
 
 // MaskUsers implements Service.
 func (g *Gateway) MaskUsers(ctx context.Context, account aaa.AccountID, name, sealed string) (string, error) {
-	opened, err := g.sealer.Open(ctx, account, usersPurpose(name), sealed)
+	opened, err := g.vault.Open(ctx, account, usersPurpose(name), sealed)
 	if err != nil {
 		return "", err
 	}

@@ -36,7 +36,7 @@ func New(o Options) *API {
 		docs:    newDocs(),
 	}
 	a.web = web.New(web.Options{
-		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
+		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
 		LogPath: withoutSIDs,
 		Node:    o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})
@@ -52,6 +52,7 @@ func (a *API) openDoors() {
 	for i := range routes {
 		r := routes[i].on(a)
 		operators := r.Pattern == atMetrics || r.Pattern == atReady || r.Pattern == atHealth
+		r.Quiet = operators
 		if operators {
 			operated = append(operated, r)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/logging"
 )
 
 // instant is a service that answers without doing anything.
@@ -32,7 +33,7 @@ func BenchmarkAuthn(b *testing.B) {
 	w := newWorld(b, func(o *worldOptions) {
 		o.Service = instant{o.Service}
 		o.Limits.Rate = 1e9
-		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+		o.Requests = logging.NewRequests(io.Discard, slog.LevelInfo, "node1")
 	})
 	body := []byte(data(`{"User-Name":"bob@example.com","User-Password":"secret","Calling-Station-Id":"00-11-22-33-44-55","NAS-Identifier":"nas1"}`))
 	req, err := http.NewRequestWithContext(b.Context(), "POST", at(w.tenant, "/aaa/authn"), nil)

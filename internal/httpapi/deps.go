@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -54,8 +55,11 @@ type Options struct {
 	// are refused. Optional.
 	Stale func() bool
 
-	Log     *slog.Logger
-	Metrics http.Handler // serves /metrics; optional
+	Log *slog.Logger
+	// Requests takes a line of each request. Optional: there are none.
+	Requests *logging.Requests
+	LogUser  bool         // the line of an AAA request names the user
+	Metrics  http.Handler // serves /metrics; optional
 	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
 	Meter func(method, route string) func(status int, took time.Duration)
 	// Bad counts a credential that is none, limited where it was not looked at. Optional.

@@ -32,7 +32,11 @@ func (a *API) getDocument(c *web.Call) error {
 	if done, err := c.NotModified(web.ETag(d.Revision)); done || err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Raw: d.Body, Revision: d.Revision, Members: learnt(a.Service.Learnt(c.Account()))})
+	servers, err := a.Service.Learnt(c.Context(), c.Account())
+	if err != nil {
+		return err
+	}
+	return c.Reply(web.Answer{Raw: d.Body, Revision: d.Revision, Members: learnt(servers)})
 }
 
 // learnt is the member of an answer that tells what the service found out about a document's servers.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"sync"
 	"time"
 
@@ -35,6 +36,9 @@ type replays struct {
 
 type replayKey [sha256.Size]byte
 
+// id is the key as a text: the RepeatID of the request.
+func (k replayKey) id() string { return hex.EncodeToString(k[:]) }
+
 // replayOctets is about what an entry costs beside its answer.
 const replayOctets = 512
 
@@ -42,11 +46,20 @@ type replay struct {
 	key     replayKey
 	account aaa.AccountID
 	done    chan struct{} // closed when answer is there
-	again   chan struct{} // receives when the request comes again while it runs
 	answer  []byte        // data of the answer; nil where the request failed
 	expires time.Time
 
 	inOrder, inAccount *list.Element
+}
+
+// ended reports whether the run is over.
+func (e *replay) ended() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (e *replay) size() int64 { return replayOctets + int64(len(e.answer)) }
@@ -97,24 +110,27 @@ func keyOf(account aaa.AccountID, key string, body []byte) replayKey {
 	return sum
 }
 
-// do runs fn, or returns the answer of an earlier or concurrent run for the same
-// key; the concurrent run hears of it by again. Failures are not remembered: whoever waited for one tries it itself. ctx
-// ends the waiting alone.
-func (r *replays) do(ctx context.Context, account aaa.AccountID, key replayKey, fn func(again <-chan struct{}) ([]byte, error)) (answer []byte, replayed bool, err error) {
+// do runs fn, or returns the answer of an earlier or concurrent run for the same key; the concurrent run is told by
+// repeat, with the id that its fn was given. A failure is not remembered: each caller that waited for it tries the request
+// itself. ctx ends the waiting alone.
+func (r *replays) do(ctx context.Context, account aaa.AccountID, key replayKey,
+	fn func(repeatID string) ([]byte, error), repeat func(repeatID string) error,
+) (answer []byte, replayed bool, err error) {
 	for {
 		e, mine := r.enter(account, key)
 		if e == nil {
-			answer, err = fn(nil) // full of requests under way: run it unremembered
+			answer, err = fn("") // full of requests under way: run it unremembered
 			return answer, false, err
 		}
 		if mine {
 			defer r.leave(e)
-			e.answer, err = fn(e.again)
+			e.answer, err = fn(key.id())
 			return e.answer, false, err
 		}
-		select {
-		case e.again <- struct{}{}: // the running one hears of it once; more at a time tell nothing new
-		default:
+		if !e.ended() {
+			if err := repeat(key.id()); err != nil {
+				return nil, false, err
+			}
 		}
 		select {
 		case <-e.done:
@@ -145,7 +161,7 @@ func (r *replays) enter(account aaa.AccountID, key replayKey) (e *replay, mine b
 	if !r.makeRoom(replayOctets) {
 		return nil, false
 	}
-	e = &replay{key: key, account: account, done: make(chan struct{}), again: make(chan struct{}, 1)}
+	e = &replay{key: key, account: account, done: make(chan struct{})}
 	r.entries[key] = e
 	r.octets += replayOctets
 	return e, true

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -17,9 +18,11 @@ func TestReplays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplays(2*(replayOctets+2), time.Minute)
 		runs := 0
+		var told []string
+		repeat := func(id string) error { told = append(told, id); return nil }
 		run := func(n byte) bool {
 			t.Helper()
-			_, replayed, err := r.do(t.Context(), "a", replayKey{n}, func(<-chan struct{}) ([]byte, error) { runs++; return []byte("{}"), nil })
+			_, replayed, err := r.do(t.Context(), "a", replayKey{n}, func(string) ([]byte, error) { runs++; return []byte("{}"), nil }, repeat)
 			ok(t, err)
 			return replayed
 		}
@@ -41,7 +44,7 @@ func TestReplays(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range byte(2) {
 			wg.Go(func() {
-				_, _, err := r.do(t.Context(), "a", replayKey{10 + n}, func(<-chan struct{}) ([]byte, error) { <-hold; return nil, errors.New("failed") })
+				_, _, err := r.do(t.Context(), "a", replayKey{10 + n}, func(string) ([]byte, error) { <-hold; return nil, errors.New("failed") }, repeat)
 				if err == nil {
 					t.Error("no error")
 				}
@@ -56,12 +59,12 @@ func TestReplays(t *testing.T) {
 		// Who waits gives up with its own request; who goes on waiting tries it after a failure.
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, _, err := r.do(short, "a", replayKey{10}, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := r.do(short, "a", replayKey{10}, nil, repeat); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		var second []byte
 		wg.Go(func() {
-			second, _, _ = r.do(t.Context(), "a", replayKey{11}, func(<-chan struct{}) ([]byte, error) { return []byte("second"), nil })
+			second, _, _ = r.do(t.Context(), "a", replayKey{11}, func(string) ([]byte, error) { return []byte("second"), nil }, repeat)
 		})
 		synctest.Wait()
 		close(hold)
@@ -69,10 +72,13 @@ func TestReplays(t *testing.T) {
 		if string(second) != "second" {
 			t.Errorf("got %v", second)
 		}
+		if want := []string{replayKey{10}.id(), replayKey{11}.id()}; !slices.Equal(told, want) {
+			t.Errorf("told of repetitions of %q, want %q", told, want)
+		}
 		// A panic leaves nothing behind.
 		func() {
 			defer func() { _ = recover() }()
-			_, _, _ = r.do(t.Context(), "a", replayKey{30}, func(<-chan struct{}) ([]byte, error) { panic("x") })
+			_, _, _ = r.do(t.Context(), "a", replayKey{30}, func(string) ([]byte, error) { panic("x") }, repeat)
 		}()
 		if run(30) {
 			t.Error("a panic was remembered")
@@ -85,9 +91,9 @@ func TestReplaysAreShared(t *testing.T) {
 	t.Parallel()
 	r := newReplays(1<<20, time.Minute)
 	run := func(account aaa.AccountID, n int, size int) (replayed bool) {
-		_, replayed, err := r.do(t.Context(), account, keyOf(account, strconv.Itoa(n), nil), func(<-chan struct{}) ([]byte, error) {
+		_, replayed, err := r.do(t.Context(), account, keyOf(account, strconv.Itoa(n), nil), func(string) ([]byte, error) {
 			return make([]byte, size), nil
-		})
+		}, nil)
 		ok(t, err)
 		return replayed
 	}

@@ -2,20 +2,28 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/web"
 )
 
 // aaaRequest makes the handler of one operation. It is the hot path: what it allocates, every request pays.
 func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
+	name := op.String()
 	return func(a *API, c *web.Call) error {
+		line := c.Line()
+		line.Operation, line.Result = name, "error"
 		values, err := sentValues(c)
 		if err != nil {
 			return err
+		}
+		if a.LogUser {
+			line.User = loggedUser(values)
 		}
 		req := aaa.Request{ID: c.ID(), Account: c.Account(), Op: op, Values: values}
 		if c.Query() != nil {
@@ -55,8 +63,8 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
 	}
 	var first *aaa.Result
-	run := func(again <-chan struct{}) ([]byte, error) {
-		req.Repeated = again
+	run := func(repeatID string) ([]byte, error) {
+		req.RepeatID = repeatID
 		res, err := a.Service.Handle(ctx, req)
 		if err != nil {
 			return nil, err
@@ -66,19 +74,21 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 		kept.Trace = nil
 		return appendResult(nil, &kept)
 	}
-	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run)
+	repeat := func(repeatID string) error { return a.Service.Repeat(ctx, c.Account(), repeatID) }
+	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run, repeat)
 	if err != nil {
 		return err
 	}
 	if !replayed {
 		return replyResult(c, first)
 	}
+	c.Line().Result = "replayed"
 	c.Header().Set("Idempotency-Replayed", "true")
 	return c.Reply(web.Answer{Raw: kept})
 }
 
-// sentValues are the caller's keys.
-func sentValues(c *web.Call) (map[string]any, error) {
+// values are the caller's keys.
+func sentValues(c *web.Call) (aaa.Values, error) {
 	data := c.Sent()
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
@@ -92,7 +102,21 @@ func sentValues(c *web.Call) (map[string]any, error) {
 
 // replyResult answers with the result of an AAA request.
 func replyResult(c *web.Call, res *aaa.Result) error {
+	line := c.Line()
+	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
 	return c.ReplyAppended(func(b []byte) ([]byte, error) { return appendResult(b, res) })
+}
+
+// maxLoggedUser is how many octets of a user's name a line holds: as many as an attribute may have.
+const maxLoggedUser = 253
+
+// loggedUser is the user that the caller names.
+func loggedUser(values map[string]any) string {
+	name, ok := values["User-Name"].(string)
+	if !ok {
+		name, _ = values["user"].(string)
+	}
+	return name[:min(len(name), maxLoggedUser)]
 }
 
 func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
@@ -128,7 +152,7 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	if len(res.AVPs) > 0 {
 		b = append(b, `,"avps":{`...)
 		comma := false
-		for name, v := range res.AVPs {
+		for name, v := range res.AVPs.All() {
 			if comma {
 				b = append(b, ',')
 			}
@@ -194,7 +218,43 @@ func (a *API) dryRun(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: run})
+	return c.Reply(web.Answer{Data: viewDryRun(run)})
+}
+
+// dryRunView is a dry run as answers show it.
+type dryRunView struct {
+	Outcome aaa.Outcome  `json:"outcome,omitempty"`
+	Packets []packetView `json:"packets"`
+	Trace   *aaa.Trace   `json:"trace"`
+}
+
+type packetView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Server  string        `json:"server"`
+	Address string        `json:"address"`
+	Engine  string        `json:"aaa_engine"`
+	AVPs    []avpView     `json:"avps"`
+	Packet  string        `json:"packet"` // hexadecimal
+	Error   string        `json:"error,omitempty"`
+}
+
+type avpView struct {
+	Name  string    `json:"name"`
+	Value aaa.Value `json:"value"`
+}
+
+func viewDryRun(d *gateway.DryRun) dryRunView {
+	v := dryRunView{Outcome: d.Outcome, Packets: make([]packetView, len(d.Packets)), Trace: d.Trace}
+	for i, p := range d.Packets {
+		v.Packets[i] = packetView{
+			Account: p.Account, Server: p.Server, Address: p.Address, Engine: p.Engine,
+			AVPs: make([]avpView, len(p.AVPs)), Packet: hex.EncodeToString(p.Packet), Error: p.Error,
+		}
+		for j := range p.AVPs {
+			v.Packets[i].AVPs[j] = avpView{p.AVPs[j].As, p.AVPs[j].JSON()}
+		}
+	}
+	return v
 }
 
 // op reads the query parameter op.

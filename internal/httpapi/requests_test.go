@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/web"
 )
 
@@ -153,7 +155,10 @@ func TestMappedKeysReplaceNothing(t *testing.T) {
 	res := &aaa.Result{
 		Outcome: aaa.Reject, Attempts: 1, Server: "s",
 		Keys: map[string]any{"Is-Authorized": true, "AAA-Result": "accept", "server": "x", "mine": []any{"a", json.Number("1"), int64(-2), uint64(3), true}, "q\"<é": "v\n"},
-		AVPs: map[string]any{"A": uint32(7), "B": "0x01"},
+		AVPs: aaa.AVPs{
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "A", Type: aaa.TypeInteger}, Value: []byte{0, 0, 0, 7}}, As: "A"},
+			{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "B", Type: aaa.TypeOctets}, Value: []byte{1}}, As: "B"},
+		},
 	}
 	text, err := appendResult(nil, res)
 	ok(t, err)
@@ -217,5 +222,44 @@ func TestIdempotency(t *testing.T) {
 	wg.Wait()
 	if got := w.backend.requests(); got != 9 {
 		t.Errorf("%d requests", got)
+	}
+}
+
+// repeatable is a service whose one request runs until it is told that it has come again.
+type repeatable struct {
+	gateway.Service
+	began chan string // its RepeatID
+	again chan string // the account and the id that were told
+}
+
+func (r *repeatable) Handle(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+	r.began <- string(req.Account) + req.RepeatID
+	return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: <-r.again}, nil
+}
+
+func (r *repeatable) Repeat(_ context.Context, account aaa.AccountID, id string) error {
+	r.again <- string(account) + id
+	return nil
+}
+
+// TestRepetitionIsTold: a request that comes again while it runs is told so by the id that it runs under.
+func TestRepetitionIsTold(t *testing.T) {
+	t.Parallel()
+	s := &repeatable{began: make(chan string, 2), again: make(chan string, 2)}
+	w := newWorld(t, func(o *worldOptions) { s.Service, o.Service = o.Service, s })
+	post := func() reply {
+		return w.do(ask{method: "POST", path: at(w.tenant, "/aaa/accounting"), token: w.tenantToken, body: data(`{"User-Name":"bob"}`), header: map[string]string{"Idempotency-Key": "k"}}).want(200)
+	}
+	var first reply
+	var wg sync.WaitGroup
+	wg.Go(func() { first = post() })
+	id := <-s.began
+	second := post()
+	wg.Wait()
+	if id == string(w.tenant) || first.at("data", "server") != id || second.at("data", "server") != id || len(s.began) != 0 {
+		t.Errorf("ran as %q\n%s\n%s", id, first.text, second.text)
+	}
+	if post(); len(s.again) != 0 {
+		t.Error("a request that has ended is told of a repetition")
 	}
 }

@@ -3,7 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -62,10 +62,10 @@ type stepView struct {
 	Prompt *string           `json:"prompt,omitempty"` // with a challenge, be it empty
 	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
 	// Challenge is the id of a challenge, which its answer brings back.
-	Challenge string         `json:"challenge,omitempty"`
-	Session   sessionView    `json:"session"`
-	Keys      map[string]any `json:"keys,omitempty"`
-	AVPs      map[string]any `json:"avps,omitempty"`
+	Challenge string      `json:"challenge,omitempty"`
+	Session   sessionView `json:"session"`
+	Keys      aaa.Values  `json:"keys,omitempty"`
+	AVPs      aaa.Values  `json:"avps,omitempty"`
 }
 
 // replyStep answers with what a verb did.
@@ -73,7 +73,7 @@ func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
@@ -155,17 +155,17 @@ func (a *API) openSession(c *web.Call) error {
 
 // reportSession is INTERIM.
 func (a *API) reportSession(c *web.Call) error {
-	values, counters, err := usage(c)
+	usage, values, err := usage(c)
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), values)
-	return replyStep(c, step, inCounters(err, counters))
+	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), usage, values)
+	return replyStep(c, step, err)
 }
 
 // closeSession is CLOSE. It goes on when the caller goes away.
 func (a *API) closeSession(c *web.Call) error {
-	values, counters, err := usage(c)
+	usage, values, err := usage(c)
 	if err != nil {
 		return err
 	}
@@ -173,14 +173,14 @@ func (a *API) closeSession(c *web.Call) error {
 	if byID(c) {
 		closes = a.Service.CloseSessionByID
 	}
-	step, err := closes(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), c.Query().Get("cause"), values)
-	return replyStep(c, step, inCounters(err, counters))
+	step, err := closes(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), c.Query().Get("cause"), usage, values)
+	return replyStep(c, step, err)
 }
 
 // maybeValues are the caller's keys, none without a body.
-func maybeValues(c *web.Call) (map[string]any, error) {
+func maybeValues(c *web.Call) (aaa.Values, error) {
 	if !c.IsSent() {
-		return map[string]any{}, nil
+		return aaa.Values{}, nil
 	}
 	return sentValues(c)
 }
@@ -188,65 +188,72 @@ func maybeValues(c *web.Call) (map[string]any, error) {
 // countersMember is the member of data that holds the counters.
 const countersMember = "counters"
 
-// counterKeys are the keys under which the service takes the members of counters.
-var counterKeys = map[string]string{
-	"input_octets": "Acct-Input-Octets", "output_octets": "Acct-Output-Octets",
-	"input_packets": "Acct-Input-Packets", "output_packets": "Acct-Output-Packets",
-	"session_time": "Acct-Session-Time",
+// usage reads the counters, from the member of that name or from the keys of their attributes, and the caller's other keys.
+func usage(c *web.Call) (usage aaa.Usage, values aaa.Values, err error) {
+	data, _ := c.Sent().(map[string]any)
+	sent, given := data[countersMember]
+	delete(data, countersMember)
+	if values, err = maybeValues(c); err != nil {
+		return usage, nil, err
+	}
+	counters, ok := sent.(map[string]any)
+	if given && !ok {
+		return usage, nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
+	}
+	faults := usageOfCounters(&usage, counters, values)
+	faults = append(faults, usageOfKeys(&usage, values)...)
+	if faults != nil {
+		return usage, nil, aaa.Invalid(faults...)
+	}
+	return usage, values, nil
 }
 
-// usage are the caller's keys, with the counters under the names of their attributes, and the member
-// counters as it was sent.
-func usage(c *web.Call) (values, counters map[string]any, err error) {
-	data, _ := c.Sent().(map[string]any)
-	sent, ok := data[countersMember]
-	if !ok {
-		values, err = maybeValues(c)
-		return values, nil, err
-	}
-	delete(data, countersMember)
-	if values, err = sentValues(c); err != nil {
-		return nil, nil, err
-	}
-	if counters, ok = sent.(map[string]any); !ok {
-		return nil, nil, aaa.Invalid(aaa.Field{Path: countersMember, Rule: "type", Message: "must be an object", Target: "object"})
-	}
-	var faults []aaa.Field
+// usageOfCounters reads the member counters, whose members must not be among the keys too.
+func usageOfCounters(usage *aaa.Usage, counters map[string]any, values aaa.Values) (faults []aaa.Field) {
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		path := countersMember + "." + name
-		key, known := counterKeys[name]
-		_, twice := values[key]
+		k := slices.Index(counterMembers(), name)
 		number, isNumber := counters[name].(json.Number)
-		_, err := strconv.ParseUint(number.String(), 10, 64)
+		n, err := strconv.ParseUint(number.String(), 10, 64)
 		switch {
-		case !known:
-			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("there is no such counter", name, slices.Collect(maps.Keys(counterKeys)))})
-		case twice:
-			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + key})
+		case k < 0:
+			faults = append(faults, aaa.Field{Path: path, Rule: "unknown", Message: schema.Unknown("there is no such counter", name, counterMembers())})
+		case values[aaa.CounterTable[k].Attribute] != nil:
+			faults = append(faults, aaa.Field{Path: path, Rule: "conflict", Message: "is also given as " + aaa.CounterTable[k].Attribute})
 		case !isNumber || err != nil:
 			faults = append(faults, aaa.Field{Path: path, Rule: "type", Message: "must be a whole number from 0 to 18446744073709551615", Value: counters[name]})
 		default:
-			values[key] = number
+			usage[k] = aaa.Reported{Count: n, Path: path}
 		}
 	}
-	if faults != nil {
-		return nil, nil, aaa.Invalid(faults...)
-	}
-	return values, counters, nil
+	return faults
 }
 
-// inCounters gives faults of the counters that were sent the paths by which callers know them.
-func inCounters(err error, counters map[string]any) error {
-	var e *aaa.Error
-	if !errors.As(err, &e) {
-		return err
+func counterMembers() []string {
+	names := make([]string, aaa.NumCounters)
+	for k, c := range aaa.CounterTable {
+		names[k] = c.Member
 	}
-	for i, f := range e.Fields {
-		for name := range counters {
-			if f.Path == counterKeys[name] {
-				e.Fields[i].Path = countersMember + "." + name
-			}
+	return names
+}
+
+// usageOfKeys takes the counters out of the caller's keys, where they are numbers or texts.
+func usageOfKeys(usage *aaa.Usage, values aaa.Values) (faults []aaa.Field) {
+	for k, c := range aaa.CounterTable {
+		if _, ok := values[c.Carry]; ok && c.Carry != "" {
+			faults = append(faults, aaa.Field{Path: c.Carry, Rule: "unknown", Message: "give the whole count of 64 bits in " + c.Attribute})
 		}
+		v, ok := values[c.Attribute]
+		if !ok {
+			continue
+		}
+		delete(values, c.Attribute)
+		n, err := strconv.ParseUint(fmt.Sprint(v), 10, 64)
+		if err != nil {
+			faults = append(faults, aaa.Field{Path: c.Attribute, Rule: "type", Message: "is not a whole number of at most 64 bits"})
+			continue
+		}
+		usage[k] = aaa.Reported{Count: n, Path: c.Attribute}
 	}
-	return err
+	return faults
 }

@@ -115,6 +115,21 @@ func TestCountersAreChecked(t *testing.T) {
 			t.Errorf("%s: %s is not named: %s", counters, path, r.text)
 		}
 	}
+	for keys, path := range map[string]string{
+		`"Acct-Input-Packets":"-1"`:                       "Acct-Input-Packets",
+		`"Acct-Output-Packets":1.5`:                       "Acct-Output-Packets",
+		`"Acct-Output-Octets":"18446744073709551616"`:     "Acct-Output-Octets",
+		`"Acct-Input-Gigawords":0`:                        "Acct-Input-Gigawords",
+		`"Acct-Session-Time":[1]`:                         "Acct-Session-Time",
+		`"counters":{"octets":1},"Acct-Input-Octets":9.5`: "Acct-Input-Octets",
+	} {
+		for method, at := range map[string]string{"POST": base + "/interim", "DELETE": base} {
+			r := w.call(w.tenantToken, method, at, data("{"+keys+"}")).refused(400, web.SlugInvalid)
+			if r.at("data", path) == nil {
+				t.Errorf("%s: %s is not named: %s", keys, path, r.text)
+			}
+		}
+	}
 	// Under the name of its attribute it is named by that.
 	if r := w.call(w.tenantToken, "POST", base+"/interim", data(`{"counters":{"output_octets":1},"Acct-Input-Octets":9}`)).refused(400, web.SlugInvalid); r.at("data", "Acct-Input-Octets") == nil {
 		t.Errorf("%s", r.text)

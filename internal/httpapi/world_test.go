@@ -26,6 +26,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
@@ -138,14 +139,15 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	o := worldOptions{
 		Options: Options{
 			Store: st, Tree: tenants, Service: service, Verifier: verifier, Log: log,
-			Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-			Meter:   web.NewMeter(metrics),
-			Bad:     web.NewBadMeter(metrics),
-			Node:    "node1", Version: "test",
+			Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+			Meter:    web.NewMeter(metrics),
+			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
+			Bad:      web.NewBadMeter(metrics),
+			Node:     "node1", Version: "test",
 		},
 		config: admin.Options{
 			Store: st, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
-			Preparer: document.NewPreparer(tenants, vault, registry.Has),
+			Preparer: document.NewPreparer(tenants, vault, registry),
 			Sync:     follower.Sync,
 		},
 	}
@@ -315,7 +317,10 @@ type backend struct {
 	hold chan struct{} // where it is set, every exchange sends on it and then waits to receive
 }
 
-func (b *backend) Name() string                                { return "radius" }
+func (b *backend) Name() string { return "radius" }
+func (b *backend) Traits() engines.Traits {
+	return engines.Traits{Members: []string{"previous_secret"}}
+}
 func (b *backend) Open(engines.Config) (engines.Client, error) { return &client{b: b}, nil }
 
 func (b *backend) requests() int {

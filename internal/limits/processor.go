@@ -58,9 +58,33 @@ func newProcessor(places int, now func() time.Time) *Processor {
 
 // Turn is the use of one core by an account. The zero Turn is of no Processor.
 type Turn struct {
-	p     *Processor
-	share *share
-	begun time.Time
+	p       *Processor
+	share   *share
+	begun   time.Time
+	lowered *lowered // nil until the Turn runs something
+}
+
+// Run does the Turn's work below the priority of everything else (see Lowered), and returns when it is done.
+func (t *Turn) Run(work func()) {
+	if t.p == nil {
+		work()
+		return
+	}
+	if t.lowered == nil {
+		t.lowered = newLowered()
+	}
+	t.lowered.run(work)
+}
+
+// Do has work done in a Turn of the account. The errors are those of Take.
+func (p *Processor) Do(ctx context.Context, account aaa.AccountID, work func()) error {
+	t, err := p.Take(ctx, account)
+	if err != nil {
+		return err
+	}
+	defer func() { t.End() }()
+	t.Run(work)
+	return nil
 }
 
 // Take waits for the account's turn. It returns ctx's error if ctx ends first, and an *aaa.Error of KindBusy if too much
@@ -96,7 +120,7 @@ func (p *Processor) Take(ctx context.Context, account aaa.AccountID) (Turn, erro
 
 	select {
 	case <-w.granted:
-		return Turn{p, s, p.now()}, nil
+		return Turn{p: p, share: s, begun: p.now()}, nil
 	case <-ctx.Done():
 		p.leave(s, w)
 		return Turn{}, ctx.Err()
@@ -107,6 +131,9 @@ func (p *Processor) Take(ctx context.Context, account aaa.AccountID) (Turn, erro
 func (t Turn) End() {
 	if t.p == nil {
 		return
+	}
+	if t.lowered != nil {
+		close(t.lowered.work)
 	}
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
@@ -159,7 +186,7 @@ func (p *Processor) begin(s *share) Turn {
 	p.running++
 	s.running++
 	p.virtual = max(p.virtual, s.used)
-	return Turn{p, s, p.now()}
+	return Turn{p: p, share: s, begun: p.now()}
 }
 
 // end takes a place back from a share that used it for a time; p.mu is held.

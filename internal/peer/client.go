@@ -27,14 +27,14 @@ const (
 
 // Client asks other nodes.
 type Client struct {
-	vault Vault
+	vault HeldVault
 	log   *slog.Logger
 	http  *http.Client
 	clock func() time.Time
 }
 
 // NewClient makes a Client. It follows no redirect and uses no proxy: it speaks to nodes, and their URLs are exact.
-func NewClient(v Vault, log *slog.Logger) *Client {
+func NewClient(v HeldVault, log *slog.Logger) *Client {
 	return &Client{
 		vault: v, log: log, clock: time.Now,
 		http: &http.Client{
@@ -55,7 +55,7 @@ func NewClient(v Vault, log *slog.Logger) *Client {
 // Continue asks the node at url, which IsURL accepts, to go on with a login. The errors are
 // *aaa.Error: that node's own; KindConflict with ErrGone where it can't be asked, so that the
 // login must begin anew; KindNoAnswer where it was asked and what it did is not known.
-func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	var id nonce
 	rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
 	first, err := c.seal(ctx, headPurpose, head{To: url, At: c.clock().UnixMilli(), Nonce: id[:]})
@@ -84,7 +84,7 @@ func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID
 		c.log.WarnContext(ctx, "another node's answer does not open", "peer", url, "request_id", requestID, "error", err)
 		return nil, noAnswer(err)
 	case o.Error != nil:
-		return nil, o.Error.error()
+		return nil, o.Error.Error()
 	case o.Answer == nil:
 		return nil, noAnswer(errors.New("an empty answer"))
 	}

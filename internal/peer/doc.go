@@ -46,10 +46,9 @@ const (
 // it held is lost.
 var ErrGone = errors.New("the node that holds the dialogue cannot be asked")
 
-// Vault seals messages and opens them.
-type Vault interface {
-	secmod.Sealer
-	secmod.Opener
+// HeldVault is a vault that can open without asking the store.
+type HeldVault interface {
+	secmod.SealOpener
 	// OpenHeld is Open with the key in memory alone.
 	OpenHeld(account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
 }
@@ -62,4 +61,4 @@ func IsURL(text string) bool {
 
 // Continue goes on with a login on this node: values are the caller's keys, with the answer to
 // the challenge that is out. Its errors are *aaa.Error.
-type Continue func(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+type Continue func(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)

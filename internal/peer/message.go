@@ -2,11 +2,8 @@ package peer
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -25,39 +22,16 @@ type head struct {
 
 // message is what a node asks of another. It holds a SID and a password: it is printed nowhere.
 type message struct {
-	Account   aaa.AccountID  `json:"account"`
-	SID       string         `json:"sid"`
-	Values    map[string]any `json:"values"`
-	RequestID string         `json:"request_id"`
+	Account   aaa.AccountID `json:"account"`
+	SID       string        `json:"sid"`
+	Values    aaa.Values    `json:"values"`
+	RequestID string        `json:"request_id"`
 }
 
 // outcome is what comes back: an answer or an error.
 type outcome struct {
 	Answer *aaa.SessionAnswer `json:"answer,omitempty"`
-	Error  *wireError         `json:"error,omitempty"`
-}
-
-// wireError is an aaa.Error without what concerns the other node's log alone.
-type wireError struct {
-	Kind       aaa.Kind      `json:"kind"`
-	Message    string        `json:"message"`
-	Fields     []aaa.Field   `json:"fields,omitempty"`
-	RetryAfter time.Duration `json:"retry_after,omitempty"`
-}
-
-func wireErrorOf(err error) *wireError {
-	var e *aaa.Error
-	switch {
-	case errors.As(err, &e) && e.Kind != aaa.KindInternal:
-		return &wireError{e.Kind, e.Message, e.Fields, e.RetryAfter}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &wireError{Kind: aaa.KindNoAnswer, Message: "the request took too long"}
-	}
-	return &wireError{Kind: aaa.KindInternal, Message: "an internal error of the node that holds the dialogue; its log has it under the request id"}
-}
-
-func (w *wireError) error() *aaa.Error {
-	return &aaa.Error{Kind: w.Kind, Message: w.Message, Fields: w.Fields, RetryAfter: w.RetryAfter}
+	Error  *aaa.ErrorData     `json:"error,omitempty"`
 }
 
 // messagePurposeOf is what the message of a head is sealed for.

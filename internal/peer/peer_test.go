@@ -112,7 +112,7 @@ func newPair(t *testing.T, serve Continue) *pair {
 	vault, kek := newVaultOn(t, keys)
 	p := &pair{vault: vault, keys: keys, kek: kek}
 	log := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	serving := func(ctx context.Context, a aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	serving := func(ctx context.Context, a aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 		p.mu.Lock()
 		p.served++
 		p.mu.Unlock()
@@ -140,7 +140,7 @@ func newPair(t *testing.T, serve Continue) *pair {
 	return p
 }
 
-func (p *pair) ask(t *testing.T, values map[string]any) (*aaa.SessionAnswer, error) {
+func (p *pair) ask(t *testing.T, values aaa.Values) (*aaa.SessionAnswer, error) {
 	t.Helper()
 	return p.client.Continue(t.Context(), p.url, account, sid, values, "request-1")
 }
@@ -171,20 +171,22 @@ func (p *pair) message(t *testing.T, id nonce, change func(*head)) (first, body 
 
 func TestWhatIsAskedAndAnsweredArrivesWhole(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{
+	values := aaa.Values{
 		"answer": "hunter2<&>\u2028", "n": json.Number("18446744073709551615"), "f": json.Number("0.10"), "b": true,
 		"list": []any{"x", json.Number("1"), false},
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	var avps aaa.AVPs
+	avps.Add("Class", "0xff")
 	want := &aaa.SessionAnswer{
 		Result: aaa.SessionChallenge, Prompt: "Code?", Echo: true,
 		Session: aaa.Session{
 			ID: "abc", Account: account, State: aaa.SessionCont, User: "alice", Rounds: 3, CreatedAt: at,
 			Counters: aaa.Counters{InputOctets: 1<<64 - 1},
 		},
-		Keys: map[string]any{"message": "hello", "list": []any{"a"}}, AVPs: map[string]any{"Class": "0xff"},
+		Keys: aaa.Values{"message": "hello", "list": []any{"a"}}, AVPs: avps,
 	}
-	p := newPair(t, func(_ context.Context, a aaa.AccountID, s string, got map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+	p := newPair(t, func(_ context.Context, a aaa.AccountID, s string, got aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 		if a != account || s != sid || requestID != "request-1" {
 			t.Errorf("got account %s, sid %s, request %s", a, s, requestID)
 		}
@@ -211,9 +213,9 @@ func TestErrorsComeBackAsTheyAre(t *testing.T) {
 		{aaa.Errorf(aaa.KindConflict, "the session is completed"), nil},
 		{&aaa.Error{Kind: aaa.KindNotFound, Message: "not found", Err: errors.New("row 5 of table x")}, aaa.Errorf(aaa.KindNotFound, "not found")},
 		{context.DeadlineExceeded, aaa.Errorf(aaa.KindNoAnswer, "the request took too long")},
-		{errors.New("dsn postgres://secret"), aaa.Errorf(aaa.KindInternal, "an internal error of the node that holds the dialogue; its log has it under the request id")},
+		{errors.New("dsn postgres://secret"), aaa.Errorf(aaa.KindInternal, "an internal error: the log of the process where it arose has it under the request id")},
 	} {
-		p := newPair(t, func(context.Context, aaa.AccountID, string, map[string]any, string) (*aaa.SessionAnswer, error) {
+		p := newPair(t, func(context.Context, aaa.AccountID, string, aaa.Values, string) (*aaa.SessionAnswer, error) {
 			return nil, tc.give
 		})
 		_, err := p.ask(t, nil)
@@ -262,7 +264,7 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	p := newPair(t, nil)
 	first, good := p.message(t, nonce{1}, func(*head) {})
 	ctx := t.Context()
-	elsewhere := func(v Vault, account aaa.AccountID, purpose string) string {
+	elsewhere := func(v HeldVault, account aaa.AccountID, purpose string) string {
 		sealed, err := v.Seal(ctx, account, purpose, `{"to":"`+p.url+`"}`)
 		ok(t, err)
 		return sealed
@@ -397,7 +399,7 @@ func TestNoncesAreKeptAsLongAsTheyMatter(t *testing.T) {
 func TestMessagesInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	p := newPair(t, func(context.Context, aaa.AccountID, string, map[string]any, string) (*aaa.SessionAnswer, error) {
+	p := newPair(t, func(context.Context, aaa.AccountID, string, aaa.Values, string) (*aaa.SessionAnswer, error) {
 		entered <- struct{}{}
 		<-release
 		return &aaa.SessionAnswer{}, nil

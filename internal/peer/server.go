@@ -20,7 +20,7 @@ const maxInFlight = 256
 
 // Server serves messages of other nodes.
 type Server struct {
-	vault  Vault
+	vault  HeldVault
 	self   string // URL of this node
 	serve  Continue
 	log    *slog.Logger
@@ -32,7 +32,7 @@ type Server struct {
 
 // NewServer makes a Server that goes on with logins by serve, which must not ask another node. self
 // is the URL at which the others reach this node; where it is empty no message is good.
-func NewServer(v Vault, self string, serve Continue, log *slog.Logger) *Server {
+func NewServer(v HeldVault, self string, serve Continue, log *slog.Logger) *Server {
 	return &Server{
 		vault: v, self: self, serve: serve, log: log, clock: time.Now,
 		nonces: nonces{limit: maxNonces}, places: make(chan struct{}, maxInFlight),
@@ -60,7 +60,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request) bool {
 		}
 		o = s.run(r.Context(), m)
 	default:
-		o.Error = &wireError{Kind: aaa.KindBusy, Message: "too many logins are continued at once", RetryAfter: time.Second}
+		o.Error = &aaa.ErrorData{Kind: aaa.KindBusy, Message: "too many logins are continued at once", RetryAfter: time.Second}
 	}
 	sealed, err := s.seal(r.Context(), id, o)
 	if err != nil {
@@ -152,11 +152,11 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, id nonce) (*messag
 func (s *Server) run(ctx context.Context, m *message) outcome {
 	answer, err := s.serve(ctx, m.Account, m.SID, m.Values, m.RequestID)
 	if err != nil {
-		w := wireErrorOf(err)
-		if w.Kind == aaa.KindInternal {
+		data := aaa.DataOf(err)
+		if data.Kind == aaa.KindInternal {
 			s.log.ErrorContext(ctx, "internal error", "request_id", m.RequestID, "error", err)
 		}
-		return outcome{Error: w}
+		return outcome{Error: &data}
 	}
 	return outcome{Answer: answer}
 }

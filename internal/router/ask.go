@@ -19,7 +19,7 @@ type exchange struct {
 	asked    bool
 	attempts int
 	failures failures
-	trace    *aaa.Trace
+	trace    *aaa.Tracing
 }
 
 // scratch is lent for one exchange.
@@ -42,7 +42,7 @@ func (s *scratch) giveBack() {
 // ask asks servers in order until one answers. Dead ones are passed over while another that is still to be asked lives;
 // if these die too, they are asked in the end. It may run beside the machine.
 func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) {
-	a.trace = m.room.Trace()
+	a.trace = m.room.Tracing()
 	a.Event = fsm.ERROR
 	s := scratches.Get().(*scratch)
 	defer s.giveBack()

@@ -53,11 +53,11 @@ func TestCostlyRules(t *testing.T) {
 	l.quiet()
 
 	// The dry run is no way around the limit.
-	messages, _, err := l.router.DryRun(t.Context(), l.plan, &aaa.Request{Account: l.plan.Account, Op: aaa.Authn, Values: values})
-	if err != nil || len(messages) != 2 {
-		t.Fatalf("%v, %v", messages, err)
+	dry, err := l.router.DryRun(t.Context(), l.plan, &aaa.Request{Account: l.plan.Account, Op: aaa.Authn, Values: values})
+	if err != nil || len(dry.Messages) != 2 {
+		t.Fatalf("%+v, %v", dry, err)
 	}
-	for _, m := range messages {
+	for _, m := range dry.Messages {
 		if !errors.As(m.Err, &e) || e.Kind != aaa.KindBadInput || !strings.Contains(m.Err.Error(), "expression_steps") {
 			t.Errorf("dry run for %s: %v", m.Server.Name, m.Err)
 		}

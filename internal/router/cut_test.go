@@ -42,7 +42,7 @@ func TestCutOffByTheDeadline(t *testing.T) {
 				l.servers["a"].forever, l.servers["a"].cut = true, cut.reason
 				req := &aaa.Request{Op: aaa.Accounting, Trace: true}
 				if c.repeated {
-					req.Repeated = make(chan struct{})
+					req.RepeatID = "again"
 				}
 				_, err := l.ask(t.Context(), req)
 				var e *aaa.Error

@@ -21,15 +21,27 @@ type Message struct {
 	Err     error
 }
 
+// Rehearsal is what Handle would do.
+type Rehearsal struct {
+	Outcome  aaa.Outcome // of a request that is answered with no server asked
+	Messages []Message
+	Trace    *aaa.Trace
+}
+
 // DryRun translates a request for every server that it might go to, in order, and sends nothing. It costs at most what
 // the request itself may.
-func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request) ([]Message, *aaa.Trace, error) {
+func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*Rehearsal, error) {
+	traced := *req
+	traced.Trace = true
+	if res := r.immediate(plan, &traced); res != nil {
+		return &Rehearsal{Outcome: res.Outcome, Trace: res.Trace}, nil
+	}
 	route := &plan.Routes[req.Op]
 	mark := newMark(req.Op, time.Now())
 	trace := newTrace(route, req)
 	pin, err := takePin(plan, req)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var budget translate.Budget
 	budget.Begin(plan.Limits, r.processor, plan.Limits.Of(aaa.LimitExpressionSteps))
@@ -56,15 +68,14 @@ func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request
 			m := q.dryRun(ctx, s)
 			switch {
 			case ctx.Err() != nil:
-				return nil, nil, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
+				return nil, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the caller went away", Err: ctx.Err()}
 			case aaa.KindOf(m.Err) == aaa.KindBusy:
-				return nil, nil, m.Err
+				return nil, m.Err
 			}
 			messages = append(messages, m)
 		}
 	}
-	trace.End(mark.begun)
-	return messages, trace, nil
+	return &Rehearsal{Messages: messages, Trace: trace.End(mark.begun)}, nil
 }
 
 // dryRun makes the message for one server.

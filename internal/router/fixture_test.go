@@ -71,7 +71,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b
-		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Client: b, Dict: set, Tally: &tenant.Tally{}}
+		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &tenant.Tally{}}
 		for op := range s.Rules {
 			s.Rules[op] = program.Bind(set, aaa.Strict)
 		}
@@ -103,12 +103,7 @@ func (l *lab) ask(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
 		req.Values = map[string]any{"User-Name": "alice"}
 	}
 	req.Account = l.plan.Account
-	if !l.plan.Pool.TryAcquire() {
-		return nil, fmt.Errorf("the pool is full: places were not given back")
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.router.Deadline())
-	defer cancel()
-	return l.router.Run(ctx, l.plan, req)
+	return l.router.Handle(ctx, l.plan, req, time.Now())
 }
 
 // quiet waits for what goes on in the background and checks that nothing is left.

@@ -45,12 +45,14 @@ type Machine struct {
 	failures failures
 	asked    bool // a server was tried
 	attempts int
-	trace    *aaa.Trace
+	trace    *aaa.Tracing
 	room     *aaa.TraceRoom // of the trace; nil without one
 
 	place    int    // RADIUS: how far the operation's list was gone through
 	passed   uint64 // RADIUS: the servers of the list that were passed over, a bit each
 	pinAsked bool   // RADIUS: the server that the request is held to was asked
+
+	again <-chan struct{} // receives when the request is repeated; nil where that can't be told
 
 	pending pending
 
@@ -65,7 +67,7 @@ var machines = sync.Pool{New: func() any { return new(Machine) }}
 func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
-	m.room = x.trace.Room()
+	m.again, m.room = x.again, x.trace.Room()
 	m.allowance.Begin(x.plan.Limits, x.packets)
 	m.budget.Begin(x.plan.Limits, x.processor, x.steps)
 	m.table, m.name = x.defaultTable, tenant.DefaultTable

@@ -102,10 +102,10 @@ func TestDuplicate(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 10*time.Second, "a")
 			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
-			again, has := make(chan struct{}), make(chan struct{}, 2)
+			has := make(chan struct{}, 2)
 			l.servers["a"].outcome, l.servers["a"].after, l.servers["a"].has = aaa.Accept, 100*time.Millisecond, has
-			go func() { <-has; again <- struct{}{} }() // the same request once more, while the server has the first
-			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Repeated: again, Trace: true})
+			go func() { <-has; l.router.Repeat(l.plan.Account, "again") }() // the same request once more, while the server has the first
+			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, RepeatID: "again", Trace: true})
 			if err != nil || !res.IsAuthorized {
 				t.Fatalf("%+v, %v", res, err)
 			}

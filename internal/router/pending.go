@@ -85,7 +85,7 @@ func (m *Machine) await(ctx context.Context) (fsm.Happening, bool) {
 	case p.over:
 		m.kill() // the table had its TIMEOUT or ABORT: what it started since is too late
 		return fsm.Happening{}, false
-	case len(p.entries) == 1 && p.running == 0 && len(p.timers) == 0 && m.req.Repeated == nil && !p.detached:
+	case len(p.entries) == 1 && p.running == 0 && len(p.timers) == 0 && m.again == nil && !p.detached:
 		e := p.entries[0]
 		p.entries[0] = entry{}
 		p.entries = p.entries[:0]
@@ -119,7 +119,7 @@ func (m *Machine) await(ctx context.Context) (fsm.Happening, bool) {
 		return m.arrived(e, &a.answer), true
 	case <-m.alarm():
 		return m.expired()
-	case <-m.req.Repeated:
+	case <-m.again:
 		return fsm.Happening{From: m.state, By: fsm.Any, Event: fsm.DUP}, true
 	case <-gone:
 		m.collect(ctx)
@@ -184,7 +184,8 @@ func (m *Machine) interrupted(ctx context.Context) fsm.Happening {
 func (m *Machine) fork(ctx context.Context) {
 	p := &m.pending
 	if p.ctx == nil {
-		// What is pending may outlive the answer, and with it the caller's context.
+		// What is pending may outlive the answer, and with it the caller's context, but not the deadline, of which Handle
+		// spares most contexts.
 		deadline, ok := ctx.Deadline()
 		if !ok {
 			deadline = m.mark.begun.Add(m.router.deadline)

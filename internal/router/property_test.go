@@ -37,12 +37,9 @@ func TestRandomTables(t *testing.T) {
 		for name, b := range l.servers {
 			randomBackend(rt, name, b)
 		}
-		again := make(chan struct{}, 1)
-		if rapid.Bool().Draw(rt, "repeated") {
-			again <- struct{}{}
-		}
+		repeated := rapid.Bool().Draw(rt, "repeated")
 		req := &aaa.Request{
-			Op: aaa.Op(rapid.IntRange(0, aaa.NumOps-1).Draw(rt, "op")), Trace: true, Repeated: again,
+			Op: aaa.Op(rapid.IntRange(0, aaa.NumOps-1).Draw(rt, "op")), Trace: true, RepeatID: "again",
 			Values: map[string]any{"User-Name": "alice@example.com", "Acct-Status-Type": "Stop"},
 		}
 		type ended struct {
@@ -54,6 +51,9 @@ func TestRandomTables(t *testing.T) {
 			res, err := l.ask(t.Context(), req)
 			end <- ended{res, err}
 		}()
+		if repeated {
+			l.router.Repeat(l.plan.Account, "again")
+		}
 		var got ended
 		select {
 		case got = <-end:

@@ -101,8 +101,8 @@ func (f *failure) reason() string {
 	}
 	switch f.Failure.Reason {
 	case engines.NoAnswer:
-		if f.server.Engine == "radius" && f.Attempts > 0 {
-			attempts += " (a wrong secret looks the same)" // servers drop what does not verify (RFC 2865 §3)
+		if f.server.Traits.DropsUnverified && f.Attempts > 0 {
+			attempts += " (a wrong secret looks the same)"
 		}
 		return "silent" + attempts
 	case engines.Unreachable:

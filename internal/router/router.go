@@ -42,6 +42,7 @@ type Router struct {
 	deadline     time.Duration
 	log          *slog.Logger
 
+	repeats    repeats
 	background sync.WaitGroup // requests that go on after their answer
 }
 
@@ -92,7 +93,7 @@ func New(o Options) (*Router, error) {
 	}, nil
 }
 
-// Deadline bounds a whole request.
+// Deadline is how long a whole request may take. Handle enforces it.
 func (r *Router) Deadline() time.Duration { return r.deadline }
 
 // Wait waits until no request goes on in the background any more, or until ctx ends.
@@ -117,7 +118,7 @@ type run struct {
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
 	mark     mark
-	trace    *aaa.Trace
+	trace    *aaa.Tracing
 	attempts int
 	packets  int64 // that may still be sent
 	steps    int64 // that may still be spent on expressions
@@ -126,7 +127,8 @@ type run struct {
 	asked    bool   // a server was tried
 	why      string // the last table's, where it came to no answer
 	spared   []spared
-	place    *place // nil while nothing of the request goes on in the background
+	place    *place          // nil while nothing of the request goes on in the background
+	again    <-chan struct{} // receives when the request is repeated; nil where that can't be told
 }
 
 // spared is a document some of whose servers were passed over for those of the documents after it.
@@ -149,8 +151,8 @@ func (p *place) leave() {
 	}
 }
 
-// Immediate answers a request that no server is needed for, nil otherwise.
-func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
+// immediate answers a request that no server is needed for, nil otherwise.
+func (r *Router) immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 	route := &plan.Routes[req.Op]
 	var res *aaa.Result
 	switch {
@@ -166,26 +168,46 @@ func (r *Router) Immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 		return nil
 	}
 	if req.Trace {
-		res.Trace = newTrace(route, req)
+		trace := newTrace(route, req)
+		res.Trace = &trace.Trace
 		if res.Outcome == aaa.Bypassed {
-			note(res.Trace, route.Levels[0], bypassed)
+			note(trace, route.Levels[0], bypassed)
 		}
 	}
 	return res
 }
 
-// Run takes a request that arrives now through its documents' tables.
-func (r *Router) Run(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
-	return r.RunSince(ctx, plan, req, time.Now())
+// Handle answers a request that arrived at a time: at once where no server is needed, else by its documents' tables, with a
+// place of the account's pool and within the deadline. The errors are *aaa.Error: KindBusy, KindBadInput, KindNoAnswer and
+// KindBadReply; the last two carry the trace when one was asked for; or ctx's, where the caller goes away while the request
+// waits for its place. A panic becomes an error of no kind, as not every caller recovers.
+func (r *Router) Handle(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
+	if res := r.immediate(plan, req); res != nil {
+		return res, nil
+	}
+	var again <-chan struct{}
+	if req.RepeatID != "" {
+		key := repeatKey{req.Account, req.RepeatID}
+		if again = r.repeats.begin(key); again != nil {
+			defer r.repeats.end(key)
+		}
+	}
+	// No timer is needed if the request does not wait and its servers' timeouts end before the deadline.
+	if b := plan.Routes[req.Op].Bounded; b == 0 || b >= r.deadline || !plan.Pool.TryAcquire() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, arrived.Add(r.deadline))
+		defer cancel()
+		if err := plan.Pool.Acquire(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.run(ctx, plan, req, arrived, again)
 }
 
-// RunSince is Run for a request that arrived earlier, and has waited for a worker since. It is called with a place of
-// the account's pool and gives it back, at the latest when nothing of the
-// request is pending any more, which may be after the answer. The errors are
-// *aaa.Error: KindBadInput, KindNoAnswer and KindBadReply; the last two carry the trace when one was asked for. A panic
-// becomes an error of no kind: not every caller has somebody above it who recovers.
-func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (res *aaa.Result, err error) {
-	x := run{Router: r, plan: plan, req: req, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
+// run takes a request with a place of its account's pool through its documents' tables. It gives the place back when
+// nothing of the request is pending any more, which may be after the answer.
+func (r *Router) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time, again <-chan struct{}) (res *aaa.Result, err error) {
+	x := run{Router: r, plan: plan, req: req, again: again, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
 	defer func() {
 		if v := recover(); v != nil {
 			res, err = nil, r.panicked(ctx, req, v)
@@ -204,18 +226,19 @@ func (r *Router) RunSince(ctx context.Context, plan *tenant.Plan, req *aaa.Reque
 		return nil, err
 	}
 	res, err = x.levels(ctx, route)
+	var trace *aaa.Trace
 	if x.trace != nil {
-		x.trace.End(x.mark.begun)
+		trace = x.trace.End(x.mark.begun)
 	}
 	if err != nil {
 		var e *aaa.Error
 		if errors.As(err, &e) {
-			e.Trace = x.trace
+			e.Trace = trace
 		}
 		return nil, err
 	}
 	res.Attempts = x.attempts
-	res.Trace = x.trace
+	res.Trace = trace
 	return res, nil
 }
 

@@ -7,11 +7,11 @@ import (
 	"aaa-api/internal/tenant"
 )
 
-func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Trace {
-	t := &aaa.Trace{
+func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Tracing {
+	t := &aaa.Tracing{Trace: aaa.Trace{
 		UnusedKeys: []string{}, Added: []aaa.TraceAdded{},
 		Documents: []aaa.TraceDocument{}, Rules: []aaa.TraceRule{}, Dropped: []aaa.TraceDropped{}, Servers: []aaa.TraceServer{},
-	}
+	}}
 	for _, s := range route.Walk {
 		t.Documents = append(t.Documents, aaa.TraceDocument{
 			Account: s.Level.Account, Mode: s.Level.Mode, Revision: s.Level.Revision, Note: s.Note,
@@ -47,7 +47,7 @@ const (
 )
 
 // note replaces a trace's word on a document that was used; t may be nil.
-func note(t *aaa.Trace, level *tenant.Level, text string) {
+func note(t *aaa.Tracing, level *tenant.Level, text string) {
 	if t == nil {
 		return
 	}

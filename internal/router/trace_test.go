@@ -45,9 +45,9 @@ End:
 // Traces of entries that run side by side share one bound.
 func TestTracesShareTheirRoom(t *testing.T) {
 	t.Parallel()
-	all := &aaa.Trace{}
+	all := &aaa.Tracing{}
 	for range 10 {
-		part := all.Room().Trace()
+		part := all.Room().Tracing()
 		for range 1000 {
 			part.AddDropped(aaa.TraceDropped{Server: "a", Attribute: "b", Reason: "c"})
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // take writes a server's answer into the session, and makes the caller's of it.
-func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) (*aaa.SessionAnswer, error) {
+func (s *session) take(res *aaa.Result, doc *Document, self home, now time.Time) (*aaa.SessionAnswer, error) {
 	s.Server, s.Document = res.Server, res.Document
 	result := resultOf(res.Outcome)
 	if result == aaa.SessionChallenge && s.Rounds >= MaxRounds {
@@ -22,12 +22,12 @@ func (s *session) take(res *aaa.Result, terms *Terms, self home, now time.Time) 
 	case aaa.SessionChallenge:
 		s.private.State, s.private.Challenge, s.Home = res.State, aaa.NewID(), self
 		s.Until = now.Add(AnswerTime)
-		if n := whole(terms.attribute(res, "Session-Timeout")); n > 0 {
+		if n := whole(doc.attribute(res, "Session-Timeout")); n > 0 {
 			s.Until = now.Add(min(seconds(n), maxAnswerTime))
 		}
 	case aaa.SessionAuthenticated:
 		s.Until = now.Add(OpenTime)
-		s.accept(res, terms)
+		s.accept(res, doc)
 	}
 	a := &aaa.SessionAnswer{
 		Result: result, Prompt: res.Prompt, Echo: res.Echo, Challenge: s.private.Challenge,
@@ -52,24 +52,24 @@ func resultOf(o aaa.Outcome) aaa.SessionResult {
 const minInterim = 60
 
 // accept remembers what an accept says of the session.
-func (s *session) accept(res *aaa.Result, terms *Terms) {
+func (s *session) accept(res *aaa.Result, doc *Document) {
 	p := &s.private
-	p.Class = terms.attribute(res, "Class")
-	if name, ok := terms.attribute(res, "User-Name").(string); ok {
+	p.Class = doc.attribute(res, "Class")
+	if name, ok := doc.attribute(res, "User-Name").(string); ok {
 		p.Name = name
 	}
 	p.AcceptKeys, p.AcceptAVPs = res.Keys, res.AVPs
-	s.SessionTimeout, s.InterimInterval = terms.SessionTimeout, terms.InterimInterval
-	if n := whole(terms.attribute(res, "Session-Timeout")); n > 0 {
+	s.SessionTimeout, s.InterimInterval = doc.SessionTimeout, doc.InterimInterval
+	if n := whole(doc.attribute(res, "Session-Timeout")); n > 0 {
 		s.SessionTimeout = n
 	}
-	if n := whole(terms.attribute(res, "Acct-Interim-Interval")); n > 0 {
+	if n := whole(doc.attribute(res, "Acct-Interim-Interval")); n > 0 {
 		s.InterimInterval = max(n, minInterim)
-		if terms.InterimInterval > 0 && terms.InterimInterval < minInterim {
-			s.InterimInterval = max(n, terms.InterimInterval)
+		if doc.InterimInterval > 0 && doc.InterimInterval < minInterim {
+			s.InterimInterval = max(n, doc.InterimInterval)
 		}
 	}
-	s.IdleTimeout = whole(terms.attribute(res, "Idle-Timeout"))
+	s.IdleTimeout = whole(doc.attribute(res, "Idle-Timeout"))
 }
 
 // whole is an attribute's number of seconds, 0 where it is none.
@@ -85,23 +85,4 @@ func whole(v any) int {
 		return 0
 	}
 	return int(n)
-}
-
-// user finds the user's name in a request.
-func (t *Terms) user(values map[string]any) string {
-	for _, attribute := range []string{"User-Name", "user"} {
-		if key := t.Key(attribute); key != "" {
-			name, _ := values[key].(string)
-			return name
-		}
-	}
-	return ""
-}
-
-// password is the request key of the password.
-func (t *Terms) password() string {
-	if key := t.Key("User-Password"); key != "" {
-		return key
-	}
-	return t.Key("password")
 }

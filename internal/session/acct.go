@@ -42,7 +42,7 @@ const acctSessionID = "Acct-Session-Id"
 func (m *Manager) account(ctx context.Context, s *session, status string, at time.Time, requestID string) (*aaa.Result, error) {
 	values := maps.Clone(s.private.Keys)
 	if values == nil {
-		values = make(map[string]any)
+		values = make(aaa.Values)
 	}
 	put := func(key string, n uint64) { values[key] = json.Number(strconv.FormatUint(n, 10)) }
 	values["Acct-Status-Type"] = status
@@ -58,13 +58,15 @@ func (m *Manager) account(ctx context.Context, s *session, status string, at tim
 		values["Class"] = s.private.Class
 	}
 	if status != statusStart {
-		put("Acct-Session-Time", s.SentTime)
-		for _, c := range counterKeys {
-			n := *c.of(&s.Counters)
-			put(c.name, n&math.MaxUint32)
-			if c.carry != "" {
-				put(c.name+"-64", n)
-				put(c.carry, n>>32)
+		for k, c := range aaa.CounterTable {
+			n := *s.Counters.Of(aaa.Counter(k))
+			if k == int(aaa.SessionTime) {
+				n = s.SentTime
+			}
+			put(c.Attribute, n&math.MaxUint32)
+			if c.Carry != "" {
+				put(c.Attribute+"-64", n)
+				put(c.Carry, n>>32)
 			}
 		}
 	}
@@ -89,58 +91,31 @@ func (s *session) sessionTime(now time.Time) uint64 {
 	return max(n, s.SentTime)
 }
 
-// counterKey is a counter that callers report.
-type counterKey struct {
-	name  string
-	carry string // the attribute of what is over 32 bits (RFC 2869 §5.1, §5.2)
-	of    func(*aaa.Counters) *uint64
-}
-
-var counterKeys = []counterKey{
-	{"Acct-Input-Octets", "Acct-Input-Gigawords", func(c *aaa.Counters) *uint64 { return &c.InputOctets }},
-	{"Acct-Output-Octets", "Acct-Output-Gigawords", func(c *aaa.Counters) *uint64 { return &c.OutputOctets }},
-	{"Acct-Input-Packets", "", func(c *aaa.Counters) *uint64 { return &c.InputPackets }},
-	{"Acct-Output-Packets", "", func(c *aaa.Counters) *uint64 { return &c.OutputPackets }},
-}
-
-const timeKey = "Acct-Session-Time"
-
-// report takes counters out of the caller's values and keeps the other keys. All faults are one error.
-func (s *session) report(values map[string]any, hidden []string, now time.Time) error {
-	values = maps.Clone(values)
+// report takes the caller's counters and keeps its keys. All faults are one error.
+func (s *session) report(usage aaa.Usage, values aaa.Values, hidden []string, now time.Time) error {
 	var faults []aaa.Field
-	take := func(key string, counter *uint64) (given bool) {
-		v, ok := values[key]
-		if !ok {
-			return false
-		}
-		delete(values, key)
-		n, err := strconv.ParseUint(fmt.Sprint(v), 10, 64)
+	counters := s.Counters
+	for k, r := range usage {
+		at := counters.Of(aaa.Counter(k))
 		switch {
-		case err != nil:
-			faults = append(faults, aaa.Field{Path: key, Rule: "type", Message: "is not a whole number of at most 64 bits"})
-		case n < *counter:
-			faults = append(faults, aaa.Field{Path: key, Rule: "minimum", Target: *counter, Value: n, Message: fmt.Sprintf("a counter never goes back: it was %d", *counter)})
+		case r.Path == "":
+		case r.Count < *at:
+			faults = append(faults, aaa.Field{Path: r.Path, Rule: "minimum", Target: *at, Value: r.Count, Message: fmt.Sprintf("a counter never goes back: it was %d", *at)})
 		default:
-			*counter = n
+			*at = r.Count
 		}
-		return true
 	}
-	before := s.Counters
-	for _, c := range counterKeys {
-		if _, ok := values[c.carry]; ok && c.carry != "" {
-			faults = append(faults, aaa.Field{Path: c.carry, Rule: "unknown", Message: "give the whole count of 64 bits in " + c.name})
-		}
-		take(c.name, c.of(&s.Counters))
-	}
-	moved := s.Counters != before
-	s.Timed = take(timeKey, &s.Counters.SessionTime) || s.Timed
 	if len(faults) > 0 {
 		return aaa.Invalid(faults...)
 	}
-	if moved {
+	moved := counters
+	moved.SessionTime = s.Counters.SessionTime // which moves by itself
+	if moved != s.Counters {
 		s.ChangedAt = now
 	}
+	s.Counters = counters
+	s.Timed = usage[aaa.SessionTime].Path != "" || s.Timed
+	values = maps.Clone(values)
 	delete(values, acctSessionID) // it can't change any more
 	return s.keep(values, hidden)
 }

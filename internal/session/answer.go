@@ -9,7 +9,7 @@ import (
 )
 
 // takeAnswer puts the answer of a CONT under the document's key of the password, which it returns; empty without an answer.
-func takeAnswer(keys map[string]any, st *step, terms *Terms) (key string, err error) {
+func takeAnswer(keys aaa.Values, st *step, doc *Document) (key string, err error) {
 	answer, ok := keys[AnswerKey]
 	if !ok {
 		return "", nil
@@ -17,7 +17,7 @@ func takeAnswer(keys map[string]any, st *step, terms *Terms) (key string, err er
 	bad := func(rule, message string) (string, error) {
 		return "", aaa.Invalid(aaa.Field{Path: AnswerKey, Rule: rule, Message: message})
 	}
-	if key = terms.password(); key == "" {
+	if key = doc.password(); key == "" {
 		return bad("unknown", "the AAA document has no rule for User-Password or password: give the answer under the rule's own key")
 	}
 	if _, twice := st.values[key]; twice && key != AnswerKey {

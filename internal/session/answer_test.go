@@ -16,7 +16,7 @@ func TestAnswerIsNamed(t *testing.T) {
 		challenge("s"), fails(aaa.KindBadInput, aaa.Field{Path: "code", Rule: "regexp"}, aaa.Field{Path: "codeword"}, aaa.Field{Path: "code.0"}), accept(nil),
 	}
 	sid := w.start(m).SID
-	_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "pin\n"}, "r")
+	_, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "pin\n"}, "r")
 	var e *aaa.Error
 	if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "answer" || e.Fields[1].Path != "codeword" || e.Fields[2].Path != "answer.0" {
 		t.Errorf("%+v", err)
@@ -25,7 +25,7 @@ func TestAnswerIsNamed(t *testing.T) {
 		t.Errorf("the answer became %q", got)
 	}
 	w.is(m, sid, Cont, "")
-	a, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "pin"}, "r")
+	a, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "pin"}, "r")
 	w.must(err)
 	if a.Result != aaa.SessionAuthenticated {
 		t.Errorf("%+v", a)
@@ -40,7 +40,7 @@ func TestAnswerTwice(t *testing.T) {
 	m := w.manager("a")
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
 	sid := w.start(m).SID
-	_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1", "code": "2"}, "r")
+	_, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1", "code": "2"}, "r")
 	w.refused(err, aaa.KindBadInput)
 	var e *aaa.Error
 	if errors.As(err, &e); len(e.Fields) != 1 || e.Fields[0].Path != "answer" {
@@ -50,8 +50,8 @@ func TestAnswerTwice(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	w.is(m, sid, Cont, "")
-	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"State": "of another login", "answer": "1"}, "r")
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"State": "of another login", "answer": "1"}, "r")
 	w.refused(err, aaa.KindBadInput)
-	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"code": "2"}, "r")
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"code": "2"}, "r")
 	w.must(err)
 }

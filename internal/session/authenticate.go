@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -37,7 +36,7 @@ const (
 
 // StartSession is INIT: it begins a session with the authn request given, and returns its SID.
 func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.SessionAnswer, error) {
-	terms, err := m.aaa.Terms(ctx, req.Account, "", "")
+	terms, err := m.aaa.Terms(ctx, req.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +48,11 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	}
 	s.move(to, now)
 	s.Until = now.Add(underWay)
-	s.User = terms.user(req.Values)
+	s.User = terms.document("").user(req.Values)
 	if err := s.keep(req.Values, terms.Hidden); err != nil {
 		return nil, err
 	}
-	sid, err := m.create(ctx, s, terms.Limits)
+	sid, err := m.create(ctx, s, &terms)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +67,8 @@ func (m *Manager) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 }
 
 // create stores a new session under a new SID.
-func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account) (sid string, err error) {
-	most := store.MostSessions{Live: bounds.Of(aaa.LimitSessions), Stored: bounds.Of(aaa.LimitSessionRecords)}
+func (m *Manager) create(ctx context.Context, s *session, terms *Terms) (sid string, err error) {
+	most := store.MostSessions{Live: terms.Live.Allowed, Stored: terms.Stored.Allowed}
 	for range saveAttempts {
 		sid = newSID()
 		s.rec.Hash, _ = hashOf(sid)
@@ -84,7 +83,11 @@ func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account
 	var over *store.LimitError
 	switch {
 	case errors.As(err, &over):
-		return "", bounds.Excess(over.Limit).Error(aaa.KindLimited, fullRetry)
+		reached := terms.Live
+		if over.Limit == terms.Stored.Limit {
+			reached = terms.Stored
+		}
+		return "", reached.Error(aaa.KindLimited, fullRetry)
 	case errors.Is(err, store.ErrNotFound):
 		return "", aaa.Errorf(aaa.KindNotFound, "there is no such account")
 	}
@@ -95,7 +98,7 @@ func (m *Manager) create(ctx context.Context, s *session, bounds *limits.Account
 // stands for the document's key of the password. ChallengeKey is optional; one of another challenge than the
 // one that is out is KindConflict, and nothing is sent, but a repetition of the last CONT gets its answer. A
 // session whose dialogue another node keeps in memory is continued there.
-func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	began := time.Now()
 	s, err := m.get(ctx, account, sid)
 	if err != nil {
@@ -108,13 +111,13 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 	if m.peers == nil || !elsewhere {
 		return m.ContinueSessionHere(ctx, account, sid, values, requestID)
 	}
-	terms, err := m.aaa.Terms(ctx, account, s.Document, s.Server)
+	terms, err := m.aaa.Terms(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	if terms.Dialogue {
+	if terms.dialogue(s.Document, s.Server) {
 		if s.private.Challenge != "" { // or this node, where that one's answer is lost, would answer the next prompt
-			named := map[string]any{ChallengeKey: s.private.Challenge}
+			named := aaa.Values{ChallengeKey: s.private.Challenge}
 			maps.Copy(named, values)
 			values = named
 		}
@@ -128,7 +131,7 @@ func (m *Manager) ContinueSession(ctx context.Context, account aaa.AccountID, si
 }
 
 // askPeer has another node continue a session, within the deadline of a request that began at a time.
-func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	if m.within > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, began.Add(m.within))
@@ -139,7 +142,7 @@ func (m *Manager) askPeer(ctx context.Context, began time.Time, url string, acco
 
 // ContinueSessionHere is ContinueSession on this node, wherever the dialogue began. A repetition waits for the
 // request that it repeats, which may be under way on any node.
-func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error) {
+func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error) {
 	step, err := newStep(sid, values)
 	if err != nil {
 		return nil, err
@@ -171,7 +174,7 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 			begun = s
 			return errWritten
 		}
-		if terms, err = m.aaa.Terms(ctx, account, s.Document, s.Server); err != nil {
+		if terms, err = m.aaa.Terms(ctx, account); err != nil {
 			return err
 		}
 		if before, err = s.repeated(step); before != nil || err != nil {
@@ -186,10 +189,10 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 		}
 		keys := maps.Clone(s.private.Keys)
 		if keys == nil {
-			keys = make(map[string]any)
+			keys = make(aaa.Values)
 		}
 		maps.Copy(keys, step.values)
-		if answered, err = takeAnswer(keys, step, &terms); err != nil {
+		if answered, err = takeAnswer(keys, step, terms.document(s.Document)); err != nil {
 			return err
 		}
 		keys[stateKey] = s.private.State
@@ -231,7 +234,7 @@ func (m *Manager) takeStep(ctx context.Context, account aaa.AccountID, sid strin
 	return a, inAnswer(err, answered)
 }
 
-// login asks the server and writes what it answers. terms are those of the documents in force before it is asked. back
+// login asks the server and writes what it answers. terms are of a moment before it is asked. back
 // is what a challenge's session goes back to where nothing was sent.
 func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms *Terms, back *session) (*aaa.SessionAnswer, error) {
 	res, err := m.ask(ctx, s, req)
@@ -254,8 +257,7 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 		}
 		return nil, err
 	}
-	said := terms.Of(res.Document, res.Server)
-	a, err := s.take(res, &said, m.self, now)
+	a, err := s.take(res, terms.document(res.Document), m.self, now)
 	if serr := m.keepAnswer(ctx, s); serr != nil {
 		return nil, m.overtaken(serr)
 	}
@@ -263,7 +265,7 @@ func (m *Manager) login(ctx context.Context, s *session, req *aaa.Request, terms
 		m.metrics.count(countFailed)
 		return nil, err
 	}
-	if said.Dialogue && a.Result == aaa.SessionChallenge {
+	if a.Result == aaa.SessionChallenge && terms.dialogue(res.Document, res.Server) {
 		m.dialogues.watch(s)
 	}
 	m.metrics.count(string(a.Result))

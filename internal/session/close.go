@@ -9,11 +9,9 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// ReportSession is INTERIM: the caller tells the counters, whole ones of 64 bits under Acct-Input-Octets, Acct-Output-Octets,
-// Acct-Input-Packets and Acct-Output-Packets, and the seconds in Acct-Session-Time where it counts them itself. One
-// that goes back is KindBadInput, and nothing of the report is then taken. Other keys are kept for the
-// accounting records to come. The records go out by the session's interval, not by the reports.
-func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+// ReportSession is INTERIM: the caller reports the counters, the session's time where it counts that itself. A counter
+// that goes back is KindBadInput, and nothing of the report is then taken. values are kept for the accounting records to come. The records go out by the session's interval, not by the reports.
+func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
@@ -22,7 +20,7 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 		if _, err := Next(s.place(), INTERIM); err != nil {
 			return err
 		}
-		return s.report(values, hidden, m.now())
+		return s.report(usage, values, hidden, m.now())
 	})
 	if err != nil {
 		return nil, err
@@ -33,16 +31,16 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 // CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
 // Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. A Stop that can't be
 // delivered now is tried again later, which the caller need not know.
-func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
-	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, values)
+func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, usage, values)
 }
 
 // CloseSessionByID is CloseSession for one who knows the derived id alone.
-func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, values map[string]any) (*aaa.SessionAnswer, error) {
-	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cause, values)
+func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cause, usage, values)
 }
 
-func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, values map[string]any) (*aaa.SessionAnswer, error) {
+func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	if cause == "" {
 		cause = CauseUserRequest
 	}
@@ -59,7 +57,7 @@ func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() 
 		}
 		now := m.now()
 		if s.place() == Opened {
-			if err := s.report(values, hidden, now); err != nil {
+			if err := s.report(usage, values, hidden, now); err != nil {
 				return err
 			}
 		}

@@ -60,9 +60,9 @@ func TestCrowd(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager("a")
 	quiet := w.foreign
-	w.crowd(m, w.opened(m, map[string]any{"Session-Timeout": json.Number("600")}), 15_000, 250)
+	w.crowd(m, w.opened(m, aaa.Values{"Session-Timeout": json.Number("600")}), 15_000, 250)
 	w.mine = quiet
-	sid := w.opened(m, map[string]any{"Session-Timeout": json.Number("605")})
+	sid := w.opened(m, aaa.Values{"Session-Timeout": json.Number("605")})
 	opened := w.clock.now()
 
 	var mu sync.Mutex
@@ -207,7 +207,7 @@ func TestPlacesAgain(t *testing.T) {
 	m.pause = func(context.Context, time.Duration) error { return nil }
 	const many = 3 * firstOfOne
 	for range many {
-		w.opened(m, map[string]any{"Session-Timeout": json.Number("600")})
+		w.opened(m, aaa.Values{"Session-Timeout": json.Number("600")})
 	}
 	w.clock.pass(time.Hour)
 	ctx, cancel := context.WithCancel(w.ctx)

@@ -17,7 +17,7 @@ func TestDisabledAccount(t *testing.T) {
 	m := w.manager("a")
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s")}
 	asked := w.start(m).SID
-	limits := map[string]any{"Session-Timeout": json.Number("600"), "Acct-Interim-Interval": json.Number("60")}
+	limits := aaa.Values{"Session-Timeout": json.Number("600"), "Acct-Interim-Interval": json.Number("60")}
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(limits)}
 	idle := w.start(m).SID
 	closed, expired := w.opened(m, limits), w.opened(m, limits)
@@ -29,11 +29,11 @@ func TestDisabledAccount(t *testing.T) {
 	before := []int64{revision(asked), revision(idle)}
 	w.aaa.disable()
 
-	_, err := m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"login": "alice"}})
+	_, err := m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: aaa.Values{"login": "alice"}})
 	w.refused(err, aaa.KindForbidden)
-	_, err = m.ContinueSession(w.ctx, w.mine, asked, map[string]any{"answer": "1"}, "r")
+	_, err = m.ContinueSession(w.ctx, w.mine, asked, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindForbidden)
-	_, err = m.ContinueSessionHere(w.ctx, w.mine, asked, map[string]any{"answer": "1"}, "r")
+	_, err = m.ContinueSessionHere(w.ctx, w.mine, asked, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindForbidden)
 	_, err = m.OpenSession(w.ctx, w.mine, idle, nil)
 	w.refused(err, aaa.KindForbidden)
@@ -43,7 +43,7 @@ func TestDisabledAccount(t *testing.T) {
 		t.Errorf("a refused verb wrote or sent something: %+v", list)
 	}
 
-	_, err = m.ReportSession(w.ctx, w.mine, closed, map[string]any{"Acct-Input-Octets": json.Number("5"), "code": "h1dden"})
+	_, err = m.ReportSession(w.ctx, w.mine, closed, used(5), aaa.Values{"code": "h1dden"})
 	w.must(err)
 	w.clock.pass(60 * time.Second)
 	m.settle(w.ctx)
@@ -51,7 +51,7 @@ func TestDisabledAccount(t *testing.T) {
 		t.Errorf("interim updates: %v", sent)
 	}
 	for sid, to := range map[string]Place{asked: Failed, idle: Closed, closed: Closed} {
-		_, err = m.CloseSession(w.ctx, w.mine, sid, "Admin-Reset", nil)
+		_, err = m.CloseSession(w.ctx, w.mine, sid, "Admin-Reset", aaa.Usage{}, nil)
 		w.must(err)
 		w.is(m, sid, to, "Admin-Reset")
 	}

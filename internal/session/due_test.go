@@ -35,13 +35,13 @@ func (w *world) overtakable(node string) (*Manager, *between) {
 // when the claim's lease is over.
 func TestClaimOvertaken(t *testing.T) {
 	t.Parallel()
-	limits := map[string]any{"Session-Timeout": json.Number("600"), "Idle-Timeout": json.Number("60")}
+	limits := aaa.Values{"Session-Timeout": json.Number("600"), "Idle-Timeout": json.Number("60")}
 	for name, c := range map[string]struct {
-		report json.Number
+		report uint64
 		before time.Duration // from the claim to when the session is due
 	}{
-		"due as before": {report: "0"},
-		"due later":     {report: "1", before: 60 * time.Second},
+		"due as before": {report: 0},
+		"due later":     {report: 1, before: 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestClaimOvertaken(t *testing.T) {
 			sid := w.opened(m, limits)
 			w.clock.pass(60 * time.Second)
 			b.happens = func() {
-				_, err := w.manager("b").ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": c.report})
+				_, err := w.manager("b").ReportSession(w.ctx, w.mine, sid, used(c.report), nil)
 				w.must(err)
 			}
 			m.settle(w.ctx)
@@ -121,7 +121,7 @@ func TestDuePanics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	limit := map[string]any{"Session-Timeout": json.Number("600")}
+	limit := aaa.Values{"Session-Timeout": json.Number("600")}
 	sids := []string{w.opened(m, limit), w.opened(m, limit)}
 	records := 0
 	w.aaa.acct = func(*aaa.Request) (*aaa.Result, error) {

@@ -99,6 +99,22 @@ func (s *scripted) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, e
 	return res, err
 }
 
+// used reports counters in their order.
+func used(counts ...uint64) (u aaa.Usage) {
+	for k, n := range counts {
+		u[k] = aaa.Reported{Count: n, Path: aaa.CounterTable[k].Attribute}
+	}
+	return u
+}
+
+// keepsDialogues says whether the server's engine keeps dialogues in memory.
+func (s *scripted) keepsDialogues(keeps bool) {
+	s.terms.Documents[0].Dialogues = nil
+	if keeps {
+		s.terms.Documents[0].Dialogues = []string{"one"}
+	}
+}
+
 // lose lets Terms fail from now on.
 func (s *scripted) lose(err error) {
 	s.mu.Lock()
@@ -117,7 +133,7 @@ func (s *scripted) Account(_ context.Context, req *aaa.Request) (*aaa.Result, er
 	return f(req)
 }
 
-func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) (Terms, error) {
+func (s *scripted) Terms(context.Context, aaa.AccountID) (Terms, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.off {
@@ -127,8 +143,8 @@ func (s *scripted) Terms(context.Context, aaa.AccountID, aaa.AccountID, string) 
 		return Terms{}, s.lost
 	}
 	terms := s.terms
-	terms.Limits = limits.NewAccount("account")
-	terms.Of = func(aaa.AccountID, string) Terms { return terms }
+	bounds := limits.NewAccount("account")
+	terms.Live, terms.Stored = bounds.Excess(aaa.LimitSessions), bounds.Excess(aaa.LimitSessionRecords)
 	return terms, nil
 }
 
@@ -139,10 +155,10 @@ func (s *scripted) Hidden(context.Context, aaa.AccountID) ([]string, error) {
 }
 
 // take returns the accounting records since the last call.
-func (s *scripted) take() []map[string]any {
+func (s *scripted) take() []aaa.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []map[string]any
+	var list []aaa.Values
 	for _, r := range s.sent {
 		if r.Op == aaa.Accounting {
 			list = append(list, r.Values)
@@ -164,10 +180,24 @@ func challenge(state string) func(*aaa.Request) (*aaa.Result, error) {
 	}
 }
 
+// reply makes the attributes of a reply of what an answer shows of them.
+func reply(shown aaa.Values) (avps aaa.AVPs) {
+	for name, v := range shown {
+		list, several := v.([]any)
+		if !several {
+			list = []any{v}
+		}
+		for _, text := range list {
+			avps.Add(name, fmt.Sprint(text))
+		}
+	}
+	return avps
+}
+
 // accept has a reply with attributes by name.
-func accept(avps map[string]any) func(*aaa.Request) (*aaa.Result, error) {
+func accept(avps aaa.Values) func(*aaa.Request) (*aaa.Result, error) {
 	return func(*aaa.Request) (*aaa.Result, error) {
-		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "one", AVPs: avps, Keys: map[string]any{"ip": "192.0.2.7"}}, nil
+		return &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Server: "one", AVPs: reply(avps), Keys: aaa.Values{"ip": "192.0.2.7"}}, nil
 	}
 }
 
@@ -190,7 +220,7 @@ func newWorld(t testing.TB) *world {
 	keys := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
 	w.aaa = &scripted{
 		script: []func(*aaa.Request) (*aaa.Result, error){accept(nil)},
-		terms:  Terms{Hidden: []string{"code"}, Key: func(a string) string { return keys[a] }},
+		terms:  Terms{Hidden: []string{"code"}, Documents: []Document{{Keys: keys}}},
 	}
 	s, err := sqlite.Open(w.ctx, w.path)
 	w.must(err)
@@ -233,13 +263,13 @@ func (w *world) manager(node string, more ...func(*Options)) *Manager {
 // start begins a session of alice's.
 func (w *world) start(m *Manager) *aaa.SessionAnswer {
 	w.t.Helper()
-	a, err := m.StartSession(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: map[string]any{"login": "alice", "code": "wonderland", "port": "tty1"}})
+	a, err := m.StartSession(w.ctx, &aaa.Request{ID: aaa.NewID(), Account: w.mine, Values: aaa.Values{"login": "alice", "code": "wonderland", "port": "tty1"}})
 	w.must(err)
 	return a
 }
 
 // opened is the SID of a session that was opened after an accept with these attributes.
-func (w *world) opened(m *Manager, avps map[string]any) string {
+func (w *world) opened(m *Manager, avps aaa.Values) string {
 	w.t.Helper()
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(avps)}
 	sid := w.start(m).SID

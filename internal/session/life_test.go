@@ -2,9 +2,9 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,72 +21,70 @@ func TestAccounting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(map[string]any{
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(aaa.Values{
 		"Class": "0x0102", "User-Name": "alice@example.com", "Acct-Interim-Interval": json.Number("300"), "Reply-Message": "hello",
 	})}
 	sid := w.start(m).SID
 	w.aaa.take()
 	opening := w.clock.now()
-	a, err := m.OpenSession(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": "s-1", "nas": "ws1"})
+	a, err := m.OpenSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Session-Id": "s-1", "nas": "ws1"})
 	w.must(err)
-	if a.Result != aaa.SessionOpened || a.AVPs["Reply-Message"] != "hello" || a.Keys["ip"] != "192.0.2.7" || a.Session.InterimInterval != 300 {
+	if a.Result != aaa.SessionOpened || a.AVPs.Value("Reply-Message") != "hello" || a.Keys["ip"] != "192.0.2.7" || a.Session.InterimInterval != 300 {
 		t.Errorf("OPEN answers %+v", a)
 	}
-	base := map[string]any{
+	base := aaa.Values{
 		"login": "alice", "port": "tty1", "nas": "ws1", "Acct-Session-Id": "s-1", "Class": "0x0102", "User-Name": "alice@example.com",
 	}
-	with := func(more map[string]any) []map[string]any {
+	with := func(more aaa.Values) []aaa.Values {
 		for k, v := range base {
 			more[k] = v
 		}
-		return []map[string]any{more}
+		return []aaa.Values{more}
 	}
-	check := func(what string, want []map[string]any) {
+	check := func(what string, want []aaa.Values) {
 		t.Helper()
 		if diff := cmp.Diff(want, w.aaa.take()); diff != "" {
 			t.Fatalf("%s (-want +sent):\n%s", what, diff)
 		}
 	}
-	check("Start", with(map[string]any{"Acct-Status-Type": "Start", "Event-Timestamp": number(uint64(opening.Unix()))}))
+	check("Start", with(aaa.Values{"Acct-Status-Type": "Start", "Event-Timestamp": number(uint64(opening.Unix()))}))
 
 	w.clock.pass(299 * time.Second)
 	m.settle(w.ctx)
 	check("before the interval is over", nil)
-	_, err = m.ReportSession(w.ctx, w.mine, sid, map[string]any{
-		"Acct-Input-Octets": number(5<<32 + 7), "Acct-Output-Octets": number(math.MaxUint64), "Acct-Input-Packets": json.Number("3"),
-	})
+	_, err = m.ReportSession(w.ctx, w.mine, sid, used(5<<32+7, math.MaxUint64, 3), nil)
 	w.must(err)
 	check("a report", nil)
 	w.clock.pass(time.Second)
 	m.settle(w.ctx)
 	m.settle(w.ctx)
-	used := map[string]any{
+	used := aaa.Values{
 		"Acct-Input-Octets": number(7), "Acct-Input-Gigawords": number(5), "Acct-Input-Octets-64": number(5<<32 + 7),
 		"Acct-Output-Octets": number(math.MaxUint32), "Acct-Output-Gigawords": number(math.MaxUint32), "Acct-Output-Octets-64": number(math.MaxUint64),
 		"Acct-Input-Packets": number(3), "Acct-Output-Packets": number(0),
 	}
-	more := func(more map[string]any) []map[string]any {
+	more := func(more aaa.Values) []aaa.Values {
 		for k, v := range used {
 			more[k] = v
 		}
 		return with(more)
 	}
-	check("interim", more(map[string]any{
+	check("interim", more(aaa.Values{
 		"Acct-Status-Type": "Interim-Update", "Event-Timestamp": number(uint64(opening.Unix() + 300)), "Acct-Session-Time": number(300),
 	}))
 	// No node for an hour: one update tells all that was missed.
 	w.clock.pass(time.Hour)
 	m.settle(w.ctx)
-	check("catching up", more(map[string]any{
+	check("catching up", more(aaa.Values{
 		"Acct-Status-Type": "Interim-Update", "Event-Timestamp": number(uint64(opening.Unix() + 3900)), "Acct-Session-Time": number(3900),
 	}))
 	used["Acct-Output-Packets"] = number(9)
-	c, err := m.CloseSession(w.ctx, w.mine, sid, "Lost-Carrier", map[string]any{"Acct-Output-Packets": "9"})
+	c, err := m.CloseSession(w.ctx, w.mine, sid, "Lost-Carrier", aaa.Usage{aaa.OutputPackets: {Count: 9, Path: "last"}}, nil)
 	w.must(err)
 	if c.Result != aaa.SessionClosed || c.Session.Counters.OutputPackets != 9 || c.Session.Cause != "Lost-Carrier" {
 		t.Errorf("CLOSE answers %+v", c)
 	}
-	check("Stop", more(map[string]any{
+	check("Stop", more(aaa.Values{
 		"Acct-Status-Type": "Stop", "Event-Timestamp": number(uint64(opening.Unix() + 3900)), "Acct-Session-Time": number(3900), "Acct-Terminate-Cause": "Lost-Carrier",
 	}))
 	w.clock.pass(24 * time.Hour)
@@ -100,43 +98,43 @@ func TestCounters(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager("a")
 	sid := w.opened(m, nil)
-	_, err := m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100"), "Acct-Session-Time": "60"})
+	_, err := m.ReportSession(w.ctx, w.mine, sid, aaa.Usage{aaa.InputOctets: {Count: 100, Path: "in"}, aaa.SessionTime: {Count: 60, Path: "time"}}, nil)
 	w.must(err)
 	want := aaa.Counters{InputOctets: 100, SessionTime: 60}
-	for key, value := range map[string]any{
-		"Acct-Input-Octets": json.Number("99"), "Acct-Session-Time": json.Number("59"), "Acct-Input-Packets": "-1", "Acct-Output-Packets": json.Number("1.5"),
-		"Acct-Output-Octets": "18446744073709551616", "Acct-Input-Gigawords": json.Number("0"),
+	for _, back := range []aaa.Usage{
+		{aaa.InputOctets: {Count: 99, Path: "in"}, aaa.OutputPackets: {Count: 7, Path: "out"}},
+		{aaa.SessionTime: {Count: 59, Path: "in"}, aaa.InputPackets: {Count: 7, Path: "out"}},
+		{aaa.InputOctets: {Path: "in"}},
 	} {
-		report := map[string]any{"Acct-Output-Packets": json.Number("7"), "Acct-Input-Packets": json.Number("7")}
-		report[key] = value
 		for _, call := range []func() error{
-			func() error { _, err := m.ReportSession(w.ctx, w.mine, sid, report); return err },
-			func() error { _, err := m.CloseSession(w.ctx, w.mine, sid, "", report); return err },
+			func() error { _, err := m.ReportSession(w.ctx, w.mine, sid, back, nil); return err },
+			func() error { _, err := m.CloseSession(w.ctx, w.mine, sid, "", back, nil); return err },
 		} {
 			err := call()
 			w.refused(err, aaa.KindBadInput)
-			if !strings.Contains(err.Error(), key) {
-				t.Errorf("%q does not name %s", err, key)
+			var e *aaa.Error
+			if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Path != "in" || e.Fields[0].Rule != "minimum" {
+				t.Errorf("%+v", err)
 			}
 		}
 		if got := w.is(m, sid, Opened, "").Counters; got != want {
-			t.Fatalf("after %s: %+v", key, got)
+			t.Fatalf("after %v: %+v", back, got)
 		}
 	}
-	_, err = m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": json.Number("100")}) // no less
+	_, err = m.ReportSession(w.ctx, w.mine, sid, used(100), nil) // no less
 	w.must(err)
-	_, err = m.CloseSession(w.ctx, w.mine, sid, "Boredom", nil)
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "Boredom", aaa.Usage{}, nil)
 	w.refused(err, aaa.KindBadInput)
 }
 
 // TestTimeouts: what ends a session by itself, exactly when, and of which cause; late where no node was up.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	limits := func(session, idle string) map[string]any {
-		return map[string]any{"Session-Timeout": json.Number(session), "Idle-Timeout": json.Number(idle)}
+	limits := func(session, idle string) aaa.Values {
+		return aaa.Values{"Session-Timeout": json.Number(session), "Idle-Timeout": json.Number(idle)}
 	}
 	for name, c := range map[string]struct {
-		avps     map[string]any
+		avps     aaa.Values
 		document int           // its session_timeout
 		report   time.Duration // when octets are reported, 0: never
 		same     bool          // the report tells nothing new
@@ -155,16 +153,16 @@ func TestTimeouts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			m := w.manager("a")
-			w.aaa.terms.SessionTimeout = c.document
+			w.aaa.terms.Documents[0].SessionTimeout = c.document
 			sid := w.opened(m, c.avps)
 			opened := w.clock.now()
 			if c.report > 0 {
 				w.clock.pass(c.report)
-				n := json.Number("1")
+				n := uint64(1)
 				if c.same {
-					n = "0"
+					n = 0
 				}
-				_, err := m.ReportSession(w.ctx, w.mine, sid, map[string]any{"Acct-Input-Octets": n})
+				_, err := m.ReportSession(w.ctx, w.mine, sid, used(n), nil)
 				w.must(err)
 			}
 			w.clock.pass(c.after - c.report - time.Second)
@@ -239,7 +237,7 @@ func TestStopAgain(t *testing.T) {
 			w := newWorld(t)
 			sid := w.opened(w.manager("a"), nil)
 			w.aaa.acct = fails(aaa.KindNoAnswer)
-			a, err := w.manager("a").CloseSession(w.ctx, w.mine, sid, "", map[string]any{"last": "word"})
+			a, err := w.manager("a").CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, aaa.Values{"last": "word"})
 			w.must(err)
 			if a.Result != aaa.SessionClosed {
 				t.Errorf("CLOSE answers %+v", a)
@@ -280,7 +278,7 @@ func TestStopAgain(t *testing.T) {
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.InterimInterval = 30
+	w.aaa.terms.Documents[0].InterimInterval = 30
 	a, b := w.manager("a"), w.manager("b")
 	var sids []string
 	for range 20 {
@@ -294,7 +292,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		for _, sid := range sids {
 			nodes.Go(func() { // reports in between lose nothing and repeat nothing
-				if _, err := b.ReportSession(w.ctx, w.mine, sid, nil); err != nil {
+				if _, err := b.ReportSession(w.ctx, w.mine, sid, aaa.Usage{}, nil); err != nil {
 					t.Error(err)
 				}
 			})
@@ -321,7 +319,7 @@ func TestFallenNode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	sid := w.opened(m, map[string]any{"Session-Timeout": json.Number("600")})
+	sid := w.opened(m, aaa.Values{"Session-Timeout": json.Number("600")})
 	w.clock.pass(600 * time.Second)
 	if list, err := w.store.Sessions().Due(w.ctx, m.now(), lease, "fallen", func(aaa.AccountID) bool { return true }); err != nil || len(list) != 1 {
 		t.Fatal(list, err)

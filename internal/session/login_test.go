@@ -31,7 +31,7 @@ func TestRounds(t *testing.T) {
 		t.Fatalf("INIT answers %+v", a)
 	}
 	for i := range MaxRounds {
-		b, err := m.ContinueSession(w.ctx, w.mine, a.SID, map[string]any{"answer": "42"}, "r")
+		b, err := m.ContinueSession(w.ctx, w.mine, a.SID, aaa.Values{"answer": "42"}, "r")
 		w.must(err)
 		req := w.aaa.last()
 		if v := req.Values; v["State"] != string(rune('A'+i)) || v["code"] != "42" || v["login"] != "alice" || v["answer"] != nil || req.ID != "r" {
@@ -56,7 +56,7 @@ func TestTooManyRounds(t *testing.T) {
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s")}
 	sid := w.start(m).SID
 	for i := range MaxRounds {
-		_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+		_, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 		if i < MaxRounds-1 {
 			w.must(err)
 		} else {
@@ -73,7 +73,7 @@ func TestChallengeTime(t *testing.T) {
 	m := w.manager("a")
 	for said, want := range map[string]time.Duration{"": AnswerTime, "0": AnswerTime, "30": 30 * time.Second, "86400": maxAnswerTime} {
 		w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){func(*aaa.Request) (*aaa.Result, error) {
-			return &aaa.Result{Outcome: aaa.Challenge, AVPs: map[string]any{"Session-Timeout": json.Number(said)}}, nil
+			return &aaa.Result{Outcome: aaa.Challenge, AVPs: reply(aaa.Values{"Session-Timeout": json.Number(said)})}, nil
 		}}
 		if s := w.start(m).Session; s.ExpiresAt.Sub(s.CreatedAt) != want {
 			t.Errorf("a challenge of %q waits %v", said, s.ExpiresAt.Sub(s.CreatedAt))
@@ -90,8 +90,8 @@ func TestInterval(t *testing.T) {
 		accept         string
 		document, want int
 	}{{"", 0, 0}, {"", 10, 10}, {"", 600, 600}, {"300", 10, 300}, {"20", 0, 60}, {"20", 600, 60}, {"20", 30, 30}, {"40", 30, 40}, {"nonsense", 30, 30}} {
-		w.aaa.terms.InterimInterval = c.document
-		w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(map[string]any{"Acct-Interim-Interval": c.accept})}
+		w.aaa.terms.Documents[0].InterimInterval = c.document
+		w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(aaa.Values{"Acct-Interim-Interval": c.accept})}
 		if got := w.start(m).Session.InterimInterval; got != c.want {
 			t.Errorf("accept %q, document %d: %d s, want %d", c.accept, c.document, got, c.want)
 		}
@@ -110,7 +110,7 @@ func TestTwoContinues(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			_, err := nodes[i%2].ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			_, err := nodes[i%2].ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -147,7 +147,7 @@ func TestContinueFails(t *testing.T) {
 			m := w.manager("a")
 			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), c.answer, accept(nil)}
 			sid := w.start(m).SID
-			_, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			_, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 			w.refused(err, c.kind)
 			if c.to == Failed {
 				w.is(m, sid, Failed, "Lost-Service")
@@ -156,7 +156,7 @@ func TestContinueFails(t *testing.T) {
 			if s := w.is(m, sid, Cont, ""); s.Rounds != 0 {
 				t.Errorf("%d rounds", s.Rounds)
 			}
-			a, err := w.manager("b").ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "2"}, "r")
+			a, err := w.manager("b").ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "2"}, "r")
 			w.must(err)
 			if a.Result != aaa.SessionAuthenticated || w.aaa.last().Values["State"] != "s" {
 				t.Errorf("the second try sends %v and answers %+v", w.aaa.last().Values, a)
@@ -183,7 +183,7 @@ func TestStartFails(t *testing.T) {
 	}
 	_, err = m.StartSession(w.ctx, &aaa.Request{Account: aaa.NewAccountID()})
 	w.refused(err, aaa.KindNotFound)
-	_, err = m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"long": strings.Repeat("x", maxKept)}})
+	_, err = m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: aaa.Values{"long": strings.Repeat("x", maxKept)}})
 	w.refused(err, aaa.KindBadInput)
 }
 
@@ -194,7 +194,7 @@ func TestOpenFails(t *testing.T) {
 	m := w.manager("a")
 	sid := w.start(m).SID
 	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err := m.OpenSession(w.ctx, w.mine, sid, map[string]any{"once": "x"})
+	_, err := m.OpenSession(w.ctx, w.mine, sid, aaa.Values{"once": "x"})
 	w.refused(err, aaa.KindNoAnswer)
 	w.is(m, sid, Completed, "")
 	w.aaa.acct = rejects
@@ -204,7 +204,7 @@ func TestOpenFails(t *testing.T) {
 		t.Errorf("a refused Start answers %+v", a)
 	}
 	w.aaa.acct = nil
-	_, err = m.OpenSession(w.ctx, w.mine, sid, map[string]any{"Acct-Session-Id": strings.Repeat("x", 254)})
+	_, err = m.OpenSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Session-Id": strings.Repeat("x", 254)})
 	w.refused(err, aaa.KindBadInput)
 	a, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
@@ -214,9 +214,9 @@ func TestOpenFails(t *testing.T) {
 }
 
 // peerFunc is the other node.
-type peerFunc func(url, sid string, values map[string]any) (*aaa.SessionAnswer, error)
+type peerFunc func(url, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 
-func (f peerFunc) Continue(_ context.Context, url string, _ aaa.AccountID, sid string, values map[string]any, _ string) (*aaa.SessionAnswer, error) {
+func (f peerFunc) Continue(_ context.Context, url string, _ aaa.AccountID, sid string, values aaa.Values, _ string) (*aaa.SessionAnswer, error) {
 	return f(url, sid, values)
 }
 
@@ -237,13 +237,13 @@ func TestPeers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.aaa.terms.Dialogue = c.dialogue
+			w.aaa.keepsDialogues(c.dialogue)
 			w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
 			a := w.manager("a")
 			sid := w.start(a).SID
 			asked := 0
 			m := w.manager(c.node, func(o *Options) {
-				o.Peers = peerFunc(func(url, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+				o.Peers = peerFunc(func(url, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 					asked++
 					if url != "https://a" || values["answer"] != "1" {
 						t.Errorf("asks %s with %v", url, values)
@@ -254,7 +254,7 @@ func TestPeers(t *testing.T) {
 					return a.ContinueSessionHere(w.ctx, w.mine, sid, values, "r")
 				})
 			})
-			b, err := m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+			b, err := m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 			w.must(err)
 			if b.Result != aaa.SessionAuthenticated || asked != c.asked || len(w.aaa.sent) != 2 {
 				t.Errorf("%d times asked, %d requests, answer %+v", asked, len(w.aaa.sent), b)
@@ -266,7 +266,7 @@ func TestPeers(t *testing.T) {
 // hanging is another node that takes a message and says nothing for as long as it may.
 type hanging struct{ t *testing.T }
 
-func (h hanging) Continue(ctx context.Context, _ string, _ aaa.AccountID, _ string, _ map[string]any, _ string) (*aaa.SessionAnswer, error) {
+func (h hanging) Continue(ctx context.Context, _ string, _ aaa.AccountID, _ string, _ aaa.Values, _ string) (*aaa.SessionAnswer, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		h.t.Error("the other node may take as long as it likes")
 		return nil, errors.New("it hangs")
@@ -280,15 +280,15 @@ func (h hanging) Continue(ctx context.Context, _ string, _ aaa.AccountID, _ stri
 func TestPeerHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s"), accept(nil)}
 	a := w.manager("a")
 	sid := w.start(a).SID
 	b := w.manager("b", func(o *Options) { o.Peers, o.Deadline = hanging{t}, time.Nanosecond })
-	_, err := b.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err := b.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindNoAnswer)
 	w.is(a, sid, Cont, "")
-	_, err = a.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = a.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.must(err)
 }
 
@@ -297,13 +297,13 @@ func TestPeerHangs(t *testing.T) {
 func TestPeerLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s1"), challenge("s2"), accept(nil)}
 	a := w.manager("a")
 	begun := w.start(a)
 	asked := 0
 	b := w.manager("b", func(o *Options) {
-		o.Peers = peerFunc(func(_, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
+		o.Peers = peerFunc(func(_, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 			asked++
 			_, err := a.ContinueSessionHere(w.ctx, w.mine, sid, values, "r")
 			w.must(err)
@@ -327,16 +327,16 @@ func TestNothingSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("st4te"), accept(map[string]any{"Class": "cl4ss", "Filter-Id": "f1lter"}), fails(aaa.KindNoAnswer)}
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("st4te"), accept(aaa.Values{"Class": "cl4ss", "Filter-Id": "f1lter"}), fails(aaa.KindNoAnswer)}
 	w.aaa.acct = fails(aaa.KindNoAnswer)
 	start := func() (*aaa.SessionAnswer, error) {
-		return m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: map[string]any{"login": "alice", "code": "h1dden", "api-token": "t0ken", "port": "tty1"}})
+		return m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: aaa.Values{"login": "alice", "code": "h1dden", "api-token": "t0ken", "port": "tty1"}})
 	}
 	a, err := start()
 	w.must(err)
 	sid := a.SID
 	text := w.rows()
-	_, err = m.ContinueSession(w.ctx, w.mine, sid, map[string]any{"answer": "0tp", "my pin": "p1n"}, "r")
+	_, err = m.ContinueSession(w.ctx, w.mine, sid, aaa.Values{"answer": "0tp", "my pin": "p1n"}, "r")
 	w.must(err)
 	text += w.rows()
 	_, err = start()
@@ -348,7 +348,7 @@ func TestNothingSecret(t *testing.T) {
 	w.must(err)
 	text += w.rows()
 	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err = m.CloseSession(w.ctx, w.mine, sid, "", map[string]any{"code": "h1dden"})
+	_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, aaa.Values{"code": "h1dden"})
 	w.must(err)
 	text += w.rows() + w.log.String()
 	for _, secret := range []string{"h1dden", "t0ken", "st4te", "0tp", "p1n", "cl4ss", "f1lter", "tty1", sid} {
@@ -362,7 +362,7 @@ func TestNothingSecret(t *testing.T) {
 	}
 	s, err := m.get(w.ctx, w.mine, sid)
 	w.must(err)
-	want := map[string]any{"login": "alice", "port": "tty1"}
+	want := aaa.Values{"login": "alice", "port": "tty1"}
 	if diff := cmp.Diff(want, s.private.Keys); diff != "" {
 		t.Errorf("kept keys (-want +got):\n%s", diff)
 	}

@@ -13,7 +13,7 @@ import (
 // went on, or waits for another challenge, does not.
 func TestDialogueLost(t *testing.T) {
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	holder, other := w.manager("one"), w.manager("two")
 	script := func(f ...func(*aaa.Request) (*aaa.Result, error)) { w.aaa.script = f }
 
@@ -25,12 +25,12 @@ func TestDialogueLost(t *testing.T) {
 	holder.DialogueLost("s1", "the server closed the connection")
 	holder.endLost(w.ctx)
 	w.is(other, sid, Failed, causeLost)
-	_, err := other.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err := other.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 
 	script(challenge("s2"), challenge("s3"))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.must(err)
 	holder.DialogueLost("s2", "late")
 	holder.endLost(w.ctx)
@@ -38,7 +38,7 @@ func TestDialogueLost(t *testing.T) {
 
 	script(challenge("s4"), fails(aaa.KindBusy))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindBusy)
 	w.is(other, sid, Cont, "")
 	holder.DialogueLost("s4", "lost after it went back")
@@ -56,7 +56,7 @@ func TestDialogueLost(t *testing.T) {
 
 	script(challenge("s6"), fails(aaa.KindBadInput, aaa.Field{Path: "State", Message: "the login is lost"}))
 	sid = w.start(holder).SID
-	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, map[string]any{"answer": "1"}, "r")
+	_, err = holder.ContinueSessionHere(w.ctx, w.mine, sid, aaa.Values{"answer": "1"}, "r")
 	w.refused(err, aaa.KindConflict)
 	w.is(other, sid, Failed, causeLost)
 }
@@ -65,7 +65,7 @@ func TestDialogueLost(t *testing.T) {
 func TestManyDialoguesLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	m := w.manager("a")
 	const many = 2*lostAtOnce + 1
 	for n := range many {
@@ -91,7 +91,7 @@ func TestManyDialoguesLost(t *testing.T) {
 func TestDialogueLostAfterAnUnwrittenStep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aaa.terms.Dialogue = true
+	w.aaa.keepsDialogues(true)
 	f := &flaky{Sessions: w.store.Sessions()}
 	m := w.manager("a", func(o *Options) { o.Store = f })
 	m.pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }

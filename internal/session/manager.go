@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/limits"
+	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
 
@@ -19,42 +19,10 @@ type AAA interface {
 	// Account sends an accounting record, a disabled account's too: it tells of what was begun before. An account
 	// that has nothing to send it to is answered by aaa.Off.
 	Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
-	// Terms tells what a session must know of the documents in force for an account's authn: of the
-	// one that belongs to document, where that is given and still in force, else of the
-	// first. server is the one of its servers that answered.
-	Terms(ctx context.Context, account, document aaa.AccountID, server string) (Terms, error)
+	// Terms tells what a session must know of the documents in force for an account's authn.
+	Terms(ctx context.Context, account aaa.AccountID) (Terms, error)
 	// Hidden is the Hidden of Terms, a disabled account's too.
 	Hidden(ctx context.Context, account aaa.AccountID) ([]string, error)
-}
-
-// Terms is what a document says that bears on sessions.
-type Terms struct {
-	Limits          *limits.Account
-	Hidden          []string                      // request keys of hidden attributes: never stored
-	Key             func(attribute string) string // the request key of the first authn rule for an attribute; empty without one
-	SessionTimeout  int                           // seconds; 0: none
-	InterimInterval int                           // seconds; 0: none
-	Dialogue        bool                          // the server's engine keeps a challenge's dialogue in memory
-	// Of gives the Terms of another document and server, of the same moment. It cannot fail: what a server
-	// answered is not lost to a look-up that follows.
-	Of func(document aaa.AccountID, server string) Terms
-}
-
-// attribute finds an attribute of a reply: as it came, or under the key that a rule took it to.
-func (t *Terms) attribute(res *aaa.Result, name string) any {
-	if v, ok := res.AVPs[name]; ok {
-		return v
-	}
-	if key := t.Key(name); key != "" {
-		return res.Keys[key]
-	}
-	return nil
-}
-
-// Vault seals what is secret in a record and opens it again.
-type Vault interface {
-	Seal(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
-	Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error)
 }
 
 // ErrPeerAway is the error of Peers where the other node can't be reached.
@@ -64,13 +32,13 @@ var ErrPeerAway = errors.New("the other node does not answer")
 type Peers interface {
 	// Continue has the node at a URL do what Manager.ContinueSessionHere does. Its error is ErrPeerAway where that
 	// node gives no answer, and any other is that node's answer.
-	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values map[string]any, requestID string) (*aaa.SessionAnswer, error)
+	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 }
 
 // Options are the parts that a Manager works with.
 type Options struct {
 	Store store.Sessions
-	Vault Vault
+	Vault secmod.SealOpener // seals what is secret in a record
 	AAA   AAA
 	Peers Peers // nil: this node is the only one
 	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
@@ -87,7 +55,7 @@ type Options struct {
 // is safe for use by many goroutines and on many nodes at once.
 type Manager struct {
 	store   store.Sessions
-	vault   Vault
+	vault   secmod.SealOpener
 	aaa     AAA
 	peers   Peers
 	within  time.Duration // for other nodes; 0: no bound

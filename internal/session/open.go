@@ -16,8 +16,8 @@ const maxAcctSessionID = 253
 // OpenSession is OPEN: accounting begins with a Start, and the answer has what the accept configured.
 // values are more of the caller's keys for this record and those to come; Acct-Session-Id among them is
 // taken instead of one of ours. Where the Start is not delivered the session stays as it was.
-func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values map[string]any) (*aaa.SessionAnswer, error) {
-	terms, err := m.aaa.Terms(ctx, account, "", "")
+func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
+	terms, err := m.aaa.Terms(ctx, account)
 	if err != nil {
 		return nil, err
 	}

@@ -56,16 +56,16 @@ type stop struct {
 
 // private is what is sealed: what opens doors, and what the caller told of the user.
 type private struct {
-	Keys  map[string]any `json:"keys,omitempty"`  // the caller's, without passwords
-	State string         `json:"state,omitempty"` // of the challenge that is out
+	Keys  aaa.Values `json:"keys,omitempty"`  // the caller's, without passwords
+	State string     `json:"state,omitempty"` // of the challenge that is out
 	// Challenge is the id of the challenge that is out, by which its answer names it.
-	Challenge string `json:"challenge,omitempty"`
-	Round     *round `json:"round,omitempty"` // the last answer to a challenge
-	Name      string `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
-	Class     any    `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
+	Challenge string    `json:"challenge,omitempty"`
+	Round     *round    `json:"round,omitempty"` // the last answer to a challenge
+	Name      string    `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
+	Class     aaa.Value `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
 	// What OPEN gives: the accept's.
-	AcceptKeys map[string]any `json:"accept_keys,omitempty"`
-	AcceptAVPs map[string]any `json:"accept_avps,omitempty"`
+	AcceptKeys aaa.Values `json:"accept_keys,omitempty"`
+	AcceptAVPs aaa.AVPs   `json:"accept_avps,omitempty"`
 }
 
 // session is a record in hand.
@@ -284,10 +284,10 @@ func stored(err error) error {
 const maxKept = 64 << 10
 
 // keep remembers those of the caller's keys that are no secrets, by their names or as keys of hidden attributes.
-func (s *session) keep(values map[string]any, hidden []string) error {
+func (s *session) keep(values aaa.Values, hidden []string) error {
 	kept := maps.Clone(s.private.Keys)
 	if kept == nil {
-		kept = make(map[string]any, len(values))
+		kept = make(aaa.Values, len(values))
 	}
 	for key, value := range values {
 		if key == stateKey || key == AnswerKey || aaa.SensitiveName(key) || slices.Contains(hidden, key) {

@@ -25,13 +25,13 @@ type round struct {
 type step struct {
 	id          string // by which a node knows its own write again
 	challenge   string // empty where the caller names none
-	values      map[string]any
+	values      aaa.Values
 	fingerprint []byte
 }
 
 // newStep reads a CONT. The fingerprint of its values is keyed by the SID, which is stored nowhere, so it gives
 // away nothing of a password.
-func newStep(sid string, values map[string]any) (*step, error) {
+func newStep(sid string, values aaa.Values) (*step, error) {
 	st := &step{id: aaa.NewID(), values: maps.Clone(values)}
 	if _, ok := values[stateKey]; ok {
 		return nil, aaa.Invalid(aaa.Field{Path: stateKey, Rule: "unknown", Message: "a session keeps it itself"})

@@ -13,8 +13,8 @@ import (
 )
 
 // answer is the answer to a challenge, with its id where that is not empty.
-func answer(challenge, text string) map[string]any {
-	values := map[string]any{AnswerKey: text}
+func answer(challenge, text string) aaa.Values {
+	values := aaa.Values{AnswerKey: text}
 	if challenge != "" {
 		values[ChallengeKey] = challenge
 	}
@@ -33,19 +33,19 @@ func TestRepetition(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.manager("a"), w.manager("b")
-	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s1"), challenge("s2"), accept(map[string]any{"Class": "0x01"})}
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("s1"), challenge("s2"), accept(aaa.Values{"Class": "0x01"})}
 	begun := w.start(a)
 	sid, first := begun.SID, begun.Challenge
 	if first == "" {
 		t.Fatal("INIT gives the challenge no id")
 	}
-	send := func(m *Manager, values map[string]any) *aaa.SessionAnswer {
+	send := func(m *Manager, values aaa.Values) *aaa.SessionAnswer {
 		t.Helper()
 		got, err := m.ContinueSession(w.ctx, w.mine, sid, values, "r")
 		w.must(err)
 		return got
 	}
-	same := func(want *aaa.SessionAnswer, values map[string]any) {
+	same := func(want *aaa.SessionAnswer, values aaa.Values) {
 		t.Helper()
 		before := w.asked()
 		for _, m := range []*Manager{a, b} {
@@ -57,7 +57,7 @@ func TestRepetition(t *testing.T) {
 			t.Error("the server was asked again")
 		}
 	}
-	refused := func(kind aaa.Kind, values map[string]any) {
+	refused := func(kind aaa.Kind, values aaa.Values) {
 		t.Helper()
 		before := w.asked()
 		_, err := b.ContinueSession(w.ctx, w.mine, sid, values, "r")
@@ -71,8 +71,8 @@ func TestRepetition(t *testing.T) {
 		}
 	}
 	refused(aaa.KindConflict, answer("another", "alice"))
-	refused(aaa.KindBadInput, map[string]any{AnswerKey: "alice", ChallengeKey: 7})
-	refused(aaa.KindBadInput, map[string]any{AnswerKey: "alice", ChallengeKey: ""})
+	refused(aaa.KindBadInput, aaa.Values{AnswerKey: "alice", ChallengeKey: 7})
+	refused(aaa.KindBadInput, aaa.Values{AnswerKey: "alice", ChallengeKey: ""})
 
 	second := send(a, answer(first, "alice"))
 	if second.Result != aaa.SessionChallenge || second.Challenge == "" || second.Challenge == first {
@@ -85,7 +85,7 @@ func TestRepetition(t *testing.T) {
 	refused(aaa.KindConflict, answer(first, "wonderland"))
 
 	in := send(b, answer(second.Challenge, "wonderland"))
-	if in.Result != aaa.SessionAuthenticated || in.Challenge != "" || in.Keys["ip"] != "192.0.2.7" || in.AVPs["Class"] != "0x01" {
+	if in.Result != aaa.SessionAuthenticated || in.Challenge != "" || in.Keys["ip"] != "192.0.2.7" || in.AVPs.Value("Class") != "0x01" {
 		t.Fatalf("the accept is %+v", in)
 	}
 	same(in, answer(second.Challenge, "wonderland"))
@@ -235,7 +235,7 @@ func TestAcceptIsKept(t *testing.T) {
 			return f(req)
 		}
 	}
-	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){inLossOf(challenge("s")), inLossOf(accept(map[string]any{"class": "no", "Class": "0x01"}))}
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){inLossOf(challenge("s")), inLossOf(accept(aaa.Values{"class": "no", "Class": "0x01"}))}
 	begun := w.start(m)
 	w.aaa.lose(nil)
 	got, err := m.ContinueSession(w.ctx, w.mine, begun.SID, answer("", "1"), "r")

@@ -29,7 +29,7 @@ func (w *world) reach(m *Manager, p Place) (sid string) {
 		_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 		w.must(err)
 		if p == Closed {
-			_, err = m.CloseSession(w.ctx, w.mine, sid, "", nil)
+			_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, nil)
 			w.must(err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestTable(t *testing.T) {
 	}
 	do := map[Verb]func(context.Context, *Manager, aaa.AccountID, string) error{
 		CONT: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.ContinueSession(ctx, a, sid, map[string]any{"code": "1"}, "r")
+			_, err := m.ContinueSession(ctx, a, sid, aaa.Values{"code": "1"}, "r")
 			return err
 		},
 		OPEN: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
@@ -58,11 +58,11 @@ func TestTable(t *testing.T) {
 			return err
 		},
 		INTERIM: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.ReportSession(ctx, a, sid, nil)
+			_, err := m.ReportSession(ctx, a, sid, aaa.Usage{}, nil)
 			return err
 		},
 		CLOSE: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
-			_, err := m.CloseSession(ctx, a, sid, "", nil)
+			_, err := m.CloseSession(ctx, a, sid, "", aaa.Usage{}, nil)
 			return err
 		},
 	}
@@ -114,8 +114,8 @@ func TestForeign(t *testing.T) {
 			_, errs[0] = m.Session(w.ctx, account, sid)
 			_, errs[1] = m.ContinueSession(w.ctx, account, sid, nil, "r")
 			_, errs[2] = m.OpenSession(w.ctx, account, sid, nil)
-			_, errs[3] = m.ReportSession(w.ctx, account, sid, nil)
-			_, errs[4] = m.CloseSession(w.ctx, account, sid, "", nil)
+			_, errs[3] = m.ReportSession(w.ctx, account, sid, aaa.Usage{}, nil)
+			_, errs[4] = m.CloseSession(w.ctx, account, sid, "", aaa.Usage{}, nil)
 			for _, err := range errs {
 				w.refused(err, aaa.KindNotFound)
 			}

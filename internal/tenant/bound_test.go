@@ -22,6 +22,8 @@ type idleClient struct {
 
 func (idle) Name() string { return "radius" }
 
+func (idle) Traits() engines.Traits { return engines.Traits{} }
+
 func (idle) Open(cfg engines.Config) (engines.Client, error) {
 	c := idleClient{longest: time.Duration(cfg.Server.Timeout) * time.Millisecond, retired: new(atomic.Bool)}
 	if net.ParseIP(cfg.Server.Address) == nil {

@@ -3,166 +3,184 @@ package tenant
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
 
-// Changed applies entries of the change log. It is the one goroutine that
-// replaces states. While the store is away it goes on trying, since the log's
-// reader must not pass a change that was not applied.
+// Changed applies entries of the change log. It is the one goroutine that replaces states. While the store is away it goes on
+// trying, since the log's reader must not pass a change that was not applied.
 func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset bool) {
 	if reset {
-		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-			t.reload(ctx, n, "")
-			return ctx.Err() == nil
-		})
-		everyone := func(*node) bool { return true }
-		t.invalidate(everyone, anyLevel, everyone)
-		t.renewLimits(everyone)
-		t.renewReach(everyone)
-		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-			t.renew(ctx, n)
-			return ctx.Err() == nil
-		})
+		t.reset(ctx)
 		return
 	}
 	for _, c := range changes {
+		if ctx.Err() != nil {
+			return
+		}
 		n, warm := t.nodes.Load(c.Account)
 		if !warm || c.Kind == store.ChangedToken {
 			continue
 		}
-		t.reload(ctx, n, c.Kind)
-		below := func(m *node) bool { return t.isBelow(m, c.Account) }
-		switch c.Kind {
-		case store.ChangedDocument:
-			t.invalidate(func(m *node) bool { return m == n }, anyLevel, below)
+		t.follow(ctx, n, c)
+		if c.Kind == store.ChangedDocument {
 			t.renew(ctx, n)
-		case store.ChangedDictionary, store.ChangedFSM, store.ChangedUsers:
-			t.invalidate(below, func(l *Level) bool { return l.names(c.Kind, c.Name) }, below)
-		case store.ChangedAccount: // a move changes which dictionaries and tables the documents below see
-			t.invalidate(below, anyLevel, below)
-			t.renewLimits(below)
-			t.renewReach(below)
 		}
 	}
 }
 
-func anyLevel(*Level) bool { return true }
+// reset reads all warm accounts anew.
+func (t *Tenants) reset(ctx context.Context) {
+	for _, fn := range []func(n *node){
+		func(n *node) { t.follow(ctx, n, store.Change{Account: n.id}) },
+		func(n *node) { t.renew(ctx, n) },
+	} {
+		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+			fn(n)
+			return ctx.Err() == nil
+		})
+	}
+}
 
-// reload reads what a change of a kind touched of a node's state. The lock is not held while the store is asked:
-// only this goroutine replaces a state, and requests must not wait for a store that is away.
-func (t *Tenants) reload(ctx context.Context, n *node, kind store.ChangeKind) {
-	n.mu.Lock() // a request that fills the node has perhaps read what was before the change
-	before := n.state.Load()
-	n.mu.Unlock()
-	if before == nil { // cold or gone: the next request reads what is current
+// follow reads what a change touched of a warm account and puts it in force, with all that it concerns, at one moment. A change
+// without a kind is of everything.
+func (t *Tenants) follow(ctx context.Context, n *node, c store.Change) {
+	before := n.settled() // a request that reads the account may have what was before the change
+	if before == nil {    // cold: the next request reads what is current
 		return
 	}
+	after, err := t.reread(ctx, n, before, c.Kind)
+	if err != nil {
+		return
+	}
+	var left [2]*Level
+	t.mu.Lock()
+	switch {
+	case n.gone:
+	case after == nil:
+		t.visit(n.id, t.dropPlan)
+		left = t.drop(n)
+	default:
+		n.state.Store(after)
+		t.index.place(n, before.parent(), after.parent())
+		t.dropConcerned(n, c, before, after)
+	}
+	t.mu.Unlock()
+	for _, l := range left {
+		retire(l, nil)
+	}
+}
+
+// reread reads the state that follows on before, nil if the account is no longer there. It tries until ctx ends, whose error is
+// then its own. No lock is held while the store is asked: requests must not wait for one that is away.
+func (t *Tenants) reread(ctx context.Context, n *node, before *state, kind store.ChangeKind) (*state, error) {
 	for {
 		s, err := t.read(ctx, n.id, before, kind)
-		if err == nil || errors.Is(err, store.ErrNotFound) {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			if err == nil {
-				n.state.Store(s)
-				return
-			}
-			t.drop(n)
-			retireAll(n)
-			return
+		if err == nil {
+			return s, nil
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
 		}
 		t.log.Warn("a change waits for the store", "account", n.id, "error", err)
 		select {
 		case <-ctx.Done():
-			return
+			return nil, ctx.Err()
 		case <-time.After(t.retry):
 		}
 	}
 }
 
+// dropConcerned drops the compiled documents and plans that were made of what a change replaced, and sets limits and networks
+// anew. t.mu is held.
+//
+// The row is compared whatever the kind is: it may be read with a dictionary, before its own change is told.
+func (t *Tenants) dropConcerned(n *node, c store.Change, before, after *state) {
+	all := c.Kind == ""
+	moved := all || before.parent() != after.parent() // then documents below see other dictionaries and tables
+	levels := moved || c.Kind == store.ChangedAccount && !before.sameHoldings(after)
+	plans := levels || before.account.Enabled != after.account.Enabled
+	bounds := moved || !before.sameBounds(after)
+	if plans || bounds {
+		t.visit(n.id, func(m *node) bool {
+			if levels {
+				t.dropLevel(m)
+			}
+			if plans {
+				t.dropPlan(m)
+			}
+			if bounds {
+				t.bind(m)
+			}
+			return true
+		})
+	}
+	switch c.Kind {
+	case store.ChangedDocument:
+		t.dropLevel(n)
+		t.visit(n.id, t.dropPlan)
+	case store.ChangedDictionary, store.ChangedFSM, store.ChangedUsers:
+		users := t.usersBelow(n.id, used{c.Kind, c.Name})
+		t.index.pass++
+		for _, user := range users {
+			t.dropLevel(user)
+			t.visitMore(user.id, t.dropPlan)
+		}
+	}
+}
+
+// dropLevel drops an account's compiled document. The next one takes over its clients. t.mu is held.
+func (t *Tenants) dropLevel(n *node) {
+	if l := n.level.Load(); l != nil {
+		n.old = l
+		n.level.Store(nil)
+		t.index.dropped(n, l)
+	}
+}
+
+// dropPlan drops an account's plan. It returns true, as visit asks.
+func (t *Tenants) dropPlan(n *node) bool {
+	n.plan.Store(nil)
+	return true
+}
+
+// sameHoldings reports whether two states have the same dictionaries, tables and users files.
+func (s *state) sameHoldings(other *state) bool {
+	return maps.Equal(s.dicts, other.dicts) && maps.Equal(s.tables, other.tables) && maps.Equal(s.files, other.files)
+}
+
+// sameBounds reports whether two states set the same limits and networks.
+func (s *state) sameBounds(other *state) bool {
+	a, b := s.account, other.account
+	if (a.Limits == nil) != (b.Limits == nil) || a.Limits != nil && *a.Limits != *b.Limits {
+		return false
+	}
+	return slices.Equal(a.ServerNetworks, b.ServerNetworks)
+}
+
 // renew puts the next document of an account in the place of one that was in use, without a request to wait for: servers that
 // left it are no longer probed, and requests that wait for a worker find as many as it says.
 func (t *Tenants) renew(ctx context.Context, n *node) {
-	n.mu.Lock()
+	t.mu.RLock()
 	old, s := n.old, n.state.Load()
-	n.mu.Unlock()
+	t.mu.RUnlock()
 	if old == nil || s == nil {
 		return
 	}
 	var revision int64 // 0 without a document, as a Level has it
 	if s.document != nil {
-		revision = s.document.Revision
+		revision = s.document.stored.Revision
 	}
 	if revision == old.Revision {
 		return
 	}
-	if _, err := t.Plan(ctx, n.id); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, planTime)
+	defer cancel()
+	if _, err := t.newPlan(ctx, n.id); err != nil {
 		t.log.Warn("a new document waits for a request", "account", n.id, "error", err)
 	}
-}
-
-func retireAll(n *node) {
-	retire(n.old, nil)
-	retire(n.level.Load(), nil)
-}
-
-// invalidate drops compiled documents and then plans, whose states are replaced already: the levels of the nodes
-// owners for which concerned holds, and the plans of all heirs.
-//
-// A level or plan made meanwhile of something older does not stay. level and keepPlan check under the node's lock that all
-// they were made of is still in place: where it is not, nothing is kept; where it is, what they keep is in place
-// before the lock is taken here. That is why concerned is asked under the lock.
-func (t *Tenants) invalidate(owners func(*node) bool, concerned func(*Level) bool, heirs func(*node) bool) {
-	t.each(owners, func(n *node) {
-		if l := n.level.Load(); l != nil && concerned(l) {
-			n.old = l
-			n.level.Store(nil)
-		}
-	})
-	t.each(heirs, func(n *node) { n.plan.Store(nil) })
-}
-
-// each calls fn with the nodes chosen, their locks held. chosen is asked without the lock: it must go by the tree
-// alone, which only the caller changes.
-func (t *Tenants) each(chosen func(*node) bool, fn func(*node)) {
-	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-		if chosen(n) {
-			n.mu.Lock()
-			fn(n)
-			n.mu.Unlock()
-		}
-		return true
-	})
-}
-
-// isBelow reports whether n is warm and is the account given or a descendant, by the warm part of the tree. A cold
-// one has nothing to drop: who fills it reads the states of its ancestors afterwards. An account is never warm
-// without its ancestors having been read; one whose ancestor left the map counts as below, to be on the safe side.
-func (t *Tenants) isBelow(n *node, ancestor aaa.AccountID) bool {
-	if n.state.Load() == nil {
-		return false
-	}
-	if ancestor == aaa.SystemConfig {
-		return true
-	}
-	for range maxDepth {
-		if n.id == ancestor {
-			return true
-		}
-		s := n.state.Load()
-		if s == nil {
-			return true
-		}
-		if s.account.ParentID == "" {
-			return false
-		}
-		parent, ok := t.nodes.Load(s.account.ParentID)
-		if !ok {
-			return true
-		}
-		n = parent
-	}
-	return true
 }

@@ -11,7 +11,35 @@
 //   - A Plan is what one account's requests run by: for each operation the Levels to
 //     try, in order. It is read through an atomic pointer.
 //
-// A change of an account drops the Levels and Plans that were made of it; they are
-// made anew from the states, without the store, when next asked for. A request
-// keeps the Plan that it started with.
+// # What is in force
+//
+// Requests make Levels and Plans while changes replace what they are made of. These rules keep what is old from staying:
+//
+//  1. store.Follower reads the number of the newest change before it resets its subscribers. A change that is committed during the
+//     reset is told after it.
+//  2. A node is in the map before a request reads its account, and a change waits for the end of that reading (settled). So the
+//     account keeps what was read only if the change finds it and reads it again.
+//  3. One goroutine, the follower's, applies changes. It reads the new state with no lock held. Then, with Tenants.mu held, it puts
+//     the state in place and drops every Level and Plan that was made of the old one: nobody sees half of a change. The states are
+//     new objects each time, and no old one comes back.
+//  4. A request takes all states of its chain, and the Levels that are compiled, with Tenants.mu held for reading (chain). They are
+//     what was in force at that moment. It compiles what is missing of these states, with no lock that a change waits for.
+//  5. What was made is kept only if, with Tenants.mu held, each state of the chain is still in place (current). Otherwise the
+//     request is served by it all the same, since it was in force after the request began, and the next request makes another. So
+//     each request compiles a document once, however many changes overtake it.
+//  6. The index has every warm account below its parent, and below each name that its Level was made by looking for, found or not.
+//  7. The lower accounts are read before those above them, and an account leaves memory only after all below it (forget, drop).
+//
+// What a change drops (dropConcerned):
+//
+//   - of a document: its Level, and the Plans of the account and of all below it
+//   - of a dictionary, table or users file: the Levels below its account that look for its name, and the Plans below those
+//   - of an account's row: all Levels below it if it moved or what it holds differs; the Plans below it if it was enabled or
+//     disabled. Limits and networks are set anew below it if those differ.
+//   - without a kind, as in a reset: all of this
+//
+// The next request makes what was dropped, from the states, without the store. Where a document in use was replaced, the change itself
+// does (renew). A request keeps the Plan that it started with.
+//
+// The order of locks is: reading or compiling of one node, then Tenants.mu. Of two nodes none are held together.
 package tenant

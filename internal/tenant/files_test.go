@@ -20,7 +20,7 @@ func (f *fixture) verdict(account, file, name string) string {
 	if !ok {
 		return "no file"
 	}
-	_, verdict, err := users.Verify(name, "wonderland", func() (func(), error) { return func() {}, nil })
+	_, verdict, err := users.Verify(name, "wonderland", func(work func()) error { work(); return nil })
 	f.must(err)
 	return verdict.String()
 }
@@ -61,7 +61,7 @@ func TestUsersFilesOfATable(t *testing.T) {
 	began := f.plan("customer")
 	f.text("reseller", store.TextUsers, "people", userLine("carol"))
 	check("nearer", "people", "carol", accepted)
-	if _, v, _ := began.Routes[aaa.Authn].Levels[0].Files["people"].Verify("bob", "wonderland", func() (func(), error) { return func() {}, nil }); v != usersfile.Accepted {
+	if _, v, _ := began.Routes[aaa.Authn].Levels[0].Files["people"].Verify("bob", "wonderland", func(work func()) error { work(); return nil }); v != usersfile.Accepted {
 		t.Error("what began before looks into another file now")
 	}
 	f.text("customer", store.TextUsers, "people", userLine("dave"))
@@ -167,7 +167,7 @@ func TestClosedUsersFiles(t *testing.T) {
 	if got := f.verdict("reseller", "people", "staff"); got != accepted {
 		t.Errorf("the document's own account: %s", got)
 	}
-	if _, v, _ := f.plan("customer").Routes[aaa.Authn].Levels[0].Files["people"].Verify("staff", "wonderland", func() (func(), error) { return func() {}, nil }); v != usersfile.Accepted {
+	if _, v, _ := f.plan("customer").Routes[aaa.Authn].Levels[0].Files["people"].Verify("staff", "wonderland", func(work func()) error { work(); return nil }); v != usersfile.Accepted {
 		t.Errorf("who inherits the document: %v", v)
 	}
 	people("reseller", "staff", false)

@@ -83,7 +83,7 @@ func newFixture(t testing.TB) *fixture {
 	f.must(err)
 	f.vault = secmod.New(kek, db.Keys())
 	f.tenants = f.cache(actions())
-	f.preparer = document.NewPreparer(f.tenants, f.vault, func(string) bool { return true })
+	f.preparer = document.NewPreparer(f.tenants, f.vault, engines.NewRegistry(idle{}))
 	for _, a := range [][2]string{{"root", ""}, {"reseller", "root"}, {"customer", "reseller"}, {"sibling", "reseller"}} {
 		created, err := db.Accounts().Create(f.ctx, store.Account{ID: aaa.NewAccountID(), Name: a[0], ParentID: f.ids[a[1]], Enabled: true})
 		f.must(err)

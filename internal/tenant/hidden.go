@@ -7,21 +7,19 @@ import (
 	"aaa-api/internal/dict"
 )
 
-// tacacsDictionary is the system's dictionary of TACACS+, which is not among those that
-// everything may refer to.
-const tacacsDictionary = "dictionary_tacacs"
-
-// hiddenKeys lists the request keys whose values external authorisers are not told: those that a rule
-// of any operation puts into a hidden attribute, written by name or by number. It goes by the
-// dictionaries of all servers, enabled or not, and by the system's, so that no server needs to be in use for
-// a password to be known as one.
+// hiddenKeys lists the request keys whose values external authorisers must not see: those that a rule
+// of any operation puts into a hidden attribute, written by name or by number. It looks into the
+// dictionaries of all servers, enabled or not, and into the system's, so that a password is known as one
+// although no server is in use.
 func (t *Tenants) hiddenKeys(doc *aaa.Document, sets []*dict.Set) ([]string, error) {
 	if !slices.ContainsFunc(doc.AuthzApps, func(app string) bool { return app != aaa.Circlemaker }) {
 		return nil, nil // nobody else is told anything
 	}
 	sets = append(sets, t.system.Default())
-	if tacacs, ok := t.system.Get(tacacsDictionary); ok {
-		sets = append(sets, dict.NewSet(tacacs))
+	for _, name := range t.engines.Dictionaries() { // which are not among the default ones
+		if own, ok := t.system.Get(name); ok {
+			sets = append(sets, dict.NewSet(own))
+		}
 	}
 	var keys []string
 	for op := range aaa.Op(aaa.NumOps) {

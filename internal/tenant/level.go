@@ -2,13 +2,13 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strconv"
 	"unique"
@@ -73,13 +73,15 @@ type Server struct {
 	Name    string
 	Address string // host:port, for people
 	Engine  string
-	Client  engines.Client // nil where the engine does not exist
+	Traits  *engines.Traits // of the engine
+	Client  engines.Client  // nil where the engine does not exist
 	Dict    *dict.Set
 	Tally   *Tally // of its address
 	// Rules is nil for an operation that doesn't use the server. In a document with a table any
 	// operation may use any server.
-	Rules  [aaa.NumOps]*translate.Binding
-	config aaa.Server
+	Rules [aaa.NumOps]*translate.Binding
+	print fingerprint
+	mode  aaa.AVPMode
 }
 
 // Channels is the channel set of a request or of a block_* entry: bits of
@@ -119,11 +121,15 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 	if own.state.document == nil {
 		return level, nil
 	}
-	doc, err := document.Decode(ctx, level.Account, own.state.document.Body, t.opener)
+	stored, err := own.state.document.whole()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := document.Decode(ctx, level.Account, stored.Body, t.opener)
 	if err != nil {
 		return nil, fmt.Errorf("AAA document of %s: %w", level.Account, err)
 	}
-	level.Revision = own.state.document.Revision
+	level.Revision = stored.Revision
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
 	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
@@ -173,16 +179,17 @@ func blocks(list []aaa.Block) []Channels {
 
 // server makes one enabled server ready.
 func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previous *Level) (*Server, error) {
+	config.Name, config.Engine = unique.Make(config.Name).Value(), unique.Make(config.Engine).Value() // one text for all who have it
+	traits := t.engines.Traits(config.Engine)
 	s := &Server{
-		Name: config.Name, Dict: set, Engine: unique.Make(config.Engine).Value(), config: config,
-		Address: net.JoinHostPort(config.Address, strconv.Itoa(config.Port)),
+		Name: config.Name, Dict: set, Engine: config.Engine, Traits: traits, mode: traits.Mode(config.AVP), print: fingerprintOf(config),
 	}
-	s.Tally = t.tally(s.Engine, s.Address)
-	s.config.Dicts = nil // resolved
+	s.Tally = t.tally(s.Engine, net.JoinHostPort(config.Address, strconv.Itoa(config.Port)))
+	s.Address = s.Tally.Server
 	var err error
 	next := engines.Config{Account: level.Account, Server: config, Limits: level.limits, Reach: level.Reach}
 	if old := previous.find(config.Name); old != nil {
-		if sameServer(old.config, config) {
+		if old.print == s.print {
 			s.Client = old.Client
 			return s, nil
 		}
@@ -194,12 +201,6 @@ func (t *Tenants) server(level *Level, set *dict.Set, config aaa.Server, previou
 		return s, nil // may be written; at a request it counts as a failed server
 	}
 	return s, err
-}
-
-// sameServer reports whether a Client for a serves b too: dictionaries are not its concern.
-func sameServer(a, b aaa.Server) bool {
-	a.Dicts, b.Dicts = nil, nil
-	return reflect.DeepEqual(a, b)
 }
 
 func (l *Level) find(name string) *Server {
@@ -254,9 +255,8 @@ func (t *Tenants) list(level *Level, doc *aaa.Document, op aaa.Op) error {
 	level.programs[op] = program
 	var hidden []string
 	for _, s := range bound {
-		mode := s.config.Mode()
-		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, mode}, func() (*translate.Binding, error) {
-			return program.Bind(s.Dict, mode), nil
+		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, s.mode}, func() (*translate.Binding, error) {
+			return program.Bind(s.Dict, s.mode), nil
 		})
 		if err != nil {
 			return err
@@ -276,7 +276,7 @@ func (t *Tenants) program(op aaa.Op, rules []aaa.Rule) (*translate.Program, erro
 		return nil, err
 	}
 	section := op.String() + "_avp_translation"
-	return t.programs.Get(section+string(key), func() (*translate.Program, error) {
+	return t.programs.Get(sha256.Sum256(append([]byte(section), key...)), func() (*translate.Program, error) {
 		return translate.Compile(section, rules)
 	})
 }

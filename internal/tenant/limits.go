@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
@@ -21,20 +20,14 @@ func (t *Tenants) Limits(ctx context.Context, id aaa.AccountID) (*limits.Account
 		if err != nil {
 			return nil, err
 		}
-		if n.limited.Load() {
+		if t.bound(n) {
 			return n.limits, nil
 		}
-		chain, err := t.chain(ctx, id)
-		if err != nil {
+		if err := t.loadAll(ctx, id); err != nil {
 			return nil, err
 		}
-		if t.limit(chain) {
-			return chain[0].node.limits, nil
-		}
 	}
-	return nil, &aaa.Error{
-		Kind: aaa.KindUnavailable, Message: "the account is being changed: ask again", RetryAfter: time.Second, Err: ctx.Err(),
-	}
+	return nil, changing(ctx)
 }
 
 // Networks returns where servers of an account's document may be beside public addresses.
@@ -72,19 +65,32 @@ func networks(chain []link) []netip.Prefix {
 // Refusals counts what limits refused on this node.
 func (t *Tenants) Refusals() *limits.Counts { return &t.refusals }
 
-// limit puts the limits of chain[0] in force, unless a change replaced something that they are made of.
-func (t *Tenants) limit(chain []link) bool {
-	n := chain[0].node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !current(chain) {
+// bound puts an account's limits and networks in force, if they are not yet. It returns false if an ancestor is cold: a cold
+// account opens nothing.
+func (t *Tenants) bound(n *node) bool {
+	if n.bounded.Load() {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bind(n)
+}
+
+// bind puts an account's limits and networks in force as the tree has them now. t.mu is held.
+func (t *Tenants) bind(n *node) bool {
+	chain := t.warmChain(n.id)
+	if chain == nil {
+		n.reach.Grant(nil)
+		n.bounded.Store(false)
 		return false
 	}
 	t.setLimits(chain)
+	n.reach.Grant(networks(chain))
+	n.bounded.Store(true)
 	return true
 }
 
-// setLimits puts the limits of chain[0] in force. Its node's mu is held.
+// setLimits puts the limits of chain[0] in force. t.mu is held.
 func (t *Tenants) setLimits(chain []link) {
 	top := max(0, len(chain)-2) // the root account
 	root := chain[top]
@@ -102,57 +108,4 @@ func (t *Tenants) setLimits(chain []link) {
 		v, _ = t.limits.Get(*v, func() (*limits.Values, error) { return v, nil }) // this build has no errors
 	}
 	chain[0].node.limits.Set(v, shared...)
-	chain[0].node.limited.Store(true)
-}
-
-// renewLimits follows a change of the accounts chosen or of those above them. Where an ancestor is cold, whoever asks next
-// finds the limits anew.
-func (t *Tenants) renewLimits(chosen func(*node) bool) {
-	t.each(chosen, func(n *node) {
-		if !n.limited.Load() {
-			return
-		}
-		if chain := t.warmChain(n); chain != nil {
-			t.setLimits(chain)
-		} else {
-			n.limited.Store(false)
-		}
-	})
-}
-
-// renewReach closes what a change took from the accounts chosen, since probes, connections and requests under way hold their
-// reach. Where an ancestor is cold, nothing is open until the next request finds out.
-func (t *Tenants) renewReach(chosen func(*node) bool) {
-	t.each(chosen, func(n *node) {
-		if chain := t.warmChain(n); chain != nil {
-			n.reach.Grant(networks(chain))
-		} else {
-			n.reach.Grant(nil)
-		}
-	})
-}
-
-// warmChain is chain from memory alone, nil where an account is cold.
-func (t *Tenants) warmChain(n *node) []link {
-	var chain []link
-	for range maxDepth {
-		s := n.state.Load()
-		if s == nil {
-			return nil
-		}
-		chain = append(chain, link{n, s})
-		id := s.account.ParentID
-		if n.id == aaa.SystemConfig {
-			return chain
-		}
-		if id == "" {
-			id = aaa.SystemConfig
-		}
-		above, ok := t.nodes.Load(id)
-		if !ok {
-			return nil
-		}
-		n = above
-	}
-	return nil
 }

@@ -185,7 +185,7 @@ func TestOvertakenNetworks(t *testing.T) {
 	chain, err := f.tenants.chain(f.ctx, f.ids["reseller"])
 	f.must(err)
 	f.bound("reseller", func(a *store.Account) { a.ServerNetworks = nil })
-	l, err := f.tenants.level(f.ctx, chain)
+	l, err := f.tenants.compiled(f.ctx, chain)
 	f.must(err)
 	if got := l.Reach.Granted(); len(got) != 0 {
 		t.Errorf("%v", got)

@@ -60,12 +60,20 @@ func (d manyDocuments) Get(_ context.Context, id aaa.AccountID) (store.Document,
 
 func (manyDicts) All(context.Context, aaa.AccountID) ([]store.Dictionary, error) { return nil, nil }
 
+func (manyDicts) List(context.Context, aaa.AccountID, store.Page) ([]store.Dictionary, string, error) {
+	return nil, "", nil
+}
+
 func (x manyTexts) All(_ context.Context, id aaa.AccountID) ([]store.Text, error) {
 	if id == rootOfMany || x.of.table == "" {
 		return nil, nil
 	}
 	body := "%FSMID " + string(id[len(id)-20:]) + "\n" + x.of.table
 	return []store.Text{{Account: id, Kind: store.TextFSM, Name: "mine", Revision: 1, Body: body}}, nil
+}
+
+func (manyTexts) List(context.Context, aaa.AccountID, store.TextKind, store.Page) ([]store.Text, string, error) {
+	return nil, "", nil
 }
 
 // plain opens what was never sealed.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+	"unique"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
@@ -18,40 +21,59 @@ import (
 type node struct {
 	id aaa.AccountID
 
-	mu    sync.Mutex // held to replace state, level or plan
-	gone  bool       // under mu: taken out of the map; whoever waited for mu starts again
-	state atomic.Pointer[state]
-	level atomic.Pointer[Level] // nil: to be compiled
-	old   *Level                // under mu: the level before a change, whose clients the next may take over
-	plan  atomic.Pointer[Plan]  // nil: to be made
-	pool  atomic.Pointer[engines.Pool]
+	reading   sync.Mutex // held by a request that reads a cold account's state
+	compiling sync.Mutex // held while the document is compiled, so that only one request does it
+
+	// Written with Tenants.mu held. state, level and plan are read without it too.
+	gone    bool // no longer in the map: begin again
+	visited uint64
+	state   atomic.Pointer[state]
+	level   atomic.Pointer[Level] // nil: to be compiled
+	plan    atomic.Pointer[Plan]  // nil: to be made
+	old     *Level                // the level before a change, whose clients the next may take over
+	pool    atomic.Pointer[engines.Pool]
 
 	limits  *limits.Account // kept over changes
 	reach   *egress.Account // likewise
-	limited atomic.Bool     // limits holds what is in force
+	bounded atomic.Bool     // limits and reach hold what is in force
+	asked   atomic.Uint32   // the epoch of the last request
 }
 
 // state is what the store holds of an account.
 type state struct {
 	account  store.Account          // ID alone for the system configuration
-	document *store.Document        // nil where there is none
+	document *storedDocument        // nil where there is none
 	dicts    map[string]*storedDict // pointers, since a map has room for eight values at once
 	tables   map[string]*storedTable
 	files    map[string]*storedFile
 }
 
+// storedDocument is an account's AAA document as stored.
+type storedDocument struct {
+	stored store.Document // without Body
+	body   packed
+}
+
+func (d *storedDocument) whole() (store.Document, error) {
+	whole := d.stored
+	var err error
+	whole.Body, err = d.body.unpack()
+	return whole, err
+}
+
 // load returns the state of an account, from the store where the account is cold.
 func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, error) {
-	for {
+	for ctx.Err() == nil {
 		n, ok := t.nodes.Load(id)
-		if ok {
-			if s := n.state.Load(); s != nil {
-				return n, s, nil
-			}
-		} else {
+		if !ok {
 			// The node is in the map before the store is read, so that a change which
-			// arrives meanwhile finds it and waits for its lock.
+			// arrives meanwhile finds it and waits for the end of the reading.
+			id = aaa.AccountID(strings.Clone(string(id))) // it may be part of a whole request
 			n, _ = t.nodes.LoadOrStore(id, &node{id: id, limits: t.refusals.NewAccount(id), reach: t.egress.Account()})
+		}
+		t.touch(n)
+		if s := n.state.Load(); s != nil {
+			return n, s, nil
 		}
 		s, err := t.fill(ctx, n)
 		if err != nil {
@@ -61,32 +83,50 @@ func (t *Tenants) load(ctx context.Context, id aaa.AccountID) (*node, *state, er
 			return n, s, nil
 		}
 	}
+	return nil, nil, changing(ctx)
 }
 
-// fill reads the state of a cold node. It returns nil where the node has left the map meanwhile.
+// fill reads the state of a cold node. It returns nil if the node has left the map meanwhile.
 func (t *Tenants) fill(ctx context.Context, n *node) (*state, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.gone {
-		return nil, nil
-	}
-	if s := n.state.Load(); s != nil {
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	t.mu.RLock()
+	gone, s := n.gone, n.state.Load()
+	t.mu.RUnlock()
+	if gone || s != nil {
 		return s, nil
 	}
 	s, err := t.read(ctx, n.id, nil, "")
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err != nil {
 		t.drop(n)
 		return nil, storeError("account", err)
 	}
 	n.state.Store(s)
+	t.index.place(n, "", s.parent())
 	return s, nil
 }
 
-// drop takes a node out of the map, and its state from plans that are being made of it. n.mu is held.
-func (t *Tenants) drop(n *node) {
-	n.gone = true
+// settled returns the state of a node once no request reads it, nil of a cold one.
+func (n *node) settled() *state {
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	return n.state.Load()
+}
+
+// drop takes a node out of the map and returns the levels whose clients are to be given back. t.mu is held.
+func (t *Tenants) drop(n *node) (levels [2]*Level) {
+	levels = [2]*Level{n.level.Load(), n.old}
+	if s := n.state.Load(); s != nil {
+		t.index.place(n, s.parent(), "")
+	}
+	t.dropLevel(n)
+	n.gone, n.old = true, nil
+	n.plan.Store(nil)
 	n.state.Store(nil)
 	t.nodes.Delete(n.id)
+	return levels
 }
 
 // read fetches an account's state. What a change of one kind can't have touched
@@ -134,7 +174,8 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
-		s.document = &d
+		s.document = &storedDocument{stored: d, body: pack(d.Body)}
+		s.document.stored.Body, s.document.stored.Account, s.document.stored.Author = nil, id, unique.Make(d.Author).Value()
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -153,35 +194,87 @@ func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before, 
 	}
 	s.dicts = t.compileDicts(list, before)
 	a.Path = nil // moves of ancestors change it; Account works it out
+	a.ID, a.ParentID = id, unique.Make(a.ParentID).Value()
 	s.account = a
 	return nil
 }
 
-// link is an account of a chain with its state.
+// link is an account of a chain as it was at one moment.
 type link struct {
 	node  *node
 	state *state
+	level *Level // nil: to be compiled
 }
 
-// chain returns an account and its ancestors, up to and with the system configuration.
+// chain returns an account and its ancestors, up to and with the system configuration, all as they are at one moment.
 func (t *Tenants) chain(ctx context.Context, id aaa.AccountID) ([]link, error) {
-	chain := make([]link, 0, 8)
-	for range maxDepth {
-		n, s, err := t.load(ctx, id)
-		if err != nil {
+	for ctx.Err() == nil {
+		t.mu.RLock()
+		chain := t.warmChain(id)
+		t.mu.RUnlock()
+		if chain != nil {
+			return chain, nil
+		}
+		if err := t.loadAll(ctx, id); err != nil {
 			return nil, err
 		}
-		chain = append(chain, link{n, s})
-		switch {
-		case id == aaa.SystemConfig:
-			return chain, nil
-		case s.account.ParentID == "":
-			id = aaa.SystemConfig
-		default:
-			id = s.account.ParentID
+	}
+	return nil, changing(ctx)
+}
+
+// loadAll loads what is cold of an account and its ancestors.
+func (t *Tenants) loadAll(ctx context.Context, id aaa.AccountID) error {
+	for range maxDepth {
+		_, s, err := t.load(ctx, id)
+		if err != nil {
+			return err
+		}
+		if id = s.parent(); id == "" {
+			return nil
 		}
 	}
-	return nil, fmt.Errorf("the ancestors of account %s do not end", id)
+	return &aaa.Error{ // some parents are read before a move, some after
+		Kind: aaa.KindUnavailable, Message: "the account is being moved: ask again", RetryAfter: time.Second,
+		Err: fmt.Errorf("the ancestors of account %s do not end", id),
+	}
+}
+
+// warmChain is chain from memory alone, nil if an account is cold. t.mu is held.
+func (t *Tenants) warmChain(id aaa.AccountID) []link {
+	chain := make([]link, 0, 8)
+	for range maxDepth {
+		n, ok := t.nodes.Load(id)
+		if !ok {
+			return nil
+		}
+		s := n.state.Load()
+		if s == nil {
+			return nil
+		}
+		chain = append(chain, link{n, s, n.level.Load()})
+		if id = s.parent(); id == "" {
+			return chain
+		}
+	}
+	return nil
+}
+
+// current reports whether no change replaced a state of the chain since it was read. t.mu is held.
+func current(chain []link) bool {
+	for _, l := range chain {
+		if l.node.state.Load() != l.state {
+			return false
+		}
+	}
+	return true
+}
+
+// changing is the error of a request whose account changes for longer than it may wait.
+func changing(ctx context.Context) error {
+	return &aaa.Error{
+		Kind: aaa.KindUnavailable, Message: "the account's configuration is being changed: ask again",
+		RetryAfter: time.Second, Err: ctx.Err(),
+	}
 }
 
 func enabled(chain []link) bool {

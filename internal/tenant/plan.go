@@ -42,75 +42,82 @@ type Step struct {
 	Note  string // used, no usable server, no document, off
 }
 
-// planTime bounds how long a request waits for a plan that changes keep overtaking.
+// planTime bounds how long a request waits for a plan.
 const planTime = 10 * time.Second
 
-// Plan returns an account's plan, making it where it is cold. The errors are *aaa.Error of KindNotFound or
-// KindUnavailable, the latter also where changes of the account or its ancestors overtake the making of the plan until
-// ctx ends.
+// Plan returns an account's plan, making it if there is none. A change that arrives meanwhile does not make it begin again: the
+// plan is what was in force at one moment after the call. The errors are *aaa.Error of KindNotFound or KindUnavailable.
 func (t *Tenants) Plan(ctx context.Context, id aaa.AccountID) (*Plan, error) {
 	if n, ok := t.nodes.Load(id); ok {
 		if p := n.plan.Load(); p != nil {
+			t.touch(n)
 			return p, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, planTime)
 	defer cancel()
-	for ctx.Err() == nil {
-		chain, err := t.chain(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		levels := make([]*Level, len(chain))
-		for i := range chain {
-			if levels[i], err = t.level(ctx, chain[i:]); err != nil {
-				return nil, err
-			}
-		}
-		p := t.makePlan(chain, levels)
-		if t.keepPlan(chain, levels, p) {
-			return p, nil
-		}
-		// A change came between: p may hold half of it.
+	if _, _, err := t.load(ctx, id); err != nil {
+		return nil, err
 	}
-	return nil, &aaa.Error{
-		Kind: aaa.KindUnavailable, Message: "the account's configuration is being changed: ask again",
-		RetryAfter: time.Second, Err: ctx.Err(),
-	}
+	return t.newPlan(ctx, id)
 }
 
-// level returns the compiled document of chain[0].
-func (t *Tenants) level(ctx context.Context, chain []link) (*Level, error) {
-	n := chain[0].node
-	if l := n.level.Load(); l != nil {
-		return l, nil
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if l := n.level.Load(); l != nil {
-		return l, nil
-	}
-	l, err := t.compile(ctx, chain, n.old)
+// newPlan makes an account's plan and keeps it if it is still in force then.
+func (t *Tenants) newPlan(ctx context.Context, id aaa.AccountID) (*Plan, error) {
+	chain, err := t.chain(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if !current(chain) {
-		return l, nil // the plan made of it is not kept either
+	for i := range chain {
+		if chain[i].level == nil {
+			if chain[i].level, err = t.compiled(ctx, chain[i:]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	n.reach.Grant(networks(chain))
-	n.level.Store(l)
-	retire(n.old, l)
-	n.old = nil
+	p := makePlan(chain)
+	t.keepPlan(chain, p)
+	return p, nil
+}
+
+// compiled returns the compiled document of chain[0], compiling it unless another request just did.
+func (t *Tenants) compiled(ctx context.Context, chain []link) (*Level, error) {
+	n := chain[0].node
+	n.compiling.Lock()
+	defer n.compiling.Unlock()
+	t.mu.RLock()
+	level, previous, same := n.level.Load(), n.old, current(chain)
+	t.mu.RUnlock()
+	if level != nil && same {
+		return level, nil
+	}
+	if previous == nil {
+		previous = level
+	}
+	t.bound(n) // the clients of its servers hold the reach
+	l, err := t.compile(ctx, chain, previous)
+	if err != nil {
+		return nil, err
+	}
+	if t.keepLevel(chain, l) {
+		retire(previous, l)
+	} else {
+		retire(l, previous) // the request that has it may still use them
+	}
 	return l, nil
 }
 
-// current reports whether no change replaced a state of the chain since it was read.
-func current(chain []link) bool {
-	for _, l := range chain {
-		if l.node.state.Load() != l.state {
-			return false
-		}
+// keepLevel puts a compiled document in place, unless a change replaced a state that it was made of.
+func (t *Tenants) keepLevel(chain []link, l *Level) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !current(chain) {
+		return false
 	}
+	n := chain[0].node
+	n.level.Store(l)
+	n.old = nil
+	t.index.uses(n, l)
 	return true
 }
 
@@ -130,38 +137,31 @@ func retire(old, successor *Level) {
 }
 
 // keepPlan puts a plan in place, unless a change replaced something that it was made of.
-func (t *Tenants) keepPlan(chain []link, levels []*Level, p *Plan) bool {
+func (t *Tenants) keepPlan(chain []link, p *Plan) {
 	n := chain[0].node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !current(chain) {
-		return false
-	}
-	for i, l := range chain {
-		if l.node.level.Load() != levels[i] {
-			return false
-		}
-	}
-	pool := n.pool.Load()
-	if pool == nil {
-		pool = engines.NewPool(p.Workers, queueLength)
-		n.pool.Store(pool)
-	} else {
-		pool.SetWorkers(p.Workers)
-	}
-	p.Pool = pool
-	if !n.limited.Load() {
-		t.setLimits(chain)
-	}
+	t.bound(n)
 	p.Limits = n.limits
-	if !n.gone {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept := current(chain)
+	p.Pool = n.pool.Load()
+	if p.Pool == nil {
+		p.Pool = engines.NewPool(p.Workers, queueLength)
+		n.pool.Store(p.Pool)
+	} else if kept {
+		p.Pool.SetWorkers(p.Workers)
+	}
+	if kept {
 		n.plan.Store(p)
 	}
-	return true
 }
 
 // makePlan walks up the tree for each operation, as aaa_mode says.
-func (t *Tenants) makePlan(chain []link, levels []*Level) *Plan {
+func makePlan(chain []link) *Plan {
+	levels := make([]*Level, len(chain))
+	for i, l := range chain {
+		levels[i] = l.level
+	}
 	p := &Plan{
 		Account: chain[0].node.id, Enabled: enabled(chain), Workers: DefaultWorkers,
 		Providers: levels[len(levels)-1].Providers,

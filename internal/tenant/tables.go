@@ -128,17 +128,23 @@ func realms(rules map[string]map[string]string) map[string]map[string]string {
 // hasTables reports whether any operation runs by a table that the document names.
 func (l *Level) hasTables() bool { return l.Tables != [aaa.NumOps]*Table{} }
 
-// names reports whether a Level was made by looking for what a change of a kind and name is of, found or not.
-func (l *Level) names(kind store.ChangeKind, name string) bool {
-	switch kind {
-	case store.ChangedDictionary:
-		return l.dict(name) != nil
-	case store.ChangedFSM:
-		return slices.Contains(l.TableNames[:], name)
-	case store.ChangedUsers:
-		return slices.Contains(l.fileNames, name)
+// uses calls fn with every name that a Level was made by looking for, found or not, perhaps more than once.
+func (l *Level) uses(fn func(used) bool) {
+	for i := range l.Dicts {
+		if !fn(used{store.ChangedDictionary, l.Dicts[i].Name}) {
+			return
+		}
 	}
-	return false
+	for _, name := range l.TableNames {
+		if name != "" && !fn(used{store.ChangedFSM, name}) {
+			return
+		}
+	}
+	for _, name := range l.fileNames {
+		if !fn(used{store.ChangedUsers, name}) {
+			return
+		}
+	}
 }
 
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
@@ -60,10 +62,13 @@ type Tenants struct {
 	retry time.Duration // between attempts to apply a change while the store is away
 
 	nodes *xsync.Map[aaa.AccountID, *node]
+	mu    sync.RWMutex // see the package's text; held for memory alone, never for the store
+	index index
+	epoch atomic.Uint32 // counts idleStep
 
 	refusals limits.Counts
 
-	programs intern.Table[string, translate.Program]
+	programs intern.Table[[sha256.Size]byte, translate.Program] // by the hash of the rules
 	sets     intern.Table[string, dict.Set]
 	bindings intern.Table[bindingKey, translate.Binding]
 	tallies  intern.Table[tallyKey, Tally]
@@ -79,7 +84,7 @@ func New(o Options) *Tenants {
 		hashCost: o.HashCost,
 
 		retry: 200 * time.Millisecond,
-		nodes: xsync.NewMap[aaa.AccountID, *node](),
+		nodes: xsync.NewMap[aaa.AccountID, *node](), index: newIndex(),
 	}
 }
 
@@ -90,6 +95,7 @@ func (t *Tenants) Account(ctx context.Context, id aaa.AccountID) (store.Account,
 	if err != nil {
 		return store.Account{}, err
 	}
+	t.touch(chain[0].node)
 	a := chain[0].state.account
 	ancestors := chain[1 : len(chain)-1] // without the system configuration
 	a.Path = make([]aaa.AccountID, len(ancestors))

@@ -48,7 +48,7 @@ func TestArguments(t *testing.T) {
 		aaa.Strict:  "cmd= cmd-arg=a cmd-arg=b priv-lvl*=15",
 		aaa.AnyName: "cmd= cmd-arg=a cmd-arg=b priv-lvl*=15 brew=green milk*=no pin-code=1234",
 	} {
-		tr := &translate.Tracer{Trace: &aaa.Trace{}}
+		tr := &translate.Tracer{Trace: &aaa.Tracing{}}
 		avps, err := p.Bind(set, mode).Out(t.Context(), nil, values, nil, tr)
 		if err != nil || strings.Join(show(avps), " ") != want {
 			t.Errorf("%s: %q, %v", mode, show(avps), err)
@@ -71,10 +71,10 @@ func TestArguments(t *testing.T) {
 		{Attr: aaa.NewArgument("spoons"), Value: []byte("3")},
 		{Attr: aaa.NewArgument("tea-password"), Value: []byte("hush")},
 	}, nil, nil)
-	if diff := cmp.Diff(map[string]any{"level": "1", "tea": "black"}, keys); diff != "" {
+	if diff := cmp.Diff(aaa.Values{"level": "1", "tea": "black"}, keys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]any{"sugar*": "two", "spoons": "3"}, rest); diff != "" {
+	if diff := cmp.Diff(aaa.Values{"sugar*": "two", "spoons": "3"}, rest.Values()); diff != "" {
 		t.Errorf("rest (-want +got):\n%s", diff)
 	}
 }

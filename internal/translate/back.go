@@ -18,15 +18,14 @@ import (
 // A rule whose key answers have for themselves (aaa.ReservedKey) takes nothing, and none takes a
 // value that is invalid: nobody could tell it from a real one.
 //
-// rest holds what no rule took by the name under which it could be sent, but never a
-// hidden attribute: those reach the caller only where a rule asks for them. Both maps
-// are never nil, unless there is an error: ctx's, or an *aaa.Error of KindBusy where the rules cost more than the budget has
+// rest holds what no rule took, in the reply's order, but never a hidden attribute: those reach the caller only where a
+// rule asks for them. The error is ctx's, or an *aaa.Error of KindBusy where the rules cost more than the budget has
 // left, or where too much of the account waits for the processor. budget and tr may be nil.
-func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *Tracer) (keys, rest map[string]any, err error) {
+func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *Tracer) (keys aaa.Values, rest aaa.AVPs, err error) {
 	s := spender{ctx: ctx, budget: budget}
 	defer s.end()
-	keys, rest = make(map[string]any), make(map[string]any)
-	taken := make([]bool, len(avps))
+	keys = make(aaa.Values)
+	taken, left := make([]bool, len(avps)), len(avps)
 	for i, r := range b.prog.rules {
 		slot := &b.slots[i]
 		if err := s.spend(1 + int64(len(avps))/8); err != nil {
@@ -53,7 +52,10 @@ func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *
 			}
 			text, note := part.part, "no match"
 			if part.ok {
-				taken[j] = true
+				if !taken[j] {
+					taken[j] = true
+					left--
+				}
 				add(keys, r.key, text)
 				note = "matched"
 			}
@@ -68,12 +70,21 @@ func (b *Binding) Back(ctx context.Context, avps []aaa.AVP, budget *Budget, tr *
 			tr.rule(aaa.TraceRule{Direction: "back", Index: i, Key: r.key, Attribute: r.attribute, Note: "attribute absent"})
 		}
 	}
+	if left == 0 {
+		return keys, nil, nil
+	}
+	rest = make(aaa.AVPs, 0, left)
 	for j := range avps {
 		if avp := &avps[j]; !taken[j] && avp.Attr != nil && !avp.Attr.Hidden {
-			add(rest, b.name(avp), b.set.JSON(avp.Attr, avp.Value))
+			rest = append(rest, b.Named(avp))
 		}
 	}
 	return keys, rest, nil
+}
+
+// Named is an AVP with the words that the server's dictionaries have for it.
+func (b *Binding) Named(avp *aaa.AVP) aaa.NamedAVP {
+	return aaa.NamedAVP{AVP: *avp, As: b.name(avp), Word: b.set.Word(avp.Attr, avp.Value)}
 }
 
 // unread turns errSpent into the error of a reply that rule i can't be applied to. Other errors stay as they are.
@@ -117,15 +128,15 @@ func (b *Binding) text(r *rule, avp *aaa.AVP) string {
 	return b.set.Text(avp.Attr, avp.Value)
 }
 
-// add puts a value under a key; several values become an array.
-func add(m map[string]any, key string, value any) {
-	switch old := m[key].(type) {
+// add puts a text under a key; several become a list.
+func add(keys aaa.Values, key, text string) {
+	switch old := keys[key].(type) {
 	case nil:
-		m[key] = value
+		keys[key] = text
 	case []any:
-		m[key] = append(old, value)
+		keys[key] = append(old, text)
 	default:
-		m[key] = []any{old, value}
+		keys[key] = []any{old, text}
 	}
 }
 

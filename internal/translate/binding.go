@@ -60,7 +60,7 @@ func (p *Program) Bind(set *dict.Set, mode aaa.AVPMode) *Binding {
 		s.need = needOf(p.section, r.attribute, a, mode)
 		s.mask = s.mask || a.Hidden
 		s.single = a.Single()
-		s.packs = dict.Packs(a)
+		s.packs = a.Packs()
 		s.hash = hashOctets(a)
 	}
 	// A key that is a password in one rule is the same password in every other.

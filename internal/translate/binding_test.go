@@ -138,7 +138,7 @@ func TestOutBounds(t *testing.T) {
 		many = append(many, rule("k", fmt.Sprintf("Unknown-%d", i), `^(.*)$`))
 	}
 	b = compile(t, many...).Bind(set, aaa.Strict)
-	tr := &translate.Tracer{Trace: &aaa.Trace{}}
+	tr := &translate.Tracer{Trace: &aaa.Tracing{}}
 	if _, err := b.Out(t.Context(), nil, map[string]any{"k": list[:translate.MaxElements]}, nil, tr); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestHiding(t *testing.T) {
 	t.Parallel()
 	p := compile(t, rule("k", "MS-MPPE-Send-Key", `^(.*)$`), rule("l", "Filter-Id", `^(.*)$`))
 	knows, lacks := p.Bind(testSet(t), aaa.Strict), p.Bind(nil, aaa.Strict)
-	trace := new(aaa.Trace)
+	trace := new(aaa.Tracing)
 	if _, err := lacks.Hiding(knows.HiddenKeys()).Out(t.Context(), nil, map[string]any{"k": "hush", "l": "shown"}, nil, &translate.Tracer{Trace: trace}); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestHiding(t *testing.T) {
 func TestBackWithoutAttributes(t *testing.T) {
 	t.Parallel()
 	keys, rest, _ := compile(t, rule("a", "User-Name", `^(.*)$`)).Bind(testSet(t), aaa.Strict).Back(t.Context(), []aaa.AVP{{}, {Value: []byte("x")}}, nil, nil)
-	if keys == nil || rest == nil || len(keys)+len(rest) != 0 {
+	if keys == nil || len(keys)+len(rest) != 0 {
 		t.Errorf("%v, %v", keys, rest)
 	}
 }
@@ -219,15 +219,15 @@ func TestBackNames(t *testing.T) {
 		{Attr: set.Standard(1), Value: []byte("bob")},
 	}
 	_, rest, _ := compile(t).Bind(set, aaa.CustomAVP).Back(t.Context(), replies, nil, nil)
-	want := map[string]any{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
-	if d := cmp.Diff(want, rest); d != "" {
+	want := aaa.Values{"Filter-Id": "two", "Attr-11": "eleven", "Attr-64:3": "VLAN", "User-Name": "bob"}
+	if d := cmp.Diff(want, rest.Values()); d != "" {
 		t.Fatal(d)
 	}
 	var rules []aaa.Rule
-	for name := range rest {
+	for name := range rest.All() {
 		rules = append(rules, rule(name, name, `^(.*)$`))
 	}
-	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(t.Context(), nil, rest, nil, nil)
+	avps, err := compile(t, rules...).Bind(set, aaa.CustomAVP).Out(t.Context(), nil, rest.Values(), nil, nil)
 	if err != nil || len(avps) != len(replies) {
 		t.Fatalf("%d AVPs, %v", len(avps), err)
 	}

@@ -44,7 +44,7 @@ func FuzzOut(f *testing.F) {
 		if d.Decode(&values) != nil {
 			return
 		}
-		tr := &translate.Tracer{Trace: &aaa.Trace{}}
+		tr := &translate.Tracer{Trace: &aaa.Tracing{}}
 		avps, err := b.Out(t.Context(), nil, values, nil, tr)
 		if err != nil && aaa.KindOf(err) != aaa.KindBadInput {
 			t.Fatalf("an error of another kind: %v", err)
@@ -104,11 +104,11 @@ func FuzzBack(f *testing.F) {
 				avps = append(avps, aaa.AVP{Attr: a, Tag: tag.Number, Value: value})
 			}
 		}
-		keys, rest, _ := b.Back(t.Context(), avps, nil, &translate.Tracer{Trace: &aaa.Trace{}})
+		keys, rest, _ := b.Back(t.Context(), avps, nil, &translate.Tracer{Trace: &aaa.Tracing{}})
 		if len(avps) > 0 && len(avps) < 2 && len(keys) == 0 && len(rest) == 0 && !avps[0].Attr.Hidden {
 			t.Fatalf("%s is nowhere", avps[0].Attr.Name)
 		}
-		for name := range rest {
+		for name := range rest.All() {
 			if a, _, ok := set.Lookup(name, true); ok && a.Hidden {
 				t.Fatalf("the hidden %s is under avps", name)
 			}

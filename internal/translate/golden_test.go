@@ -135,7 +135,7 @@ func showValue(a aaa.AVP, short bool) string {
 	return "avp " + name + " = " + value
 }
 
-func showTrace(tr *aaa.Trace) []string {
+func showTrace(tr *aaa.Tracing) []string {
 	var lines []string
 	for _, d := range tr.Dropped {
 		lines = append(lines, fmt.Sprintf("dropped %s %s: %s", d.Server, d.Attribute, d.Reason))
@@ -185,7 +185,7 @@ func TestOutGolden(t *testing.T) {
 			if wantTrace {
 				s.want = s.want[1:]
 			}
-			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Trace{}, Dropped: func(a string) { got = append(got, "counted "+a) }}
+			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Tracing{}, Dropped: func(a string) { got = append(got, "counted "+a) }}
 			input := decode(t, s.input)
 			avps, err := b.Out(t.Context(), nil, input, nil, tr)
 			counted := got
@@ -224,7 +224,7 @@ func TestBackGolden(t *testing.T) {
 		}
 		b := p.Bind(set, c.mode)
 		for _, s := range c.steps {
-			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Trace{}}
+			tr := &translate.Tracer{Server: "s1", Trace: &aaa.Tracing{}}
 			keys, rest, _ := b.Back(t.Context(), reply(t, set, s.input), nil, tr)
 			got := []string{"keys " + compact(t, keys), "avps " + compact(t, rest)}
 			for _, line := range s.want {

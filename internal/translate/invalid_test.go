@@ -23,7 +23,7 @@ func TestBackInvalid(t *testing.T) {
 		rule("Key", "Tunnel-Password", `^(.*)$`), rule("Tagged", "Tunnel-Password:1", `^(.*)$`), rule("Send", "MS-MPPE-Send-Key", `^(.*)$`),
 		rule("Address", "NAS-IP-Address", `^(.*)$`), rule("Chap", "CHAP-Password", `^(.*)$`),
 	).Bind(set, aaa.Strict)
-	trace := new(aaa.Trace)
+	trace := new(aaa.Tracing)
 	keys, rest, _ := b.Back(t.Context(), []aaa.AVP{
 		{Attr: secret(set.ByName("Tunnel-Password")), Invalid: true},
 		{Attr: secret(set.ByName("MS-MPPE-Send-Key")), Invalid: true},
@@ -31,10 +31,10 @@ func TestBackInvalid(t *testing.T) {
 		{Attr: set.Unknown(nil, nil, 4), Value: []byte{192, 0, 2}, Invalid: true},
 		{Attr: secret(set.ByName("CHAP-Password")), Invalid: true},
 	}, nil, &translate.Tracer{Trace: trace})
-	if d := cmp.Diff(map[string]any{"Send": "0x0102"}, keys); d != "" {
+	if d := cmp.Diff(aaa.Values{"Send": "0x0102"}, keys); d != "" {
 		t.Errorf("keys: %s", d)
 	}
-	if d := cmp.Diff(map[string]any{"Attr-4": "0xc00002"}, rest); d != "" {
+	if d := cmp.Diff(aaa.Values{"Attr-4": "0xc00002"}, rest.Values()); d != "" {
 		t.Errorf("avps: %s", d)
 	}
 	var notes []string

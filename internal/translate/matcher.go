@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"aaa-api/internal/intern"
@@ -39,9 +40,11 @@ const (
 	formSpan              // the group is the whole match (^([^@]+), [0-9]([0-9]) is not)
 )
 
-// matcher is a compiled regexp with the group to take.
+// matcher is a regexp with the group to take. It is compiled when it is first used: many accounts have rules of their own, and a
+// compiled regexp takes kilobytes.
 type matcher struct {
-	re    *regexp.Regexp
+	text  string // compiles
+	ready atomic.Pointer[regexp.Regexp]
 	form  form
 	group int
 	cost  int
@@ -77,7 +80,7 @@ func newMatcher(text string) (*matcher, error) {
 	if re.NumSubexp() == 0 {
 		return nil, errNoGroup
 	}
-	m := &matcher{re: re, group: 1, cost: cost}
+	m := &matcher{text: text, group: 1, cost: cost}
 	if i := re.SubexpIndex(valueGroup); i > 0 {
 		m.group = i
 	}
@@ -122,6 +125,16 @@ type finding struct {
 	matched bool
 }
 
+// regexp is the compiled regexp.
+func (m *matcher) regexp() *regexp.Regexp {
+	re := m.ready.Load()
+	if re == nil {
+		re = regexp.MustCompile(dotMatchesNL + m.text)
+		m.ready.Store(re)
+	}
+	return re
+}
+
 // find matches a text.
 func (m *matcher) find(s string) finding {
 	switch m.form {
@@ -131,11 +144,11 @@ func (m *matcher) find(s string) finding {
 		return finding{s, s != "", s != ""}
 	case formSpan:
 		// FindString allocates nothing, but tells an empty match from none only by asking again.
-		found := m.re.FindString(s)
-		matched := found != "" || m.re.MatchString(s)
+		found := m.regexp().FindString(s)
+		matched := found != "" || m.regexp().MatchString(s)
 		return finding{found, matched, matched}
 	}
-	at := m.re.FindStringSubmatchIndex(s)
+	at := m.regexp().FindStringSubmatchIndex(s)
 	if at == nil || at[2*m.group] < 0 {
 		return finding{matched: at != nil}
 	}

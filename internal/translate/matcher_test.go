@@ -124,7 +124,7 @@ func FuzzMatcher(f *testing.F) {
 		}
 		f := m.find(text)
 		got, ok := f.part, f.ok
-		at := m.re.FindStringSubmatchIndex(text)
+		at := m.regexp().FindStringSubmatchIndex(text)
 		if want := at != nil && at[2*m.group] >= 0; ok != want || ok && got != text[at[2*m.group]:at[2*m.group+1]] {
 			t.Fatalf("%q on %q: %q %v, the regexp says %v", pattern, text, got, ok, at)
 		}

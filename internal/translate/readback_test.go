@@ -75,7 +75,7 @@ func TestReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, rest, _ := none.Back(t.Context(), []aaa.AVP{{Attr: set.ByName(tc.name), Value: wire}}, nil, nil)
-		if got := compact(t, rest[tc.name]); got != tc.shown {
+		if got := compact(t, rest.Value(tc.name)); got != tc.shown {
 			t.Errorf("%s 0x%s is shown as %s, want %s", tc.name, tc.wire, got, tc.shown)
 		}
 		for _, values := range []map[string]any{decode(t, compact(t, rest)), {tc.name: []any{decode(t, compact(t, rest))[tc.name]}}} {

@@ -6,7 +6,7 @@ import "aaa-api/internal/aaa"
 // members, collect nothing.
 type Tracer struct {
 	Server  string
-	Trace   *aaa.Trace
+	Trace   *aaa.Tracing
 	Dropped func(attribute string) // counts an AVP that the server's packet went without
 }
 

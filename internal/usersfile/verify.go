@@ -27,16 +27,15 @@ func (v Verdict) String() string {
 	return "refused"
 }
 
-// Verify compares a password with the hash of a name, which has to be equal to the letter. Before it computes a hash,
-// which takes a core for about a second at most and up to 64 MiB, it waits until turn returns, and calls the function that turn
-// returned at its end. It returns an error only where turn does.
+// Verify compares a password with the hash of a name, which has to be equal to the letter. A hash takes a core for about a second
+// at most and up to 64 MiB: do computes it when it is its turn. Verify returns an error only if do does.
 //
 // An unknown or locked name takes as long as some name of the file does. Which one depends on the name and the
 // file alone, so that asking again, or asking another node, shows nothing; and
 // in a file with hashes of several costs a name with a cheap one is no more known by its time than others.
 //
 // A password of more than MaxPassword octets or with a NUL is refused (crypt(3) would end there).
-func (f *File) Verify(name, password string, turn func() (end func(), err error)) (Entry, Verdict, error) {
+func (f *File) Verify(name, password string, do func(work func()) error) (Entry, Verdict, error) {
 	if len(password) > MaxPassword || strings.IndexByte(password, 0) >= 0 {
 		return Entry{}, Refused, nil
 	}
@@ -48,13 +47,12 @@ func (f *File) Verify(name, password string, turn func() (end func(), err error)
 		}
 		at = f.standIn(name)
 	}
-	end, err := turn()
-	if err != nil {
+	u := &f.entries[at]
+	matches := false
+	if err := do(func() { matches = u.digest.Match(password) }); err != nil {
 		return Entry{}, Refused, err
 	}
-	defer end()
-	u := &f.entries[at]
-	if !u.digest.Match(password) || !known {
+	if !matches || !known {
 		return Entry{}, Refused, nil
 	}
 	return u.Entry, Accepted, nil

@@ -18,6 +18,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 )
 
@@ -52,6 +53,7 @@ type Call struct {
 
 	status int
 	err    error // what made the answer a failure; for the log
+	line   logging.Request
 }
 
 // NewCall makes a call of a request that came through no door, for tests of handlers: its route is empty, and its account
@@ -92,6 +94,9 @@ func (c *Call) Query() url.Values { return c.query }
 
 // Body is the body as it came, of a text in UTF-8. It is valid until the handler returns.
 func (c *Call) Body() []byte { return c.body }
+
+// Line is what the log says of the request. A handler fills in the members of AAA requests.
+func (c *Call) Line() *logging.Request { return &c.line }
 
 // Note keeps an error for the log of an answer that is no failure of the handler.
 func (c *Call) Note(err error) { c.err = err }
@@ -163,22 +168,46 @@ func (c *Call) finish() {
 	}
 	c.leavePlace()
 	c.server.Budget.Release(&c.holding)
-	took := time.Since(c.start)
+	now := time.Now()
 	if c.observe != nil {
-		c.observe(c.status, took)
+		c.observe(c.status, now.Sub(c.start))
 	}
-	c.logAccess(took)
+	c.writeLine(now)
 }
 
-// logAccess writes the line of the access log. It names neither query nor body: both may hold a token.
-func (c *Call) logAccess(took time.Duration) {
+// writeLine writes the line of the request. It names neither query nor body: both may hold a token.
+func (c *Call) writeLine(now time.Time) {
 	level := slog.LevelInfo
-	if c.status >= 500 && !c.left() {
+	switch {
+	case c.route != nil && c.route.Quiet:
+		level = slog.LevelDebug
+	case c.status >= 500 && !c.left():
 		level = slog.LevelWarn
 	}
-	if !c.server.Log.Enabled(c.Context(), level) {
+	r := &c.line
+	if c.err != nil && c.status >= 500 {
+		r.Error = c.err.Error()
+	}
+	if !c.server.Requests.Enabled(slog.LevelInfo) {
+		if level == slog.LevelWarn { // an account has one a second, by its attributes account and reason
+			c.server.Log.LogAttrs(c.Context(), level, "request", slog.String("request_id", c.id), slog.String("method", c.r.Method),
+				slog.String("path", c.loggedPath()), slog.String("error", r.Error), slog.String("account", string(c.account)), slog.Int("reason", c.status))
+		}
 		return
 	}
+	if !c.server.Requests.Enabled(level) {
+		return
+	}
+	r.ID, r.Caller, r.Account, r.Token = c.id, c.r.RemoteAddr, string(c.account), c.who.TokenID
+	r.Status, r.Took = c.status, now.Sub(c.start)
+	if r.Operation == "" {
+		r.Method, r.Path = c.r.Method, c.loggedPath()
+	}
+	c.server.Requests.Write(level, now, r)
+}
+
+// loggedPath is the path with its secrets hidden, and no longer than a line may be.
+func (c *Call) loggedPath() string {
 	path := c.r.URL.Path
 	if len(path) > 4*256 {
 		path = path[:4*256]
@@ -189,27 +218,7 @@ func (c *Call) logAccess(took time.Duration) {
 	if len(path) > 256 {
 		path = path[:256]
 	}
-	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs,
-		slog.String("request_id", c.id),
-		slog.String("method", c.r.Method),
-		slog.String("path", path),
-		slog.Int("status", c.status),
-		slog.Int64("took_us", took.Microseconds()),
-	)
-	if c.account != "" {
-		attrs = append(attrs, slog.String("account_id", string(c.account)))
-	}
-	if c.who.TokenID != "" {
-		attrs = append(attrs, slog.String("token_id", c.who.TokenID))
-	}
-	if c.err != nil && c.status >= 500 {
-		attrs = append(attrs, slog.String("error", c.err.Error()))
-	}
-	if !c.server.Log.Enabled(c.Context(), slog.LevelInfo) { // not an access log but warnings, of which an account has a line a second
-		attrs = append(attrs, slog.String("account", string(c.account)), slog.Int("reason", c.status))
-	}
-	c.server.Log.LogAttrs(c.Context(), level, "request", attrs...)
+	return path
 }
 
 // left reports whether a request failed because its caller went away, which is no fault.

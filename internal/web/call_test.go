@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/logging"
 )
 
 // TestLeaversAreNoFault: the access log warns of requests that failed, not of those whose callers went away.
@@ -28,7 +29,7 @@ func TestLeaversAreNoFault(t *testing.T) {
 		{t.Context(), context.Canceled, "WARN"},                // something else was
 	} {
 		var log bytes.Buffer
-		server := New(Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+		server := New(Options{Log: slog.New(slog.DiscardHandler), Requests: logging.NewRequests(&log, slog.LevelInfo, "node1")})
 		r := httptest.NewRequestWithContext(c.ctx, "PATCH", "/", nil)
 		call := server.NewCall(httptest.NewRecorder(), r, "")
 		call.fail(c.err)

@@ -47,6 +47,7 @@ func (k *Connections) Open() int {
 // conn is a connection that is counted.
 type conn struct {
 	*net.TCPConn
+	look  look
 	all   *Connections
 	waits atomic.Int64 // for a request since then, Unix nanoseconds; 0: one is being served
 }
@@ -76,7 +77,7 @@ func (l listener) Accept() (net.Conn, error) {
 		if !ok {
 			return c, nil
 		}
-		own := &conn{TCPConn: tcp, all: l.Connections}
+		own := &conn{TCPConn: tcp, look: look{wake: make(chan struct{}, 1)}, all: l.Connections}
 		own.waits.Store(time.Now().UnixNano())
 		if l.admit(own) {
 			return own, nil

@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	Accounts Accounts
 	Verifier Verifier
 	Log      *slog.Logger
+	Requests *logging.Requests // takes a line of each request; optional: there are none, and Log gets those of failures
 	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential are
 	// refused. Optional.
 	Stale func() bool

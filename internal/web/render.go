@@ -16,6 +16,7 @@ import (
 func (c *Call) fail(err error) {
 	c.err = err
 	f := FailureOf(err)
+	c.line.Reason = f.Slug
 	if f.Excess != nil {
 		c.explain(f)
 	}

@@ -49,6 +49,7 @@ type Route struct {
 	MaxText         int64  // the same if it is text/plain, with Upload
 	Query           string // the query parameters taken, separated by spaces; filter_ stands for filter_KEY, "*" for any
 	IfMatch         bool   // If-Match is honoured; elsewhere it is refused rather than ignored
+	Quiet           bool   // its requests are logged at level debug: probes come all the time
 	DryRun          bool   // works on configuration and changes nothing, although its scope is MayRequest
 	// ScopeOf returns the scope that one call needs, if that depends on what the path names. Optional.
 	ScopeOf func(*Call) Scope

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -60,11 +61,19 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// TestKeepsConnections: requests follow one another on connections, also such as came before the answer to the one before.
+// TestKeepsConnections: requests follow one another on connections, also such as came before the answer to the one before, and
+// after the look for the client.
 func TestKeepsConnections(t *testing.T) {
 	t.Parallel()
 	dial := served(t, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(w, r.Body) //nolint:errcheck // the client checks what it gets
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Context().Err() != nil {
+			t.Error(err, r.Context().Err())
+		}
+		if strings.HasPrefix(string(body), "slow") {
+			time.Sleep(2 * lookAfter) // the tested thing: longer than the wait
+		}
+		w.Write(body) //nolint:errcheck // the client checks what it gets
 	}, nil)
 	var all sync.WaitGroup
 	for range 4 {
@@ -93,13 +102,16 @@ func TestKeepsConnections(t *testing.T) {
 			}
 			for i := range 30 {
 				body := strings.Repeat("x", i)
+				if i%10 == 0 {
+					body = "slow" + body
+				}
 				send(body)
 				expect(body)
 			}
-			send("one", "two", "three") // at once
-			expect("one")
+			send("slow one", "two", "slow three") // at once
+			expect("slow one")
 			expect("two")
-			expect("three")
+			expect("slow three")
 		})
 	}
 	all.Wait()
@@ -136,4 +148,30 @@ func TestDeadlines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLookIsPutOff: a request that is answered soon costs no look for its client, however many came before on the connection.
+func TestLookIsPutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := look{wake: make(chan struct{}, 1)}
+		for i := range 3 {
+			l.over.Store(false)
+			done := make(chan bool)
+			begun := time.Now()
+			go func() { done <- l.wait() }()
+			synctest.Wait()
+			l.over.Store(true) // as SetReadDeadline does
+			l.rouse()
+			if <-done || time.Since(begun) > 0 {
+				t.Errorf("request %d: the client was looked for after %v", i, time.Since(begun))
+			}
+			l.rouse() // the deadline is set again, and nothing waits
+		}
+		l.over.Store(false)
+		begun := time.Now()
+		if !l.wait() || time.Since(begun) != lookAfter {
+			t.Errorf("a request that lasts: looked for the client after %v", time.Since(begun))
+		}
+	})
 }

@@ -10,16 +10,10 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"aaa-api/internal/engines"
-)
-
-// Codes of replies (RFC 2865 §3, RFC 2866 §3).
-const (
-	AccessAccept       = 2
-	AccessReject       = 3
-	AccountingResponse = 5
-	AccessChallenge    = 11
+	"aaa-api/internal/radius"
 )
 
 // ScriptedRADIUS is a RADIUS server on loopback that does with each datagram what
@@ -95,9 +89,10 @@ func (s *ScriptedRADIUS) Packets() [][]byte {
 	return append([][]byte(nil), s.got...)
 }
 
-// Wait returns once n datagrams have arrived, or with the test's end.
+// Wait returns once n datagrams have arrived. A test that waits for a minute fails.
 func (s *ScriptedRADIUS) Wait(t testing.TB, n int) {
 	t.Helper()
+	late := time.After(time.Minute)
 	for {
 		s.mu.Lock()
 		have, change := len(s.got), s.change
@@ -107,8 +102,8 @@ func (s *ScriptedRADIUS) Wait(t testing.TB, n int) {
 		}
 		select {
 		case <-change:
-		case <-t.Context().Done():
-			t.Fatal("the test ended before the datagrams came")
+		case <-late:
+			t.Fatalf("%d datagrams have come in a minute, want %d", have, n)
 		}
 	}
 }
@@ -127,45 +122,43 @@ func (q *Query) SendFromElsewhere(b []byte) {
 }
 
 // Answer makes a reply that verifies: Message-Authenticator first, then the attributes given.
-func (q *Query) Answer(code byte, attributes ...byte) []byte {
-	return q.sign(append(q.header(code), append(append([]byte{80, 18}, make([]byte, md5.Size)...), attributes...)...), 22)
-}
-
-// OverZeros is Answer with its Message-Authenticator computed as if the packet's authenticator were zeros.
-func (q *Query) OverZeros(code byte) []byte {
-	b := append([]byte{code, q.Packet[1], 0, 0}, make([]byte, 16)...)
-	b = append(append(b, 80, 18), make([]byte, md5.Size)...)
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-	h := hmac.New(md5.New, []byte(q.Server.Secret))
-	h.Write(b)
-	copy(b[22:], h.Sum(nil))
-	return q.authenticate(b)
+func (q *Query) Answer(code radius.Code, attributes ...byte) []byte {
+	return q.sign(append(radius.AppendMAC(q.header(code)), attributes...))
 }
 
 // Bare makes a reply that verifies, without a Message-Authenticator.
-func (q *Query) Bare(code byte, attributes ...byte) []byte {
-	return q.sign(append(q.header(code), attributes...), 0)
+func (q *Query) Bare(code radius.Code, attributes ...byte) []byte {
+	return q.sign(append(q.header(code), attributes...))
 }
 
-func (q *Query) header(code byte) []byte {
-	return append([]byte{code, q.Packet[1], 0, 0}, q.Packet[4:20]...)
+func (q *Query) header(code radius.Code) []byte {
+	return radius.AppendHeader(nil, code, q.Packet[1], (*radius.Authenticator)(q.Packet[4:]))
 }
 
-// sign fills in the length, the Message-Authenticator whose value is at ma (0: none)
-// and the Response Authenticator; b holds the request's authenticator.
-func (q *Query) sign(b []byte, ma int) []byte {
+func (q *Query) sign(b []byte) []byte {
+	radius.NewKey([]byte(q.Server.Secret)).SignReply(b, (*radius.Authenticator)(q.Packet[4:]))
+	return b
+}
+
+// OverZeros is Answer with its Message-Authenticator computed as if the packet's authenticator were zeros. What no codec
+// should make is made by hand.
+func (q *Query) OverZeros(code radius.Code) []byte {
+	b := radius.AppendMAC(radius.AppendHeader(nil, code, q.Packet[1], new(radius.Authenticator)))
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-	copy(b[4:20], q.Packet[4:20])
-	if ma > 0 {
-		clear(b[ma : ma+md5.Size])
-		h := hmac.New(md5.New, []byte(q.Server.Secret))
-		h.Write(b)
-		copy(b[ma:], h.Sum(nil))
-	}
+	h := hmac.New(md5.New, []byte(q.Server.Secret))
+	h.Write(b)
+	copy(b[radius.HeaderLen+2:], h.Sum(nil))
 	return q.authenticate(b)
 }
 
-// authenticate computes the Response Authenticator (RFC 2865 §3).
+// WrongMAC is Answer with a Message-Authenticator that is wrong and a Response Authenticator that is right.
+func (q *Query) WrongMAC(code radius.Code) []byte {
+	b := q.Answer(code)
+	b[radius.HeaderLen+5] ^= 1
+	return q.authenticate(b)
+}
+
+// authenticate computes the Response Authenticator (RFC 2865 §3) of a packet that is not to be signed otherwise.
 func (q *Query) authenticate(b []byte) []byte {
 	copy(b[4:20], q.Packet[4:20])
 	sum := md5.Sum(append(bytes.Clone(b), q.Server.Secret...))
@@ -176,44 +169,43 @@ func (q *Query) authenticate(b []byte) []byte {
 // Misdeed is a reply that a client must drop.
 type Misdeed struct {
 	Name string
-	// Seen tells that the client can tell which request the reply claims to answer, so
-	// that it can say BadReply when nothing better comes.
+	// Seen: the client can tell which request the reply claims to answer, so it reports BadReply if nothing better comes.
 	Seen bool
-	Kind error // as which the client then knows it
+	Kind error // what the client then reports it as
 	Do   func(q *Query)
 }
 
-// Misdeeds are the replies that no client of an access request may take for an answer.
+// Misdeeds are replies that no client may take for the answer to an Access-Request.
 var Misdeeds = []Misdeed{
 	{"wrong Response Authenticator", true, engines.ErrUnverified, func(q *Query) {
-		b := q.Answer(AccessAccept)
+		b := q.Answer(radius.AccessAccept)
 		b[10] ^= 1
 		q.Send(b)
 	}},
-	{"forged by one who does not know the secret", true, engines.ErrUnverified, func(q *Query) {
+	{"forged without the secret", true, engines.ErrUnverified, func(q *Query) {
 		other := *q
 		other.Server = &ScriptedRADIUS{Secret: "not " + q.Server.Secret}
-		q.Send(other.Answer(AccessAccept))
+		q.Send(other.Answer(radius.AccessAccept))
 	}},
 	{"another request's identifier", false, nil, func(q *Query) {
 		other := *q
 		other.Packet = bytes.Clone(q.Packet)
 		other.Packet[1] += 100
-		q.Send(other.Answer(AccessAccept))
+		q.Send(other.Answer(radius.AccessAccept))
 	}},
 	{"another request's authenticator", true, engines.ErrUnverified, func(q *Query) {
 		other := *q
 		other.Packet = bytes.Clone(q.Packet)
 		other.Packet[4] ^= 1
-		q.Send(other.Answer(AccessAccept))
+		q.Send(other.Answer(radius.AccessAccept))
 	}},
-	{"from another port", false, nil, func(q *Query) { q.SendFromElsewhere(q.Answer(AccessAccept)) }},
-	{"truncated", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept)[:30]) }},
-	{"shorter than a header", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept)[:19]) }},
-	{"one octet", false, nil, func(q *Query) { q.Send([]byte{AccessAccept}) }},
+	{"from another port", false, nil, func(q *Query) { q.SendFromElsewhere(q.Answer(radius.AccessAccept)) }},
+	{"truncated", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept)[:30]) }},
+	{"shorter than a header", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept)[:19]) }},
+	{"one octet", false, nil, func(q *Query) { q.Send([]byte{byte(radius.AccessAccept)}) }},
 	{"empty", false, nil, func(q *Query) { q.Send(nil) }},
 	{"length field under 20", true, engines.ErrMalformed, func(q *Query) {
-		b := q.Answer(AccessAccept)
+		b := q.Answer(radius.AccessAccept)
 		b[2], b[3] = 0, 19
 		q.Send(b)
 	}},
@@ -222,24 +214,22 @@ var Misdeeds = []Misdeed{
 		for range 17 {
 			long = append(append(long, 18, 255), make([]byte, 253)...)
 		}
-		q.Send(q.Answer(AccessAccept, long...))
+		q.Send(q.Answer(radius.AccessAccept, long...))
 	}},
 	{"oversized with a small length field", true, engines.ErrMalformed, func(q *Query) {
-		q.Send(append(q.Answer(AccessAccept), make([]byte, 4096)...))
+		q.Send(append(q.Answer(radius.AccessAccept), make([]byte, 4096)...))
 	}},
-	{"attribute of length 0", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 0)) }},
-	{"attribute of length 1", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 1)) }},
-	{"attribute past the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18, 9, 'x')) }},
-	{"attribute of one octet at the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccessAccept, 18)) }},
+	{"attribute of length 0", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept, 18, 0)) }},
+	{"attribute of length 1", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept, 18, 1)) }},
+	{"attribute past the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept, 18, 9, 'x')) }},
+	{"attribute of one octet at the end", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccessAccept, 18)) }},
 	{"wrong Message-Authenticator", true, engines.ErrUnverified, func(q *Query) {
-		b := q.Answer(AccessAccept)
-		b[25] ^= 1
-		q.Send(q.authenticate(b))
+		q.Send(q.WrongMAC(radius.AccessAccept))
 	}},
 	{"two Message-Authenticators", true, engines.ErrMalformed, func(q *Query) {
-		q.Send(q.Answer(AccessAccept, append([]byte{80, 18}, make([]byte, md5.Size)...)...))
+		q.Send(q.Answer(radius.AccessAccept, append([]byte{80, 18}, make([]byte, md5.Size)...)...))
 	}},
-	{"short Message-Authenticator", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Bare(AccessAccept, 80, 3, 0)) }},
-	{"a code that answers no Access-Request", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(AccountingResponse)) }},
+	{"short Message-Authenticator", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Bare(radius.AccessAccept, 80, 3, 0)) }},
+	{"a code that answers no Access-Request", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Answer(radius.AccountingResponse)) }},
 	{"its own request sent back", true, engines.ErrMalformed, func(q *Query) { q.Send(q.Packet) }},
 }

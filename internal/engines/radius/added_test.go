@@ -9,13 +9,14 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // TestAdded: what the engine puts into a packet of its own is told, and what the caller brings is not.
 func TestAdded(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
-	chap := d.avp("CHAP-Password", "hush")
+	d := avptest.New()
+	chap := d.AVP("CHAP-Password", "hush")
 	chap.Clear = true
 	for name, c := range map[string]struct {
 		op   aaa.Op
@@ -24,9 +25,9 @@ func TestAdded(t *testing.T) {
 	}{
 		"a login":          {aaa.Authn, nil, []string{"Message-Authenticator=", "NAS-IP-Address=192.0.2.1", "NAS-Port=7"}},
 		"one by CHAP":      {aaa.Authn, []aaa.AVP{chap}, []string{"Message-Authenticator=", "CHAP-Challenge=", "NAS-IP-Address=192.0.2.1", "NAS-Port=7"}},
-		"with its own":     {aaa.Authn, []aaa.AVP{d.avp("NAS-IP-Address", "1234"), d.avp("NAS-Port", "1234")}, []string{"Message-Authenticator="}},
-		"a record":         {aaa.Accounting, []aaa.AVP{d.avp("Acct-Session-Time", "1234")}, []string{"NAS-IP-Address=192.0.2.1", "NAS-Port=7", "Acct-Status-Type=Stop", "Acct-Session-Id=s1", "Event-Timestamp=2026-01-02T03:04:05Z", "Acct-Delay-Time="}},
-		"one with its own": {aaa.Accounting, []aaa.AVP{d.avp("Acct-Status-Type", "1234"), d.avp("Acct-Session-Id", "x"), d.avp("Event-Timestamp", "1234"), d.avp("Acct-Delay-Time", "1234")}, []string{"NAS-IP-Address=192.0.2.1", "NAS-Port=7"}},
+		"with its own":     {aaa.Authn, []aaa.AVP{d.AVP("NAS-IP-Address", "1234"), d.AVP("NAS-Port", "1234")}, []string{"Message-Authenticator="}},
+		"a record":         {aaa.Accounting, []aaa.AVP{d.AVP("Acct-Session-Time", "1234")}, []string{"NAS-IP-Address=192.0.2.1", "NAS-Port=7", "Acct-Status-Type=Stop", "Acct-Session-Id=s1", "Event-Timestamp=2026-01-02T03:04:05Z", "Acct-Delay-Time="}},
+		"one with its own": {aaa.Accounting, []aaa.AVP{d.AVP("Acct-Status-Type", "1234"), d.AVP("Acct-Session-Id", "x"), d.AVP("Event-Timestamp", "1234"), d.AVP("Acct-Delay-Time", "1234")}, []string{"NAS-IP-Address=192.0.2.1", "NAS-Port=7"}},
 	} {
 		var got []string
 		_, client := scripted(t, 0, 0, nil)

@@ -13,13 +13,11 @@ import (
 	"aaa-api/internal/engines"
 )
 
-// A server by name may have several addresses. A Client uses one of them, for as long as the name has it and it
-// answers: logins of several rounds should meet the server that began them. An address that can't be reached is
-// left at once, and the request goes to the next; one that is silent to all for a request's whole time is left
-// by the requests to come.
+// A server's name may have several addresses. A Client stays with one for as long as the name has it and it answers, because
+// logins of several rounds should meet the server that began them. If an address can't be reached, the request itself goes on
+// to the next one. If an address is silent to all requests for one request's whole time, later requests use the next one.
 
-// target is where to send, and how many addresses there are to choose from: the document's address, or one of those that
-// its name resolves to.
+// target is where to send: the document's address, or one of those that its name resolves to. choice is their number.
 func (c *client) target(ctx context.Context) (to netip.AddrPort, choice int, err error) {
 	if c.literal {
 		return netip.AddrPortFrom(numbered(c.addr), c.port), 1, nil
@@ -29,14 +27,14 @@ func (c *client) target(ctx context.Context) (to netip.AddrPort, choice int, err
 		return netip.AddrPort{}, 0, err
 	}
 	in := c.inUse.Load()
-	if in == nil || !slices.Contains(addrs, *in) { // in may be of an older list
+	if in == nil || !slices.Contains(addrs, *in) { // in may be from an older list
 		c.inUse.CompareAndSwap(in, &addrs[0])
 		in = &addrs[0]
 	}
 	return netip.AddrPortFrom(numbered(*in), c.port), len(addrs), nil
 }
 
-// numbered is an address with its zone as a number, as the kernel tells of it.
+// numbered is an address whose zone is a number, which is how the kernel reports it.
 func numbered(a netip.Addr) netip.Addr {
 	if a.Zone() == "" {
 		return a
@@ -47,8 +45,8 @@ func numbered(a netip.Addr) netip.Addr {
 	return a
 }
 
-// leave has the next address used in place of one that does not answer, unless others have done so already. It reports
-// whether that speaks against the server: when it has no other address, or all have been left since the latest answer.
+// leave moves on from an address that does not answer, unless that has happened already. It reports whether the server itself is to
+// blame: it has no other address, or all have been left since its latest answer.
 func (c *client) leave(addr netip.Addr) bool {
 	if c.literal {
 		return true
@@ -76,8 +74,8 @@ func (c *client) leave(addr netip.Addr) bool {
 	return true
 }
 
-// arrive takes an identifier at the address in use, or at the next where this machine has no way to it. tried counts
-// those, so that no request goes round for ever. Errors are those of exchange, which blame is for.
+// arrive takes an identifier at the address in use, or at the next one if there is no way to that. tried counts the addresses, so
+// that no request goes round for ever. Errors and blame are those of exchange.
 func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration, tried *int) (h held, waited time.Duration, blame bool, err error) {
 	for {
 		to, choice, err := c.target(ctx)
@@ -97,7 +95,7 @@ func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration,
 			return h, waited, false, nil
 		case ctx.Err() != nil:
 			return held{}, waited, false, ctx.Err()
-		case errors.Is(err, errFull): // those that hold the identifiers tell the server's health
+		case errors.Is(err, errFull): // the requests that hold the identifiers report to the server's health
 			return held{}, waited, false, failure(engines.NoAnswer, 0, err)
 		case engines.Lacking(err):
 			return held{}, waited, false, engines.ErrLacking(err)
@@ -106,7 +104,7 @@ func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration,
 		}
 		blame := c.leave(to.Addr())
 		if *tried++; *tried >= choice {
-			if errors.Is(err, egress.ErrNotAllowed) { // which says nothing of the server
+			if errors.Is(err, egress.ErrNotAllowed) { // which says nothing about the server
 				return held{}, waited, false, failure(engines.NotAllowed, 0, err)
 			}
 			return held{}, waited, blame, failure(engines.Unreachable, 0, err)
@@ -114,13 +112,13 @@ func (c *client) arrive(ctx context.Context, p *pending, patience time.Duration,
 	}
 }
 
-// elsewhere makes a request that the network has ended wait for its reply at another address, where one is left to
-// try. The servers of a name share its secret, so that the packet need not be another (RFC 2865 §2.5).
-func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Duration, tried *int) (held, bool) {
+// elsewhere moves a request that the network has ended to another address of the name. ok is false if none is left. The servers of a
+// name share its secret, so the packet stays the same but for its identifier (RFC 2865 §2.5).
+func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Duration, tried *int) (next held, ok bool) {
 	if *tried++; c.literal || *tried >= len(c.engine.hosts.known(c.address)) {
 		return held{}, false
 	}
-	c.release(p) // after which nobody else knows p
+	c.release(p) // no reader can find p now
 	p.held = p.held[:0]
 	h, _, blame, err := c.arrive(ctx, p, patience, tried)
 	if err != nil {
@@ -130,16 +128,16 @@ func (c *client) elsewhere(ctx context.Context, p *pending, patience time.Durati
 		return held{}, false
 	}
 	p.err, p.unsent, p.sent = nil, false, 0
-	p.hurry, p.twice = false, false // of the packets that went to the address left
+	p.hurry, p.twice = false, false // these were about the address before
 	p.ended.Store(false)
-	p.sign(h.id, p.key.secret, p.key)
+	p.sign(h.id, p.key)
 	h.arm(c, p)
 	return h, true
 }
 
-// unanswered tells the server's health of a request without an answer. Where nobody else got one either in its time, the
-// address is left: that one request is ignored says little of it. What was still out at an address that has been left
-// tells nothing more: the one that is in use now may answer.
+// unanswered reports a request without an answer to the server's health. It leaves the address if no other request was answered
+// in that time: one ignored request says little. A request to an address that is no longer in use reports nothing: the present
+// one may answer.
 func (c *client) unanswered(p *pending) {
 	if c.literal || len(p.held) == 0 {
 		c.failing()

@@ -12,10 +12,12 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // What the server at an address does with a packet.
-func accepts(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) }
+func accepts(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) }
 func ignores(*enginetest.Query)   {}
 func refuses(q *enginetest.Query) { q.Send([]byte{byte(syscall.ECONNREFUSED)}) } // see told
 
@@ -59,7 +61,7 @@ func (n *named) got() string {
 
 func (n *named) accepted(t *testing.T, attempts int) {
 	t.Helper()
-	r, err := n.Exchange(t.Context(), login(newTestDict()))
+	r, err := n.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || r.Outcome != aaa.Accept || r.Attempts != attempts {
 		t.Errorf("%+v, %v; want an Accept after %d packets", r, err, attempts)
 	}
@@ -67,7 +69,7 @@ func (n *named) accepted(t *testing.T, attempts int) {
 
 func (n *named) fails(t *testing.T, reason engines.Reason, attempts int) {
 	t.Helper()
-	_, err := n.Exchange(t.Context(), login(newTestDict()))
+	_, err := n.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != reason || f.Attempts != attempts {
 		t.Errorf("%v; want %v after %d packets", err, reason, attempts)

@@ -14,6 +14,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 const testSecret = "the shared secret"
@@ -31,8 +33,8 @@ func scriptedServer(s *enginetest.ScriptedRADIUS, timeout time.Duration, retries
 	}
 }
 
-func login(d *testDict) *engines.Request {
-	return &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", "alice"), d.avp("User-Password", "correct horse")}}
+func login(d *avptest.Dictionary) *engines.Request {
+	return &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "alice"), d.AVP("User-Password", "correct horse")}}
 }
 
 // A reply that must be dropped neither ends the exchange nor makes it send again.
@@ -43,9 +45,9 @@ func TestMisdeedsAreDropped(t *testing.T) {
 			t.Parallel()
 			s, c := scripted(t, 5*time.Second, 3, func(q *enginetest.Query) {
 				m.Do(q)
-				q.Send(q.Answer(enginetest.AccessReject))
+				q.Send(q.Answer(radius.AccessReject))
 			})
-			r, err := c.Exchange(t.Context(), login(newTestDict()))
+			r, err := c.Exchange(t.Context(), login(avptest.New()))
 			if err != nil || r.Outcome != aaa.Reject || r.Attempts != 1 || len(s.Packets()) != 1 {
 				t.Errorf("%+v, %v, %d packets", r, err, len(s.Packets()))
 			}
@@ -62,7 +64,7 @@ func TestOnlyMisdeeds(t *testing.T) {
 			t.Parallel()
 			s, c := scripted(t, 40*time.Millisecond, 1, m.Do)
 			start := time.Now()
-			_, err := c.Exchange(t.Context(), login(newTestDict()))
+			_, err := c.Exchange(t.Context(), login(avptest.New()))
 			s.Wait(t, 2) // the server may come to the last packet later than the timeout
 			var f *engines.Failure
 			want := engines.NoAnswer
@@ -95,10 +97,10 @@ func TestRetransmissionIsTheSamePacket(t *testing.T) {
 		ports = append(ports, q.From.Port())
 		mu.Unlock()
 		if q.Count == 4 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
-	r, err := c.Exchange(t.Context(), login(newTestDict()))
+	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || r.Attempts != 4 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -121,11 +123,11 @@ func TestAccountingRetransmission(t *testing.T) {
 			first = q
 			return
 		}
-		first.Send(first.Answer(enginetest.AccountingResponse))
+		first.Send(first.Answer(radius.AccountingResponse))
 	})
-	d := newTestDict()
+	d := avptest.New()
 	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d, AVPs: []aaa.AVP{
-		d.avp("User-Name", "alice"), d.avp("Acct-Delay-Time", "\x00\x00\x00\x05"), d.avp("Acct-Session-Id", "s1"),
+		d.AVP("User-Name", "alice"), d.AVP("Acct-Delay-Time", "\x00\x00\x00\x05"), d.AVP("Acct-Session-Id", "s1"),
 	}})
 	if err != nil || r.Attempts != 2 || r.Outcome != aaa.Accept {
 		t.Fatalf("%+v, %v", r, err)
@@ -135,7 +137,7 @@ func TestAccountingRetransmission(t *testing.T) {
 		t.Error("the authenticator stayed the same")
 	}
 	for i, want := range []uint32{5, 6} {
-		if got := binary.BigEndian.Uint32(find(t, s.Packets()[i], attrDelayTime)); got != want {
+		if got := binary.BigEndian.Uint32(find(t, s.Packets()[i], radius.AttrAcctDelayTime)); got != want {
 			t.Errorf("attempt %d has Acct-Delay-Time %d, want %d", i+1, got, want)
 		}
 		checkAccountingAuthenticator(t, s.Packets()[i])
@@ -143,7 +145,7 @@ func TestAccountingRetransmission(t *testing.T) {
 	// Within one second nothing has changed, so nothing changes.
 	s, c = scripted(t, 20*time.Millisecond, 2, func(q *enginetest.Query) {
 		if q.Count == 3 {
-			q.Send(q.Bare(enginetest.AccountingResponse))
+			q.Send(q.Bare(radius.AccountingResponse))
 		}
 	})
 	if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d}); err != nil {
@@ -163,10 +165,10 @@ func TestLateReply(t *testing.T) {
 			late = q
 			return
 		}
-		late.Send(late.Answer(enginetest.AccessAccept))
-		q.Send(q.Answer(enginetest.AccessReject))
+		late.Send(late.Answer(radius.AccessAccept))
+		q.Send(q.Answer(radius.AccessReject))
 	})
-	d := newTestDict()
+	d := avptest.New()
 	if _, err := c.Exchange(t.Context(), login(d)); err == nil {
 		t.Fatal("silence was an answer")
 	}
@@ -179,15 +181,15 @@ func TestLateReply(t *testing.T) {
 func TestDuplicateReply(t *testing.T) {
 	t.Parallel()
 	_, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
-		code := byte(enginetest.AccessAccept)
+		code := radius.AccessAccept
 		if q.Count%2 == 0 {
-			code = enginetest.AccessReject
+			code = radius.AccessReject
 		}
 		for range 3 {
 			q.Send(q.Answer(code))
 		}
 	})
-	d := newTestDict()
+	d := avptest.New()
 	for i := range 300 { // more than there are identifiers
 		want := aaa.Accept
 		if i%2 == 1 {
@@ -203,9 +205,9 @@ func TestDuplicateReply(t *testing.T) {
 func TestPaddingIsIgnored(t *testing.T) {
 	t.Parallel()
 	_, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
-		q.Send(append(q.Answer(enginetest.AccessAccept, 18, 4, 'h', 'i'), 1, 2, 3))
+		q.Send(append(q.Answer(radius.AccessAccept, 18, 4, 'h', 'i'), 1, 2, 3))
 	})
-	r, err := c.Exchange(t.Context(), login(newTestDict()))
+	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || len(r.AVPs) != 1 || string(r.AVPs[0].Value) != "hi" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -232,20 +234,20 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 				switch tc.replies[q.Count-1] {
 				case with:
-					q.Send(q.Answer(enginetest.AccessAccept))
+					q.Send(q.Answer(radius.AccessAccept))
 				case eap:
-					q.Send(q.Answer(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
+					q.Send(q.Answer(radius.AccessAccept, 79, 6, 3, 1, 0, 4))
 				case eapBare:
-					q.Send(q.Bare(enginetest.AccessAccept, 79, 6, 3, 1, 0, 4))
+					q.Send(q.Bare(radius.AccessAccept, 79, 6, 3, 1, 0, 4))
 				default:
-					q.Send(q.Bare(enginetest.AccessAccept))
+					q.Send(q.Bare(radius.AccessAccept))
 				}
 			})
 			cfg := scriptedServer(s, 100*time.Millisecond, 0)
 			cfg.RequireMessageAuthenticator = tc.mode
 			c := openTest(t, New(Options{}), cfg)
 			for i, want := range tc.results {
-				_, err := c.Exchange(t.Context(), login(newTestDict()))
+				_, err := c.Exchange(t.Context(), login(avptest.New()))
 				if (err == nil) != (want == 'y') || err != nil && !errors.Is(err, engines.ErrNoAuthenticator) {
 					t.Errorf("reply %d: %v", i+1, err)
 				}
@@ -257,11 +259,11 @@ func TestRequireMessageAuthenticator(t *testing.T) {
 // An Accounting-Response has no Message-Authenticator to require.
 func TestRequireMessageAuthenticatorNotOfAccounting(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Bare(enginetest.AccountingResponse)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Bare(radius.AccountingResponse)) })
 	cfg := scriptedServer(s, 5*time.Second, 0)
 	cfg.RequireMessageAuthenticator = "yes"
 	c := openTest(t, New(Options{}), cfg)
-	if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()}); err != nil {
+	if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()}); err != nil {
 		t.Error(err)
 	}
 }
@@ -278,7 +280,7 @@ func TestRefused(t *testing.T) {
 	c := openTest(t, New(Options{}), aaa.Server{
 		Address: addr.IP.String(), Port: addr.Port, Secret: aaa.NewSecret("s"), Timeout: 60000, Retries: 10,
 	})
-	_, err = c.Exchange(t.Context(), login(newTestDict()))
+	_, err = c.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.Unreachable || f.Attempts != 1 {
 		t.Errorf("%v", err)
@@ -296,18 +298,18 @@ func TestContextEndsExchange(t *testing.T) {
 		s.Wait(t, 1)
 		cancel()
 	}()
-	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.Canceled) {
+	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("deadline: %v", err)
 	}
 	if c.health.State() != engines.Alive {
 		t.Errorf("health %v, though no timeout has passed", c.health.State())
 	}
-	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) || len(s.Packets()) != 2 {
+	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) || len(s.Packets()) != 2 {
 		t.Errorf("dead on arrival: %v, %d packets", err, len(s.Packets()))
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // TestBroadcast: no request goes to all machines of a network, whose address for that looks like any other.
@@ -21,7 +23,7 @@ func TestBroadcast(t *testing.T) {
 	port := all.LocalAddr().(*net.UDPAddr).Port
 	heard := make(chan net.Addr, 100)
 	go func() {
-		for b := make([]byte, maxPacket); ; {
+		for b := make([]byte, radius.MaxPacket); ; {
 			n, from, err := all.ReadFrom(b)
 			switch {
 			case err != nil:
@@ -35,7 +37,7 @@ func TestBroadcast(t *testing.T) {
 		}
 	}()
 	c := openTest(t, New(Options{}), aaa.Server{Address: "127.255.255.255", Port: port, Secret: aaa.NewSecret(testSecret), Timeout: 100})
-	_, err = c.Exchange(t.Context(), login(newTestDict()))
+	_, err = c.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.Unreachable {
 		t.Errorf("%v", err)

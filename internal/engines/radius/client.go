@@ -18,32 +18,34 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
 )
 
-// client exchanges requests with one server. Many are open and few in use: what
-// only a used one needs is made when it is used.
+// client exchanges requests with one server. Many are open and few are in use, so what only a used one needs is made at its
+// first use.
 type client struct {
 	engine   *Engine
 	account  aaa.AccountID
 	reach    *egress.Account
 	name     string
 	address  string
-	addr     netip.Addr                 // where literal
-	inUse    atomic.Pointer[netip.Addr] // of the name's addresses, where not literal; nil before the first use
+	addr     netip.Addr                 // if literal
+	inUse    atomic.Pointer[netip.Addr] // of the name's addresses, if not literal; nil before the first use
 	port     uint16
-	literal  bool        // the address is no host name
+	literal  bool        // the address is an IP address, not a name
 	autoMA   bool        // require_message_authenticator: auto
 	alwaysMA bool        // require_message_authenticator: yes
 	unasked  bool        // health_check time: no probes
 	status   atomic.Bool // it has answered a Status-Server
 	health   engines.Recovery
 
-	key      *key
-	previous *key                // nil: there is none
-	proven   atomic.Pointer[key] // of the latest answer; nil: key
-	timeout  time.Duration       // of one attempt
-	retries  int                 // attempts after the first
-	tester   *tester             // nil: probes are Status-Server
+	key      *radius.Key
+	previous *radius.Key                // nil: there is none
+	proven   atomic.Pointer[radius.Key] // of the latest answer; nil: key
+	timeout  time.Duration              // of one attempt
+	retries  int                        // attempts after the first
+	tester   *tester                    // nil: probes are Status-Server
 
 	places  atomic.Pointer[semaphore.Weighted] // identifiers that may be taken; nil before the first use
 	answers atomic.Uint32                      // requests answered, by any address
@@ -55,10 +57,9 @@ type client struct {
 
 var _ engines.Client = (*client)(nil)
 
-// learn takes over what the Client of the entry before knows of the same server: which of its replies have a
-// Message-Authenticator must not be forgotten by an edit, or whoever waits for one may forge replies after it.
-// Its health is not taken over. What was edited, such as the secret or the timeout, may be what it died of, so it gets
-// a fresh chance; if that was not it, a few requests find out.
+// learn takes over what the previous Client knows of the same server. An edit must not make it forget which replies have a
+// Message-Authenticator, or an attacker could wait for an edit and then forge unsigned ones. Health is not taken over: the edit
+// may have mended what the server died of, such as the secret or the timeout.
 func (c *client) learn(previous engines.Client) {
 	p, ok := previous.(*client)
 	if !ok || p.address != c.address || p.port != c.port {
@@ -71,11 +72,11 @@ func (c *client) learn(previous engines.Client) {
 		}
 		p.mu.Unlock()
 	}
-	if k := p.inForce(); c.previous != nil && bytes.Equal(k.secret, c.previous.secret) {
-		c.proven.Store(c.previous) // until the server has the next one
+	if k := p.inForce(); c.previous != nil && bytes.Equal(k.Secret(), c.previous.Secret()) {
+		c.proven.Store(c.previous) // until the server gets the new secret
 	}
 	c.health.Follow(&p.health)
-	c.inUse.Store(p.inUse.Load()) // of its name's addresses the one that works
+	c.inUse.Store(p.inUse.Load()) // the address that works
 }
 
 // Exchange sends the request and returns the verified answer; see engines.Client.
@@ -86,7 +87,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
 	p.req, p.key, p.allow = req, c.inForce(), req.Allowance
-	if err := p.build(req, p.key.secret, time.Now()); err != nil {
+	if err := p.build(req, p.key, time.Now()); err != nil {
 		return nil, err
 	}
 	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
@@ -98,14 +99,14 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	c.succeeded()
 	reply := &engines.Reply{Attempts: attempts}
-	d := decoder{dict: req.Dict, hide: hider{secret: p.used.secret, auth: &p.asked}}
-	reply.AVPs = slices.DeleteFunc(d.decode(p.reply), func(v aaa.AVP) bool {
-		return standard(v.Attr) == attrMessageAuth // verified, and nobody else's business
+	d := avp.Decoder{Dict: req.Dict, Cipher: radius.Cipher{Key: p.used, Request: &p.asked}}
+	reply.AVPs = slices.DeleteFunc(d.Decode(p.reply), func(v aaa.AVP) bool {
+		return avp.Standard(v.Attr) == radius.AttrMessageAuthenticator // it is verified, and means nothing beyond this hop
 	})
-	switch p.reply[0] {
-	case codeAccessReject:
+	switch p.reply.Code() {
+	case radius.AccessReject:
 		reply.Outcome = aaa.Reject
-	case codeAccessChallenge:
+	case radius.AccessChallenge:
 		challenge(reply)
 	default:
 		reply.Outcome = aaa.Accept
@@ -113,40 +114,40 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	return reply, nil
 }
 
-// challenge makes a reply one: its State, what to show (RFC 2865 §5.18, several texts one
-// below the other), and whether the answer may be seen (RFC 2869 §5.10).
+// challenge fills in a reply that is a challenge: its State, its prompt (RFC 2865 §5.18, one line for each text) and whether the
+// answer may be shown while it is typed (RFC 2869 §5.10).
 func challenge(reply *engines.Reply) {
 	reply.Outcome = aaa.Challenge
 	var texts []string
 	for _, v := range reply.AVPs {
-		switch standard(v.Attr) {
-		case attrState:
+		switch avp.Standard(v.Attr) {
+		case radius.AttrState:
 			if reply.State == nil {
 				reply.State = v.Value
 			}
-		case attrReplyMessage:
+		case radius.AttrReplyMessage:
 			texts = append(texts, aaa.Text(v.Value))
-		case attrPrompt:
-			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == promptEcho
+		case radius.AttrPrompt:
+			reply.Echo = len(v.Value) == 4 && binary.BigEndian.Uint32(v.Value) == radius.PromptEcho
 		}
 	}
 	reply.Prompt = strings.Join(texts, "\n")
 }
 
-// Encode makes the packet that Exchange would send, under a random secret that
-// nobody learns, so that nothing hidden in it can be revealed. What is secret and travels in
-// the clear is overwritten.
+// Encode makes the packet that Exchange would send, under a random secret that is thrown away, so that no hidden value can be
+// revealed. Secrets that travel in the clear are overwritten.
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
-	p.frame.mask = true
+	p.enc.Mask = true
 	secret := make([]byte, 16)
 	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
-	if err := p.build(req, secret, time.Now()); err != nil {
+	key := radius.NewKey(secret)
+	if err := p.build(req, key, time.Now()); err != nil {
 		return nil, err
 	}
-	p.sign(0, secret, &key{secret: secret})
-	return append([]byte(nil), p.frame.buf...), nil
+	p.sign(0, key)
+	return append([]byte(nil), p.enc.Packet...), nil
 }
 
 // Format keeps the secret out of whatever prints a Client.
@@ -157,7 +158,7 @@ func (c *client) Format(f fmt.State, _ rune) {
 // Health is the server's health.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire ends the probes. The sockets are everybody's.
+// Retire ends the probes. The sockets stay: all Clients share them.
 func (c *client) Retire() { c.health.Retire() }
 
 // finish gives back what p holds and p itself.

@@ -8,11 +8,13 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	state := []byte("a state")
 	e := New(Options{})
 	t.Cleanup(func() { e.Close() })
@@ -31,19 +33,19 @@ func TestConformance(t *testing.T) {
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 				switch {
 				case b == enginetest.Silent:
-				case q.Packet[0] == codeAccountingRequest:
-					q.Send(q.Bare(enginetest.AccountingResponse))
+				case radius.Code(q.Packet[0]) == radius.AccountingRequest:
+					q.Send(q.Bare(radius.AccountingResponse))
 				case b == enginetest.Rejects:
-					q.Send(q.Answer(enginetest.AccessReject))
+					q.Send(q.Answer(radius.AccessReject))
 				case b == enginetest.Challenges:
-					q.Send(q.Answer(enginetest.AccessChallenge, append([]byte{attrState, byte(2 + len(state))}, state...)...))
+					q.Send(q.Answer(radius.AccessChallenge, append([]byte{radius.AttrState, byte(2 + len(state))}, state...)...))
 				default:
-					q.Send(q.Answer(enginetest.AccessAccept))
+					q.Send(q.Answer(radius.AccessAccept))
 				}
 			})
 			return scriptedServer(s, 0, 0)
 		},
 		Request: func(op aaa.Op) *engines.Request { r := login(d); r.Op = op; return r },
-		Unfit:   &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", strings.Repeat("x", 254))}},
+		Unfit:   &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", strings.Repeat("x", 254))}},
 	})
 }

@@ -2,20 +2,24 @@ package radius
 
 import (
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
 )
 
-// With require_message_authenticator auto a client learns which replies its server signs. It learns by kind, since there
-// are proxies that sign the rejects which they make themselves and nothing else, and servers that sign what answers
-// EAP; and from several replies, since behind one proxy there may be servers of either sort. A kind of which one came
-// unsigned is never asked for. Nor are rejects: a forged one lets nobody in, and those of a proxy itself may be all that
-// came so far, so that the first mistyped password would be met with silence.
+// With require_message_authenticator auto, a client learns which replies its server signs, and demands them from then on.
+//
+//   - It learns each kind of reply apart: some proxies sign only the rejects that they make themselves, and some servers
+//     only answers to EAP.
+//   - It learns from several replies: servers behind one proxy may differ.
+//   - A kind with an unsigned reply is never demanded.
+//   - A signed reject is never demanded: a forged one lets nobody in, and the signed ones so far may all come from the proxy
+//     itself, so that the server's own rejects would be dropped.
 
 const (
 	learnFrom = 5   // signed replies of a kind, and no other, after which it must be signed
-	mixed     = 255 // of a kind of which one came unsigned
+	mixed     = 255 // of a kind with an unsigned reply
 )
 
-// A kind is the code of a reply, apart for requests with an EAP-Message and for Status-Server.
+// A kind is a reply's code. Replies to requests with an EAP-Message and to Status-Server are kinds of their own.
 const (
 	kindAccept = iota
 	kindReject
@@ -31,19 +35,19 @@ var kindNames = [numKinds]string{
 
 var _ engines.Learner = (*client)(nil)
 
-// kindOf is the kind of a reply to what a slot holds, -1 of one that has no Message-Authenticator to ask for.
-func kindOf(at *slot, reply byte) int {
+// kindOf is the kind of a reply to a slot's request, -1 for codes that need no Message-Authenticator.
+func kindOf(at *slot, reply radius.Code) int {
 	kind := -1
 	switch reply {
-	case codeAccessAccept:
+	case radius.AccessAccept:
 		kind = kindAccept
-	case codeAccessReject:
+	case radius.AccessReject:
 		kind = kindReject
-	case codeAccessChallenge:
+	case radius.AccessChallenge:
 		kind = kindChallenge
 	}
 	switch {
-	case kind >= 0 && at.code == codeStatusServer:
+	case kind >= 0 && at.code == radius.StatusServer:
 		return kindStatus
 	case kind >= 0 && at.eap:
 		return kindsOfEAP + kind
@@ -61,7 +65,7 @@ func (c *client) demands(kind int) bool {
 	return c.signed[kind].Load() == learnFrom
 }
 
-// lesson takes note of a reply that verified.
+// lesson learns from a verified reply.
 func (c *client) lesson(kind int, hasMA bool) {
 	c.answers.Add(1)
 	if c.left.Load() > 0 {
@@ -72,7 +76,7 @@ func (c *client) lesson(kind int, hasMA bool) {
 	}
 	n := &c.signed[kind]
 	if known := n.Load(); known == mixed || hasMA && (known == learnFrom || known > 0 && isReject(kind)) {
-		return // nothing to learn: a busy server's answers take no lock
+		return // nothing new, so a busy server's answers take no lock
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,7 +117,7 @@ func (c *client) Learnt() map[string]string {
 	return all
 }
 
-// complain tells the log why a reply is discarded.
+// complain logs why a reply is dropped.
 func (c *client) complain(code byte, why error) {
 	c.engine.opts.Logger.Warn("a reply is discarded",
 		"engine", Name, "account", string(c.account), "server", c.name, "code", int(code), "reason", why.Error())

@@ -15,6 +15,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 	"aaa-api/internal/tenantlog"
 )
 
@@ -22,22 +24,22 @@ import (
 // lock nobody out.
 func TestProxyThatSignsItsOwnRejects(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
-		switch string(find(t, q.Packet, attrUserName)) {
+		switch string(find(t, q.Packet, radius.AttrUserName)) {
 		case "mistyped":
-			q.Send(q.Answer(enginetest.AccessReject))
+			q.Send(q.Answer(radius.AccessReject))
 		case "wrong":
-			q.Send(q.Bare(enginetest.AccessReject))
+			q.Send(q.Bare(radius.AccessReject))
 		default:
-			q.Send(q.Bare(enginetest.AccessAccept))
+			q.Send(q.Bare(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
 	ask := func(user string, want aaa.Outcome, times int) {
 		t.Helper()
 		for range times {
-			r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+			r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", user)}})
 			if err != nil || r.Outcome != want {
 				t.Errorf("%s: %+v, %v", user, r, err)
 			}
@@ -63,10 +65,10 @@ func TestUnsignedRejectAfterSignedOnes(t *testing.T) {
 			t.Parallel()
 			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 				if q.Count <= 2*learnFrom {
-					q.Send(q.Answer(enginetest.AccessReject))
+					q.Send(q.Answer(radius.AccessReject))
 					return
 				}
-				q.Send(q.Bare(enginetest.AccessReject))
+				q.Send(q.Bare(radius.AccessReject))
 			})
 			c, d := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 0)), system(t)
 			for i := range 2*learnFrom + 1 {
@@ -87,10 +89,10 @@ func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if isStatus(q) {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessAccept))
+		q.Send(q.Bare(radius.AccessAccept))
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 10*time.Second, 0))
 	for range learnFrom {
@@ -98,7 +100,7 @@ func TestStatusServerIsAKindOfItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Error(err)
 	}
 	if got := c.Learnt(); got["status_server"] != engines.MustBeSigned || got["accept"] != engines.NotSigned {
@@ -135,12 +137,12 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count <= learnFrom {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
 		for range 10 {
-			q.Send(q.Bare(enginetest.AccessAccept))
-			q.Send(q.Answer(enginetest.AccountingResponse))
+			q.Send(q.Bare(radius.AccessAccept))
+			q.Send(q.Answer(radius.AccountingResponse))
 		}
 	})
 	var text bytes.Buffer
@@ -148,7 +150,7 @@ func TestDiscardedRepliesAreLogged(t *testing.T) {
 	c := openTest(t, New(Options{Logger: log}), scriptedServer(s, 100*time.Millisecond, 1))
 	c.account = "a"
 	teach(t, c)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrMalformed) {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrMalformed) {
 		t.Errorf("%v", err)
 	}
 	c.engine.remotes.Range(func(_ netip.AddrPort, r *remote) bool { // replies are judged under its lock

@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/radius"
 )
 
 // Name is the engine's aaa_engine value.
@@ -49,7 +50,7 @@ type Engine struct {
 	pendings sync.Pool
 	sockets  sockets
 	remotes  *xsync.Map[netip.AddrPort, *remote]
-	warned   atomic.Int64 // when the log was told last that no socket could be opened, in Unix seconds
+	warned   atomic.Int64 // when noSocket logged last, in Unix seconds
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -86,10 +87,10 @@ func def(d *time.Duration, value time.Duration) {
 	}
 }
 
-// warnEvery is how long the log hears no more of sockets that can't be opened once it has.
+// warnEvery is the least time between two warnings about sockets that can't be opened.
 const warnEvery = time.Minute
 
-// noSocket tells the log that no socket could be opened.
+// noSocket logs that no socket could be opened.
 func (e *Engine) noSocket(err error) {
 	now := time.Now().Unix()
 	if last := e.warned.Load(); now-last < int64(warnEvery/time.Second) || !e.warned.CompareAndSwap(last, now) {
@@ -99,19 +100,19 @@ func (e *Engine) noSocket(err error) {
 		"engine", Name, "sockets", e.Descriptors(), "error", err)
 }
 
-// anyIdentifier is where the identifiers of a lane begin: one that was used a short while ago on a lane to the same server
-// should not come again at once.
+// anyIdentifier is where the identifiers of a lane begin. It is random, so that a new lane does not use again what an earlier lane
+// to the same server used a moment ago.
 func anyIdentifier() byte {
 	var b [1]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
 	return b[0]
 }
 
-// Name is radius.
+// Name implements engines.Engine.
 func (e *Engine) Name() string { return Name }
 
-// Open makes the Client of a server. It checks what the document's schema has
-// checked already; an error is an *aaa.Error of KindBadInput.
+// Open makes the Client of a server. It does not rely on the document's schema and checks everything again. An error is an *aaa.Error
+// of KindBadInput.
 func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	s := &cfg.Server
 	bad := func(path, rule, message string) (engines.Client, error) {
@@ -133,9 +134,9 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	if s.Timeout > 0 {
 		c.timeout = time.Duration(s.Timeout) * time.Millisecond
 	}
-	c.key = &key{secret: []byte(s.Secret.Reveal())}
+	c.key = radius.NewKey([]byte(s.Secret.Reveal()))
 	if previous := s.PreviousSecret.Reveal(); previous != "" && previous != s.Secret.Reveal() {
-		c.previous = &key{secret: []byte(previous)}
+		c.previous = radius.NewKey([]byte(previous))
 		c.retries = max(c.retries, 1) // each secret has its attempt
 	}
 	c.addr, c.literal = parseAddress(s.Address)
@@ -146,14 +147,14 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		c.alwaysMA = true
 	case "no":
 	default:
-		// A setting that is not understood must not turn the check off.
+		// An unknown value must not turn the check off.
 		return bad("require_message_authenticator", "enum", "auto, yes or no, not "+strconv.Quote(s.RequireMessageAuthenticator))
 	}
 	switch s.HealthCheck.Type {
 	case "", "status-server":
 	case "user":
 		c.tester = &tester{s.HealthCheck.Username, s.HealthCheck.Password}
-		if c.tester.name == "" || len(c.tester.name) > 253 || len(c.tester.password.Reveal()) > maxUserPassword {
+		if c.tester.name == "" || len(c.tester.name) > 253 || len(c.tester.password.Reveal()) > radius.MaxUserPassword {
 			return bad("health_check", "length", "needs a user name of 1 to 253 octets and a password of at most 128")
 		}
 	case "time":

@@ -11,9 +11,8 @@ import (
 	"aaa-api/internal/limits"
 )
 
-// exchange sends the packet that p holds, up to 1 + retries times, and waits for a
-// verified reply, which is then in p. Errors are a *engines.Failure, or ctx's where nothing was sent. blame
-// tells that an error is the server's failure and that its health has not learnt of it yet.
+// exchange sends p's packet up to 1 + retries times and waits for a verified reply, which it leaves in p. Errors are a
+// *engines.Failure, or ctx's if nothing was sent. blame is true if an error is the server's fault and its health does not know yet.
 func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
 	tried := 0 // addresses that turned out to be out of reach
 	h, waited, blame, err := c.arrive(ctx, p, timeout*time.Duration(1+retries), &tried)
@@ -21,20 +20,20 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		return 0, blame, err
 	}
 	retries -= min(int(waited/timeout), retries) // the time of those attempts is over
-	p.sign(h.id, p.key.secret, p.key)
+	p.sign(h.id, p.key)
 	h.arm(c, p)
 	start := time.Now()
 	sent, wait := start, engines.Jitter(timeout)
 	for {
 		if err := c.count(p, h); err != nil {
-			if !p.claim() { // since it was armed, the network may have said that the server is out of reach
+			if !p.claim() { // once armed, a request can be ended by an error from the network
 				<-p.done
 				return attempts, false, p.outcome(attempts)
 			}
 			return attempts, attempts > 0, p.heldBack(attempts, err)
 		}
 		attempts++
-		p.timer.Reset(wait) // first, since an error that sending meets may cut it short
+		p.timer.Reset(wait) // before sending, since an error there may cut it short
 		h.send(p)
 		gone, silence := false, false
 		select {
@@ -75,7 +74,7 @@ func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration
 		switch {
 		case !gone && attempts <= retries:
 			if h, err = c.renew(p, h, silence); err != nil {
-				if !p.claim() { // whoever has it wakes it, and must not wake the next request in its memory
+				if !p.claim() { // the one that claimed it sends on done: wait, or the next request in its memory gets that
 					<-p.done
 				}
 				return attempts, false, err
@@ -107,10 +106,10 @@ func (p *pending) hurried() bool {
 	return true
 }
 
-// renew makes the packet a new request where it can't go out again as it is: under another secret, or because an
-// accounting record has become older. Then it has an identifier of its own, on a socket that is not silent. The answers to
-// the earlier ones still count, since they tell that the request has arrived. Otherwise it stays the same packet from the
-// same port, by which a server knows a repetition (RFC 5080 §2.2.1): a login must not be made twice.
+// renew makes the packet a new request if it can't go out again as it is: it needs another secret, or an accounting record has
+// become older. The new request has an identifier of its own, on a socket that is not silent. Answers to the earlier ones still
+// count, since they show that the request has arrived. Otherwise the packet stays the same and leaves from the same port, by
+// which a server recognises a repetition (RFC 5080 §2.2.1): a login must not be made twice.
 func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 	delay, aged := p.aged(time.Now())
 	k := c.nextKey(p, silence)
@@ -122,21 +121,21 @@ func (c *client) renew(p *pending, h held, silence bool) (held, error) {
 		return h, nil
 	}
 	if aged {
-		binary.BigEndian.PutUint32(p.frame.buf[p.frame.delayAt:], delay)
+		binary.BigEndian.PutUint32(p.enc.Packet[p.delayAt:], delay)
 	}
 	if k != p.key {
-		if err := p.rehide(k.secret); err != nil {
+		if err := p.rehide(k); err != nil {
 			return h, err
 		}
 		p.key = k
 	}
-	p.sign(next.id, k.secret, k)
+	p.sign(next.id, k)
 	next.arm(c, p)
 	return next, nil
 }
 
-// count counts the next packet, or says why it must not be sent. A server that answers this Client's secret wants to be asked:
-// its packets do not count for its address, so that whoever floods that under other secrets holds back nobody else.
+// count counts the next packet. Its error says which limit forbids to send it. Packets to a server that answers under this Client's
+// secret do not count for the address, so a flood to that address under other secrets does not hold this Client back.
 func (c *client) count(p *pending, h held) error {
 	if p.sent == 0 {
 		p.to = limits.Destination{}
@@ -151,7 +150,7 @@ func (c *client) count(p *pending, h held) error {
 	return err
 }
 
-// heldBack is the failure of a request that a limit has ended after so many attempts without an answer.
+// heldBack is the failure of a request that a limit has ended.
 func (p *pending) heldBack(attempts int, err error) error {
 	if attempts > 0 {
 		return p.unanswered(attempts, err)
@@ -159,8 +158,8 @@ func (p *pending) heldBack(attempts int, err error) error {
 	return failure(engines.HeldBack, 0, err)
 }
 
-// unanswered is the failure of a request without a fit reply. gone is the error of a context that has ended, nil
-// where the request had all its time.
+// unanswered is the failure of a request without a usable reply. gone is the error of an ended context, nil if the request had
+// all its time.
 func (p *pending) unanswered(attempts int, gone error) error {
 	why := p.dropped.Load()
 	switch {
@@ -173,7 +172,7 @@ func (p *pending) unanswered(attempts int, gone error) error {
 	}
 }
 
-// errNoReply is the log's word for silence.
+// errNoReply is silence, as the log says it.
 var errNoReply = errors.New("no reply")
 
 func failure(why engines.Reason, attempts int, err error) error {

@@ -18,6 +18,8 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // An answer that comes in the moment when its request is given up is taken.
@@ -29,14 +31,14 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 			e, sent := New(Options{}), func() {}
 			with(e, func(w wire) wire { return hooked{w, &sent} })
 			c := openTest(t, e, scriptedServer(s, time.Hour, 0))
 			for range 30 { // with both to choose from, a select is right every other time
 				p := e.pendings.Get().(*pending)
 				p.key = c.key
-				if err := p.build(login(newTestDict()), c.key.secret, time.Now()); err != nil {
+				if err := p.build(login(avptest.New()), c.key, time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithCancel(t.Context())
@@ -46,7 +48,7 @@ func TestAnswerInTheLastMoment(t *testing.T) {
 					}
 					giveUp(cancel)
 				}
-				if _, blame, err := c.exchange(ctx, p, time.Millisecond, 0); err != nil || blame || p.reply == nil {
+				if _, blame, err := c.exchange(ctx, p, time.Millisecond, 0); err != nil || blame || p.reply.Octets() == nil {
 					t.Fatalf("%v, blame %v, reply %x", err, blame, p.reply)
 				}
 				cancel()
@@ -67,7 +69,7 @@ func TestTroubleInTheLastMoment(t *testing.T) {
 			p.wake()
 		},
 		"no random numbers": func(c *client, p *pending) {
-			c.previous = &key{secret: []byte("another")}
+			c.previous = radius.NewKey([]byte("another"))
 			p.source, p.left = wakes{p}, 0
 		},
 	} {
@@ -75,8 +77,8 @@ func TestTroubleInTheLastMoment(t *testing.T) {
 			t.Parallel()
 			_, c := scripted(t, time.Hour, 1, func(*enginetest.Query) {})
 			p := newPending(rand.Reader)
-			p.req, p.key = login(newTestDict()), c.key
-			if err := p.build(p.req, p.key.secret, time.Now()); err != nil {
+			p.req, p.key = login(avptest.New()), c.key
+			if err := p.build(p.req, p.key, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			p.claim() // as fail does, which wakes it later
@@ -110,7 +112,7 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 1050*time.Millisecond)
 			defer cancel()
-			if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -122,7 +124,7 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 	_, c = scripted(t, time.Hour, 3, func(*enginetest.Query) {})
 	for range engines.FailuresToDead {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
 		cancel()
@@ -147,7 +149,7 @@ func TestWaitingTakesAttempts(t *testing.T) {
 			c.places.Load().TryAcquire(1)
 			start := time.Now()
 			time.AfterFunc(waited, func() { c.places.Load().Release(1) })
-			_, err := c.Exchange(context.Background(), login(newTestDict()))
+			_, err := c.Exchange(context.Background(), login(avptest.New()))
 			var f *engines.Failure
 			if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != attempts {
 				t.Errorf("after %v: %+v, want %d attempts", waited, err, attempts)
@@ -172,7 +174,7 @@ func TestFullServer(t *testing.T) {
 		c := opened.(*client)
 		c.places.Store(semaphore.NewWeighted(0))
 		start := time.Now()
-		_, err = c.Exchange(context.Background(), login(newTestDict()))
+		_, err = c.Exchange(context.Background(), login(avptest.New()))
 		var f *engines.Failure
 		if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != 0 || !errors.Is(err, errFull) {
 			t.Errorf("%v", err)
@@ -185,7 +187,7 @@ func TestFullServer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the caller's deadline: %v", err)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // A context that ends after packets were sent leaves a Failure that counts them and tells silence from replies that
@@ -15,7 +17,7 @@ import (
 func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 	t.Parallel()
 	forge := func(q *enginetest.Query) {
-		b := q.Answer(enginetest.AccessAccept)
+		b := q.Answer(radius.AccessAccept)
 		b[10] ^= 1
 		q.Send(b)
 	}
@@ -26,7 +28,7 @@ func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 		cause  error
 	}{
 		{"silence", func(*enginetest.Query) {}, engines.NoAnswer, context.Canceled},
-		{"forged replies", forge, engines.BadReply, errAuth},
+		{"forged replies", forge, engines.BadReply, engines.ErrUnverified},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +38,7 @@ func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 				s.Wait(t, 3)
 				cancel()
 			}()
-			_, err := c.Exchange(ctx, login(newTestDict()))
+			_, err := c.Exchange(ctx, login(avptest.New()))
 			var f *engines.Failure
 			if !errors.As(err, &f) || f.Reason != tc.want || f.Attempts < 3 {
 				t.Errorf("%#v: %v; want %v after %d packets", err, err, tc.want, len(s.Packets()))

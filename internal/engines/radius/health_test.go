@@ -9,6 +9,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // eventually asks again and again until ok: for what the network and other goroutines do in their own time.
@@ -30,24 +32,33 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if back.Load() {
 			first.CompareAndSwap(nil, &q.Packet)
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	cfg := scriptedServer(s, 20*time.Millisecond, 0)
 	cfg.HealthCheck = check
 	c := openTest(t, New(opts), cfg)
 	for range engines.FailuresToDead {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 			t.Fatal("silence was an answer")
 		}
 	}
 	eventually(t, "dead", func() bool { return !c.Health().Usable() })
+	eventually(t, "the last login at the server", func() bool { // which must not be taken for a probe
+		logins := 0
+		for _, p := range s.Packets() {
+			if has(p, radius.AttrUserName) && string(find(t, p, radius.AttrUserName)) == "alice" {
+				logins++
+			}
+		}
+		return logins == engines.FailuresToDead
+	})
 	back.Store(true)
 	eventually(t, "usable again", c.Health().Usable)
 	eventually(t, "a probe", func() bool { return first.Load() != nil || check.Type == "time" })
 	if check.Type == "time" {
 		for range engines.AnswersToAlive {
-			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -62,7 +73,7 @@ func revived(t *testing.T, check aaa.HealthCheck, opts Options) (probe []byte) {
 func TestProbeStatusServer(t *testing.T) {
 	t.Parallel()
 	p := revived(t, aaa.HealthCheck{}, Options{ProbeInterval: 10 * time.Millisecond, ReviveAfter: 10 * time.Millisecond})
-	if p[0] != codeStatusServer || !has(p, attrNASIdentifier) || has(p, attrUserName) {
+	if radius.Code(p[0]) != radius.StatusServer || !has(p, radius.AttrNASIdentifier) || has(p, radius.AttrUserName) {
 		t.Errorf("probe %x", p)
 	}
 	checkMessageAuthenticator(t, p)
@@ -71,7 +82,7 @@ func TestProbeStatusServer(t *testing.T) {
 func TestProbeUser(t *testing.T) {
 	t.Parallel()
 	p := revived(t, aaa.HealthCheck{Type: "user", Username: "probe", Password: aaa.NewSecret("pw")}, Options{ProbeInterval: 10 * time.Millisecond})
-	if p[0] != codeAccessRequest || string(find(t, p, attrUserName)) != "probe" || !has(p, attrUserPassword) {
+	if radius.Code(p[0]) != radius.AccessRequest || string(find(t, p, radius.AttrUserName)) != "probe" || !has(p, radius.AttrUserPassword) {
 		t.Errorf("probe %x", p)
 	}
 	checkMessageAuthenticator(t, p)
@@ -83,7 +94,7 @@ func TestReviveByTime(t *testing.T) {
 }
 
 // isStatus reports a Status-Server.
-func isStatus(q *enginetest.Query) bool { return q.Packet[0] == codeStatusServer }
+func isStatus(q *enginetest.Query) bool { return radius.Code(q.Packet[0]) == radius.StatusServer }
 
 // A server that does not know Status-Server is not killed by probes after one lost packet, and comes
 // back by time when it was dead.
@@ -95,13 +106,13 @@ func TestServerWithoutStatusServer(t *testing.T) {
 		case isStatus(q):
 			probes.Add(1)
 		case lose.Add(-1) < 0:
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond, ReviveAfter: 10 * time.Millisecond}), scriptedServer(s, 100*time.Millisecond, 3))
 	ask := func(times int) (err error) {
 		for range times {
-			_, err = c.Exchange(t.Context(), login(newTestDict()))
+			_, err = c.Exchange(t.Context(), login(avptest.New()))
 		}
 		return err
 	}
@@ -131,7 +142,7 @@ func TestServerWithStatusServer(t *testing.T) {
 	var answered atomic.Bool
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if isStatus(q) && answered.CompareAndSwap(false, true) {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{ProbeInterval: 5 * time.Millisecond}), scriptedServer(s, 20*time.Millisecond, 0))

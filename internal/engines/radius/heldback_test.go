@@ -9,6 +9,8 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // A request sends no more packets than it may, over all servers, and a server that was not asked is not blamed.
@@ -22,7 +24,7 @@ func TestPacketsOfARequestAreBounded(t *testing.T) {
 		servers = append(servers, s)
 		clients = append(clients, openTest(t, e, scriptedServer(s, 20*time.Millisecond, 3)))
 	}
-	req := login(newTestDict())
+	req := login(avptest.New())
 	req.Allowance = &limits.Allowance{}
 	req.Allowance.Begin(limits.NewAccount("a"), 6)
 	for i, want := range []struct {
@@ -61,7 +63,7 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 			Address: "127.0.0.1", Port: int(silent.Addr.Port()), Secret: aaa.NewSecret(testSecret), Timeout: 1, Retries: 3,
 			HealthCheck: aaa.HealthCheck{Type: "time"},
 		})
-		_, _ = c.Exchange(t.Context(), login(newTestDict()))
+		_, _ = c.Exchange(t.Context(), login(avptest.New()))
 	}
 	most := 4*rate + rate*(int(time.Since(start)/time.Second)+1)
 	if n := len(silent.Packets()); n > most || n < 4 {
@@ -71,21 +73,21 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 	// Whoever floods an address under other secrets holds back nobody whom its server answers.
 	e = New(Options{Destinations: limits.NewDestinations(rate)})
 	own := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
-		if string(find(t, q.Packet, attrUserName)) == "alice" {
-			q.Send(q.Answer(enginetest.AccessAccept))
+		if string(find(t, q.Packet, radius.AttrUserName)) == "alice" {
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	quiet := openTest(t, e, scriptedServer(own, 5*time.Second, 0))
-	if _, err := quiet.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := quiet.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Fatal(err)
 	}
-	d := newTestDict()
+	d := avptest.New()
 	for range 5 * rate {
 		loud := openTest(t, e, aaa.Server{
 			Address: "127.0.0.1", Port: int(own.Addr.Port()), Secret: aaa.NewSecret(testSecret), Timeout: 1, Retries: 3,
 			HealthCheck: aaa.HealthCheck{Type: "time"},
 		})
-		_, _ = loud.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", "mallory")}})
+		_, _ = loud.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "mallory")}})
 	}
 	for i := range 10 * rate {
 		if _, err := quiet.Exchange(t.Context(), login(d)); err != nil {
@@ -94,10 +96,10 @@ func TestPacketsToAnAddressAreBounded(t *testing.T) {
 	}
 
 	e = New(Options{Destinations: limits.NewDestinations(rate)})
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
 	for i := range 50 * rate {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatalf("request %d: %v", i, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // On a path that loses, repeats and reorders, every request still gets its own answer.
@@ -26,7 +27,7 @@ func TestImpairedPath(t *testing.T) {
 		return copies, time.Duration(rnd.IntN(5000)) * time.Microsecond
 	}).Port())
 	c := openTest(t, New(Options{}), cfg)
-	d := newTestDict()
+	d := avptest.New()
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {

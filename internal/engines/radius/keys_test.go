@@ -12,6 +12,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 const newSecret = "the next secret"
@@ -31,25 +33,26 @@ func under(t *testing.T, secret string, q *enginetest.Query) {
 	}
 	with := *q
 	with.Server = &enginetest.ScriptedRADIUS{Secret: secret}
-	code := byte(enginetest.AccessAccept)
-	if q.Packet[0] == codeAccountingRequest {
-		code = enginetest.AccountingResponse
-	} else if q.Packet[0] == codeAccessRequest {
-		h := hider{secret: []byte(secret), auth: (*[authLen]byte)(q.Packet[4:])}
-		clear, err := h.user(bytes.Clone(find(t, q.Packet, attrUserPassword)), &aaa.Attribute{Type: aaa.TypeString})
+	code := radius.AccessAccept
+	if radius.Code(q.Packet[0]) == radius.AccountingRequest {
+		code = radius.AccountingResponse
+	} else if radius.Code(q.Packet[0]) == radius.AccessRequest {
+		hidden := radius.Cipher{Key: radius.NewKey([]byte(secret)), Request: (*radius.Authenticator)(q.Packet[4:])}
+		clear, err := hidden.User(bytes.Clone(find(t, q.Packet, radius.AttrUserPassword)), 0)
 		if err != nil || string(clear) != "correct horse" {
-			code = enginetest.AccessReject
+			code = radius.AccessReject
 		}
 	}
 	q.Send(with.Answer(code))
 }
 
 func signedUnder(packet []byte, secret string) bool {
-	k := &key{secret: []byte(secret)}
-	p := &pending{code: packet[0]}
-	p.frame.buf = bytes.Clone(packet)
-	p.sign(packet[1], k.secret, k)
-	return bytes.Equal(p.frame.buf, packet)
+	p, err := radius.Parse(packet)
+	if err != nil {
+		return false
+	}
+	_, err = radius.NewKey([]byte(secret)).VerifyRequest(p, true)
+	return err == nil
 }
 
 // While the secret is being changed no request fails, before, at and after the change at the server, and after one of
@@ -60,7 +63,7 @@ func TestSecretChanges(t *testing.T) {
 		var has atomic.Pointer[string]
 		s := enginetest.NewScriptedRADIUS(t, "", func(q *enginetest.Query) { under(t, *has.Load(), q) })
 		c := openTest(t, New(Options{}), changing(s, 300*time.Millisecond, retries))
-		d := newTestDict()
+		d := avptest.New()
 		for _, secret := range []string{testSecret, newSecret, testSecret} {
 			has.Store(&secret)
 			for i := range 3 {
@@ -84,12 +87,12 @@ func TestRecordWhileSecretChanges(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, "", func(q *enginetest.Query) { under(t, testSecret, q) })
 	c := openTest(t, New(Options{}), changing(s, 300*time.Millisecond, 0))
-	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()})
+	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()})
 	if err != nil || r.Attempts != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	p := s.Packets()
-	if !bytes.Equal(p[0][headerLen:], p[1][headerLen:]) || bytes.Equal(p[0][:headerLen], p[1][:headerLen]) {
+	if !bytes.Equal(p[0][radius.HeaderLen:], p[1][radius.HeaderLen:]) || bytes.Equal(p[0][:radius.HeaderLen], p[1][:radius.HeaderLen]) {
 		t.Errorf("%x\n%x", p[0], p[1])
 	}
 }
@@ -103,10 +106,10 @@ func TestAnswerUnderTheOtherSecret(t *testing.T) {
 			under(t, testSecret, q)
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessReject))
+		q.Send(q.Bare(radius.AccessReject))
 	})
 	c := openTest(t, New(Options{}), changing(s, time.Hour, 0))
-	r, err := c.Exchange(t.Context(), login(newTestDict()))
+	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || r.Outcome != aaa.Accept || r.Attempts != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -116,23 +119,23 @@ func TestAnswerUnderTheOtherSecret(t *testing.T) {
 func TestRubbishWhileSecretChanges(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) {
-		q.Send(q.Answer(enginetest.AccessAccept))
-		q.Send(q.Bare(enginetest.AccessReject))
+		q.Send(q.Answer(radius.AccessAccept))
+		q.Send(q.Bare(radius.AccessReject))
 		if q.Count > 1 {
 			under(t, newSecret, q)
 		}
 	})
 	c := openTest(t, New(Options{}), changing(s, 300*time.Millisecond, 3))
-	r, err := c.Exchange(t.Context(), login(newTestDict()))
+	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || r.Attempts != 3 { // new, previous, new
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if r, err := c.Exchange(t.Context(), login(newTestDict())); err != nil || r.Attempts != 1 {
+	if r, err := c.Exchange(t.Context(), login(avptest.New())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s = enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s = enginetest.NewScriptedRADIUS(t, "not "+testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c = openTest(t, New(Options{}), changing(s, 100*time.Millisecond, 1))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrUnverified) {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrUnverified) {
 		t.Errorf("%v", err)
 	}
 	if c.inForce() != c.key {
@@ -148,14 +151,14 @@ func TestOneAnswerHastensTheOthers(t *testing.T) {
 		if signedUnder(q.Packet, testSecret) {
 			under(t, testSecret, q)
 		} else if q.Count == n { // all are out
-			q.Send(q.Bare(enginetest.AccessReject))
+			q.Send(q.Bare(radius.AccessReject))
 		}
 	})
 	c := openTest(t, New(Options{}), changing(s, time.Hour, 0))
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			if r, err := c.Exchange(t.Context(), login(newTestDict())); err != nil || r.Outcome != aaa.Accept {
+			if r, err := c.Exchange(t.Context(), login(avptest.New())); err != nil || r.Outcome != aaa.Accept {
 				t.Errorf("%+v, %v", r, err)
 			}
 		})
@@ -198,7 +201,7 @@ func TestSecretIsKnownAfterAnEdit(t *testing.T) {
 	s := enginetest.NewScriptedRADIUS(t, "", func(q *enginetest.Query) { under(t, testSecret, q) })
 	e := New(Options{})
 	c := openTest(t, e, scriptedServer(s, time.Hour, 0))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Fatal(err)
 	}
 	next, err := e.Open(engines.Config{Server: changing(s, time.Hour, 0), Previous: c})
@@ -206,7 +209,7 @@ func TestSecretIsKnownAfterAnEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(next.Retire)
-	if r, err := next.Exchange(t.Context(), login(newTestDict())); err != nil || r.Attempts != 1 {
+	if r, err := next.Exchange(t.Context(), login(avptest.New())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

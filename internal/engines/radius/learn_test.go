@@ -8,13 +8,15 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // teach has a client learn that accepts are signed.
 func teach(t *testing.T, c *client) {
 	t.Helper()
 	for range learnFrom {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +39,7 @@ func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+			s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 			e, entry := New(Options{}), scriptedServer(s, 5*time.Second, 0)
 			entry.RequireMessageAuthenticator = "auto"
 			c := openTest(t, e, entry)
@@ -60,10 +62,10 @@ func TestEditedServer(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count <= learnFrom {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 			return
 		}
-		q.Send(q.Bare(enginetest.AccessAccept))
+		q.Send(q.Bare(radius.AccessAccept))
 	})
 	e, entry := New(Options{}), scriptedServer(s, 100*time.Millisecond, 0)
 	c := openTest(t, e, entry)
@@ -78,7 +80,7 @@ func TestEditedServer(t *testing.T) {
 	if got := next.Health().State(); got != engines.Alive {
 		t.Errorf("health %v", got)
 	}
-	if _, err := next.Exchange(t.Context(), login(newTestDict())); !errors.Is(err, engines.ErrNoAuthenticator) {
+	if _, err := next.Exchange(t.Context(), login(avptest.New())); !errors.Is(err, engines.ErrNoAuthenticator) {
 		t.Errorf("a reply without a Message-Authenticator: %v", err)
 	}
 }

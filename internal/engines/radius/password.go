@@ -1,55 +1,50 @@
 package radius
 
 import (
-	"bytes"
-	"crypto/md5"
 	"fmt"
 
-	"layeh.com/radius/rfc2759"
-
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
 )
 
-// maxMSCHAPPassword is the longest password of MS-CHAP, in UTF-16 code units (RFC 2759 §8).
-const maxMSCHAPPassword = 256
-
-// chapIdentifier is the CHAP identifier of the answers that the engine computes:
-// it takes part in the hash and distinguishes nothing, each challenge being fresh.
+// chapIdentifier is the CHAP identifier of the answers that the engine computes. It is part of the hash and need not vary, since
+// each challenge is fresh.
 const chapIdentifier = 1
 
-// hashed answers a challenge with a password given in the clear: it turns the AVP
-// into what CHAP-Password, MS-CHAP-Response or MS-CHAP2-Response carry, and makes the challenge where none was given.
+// hashed turns a password in the clear into the value of CHAP-Password, MS-CHAP-Response or MS-CHAP2-Response. It makes a challenge
+// if the caller gave none.
 func (p *pending) hashed(v aaa.AVP, seen *facts) (aaa.AVP, error) {
 	v.Clear = false
 	switch {
-	case standard(v.Attr) == attrCHAPPassword:
-		challenge, err := p.challenge(seen.chapChallenge, authLen)
+	case avp.Standard(v.Attr) == radius.AttrCHAPPassword:
+		challenge, err := p.challenge(seen.chapChallenge, radius.CHAPChallengeLen)
 		if err != nil {
 			return v, err
 		}
 		if seen.chapChallenge == nil {
 			seen.chapChallenge = challenge
-			p.frame.raw(attrCHAPChallenge, challenge...)
+			p.enc.Raw(radius.AttrCHAPChallenge, challenge...)
 		}
-		v.Value = chap(chapIdentifier, v.Value, challenge)
-	case microsoft(v.Attr) == attrMSCHAPResponse:
-		challenge, err := p.msChallenge(v, seen, 8)
+		v.Value = radius.CHAP(chapIdentifier, v.Value, challenge)
+	case avp.OfVendor(v.Attr, radius.VendorMicrosoft) == radius.AttrMSCHAPResponse:
+		challenge, err := p.msChallenge(v, seen, radius.MSCHAPChallengeLen)
 		if err != nil {
 			return v, err
 		}
-		if v.Value, err = msCHAP(chapIdentifier, v.Value, challenge); err != nil {
+		if v.Value, err = radius.MSCHAP(chapIdentifier, v.Value, challenge); err != nil {
 			return v, badPassword(v, err)
 		}
-	case microsoft(v.Attr) == attrMSCHAP2Response:
-		challenge, err := p.msChallenge(v, seen, authLen)
+	case avp.OfVendor(v.Attr, radius.VendorMicrosoft) == radius.AttrMSCHAP2Response:
+		challenge, err := p.msChallenge(v, seen, radius.MSCHAP2ChallengeLen)
 		if err != nil {
 			return v, err
 		}
-		var peer [authLen]byte
+		var peer [radius.MSCHAP2ChallengeLen]byte
 		if err := p.random(peer[:]); err != nil {
 			return v, err
 		}
-		if v.Value, err = msCHAP2(chapIdentifier, seen.userName, v.Value, challenge, peer[:]); err != nil {
+		if v.Value, err = radius.MSCHAP2(chapIdentifier, seen.userName, v.Value, challenge, peer[:]); err != nil {
 			return v, badPassword(v, err)
 		}
 	}
@@ -69,8 +64,7 @@ func (p *pending) challenge(given []byte, size int) ([]byte, error) {
 	return c, p.random(c)
 }
 
-// msChallenge is challenge for MS-CHAP, whose lengths are fixed, with the
-// MS-CHAP-Challenge attribute (RFC 2548 §2.1.2).
+// msChallenge is challenge for MS-CHAP: its length is fixed, and its attribute is MS-CHAP-Challenge (RFC 2548 §2.1.2).
 func (p *pending) msChallenge(v aaa.AVP, seen *facts, size int) ([]byte, error) {
 	c, err := p.challenge(seen.msChallenge, size)
 	if err != nil || seen.msChallenge != nil {
@@ -83,58 +77,6 @@ func (p *pending) msChallenge(v aaa.AVP, seen *facts, size int) ([]byte, error) 
 		return c, err
 	}
 	seen.msChallenge = c
-	p.frame.raw(attrVendor, append([]byte{
-		0, 0, vendorMicrosoft >> 8, vendorMicrosoft & 0xff, attrMSCHAPChallenge, byte(2 + size),
-	}, c...)...)
+	p.enc.RawVendor(radius.VendorMicrosoft, radius.AttrMSCHAPChallenge, c...)
 	return c, nil
-}
-
-// chap is the value of CHAP-Password (RFC 2865 §5.3, RFC 1994 §4.1).
-func chap(id byte, password, challenge []byte) []byte {
-	in := append(append([]byte{id}, password...), challenge...)
-	sum := md5.Sum(in)
-	return append([]byte{id}, sum[:]...)
-}
-
-// msCHAP is the value of MS-CHAP-Response with an NT response only (RFC 2548 §2.1.3, RFC 2433).
-func msCHAP(id byte, password, challenge []byte) ([]byte, error) {
-	wide, err := utf16Password(password)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]byte, 50)
-	out[0], out[1] = id, 1 // flags: use the NT response
-	copy(out[26:], rfc2759.ChallengeResponse(challenge, rfc2759.NTPasswordHash(wide)))
-	return out, nil
-}
-
-// msCHAP2 is the value of MS-CHAP2-Response (RFC 2548 §2.3.2, RFC 2759 §8). The
-// user name enters the hash without its Windows domain.
-func msCHAP2(id byte, user, password, challenge, peer []byte) ([]byte, error) {
-	if _, err := utf16Password(password); err != nil {
-		return nil, err
-	}
-	if i := bytes.LastIndexByte(user, '\\'); i >= 0 {
-		user = user[i+1:]
-	}
-	response, err := rfc2759.GenerateNTResponse(challenge, peer, user, password)
-	if err != nil {
-		return nil, fmt.Errorf("can't be hashed: %w", err)
-	}
-	out := make([]byte, 50)
-	out[0] = id
-	copy(out[2:], peer)
-	copy(out[26:], response)
-	return out, nil
-}
-
-func utf16Password(password []byte) ([]byte, error) {
-	wide, err := rfc2759.ToUTF16(password)
-	if err != nil {
-		return nil, fmt.Errorf("can't be written as UTF-16: %w", err)
-	}
-	if len(wide) > 2*maxMSCHAPPassword {
-		return nil, fmt.Errorf("longer than %d characters", maxMSCHAPPassword)
-	}
-	return wide, nil
 }

@@ -8,45 +8,47 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
 )
 
-// pending is one request on its way. It is reused: its buffers, its timer and its
-// channel serve many requests in turn.
+// pending is one request on its way. It is used again: many requests in turn share its buffers, timer and channel.
 type pending struct {
-	code  byte
-	eap   bool             // the request has an EAP-Message
-	req   *engines.Request // nil: a Status-Server
-	allow *limits.Allowance
-	to    limits.Destination // that the packets count for
-	sent  int                // packets to the server where it is now, which the allowance has counted
-	key   *key               // of the packet as it is now
-	auth  [authLen]byte      // of the packet as it is now
-	frame framer
-	begun time.Time // since when an accounting record is to be delivered
-	delay uint32    // Acct-Delay-Time at that time
-	held  []held    // identifiers taken
-	heard uint32    // the Client's count of answers when the first was
+	code    radius.Code
+	eap     bool             // the request has an EAP-Message
+	req     *engines.Request // nil: a Status-Server
+	allow   *limits.Allowance
+	to      limits.Destination   // that the packets count for
+	sent    int                  // packets to the present server, which the allowance has counted
+	key     *radius.Key          // of the packet as it is now
+	auth    radius.Authenticator // of the packet as it is now
+	enc     avp.Encoder
+	begun   time.Time // since when an accounting record is to be delivered
+	delay   uint32    // Acct-Delay-Time at that time
+	delayAt int       // offset of its value in the packet, 0 without one
+	held    []held    // identifiers taken
+	heard   uint32    // the Client's count of answers when the first was
 
 	timer *time.Timer
 	done  chan struct{} // gets one token from the one that ends the request
 	ended atomic.Bool   // taken by the one that ends the request
 
-	// Set before done by whoever set ended.
-	reply []byte        // verified
-	asked [authLen]byte // authenticator of the packet that it answers
-	used  *key          // its secret
-	err   error         // the network's
+	// Set by the one that set ended, before it sends on done.
+	reply radius.Packet        // verified
+	asked radius.Authenticator // authenticator of the packet that it answers
+	used  *radius.Key          // its secret
+	err   error                // the network's
 	// unsent: the packet that err is about was not sent.
 	unsent bool
 
 	dropped atomic.Pointer[error] // why the latest unfit reply was dropped
 
-	hurry bool // under remote.mu: the packet is to go out once more at once, so the timer was cut short; once in a request
-	twice bool // so the packet was sent once more
+	hurry bool // under remote.mu: the timer was cut short to send the packet again at once; once in a request
+	twice bool // the packet was sent again for it
 
 	source io.Reader
-	stock  [256]byte // random octets, of which
-	left   int       // so many are unused
+	stock  [256]byte // random octets
+	left   int       // of stock, unused
 }
 
 // held is an identifier that a pending holds on a lane.
@@ -59,10 +61,10 @@ type held struct {
 func newPending(source io.Reader) *pending {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return &pending{timer: t, done: make(chan struct{}, 1), source: source, frame: framer{buf: make([]byte, 0, 512)}}
+	return &pending{timer: t, done: make(chan struct{}, 1), source: source, enc: avp.Encoder{Packet: make([]byte, 0, 512)}}
 }
 
-// reset makes p as new; it holds no identifier any more, so no reader knows it.
+// reset makes p as new. It holds no identifier any more, so no reader can find it.
 func (p *pending) reset() {
 	p.timer.Stop()
 	select {
@@ -71,13 +73,10 @@ func (p *pending) reset() {
 	}
 	p.ended.Store(false)
 	p.dropped.Store(nil)
-	p.reply, p.err, p.unsent, p.hurry, p.twice = nil, nil, false, false, false
+	p.reply, p.err, p.unsent, p.hurry, p.twice = radius.Packet{}, nil, false, false, false
 	p.held = p.held[:0]
 	p.req, p.key, p.used, p.allow, p.sent = nil, nil, nil, nil, 0
-	p.frame.dict, p.frame.hide.secret, p.frame.mask = nil, nil, false
-	// Passwords in the clear stay in no buffer.
-	clear(p.frame.value[:cap(p.frame.value)])
-	clear(p.frame.whole[:cap(p.frame.whole)])
+	p.enc.Reset() // no password in the clear stays in a buffer
 }
 
 // hasten cuts the timer short, once in a request; remote.mu is held.
@@ -88,7 +87,7 @@ func (p *pending) hasten() {
 	}
 }
 
-// random fills b from the stock, which is read in one piece to save system calls.
+// random fills b from the stock, which is filled at once to save system calls.
 func (p *pending) random(b []byte) error {
 	for len(b) > 0 {
 		if p.left == 0 {
@@ -105,12 +104,12 @@ func (p *pending) random(b []byte) error {
 	return nil
 }
 
-// claim takes the request for the caller: a reader, who alone may then set the result and must call
-// wake, or its own goroutine, which gives up and gets no result any more.
+// claim ends the request for one caller. A reader that claims it alone may set the result, and must call wake. If the request's
+// own goroutine claims it, it gives up and no result comes any more.
 func (p *pending) claim() bool { return p.ended.CompareAndSwap(false, true) }
 func (p *pending) wake()       { p.done <- struct{}{} }
 
-// outcome is how a request ended that somebody has woken.
+// outcome is how a woken request ended.
 func (p *pending) outcome(attempts int) error {
 	if p.err != nil {
 		return failure(engines.Unreachable, attempts, p.err)

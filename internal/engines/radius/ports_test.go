@@ -11,11 +11,13 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // balanced is a server behind a balancer that gives each source port, as it comes, to the next of two machines, of which
 // the first is silent. It returns the ports of the silent one.
-func balanced(t *testing.T, code byte) (s *enginetest.ScriptedRADIUS, silent func() map[uint16]int) {
+func balanced(t *testing.T, code radius.Code) (s *enginetest.ScriptedRADIUS, silent func() map[uint16]int) {
 	t.Helper()
 	var mu sync.Mutex
 	var order []uint16
@@ -48,13 +50,13 @@ func balanced(t *testing.T, code byte) (s *enginetest.ScriptedRADIUS, silent fun
 // The silent request keeps its port: by it a server knows a repetition, and makes no login twice.
 func TestAnotherPortAfterSilence(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccessAccept)
+	s, silent := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, 200*time.Millisecond, 2))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Fatal("a silent machine answered")
 	}
 	for i := range 32 {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Errorf("login %d: %v", i, err)
 		}
 	}
@@ -75,13 +77,13 @@ func TestAnotherPortAfterSilence(t *testing.T) {
 // While a request still waits at a silent port, others go out from another one.
 func TestAnotherPortBesideSilence(t *testing.T) {
 	t.Parallel()
-	s, _ := balanced(t, enginetest.AccessAccept)
+	s, _ := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Second, 8))
 	ctx, leave := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = c.Exchange(ctx, login(newTestDict())) })
+	wg.Go(func() { _, _ = c.Exchange(ctx, login(avptest.New())) })
 	s.Wait(t, 2) // a time without an answer is over
-	if r, err := c.Exchange(t.Context(), login(newTestDict())); err != nil || r.Attempts != 1 {
+	if r, err := c.Exchange(t.Context(), login(avptest.New())); err != nil || r.Attempts != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	leave()
@@ -91,9 +93,9 @@ func TestAnotherPortBesideSilence(t *testing.T) {
 // A record that has become older is a new request, and goes out from another port at once.
 func TestRecordFromAnotherPort(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccountingResponse)
+	s, silent := balanced(t, radius.AccountingResponse)
 	c := openTest(t, New(Options{}), scriptedServer(s, 1150*time.Millisecond, 3))
-	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()})
+	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()})
 	if err != nil || r.Attempts != 2 || len(silent()) != 1 {
 		t.Errorf("%+v, %v, silent ports %v", r, err, silent())
 	}
@@ -102,21 +104,21 @@ func TestRecordFromAnotherPort(t *testing.T) {
 // A port at which others are answered is not left because one request is ignored.
 func TestIgnoredRequest(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
+	d := avptest.New()
 	ports := map[uint16]bool{}
 	var mu sync.Mutex
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		mu.Lock()
 		ports[q.From.Port()] = true
 		mu.Unlock()
-		if string(find(t, q.Packet, attrUserName)) != "ignored" {
-			q.Send(q.Answer(enginetest.AccessAccept))
+		if string(find(t, q.Packet, radius.AttrUserName)) != "ignored" {
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 400*time.Millisecond, 0))
 	done := make(chan error)
 	go func() {
-		_, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", "ignored")}})
+		_, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "ignored")}})
 		done <- err
 	}()
 	s.Wait(t, 1)
@@ -171,16 +173,16 @@ func TestSilenceOpensFewSockets(t *testing.T) {
 // request avoids: else callers less patient than the timeout would never see another one.
 func TestAnotherPortAfterTheCallerLeft(t *testing.T) {
 	t.Parallel()
-	s, silent := balanced(t, enginetest.AccessAccept)
+	s, silent := balanced(t, radius.AccessAccept)
 	c := openTest(t, New(Options{}), scriptedServer(s, time.Hour, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), engines.Patience(c.timeout)+100*time.Millisecond)
 	defer cancel()
-	if _, err := c.Exchange(ctx, login(newTestDict())); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := c.Exchange(within, login(newTestDict())); err != nil || len(silent()) != 1 {
+	if _, err := c.Exchange(within, login(avptest.New())); err != nil || len(silent()) != 1 {
 		t.Errorf("%v, silent ports %v", err, silent())
 	}
 }
@@ -195,12 +197,12 @@ func TestAnsweredPortIsKept(t *testing.T) {
 		defer mu.Unlock()
 		ports[q.From.Port()] = true
 		if q.Count > 1 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 300*time.Millisecond, 20))
 	for range 3 {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}

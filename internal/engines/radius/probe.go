@@ -8,21 +8,22 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
 )
 
-// tester is the user that a server is probed with by an Access-Request.
+// tester is the user in the Access-Request that probes a server.
 type tester struct {
 	name     string
 	password aaa.Secret
 }
 
-// succeeded tells the server's health of an answer.
+// succeeded reports an answer to the server's health.
 func (c *client) succeeded() { c.health.Succeeded(c.means) }
 
-// failing tells the server's health of a missing answer.
+// failing reports a missing answer to the server's health.
 func (c *client) failing() { c.health.Failed(c.means) }
 
-// means is how the server is found to be back.
+// means is how the recovery of the server is noticed.
 func (c *client) means() engines.Means {
 	opts := &c.engine.opts
 	m := engines.Means{
@@ -35,9 +36,8 @@ func (c *client) means() engines.Means {
 	return m
 }
 
-// ask sends one probe: a Status-Server (RFC 5997), or an Access-Request of the test
-// user, to which a Reject is as good an answer as an Accept. A server that has never answered a
-// Status-Server may not know it, so that its silence then tells nothing.
+// ask sends one probe: a Status-Server (RFC 5997), or an Access-Request of the test user, whose Reject is as good as an Accept.
+// Silence of a server that has never answered a Status-Server proves nothing: it may not know that code.
 func (c *client) ask(ctx context.Context) error {
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
@@ -48,9 +48,9 @@ func (c *client) ask(ctx context.Context) error {
 			{Attr: probeUserName, Value: []byte(c.tester.name)},
 			{Attr: probePassword, Value: []byte(c.tester.password.Reveal())},
 		}}
-		err = p.build(p.req, p.key.secret, time.Now())
+		err = p.build(p.req, p.key, time.Now())
 	} else {
-		err = p.status(p.key.secret)
+		err = p.status(p.key)
 	}
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (c *client) ask(ctx context.Context) error {
 			c.status.Store(true)
 		}
 		c.succeeded()
-	case ctx.Err() != nil: // nobody asks any more
+	case ctx.Err() != nil: // the probe is no longer wanted
 	case status && !c.status.Load() && errors.As(err, &f) && f.Reason != engines.Unreachable:
 		if len(p.held) > 0 { // another of the name's addresses may know such requests
 			c.leave(p.held[0].lane.remote.addr.Addr())
@@ -82,9 +82,9 @@ func (c *client) ask(ctx context.Context) error {
 
 // What a probe of a test user is made of.
 var (
-	probeUserName = &aaa.Attribute{Name: "User-Name", Number: attrUserName, Type: aaa.TypeString, Wire: true}
+	probeUserName = &aaa.Attribute{Name: "User-Name", Number: radius.AttrUserName, Type: aaa.TypeString, Wire: true}
 	probePassword = &aaa.Attribute{
-		Name: "User-Password", Number: attrUserPassword, Type: aaa.TypeString,
+		Name: "User-Password", Number: radius.AttrUserPassword, Type: aaa.TypeString,
 		Enc: aaa.EncUser, Hidden: true, Wire: true,
 	}
 )

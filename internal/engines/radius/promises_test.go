@@ -12,6 +12,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // TestLongest: no exchange takes longer than that, whatever it has to wait for.
@@ -34,7 +35,7 @@ func TestLongest(t *testing.T) {
 			c.places.Load().TryAcquire(1)
 			freed := time.AfterFunc(waited, func() { c.places.Load().Release(1) })
 			start := time.Now()
-			_, err := c.Exchange(context.Background(), login(newTestDict()))
+			_, err := c.Exchange(context.Background(), login(avptest.New()))
 			var f *engines.Failure
 			if took := time.Since(start); !errors.As(err, &f) || took > longest {
 				t.Errorf("after a wait of %v: %v in %v", waited, err, took)
@@ -57,7 +58,7 @@ func TestOmits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bytes.Clone(p.frame.buf)
+		return bytes.Clone(p.enc.Packet)
 	}
 	attributes := []*aaa.Attribute{{Name: "user", Vendor: &aaa.Vendor{Number: aaa.VendorTACACS}, Number: 1, Wire: true}}
 	for n := uint32(1); n <= 240; n++ {

@@ -1,9 +1,13 @@
 package radius
 
-import "aaa-api/internal/aaa"
+import (
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
+)
 
-// proof is what of a request proves who the user is: the last line of defence against an
-// Access-Request whose credential was lost on the way, or goes unchecked beside another.
+// proof collects the credentials of a request. It is the last line of defence against an Access-Request that lost its
+// credential on the way, or has two, of which the server checks one.
 type proof struct {
 	brought *aaa.Attribute // a credential of the caller's
 	carried bool           // the packet has one, or the State of a login under way
@@ -14,7 +18,7 @@ type proof struct {
 // note adds an AVP; framed reports whether it is in the packet.
 func (p *proof) note(a *aaa.Attribute, framed bool) {
 	switch {
-	case standard(a) == attrState:
+	case avp.Standard(a) == radius.AttrState:
 		p.carried = p.carried || framed
 	case a.Proves():
 		p.brought = a
@@ -22,14 +26,14 @@ func (p *proof) note(a *aaa.Attribute, framed bool) {
 		case !framed:
 		case p.first == nil:
 			p.first = a
-		case standard(a) != standard(p.first): // all of Microsoft's are one kind
+		case avp.Standard(a) != avp.Standard(p.first): // all of Microsoft's are one kind
 			p.other = a
 		}
 	}
 }
 
-// check refuses an authentication that brought a credential and whose packet has none, or has two kinds, of which a server
-// checks one (RFC 2865 §4.1, RFC 3579 §3.3).
+// check refuses an authentication whose credential is not in the packet, or whose packet has credentials of two kinds
+// (RFC 2865 §4.1, RFC 3579 §3.3).
 func (p *proof) check(op aaa.Op) error {
 	switch {
 	case op != aaa.Authn || p.brought == nil || p.carried && p.other == nil:

@@ -6,6 +6,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // TestNoCredentialIsLost: an authentication that brought a credential is not sent without one.
@@ -14,8 +15,8 @@ func TestNoCredentialIsLost(t *testing.T) {
 	tacacs := &aaa.Vendor{Name: "TACACS-Plus", Number: aaa.VendorTACACS, TypeOctets: 2, LengthOctets: 1}
 	foreign := &aaa.Attribute{Name: "password", Vendor: tacacs, Number: 2, Type: aaa.TypeString, Hidden: true, Wire: true}
 	silent := &aaa.Attribute{Name: "User-Password", Number: 2, Type: aaa.TypeString}
-	d := newTestDict()
-	challenge := d.avp("CHAP-Challenge", "0123456789abcdef")
+	d := avptest.New()
+	challenge := d.AVP("CHAP-Challenge", "0123456789abcdef")
 	for name, c := range map[string]struct {
 		op   aaa.Op
 		avps []aaa.AVP
@@ -25,11 +26,11 @@ func TestNoCredentialIsLost(t *testing.T) {
 		"one that never travels":        {aaa.Authn, []aaa.AVP{{Attr: silent, Value: []byte("x")}}, false},
 		"a challenge alone":             {aaa.Authn, []aaa.AVP{challenge}, true},
 		"beside a challenge":            {aaa.Authn, []aaa.AVP{{Attr: foreign, Value: []byte("x")}, challenge}, false},
-		"beside User-Password":          {aaa.Authn, []aaa.AVP{{Attr: foreign, Value: []byte("x")}, d.avp("User-Password", "x")}, true},
-		"beside the State of a login":   {aaa.Authn, []aaa.AVP{{Attr: foreign, Value: []byte("x")}, d.avp("State", "x")}, true},
+		"beside User-Password":          {aaa.Authn, []aaa.AVP{{Attr: foreign, Value: []byte("x")}, d.AVP("User-Password", "x")}, true},
+		"beside the State of a login":   {aaa.Authn, []aaa.AVP{{Attr: foreign, Value: []byte("x")}, d.AVP("State", "x")}, true},
 		"no credential, none asked for": {aaa.Authn, nil, true},
 		"an authorisation":              {aaa.Authz, []aaa.AVP{{Attr: foreign, Value: []byte("x")}}, true},
-		"a record":                      {aaa.Accounting, []aaa.AVP{d.avp("User-Password", "x")}, true},
+		"a record":                      {aaa.Accounting, []aaa.AVP{d.AVP("User-Password", "x")}, true},
 	} {
 		_, client := scripted(t, 0, 0, nil)
 		req := login(d)
@@ -45,20 +46,20 @@ func TestNoCredentialIsLost(t *testing.T) {
 // TestZeroOctets: what a zero octet would make another value at the server is refused. FreeRADIUS takes alice\x00x for alice.
 func TestZeroOctets(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
-	chap := d.avp("CHAP-Password", "pass\x00")
+	d := avptest.New()
+	chap := d.AVP("CHAP-Password", "pass\x00")
 	chap.Clear = true
 	for name, c := range map[string]struct {
 		avps []aaa.AVP
 		want string // the path of the refusal; empty: it is sent
 	}{
-		"a password that ends in one": {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "pass\x00")}, "User-Password"},
-		"a password of nothing else":  {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "\x00")}, "User-Password"},
-		"a password that holds one":   {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "pa\x00ss")}, ""},
-		"an empty password":           {[]aaa.AVP{d.avp("User-Name", "bob"), d.avp("User-Password", "")}, ""},
-		"a password that is hashed":   {[]aaa.AVP{d.avp("User-Name", "bob"), chap}, ""},
-		"a name that holds one":       {[]aaa.AVP{d.avp("User-Name", "bob\x00x"), d.avp("User-Password", "pass")}, "User-Name"},
-		"a name that ends in one":     {[]aaa.AVP{d.avp("User-Name", "bob\x00"), d.avp("User-Password", "pass")}, "User-Name"},
+		"a password that ends in one": {[]aaa.AVP{d.AVP("User-Name", "bob"), d.AVP("User-Password", "pass\x00")}, "User-Password"},
+		"a password of nothing else":  {[]aaa.AVP{d.AVP("User-Name", "bob"), d.AVP("User-Password", "\x00")}, "User-Password"},
+		"a password that holds one":   {[]aaa.AVP{d.AVP("User-Name", "bob"), d.AVP("User-Password", "pa\x00ss")}, ""},
+		"an empty password":           {[]aaa.AVP{d.AVP("User-Name", "bob"), d.AVP("User-Password", "")}, ""},
+		"a password that is hashed":   {[]aaa.AVP{d.AVP("User-Name", "bob"), chap}, ""},
+		"a name that holds one":       {[]aaa.AVP{d.AVP("User-Name", "bob\x00x"), d.AVP("User-Password", "pass")}, "User-Name"},
+		"a name that ends in one":     {[]aaa.AVP{d.AVP("User-Name", "bob\x00"), d.AVP("User-Password", "pass")}, "User-Name"},
 	} {
 		_, client := scripted(t, 0, 0, nil)
 		_, err := client.Encode(&engines.Request{Op: aaa.Authn, Dict: d, AVPs: c.avps})
@@ -72,9 +73,9 @@ func TestZeroOctets(t *testing.T) {
 // TestOneProof: of two credentials of different kinds a server checks one, so a login with both is refused (RFC 2865 §4.1, RFC 3579 §3.3).
 func TestOneProof(t *testing.T) {
 	t.Parallel()
-	d := newTestDict()
-	password, eap := d.avp("User-Password", "right"), d.avp("EAP-Message", "\x02\x01\x00\x04")
-	chap, ms := d.avp("CHAP-Password", "wrong"), d.avp("MS-CHAP2-Response", "wrong")
+	d := avptest.New()
+	password, eap := d.AVP("User-Password", "right"), d.AVP("EAP-Message", "\x02\x01\x00\x04")
+	chap, ms := d.AVP("CHAP-Password", "wrong"), d.AVP("MS-CHAP2-Response", "wrong")
 	chap.Clear, ms.Clear = true, true
 	for name, c := range map[string]struct {
 		op   aaa.Op
@@ -84,13 +85,13 @@ func TestOneProof(t *testing.T) {
 		"PAP and CHAP":              {aaa.Authn, []aaa.AVP{password, chap}, "CHAP-Password"},
 		"PAP and MS-CHAP":           {aaa.Authn, []aaa.AVP{password, ms}, "MS-CHAP2-Response"},
 		"EAP and PAP":               {aaa.Authn, []aaa.AVP{eap, password}, "User-Password"},
-		"PAP and a challenge":       {aaa.Authn, []aaa.AVP{password, d.avp("CHAP-Challenge", "0123456789abcdef")}, ""},
+		"PAP and a challenge":       {aaa.Authn, []aaa.AVP{password, d.AVP("CHAP-Challenge", "0123456789abcdef")}, ""},
 		"EAP in pieces":             {aaa.Authn, []aaa.AVP{eap, eap}, ""},
-		"MS-CHAP and its challenge": {aaa.Authn, []aaa.AVP{d.avp("MS-CHAP-Challenge", "0123456789abcdef"), ms}, ""},
-		"a record":                  {aaa.Accounting, []aaa.AVP{d.avp("State", "x"), d.avp("Class", "x")}, ""},
+		"MS-CHAP and its challenge": {aaa.Authn, []aaa.AVP{d.AVP("MS-CHAP-Challenge", "0123456789abcdef"), ms}, ""},
+		"a record":                  {aaa.Accounting, []aaa.AVP{d.AVP("State", "x"), d.AVP("Class", "x")}, ""},
 	} {
 		_, client := scripted(t, 0, 0, nil)
-		_, err := client.Encode(&engines.Request{Op: c.op, Dict: d, AVPs: append([]aaa.AVP{d.avp("User-Name", "bob")}, c.avps...)})
+		_, err := client.Encode(&engines.Request{Op: c.op, Dict: d, AVPs: append([]aaa.AVP{d.AVP("User-Name", "bob")}, c.avps...)})
 		var e *aaa.Error
 		if (err == nil) != (c.want == "") || err != nil && (!errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != c.want) {
 			t.Errorf("%s: %v", name, err)

@@ -1,12 +1,17 @@
 package radius
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
 
-// reply hands a datagram to the request that it answers, if it verifies.
+	"aaa-api/internal/radius"
+)
+
+// reply hands a datagram to the request that it answers. It drops what does not verify.
 func (s *socket) reply(from netip.AddrPort, b []byte) {
 	r, ok := s.engine.remotes.Load(from)
 	if !ok || len(b) < 2 {
-		return // of somebody who was not asked, or no reply: balancers send an empty one for a dead server
+		return // from a stranger, or empty: balancers send an empty datagram for a dead server
 	}
 	r.mu.Lock()
 	l := r.on(s)
@@ -20,40 +25,43 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 	}
 	r.mu.Unlock()
 	if at.pending == nil {
-		return // late, a duplicate, or never asked for
+		return // late, a duplicate, or not asked for
 	}
 	c := at.client
-	kind := kindOf(&at, b[0])
+	kind := kindOf(&at, radius.Code(b[0]))
 	hasMA := false
-	whole, err := trim(b)
+	packet, err := radius.Parse(b)
 	if err == nil {
-		hasMA, err = verify(whole, at.code, &at.auth, at.key.secret, at.key, c.demands(kind))
+		hasMA, err = at.key.VerifyReply(packet, at.code, &at.auth, c.demands(kind))
 	}
-	var own []byte
-	var proven *key
+	var proven *radius.Key
 	switch {
 	case err == nil:
-		own, proven = append(make([]byte, 0, len(whole)), whole...), at.key
-		if hasEAP(whole) && !at.eap { // says nothing of other replies
+		packet, proven = packet.Clone(), at.key
+		if packet.HasEAP() && !at.eap { // its Message-Authenticator says nothing of other replies
 			kind = -1
 		}
-	case err == errAuth: //nolint:errorlint // as verify returns it
-		if proven = c.provenElsewhere(whole, &at); proven != nil {
+	case errors.Is(err, radius.ErrAuthenticator):
+		if proven = c.provenElsewhere(packet, &at); proven != nil {
 			err = errOtherKey
+			break
 		}
+		fallthrough
+	default:
+		err = unfitReply(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, p := l.slots.get(b[1]), at.pending
 	if now == nil || now.pending != p || now.auth != at.auth {
-		return // given up in the meantime
+		return // the request has ended in the meantime
 	}
 	if err != nil {
-		why := err // only this rare case needs it on the heap
+		why := err // on the heap in this rare case alone
 		p.dropped.Store(&why)
 		c.complain(b[0], err)
 	} else if p.claim() {
-		p.reply, p.asked, p.used = own, at.auth, at.key
+		p.reply, p.asked, p.used = packet, at.auth, at.key
 		c.lesson(kind, hasMA)
 		l.heard++
 		r.heard = true
@@ -68,8 +76,8 @@ func (s *socket) reply(from netip.AddrPort, b []byte) {
 	}
 }
 
-// hasten has what a Client has out under another secret sent again at once; r.mu is held.
-func (r *remote) hasten(c *client, k *key) {
+// hasten sends again at once what the Client has out under another secret. r.mu is held.
+func (r *remote) hasten(c *client, k *radius.Key) {
 	for _, l := range r.lanes {
 		for _, at := range l.slots.list {
 			if p := at.pending; p != nil && at.client == c && at.key != k && !p.ended.Load() {

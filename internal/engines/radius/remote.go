@@ -198,7 +198,7 @@ func (h held) arm(c *client, p *pending) {
 
 // send sends p's packet.
 func (h held) send(p *pending) {
-	h.lane.socket.send(h.lane.remote.addr, p.frame.buf, h.lane.answers.Load())
+	h.lane.socket.send(h.lane.remote.addr, p.enc.Packet, h.lane.answers.Load())
 }
 
 // release gives back all identifiers of p, which are at one server. After it no reader knows p.

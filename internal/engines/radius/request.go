@@ -2,9 +2,9 @@ package radius
 
 import (
 	"bytes"
-	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -13,16 +13,15 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp"
 )
 
-// nasIdentifier names the NAS where neither the AVPs nor the document do, since a
-// request must name it (RFC 2865 §4.1, RFC 2866 §4.1), and in probes (RFC 5997 §3).
+// nasIdentifier is the NAS-Identifier of probes (RFC 5997 §3), and of requests whose AVPs and document name no NAS. Every request
+// must name one (RFC 2865 §4.1, RFC 2866 §4.1).
 const nasIdentifier = "aaa-api"
 
-// noMAC stands for a Message-Authenticator that is yet to be computed.
-var noMAC [md5.Size]byte
-
-// facts is what the AVPs already bring, so that nothing is filled in twice.
+// facts are the attributes that the AVPs bring, so that nothing is filled in twice.
 type facts struct {
 	userName      []byte
 	chapChallenge []byte
@@ -31,23 +30,23 @@ type facts struct {
 }
 
 func (s *facts) note(v aaa.AVP) {
-	if n := standard(v.Attr); n > 0 && n < uint32(len(s.has)) {
+	if n := avp.Standard(v.Attr); n > 0 && n < uint32(len(s.has)) {
 		s.has[n] = true
 		switch n {
-		case attrUserName:
+		case radius.AttrUserName:
 			s.userName = v.Value
-		case attrCHAPChallenge:
+		case radius.AttrCHAPChallenge:
 			s.chapChallenge = v.Value
 		}
 	}
-	if microsoft(v.Attr) == attrMSCHAPChallenge {
+	if avp.OfVendor(v.Attr, radius.VendorMicrosoft) == radius.AttrMSCHAPChallenge {
 		s.msChallenge = v.Value
 	}
 }
 
-// build puts the request into p.frame.buf, complete but for the identifier and what
-// sign computes. Errors are *aaa.Error of KindBadInput, or of the random source.
-func (p *pending) build(req *engines.Request, secret []byte, now time.Time) error {
+// build makes the packet in p.enc, complete but for the identifier and the signature. Errors are *aaa.Error of KindBadInput, or
+// of the random source.
+func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) error {
 	code := codeOf(req.Op)
 	var seen facts
 	for _, v := range req.AVPs {
@@ -56,23 +55,23 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 		}
 		seen.note(v)
 	}
-	if err := p.begin(code, secret, req.Dict); err != nil {
+	if err := p.begin(code, key, req.Dict); err != nil {
 		return err
 	}
-	p.eap = seen.has[attrEAPMessage]
-	if code != codeAccountingRequest {
+	p.eap = seen.has[radius.AttrEAPMessage]
+	if code != radius.AccountingRequest {
 		req.Add("Message-Authenticator", "")
 	}
 	var proof proof
 	chap, msChap := seen.chapChallenge != nil, seen.msChallenge != nil
 	for _, v := range req.AVPs {
-		before := len(p.frame.buf)
+		before := len(p.enc.Packet)
 		if err := p.one(v, &seen); err != nil {
 			return err
 		}
-		proof.note(v.Attr, len(p.frame.buf) > before)
-		if len(p.frame.buf) > maxPacket {
-			return errPacket(len(p.frame.buf), v.Attr)
+		proof.note(v.Attr, len(p.enc.Packet) > before)
+		if len(p.enc.Packet) > radius.MaxPacket {
+			return errPacket(len(p.enc.Packet), v.Attr)
 		}
 	}
 	if err := proof.check(req.Op); err != nil {
@@ -85,37 +84,31 @@ func (p *pending) build(req *engines.Request, secret []byte, now time.Time) erro
 		req.Add("MS-CHAP-Challenge", "")
 	}
 	p.nas(req, &seen)
-	if code == codeAccountingRequest {
+	if code == radius.AccountingRequest {
 		if err := p.accounting(req, &seen, now); err != nil {
 			return err
 		}
 	}
-	if n := len(p.frame.buf); n > maxPacket && len(req.AVPs) > 0 { // by what was filled in
+	if n := len(p.enc.Packet); n > radius.MaxPacket && len(req.AVPs) > 0 { // because of what was filled in
 		return errPacket(n, req.AVPs[len(req.AVPs)-1].Attr)
 	}
-	p.end()
 	return nil
 }
 
-func codeOf(op aaa.Op) byte {
+func codeOf(op aaa.Op) radius.Code {
 	if op == aaa.Accounting {
-		return codeAccountingRequest
+		return radius.AccountingRequest
 	}
-	return codeAccessRequest
+	return radius.AccessRequest
 }
 
-// begin starts a packet. A Message-Authenticator comes first in whatever has a
-// random authenticator (CVE-2024-3596); an Accounting-Request is signed as a whole by its own (RFC 2866 §3).
-func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
-	f := &p.frame
-	p.code, p.eap = code, false
-	var head [headerLen]byte
-	f.buf = append(f.buf[:0], head[:]...)
-	f.buf[0] = code
-	f.depth, f.delayAt, f.dict = 0, 0, dict
-	f.hide.secret, f.hide.auth = secret, &p.auth
-	p.auth = [authLen]byte{}
-	if code == codeAccountingRequest {
+// begin starts a packet. A Message-Authenticator comes first in whatever has a random authenticator (CVE-2024-3596). An
+// Accounting-Request needs none: its authenticator signs the whole packet (RFC 2866 §3).
+func (p *pending) begin(code radius.Code, key *radius.Key, dict aaa.Dictionary) error {
+	p.code, p.eap, p.delayAt = code, false, 0
+	p.auth = radius.Authenticator{}
+	if code == radius.AccountingRequest {
+		p.enc.Begin(code, &p.auth, key, 0, dict)
 		return nil
 	}
 	var salt [2]byte
@@ -125,9 +118,8 @@ func (p *pending) begin(code byte, secret []byte, dict aaa.Dictionary) error {
 	if err := p.random(salt[:]); err != nil {
 		return err
 	}
-	f.salt = binary.BigEndian.Uint16(salt[:])
-	copy(f.buf[4:], p.auth[:])
-	f.raw(attrMessageAuth, noMAC[:]...)
+	p.enc.Begin(code, &p.auth, key, binary.BigEndian.Uint16(salt[:]), dict)
+	p.enc.Packet = radius.AppendMAC(p.enc.Packet)
 	return nil
 }
 
@@ -136,14 +128,14 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 	if omits(p.code, v.Attr) {
 		return nil
 	}
-	if p.code == codeAccountingRequest && v.Attr.Enc != aaa.EncNone {
+	if p.code == radius.AccountingRequest && v.Attr.Enc != aaa.EncNone {
 		// The authenticator comes last here, so there is no key to hide it with.
-		return errDefinition(v.Attr, "is encrypted, which an Accounting-Request can't carry")
+		return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "attribute", Message: "is encrypted, which an Accounting-Request can't carry"})
 	}
 	if v.Attr.NamesUser() && bytes.IndexByte(v.Value, 0) >= 0 {
 		return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "characters", Message: "holds a zero octet, at which servers cut it"})
 	}
-	if standard(v.Attr) == attrEAPMessage && len(v.Value) == 0 {
+	if avp.Standard(v.Attr) == radius.AttrEAPMessage && len(v.Value) == 0 {
 		if len(seen.userName) == 0 {
 			return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "required", Message: "is empty, which begins with the identity of the user: User-Name is missing"})
 		}
@@ -155,11 +147,27 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 			return err
 		}
 	}
-	return p.frame.add(v)
+	before := len(p.enc.Packet)
+	if err := p.enc.Add(v); err != nil {
+		return unencodable(err)
+	}
+	if avp.Standard(v.Attr) == radius.AttrAcctDelayTime && len(p.enc.Packet)-before == 2+4 {
+		p.delayAt = before + 2
+	}
+	return nil
 }
 
-// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It goes in place of an EAP-Start (RFC 3579 §2.1),
-// whose answer some servers leave unsigned, so that it would have to be discarded.
+// unencodable turns the codec's error into that of a request whose attribute can't be sent.
+func unencodable(err error) error {
+	var f *avp.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	return aaa.Invalid(aaa.Field{Path: f.Attr.Name, Rule: f.Rule, Message: f.Message, Target: f.Target})
+}
+
+// identity is the EAP-Response/Identity of a user (RFC 3748 §5.1). It replaces an EAP-Start (RFC 3579 §2.1), because some servers
+// do not sign their answer to that, so the answer would be dropped.
 func identity(user []byte) []byte {
 	const response, identifier, identity = 2, 0, 1
 	n := 5 + len(user)
@@ -167,69 +175,68 @@ func identity(user []byte) []byte {
 }
 
 // omits reports whether a packet goes without an attribute of the caller's.
-func omits(code byte, attr *aaa.Attribute) bool {
-	switch standard(attr) {
-	case attrMessageAuth:
-		return true // ours stands at the front
-	case attrUserPassword, attrCHAPPassword, attrReplyMessage, attrState:
-		return code == codeAccountingRequest // must not be present (RFC 2866 §4.1), though a document's rule may feed them to all operations
+func omits(code radius.Code, attr *aaa.Attribute) bool {
+	switch avp.Standard(attr) {
+	case radius.AttrMessageAuthenticator:
+		return true // the engine's own is in front
+	case radius.AttrUserPassword, radius.AttrCHAPPassword, radius.AttrReplyMessage, radius.AttrState:
+		return code == radius.AccountingRequest // not allowed (RFC 2866 §4.1), though a document's rule may give them to every operation
 	default:
-		return attr.OfTACACS() // of another protocol, and its passwords are not encrypted here
+		return attr.OfTACACS() // of another protocol: its passwords would not be encrypted here
 	}
 }
 
-// nas fills in who asks (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
+// nas fills in the NAS (RFC 2865 §5.4, §5.5; RFC 3162 §2.1).
 func (p *pending) nas(req *engines.Request, seen *facts) {
-	f := &p.frame
-	if !seen.has[attrNASIPAddress] && !seen.has[attrNASIPv6] {
+	e := &p.enc
+	if !seen.has[radius.AttrNASIPAddress] && !seen.has[radius.AttrNASIPv6Address] {
 		switch a := req.NASAddress.Unmap(); {
 		case a.Is4():
 			b := a.As4()
-			f.raw(attrNASIPAddress, b[:]...)
+			e.Raw(radius.AttrNASIPAddress, b[:]...)
 			if req.Added != nil {
 				req.Added("NAS-IP-Address", a.String())
 			}
 		case a.Is6():
 			b := a.As16()
-			f.raw(attrNASIPv6, b[:]...)
+			e.Raw(radius.AttrNASIPv6Address, b[:]...)
 			if req.Added != nil {
 				req.Added("NAS-IPv6-Address", a.String())
 			}
-		case !seen.has[attrNASIdentifier]:
+		case !seen.has[radius.AttrNASIdentifier]:
 			req.Add("NAS-Identifier", nasIdentifier)
-			f.raw(attrNASIdentifier, []byte(nasIdentifier)...)
+			e.Raw(radius.AttrNASIdentifier, []byte(nasIdentifier)...)
 		}
 	}
-	if req.HasNASPort && !seen.has[attrNASPort] {
-		f.raw32(attrNASPort, req.NASPort)
+	if req.HasNASPort && !seen.has[radius.AttrNASPort] {
+		e.Raw32(radius.AttrNASPort, req.NASPort)
 		if req.Added != nil {
 			req.Added("NAS-Port", strconv.FormatUint(uint64(req.NASPort), 10))
 		}
 	}
 }
 
-// accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record
-// that tells a duration or a cause of its end is a Stop, else a Start. It is the same at every server
-// that it is tried at, but for the delay.
+// accounting fills in what every record needs (RFC 2866 §5, RFC 2869 §5.3). A record with a duration or a cause of its end is a
+// Stop, any other a Start. Every server that is tried gets the same record, except for the delay.
 func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) error {
-	f := &p.frame
-	if !seen.has[attrStatusType] {
-		status := uint32(statusStart)
-		if seen.has[attrSessionTime] || seen.has[attrTerminate] {
-			status = statusStop
+	e := &p.enc
+	if !seen.has[radius.AttrAcctStatusType] {
+		status := uint32(radius.StatusStart)
+		if seen.has[radius.AttrAcctSessionTime] || seen.has[radius.AttrAcctTerminateCause] {
+			status = radius.StatusStop
 		}
-		f.raw32(attrStatusType, status)
+		e.Raw32(radius.AttrAcctStatusType, status)
 		if req.Added != nil {
-			req.Added("Acct-Status-Type", map[uint32]string{statusStart: "Start", statusStop: "Stop"}[status])
+			req.Added("Acct-Status-Type", map[uint32]string{radius.StatusStart: "Start", radius.StatusStop: "Stop"}[status])
 		}
 	}
 	switch {
-	case seen.has[attrSessionID]:
-	case len(req.SessionID) > maxAttr-2:
-		return aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "maxLength", Target: maxAttr - 2, Message: "is too long"})
+	case seen.has[radius.AttrAcctSessionID]:
+	case len(req.SessionID) > radius.MaxValue:
+		return aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "maxLength", Target: radius.MaxValue, Message: "is too long"})
 	case req.SessionID != "":
 		req.Add("Acct-Session-Id", req.SessionID)
-		f.raw(attrSessionID, []byte(req.SessionID)...)
+		e.Raw(radius.AttrAcctSessionID, []byte(req.SessionID)...)
 	default:
 		var id [8]byte
 		if err := p.random(id[:]); err != nil {
@@ -238,105 +245,83 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 		var text [16]byte
 		hex.Encode(text[:], id[:])
 		req.Add("Acct-Session-Id", "")
-		f.raw(attrSessionID, text[:]...)
+		e.Raw(radius.AttrAcctSessionID, text[:]...)
 	}
 	if p.begun = req.Begun; p.begun.IsZero() {
 		p.begun = now
 	}
-	if !seen.has[attrTimestamp] {
-		f.raw32(attrTimestamp, uint32(p.begun.Unix()))
+	if !seen.has[radius.AttrEventTimestamp] {
+		e.Raw32(radius.AttrEventTimestamp, uint32(p.begun.Unix()))
 		if req.Added != nil {
 			req.Added("Event-Timestamp", p.begun.UTC().Format(time.RFC3339))
 		}
 	}
-	if !seen.has[attrDelayTime] {
-		f.raw32(attrDelayTime, 0)
+	if !seen.has[radius.AttrAcctDelayTime] {
+		e.Raw32(radius.AttrAcctDelayTime, 0)
 		req.Add("Acct-Delay-Time", "")
-		f.delayAt = len(f.buf) - 4
+		p.delayAt = len(e.Packet) - 4
 	}
-	if f.delayAt > 0 {
-		p.delay = binary.BigEndian.Uint32(f.buf[f.delayAt:])
+	if p.delayAt > 0 {
+		p.delay = binary.BigEndian.Uint32(e.Packet[p.delayAt:])
 		if delay, changed := p.aged(now); changed {
-			binary.BigEndian.PutUint32(f.buf[f.delayAt:], delay)
+			binary.BigEndian.PutUint32(e.Packet[p.delayAt:], delay)
 		}
 	}
 	return nil
 }
 
 // status makes a Status-Server packet (RFC 5997 §3).
-func (p *pending) status(secret []byte) error {
-	if err := p.begin(codeStatusServer, secret, nil); err != nil {
+func (p *pending) status(key *radius.Key) error {
+	if err := p.begin(radius.StatusServer, key, nil); err != nil {
 		return err
 	}
-	p.frame.raw(attrNASIdentifier, []byte(nasIdentifier)...)
-	p.end()
+	p.enc.Raw(radius.AttrNASIdentifier, []byte(nasIdentifier)...)
 	return nil
 }
 
-// end writes the packet's length.
-func (p *pending) end() { binary.BigEndian.PutUint16(p.frame.buf[2:], uint16(len(p.frame.buf))) }
-
-// rehide makes the packet anew, under another secret. An accounting record hides nothing: it stays as it is, and is signed
-// under that secret.
-func (p *pending) rehide(secret []byte) error {
+// rehide makes the packet anew under another secret. An accounting record hides nothing, so signing it is enough.
+func (p *pending) rehide(key *radius.Key) error {
 	switch {
-	case p.code == codeAccountingRequest:
+	case p.code == radius.AccountingRequest:
 		return nil
 	case p.req == nil:
-		return p.status(secret)
+		return p.status(key)
 	default:
 		again := *p.req
 		again.Added = nil // the trace has it already
-		return p.build(&again, secret, time.Now())
+		return p.build(&again, key, time.Now())
 	}
 }
 
-// errPacket is the error of a packet that the value of an attribute made too long, or that had no room left behind it.
+// errPacket is the error of a packet that became too long with an attribute, or had no room left after it.
 func errPacket(n int, last *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{
-		Path: last.Name, Rule: "maxLength", Target: maxPacket,
-		Message: fmt.Sprintf("the packet would have %d octets or more, the most is %d", n, maxPacket),
+		Path: last.Name, Rule: "maxLength", Target: radius.MaxPacket,
+		Message: fmt.Sprintf("the packet would have %d octets or more, the most is %d", n, radius.MaxPacket),
 	})
 }
 
-// sign gives the packet its identifier and computes what depends on it: the
-// Message-Authenticator (RFC 3579 §3.2), or an Accounting-Request's authenticator (RFC 2866 §3).
-func (p *pending) sign(id byte, secret []byte, m *key) {
-	b := p.frame.buf
-	b[1] = id
-	if p.code == codeAccountingRequest {
-		clear(b[4:headerLen])
-		sum := p.sum(b, secret)
-		copy(p.frame.buf[4:], sum[:]) // b is other memory where there was no room for the secret
-		p.auth = sum
-		return
-	}
-	const at = headerLen + 2 // the first attribute's value
-	sum := m.packet(b, at)
-	copy(b[at:], sum[:])
+// sign gives the packet its identifier and completes it.
+func (p *pending) sign(id byte, key *radius.Key) {
+	p.enc.Packet[1] = id
+	key.SignRequest(p.enc.Packet)
+	p.auth = radius.Authenticator(p.enc.Packet[4:])
 }
 
-// sum is MD5(b, secret), made in b's spare room where there is some.
-func (p *pending) sum(b, secret []byte) [md5.Size]byte {
-	b = append(b, secret...)
-	p.frame.buf = b[:len(b)-len(secret)]
-	return md5.Sum(b)
-}
-
-// aged returns what Acct-Delay-Time is now, and whether that changes the packet, which is
-// then a new request (RFC 2866 §5.2).
+// aged returns the present Acct-Delay-Time, and whether it differs from the packet's. The packet is then a new request
+// (RFC 2866 §5.2).
 func (p *pending) aged(now time.Time) (delay uint32, changed bool) {
-	at := p.frame.delayAt
-	if p.code != codeAccountingRequest || at == 0 {
+	at := p.delayAt
+	if p.code != radius.AccountingRequest || at == 0 {
 		return 0, false
 	}
 	waited := max(now.Sub(p.begun)/time.Second, 0)
 	delay = uint32(min(int64(p.delay)+int64(waited), math.MaxUint32))
-	return delay, delay > binary.BigEndian.Uint32(p.frame.buf[at:])
+	return delay, delay > binary.BigEndian.Uint32(p.enc.Packet[at:])
 }
 
-// parseAddress takes the address of a document: an IP address, with a zone if need be.
-func parseAddress(s string) (netip.Addr, bool) {
+// parseAddress parses the IP address of a document, which may have a zone. ok is false for a name.
+func parseAddress(s string) (addr netip.Addr, ok bool) {
 	a, err := netip.ParseAddr(s)
 	return a.Unmap(), err == nil
 }

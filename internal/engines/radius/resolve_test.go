@@ -13,6 +13,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // names is a Resolver whose answers a test sets.
@@ -123,7 +124,7 @@ func TestUnresolvableIsUnreachable(t *testing.T) {
 	n := &names{}
 	n.set(errors.New("no such host"))
 	c := openTest(t, New(Options{Resolver: n}), aaa.Server{Address: "radius.example", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: 1000})
-	_, err := c.Exchange(t.Context(), login(newTestDict()))
+	_, err := c.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.Unreachable || f.Attempts != 0 {
 		t.Errorf("%v", err)

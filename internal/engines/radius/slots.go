@@ -1,29 +1,33 @@
 package radius
 
-import "math/bits"
+import (
+	"math/bits"
 
-// slot is what a reply to an identifier is checked against.
+	"aaa-api/internal/radius"
+)
+
+// slot is the request that a reply with an identifier answers.
 type slot struct {
 	client  *client
 	pending *pending // nil: nothing is awaited
-	key     *key
-	auth    [authLen]byte
-	code    byte
+	key     *radius.Key
+	auth    radius.Authenticator
+	code    radius.Code
 	eap     bool
 }
 
-// slots are a lane's identifiers. Those in use have a slot each, so that the many lanes with few requests are small: finding
-// one that is free among 256 takes at most five words, whereas a map of slots took a fifth of an exchange's time.
+// slots are a lane's identifiers. Only those in use have a slot, so the many lanes with few requests are small. A free one is
+// found in at most five words; a map of slots took a fifth of an exchange's time.
 type slots struct {
 	used  [identifiers / 64]uint64 // a bit for each identifier
-	at    [identifiers]byte        // where the slot of one in use is
+	at    [identifiers]byte        // index of an identifier's slot, if in use
 	list  []slot
-	spare []byte // places of list that are free
-	next  byte   // the identifier to look from, so that each comes again as late as possible
+	spare []byte // free indices of list
+	next  byte   // where to look from, so that an identifier is used again as late as possible
 	count int
 }
 
-// take returns the next free identifier, now in use; there is one.
+// take returns the next free identifier and marks it as used. There must be one.
 func (s *slots) take(c *client) byte {
 	i := int(s.next) >> 6
 	free := ^s.used[i] &^ (1<<(s.next&63) - 1) // in this word those before next come last
@@ -46,7 +50,7 @@ func (s *slots) take(c *client) byte {
 	return id
 }
 
-// get returns the slot of an identifier, nil where it is not in use.
+// get returns the slot of an identifier, nil if it is not in use.
 func (s *slots) get(id byte) *slot {
 	if s.used[id>>6]&(1<<(id&63)) == 0 {
 		return nil

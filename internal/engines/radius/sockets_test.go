@@ -18,18 +18,20 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // acceptByName accepts a request with its user's name as the message.
 func acceptByName(t *testing.T, q *enginetest.Query) {
-	user := find(t, q.Packet, attrUserName)
-	q.Send(q.Answer(enginetest.AccessAccept, append([]byte{attrReplyMessage, byte(2 + len(user))}, user...)...))
+	user := find(t, q.Packet, radius.AttrUserName)
+	q.Send(q.Answer(radius.AccessAccept, append([]byte{radius.AttrReplyMessage, byte(2 + len(user))}, user...)...))
 }
 
 // checkOwnAnswer asks as a user at a server that answers with acceptByName: the answer must be for that user.
-func checkOwnAnswer(t *testing.T, c *client, d *testDict, user string) {
+func checkOwnAnswer(t *testing.T, c *client, d *avptest.Dictionary, user string) {
 	t.Helper()
-	r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.avp("User-Name", user)}})
+	r, err := c.Exchange(t.Context(), &engines.Request{Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", user)}})
 	if err != nil {
 		t.Error(err)
 	} else if got := string(r.AVPs[0].Value); got != user {
@@ -53,7 +55,7 @@ func TestManyInFlight(t *testing.T) {
 		held = nil
 	})
 	c := openTest(t, New(Options{}), scriptedServer(s, 20*time.Second, 0))
-	d := newTestDict()
+	d := avptest.New()
 	for range 2 { // the second round reuses the sockets
 		var wg sync.WaitGroup
 		for i := range n {
@@ -71,12 +73,12 @@ func TestManyInFlight(t *testing.T) {
 // Past MaxInFlight requests wait for an identifier instead of failing.
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, New(Options{MaxInFlight: identifiers}), scriptedServer(s, 2*time.Second, 3))
 	var wg sync.WaitGroup
 	for range 700 {
 		wg.Go(func() {
-			if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+			if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 				t.Error(err)
 			}
 		})
@@ -90,8 +92,8 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 // An identifier comes again only after all others of its socket.
 func TestIdentifiersAreReusedLate(t *testing.T) {
 	t.Parallel()
-	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
-	d := newTestDict()
+	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
+	d := avptest.New()
 	for range 2 * identifiers {
 		if _, err := c.Exchange(t.Context(), login(d)); err != nil {
 			t.Fatal(err)
@@ -109,11 +111,11 @@ func TestIdentifiersAreReusedLate(t *testing.T) {
 // What nobody uses any more is dropped, and made again when needed. One socket stays.
 func TestIdleSocketsClose(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	e := New(Options{IdleTimeout: 30 * time.Millisecond})
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
 	for range 2 {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 		held := &pending{}
@@ -136,7 +138,7 @@ func TestIdleSocketsClose(t *testing.T) {
 func TestServersShareSockets(t *testing.T) {
 	t.Parallel()
 	const n = 1000
-	e, d, port := New(Options{}), newTestDict(), everywhere(t)
+	e, d, port := New(Options{}), avptest.New(), everywhere(t)
 	var wg sync.WaitGroup
 	for i := range n {
 		c := openTest(t, e, aaa.Server{
@@ -196,11 +198,11 @@ func TestRetire(t *testing.T) {
 	release := make(chan struct{})
 	s, c := scripted(t, 5*time.Second, 0, func(q *enginetest.Query) {
 		<-release
-		q.Send(q.Answer(enginetest.AccessAccept))
+		q.Send(q.Answer(radius.AccessAccept))
 	})
 	done := make(chan error)
 	go func() {
-		_, err := c.Exchange(t.Context(), login(newTestDict()))
+		_, err := c.Exchange(t.Context(), login(avptest.New()))
 		done <- err
 	}()
 	s.Wait(t, 1)
@@ -209,7 +211,7 @@ func TestRetire(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("in flight: %v", err)
 	}
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Errorf("after Retire: %v", err)
 	}
 }
@@ -217,13 +219,13 @@ func TestRetire(t *testing.T) {
 // A machine that has no descriptor left fails no server: the request is told to come again.
 func TestNoDescriptorLeft(t *testing.T) {
 	t.Parallel()
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	var log bytes.Buffer
 	e := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	e.sockets.open = func(bool) (wire, error) { return nil, os.NewSyscallError("socket", syscall.EMFILE) }
 	c := openTest(t, e, scriptedServer(s, 5*time.Second, 0))
 	for range 5 {
-		_, err := c.Exchange(t.Context(), login(newTestDict()))
+		_, err := c.Exchange(t.Context(), login(avptest.New()))
 		var refused *aaa.Error
 		if !errors.As(err, &refused) || refused.Kind != aaa.KindBusy || refused.RetryAfter == 0 {
 			t.Errorf("%v", err)
@@ -237,7 +239,7 @@ func TestNoDescriptorLeft(t *testing.T) {
 	}
 	// With one socket open, servers are asked from that: also where another would be wanted.
 	e.sockets.open = openWire
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Fatal(err)
 	}
 	e.sockets.open = func(bool) (wire, error) { return nil, os.NewSyscallError("socket", syscall.EMFILE) }
@@ -248,7 +250,7 @@ func TestNoDescriptorLeft(t *testing.T) {
 	}
 	h.quiet()
 	c.release(held)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Error(err)
 	}
 }
@@ -261,7 +263,7 @@ func TestIPv6(t *testing.T) {
 		t.Fatalf("%v, %v", to, err)
 	}
 	// Nobody listens: refused where there is IPv6, unreachable where there is none.
-	_, err = c.Exchange(t.Context(), login(newTestDict()))
+	_, err = c.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.Unreachable {
 		t.Errorf("%v", err)

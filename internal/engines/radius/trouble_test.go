@@ -11,6 +11,8 @@ import (
 
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // openFaulty opens a Client whose sockets are told of troubles by the server.
@@ -30,10 +32,10 @@ func TestSoftErrors(t *testing.T) {
 			t.Parallel()
 			_, c := openFaulty(t, 20*time.Second, 0, func(q *enginetest.Query) {
 				q.Send([]byte{byte(number)})
-				q.Send(q.Answer(enginetest.AccessAccept))
+				q.Send(q.Answer(radius.AccessAccept))
 			})
 			for range 3 {
-				if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+				if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -56,10 +58,10 @@ func TestTooBig(t *testing.T) {
 			q.Send([]byte{byte(syscall.EMSGSIZE)})
 			return
 		}
-		q.Send(q.Answer(enginetest.AccessAccept))
+		q.Send(q.Answer(radius.AccessAccept))
 	})
-	c.previous = &key{secret: []byte("another")} // it was no silence, so the other secret is not tried
-	r, err := c.Exchange(t.Context(), login(newTestDict()))
+	c.previous = radius.NewKey([]byte("another")) // it was no silence, so the other secret is not tried
+	r, err := c.Exchange(t.Context(), login(avptest.New()))
 	if err != nil || r.Attempts != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -67,7 +69,7 @@ func TestTooBig(t *testing.T) {
 		t.Error("sent again, but changed")
 	}
 	s, c = openFaulty(t, 400*time.Millisecond, 1, func(q *enginetest.Query) { q.Send([]byte{byte(syscall.EMSGSIZE)}) })
-	_, err = c.Exchange(t.Context(), login(newTestDict()))
+	_, err = c.Exchange(t.Context(), login(avptest.New()))
 	var f *engines.Failure
 	if !errors.As(err, &f) || f.Reason != engines.NoAnswer || f.Attempts != 3 || len(s.Packets()) != 3 {
 		t.Errorf("%v after %d packets", err, len(s.Packets()))
@@ -80,9 +82,9 @@ func TestUnusableSocket(t *testing.T) {
 	first := true
 	s, d := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) {
 		if q.Count > 1 {
-			q.Send(q.Answer(enginetest.AccessAccept))
+			q.Send(q.Answer(radius.AccessAccept))
 		}
-	}), newTestDict()
+	}), avptest.New()
 	broken := make(chan struct{})
 	c := openTest(t, with(New(Options{}), func(w wire) wire {
 		if first {
@@ -136,7 +138,7 @@ func TestRefusalIsOneFailure(t *testing.T) {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			_, err := c.Exchange(t.Context(), login(newTestDict()))
+			_, err := c.Exchange(t.Context(), login(avptest.New()))
 			var f *engines.Failure
 			if !errors.As(err, &f) || f.Reason != engines.Unreachable || f.Attempts != 1 {
 				t.Errorf("%v", err)

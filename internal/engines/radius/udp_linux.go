@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"aaa-api/internal/radius"
 )
 
 // batchSize is how many datagrams a system call carries at most.
@@ -106,11 +108,11 @@ func (b *batch) prepare(number, flags uintptr) {
 func (u *udp) Close() error { return u.conn.Close() }
 
 func (u *udp) receive(take func(from netip.AddrPort, b []byte), trouble troubled) error {
-	const size = maxPacket + 1
-	memory := make([]byte, batchSize*(size+spareOctets))
+	const size = radius.MaxPacket + 1
+	memory := make([]byte, batchSize*size)
 	var buffers [batchSize][]byte
 	for i := range buffers {
-		buffers[i] = memory[i*(size+spareOctets):][: size : size+spareOctets]
+		buffers[i] = memory[i*size:][:size:size]
 		u.in.vectors[i].Base = &buffers[i][0]
 		u.in.vectors[i].SetLen(size)
 	}

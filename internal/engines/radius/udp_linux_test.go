@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // What routers say of packets to other servers, one word after the other, is not said of the packet that is being sent.
@@ -48,7 +50,7 @@ func TestErrorsOfOthersWhileSending(t *testing.T) {
 func TestSilentServersLeaveRoom(t *testing.T) {
 	t.Parallel()
 	silent := netip.MustParseAddrPort("127.0.0.1:9")
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	var full atomic.Bool
 	e := with(New(Options{}), func(w wire) wire {
 		w.(*udp).queued = func() (int, error) {
@@ -60,11 +62,11 @@ func TestSilentServersLeaveRoom(t *testing.T) {
 		return w
 	})
 	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Fatal(err)
 	}
 	full.Store(true)
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 		t.Errorf("a server that answers: %v", err)
 	}
 	to, _, err := c.target(t.Context())
@@ -113,10 +115,10 @@ func TestFullSocketIsReadOn(t *testing.T) {
 		w.(*udp).raw = unpollable{w.(*udp).raw, &left}
 		return w
 	})
-	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(enginetest.AccessAccept)) })
+	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
 	c := openTest(t, e, scriptedServer(s, 20*time.Second, 0))
 	for range 2 * n {
-		if _, err := c.Exchange(t.Context(), login(newTestDict())); err != nil {
+		if _, err := c.Exchange(t.Context(), login(avptest.New())); err != nil {
 			t.Fatal(err)
 		}
 	}

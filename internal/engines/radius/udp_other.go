@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+
+	"aaa-api/internal/radius"
 )
 
 // udp is the wire of systems other than Linux: a datagram a system call, and no word of servers that can't be reached.
@@ -22,7 +24,7 @@ func openWire(ipv6 bool) (wire, error) {
 func (u udp) Close() error { return u.conn.Close() }
 
 func (u udp) receive(take func(from netip.AddrPort, b []byte), _ troubled) error {
-	buf := make([]byte, maxPacket+1, maxPacket+1+spareOctets)
+	buf := make([]byte, radius.MaxPacket+1)
 	for {
 		n, from, err := u.conn.ReadFromUDPAddrPort(buf)
 		switch {

@@ -10,6 +10,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
+	"aaa-api/internal/radius/avp/avptest"
 )
 
 // FreeRADIUS cuts the last cipher block of a long Tunnel-Password where the attribute is full.
@@ -57,22 +59,20 @@ func TestSignedAccountingResponse(t *testing.T) {
 		answer func(q *enginetest.Query) []byte
 		taken  bool
 	}{
-		"as of a reply": {func(q *enginetest.Query) []byte { return q.Answer(enginetest.AccountingResponse) }, true},
-		"over zeros":    {func(q *enginetest.Query) []byte { return q.OverZeros(enginetest.AccountingResponse) }, true},
-		"over rubbish": {func(q *enginetest.Query) []byte {
-			return q.Bare(enginetest.AccountingResponse, append([]byte{80, 18}, make([]byte, 16)...)...)
-		}, false},
+		"as of a reply": {func(q *enginetest.Query) []byte { return q.Answer(radius.AccountingResponse) }, true},
+		"over zeros":    {func(q *enginetest.Query) []byte { return q.OverZeros(radius.AccountingResponse) }, true},
+		"over rubbish":  {func(q *enginetest.Query) []byte { return q.WrongMAC(radius.AccountingResponse) }, false},
 	} {
 		_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(tc.answer(q)) })
 		if tc.taken {
 			c.timeout = 10 * time.Second
 		}
-		if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: newTestDict()}); (err == nil) != tc.taken {
+		if _, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: avptest.New()}); (err == nil) != tc.taken {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(q.OverZeros(enginetest.AccessAccept)) })
-	if _, err := c.Exchange(t.Context(), login(newTestDict())); err == nil {
+	_, c := scripted(t, 100*time.Millisecond, 0, func(q *enginetest.Query) { q.Send(q.OverZeros(radius.AccessAccept)) })
+	if _, err := c.Exchange(t.Context(), login(avptest.New())); err == nil {
 		t.Error("an Access-Accept signed over zeros is taken")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/radius"
 )
 
 // hooked calls a function after each packet that it sent.
@@ -137,15 +138,15 @@ func everywhere(t *testing.T) (port int) {
 	})
 	go func() {
 		defer close(ended)
-		b := make([]byte, maxPacket)
+		b := make([]byte, radius.MaxPacket)
 		for {
 			n, at, from, err := p.ReadFrom(b)
 			if err != nil {
 				return
 			}
-			user := find(t, b[:n], attrUserName)
-			r := append([]byte{codeAccessAccept, b[1], 0, byte(headerLen + 2 + len(user))}, b[4:headerLen]...)
-			r = append(append(r, attrReplyMessage, byte(2+len(user))), user...)
+			user := find(t, b[:n], radius.AttrUserName)
+			r := append([]byte{byte(radius.AccessAccept), b[1], 0, byte(radius.HeaderLen + 2 + len(user))}, b[4:radius.HeaderLen]...)
+			r = append(append(r, radius.AttrReplyMessage, byte(2+len(user))), user...)
 			sum := md5.Sum(append(slices.Clone(r), testSecret...))
 			copy(r[4:], sum[:])
 			if _, err := p.WriteTo(r, &ipv4.ControlMessage{Src: at.Dst}, from); err != nil {

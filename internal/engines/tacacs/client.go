@@ -10,21 +10,23 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/tacacs"
 )
 
-// client exchanges requests with one server. Many are open and few in use: a Manager that
-// was never used has neither connection nor goroutine.
+// client exchanges requests with one server. Many are open and few in use: a Manager has neither
+// connection nor goroutine before its first use.
 type client struct {
 	engine  *Engine
 	account aaa.AccountID
 	name    string
 	address string
-	strict  bool  // arguments are those of the dictionaries
+	strict  bool  // only arguments of the dictionaries
 	broken  error // why there is no manager
-	manager *Manager
-	retries int          // attempts after the first
-	tester  *AuthenStart // the login of a probe; nil: no probes
+	manager *conns.Manager
+	retries int                 // attempts after the first
+	tester  *tacacs.AuthenStart // the login of a probe; nil: no probes
 	health  engines.Recovery
 }
 
@@ -54,12 +56,12 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 }
 
-// first exchanges the first packet of a session, again on a new session where there was no
-// answer, up to 1 + retries times. It tells the server's health of failures only: what an answer
-// is worth, its status says. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
-// where nothing was sent.
-func (c *client) first(ctx context.Context, allow *limits.Allowance, send Request, receive Reply) (s *Session, sent int, err error) {
-	var before error // of the try before
+// first exchanges the first packet of a session, and again on a new session if there was no
+// answer, up to 1 + retries times. It reports failures only to the server's health, since the worth of an answer
+// depends on its status. Errors are an *aaa.Error of KindBadInput, a *engines.Failure, or ctx's
+// if nothing was sent.
+func (c *client) first(ctx context.Context, allow *limits.Allowance, send tacacs.Request, receive tacacs.Reply) (s *conns.Session, sent int, err error) {
+	var before error // of the previous try
 	for try := 0; ; try++ {
 		// The connection proves that the server wants to be asked, so only the account's and the request's bounds count.
 		if held := allow.Send(limits.Destination{}); held != nil && try > 0 {
@@ -69,7 +71,7 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send Reques
 		}
 		s = c.manager.Session()
 		err = s.Exchange(ctx, send, receive)
-		sent += s.sent // written by this goroutine alone
+		sent += s.Sent() // only this goroutine writes it
 		if err == nil {
 			allow.Answered(limits.Destination{}, try+1)
 			return s, sent, nil
@@ -79,11 +81,11 @@ func (c *client) first(ctx context.Context, allow *limits.Allowance, send Reques
 			continue
 		}
 		if cutShort(ctx, err) {
-			if try > 0 || s.ignored() {
+			if try > 0 || s.Ignored() {
 				c.failing()
 			}
-			if errors.Is(before, FaultSessionID) && !errors.Is(err, FaultSessionID) {
-				err = strayed(err) // a whole try tells more than one that was cut short
+			if errors.Is(before, tacacs.FaultSessionID) && !errors.Is(err, tacacs.FaultSessionID) {
+				err = conns.Strayed(err) // a whole try tells more than one that was cut short
 			}
 		}
 		return nil, sent, c.failed(err, sent)
@@ -99,13 +101,13 @@ func cutShort(ctx context.Context, err error) bool {
 
 // lost reports whether a first packet, or its answer, went astray.
 func lost(err error) bool {
-	return errors.Is(err, FaultTimeout) || errors.Is(err, FaultClosed) || errors.Is(err, FaultSessionID)
+	return errors.Is(err, conns.FaultTimeout) || errors.Is(err, conns.FaultClosed) || errors.Is(err, tacacs.FaultSessionID)
 }
 
-// failed makes of a Session's error what Exchange returns, and tells the server's health. What a context's
-// end cut short tells it nothing.
+// failed turns a Session's error into that of Exchange, and reports it to the server's health unless a context's
+// end cut it short.
 func (c *client) failed(err error, sent int) error {
-	var field *FieldError
+	var field *tacacs.FieldError
 	if errors.As(err, &field) {
 		return aaa.Invalid(aaa.Field{Path: field.Field, Rule: "field", Message: "the field of the TACACS+ packet " + field.Problem})
 	}
@@ -114,7 +116,7 @@ func (c *client) failed(err error, sent int) error {
 	case errors.As(err, &failure):
 	case sent == 0:
 		return err
-	case errors.Is(err, FaultSessionID):
+	case errors.Is(err, tacacs.FaultSessionID):
 		return &engines.Failure{Reason: engines.BadReply, Attempts: sent, Err: err}
 	default:
 		return &engines.Failure{Reason: engines.NoAnswer, Attempts: sent, Err: err}
@@ -127,22 +129,22 @@ func (c *client) failed(err error, sent int) error {
 }
 
 // refusedByFlag reports whether an error is a reply whose unencrypted flag does not match the
-// transport: it is to be taken for a FAIL, not for a reason to ask another server (§10.5.2).
-func refusedByFlag(err error) bool { return errors.Is(err, FaultFlag) }
+// transport. It counts as a FAIL, not as a reason to ask another server (RFC 8907 §10.5.2).
+func refusedByFlag(err error) bool { return errors.Is(err, tacacs.FaultFlag) }
 
-// Encode makes the packet that Exchange would send first, obfuscated under a random secret that
-// nobody learns, over TLS too, so that nothing in it can be revealed.
+// Encode makes the packet that Exchange would send first. It is obfuscated under a random secret that
+// is forgotten, with TLS too, so that nothing in it can be revealed.
 func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	f, err := read(req)
 	if err != nil {
 		return nil, err
 	}
-	var body Request
-	h := Header{Version: Version0, Seq: 1, SessionID: newSessionID()}
+	var body tacacs.Request
+	h := tacacs.Header{Version: tacacs.Version0, Seq: 1, SessionID: newSessionID()}
 	switch {
 	case req.Op == aaa.Authn && f.state != nil:
 		answer, _ := f.typed()
-		body, h.Seq = &AuthenContinue{UserMsg: answer}, 3
+		body, h.Seq = &tacacs.AuthenContinue{UserMsg: answer}, 3
 	case req.Op == aaa.Authn:
 		start, err := f.start()
 		if err != nil {
@@ -160,7 +162,7 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	if err := body.Validate(); err != nil {
 		return nil, c.failed(err, 0)
 	}
-	packet, err := AppendPacket(nil, h, body, rand.Text())
+	packet, err := tacacs.AppendPacket(nil, h, body, rand.Text())
 	if err != nil {
 		return nil, c.failed(err, 0)
 	}
@@ -173,22 +175,22 @@ func newSessionID() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// newTaskID is 16 hexadecimal digits.
+// newTaskID returns 16 random hexadecimal digits.
 func newTaskID() string {
 	var b [8]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
 	return hex.EncodeToString(b[:])
 }
 
-// Format keeps the secrets out of whatever prints a Client.
+// Format prints the name and the address only, whatever the verb.
 func (c *client) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "tacacs server %s (%s)", c.name, c.address)
 }
 
-// Health is the server's health.
+// Health implements engines.Client.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire closes what is idle now, and everything else as soon as it is.
+// Retire closes each connection as soon as it is idle.
 func (c *client) Retire() {
 	c.health.Retire()
 	if c.manager != nil {

@@ -7,6 +7,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/tacacs"
 )
 
 func TestConformance(t *testing.T) {
@@ -14,27 +15,27 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		Engine: New(EngineOptions{}),
 		Start: func(t *testing.T, b enginetest.Behaviour) aaa.Server {
-			p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-				for h, body := range l.requests() {
+			p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+				for h, body := range l.Requests() {
 					answer := pass(body)
-					if start, ok := body.(*AuthenStart); ok {
+					if start, ok := body.(*tacacs.AuthenStart); ok {
 						switch {
-						case start.Method == AuthenASCII || string(start.Data) != "password":
-							l.t.Errorf("got %+v", start)
+						case start.Method == tacacs.AuthenASCII || string(start.Data) != "password":
+							t.Errorf("got %+v", start)
 						case b == enginetest.Rejects:
-							answer = &AuthenReply{Status: AuthenFail}
+							answer = &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 						case b == enginetest.Challenges:
-							answer = &AuthenReply{Status: AuthenGetData}
+							answer = &tacacs.AuthenReply{Status: tacacs.AuthenGetData}
 						}
 					}
-					if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 || b == enginetest.Silent {
+					if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 || b == enginetest.Silent {
 						continue
 					}
-					l.send(h.answer(h.Flags), answer)
+					l.Send(h.Answer(h.Flags), answer)
 				}
 			})
 			if b == enginetest.Absent {
-				p.stop()
+				p.Stop()
 			}
 			return entry(p)
 		},

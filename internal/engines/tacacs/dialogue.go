@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
-// handleLen is the length of a State: 16 random octets, which nobody guesses.
+// handleLen is the length of a State: 16 random octets, which can't be guessed.
 const handleLen = 16
 
 type handle [handleLen]byte
@@ -20,42 +23,34 @@ type handle [handleLen]byte
 // dialogue is a login that waits for the user's answer.
 type dialogue struct {
 	client  *client
-	account aaa.AccountID // that asks
-	session *Session
-	status  AuthenStatus // what the server asked for last
-	chpass  bool         // it changes a password
-	user    string       // the name that a GETUSER was answered with last
-	// answered: a request that is over brought a password or another answer.
+	account aaa.AccountID // whose request began it
+	session *conns.Session
+	status  tacacs.AuthenStatus // what the server asks for
+	chpass  bool                // it changes a password
+	user    string              // the latest answer to a GETUSER
+	// answered: an earlier request brought a password or another answer.
 	answered bool
 	handle   handle
 	expires  time.Time
-	lost     string // why it can't be gone on with; empty: it can
+	lost     string // why it can't be continued; empty: it can
 	kept     bool   // it waited before, so it has a place at the node
 	inOrder  *list.Element
 	inOwn    *list.Element
 }
 
-// dialogues are the logins of all servers that wait. They are bounded in age and for each account that asks, whose
-// own oldest makes room; one timer ends those whose user has gone.
+// dialogues are the logins of all servers that wait. They are bounded in age, and in number for each account that
+// asks, whose own oldest makes room. One timer ends those whose user has gone.
 type dialogues struct {
 	life time.Duration
-	most int        // of an account
-	all  int        // of the node
-	tell func(Lost) // of dialogues that end while they wait; nil: nobody
+	most int                // of an account
+	all  int                // of the node
+	tell func(engines.Lost) // called for dialogues that end while they wait; may be nil
 
 	mu    sync.Mutex
 	by    map[handle]*dialogue
 	own   map[aaa.AccountID]*list.List // oldest first
 	order *list.List                   // oldest first; all live equally long
 	timer *time.Timer                  // runs while there are any; else nil
-}
-
-// Lost is a login whose dialogue ended while it waited for the user's answer.
-type Lost struct {
-	Account aaa.AccountID // whose document names the server
-	Server  string
-	State   []byte // of the challenge
-	Why     string
 }
 
 func newDialogues(opts *EngineOptions) *dialogues {
@@ -65,13 +60,13 @@ func newDialogues(opts *EngineOptions) *dialogues {
 	}
 }
 
-// keep takes a dialogue in under a new handle. An error is an *aaa.Error of KindBusy.
+// keep stores a dialogue under a new handle. An error is an *aaa.Error of KindBusy.
 func (t *dialogues) keep(d *dialogue) (handle, error) {
 	rand.Read(d.handle[:]) //nolint:errcheck // never fails since Go 1.24
 	return d.handle, t.put(d)
 }
 
-// put takes a dialogue in under the handle that it has.
+// put stores a dialogue under the handle that it has.
 func (t *dialogues) put(d *dialogue) error {
 	account := d.account
 	t.mu.Lock()
@@ -98,12 +93,12 @@ func (t *dialogues) put(d *dialogue) error {
 	if crowded != nil {
 		t.end(crowded, "too many logins", fmt.Sprintf("the account has %d newer logins that wait", t.most))
 	}
-	d.session.watch(func(err error) { t.lose(d, err) })
+	d.session.Watch(func(err error) { t.lose(d, err) })
 	return nil
 }
 
-// take gives out the dialogue of a handle, which is then the caller's alone; nil where there is
-// none, or one of another server.
+// take removes and returns the dialogue of a handle. It returns nil if there is none or it is of
+// another server.
 func (t *dialogues) take(state []byte, c *client) *dialogue {
 	if len(state) != handleLen {
 		return nil
@@ -119,7 +114,7 @@ func (t *dialogues) take(state []byte, c *client) *dialogue {
 	return d
 }
 
-// remove takes a dialogue out; mu is held.
+// remove deletes a dialogue; mu is held.
 func (t *dialogues) remove(d *dialogue) *dialogue {
 	t.order.Remove(d.inOrder)
 	own := t.own[d.account]
@@ -134,22 +129,22 @@ func (t *dialogues) remove(d *dialogue) *dialogue {
 	return d
 }
 
-// lose notes that a dialogue's session has ended. The dialogue stays until it expires, so that who
-// goes on with it learns why. It is called with the Manager's mu held.
+// lose notes that a dialogue's session has ended. The dialogue stays until it expires, so that the next
+// answer gets the reason. It is called with the Manager's mu held.
 func (t *dialogues) lose(d *dialogue, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.by[d.handle] != d { // it is gone on with
+	if t.by[d.handle] != d { // it was taken
 		return
 	}
 	d.lost = "the session with the server ended while it waited for the answer"
-	if errors.Is(err, FaultClosed) {
+	if errors.Is(err, conns.FaultClosed) {
 		d.lost = "the server closed the connection while it waited for the answer"
 	}
 	t.notify(d, d.lost)
 }
 
-// end ends a dialogue that was taken out, with a reason for the server and one for the caller.
+// end ends a dialogue that was removed, with a reason for the server and one for the caller.
 func (t *dialogues) end(d *dialogue, abort, why string) {
 	d.session.Abort(abort)
 	if d.lost == "" {
@@ -159,7 +154,7 @@ func (t *dialogues) end(d *dialogue, abort, why string) {
 
 func (t *dialogues) notify(d *dialogue, why string) {
 	if t.tell != nil {
-		t.tell(Lost{Account: d.client.account, Server: d.client.name, State: bytes.Clone(d.handle[:]), Why: why})
+		t.tell(engines.Lost{Account: d.client.account, Server: d.client.name, State: bytes.Clone(d.handle[:]), Why: why})
 	}
 }
 
@@ -187,12 +182,12 @@ func (t *dialogues) expire() {
 	}
 }
 
-// errLost is for a State whose dialogue is lost.
+// errLost is the error of a State whose dialogue is lost.
 func errLost(why string) error {
 	return aaa.Invalid(aaa.Field{Path: "State", Rule: "state", Message: "the login is lost: " + why + "; begin anew without it"})
 }
 
-// errAnew is for a State that leads to no login.
+// errAnew is the error of a State that leads to no login.
 func errAnew() error {
 	return aaa.Invalid(aaa.Field{
 		Path: "State", Rule: "state",

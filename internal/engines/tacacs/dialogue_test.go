@@ -10,37 +10,38 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // questions are the answers of a server that asks these in turn, and lets in who answers them so.
-func questions(list ...any) func(Body) Body {
+func questions(list ...any) func(tacacs.Body) tacacs.Body {
 	var mu sync.Mutex
 	at := 0
-	return func(b Body) Body {
+	return func(b tacacs.Body) tacacs.Body {
 		mu.Lock()
 		defer mu.Unlock()
 		switch b := b.(type) {
-		case *AuthenStart:
+		case *tacacs.AuthenStart:
 			at = 0
-		case *AuthenContinue:
+		case *tacacs.AuthenContinue:
 			if string(b.UserMsg) != list[at+1].(string) {
-				return &AuthenReply{Status: AuthenFail, ServerMsg: "wrong"}
+				return &tacacs.AuthenReply{Status: tacacs.AuthenFail, ServerMsg: "wrong"}
 			}
 			at += 2
 		}
 		if at == len(list) {
-			return &AuthenReply{Status: AuthenPass, ServerMsg: "welcome"}
+			return &tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: "welcome"}
 		}
-		r := *list[at].(*AuthenReply)
+		r := *list[at].(*tacacs.AuthenReply)
 		return &r
 	}
 }
 
 var (
-	getUser = &AuthenReply{Status: AuthenGetUser}
-	getPass = &AuthenReply{Status: AuthenGetPass, Flags: ReplyNoEcho}
-	getData = &AuthenReply{Status: AuthenGetData, ServerMsg: "Code?"}
-	hidden  = &AuthenReply{Status: AuthenGetData, ServerMsg: "Old?", Flags: ReplyNoEcho}
+	getUser = &tacacs.AuthenReply{Status: tacacs.AuthenGetUser}
+	getPass = &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho}
+	getData = &tacacs.AuthenReply{Status: tacacs.AuthenGetData, ServerMsg: "Code?"}
+	hidden  = &tacacs.AuthenReply{Status: tacacs.AuthenGetData, ServerMsg: "Old?", Flags: tacacs.ReplyNoEcho}
 )
 
 // TestDialogues: what is asked for is answered with what requests bring, and else by the user.
@@ -71,7 +72,7 @@ func TestDialogues(t *testing.T) {
 			[]any{getPass, "secret", getPass, "again"},
 			[]string{"user=bob authen_type=ascii password=secret", "Password: ", "password=again", "accept"},
 		},
-		"no UTF-8":         {[]any{&AuthenReply{Status: AuthenGetData, ServerMsg: "\xffCode?", Flags: ReplyNoEcho}, "1"}, []string{"user=bob", "ÿCode?", "user_msg=1", "accept"}},
+		"no UTF-8":         {[]any{&tacacs.AuthenReply{Status: tacacs.AuthenGetData, ServerMsg: "\xffCode?", Flags: tacacs.ReplyNoEcho}, "1"}, []string{"user=bob", "ÿCode?", "user_msg=1", "accept"}},
 		"an empty answer":  {[]any{getData, ""}, []string{"user=bob", "Code?!", "user_msg=", "accept"}},
 		"wrong":            {[]any{getPass, "secret"}, []string{"user=bob", "Password: ", "password=no", "reject"}},
 		"change at once":   {[]any{hidden, "old", getPass, "new", getPass, "new"}, []string{"user=bob password=old new_password=new", "accept"}},
@@ -182,16 +183,16 @@ func TestStateIsGood(t *testing.T) {
 	eventually(t, "the server's notice", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return slices.ContainsFunc(p.got, func(b Body) bool {
-			c, ok := b.(*AuthenContinue)
-			return ok && c.Flags == ContinueAbort
+		return slices.ContainsFunc(p.got, func(b tacacs.Body) bool {
+			c, ok := b.(*tacacs.AuthenContinue)
+			return ok && c.Flags == tacacs.ContinueAbort
 		})
 	})
 	if _, err := resume(t, one, crowded, "password=secret"); aaa.KindOf(err) != aaa.KindBadInput {
 		t.Errorf("crowded out: %v", err)
 	}
 	// A connection that went takes its dialogues with it.
-	p.cut()
+	p.Cut()
 	eventually(t, "the loss", func() bool { return other.manager.Stats().Connections == 0 })
 	_, err := resume(t, other, kept, "password=secret")
 	wantInput(t, err, "State")
@@ -239,17 +240,17 @@ func TestDialoguesExpire(t *testing.T) {
 // TestErrorInDialogue is a server that can't go on.
 func TestErrorInDialogue(t *testing.T) {
 	t.Parallel()
-	p := script(t, func(b Body) Body {
-		if _, ok := b.(*AuthenStart); ok {
+	p := script(t, func(b tacacs.Body) tacacs.Body {
+		if _, ok := b.(*tacacs.AuthenStart); ok {
 			return getPass
 		}
-		return &AuthenReply{Status: AuthenError}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenError}
 	})
 	c := open(t, p.peer, EngineOptions{})
 	_, err := resume(t, c, begin(t, c), "password=secret")
 	fails(t, "ERROR", err, engines.ServerError, errStatus)
-	for _, status := range []AuthenStatus{AuthenRestart, AuthenFollow} { // both are a FAIL
-		p := script(t, func(Body) Body { return &AuthenReply{Status: status} })
+	for _, status := range []tacacs.AuthenStatus{tacacs.AuthenRestart, tacacs.AuthenFollow} { // both are a FAIL
+		p := script(t, func(tacacs.Body) tacacs.Body { return &tacacs.AuthenReply{Status: status} })
 		if r := ask(t, open(t, p.peer, EngineOptions{}), aaa.Authn, "user=bob", "password=x"); r.Outcome != aaa.Reject {
 			t.Errorf("%v: %v", status, r.Outcome)
 		}

@@ -12,6 +12,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 // Name is the engine's aaa_engine value.
@@ -19,17 +21,17 @@ const Name = "tacacs"
 
 // EngineOptions tune an Engine. The zero value is what production uses.
 type EngineOptions struct {
-	Logger *slog.Logger // changes of server health, denials for an argument that nobody knows; nil: none
+	Logger *slog.Logger // changes of server health, denials for an unknown argument; nil: none
 
 	ReviveAfter   time.Duration // a dead server is tried again after, ±10 %; 0: 60 s
 	ProbeInterval time.Duration // health_check user: between probes of a server that is not alive, ±10 %; 0: 10 s
-	DialogueLife  time.Duration // a login that the user doesn't go on with is given up after; 0: 5 min
+	DialogueLife  time.Duration // a login waits so long for its user; 0: 5 min
 	MaxDialogues  int           // logins of an account that wait for a user's answer; 0: 1,000
 
-	// Lost is told of logins that end while they wait for a user's answer; nil: nobody is. It must not block.
-	Lost func(Lost)
+	// Lost is called for each login that ends while it waits for a user's answer; may be nil. It must not block.
+	Lost func(engines.Lost)
 
-	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: the one of Config.Reach
 }
 
 // Engine opens Clients of TACACS+ servers.
@@ -45,11 +47,19 @@ func New(opts EngineOptions) *Engine {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	span(&opts.ReviveAfter, time.Minute)
-	span(&opts.ProbeInterval, 10*time.Second)
-	span(&opts.DialogueLife, 5*time.Minute)
-	count(&opts.MaxDialogues, 1000)
+	opts.ReviveAfter = orDefault(opts.ReviveAfter, time.Minute)
+	opts.ProbeInterval = orDefault(opts.ProbeInterval, 10*time.Second)
+	opts.DialogueLife = orDefault(opts.DialogueLife, 5*time.Minute)
+	opts.MaxDialogues = orDefault(opts.MaxDialogues, 1000)
 	return &Engine{opts: opts, dialogues: newDialogues(&opts)}
+}
+
+// orDefault returns value if it is over 0.
+func orDefault[T ~int | ~int64](value, otherwise T) T {
+	if value > 0 {
+		return value
+	}
+	return otherwise
 }
 
 // nodeDialogues bounds the logins of all accounts that wait for a user's answer.
@@ -58,31 +68,36 @@ const nodeDialogues = 100_000
 // Name is tacacs.
 func (e *Engine) Name() string { return Name }
 
-// Open makes the Client of a server. It checks what the document's schema has checked
-// already; an error is an *aaa.Error of KindBadInput. A certificate and a key that do not fit
-// each other can't be told when a document is written, since its secrets are sealed: such a server
-// counts as one that can't be reached.
+// Traits implements engines.Engine.
+func (e *Engine) Traits() engines.Traits {
+	return engines.Traits{
+		Dictionary: "dictionary_tacacs", Arguments: true, Dialogues: true,
+		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"},
+	}
+}
+
+// Open makes the Client of a server. It checks again what the document's schema has checked;
+// an error is an *aaa.Error of KindBadInput. Whether a certificate and a key fit each other is
+// unknown when a document is written, since its secrets are sealed: a server whose pair does not fit
+// counts as unreachable.
 func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	s := &cfg.Server
 	bad := func(path, rule, message string) (engines.Client, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: rule, Message: message})
 	}
 	c := &client{
-		engine: e, account: cfg.Account, name: s.Name, strict: s.Mode() != aaa.AnyName,
+		engine: e, account: cfg.Account, name: s.Name, strict: s.AVP != aaa.CustomAVP,
 		address: net.JoinHostPort(s.Address, strconv.Itoa(s.Port)), retries: max(s.Retries, 0),
 	}
 	timeout := time.Duration(s.Timeout) * time.Millisecond
-	opts := Options{
+	opts := conns.Options{
 		Connections: s.Connections, DialTimeout: timeout, ReplyTimeout: timeout,
 		SessionTimeout: e.opts.DialogueLife + time.Minute, // the dialogue's end comes first
 		Dial:           e.opts.Dial,
 		Reach:          cfg.Reach,
+		Limits:         cfg.Limits,
 		Logger:         e.opts.Logger.With("engine", Name, "account", string(cfg.Account), "name", s.Name),
 	}
-	if opts.Dial == nil {
-		opts.Dial = cfg.Reach.Dialer().DialContext
-	}
-	opts.Dial = counted(cfg.Limits, opts.Dial)
 	switch {
 	case s.Address == "":
 		return bad("address", "required", "a server needs an address")
@@ -112,9 +127,9 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	switch s.HealthCheck.Type {
 	case "", "time", "status-server": // the protocol has no request for the server's status
 	case "user":
-		c.tester = &AuthenStart{
-			Action: ActionLogin, PrivLvl: PrivUser, Method: AuthenPAP, Service: ServiceLogin,
-			User: s.HealthCheck.Username, Data: Sensitive(s.HealthCheck.Password.Reveal()),
+		c.tester = &tacacs.AuthenStart{
+			Action: tacacs.ActionLogin, PrivLvl: tacacs.PrivUser, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin,
+			User: s.HealthCheck.Username, Data: tacacs.Sensitive(s.HealthCheck.Password.Reveal()),
 		}
 		if c.tester.User == "" || c.tester.Validate() != nil {
 			return bad("health_check", "length", "needs a user name and a password of at most 255 octets")
@@ -124,7 +139,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	}
 	var err error
 	if c.broken == nil {
-		c.manager, err = NewManager(c.address, Secrets{Current: s.Secret, Previous: s.PreviousSecret}, opts)
+		c.manager, err = conns.NewManager(c.address, conns.Secrets{Current: s.Secret, Previous: s.PreviousSecret}, opts)
 	}
 	if err != nil {
 		return bad("", "server", err.Error())
@@ -132,7 +147,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	return c, nil
 }
 
-// tlsConfig makes what Options want of a server's tls members. Its errors show none of them.
+// tlsConfig returns the TLS configuration of a server's tls members. Its errors show none of them.
 func tlsConfig(t *aaa.ServerTLS) (*tls.Config, error) {
 	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS13}
 	if t.CA != "" {

@@ -15,14 +15,15 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/tacacs"
 )
 
 // TestFlagIsRefusal: a reply in the clear where it must not be is a FAIL (§10.5.2).
 func TestFlagIsRefusal(t *testing.T) {
 	t.Parallel()
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if h, body, ok := l.next(); ok {
-			l.send(h.answer(FlagUnencrypted), pass(body))
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if h, body, ok := l.Next(); ok {
+			l.Send(h.Answer(tacacs.FlagUnencrypted), pass(body))
 		}
 	})
 	c := open(t, p, EngineOptions{})
@@ -32,17 +33,17 @@ func TestFlagIsRefusal(t *testing.T) {
 		}
 	}
 	_, err := c.Exchange(t.Context(), request(t, aaa.Accounting, "user=bob"))
-	fails(t, "accounting", err, engines.BadReply, FaultFlag)
+	fails(t, "accounting", err, engines.BadReply, tacacs.FaultFlag)
 }
 
 // TestTriesAgain: a first packet without an answer is sent again on another connection.
 func TestTriesAgain(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if h, body, ok := l.next(); ok {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if h, body, ok := l.Next(); ok {
 			if n.Add(1) > 2 {
-				l.send(h.answer(0), pass(body))
+				l.Send(h.Answer(0), pass(body))
 			}
 		}
 	})
@@ -86,10 +87,10 @@ func TestNoDescriptorLeft(t *testing.T) {
 func TestConnectionsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		for h, body := range l.requests() {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		for h, body := range l.Requests() {
 			<-release
-			l.send(h.answer(0), pass(body))
+			l.Send(h.Answer(0), pass(body))
 		}
 	})
 	account := limits.NewAccount("a")
@@ -141,8 +142,8 @@ func TestConnectionsOfAnAccount(t *testing.T) {
 func TestPacketsOfARequest(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
-	p := startPeer(t, &peer{secret: testSecret, quiet: true}, func(l *link) {
-		if _, _, ok := l.next(); ok {
+	p := startPeer(t, &peer{Secret: testSecret, Quiet: true}, func(l *link) {
+		if _, _, ok := l.Next(); ok {
 			n.Add(1)
 		}
 	})
@@ -179,7 +180,7 @@ func TestEncodeRevealsNothing(t *testing.T) {
 			if err != nil || strings.Contains(string(b), "horse") {
 				t.Errorf("%v: %q, %v", pairs, b, err)
 			}
-			if h, err := ParseHeader(b); err != nil || int(h.Length) != len(b)-HeaderLen || h.Flags != 0 {
+			if h, err := tacacs.ParseHeader(b); err != nil || int(h.Length) != len(b)-tacacs.HeaderLen || h.Flags != 0 {
 				t.Errorf("%+v, %v", h, err)
 			}
 		}

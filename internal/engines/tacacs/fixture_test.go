@@ -2,15 +2,54 @@ package tacacs
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+	"aaa-api/internal/tacacs"
 )
+
+const testSecret = "a secret of at least thirty-two octets"
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+type (
+	peer = enginetest.TACACSPeer
+	link = enginetest.TACACSLink
+)
+
+func startPeer(t testing.TB, p *peer, script func(*link)) *peer { return p.Start(t, script) }
+
+var (
+	pass       = enginetest.TACACSPass
+	eventually = enginetest.Eventually
+	newPipes   = enginetest.NewPipes
+)
+
+// fails checks that err is a Failure of that reason and fault.
+func fails(t testing.TB, what string, err error, reason engines.Reason, fault error) {
+	t.Helper()
+	var f *engines.Failure
+	if !errors.As(err, &f) || f.Reason != reason || !errors.Is(err, fault) {
+		t.Errorf("%s: %v, want %v: %v", what, err, reason, fault)
+	}
+}
 
 // testDicts is dictionary_tacacs with the standard one behind it.
 func testDicts(t testing.TB) *dict.Set {
@@ -50,50 +89,51 @@ func request(t testing.TB, op aaa.Op, pairs ...string) *engines.Request {
 
 // entry is the entry of a document for a peer.
 func entry(p *peer) aaa.Server {
-	addr := p.ln.Addr().(*net.TCPAddr)
+	addr := p.Listener.Addr().(*net.TCPAddr)
 	return aaa.Server{
 		Name: "t", Enabled: true, Engine: Name, Address: addr.IP.String(), Port: addr.Port,
-		Secret: aaa.NewSecret(p.secret), Timeout: 5000,
+		Secret: aaa.NewSecret(p.Secret), Timeout: 5000,
 	}
 }
 
 // scripted is a server that answers each request by a function of it, and keeps what it got.
 type scripted struct {
 	*peer
+	t   testing.TB
 	mu  sync.Mutex
-	got []Body
-	hdr []Header
+	got []tacacs.Body
+	hdr []tacacs.Header
 }
 
-func script(t testing.TB, answer func(Body) Body) *scripted {
+func script(t testing.TB, answer func(tacacs.Body) tacacs.Body) *scripted {
 	t.Helper()
 	return scriptOn(t, nil, answer)
 }
 
 // scriptOn is script at a listener; without one it makes its own.
-func scriptOn(t testing.TB, ln net.Listener, answer func(Body) Body) *scripted {
+func scriptOn(t testing.TB, ln net.Listener, answer func(tacacs.Body) tacacs.Body) *scripted {
 	t.Helper()
-	s := &scripted{}
-	s.peer = startPeer(t, &peer{secret: testSecret, quiet: true, ln: ln}, func(l *link) {
-		for h, body := range l.requests() {
+	s := &scripted{t: t}
+	s.peer = startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: ln}, func(l *link) {
+		for h, body := range l.Requests() {
 			s.mu.Lock()
 			s.got, s.hdr = append(s.got, body), append(s.hdr, h)
 			s.mu.Unlock()
-			if c, ok := body.(*AuthenContinue); ok && c.Flags&ContinueAbort != 0 {
+			if c, ok := body.(*tacacs.AuthenContinue); ok && c.Flags&tacacs.ContinueAbort != 0 {
 				continue
 			}
 			r := answer(body)
 			if r == nil {
 				return
 			}
-			l.send(h.answer(h.Flags), r)
+			l.Send(h.Answer(h.Flags), r)
 		}
 	})
 	return s
 }
 
 // last is the latest request, of the type wanted.
-func last[B Body](s *scripted) B {
+func last[B tacacs.Body](s *scripted) B {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.got[len(s.got)-1].(B)
@@ -141,7 +181,7 @@ func ask(t testing.TB, c *client, op aaa.Op, pairs ...string) *engines.Reply {
 func texts(r *engines.Reply) []string {
 	var list []string
 	for _, v := range r.AVPs {
-		list = append(list, Argument{v.Attr.Name, string(v.Value), !v.Optional}.String())
+		list = append(list, tacacs.Argument{Name: v.Attr.Name, Value: string(v.Value), Mandatory: !v.Optional}.String())
 	}
 	return list
 }

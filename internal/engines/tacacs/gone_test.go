@@ -9,28 +9,29 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestGoneCallerIsToldWhatWasSent: the deadline of a request ends an exchange with a Failure that counts the packets
 // and tells silence from replies that were of no use; and it says nothing of the server.
 func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 	t.Parallel()
-	silent := func(*link, Header, Body) {}
-	stray := func(l *link, h Header, body Body) {
-		if start := body.(*AuthenStart); start.User == "bob" {
+	silent := func(*link, tacacs.Header, tacacs.Body) {}
+	stray := func(l *link, h tacacs.Header, body tacacs.Body) {
+		if start := body.(*tacacs.AuthenStart); start.User == "bob" {
 			h.SessionID++
 		}
-		l.send(h.answer(FlagSingleConnect), pass(body))
+		l.Send(h.Answer(tacacs.FlagSingleConnect), pass(body))
 	}
-	asks := func(l *link, h Header, body Body) {
-		if _, ok := body.(*AuthenStart); ok {
-			l.send(h.answer(0), &AuthenReply{Status: AuthenGetPass, ServerMsg: "Password: "})
+	asks := func(l *link, h tacacs.Header, body tacacs.Body) {
+		if _, ok := body.(*tacacs.AuthenStart); ok {
+			l.Send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
 		}
 	}
 	const timeout = 600 * time.Millisecond
 	for _, tc := range []struct {
 		name     string
-		answer   func(*link, Header, Body)
+		answer   func(*link, tacacs.Header, tacacs.Body)
 		shared   bool // another login has gone before
 		request  []string
 		reason   engines.Reason
@@ -38,14 +39,14 @@ func TestGoneCallerIsToldWhatWasSent(t *testing.T) {
 		fault    error
 	}{
 		{"silence", silent, false, []string{"password=p"}, engines.NoAnswer, 1, nil},
-		{"replies to ids of nobody", stray, true, []string{"password=p"}, engines.BadReply, 1, FaultSessionID},
+		{"replies to ids of nobody", stray, true, []string{"password=p"}, engines.BadReply, 1, tacacs.FaultSessionID},
 		{"silence in a dialogue", asks, false, []string{"password=p", "authen_type=ascii"}, engines.NoAnswer, 2, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newPipes()
-				p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-					for h, body := range l.requests() {
+				p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+					for h, body := range l.Requests() {
 						tc.answer(l, h, body)
 					}
 				})
@@ -73,11 +74,11 @@ func TestGoneCallerAfterATry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-			for h, body := range l.requests() {
-				if l.n == 1 {
+		p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+			for h, body := range l.Requests() {
+				if l.N == 1 {
 					h.SessionID++
-					l.send(h.answer(0), pass(body))
+					l.Send(h.Answer(0), pass(body))
 				}
 			}
 		})
@@ -85,7 +86,7 @@ func TestGoneCallerAfterATry(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		_, err := c.Exchange(ctx, request(t, aaa.Authn, "user=bob", "password=p"))
-		checkGone(t, err, context.DeadlineExceeded, engines.BadReply, 2, FaultSessionID)
+		checkGone(t, err, context.DeadlineExceeded, engines.BadReply, 2, tacacs.FaultSessionID)
 	})
 }
 
@@ -94,10 +95,10 @@ func TestGoneCallerWhileResuming(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-			for h, body := range l.requests() {
-				if _, ok := body.(*AuthenStart); ok {
-					l.send(h.answer(0), &AuthenReply{Status: AuthenGetPass, ServerMsg: "Password: "})
+		p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+			for h, body := range l.Requests() {
+				if _, ok := body.(*tacacs.AuthenStart); ok {
+					l.Send(h.Answer(0), &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "})
 				}
 			}
 		})

@@ -8,43 +8,44 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
-// start is the first packet of an authentication (RFC 8907 §5.4.2). Without an authen_type it is
-// PAP with a password and ASCII without one; to change a password and to enable it is always ASCII.
-func (f *fields) start() (*AuthenStart, error) {
-	p := &AuthenStart{
-		Action: Action(octet(f.action, byte(ActionLogin))), PrivLvl: octet(f.privLvl, PrivUser),
-		Service: Service(octet(f.service, byte(ServiceLogin))),
+// start returns the first packet of an authentication (RFC 8907 §5.4.2). Without an authen_type it is
+// PAP with a password and ASCII without one. To change a password or to enable it is always ASCII.
+func (f *fields) start() (*tacacs.AuthenStart, error) {
+	p := &tacacs.AuthenStart{
+		Action: tacacs.Action(octet(f.action, byte(tacacs.ActionLogin))), PrivLvl: octet(f.privLvl, tacacs.PrivUser),
+		Service: tacacs.Service(octet(f.service, byte(tacacs.ServiceLogin))),
 		User:    string(f.user), Port: string(f.port), RemAddr: string(f.remAddr),
 	}
 	if f.action == nil && f.newPassword != nil {
-		p.Action = ActionChPass
+		p.Action = tacacs.ActionChPass
 	}
 	if len(f.data) == 0 && (f.password != nil || f.chapAnswer != nil) {
 		f.data = nil
 	}
 	switch {
 	case len(f.authenType) > 0:
-		p.Method = AuthenType(number(f.authenType))
-	case p.Action == ActionChPass, p.Service == ServiceEnable, f.password == nil && f.chapAnswer == nil && f.data == nil:
-		p.Method = AuthenASCII
+		p.Method = tacacs.AuthenType(number(f.authenType))
+	case p.Action == tacacs.ActionChPass, p.Service == tacacs.ServiceEnable, f.password == nil && f.chapAnswer == nil && f.data == nil:
+		p.Method = tacacs.AuthenASCII
 	default:
-		p.Method = AuthenPAP
+		p.Method = tacacs.AuthenPAP
 	}
 	if len(f.authenType) == 0 {
-		f.told("authen_type", map[AuthenType]string{AuthenASCII: "ascii", AuthenPAP: "pap"}[p.Method])
+		f.told("authen_type", map[tacacs.AuthenType]string{tacacs.AuthenASCII: "ascii", tacacs.AuthenPAP: "pap"}[p.Method])
 	}
-	bad := func(path, message string) (*AuthenStart, error) {
+	bad := func(path, message string) (*tacacs.AuthenStart, error) {
 		return nil, aaa.Invalid(aaa.Field{Path: path, Rule: "authentication", Message: message})
 	}
 	switch {
-	case p.Action == ActionChPass && p.Method != AuthenASCII:
+	case p.Action == tacacs.ActionChPass && p.Method != tacacs.AuthenASCII:
 		return bad("authen_type", "a password is changed by type ascii alone")
-	case p.Action != ActionLogin && p.Action != ActionChPass:
+	case p.Action != tacacs.ActionLogin && p.Action != tacacs.ActionChPass:
 		return bad("action", "must be login or chpass")
 	}
-	if err := f.unused(p.Method, p.Action == ActionChPass); err != nil {
+	if err := f.unused(p.Method, p.Action == tacacs.ActionChPass); err != nil {
 		return nil, err
 	}
 	if f.data != nil {
@@ -53,8 +54,8 @@ func (f *fields) start() (*AuthenStart, error) {
 	}
 	var err error
 	switch p.Method {
-	case AuthenASCII: // the rest is asked for
-	case AuthenPAP:
+	case tacacs.AuthenASCII: // the server asks for the rest
+	case tacacs.AuthenPAP:
 		if f.password == nil {
 			return bad("password", "authentication type pap needs a password")
 		}
@@ -62,7 +63,7 @@ func (f *fields) start() (*AuthenStart, error) {
 			return bad("password", "may have 255 octets at most in a login by pap")
 		}
 		p.Data = f.password
-	case AuthenCHAP, AuthenMSCHAP, AuthenMSCHAPv2:
+	case tacacs.AuthenCHAP, tacacs.AuthenMSCHAP, tacacs.AuthenMSCHAPv2:
 		p.Data, err = f.challenged(p.Method)
 	default:
 		return bad("authen_type", "must be ascii, pap, chap, ms-chap or ms-chapv2")
@@ -70,10 +71,10 @@ func (f *fields) start() (*AuthenStart, error) {
 	return p, err
 }
 
-// unused refuses what a login of a type has no place for.
-func (f *fields) unused(method AuthenType, chpass bool) error {
-	ascii := method == AuthenASCII
-	challenged := !ascii && method != AuthenPAP && f.data == nil
+// unused refuses fields that have no place in a login of that type.
+func (f *fields) unused(method tacacs.AuthenType, chpass bool) error {
+	ascii := method == tacacs.AuthenASCII
+	challenged := !ascii && method != tacacs.AuthenPAP && f.data == nil
 	for _, field := range [...]struct {
 		name  string
 		value []byte
@@ -93,23 +94,23 @@ func (f *fields) unused(method AuthenType, chpass bool) error {
 	return nil
 }
 
-// login begins an authentication, and answers what the server asks for with what the request brought.
+// login begins an authentication, and answers the server's questions from the request.
 func (c *client) login(ctx context.Context, f *fields) (*engines.Reply, error) {
 	start, err := f.start()
 	if err != nil {
 		return nil, err
 	}
 	secrets := f.secrets()
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	s, sent, err := c.first(ctx, f.request.Allowance, start, &r)
 	if err != nil {
 		return refused(sent, err)
 	}
-	return c.talk(ctx, &dialogue{client: c, account: f.request.Account, session: s, chpass: start.Action == ActionChPass}, f, &r, sent, secrets)
+	return c.talk(ctx, &dialogue{client: c, account: f.request.Account, session: s, chpass: start.Action == tacacs.ActionChPass}, f, &r, sent, secrets)
 }
 
-// resume goes on with an authentication that a challenge was given out for. What is lacking
-// to answer with is told, and the login may be gone on with all the same.
+// resume continues the authentication of a challenge. If the request lacks the answer, the error names it and the
+// login can still be continued.
 func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) {
 	d := c.engine.dialogues.take(f.state, c)
 	switch {
@@ -120,7 +121,7 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 	case d.session.Err() != nil:
 		return nil, errAnew()
 	}
-	if err := f.unused(AuthenASCII, d.chpass); err != nil {
+	if err := f.unused(tacacs.AuthenASCII, d.chpass); err != nil {
 		return nil, cmp.Or(c.engine.dialogues.put(d), err)
 	}
 	secrets := f.secrets()
@@ -131,8 +132,8 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 		}
 		return nil, aaa.Invalid(aaa.Field{Rule: "required", Path: lacking(d), Message: "the login waits for it"})
 	}
-	var r AuthenReply
-	send := &AuthenContinue{UserMsg: answer}
+	var r tacacs.AuthenReply
+	send := &tacacs.AuthenContinue{UserMsg: answer}
 	if err := send.Validate(); err != nil {
 		if err := c.engine.dialogues.put(d); err != nil {
 			return nil, err
@@ -146,14 +147,14 @@ func (c *client) resume(ctx context.Context, f *fields) (*engines.Reply, error) 
 	return c.talk(ctx, d, f, &r, sent, secrets)
 }
 
-// round is the session's next round, with how many packets it sent: none where the caller had gone before.
-func (d *dialogue) round(ctx context.Context, send *AuthenContinue, receive *AuthenReply) (sent int, err error) {
-	before := d.session.sent // written by the goroutine of the round alone
+// round runs the session's next round and returns the number of packets it sent, 0 if ctx had ended before.
+func (d *dialogue) round(ctx context.Context, send *tacacs.AuthenContinue, receive *tacacs.AuthenReply) (sent int, err error) {
+	before := d.session.Sent() // only this goroutine writes it
 	err = d.session.Exchange(ctx, send, receive)
-	return d.session.sent - before, err
+	return d.session.Sent() - before, err
 }
 
-// refused makes a Reject of a reply that is to be taken for one.
+// refused returns a Reject for an error that counts as one (§10.5.2).
 func refused(sent int, err error) (*engines.Reply, error) {
 	if refusedByFlag(err) {
 		return &engines.Reply{Outcome: aaa.Reject, Attempts: sent}, nil
@@ -161,26 +162,26 @@ func refused(sent int, err error) (*engines.Reply, error) {
 	return nil, err
 }
 
-// talk answers while it can, and then says how the authentication stands.
-func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenReply, sent int, secrets [][]byte) (*engines.Reply, error) {
+// talk answers the server while it can, and returns the state of the authentication.
+func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *tacacs.AuthenReply, sent int, secrets [][]byte) (*engines.Reply, error) {
 	for !r.Final() {
 		d.status = r.Status
 		answer, ok := d.answer(f, false)
 		if !ok {
 			break
 		}
-		more, err := d.round(ctx, &AuthenContinue{UserMsg: answer}, r)
+		more, err := d.round(ctx, &tacacs.AuthenContinue{UserMsg: answer}, r)
 		sent += more
 		if err != nil {
-			var field *FieldError
+			var field *tacacs.FieldError
 			if errors.As(err, &field) {
 				d.session.Abort("answer too long")
 			}
 			return refused(sent, c.failed(err, sent))
 		}
 	}
-	if r.Status == AuthenError {
-		if d.answered { // by earlier requests, with what is no longer at hand to be masked
+	if r.Status == tacacs.AuthenError {
+		if d.answered { // by earlier requests, whose secrets are no longer at hand to be masked
 			return nil, c.unable(sent, "", nil)
 		}
 		return nil, c.unable(sent, r.ServerMsg, r.Data, secrets...)
@@ -188,7 +189,7 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 	c.succeeded()
 	reply := &engines.Reply{Outcome: aaa.Reject, Attempts: sent, AVPs: messages(r.ServerMsg, r.Data)}
 	switch {
-	case r.Status == AuthenPass:
+	case r.Status == tacacs.AuthenPass:
 		reply.Outcome = aaa.Accept
 	case !r.Final():
 		reply.Outcome = aaa.Challenge
@@ -201,21 +202,21 @@ func (c *client) talk(ctx context.Context, d *dialogue, f *fields, r *AuthenRepl
 		reply.State = h[:]
 	default:
 		// FAIL. FOLLOW is never followed, and RESTART wants another authentication type than the
-		// request's: RFC 8907 has both be taken for a FAIL.
+		// request's. RFC 8907 treats both as a FAIL.
 	}
 	return reply, nil
 }
 
-// prompt is what to show the user. A password is never shown as it is typed, flag or not.
-func prompt(r *AuthenReply) (text string, echo bool) {
+// prompt returns what to show the user. A password is never echoed, whatever the flag says.
+func prompt(r *tacacs.AuthenReply) (text string, echo bool) {
 	text, echo = aaa.Text([]byte(r.ServerMsg)), !r.NoEcho()
 	switch r.Status {
-	case AuthenGetPass:
+	case tacacs.AuthenGetPass:
 		echo = false
 		if text == "" {
 			text = "Password: "
 		}
-	case AuthenGetUser:
+	case tacacs.AuthenGetUser:
 		if text == "" {
 			text = "Username: "
 		}
@@ -223,33 +224,33 @@ func prompt(r *AuthenReply) (text string, echo bool) {
 	return text, echo
 }
 
-// answer takes from the request what the server asks for, each piece once. typed: a challenge was
-// given out, so that the password is what the user typed, whatever was asked for.
-func (d *dialogue) answer(f *fields, typed bool) (Sensitive, bool) {
+// answer takes from the request what the server asks for, each field once. typed: the request answers a challenge, so
+// that its password is what the user typed, whatever the server asked for.
+func (d *dialogue) answer(f *fields, typed bool) (tacacs.Sensitive, bool) {
 	if f.userMsg != nil {
 		return once(&f.userMsg)
 	}
 	switch d.status {
-	case AuthenGetUser:
+	case tacacs.AuthenGetUser:
 		if len(f.user) > 0 && string(f.user) != d.user {
 			d.user = string(f.user)
-			return Sensitive(f.user), true
+			return tacacs.Sensitive(f.user), true
 		}
 		if typed {
 			return once(&f.password)
 		}
-	case AuthenGetPass:
+	case tacacs.AuthenGetPass:
 		if d.chpass { // the new one, which may be asked for more than once (§5.4.2.7)
 			if f.newPassword != nil && f.repeats < 2 {
 				f.repeats++
-				return Sensitive(f.newPassword), true
+				return tacacs.Sensitive(f.newPassword), true
 			}
 			if !typed {
 				return nil, false
 			}
 		}
 		return once(&f.password)
-	case AuthenGetData:
+	case tacacs.AuthenGetData:
 		if typed || d.chpass { // the old password
 			return once(&f.password)
 		}
@@ -257,8 +258,8 @@ func (d *dialogue) answer(f *fields, typed bool) (Sensitive, bool) {
 	return nil, false
 }
 
-// typed is what a request brings to go on with.
-func (f *fields) typed() (Sensitive, bool) {
+// typed returns the answer to a challenge that a request brings.
+func (f *fields) typed() (tacacs.Sensitive, bool) {
 	for _, field := range []*[]byte{&f.userMsg, &f.password, &f.newPassword, &f.user} {
 		if *field != nil {
 			return once(field)
@@ -267,20 +268,20 @@ func (f *fields) typed() (Sensitive, bool) {
 	return nil, false
 }
 
-func once(field *[]byte) (Sensitive, bool) {
+func once(field *[]byte) (tacacs.Sensitive, bool) {
 	value := *field
 	*field = nil
-	return Sensitive(value), value != nil
+	return tacacs.Sensitive(value), value != nil
 }
 
-// lacking names what a dialogue waits for.
+// lacking names the field that a dialogue waits for.
 func lacking(d *dialogue) string {
 	switch {
-	case d.status == AuthenGetUser:
+	case d.status == tacacs.AuthenGetUser:
 		return "user"
-	case d.status == AuthenGetPass && d.chpass:
+	case d.status == tacacs.AuthenGetPass && d.chpass:
 		return "new_password"
-	case d.status == AuthenGetPass:
+	case d.status == tacacs.AuthenGetPass:
 		return "password"
 	default:
 		return "user_msg"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
 )
 
 // TestLostDialogues: a dialogue whose connection the server closes is told of at once, and its State says why. An
@@ -13,8 +14,8 @@ import (
 func TestLostDialogues(t *testing.T) {
 	t.Parallel()
 	p := script(t, questions(getPass, "secret"))
-	told := make(chan Lost, 10)
-	c := open(t, p.peer, EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l Lost) { told <- l }})
+	told := make(chan engines.Lost, 10)
+	c := open(t, p.peer, EngineOptions{DialogueLife: time.Hour, MaxDialogues: 2, Lost: func(l engines.Lost) { told <- l }})
 	of := func(account aaa.AccountID) []byte {
 		req := request(t, aaa.Authn, "user=bob")
 		req.Account = account
@@ -33,7 +34,8 @@ func TestLostDialogues(t *testing.T) {
 	if r, err := resume(t, c, theirs, "password=secret"); err != nil || r.Outcome != aaa.Accept {
 		t.Errorf("another account's login: %+v, %v", r, err)
 	}
-	p.cut()
+	p.Cut()
+	eventually(t, "the connections' end", func() bool { return c.manager.Stats().Connections == 0 })
 	for range 2 {
 		if l := <-told; l.Account != "a" || !strings.Contains(l.Why, "the server closed the connection") {
 			t.Errorf("%+v", l)
@@ -50,7 +52,7 @@ func TestLostDialogues(t *testing.T) {
 	if l := <-told; !strings.Contains(l.Why, "newer logins") || len(told) > 0 {
 		t.Errorf("told twice of one that is lost: %+v", l)
 	}
-	p.cut()
+	p.Cut()
 }
 
 // TestFullNode: where the node holds all the dialogues that it may, an account without any gets an error and nobody loses one.

@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // The header fields of requests and replies as dictionary_tacacs numbers them. The arguments
@@ -34,8 +35,8 @@ const (
 	fieldCHAPResponse  = 16
 )
 
-// Attributes of RADIUS that mean something here too, so that one set of rules serves servers of
-// both protocols. What TACACS+ has a name of its own for wins where a request brings both.
+// Attributes of RADIUS that have a meaning here, so that one set of rules serves servers of
+// both protocols. If a request brings both, TACACS+'s own field wins.
 const (
 	radiusUserName        = 1
 	radiusUserPassword    = 2
@@ -54,8 +55,8 @@ const (
 	radiusNASPortID       = 87
 )
 
-// fields is what a request's AVPs bring. Octets are nil where absent and empty where given
-// so; what they are is copied nowhere.
+// fields holds the values of a request's AVPs, without copies. Octets are nil if absent and empty if given
+// as empty.
 type fields struct {
 	user, port, remAddr                     []byte
 	password, newPassword, userMsg          []byte
@@ -68,10 +69,10 @@ type fields struct {
 	status  []uint32 // Acct-Status-Type
 	repeats int      // of the new password
 	radius  map[uint32][]byte
-	request *engines.Request // is told what is filled in
+	request *engines.Request // learns which fields are filled in
 }
 
-// read sorts the AVPs. Errors are *aaa.Error of KindBadInput.
+// read sorts the AVPs into fields. Errors are *aaa.Error of KindBadInput.
 func read(req *engines.Request) (*fields, error) {
 	f := &fields{request: req}
 	for i := range req.AVPs {
@@ -121,12 +122,12 @@ func (f *fields) proven(req *engines.Request) error {
 	return nil
 }
 
-// errTwice refuses a second value of what a packet holds once.
+// errTwice refuses a second value of a field that a packet holds once.
 func errTwice(a *aaa.Attribute) error {
 	return aaa.Invalid(aaa.Field{Path: a.Name, Rule: "maxItems", Message: "has two values, and a packet of TACACS+ has room for one"})
 }
 
-// given makes of octets that are there some that are not nil.
+// given returns octets that are not nil.
 func given(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -134,7 +135,7 @@ func given(b []byte) []byte {
 	return b
 }
 
-// field is where a header field goes; nil for what only replies have.
+// field returns the place of a header field, nil for one that only replies have.
 func (f *fields) field(number uint32) *[]byte {
 	switch number {
 	case fieldUser:
@@ -191,7 +192,7 @@ func (f *fields) standard(number uint32, value []byte) {
 	}
 }
 
-// fill takes from RADIUS's attributes and from the document what the fields lack.
+// fill sets missing fields from RADIUS's attributes and from the document.
 func (f *fields) fill(req *engines.Request) {
 	for _, from := range []struct {
 		to     *[]byte
@@ -223,18 +224,18 @@ func (f *fields) argument(v *aaa.AVP) error {
 	if !ok {
 		return bad("type", "an argument of TACACS+ is text, a number or an address")
 	}
-	text := Argument{Name: v.Attr.Name, Value: value, Mandatory: !v.Optional}.String()
+	text := tacacs.Argument{Name: v.Attr.Name, Value: value, Mandatory: !v.Optional}.String()
 	if len(text) > 255 {
 		return bad("maxLength", "an argument of TACACS+ has at most 255 octets, its name included")
 	}
-	if checkText("", text) != nil {
+	if tacacs.CheckText("", text) != nil {
 		return bad("characters", "an argument of TACACS+ holds printable US-ASCII only")
 	}
 	f.args = append(f.args, text)
 	return nil
 }
 
-// valueText is a value as arguments carry it. What dictionary_tacacs holds is all text; an
+// valueText returns a value as arguments carry it. dictionary_tacacs has text only; an
 // account's own dictionary may have other types.
 func valueText(t aaa.Type, value []byte) (string, bool) {
 	switch t {
@@ -252,7 +253,7 @@ func valueText(t aaa.Type, value []byte) (string, bool) {
 	}
 }
 
-// number is an unsigned integer of up to 8 octets.
+// number decodes an unsigned integer of up to 8 octets.
 func number(b []byte) (n uint64) {
 	for _, o := range b {
 		n = n<<8 | uint64(o)
@@ -260,15 +261,15 @@ func number(b []byte) (n uint64) {
 	return n
 }
 
-// has reports whether an argument is among those given.
+// has reports whether the request has an argument of that name.
 func (f *fields) has(name string) bool {
 	return slices.ContainsFunc(f.args, func(s string) bool {
-		a, ok := ParseArgument(s)
+		a, ok := tacacs.ParseArgument(s)
 		return ok && a.Name == name
 	})
 }
 
-// octet is a field of one octet, or what it is where absent.
+// octet returns a field of one octet, or its default if absent.
 func octet(field []byte, absent byte) byte {
 	if len(field) == 0 {
 		return absent
@@ -276,20 +277,20 @@ func octet(field []byte, absent byte) byte {
 	return byte(number(field))
 }
 
-// identity is what authorization and accounting requests begin with. A user who was logged in
-// through this service was so by TACACS+, unless the request says otherwise.
-func (f *fields) identity() Identity {
-	return Identity{
-		AuthenMethod:  AuthenMethod(octet(f.method, byte(MethodTACACSPlus))),
-		PrivLvl:       octet(f.privLvl, PrivUser),
-		AuthenType:    AuthenType(octet(f.authenType, byte(AuthenASCII))),
-		AuthenService: Service(octet(f.service, byte(ServiceLogin))),
+// identity returns the beginning of authorization and accounting requests. A user who logged in
+// through this service did so by TACACS+, unless the request says otherwise.
+func (f *fields) identity() tacacs.Identity {
+	return tacacs.Identity{
+		AuthenMethod:  tacacs.AuthenMethod(octet(f.method, byte(tacacs.MethodTACACSPlus))),
+		PrivLvl:       octet(f.privLvl, tacacs.PrivUser),
+		AuthenType:    tacacs.AuthenType(octet(f.authenType, byte(tacacs.AuthenASCII))),
+		AuthenService: tacacs.Service(octet(f.service, byte(tacacs.ServiceLogin))),
 		User:          string(f.user), Port: string(f.port), RemAddr: string(f.remAddr),
 	}
 }
 
-// withService gives the arguments what they must always have: the service, and cmd where that is
-// shell, empty for the shell itself (§8.2).
+// withService returns the arguments with those that are mandatory: the service, and for shell
+// cmd, which is empty for the shell itself (§8.2).
 func (f *fields) withService() []string {
 	var front []string
 	if !f.has("service") {
@@ -311,19 +312,19 @@ func (f *fields) withService() []string {
 	return append(front, f.args...)
 }
 
-// isShell reports whether the service is shell, which it is if absent.
+// isShell reports whether the service is shell, which is the default.
 func (f *fields) isShell() bool {
 	return !f.has("service") || slices.Contains(f.args, "service=shell") || slices.Contains(f.args, "service*shell")
 }
 
-// told tells of a field or an argument that is filled in.
+// told reports a field or an argument that is filled in.
 func (f *fields) told(name, value string) {
 	if f.request != nil {
 		f.request.Add(name, value)
 	}
 }
 
-// tellDefaults tells of the header fields that are what they are if absent.
+// tellDefaults reports the header fields that have their defaults.
 func (f *fields) tellDefaults(req *engines.Request) {
 	if req.Added == nil {
 		return
@@ -352,8 +353,8 @@ var (
 	replyData = &aaa.Attribute{Name: "data", Vendor: &vendor, Number: fieldData, Type: aaa.TypeOctets, Wire: true, Hidden: true}
 )
 
-// messages are the AVPs of what a reply tells the user and the administrator.
-func messages(msg string, data Sensitive) (avps []aaa.AVP) {
+// messages returns the AVPs of the texts for the user and the administrator.
+func messages(msg string, data tacacs.Sensitive) (avps []aaa.AVP) {
 	if msg != "" {
 		avps = append(avps, aaa.AVP{Attr: serverMsg, Value: []byte(msg)})
 	}
@@ -363,7 +364,7 @@ func messages(msg string, data Sensitive) (avps []aaa.AVP) {
 	return avps
 }
 
-// definition finds an argument in the dictionaries; known is false where they lack it.
+// definition finds an argument in the dictionaries. known is false if they lack it.
 func definition(d aaa.Dictionary, name string) (a *aaa.Attribute, known bool) {
 	if a = d.ByName(name); a == nil || !a.IsArgument() || a.Name != name {
 		return aaa.NewArgument(name), false
@@ -376,7 +377,7 @@ func definition(d aaa.Dictionary, name string) (a *aaa.Attribute, known bool) {
 	return a, true
 }
 
-// short cuts what a server sent for the log.
+// short quotes and cuts a text of a server for the log.
 func short(s string) string {
 	const most = 64
 	if len(s) > most {

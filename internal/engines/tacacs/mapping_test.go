@@ -15,6 +15,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestStart: what a login's first packet is made of (RFC 8907 §5.4.2).
@@ -23,31 +24,31 @@ func TestStart(t *testing.T) {
 	d := testDicts(t)
 	for name, c := range map[string]struct {
 		pairs []string
-		want  AuthenStart
+		want  tacacs.AuthenStart
 	}{
 		"pap": {
 			[]string{"user=bob", "password=hush", "port=tty3", "rem_addr=192.0.2.1"},
-			AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "tty3", "192.0.2.1", Sensitive("hush")},
+			tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Port: "tty3", RemAddr: "192.0.2.1", Data: tacacs.Sensitive("hush")},
 		},
-		"pap of an empty password": {[]string{"user=bob", "password="}, AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "", "", Sensitive{}}},
-		"ascii":                    {[]string{"user=bob"}, AuthenStart{ActionLogin, 1, AuthenASCII, ServiceLogin, "bob", "", "", nil}},
-		"ascii by name":            {[]string{"user=bob", "password=hush", "authen_type=ascii"}, AuthenStart{ActionLogin, 1, AuthenASCII, ServiceLogin, "bob", "", "", nil}},
+		"pap of an empty password": {[]string{"user=bob", "password="}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Data: tacacs.Sensitive{}}},
+		"ascii":                    {[]string{"user=bob"}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenASCII, Service: tacacs.ServiceLogin, User: "bob"}},
+		"ascii by name":            {[]string{"user=bob", "password=hush", "authen_type=ascii"}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenASCII, Service: tacacs.ServiceLogin, User: "bob"}},
 		"enable": {
 			[]string{"user=bob", "password=hush", "authen_service=enable", "priv_lvl=root"},
-			AuthenStart{ActionLogin, 15, AuthenASCII, ServiceEnable, "bob", "", "", nil},
+			tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 15, Method: tacacs.AuthenASCII, Service: tacacs.ServiceEnable, User: "bob"},
 		},
-		"change of password": {[]string{"user=bob", "password=old", "new_password=new"}, AuthenStart{ActionChPass, 1, AuthenASCII, ServiceLogin, "bob", "", "", nil}},
-		"ppp":                {[]string{"user=bob", "password=hush", "authen_service=ppp"}, AuthenStart{ActionLogin, 1, AuthenPAP, ServicePPP, "bob", "", "", Sensitive("hush")}},
+		"change of password": {[]string{"user=bob", "password=old", "new_password=new"}, tacacs.AuthenStart{Action: tacacs.ActionChPass, PrivLvl: 1, Method: tacacs.AuthenASCII, Service: tacacs.ServiceLogin, User: "bob"}},
+		"ppp":                {[]string{"user=bob", "password=hush", "authen_service=ppp"}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServicePPP, User: "bob", Data: tacacs.Sensitive("hush")}},
 		"RADIUS's names": {
 			[]string{"User-Name=bob", "User-Password=hush", "NAS-Port-Id=tty4", "Calling-Station-Id=192.0.2.9"},
-			AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "tty4", "192.0.2.9", Sensitive("hush")},
+			tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Port: "tty4", RemAddr: "192.0.2.9", Data: tacacs.Sensitive("hush")},
 		},
-		"both names": {[]string{"User-Name=alice", "user=bob", "password=hush", "User-Password=no"}, AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "", "", Sensitive("hush")}},
-		"data":       {[]string{"user=bob", "authen_type=chap", "data=0x010203"}, AuthenStart{ActionLogin, 1, AuthenCHAP, ServiceLogin, "bob", "", "", Sensitive{1, 2, 3}}},
-		"empty data": {[]string{"user=bob", "password=hush", "data="}, AuthenStart{ActionLogin, 1, AuthenPAP, ServiceLogin, "bob", "", "", Sensitive("hush")}},
+		"both names": {[]string{"User-Name=alice", "user=bob", "password=hush", "User-Password=no"}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Data: tacacs.Sensitive("hush")}},
+		"data":       {[]string{"user=bob", "authen_type=chap", "data=0x010203"}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenCHAP, Service: tacacs.ServiceLogin, User: "bob", Data: tacacs.Sensitive{1, 2, 3}}},
+		"empty data": {[]string{"user=bob", "password=hush", "data="}, tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenPAP, Service: tacacs.ServiceLogin, User: "bob", Data: tacacs.Sensitive("hush")}},
 		"chap passed on": {
 			[]string{"user=bob", "authen_type=chap", "chap_id=7", "chap_challenge=0x0102", "chap_response=0x" + strings.Repeat("ab", 16)},
-			AuthenStart{ActionLogin, 1, AuthenCHAP, ServiceLogin, "bob", "", "", append(Sensitive{7, 1, 2}, slices.Repeat([]byte{0xab}, 16)...)},
+			tacacs.AuthenStart{Action: tacacs.ActionLogin, PrivLvl: 1, Method: tacacs.AuthenCHAP, Service: tacacs.ServiceLogin, User: "bob", Data: append(tacacs.Sensitive{7, 1, 2}, slices.Repeat([]byte{0xab}, 16)...)},
 		},
 	} {
 		f, err := read(request(t, aaa.Authn, c.pairs...))
@@ -92,29 +93,29 @@ func TestStart(t *testing.T) {
 func TestChallengesComputed(t *testing.T) {
 	t.Parallel()
 	const password = "clientPass"
-	p := script(t, func(b Body) Body {
-		start := b.(*AuthenStart)
+	p := script(t, func(b tacacs.Body) tacacs.Body {
+		start := b.(*tacacs.AuthenStart)
 		d := start.Data
-		ok := start.Version() == Version1
+		ok := start.Version() == tacacs.Version1
 		switch start.Method {
-		case AuthenCHAP:
+		case tacacs.AuthenCHAP:
 			challenge := d[1 : len(d)-16]
 			sum := md5.Sum(append(append([]byte{d[0]}, password...), challenge...))
 			ok = ok && len(challenge) == 16 && bytes.Equal(sum[:], d[len(d)-16:])
-		case AuthenMSCHAP:
+		case tacacs.AuthenMSCHAP:
 			wide, _ := rfc2759.ToUTF16([]byte(password))
 			want := rfc2759.ChallengeResponse(d[1:9], rfc2759.NTPasswordHash(wide))
 			ok = ok && len(d) == 1+8+49 && bytes.Equal(d[9+24:9+48], want) && d[9+48] == 1
-		case AuthenMSCHAPv2:
+		case tacacs.AuthenMSCHAPv2:
 			want, err := rfc2759.GenerateNTResponse(d[1:17], d[17:33], []byte("bob"), []byte(password))
 			ok = ok && err == nil && len(d) == 1+16+49 && bytes.Equal(d[17+24:17+48], want)
 		default:
 			ok = false
 		}
 		if !ok {
-			return &AuthenReply{Status: AuthenFail}
+			return &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 		}
-		return &AuthenReply{Status: AuthenPass}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenPass}
 	})
 	c := open(t, p.peer, EngineOptions{})
 	for _, method := range []string{"chap", "ms-chap", "ms-chapv2"} {
@@ -126,7 +127,7 @@ func TestChallengesComputed(t *testing.T) {
 		if r := ask(t, c, aaa.Authn, "user=bob", "authen_type="+method, "password=wrong"); r.Outcome != aaa.Reject {
 			t.Errorf("%s with a wrong password: %v", method, r.Outcome)
 		}
-		a, b := *p.got[len(p.got)-1].(*AuthenStart), *p.got[len(p.got)-2].(*AuthenStart)
+		a, b := *p.got[len(p.got)-1].(*tacacs.AuthenStart), *p.got[len(p.got)-2].(*tacacs.AuthenStart)
 		if bytes.Equal(a.Data[1:9], b.Data[1:9]) {
 			t.Errorf("%s: a challenge is used twice", method)
 		}
@@ -138,34 +139,34 @@ func TestChallengesComputed(t *testing.T) {
 // TestAuthorization: the arguments and what of the answer is in force (§6).
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
-	var answer AuthorResponse
-	p := script(t, func(Body) Body { a := answer; return &a })
+	var answer tacacs.AuthorReply
+	p := script(t, func(tacacs.Body) tacacs.Body { a := answer; return &a })
 	var log logged
 	strict := open(t, p.peer, EngineOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	custom := open(t, p.peer, EngineOptions{}, func(s *aaa.Server) { s.AVP = aaa.CustomAVP })
 	pairs := []string{"user=bob", "priv_lvl=user", "authen_method=local", "cmd=show", "cmd-arg=version", "cmd-arg=<cr>", "timeout*=10"}
 	asked := []string{"service=shell", "cmd=show", "cmd-arg=version", "cmd-arg=<cr>", "timeout*10"}
 	for name, c := range map[string]struct {
-		answer AuthorResponse
+		answer tacacs.AuthorReply
 		c      *client
 		want   aaa.Outcome
 		args   []string
 	}{
-		"as asked": {AuthorResponse{Status: AuthorPassAdd}, strict, aaa.Accept, asked},
+		"as asked": {tacacs.AuthorReply{Status: tacacs.AuthorPassAdd}, strict, aaa.Accept, asked},
 		"add": {
-			AuthorResponse{Status: AuthorPassAdd, Args: []string{"priv-lvl=15", "cmd=show", "idletime*5"}, ServerMsg: "welcome"},
+			tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"priv-lvl=15", "cmd=show", "idletime*5"}, ServerMsg: "welcome"},
 			strict, aaa.Accept, slices.Concat([]string{"server_msg=welcome"}, asked, []string{"priv-lvl=15", "idletime*5"}),
 		},
-		"replace":             {AuthorResponse{Status: AuthorPassRepl, Args: []string{"cmd=list", "acl*7"}}, strict, aaa.Accept, []string{"cmd=list", "acl*7"}},
-		"replace by nothing":  {AuthorResponse{Status: AuthorPassRepl}, strict, aaa.Accept, nil},
-		"unknown optional":    {AuthorResponse{Status: AuthorPassRepl, Args: []string{"brew*tea"}}, strict, aaa.Accept, []string{"brew*tea"}},
-		"unknown mandatory":   {AuthorResponse{Status: AuthorPassAdd, Args: []string{"brew=hush"}}, strict, aaa.Reject, nil},
-		"a field is none":     {AuthorResponse{Status: AuthorPassAdd, Args: []string{"password=hush"}}, strict, aaa.Reject, nil},
-		"another case":        {AuthorResponse{Status: AuthorPassAdd, Args: []string{"ACL=7"}}, strict, aaa.Reject, nil},
-		"custom takes any":    {AuthorResponse{Status: AuthorPassRepl, Args: []string{"brew=tea"}}, custom, aaa.Accept, []string{"brew=tea"}},
-		"no argument at all":  {AuthorResponse{Status: AuthorPassAdd, Args: []string{"nonsense"}}, custom, aaa.Reject, nil},
-		"fail":                {AuthorResponse{Status: AuthorFail, Args: []string{"priv-lvl=15"}, ServerMsg: "no"}, strict, aaa.Reject, []string{"server_msg=no"}},
-		"follow is a refusal": {AuthorResponse{Status: AuthorFollow, ServerMsg: "x"}, strict, aaa.Reject, []string{"server_msg=x"}},
+		"replace":             {tacacs.AuthorReply{Status: tacacs.AuthorPassRepl, Args: []string{"cmd=list", "acl*7"}}, strict, aaa.Accept, []string{"cmd=list", "acl*7"}},
+		"replace by nothing":  {tacacs.AuthorReply{Status: tacacs.AuthorPassRepl}, strict, aaa.Accept, nil},
+		"unknown optional":    {tacacs.AuthorReply{Status: tacacs.AuthorPassRepl, Args: []string{"brew*tea"}}, strict, aaa.Accept, []string{"brew*tea"}},
+		"unknown mandatory":   {tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"brew=hush"}}, strict, aaa.Reject, nil},
+		"a field is none":     {tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"password=hush"}}, strict, aaa.Reject, nil},
+		"another case":        {tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"ACL=7"}}, strict, aaa.Reject, nil},
+		"custom takes any":    {tacacs.AuthorReply{Status: tacacs.AuthorPassRepl, Args: []string{"brew=tea"}}, custom, aaa.Accept, []string{"brew=tea"}},
+		"no argument at all":  {tacacs.AuthorReply{Status: tacacs.AuthorPassAdd, Args: []string{"nonsense"}}, custom, aaa.Reject, nil},
+		"fail":                {tacacs.AuthorReply{Status: tacacs.AuthorFail, Args: []string{"priv-lvl=15"}, ServerMsg: "no"}, strict, aaa.Reject, []string{"server_msg=no"}},
+		"follow is a refusal": {tacacs.AuthorReply{Status: tacacs.AuthorFollow, ServerMsg: "x"}, strict, aaa.Reject, []string{"server_msg=x"}},
 	} {
 		answer = c.answer
 		r := ask(t, c.c, aaa.Authz, pairs...)
@@ -188,8 +189,8 @@ func TestAuthorization(t *testing.T) {
 			t.Errorf("%s: custom differs from authz", name)
 		}
 	}
-	got := last[*AuthorRequest](p)
-	if diff := cmp.Diff(&AuthorRequest{Identity{MethodLocal, 1, AuthenASCII, ServiceLogin, "bob", "", ""}, asked}, got); diff != "" {
+	got := last[*tacacs.AuthorRequest](p)
+	if diff := cmp.Diff(&tacacs.AuthorRequest{Identity: tacacs.Identity{AuthenMethod: tacacs.MethodLocal, PrivLvl: 1, AuthenType: tacacs.AuthenASCII, AuthenService: tacacs.ServiceLogin, User: "bob", Port: "", RemAddr: ""}, Args: asked}, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if text := log.String(); !strings.Contains(text, "brew") || strings.Contains(text, "hush") {
@@ -220,27 +221,27 @@ func TestAccounting(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for name, c := range map[string]struct {
 		pairs []string
-		flags AcctFlags
+		flags tacacs.AcctFlags
 		want  string
 	}{
-		"start":    {[]string{"Acct-Status-Type=Start", "Acct-Session-Id=s1"}, AcctStart, "service=shell cmd= start_time=1700000000 task_id=s1"},
-		"stop":     {[]string{"Acct-Status-Type=Stop", "task_id=9", "elapsed_time=5"}, AcctStop, "service=shell cmd= task_id=9 elapsed_time=5 stop_time=1700000000"},
-		"watchdog": {[]string{"Acct-Status-Type=Interim-Update", "task_id=9"}, AcctWatchdog, "service=shell cmd= task_id=9"},
+		"start":    {[]string{"Acct-Status-Type=Start", "Acct-Session-Id=s1"}, tacacs.AcctStart, "service=shell cmd= start_time=1700000000 task_id=s1"},
+		"stop":     {[]string{"Acct-Status-Type=Stop", "task_id=9", "elapsed_time=5"}, tacacs.AcctStop, "service=shell cmd= task_id=9 elapsed_time=5 stop_time=1700000000"},
+		"watchdog": {[]string{"Acct-Status-Type=Interim-Update", "task_id=9"}, tacacs.AcctWatchdog, "service=shell cmd= task_id=9"},
 		"watchdog that repeats the start": {
-			[]string{"Acct-Status-Type=Interim-Update", "Acct-Status-Type=Start", "task_id=9"}, AcctWatchdog | AcctStart, "service=shell cmd= task_id=9",
+			[]string{"Acct-Status-Type=Interim-Update", "Acct-Status-Type=Start", "task_id=9"}, tacacs.AcctWatchdog | tacacs.AcctStart, "service=shell cmd= task_id=9",
 		},
-		"command": {[]string{"cmd=show", "task_id=9", "stop_time=3"}, AcctStop, "service=shell cmd=show task_id=9 stop_time=3"},
+		"command": {[]string{"cmd=show", "task_id=9", "stop_time=3"}, tacacs.AcctStop, "service=shell cmd=show task_id=9 stop_time=3"},
 		"by what it tells": {
 			[]string{"Acct-Session-Id=s1", "Acct-Session-Time=60", "Event-Timestamp=1000", "service=ppp"},
-			AcctStop,
+			tacacs.AcctStop,
 			"service=ppp elapsed_time=60 stop_time=1000 task_id=s1",
 		},
 		"counters": {
 			[]string{"Acct-Session-Id=s1", "Acct-Status-Type=Interim-Update", "Acct-Input-Octets=7", "Acct-Input-Gigawords=2", "Acct-Output-Octets=8", "Acct-Input-Packets=1", "Acct-Output-Packets=2", "bytes_out=9", "service=ppp"},
-			AcctWatchdog, "bytes_out=9 service=ppp bytes_in=8589934599 paks_in=1 paks_out=2 task_id=s1",
+			tacacs.AcctWatchdog, "bytes_out=9 service=ppp bytes_in=8589934599 paks_in=1 paks_out=2 task_id=s1",
 		},
-		"the NAS came up":   {[]string{"Acct-Status-Type=Accounting-On", "task_id=0"}, AcctStart, "task_id=0 service=system event=sys_acct start_time=1700000000"},
-		"the NAS goes down": {[]string{"Acct-Status-Type=Accounting-Off", "task_id=0", "reason=night"}, AcctStop, "task_id=0 reason=night service=system event=sys_acct stop_time=1700000000"},
+		"the NAS came up":   {[]string{"Acct-Status-Type=Accounting-On", "task_id=0"}, tacacs.AcctStart, "task_id=0 service=system event=sys_acct start_time=1700000000"},
+		"the NAS goes down": {[]string{"Acct-Status-Type=Accounting-Off", "task_id=0", "reason=night"}, tacacs.AcctStop, "task_id=0 reason=night service=system event=sys_acct stop_time=1700000000"},
 	} {
 		f, err := read(request(t, aaa.Accounting, c.pairs...))
 		if err != nil {
@@ -275,19 +276,19 @@ func TestAccounting(t *testing.T) {
 		t.Errorf("%q, %v, want %s", got.Args, err, want)
 	}
 
-	status := AcctSuccess
-	p := script(t, func(Body) Body { return &AcctReply{Status: status, ServerMsg: "noted"} })
+	status := tacacs.AcctSuccess
+	p := script(t, func(tacacs.Body) tacacs.Body { return &tacacs.AcctReply{Status: status, ServerMsg: "noted"} })
 	c := open(t, p.peer, EngineOptions{})
 	r := ask(t, c, aaa.Accounting, "user=bob", "Acct-Status-Type=Start")
 	if r.Outcome != aaa.Accept || r.Attempts != 1 || !slices.Equal(texts(r), []string{"server_msg=noted"}) {
 		t.Errorf("%+v", r)
 	}
-	first := last[*AcctRequest](p)
+	first := last[*tacacs.AcctRequest](p)
 	ask(t, c, aaa.Accounting, "user=bob", "Acct-Status-Type=Start")
-	if slices.Equal(first.Args, last[*AcctRequest](p).Args) {
+	if slices.Equal(first.Args, last[*tacacs.AcctRequest](p).Args) {
 		t.Error("two tasks of one id")
 	}
-	for _, status = range []AcctStatus{AcctError, AcctFollow} {
+	for _, status = range []tacacs.AcctStatus{tacacs.AcctError, tacacs.AcctFollow} {
 		_, err := c.Exchange(t.Context(), request(t, aaa.Accounting, "user=bob"))
 		fails(t, status.String(), err, engines.ServerError, errStatus)
 	}

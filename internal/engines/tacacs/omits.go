@@ -7,7 +7,7 @@ import (
 
 var _ engines.Omitter = (*client)(nil)
 
-// Omits implements engines.Omitter: what a packet has room for depends on its type (RFC 8907 §5.1,
+// Omits implements engines.Omitter: the room of a packet depends on its type (RFC 8907 §5.1,
 // §5.3, §6.1, §7.1). A custom request is an authorization.
 func (c *client) Omits(op aaa.Op, attr *aaa.Attribute) bool {
 	switch {
@@ -33,7 +33,7 @@ func omitsField(op aaa.Op, number uint32) bool {
 	}
 }
 
-// omitsStandard goes over what fields.standard takes.
+// omitsStandard covers the attributes that fields.standard takes.
 func omitsStandard(op aaa.Op, number uint32) bool {
 	switch number {
 	case radiusUserName, radiusCallingStation, radiusNASPortID:

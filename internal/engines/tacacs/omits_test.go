@@ -7,19 +7,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/tacacs"
 )
 
 // TestOmits: what is said to be omitted changes no packet, whatever its value.
 func TestOmits(t *testing.T) {
 	t.Parallel()
-	p := script(t, func(b Body) Body {
+	p := script(t, func(b tacacs.Body) tacacs.Body {
 		switch b.(type) {
-		case *AuthenStart:
-			return &AuthenReply{Status: AuthenPass}
-		case *AuthorRequest:
-			return &AuthorResponse{Status: AuthorPassAdd}
+		case *tacacs.AuthenStart:
+			return &tacacs.AuthenReply{Status: tacacs.AuthenPass}
+		case *tacacs.AuthorRequest:
+			return &tacacs.AuthorReply{Status: tacacs.AuthorPassAdd}
 		default:
-			return &AcctReply{Status: AcctSuccess}
+			return &tacacs.AcctReply{Status: tacacs.AcctSuccess}
 		}
 	})
 	c := open(t, p.peer, EngineOptions{})
@@ -42,7 +43,7 @@ func TestOmits(t *testing.T) {
 		aaa.Custom:     {"user=bob", "service=shell"},
 	} {
 		plain := request(t, op, base...)
-		body := func(more ...aaa.AVP) Body {
+		body := func(more ...aaa.AVP) tacacs.Body {
 			r := *plain
 			r.AVPs = slices.Concat(plain.AVPs, more)
 			if _, err := c.Exchange(t.Context(), &r); err != nil {

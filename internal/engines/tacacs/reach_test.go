@@ -7,17 +7,18 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestReachOfOpenConnections: nothing goes out on a connection that was made before its network was taken back, neither a new
 // request nor the next round of a login.
 func TestReachOfOpenConnections(t *testing.T) {
 	t.Parallel()
-	server := script(t, func(b Body) Body {
-		if _, ok := b.(*AuthorRequest); ok {
-			return &AuthorResponse{Status: AuthorPassAdd}
+	server := script(t, func(b tacacs.Body) tacacs.Body {
+		if _, ok := b.(*tacacs.AuthorRequest); ok {
+			return &tacacs.AuthorReply{Status: tacacs.AuthorPassAdd}
 		}
-		return &AuthenReply{Status: AuthenGetPass, ServerMsg: "Password: "}
+		return &tacacs.AuthenReply{Status: tacacs.AuthenGetPass, ServerMsg: "Password: "}
 	})
 	reach := (&egress.Rules{}).Account()
 	open := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // Values of Acct-Status-Type (RFC 2866 §5.1).
@@ -19,45 +20,45 @@ const (
 	statusOff     = 8
 )
 
-// flags tells what a record is by its Acct-Status-Type, several of which may go together as far as
-// RFC 8907 §7.2 has them: an Interim-Update with a Start repeats what the start told. Without
-// one, a record that tells a duration or an end is a stop, else a start. system: the whole
+// flags derives the kind of a record from its Acct-Status-Type. Several may go together as far as
+// RFC 8907 §7.2 allows it: an Interim-Update with a Start repeats the arguments of the start. Without
+// one, a record with a duration or an end is a stop, and any other a start. system: the whole
 // NAS went up or down.
-func (f *fields) flags() (flags AcctFlags, system bool, err error) {
+func (f *fields) flags() (flags tacacs.AcctFlags, system bool, err error) {
 	bad := func(message string) error {
 		return aaa.Invalid(aaa.Field{Path: "Acct-Status-Type", Rule: "enum", Message: message})
 	}
 	for _, status := range f.status {
 		switch status {
 		case statusStart:
-			flags |= AcctStart
+			flags |= tacacs.AcctStart
 		case statusStop:
-			flags |= AcctStop
+			flags |= tacacs.AcctStop
 		case statusInterim:
-			flags |= AcctWatchdog
+			flags |= tacacs.AcctWatchdog
 		case statusOn:
-			flags, system = flags|AcctStart, true
+			flags, system = flags|tacacs.AcctStart, true
 		case statusOff:
-			flags, system = flags|AcctStop, true
+			flags, system = flags|tacacs.AcctStop, true
 		default:
 			return 0, false, bad("TACACS+ knows Start, Stop, Interim-Update, Accounting-On and Accounting-Off")
 		}
 	}
 	switch {
-	case flags&AcctStop != 0 && flags != AcctStop:
+	case flags&tacacs.AcctStop != 0 && flags != tacacs.AcctStop:
 		return 0, false, bad("a stop goes with nothing else: START and STOP exclude each other")
 	case flags != 0:
 	case f.has("elapsed_time") || f.has("stop_time") || f.radius[radiusSessionTime] != nil:
-		flags = AcctStop
+		flags = tacacs.AcctStop
 	default:
-		flags = AcctStart
+		flags = tacacs.AcctStart
 	}
 	return flags, system, nil
 }
 
-// accounting is an accounting record. What it must have and lacks is filled in: a task_id, the
-// service, and the time (§8.3), the same at every server that the record is tried at.
-func (f *fields) accounting(req *engines.Request) (*AcctRequest, error) {
+// accounting returns the accounting record of a request. It adds what is mandatory and missing: a task_id, the
+// service, and the time (§8.3), which are the same at every server that gets the record.
+func (f *fields) accounting(req *engines.Request) (*tacacs.AcctRequest, error) {
 	flags, system, err := f.flags()
 	if err != nil {
 		return nil, err
@@ -80,9 +81,9 @@ func (f *fields) accounting(req *engines.Request) (*AcctRequest, error) {
 		at = strconv.FormatInt(begun.Unix(), 10)
 	}
 	switch flags {
-	case AcctStart:
+	case tacacs.AcctStart:
 		f.add("start_time", at)
-	case AcctStop:
+	case tacacs.AcctStop:
 		f.add("stop_time", at)
 	}
 	task := string(f.radius[radiusSessionID])
@@ -92,14 +93,14 @@ func (f *fields) accounting(req *engines.Request) (*AcctRequest, error) {
 	if task == "" {
 		task = newTaskID()
 	}
-	if len(task) > 255-len("task_id=") || checkText("", task) != nil {
+	if len(task) > 255-len("task_id=") || tacacs.CheckText("", task) != nil {
 		return nil, aaa.Invalid(aaa.Field{Path: "Acct-Session-Id", Rule: "characters", Message: "TACACS+ takes up to 247 printable US-ASCII characters"})
 	}
 	f.add("task_id", task)
-	return &AcctRequest{Flags: flags, Identity: f.identity(), Args: f.withService()}, nil
+	return &tacacs.AcctRequest{Flags: flags, Identity: f.identity(), Args: f.withService()}, nil
 }
 
-// add adds an argument that is not there yet; an empty value is none.
+// add adds an argument unless it is there or its value is empty.
 func (f *fields) add(name, value string) {
 	if value != "" && !f.has(name) {
 		f.args = append(f.args, name+"="+value)
@@ -107,7 +108,7 @@ func (f *fields) add(name, value string) {
 	}
 }
 
-// radiusNumber is an integer attribute of RADIUS in decimal; empty where absent.
+// radiusNumber returns an integer attribute of RADIUS in decimal, or nothing if it is absent.
 func (f *fields) radiusNumber(attribute uint32) string {
 	value := f.radius[attribute]
 	if len(value) != 4 {
@@ -131,12 +132,12 @@ func (c *client) record(ctx context.Context, f *fields, req *engines.Request) (*
 	if err != nil {
 		return nil, err
 	}
-	var r AcctReply
+	var r tacacs.AcctReply
 	_, sent, err := c.first(ctx, req.Allowance, body, &r)
 	if err != nil {
 		return nil, err
 	}
-	if r.Status != AcctSuccess { // FOLLOW is never followed: nobody has taken the record
+	if r.Status != tacacs.AcctSuccess { // FOLLOW is never followed: no server has taken the record
 		return nil, c.unable(sent, r.ServerMsg, r.Data)
 	}
 	c.succeeded()

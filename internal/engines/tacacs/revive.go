@@ -4,16 +4,17 @@ import (
 	"context"
 
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
-// succeeded tells the server's health of an answer.
+// succeeded reports an answer to the server's health.
 func (c *client) succeeded() { c.health.Succeeded(c.means) }
 
-// failing tells the server's health of a missing answer.
+// failing reports a missing answer to the server's health.
 func (c *client) failing() { c.health.Failed(c.means) }
 
-// means is how the server is found to be back: the protocol has no request for its status, so it
-// is asked where there is a test user.
+// means returns how a dead server is found to be back. The protocol has no request for its status, so that
+// it is probed only with a test user.
 func (c *client) means() engines.Means {
 	opts := &c.engine.opts
 	m := engines.Means{
@@ -26,16 +27,16 @@ func (c *client) means() engines.Means {
 	return m
 }
 
-// ask logs the test user in, to which a FAIL is as good an answer as a PASS.
+// ask logs the test user in. A FAIL is as good an answer as a PASS.
 func (c *client) ask(ctx context.Context) error {
-	var r AuthenReply
+	var r tacacs.AuthenReply
 	s := c.manager.Session()
 	defer s.Close()
 	switch err := s.Exchange(ctx, c.tester, &r); {
 	case err != nil:
-		return c.failed(err, s.sent)
-	case r.Status == AuthenError:
-		return c.unable(s.sent, r.ServerMsg, r.Data, c.tester.Data)
+		return c.failed(err, s.Sent())
+	case r.Status == tacacs.AuthenError:
+		return c.unable(s.Sent(), r.ServerMsg, r.Data, c.tester.Data)
 	}
 	c.succeeded()
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
 // TestHealth: ERROR is a server that can't answer; it is tried again by time or by a test user.
@@ -20,16 +21,16 @@ func TestHealth(t *testing.T) {
 	for _, probe := range []bool{false, true} {
 		var mu sync.Mutex
 		well := false
-		p := script(t, func(b Body) Body {
+		p := script(t, func(b tacacs.Body) tacacs.Body {
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case !well:
-				return &AuthenReply{Status: AuthenError, ServerMsg: "hush"}
-			case b.(*AuthenStart).User == "probe":
-				return &AuthenReply{Status: AuthenFail}
+				return &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "hush"}
+			case b.(*tacacs.AuthenStart).User == "probe":
+				return &tacacs.AuthenReply{Status: tacacs.AuthenFail}
 			default:
-				return &AuthenReply{Status: AuthenPass}
+				return &tacacs.AuthenReply{Status: tacacs.AuthenPass}
 			}
 		})
 		c := open(t, p.peer, EngineOptions{ReviveAfter: 5 * time.Millisecond, ProbeInterval: 5 * time.Millisecond}, func(s *aaa.Server) {
@@ -133,8 +134,8 @@ func TestSilenceBeforeTheTimeout(t *testing.T) {
 	for wait, want := range map[time.Duration]engines.State{1010 * time.Millisecond: engines.Dead, 990 * time.Millisecond: engines.Alive} {
 		synctest.Test(t, func(t *testing.T) {
 			network := newPipes()
-			p := startPeer(t, &peer{secret: testSecret, quiet: true, ln: network}, func(l *link) {
-				for range l.requests() { // and not a word
+			p := startPeer(t, &peer{Secret: testSecret, Quiet: true, Listener: network}, func(l *link) {
+				for range l.Requests() { // and not a word
 				}
 			})
 			c := open(t, p, EngineOptions{Dial: network.Dial})

@@ -8,12 +8,13 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/tacacs"
 )
 
-// errStatus is a server's own word that it can't answer (RFC 8907 §5.4, §6.2, §7.2).
+// errStatus is the status ERROR: the server can't answer (RFC 8907 §5.4, §6.2, §7.2).
 var errStatus = errors.New("the server answered ERROR")
 
-// statusError is errStatus with what the server says of it.
+// statusError is errStatus with the texts of the server.
 type statusError struct{ words string }
 
 func (e *statusError) Error() string { return errStatus.Error() + e.words }
@@ -22,9 +23,9 @@ func (e *statusError) Unwrap() error { return errStatus }
 // maxWords bounds each text of an ERROR in characters.
 const maxWords = 200
 
-// unable is the Failure of a server that says that it can't answer. secrets are what the request held that a server
-// may repeat and nobody may read.
-func (c *client) unable(sent int, msg string, data Sensitive, secrets ...[]byte) error {
+// unable returns the Failure for a status ERROR. secrets are octets of the request that its texts may repeat and
+// must not show.
+func (c *client) unable(sent int, msg string, data tacacs.Sensitive, secrets ...[]byte) error {
 	c.failing()
 	var err error = errStatus
 	if words := said("server_msg", []byte(msg), secrets) + said("data", data, secrets); words != "" {
@@ -33,7 +34,7 @@ func (c *client) unable(sent int, msg string, data Sensitive, secrets ...[]byte)
 	return &engines.Failure{Reason: engines.ServerError, Attempts: sent, Err: err}
 }
 
-// said is a text of an ERROR under its name, printable, bounded, and without the secrets; empty where there is none.
+// said returns a text of an ERROR with its name: printable, bounded, and without the secrets. Without a text it is empty.
 func said(name string, text []byte, secrets [][]byte) string {
 	if len(text) == 0 {
 		return ""
@@ -55,7 +56,7 @@ func said(name string, text []byte, secrets [][]byte) string {
 	return ", " + name + " \"" + clean + "\""
 }
 
-// secrets are the octets of a request that are never shown.
+// secrets returns the octets of a request that are never shown.
 func (f *fields) secrets() [][]byte {
 	return [][]byte{f.password, f.newPassword, f.userMsg, f.data, f.chapAnswer}
 }

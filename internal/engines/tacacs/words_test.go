@@ -6,28 +6,29 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/tacacs"
 )
 
 // TestErrorWords: what a server says with an ERROR is in the error: printable, bounded, and without what the request
 // holds of secrets. Where an earlier request brought an answer, nothing of it is told.
 func TestErrorWords(t *testing.T) {
 	t.Parallel()
-	p := script(t, func(b Body) Body {
+	p := script(t, func(b tacacs.Body) tacacs.Body {
 		switch b := b.(type) {
-		case *AuthenStart:
+		case *tacacs.AuthenStart:
 			if len(b.Data) == 0 {
 				return getPass
 			}
-			return &AuthenReply{Status: AuthenError, ServerMsg: "no\x1b backend for " + string(b.Data), Data: Sensitive("ldap \xff" + strings.Repeat("x", 500))}
-		case *AuthenContinue:
+			return &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "no\x1b backend for " + string(b.Data), Data: tacacs.Sensitive("ldap \xff" + strings.Repeat("x", 500))}
+		case *tacacs.AuthenContinue:
 			if string(b.UserMsg) == "first" {
 				return getData
 			}
-			return &AuthenReply{Status: AuthenError, ServerMsg: "can't check first " + string(b.UserMsg)}
-		case *AuthorRequest:
-			return &AuthorResponse{Status: AuthorError, ServerMsg: "no rules", Data: Sensitive("line 7")}
+			return &tacacs.AuthenReply{Status: tacacs.AuthenError, ServerMsg: "can't check first " + string(b.UserMsg)}
+		case *tacacs.AuthorRequest:
+			return &tacacs.AuthorReply{Status: tacacs.AuthorError, ServerMsg: "no rules", Data: tacacs.Sensitive("line 7")}
 		default:
-			return &AcctReply{Status: AcctError, ServerMsg: "disk full"}
+			return &tacacs.AcctReply{Status: tacacs.AcctError, ServerMsg: "disk full"}
 		}
 	})
 	c := open(t, p.peer, EngineOptions{})

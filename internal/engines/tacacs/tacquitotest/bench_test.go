@@ -5,11 +5,12 @@ import (
 	"sync"
 	"testing"
 
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 // benchmarkPAP is PAP logins, 32 in flight.
-func benchmarkPAP(b *testing.B, opts tacacs.Options) {
+func benchmarkPAP(b *testing.B, opts conns.Options) {
 	s := startWith(b, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}, Quick: true})
 	m := manager(b, s, opts)
 	var wg sync.WaitGroup

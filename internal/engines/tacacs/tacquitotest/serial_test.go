@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines"
+	engine "aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 // TestSlowLoginsAtOnce: tacquito grants single connection mode and serves a connection's sessions one after the
@@ -26,7 +29,7 @@ func TestSlowLoginsAtOnce(t *testing.T) {
 			arrived.Wait()
 		}
 	}})
-	m := manager(t, s, tacacs.Options{})
+	m := manager(t, s, conns.Options{})
 	login := func(user string) {
 		var r tacacs.AuthenReply
 		if err := m.Exchange(context.Background(), pap(user, password), &r); err != nil || r.Status != tacacs.AuthenPass {
@@ -52,8 +55,8 @@ func TestIdleClose(t *testing.T) {
 		t.Skip("takes 15 s; part of make soak")
 	}
 	s := startWith(t, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}})
-	lost := make(chan tacacs.Lost, 1)
-	c := clientWith(t, s, tacacs.EngineOptions{Lost: func(l tacacs.Lost) { lost <- l }})
+	lost := make(chan engines.Lost, 1)
+	c := clientWith(t, s, engine.EngineOptions{Lost: func(l engines.Lost) { lost <- l }})
 	r := ask(t, c, aaa.Authn, nil, "user=bob", "port=tty1")
 	outcome(t, "the login", r, aaa.Challenge)
 	select {

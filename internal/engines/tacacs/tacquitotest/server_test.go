@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
 )
 
 const (
@@ -63,15 +63,15 @@ func must(t testing.TB, err error) {
 }
 
 // manager makes a manager of the server, which is retired, and must then be empty, before the server stops.
-func manager(t testing.TB, s *server, opts tacacs.Options) *tacacs.Manager {
+func manager(t testing.TB, s *server, opts conns.Options) *conns.Manager {
 	t.Helper()
-	return managerWith(t, s, tacacs.Secrets{Current: aaa.NewSecret(sharedSecret)}, opts)
+	return managerWith(t, s, conns.Secrets{Current: aaa.NewSecret(sharedSecret)}, opts)
 }
 
-func managerWith(t testing.TB, s *server, secrets tacacs.Secrets, opts tacacs.Options) *tacacs.Manager {
+func managerWith(t testing.TB, s *server, secrets conns.Secrets, opts conns.Options) *conns.Manager {
 	t.Helper()
 	opts.ReplyTimeout = time.Minute // tacquito hashes passwords one at a time on a connection, which takes long under the race detector
-	m, err := tacacs.NewManager(s.addr, secrets, opts)
+	m, err := conns.NewManager(s.addr, secrets, opts)
 	must(t, err)
 	t.Cleanup(func() {
 		m.Retire()

@@ -19,7 +19,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 func pap(user, password string) *tacacs.AuthenStart {
@@ -41,13 +42,13 @@ func typed(s string) *tacacs.AuthenContinue {
 }
 
 // modes are the ways to use connections; all tests run in each.
-var modes = map[string]tacacs.Options{
+var modes = map[string]conns.Options{
 	"one connection":    {Connections: 1},
 	"four connections":  {},
 	"a connection each": {NoSingleConnect: true},
 }
 
-func inModes(t *testing.T, test func(*testing.T, *server, *tacacs.Manager)) {
+func inModes(t *testing.T, test func(*testing.T, *server, *conns.Manager)) {
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +60,7 @@ func inModes(t *testing.T, test func(*testing.T, *server, *tacacs.Manager)) {
 
 func TestPAP(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, _ *server, m *conns.Manager) {
 		for _, tc := range []struct {
 			user, password string
 			want           tacacs.AuthenStatus
@@ -78,7 +79,7 @@ func TestPAP(t *testing.T) {
 // TestASCII is a login in which the server asks for the name and the password.
 func TestASCII(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, _ *server, m *conns.Manager) {
 		for answer, want := range map[string]tacacs.AuthenStatus{password: tacacs.AuthenPass, "wrong": tacacs.AuthenFail} {
 			s := m.Session()
 			var r tacacs.AuthenReply
@@ -101,7 +102,7 @@ func TestASCII(t *testing.T) {
 // TestAbort: tacquito answers an abort, to which the protocol knows no answer.
 func TestAbort(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, _ *server, m *conns.Manager) {
 		s := m.Session()
 		var r tacacs.AuthenReply
 		must(t, s.Exchange(context.Background(), &tacacs.AuthenStart{Action: tacacs.ActionLogin, Method: tacacs.AuthenASCII}, &r))
@@ -115,7 +116,7 @@ func TestAbort(t *testing.T) {
 
 func TestCommandAuthorization(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, _ *server, m *conns.Manager) {
 		for command, want := range map[string]tacacs.AuthorStatus{
 			"show version": tacacs.AuthorPassAdd, "ping 192.0.2.1": tacacs.AuthorPassAdd,
 			"ping 192.0.2.2": tacacs.AuthorFail, "reload": tacacs.AuthorFail,
@@ -125,13 +126,13 @@ func TestCommandAuthorization(t *testing.T) {
 			for _, w := range words[1:] {
 				args = append(args, "cmd-arg="+w)
 			}
-			var r tacacs.AuthorResponse
+			var r tacacs.AuthorReply
 			must(t, m.Exchange(context.Background(), &tacacs.AuthorRequest{Identity: identity("bob"), Args: args}, &r))
 			if r.Status != want {
 				t.Errorf("%s: %+v", command, r)
 			}
 		}
-		var r tacacs.AuthorResponse
+		var r tacacs.AuthorReply
 		must(t, m.Exchange(context.Background(), &tacacs.AuthorRequest{Identity: identity("bob"), Args: []string{"service=exec", "cmd="}}, &r))
 		if r.Status != tacacs.AuthorPassAdd && r.Status != tacacs.AuthorPassRepl || !slices.ContainsFunc(r.Args, func(s string) bool {
 			a, ok := tacacs.ParseArgument(s)
@@ -144,7 +145,7 @@ func TestCommandAuthorization(t *testing.T) {
 
 func TestAccounting(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, s *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, s *server, m *conns.Manager) {
 		for i, flags := range []tacacs.AcctFlags{tacacs.AcctStart, tacacs.AcctWatchdog, tacacs.AcctWatchdog | tacacs.AcctStart, tacacs.AcctStop} {
 			var r tacacs.AcctReply
 			record := &tacacs.AcctRequest{Flags: flags, Identity: identity("bob"), Args: []string{fmt.Sprintf("task_id=%d", i), "service=shell"}}
@@ -162,7 +163,7 @@ func TestAccounting(t *testing.T) {
 // TestManyAtOnce: sessions of all kinds interleave, and each gets its own answer.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
-	inModes(t, func(t *testing.T, _ *server, m *tacacs.Manager) {
+	inModes(t, func(t *testing.T, _ *server, m *conns.Manager) {
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {
@@ -186,7 +187,7 @@ func TestManyAtOnce(t *testing.T) {
 						t.Errorf("login with %s: %+v", word, r)
 					}
 				case 2:
-					var r tacacs.AuthorResponse
+					var r tacacs.AuthorReply
 					err := m.Exchange(context.Background(), &tacacs.AuthorRequest{Identity: identity("bob"), Args: []string{"service=shell", "cmd=reload"}}, &r)
 					if err != nil || r.Status != tacacs.AuthorFail {
 						t.Errorf("%+v, %v", r, err)
@@ -209,12 +210,12 @@ func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	s := start(t, sharedSecret, nil)
 	var f *engines.Failure
-	m := managerWith(t, s, tacacs.Secrets{Current: aaa.NewSecret("wrong")}, tacacs.Options{})
+	m := managerWith(t, s, conns.Secrets{Current: aaa.NewSecret("wrong")}, conns.Options{})
 	err := m.Exchange(context.Background(), pap("bob", password), new(tacacs.AuthenReply))
-	if !errors.As(err, &f) || f.Reason != engines.BadReply || !errors.Is(err, tacacs.FaultSecret) {
+	if !errors.As(err, &f) || f.Reason != engines.BadReply || !errors.Is(err, conns.FaultSecret) {
 		t.Errorf("%v", err)
 	}
-	rotating := managerWith(t, s, tacacs.Secrets{Current: aaa.NewSecret("the next one"), Previous: aaa.NewSecret(sharedSecret)}, tacacs.Options{})
+	rotating := managerWith(t, s, conns.Secrets{Current: aaa.NewSecret("the next one"), Previous: aaa.NewSecret(sharedSecret)}, conns.Options{})
 	for range 3 {
 		var r tacacs.AuthenReply
 		must(t, rotating.Exchange(context.Background(), pap("bob", password), &r))
@@ -236,7 +237,7 @@ func TestTLS(t *testing.T) {
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{serverCert},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clientPool,
 	})
-	m := managerWith(t, s, tacacs.Secrets{}, tacacs.Options{TLS: &tls.Config{RootCAs: serverPool, Certificates: []tls.Certificate{clientCert}}})
+	m := managerWith(t, s, conns.Secrets{}, conns.Options{TLS: &tls.Config{RootCAs: serverPool, Certificates: []tls.Certificate{clientCert}}})
 	for range 3 {
 		var r tacacs.AuthenReply
 		must(t, m.Exchange(context.Background(), pap("bob", password), &r))

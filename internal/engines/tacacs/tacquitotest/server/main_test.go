@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/engines/tacacs"
+	"aaa-api/internal/engines/tacacs/conns"
+	"aaa-api/internal/tacacs"
 )
 
 // TestRun: the address comes first, then records of accounting; what is not permitted is refused; the end
@@ -30,7 +31,7 @@ func TestRun(t *testing.T) {
 				}, more...), stdin, stdout)
 			}()
 			lines := bufio.NewReader(out)
-			m, err := tacacs.NewManager(line(t, lines), tacacs.Secrets{Current: aaa.NewSecret("shared")}, tacacs.Options{ReplyTimeout: time.Minute})
+			m, err := conns.NewManager(line(t, lines), conns.Secrets{Current: aaa.NewSecret("shared")}, conns.Options{ReplyTimeout: time.Minute})
 			must(t, err)
 			defer m.Retire()
 
@@ -56,14 +57,14 @@ func TestRun(t *testing.T) {
 }
 
 // fully is all but PAP.
-func fully(t *testing.T, m *tacacs.Manager, lines *bufio.Reader) {
+func fully(t *testing.T, m *conns.Manager, lines *bufio.Reader) {
 	t.Helper()
 	ascii(t, m, "bob", "correct:horse")
 
 	who := tacacs.Identity{AuthenMethod: tacacs.MethodTACACSPlus, AuthenType: tacacs.AuthenASCII, User: "bob"}
 	for command, want := range map[string]tacacs.AuthorStatus{"show ip": tacacs.AuthorPassAdd, "reload now": tacacs.AuthorFail} {
 		word, arg, _ := strings.Cut(command, " ")
-		var r tacacs.AuthorResponse
+		var r tacacs.AuthorReply
 		must(t, m.Exchange(t.Context(), &tacacs.AuthorRequest{Identity: who, Args: []string{"service=shell", "cmd=" + word, "cmd-arg=" + arg}}, &r))
 		if r.Status != want {
 			t.Errorf("%s: %v", command, r.Status)
@@ -79,7 +80,7 @@ func fully(t *testing.T, m *tacacs.Manager, lines *bufio.Reader) {
 }
 
 // ascii logs in as the server asks.
-func ascii(t *testing.T, m *tacacs.Manager, user, password string) {
+func ascii(t *testing.T, m *conns.Manager, user, password string) {
 	t.Helper()
 	s := m.Session()
 	defer s.Close()
