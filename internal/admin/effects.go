@@ -275,7 +275,7 @@ func unconfirmed(effects []document.Effect) error {
 			message := "the move would let everybody in: " + describe(e)
 			return &aaa.Error{
 				Kind: aaa.KindConflict, Message: message,
-				Fields: []aaa.Field{{Path: "to", Rule: outcomeRule, Message: message, Target: e.Accounts}},
+				Fields: []aaa.Field{{Path: "to", Rule: outcomeRule, Message: message, Target: aaa.Names(e.Accounts)}},
 			}
 		}
 	}

@@ -79,9 +79,9 @@ func (e *InUseError) Error() string { return "it is named by documents" }
 
 // Unwrap names the accounts.
 func (e *InUseError) Unwrap() error {
-	meaning := conflict("dictionary", "in_use", "the documents of these accounts name the dictionary", e.Accounts)
+	meaning := conflict("dictionary", "in_use", "the documents of these accounts name the dictionary", aaa.Names(e.Accounts))
 	if e.Kind == RefFSM {
-		meaning = conflict("fsm", "in_use", "the documents of these accounts name the table", e.Accounts)
+		meaning = conflict("fsm", "in_use", "the documents of these accounts name the table", aaa.Names(e.Accounts))
 	}
 	return &meaning
 }
@@ -105,7 +105,7 @@ func (e *LeftBehindError) Unwrap() error {
 			rule, what = "fsm", "state machine tables"
 		}
 		list = append(list, conflict("to", rule,
-			"the documents of these accounts name "+what+" of an account that would no longer be above them", e.Accounts))
+			"the documents of these accounts name "+what+" of an account that would no longer be above them", aaa.Names(e.Accounts)))
 	}
 	return together(list)
 }

@@ -19,6 +19,7 @@ func TestReferenceErrors(t *testing.T) {
 		return store.Ref{Kind: kind, Account: "a", Name: name}
 	}
 	const dictionary, table = store.RefDictionary, store.RefFSM
+	names := []string{"a", "b"}
 	type field struct {
 		Path, Rule string
 		Target     any
@@ -31,22 +32,22 @@ func TestReferenceErrors(t *testing.T) {
 		"dictionary in use": {
 			&store.InUseError{Kind: dictionary, Accounts: accounts},
 			"the documents of these accounts name the dictionary",
-			[]field{{"dictionary", "in_use", accounts}},
+			[]field{{"dictionary", "in_use", names}},
 		},
 		"table in use": {
 			&store.InUseError{Kind: table, Accounts: accounts},
 			"the documents of these accounts name the table",
-			[]field{{"fsm", "in_use", accounts}},
+			[]field{{"fsm", "in_use", names}},
 		},
 		"dictionaries left": {
 			&store.LeftBehindError{Kinds: []store.RefKind{dictionary}, Accounts: accounts},
 			"the documents of these accounts name dictionaries of an account that would no longer be above them",
-			[]field{{"to", "dictionaries", accounts}},
+			[]field{{"to", "dictionaries", names}},
 		},
 		"both left": {
 			&store.LeftBehindError{Kinds: []store.RefKind{dictionary, table}, Accounts: accounts},
 			"the documents of these accounts name dictionaries of an account that would no longer be above them",
-			[]field{{"to", "dictionaries", accounts}, {"to", "fsm", accounts}},
+			[]field{{"to", "dictionaries", names}, {"to", "fsm", names}},
 		},
 		"tables missing": {
 			&store.MissingError{Refs: []store.Ref{ref(table, "t")}},
@@ -68,6 +69,11 @@ func TestReferenceErrors(t *testing.T) {
 			var got []field
 			for _, in := range e.Fields {
 				got = append(got, field{in.Path, in.Rule, in.Target})
+			}
+			for _, in := range aaa.DataOf(c.err).Fields {
+				if in.Target == nil {
+					t.Errorf("%s loses its target on the way to another process", in.Path)
+				}
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
