@@ -79,7 +79,7 @@ func TestTwoDoors(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range each {
 		all.Go(func() {
-			w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(fmt.Sprintf(`{"x-http-%d":true}`, n))).want(200)
+			w.insist(ask{method: "PATCH", path: at(w.tenant, "/aaa"), token: w.tenantToken, body: data(fmt.Sprintf(`{"x-http-%d":true}`, n))}).want(200)
 		})
 		all.Go(func() {
 			patch := map[string]any{fmt.Sprint("x-other-", n): true}
