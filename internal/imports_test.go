@@ -71,8 +71,9 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its errors and pages
-	"httpapi":   {"aaa", "admission", "schema", "store", "dict", "document", "egress", "limits", "logging", "token", "gateway", "fsm", "web", "/"},
+	"admin":     {"aaa", "admission", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "logging", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -127,7 +127,7 @@ func (n *node) startServers() (servers []*http.Server, failed chan error) {
 		})
 	}
 	if n.adminListener != nil {
-		start(n.adminListener, n.api.Admin(), func(s *http.Server) error { return s.Serve(n.adminListener) })
+		start(n.adminListener, n.api.Operators(), func(s *http.Server) error { return s.Serve(n.adminListener) })
 	}
 	return servers, failed
 }

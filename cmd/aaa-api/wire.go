@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/config"
@@ -58,6 +59,7 @@ type node struct {
 	gateway  *gateway.Gateway
 	radius   *radius.Engine
 	follower *store.Follower
+	admin    *admin.Service
 	api      *httpapi.API
 	memory   int64 // that the node may use; 0: nobody says
 	budget   *admission.Budget
@@ -199,16 +201,23 @@ func (n *node) assemble() error {
 	n.memory = memoryLimit(n.cfg.MemoryLimit)
 	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
 	n.clients = web.NewConnections(int(n.cfg.MaxConnections), registry)
-	n.api = httpapi.New(httpapi.Options{
+	n.admin = admin.New(admin.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
-		Service:  n.gateway,
-		Verifier: verifier,
+		Users:    n.gateway,
 		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
 		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
+		Log:      n.log,
+	})
+	n.api = httpapi.New(httpapi.Options{
+		Store:    n.store,
+		Tree:     n.tenants,
+		Service:  n.gateway,
+		Admin:    n.admin,
+		Verifier: verifier,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),

@@ -7,6 +7,15 @@ import "errors"
 // AccountID names a tenant: 32 lower-case hexadecimal characters, or SystemConfig.
 type AccountID string
 
+// Names returns ids as the Target of a Field may hold them.
+func Names(ids []AccountID) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = string(id)
+	}
+	return names
+}
+
 // SystemConfig is the entity above the root account. It owns an AAA document
 // of its own and the system dictionaries.
 const SystemConfig AccountID = "system_config"

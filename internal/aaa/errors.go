@@ -23,6 +23,7 @@ const (
 	KindNoAnswer    // nobody answered in time
 	KindUnavailable // the store is away
 	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
+	KindTooLong     // what was sent is longer than anything that is taken
 	numKinds
 )
 
@@ -72,6 +73,9 @@ func Invalid(fields ...Field) *Error {
 
 // KindOf returns the kind of the first Error in err's chain, KindInternal without one.
 func KindOf(err error) Kind {
+	if err == nil { // spares an allocation
+		return KindInternal
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind

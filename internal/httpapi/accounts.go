@@ -2,377 +2,153 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
-	"net/http"
-	"net/netip"
-	"slices"
-	"strconv"
-	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/document"
-	"aaa-api/internal/schema"
+	"aaa-api/internal/admin"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
 )
 
-// accountView is an account as answers show it.
-type accountView struct {
-	ID        aaa.AccountID  `json:"id"`
-	Name      string         `json:"name"`
-	Realm     string         `json:"realm,omitempty"`
-	ParentID  *aaa.AccountID `json:"parent_id"` // null for the root
-	Enabled   bool           `json:"enabled"`
-	Limits    *aaa.Limits    `json:"limits,omitempty"`
-	Networks  []netip.Prefix `json:"server_networks,omitempty"`
-	CreatedAt time.Time      `json:"created_at"`
-	UpdatedAt time.Time      `json:"updated_at"`
+func accountKey(a admin.Account) string { return string(a.ID) }
+
+func accountRow(a admin.Account) any { return a }
+
+// replyAccount answers with an account.
+func replyAccount(c *web.Call, a admin.Account) error {
+	return c.Reply(web.Answer{Data: a, Revision: a.Revision, Warnings: warningsOf(a.Warnings)})
 }
 
-func viewAccount(a store.Account) accountView {
-	v := accountView{
-		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: a.ServerNetworks,
-		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
-	}
-	if a.ParentID != "" {
-		v.ParentID = &a.ParentID
-	}
-	return v
-}
-
-func accountKey(a store.Account) string { return string(a.ID) }
-
-func accountRow(a store.Account) any { return viewAccount(a) }
-
-// createAccount makes a child of the account of the URL, or of the token's own. It may bring its id, as one
-// that comes from elsewhere does.
+// createAccount makes a child of the account of the URL, or of the token's own.
 func (a *API) createAccount(c *web.Call) error {
 	data, err := c.Data()
 	if err != nil {
 		return err
 	}
-	next := store.Account{ParentID: c.Account(), Enabled: true}
-	if next.ID, err = takeID(data); err != nil {
-		return err
+	made, err := a.Admin.Accounts.Create(c.Context(), caller(c), c.Account(), data)
+	if f := faultOf(err, "depth"); f != nil && c.Param("id") == "" { // the request has no id that the fault could name
+		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: %s", f.Message)
 	}
-	if err := applyAccount(&next, data); err != nil {
-		return err
-	}
-	if err := a.checkNetworks(c, next); err != nil {
-		return err
-	}
-	capped, err := a.warnCapped(c, next)
 	if err != nil {
 		return err
 	}
-	made, err := a.Store.Accounts().Create(c.Context(), next)
-	switch {
-	case errors.Is(err, store.ErrTooDeep) && c.Param("id") != "":
-		return tooDeep("id") // of the URL
-	case errors.Is(err, store.ErrTooDeep):
-		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: an account may have %d ancestors at most", store.MaxAccountDepth)
-	case err != nil:
-		return err
-	}
-	a.sync(c)
-	return c.Reply(web.Answer{Data: viewAccount(made), Revision: made.Revision, Warnings: warningsOf(capped)}.Created("/v2/accounts/" + string(made.ID)))
-}
-
-// takeID takes the id of a new account out of data, a new one where it brings none.
-func takeID(data map[string]any) (aaa.AccountID, error) {
-	v, ok := data["id"]
-	if !ok {
-		return aaa.NewAccountID(), nil
-	}
-	delete(data, "id")
-	text, _ := v.(string)
-	id, err := aaa.ParseAccountID(text)
-	if err != nil {
-		return "", aaa.Invalid(aaa.Field{Path: "id", Rule: "pattern", Message: err.Error()})
-	}
-	return id, nil
+	reply := web.Answer{Data: made, Revision: made.Revision, Warnings: warningsOf(made.Warnings)}
+	return c.Reply(reply.Created("/v2/accounts/" + string(made.ID)))
 }
 
 func (a *API) getAccount(c *web.Call) error {
-	got, err := orMemory(a, c, c.Account(), func(ctx context.Context) (store.Account, error) {
-		return a.Store.Accounts().Get(ctx, c.Account())
-	}, func() (store.Account, error) { return a.Tree.WarmAccount(c.Account()) })
+	got, err := a.Admin.Accounts.Get(c.Context(), c.Account())
 	if err != nil {
 		return err
 	}
 	if done, err := c.NotModified(web.ETag(got.Revision)); done || err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: viewAccount(got), Revision: got.Revision})
+	return replyAccount(c, got)
 }
 
 // replaceAccount sets all of an account: what the client leaves out gets its default.
-func (a *API) replaceAccount(c *web.Call) error {
-	return a.updateAccount(c, func(have, sent map[string]any) any { return keepBounds(c, have, sent) })
-}
+func (a *API) replaceAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Replace) }
 
 // patchAccount merges what the client sent into the account (RFC 7396).
-func (a *API) patchAccount(c *web.Call) error {
-	return a.updateAccount(c, func(have, sent map[string]any) any { return document.MergePatch(have, sent) })
-}
+func (a *API) patchAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Patch) }
 
-func (a *API) updateAccount(c *web.Call, combine func(have, sent map[string]any) any) error {
-	sent, err := c.Data()
+func updateAccount(c *web.Call, update func(context.Context, *admin.Caller, aaa.AccountID, map[string]any, aaa.Revisions) (admin.Account, error)) error {
+	data, err := c.Data()
 	if err != nil {
 		return err
 	}
-	return retryStale(c, func() error {
-		old, err := a.Store.Accounts().Get(c.Context(), c.Account())
-		if err != nil {
-			return err
-		}
-		if _, err := c.IfMatch(old.Revision); err != nil {
-			return err
-		}
-		sent := maps.Clone(sent)
-		if err := takeReadOnly(sent, viewAccount(old)); err != nil {
-			return err
-		}
-		next := old
-		data, _ := combine(settable(old), sent).(map[string]any)
-		if err := applyAccount(&next, data); err != nil {
-			return err
-		}
-		if next.Enabled != old.Enabled && c.Account() == c.Who().Account {
-			// Else a tenant locks itself out, or the root everybody.
-			return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is enabled and disabled by those above it"}
-		}
-		if err := a.checkBounds(c, old, next); err != nil {
-			return err
-		}
-		var changed effects
-		if next.Enabled != old.Enabled {
-			if changed, err = a.warnEnabled(c, old, next.Enabled); err != nil {
-				return err
-			}
-		}
-		capped, err := a.warnCapped(c, next)
-		if err != nil {
-			return err
-		}
-		got, err := a.Store.Accounts().Update(c.Context(), c.Account(), old.Revision, next)
-		if err != nil {
-			return err
-		}
-		a.sync(c)
-		return c.Reply(web.Answer{Data: viewAccount(got), Revision: got.Revision, Warnings: warningsOf(append(changed.after(a, c, store.ChangedAccount), capped...))})
-	})
+	expected, err := c.Expected()
+	if err != nil {
+		return err
+	}
+	got, err := update(c.Context(), caller(c), c.Account(), data, expected)
+	if err != nil {
+		return err
+	}
+	return replyAccount(c, got)
 }
 
 func (a *API) deleteAccount(c *web.Call) error {
-	if c.Account() == c.Who().Account {
-		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is deleted by those above it"}
-	}
-	old, err := a.Store.Accounts().Get(c.Context(), c.Account())
+	expected, err := c.Expected()
 	if err != nil {
 		return err
 	}
-	revision, err := c.IfMatch(old.Revision)
+	old, err := a.Admin.Accounts.Delete(c.Context(), caller(c), c.Account(), expected)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.Accounts().Delete(c.Context(), c.Account(), revision); err != nil {
-		return err
-	}
-	a.sync(c)
-	return c.Reply(web.Answer{Data: viewAccount(old)})
+	return c.Reply(web.Answer{Data: old})
 }
 
-func (a *API) children(c *web.Call) error {
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
-		return a.Store.Accounts().Children(ctx, c.Account(), p)
-	}, accountKey, accountRow)
-}
+func (a *API) children(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Children) }
 
-func (a *API) descendants(c *web.Call) error {
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]store.Account, string, error) {
-		return a.Store.Accounts().Descendants(ctx, c.Account(), p)
+func (a *API) descendants(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Descendants) }
+
+func listAccounts(c *web.Call, list func(context.Context, aaa.AccountID, store.Page) ([]admin.Account, string, error)) error {
+	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Account, string, error) {
+		return list(ctx, c.Account(), p)
 	}, accountKey, accountRow)
 }
 
 // ancestors lists those above the account, the topmost first, as far as the token reaches.
 func (a *API) ancestors(c *web.Call) error {
-	got, err := a.Store.Accounts().Get(c.Context(), c.Account())
+	above, err := a.Admin.Accounts.Ancestors(c.Context(), caller(c), c.Account())
 	if err != nil {
 		return err
-	}
-	path := got.Path
-	if i := slices.Index(path, c.Who().Account); i >= 0 {
-		path = path[i:]
-	} else {
-		path = nil // the token's own account: all above it is out of reach
-	}
-	above := make([]store.Account, 0, len(path))
-	for _, id := range path {
-		one, err := a.Store.Accounts().Get(c.Context(), id)
-		if err != nil {
-			return err
-		}
-		above = append(above, one)
 	}
 	return web.ServeList(c, web.SlicePage(above, accountKey), accountKey, accountRow)
 }
 
-// treeNode is an account with those below it.
-type treeNode struct {
-	ID       aaa.AccountID `json:"id"`
-	Name     string        `json:"name"`
-	Enabled  bool          `json:"enabled"`
-	Children []*treeNode   `json:"children"`
-}
-
 // subtree gives the account with all its descendants, nested.
 func (a *API) subtree(c *web.Call) error {
-	top, err := a.Store.Accounts().Get(c.Context(), c.Account())
+	root, err := a.Admin.Accounts.Subtree(c.Context(), c.Account(), web.MaxList)
 	if err != nil {
-		return err
-	}
-	below, next, err := a.Store.Accounts().Descendants(c.Context(), c.Account(), store.Page{Limit: web.MaxList})
-	if err != nil {
-		return err
-	}
-	if next != "" {
-		return aaa.Errorf(aaa.KindConflict, "more than %d accounts: page through /descendants instead", web.MaxList)
-	}
-	nodes := make(map[aaa.AccountID]*treeNode, len(below)+1)
-	node := func(a store.Account) *treeNode {
-		n := &treeNode{ID: a.ID, Name: a.Name, Enabled: a.Enabled, Children: []*treeNode{}}
-		nodes[a.ID] = n
-		return n
-	}
-	root := node(top)
-	for _, one := range below {
-		node(one)
-	}
-	for _, one := range below {
-		if parent := nodes[one.ParentID]; parent != nil {
-			parent.Children = append(parent.Children, nodes[one.ID])
-		}
+		return advise(err, aaa.KindConflict, "page through /descendants instead")
 	}
 	return c.Reply(web.Answer{Data: root})
 }
 
-// moveAccount puts an account below another that the token reaches. Without confirm it refuses to let everybody into an
-// account that had servers.
+// moveAccount puts an account below another that the token reaches.
 func (a *API) moveAccount(c *web.Call) error {
-	to, err := c.OnlyText("to", 32)
+	text, err := c.OnlyText("to", 32)
 	if err != nil {
 		return err
 	}
-	parent, err := aaa.ParseAccountID(to)
+	to, err := aaa.ParseAccountID(text)
 	if err != nil {
 		return aaa.Invalid(aaa.Field{Path: "to", Rule: "pattern", Message: err.Error()})
-	}
-	if within, err := a.Tree.Within(c.Context(), c.Who().Account, parent); err != nil && !web.IsNotFound(err) {
-		return err
-	} else if !within {
-		return &web.Failure{
-			Status: http.StatusNotFound, Slug: web.SlugIdentifier, Detail: web.ErrNoSuchAccount.Detail,
-			Fields: []aaa.Field{{Path: "to", Rule: "exists", Message: web.ErrNoSuchAccount.Detail}},
-		}
-	}
-	if c.Account() == c.Who().Account {
-		return &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is moved by those above it"}
 	}
 	confirmed, err := c.Flag("confirm")
 	if err != nil {
 		return err
 	}
-	account, err := a.Store.Accounts().Get(c.Context(), c.Account())
+	moved, err := a.Admin.Accounts.Move(c.Context(), caller(c), c.Account(), to, confirmed)
+	if f := faultOf(err, "outcome"); f != nil {
+		f.Message += "; ?confirm=true moves it all the same"
+		return &aaa.Error{Kind: aaa.KindConflict, Message: f.Message, Fields: []aaa.Field{*f}}
+	}
 	if err != nil {
 		return err
 	}
-	next, err := a.Store.Accounts().Get(c.Context(), parent)
-	if err != nil {
-		return err
-	}
-	changed, err := a.warnMove(c, account, next, confirmed)
-	if err != nil {
-		return err
-	}
-	got, err := a.Store.Accounts().Move(c.Context(), c.Account(), parent)
-	if err != nil {
-		return err
-	}
-	a.sync(c)
-	return c.Reply(web.Answer{Data: viewAccount(got.Account), Revision: got.Revision, Warnings: warningsOf(append(changed.after(a, c, store.ChangedAccount), warnRevoked(got.Revoked)...))})
+	return replyAccount(c, moved)
 }
 
-// applyAccount checks data, the whole of what a client may set, and sets it on next.
-func applyAccount(next *store.Account, data map[string]any) error {
-	if faults := schema.Validate(schema.Account, data); len(faults) > 0 {
-		return aaa.Invalid(faults...)
-	}
-	next.Name, _ = data["name"].(string)
-	next.Realm, _ = data["realm"].(string)
-	enabled, given := data["enabled"].(bool)
-	next.Enabled = enabled || !given
-	var err error
-	if next.Limits, err = takeLimits(data); err != nil {
-		return err
-	}
-	next.ServerNetworks, err = takeNetworks(data)
-	return err
-}
-
-// settable is the part of an account that clients write.
-func settable(a store.Account) map[string]any {
-	m := map[string]any{"name": a.Name, "enabled": a.Enabled}
-	if a.Realm != "" {
-		m["realm"] = a.Realm
-	}
-	if a.Limits != nil {
-		limits := make(map[string]any)
-		for i, v := range a.Limits {
-			if v != aaa.NotSet {
-				limits[aaa.Limit(i).Name()] = json.Number(strconv.FormatInt(v, 10))
-			}
-		}
-		m["limits"] = limits
-	}
-	if len(a.ServerNetworks) > 0 {
-		list := make([]any, len(a.ServerNetworks))
-		for i, p := range a.ServerNetworks {
-			list[i] = p.String()
-		}
-		m["server_networks"] = list
-	}
-	return m
-}
-
-// takeReadOnly takes out of data the members that nobody writes: they may come back as they
-// were read, and must then be what they are.
-func takeReadOnly(data map[string]any, view any) error {
-	text, err := json.Marshal(view)
+// getLimits shows what an account may use and reach, and what it uses.
+func (a *API) getLimits(c *web.Call) error {
+	got, err := a.Admin.Accounts.Limits(c.Context(), caller(c), c.Account())
 	if err != nil {
 		return err
 	}
-	var have map[string]any
-	if err := json.Unmarshal(text, &have); err != nil {
-		return err
+	return c.Reply(web.Answer{Data: got})
+}
+
+// faultOf returns the fault of a conflict that a rule names, nil if err is not one.
+func faultOf(err error, rule string) *aaa.Field {
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != aaa.KindConflict || len(e.Fields) != 1 || e.Fields[0].Rule != rule {
+		return nil
 	}
-	var faults []aaa.Field
-	for _, name := range []string{"id", "parent_id", "created_at", "updated_at"} {
-		if v, ok := data[name]; ok {
-			if v != have[name] {
-				message := "cannot be changed"
-				if name == "parent_id" {
-					message = "cannot be changed here: use POST /v2/accounts/{id}/move"
-				}
-				faults = append(faults, aaa.Field{Path: name, Rule: "readOnly", Message: message})
-			}
-			delete(data, name)
-		}
-	}
-	if faults != nil {
-		return aaa.Invalid(faults...)
-	}
-	return nil
+	f := e.Fields[0]
+	return &f
 }

@@ -12,10 +12,9 @@ type API struct {
 	Options
 	web         *web.Server
 	door        *web.Door    // of the API
-	admin       *web.Door    // of the admin listener
+	operators   *web.Door    // of the admin listener
 	logins      *web.Limiter // of sessions made, by API key
 	replays     *replays
-	away        away
 	storeReads  storeCheck
 	storeWrites storeCheck
 	docs        *docs
@@ -38,8 +37,8 @@ func New(o Options) *API {
 	}
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
-		Lacking: lacking, Taken: taken, Failure: refused, LogPath: withoutSIDs,
-		Node: o.Node, Version: o.Version, Limits: o.Limits.Limits,
+		LogPath: withoutSIDs,
+		Node:    o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})
 	a.Budget = a.web.Budget
 	a.openDoors()
@@ -49,13 +48,13 @@ func New(o Options) *API {
 // openDoors mounts the routes. With Options.AdminApart the operator's are on the admin door alone, but for the probes,
 // for which balancers ask the API.
 func (a *API) openDoors() {
-	var api, admin []web.Route
+	var api, operated []web.Route
 	for i := range routes {
 		r := routes[i].on(a)
 		operators := r.Pattern == atMetrics || r.Pattern == atReady || r.Pattern == atHealth
 		r.Quiet = operators
 		if operators {
-			admin = append(admin, r)
+			operated = append(operated, r)
 		}
 		if a.AdminApart && r.Pattern == atReady {
 			r.Handle = a.readyzBrief
@@ -65,7 +64,7 @@ func (a *API) openDoors() {
 		}
 	}
 	peers := a.Peers
-	a.admin = a.web.NewDoor(admin, peers)
+	a.operators = a.web.NewDoor(operated, peers)
 	if a.AdminApart {
 		peers = nil
 	}
@@ -75,8 +74,8 @@ func (a *API) openDoors() {
 // ServeHTTP answers one request to the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.door.ServeHTTP(w, r) }
 
-// Admin is the handler of the admin listener: metrics, probes, and the messages of other nodes.
-func (a *API) Admin() http.Handler { return a.admin }
+// Operators is the handler of the admin listener: metrics, probes, and the messages of other nodes.
+func (a *API) Operators() http.Handler { return a.operators }
 
 // warningsOf are the warnings of documents as answers show them.
 func warningsOf(list []document.Warning) []web.Warning {

@@ -2,13 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -204,78 +200,4 @@ func told(r reply) any {
 	members, _ := r.at().(map[string]any)
 	delete(members, "timestamp")
 	return members
-}
-
-// knows is a memory of one account.
-type knows struct {
-	Tree
-	account aaa.AccountID
-}
-
-func (k knows) WarmAccount(id aaa.AccountID) (store.Account, error) {
-	if id != k.account {
-		return store.Account{}, store.ErrUnavailable
-	}
-	return store.Account{ID: id}, nil
-}
-
-// A store that hangs is waited for once; then memory answers at once, and one read in a while asks again.
-func TestStoreThatHangs(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, server := &API{Options: Options{Tree: knows{account: "known"}}}, web.New(web.Options{})
-		c := server.NewCall(nil, request(t, t.Context(), ""), "known")
-		asked := 0
-		hangs := true
-		// Like a driver: it has a bound of its own.
-		read := func(ctx context.Context) (string, error) {
-			asked++
-			if !hangs {
-				return "store", nil
-			}
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			<-ctx.Done()
-			return "", store.ErrUnavailable
-		}
-		memory := func() (string, error) { return "memory", nil }
-		get := func(want string, took time.Duration, asks int) {
-			t.Helper()
-			begin, before := time.Now(), asked
-			got, err := orMemory(a, c, c.Account(), read, memory)
-			if got != want || err != nil || time.Since(begin) != took || asked-before != asks {
-				t.Errorf("%q, %v after %v, asked %d times; want %q after %v, asked %d times", got, err, time.Since(begin), asked-before, want, took, asks)
-			}
-		}
-		get("memory", askTime, 1)
-		for range 10 {
-			get("memory", 0, 0)
-		}
-		time.Sleep(awayTime)
-		var others sync.WaitGroup
-		others.Go(func() { get("memory", askTime, 1) })
-		synctest.Wait()
-		get("memory", 0, 0) // somebody asks already
-		others.Wait()
-		get("memory", 0, 0)
-		time.Sleep(awayTime)
-		hangs = false
-		get("store", 0, 1)
-		get("store", 0, 1)
-
-		// What memory does not know is waited for as long as the store takes.
-		hangs = true
-		begin := time.Now()
-		if _, err := orMemory(a, c, "unknown", read, memory); !errors.Is(err, store.ErrUnavailable) || time.Since(begin) != 5*time.Second {
-			t.Errorf("%v after %v", err, time.Since(begin))
-		}
-		// A caller who goes away says nothing about the store.
-		gone, leave := context.WithCancel(t.Context())
-		leave()
-		if _, err := orMemory(a, server.NewCall(nil, request(t, gone, ""), ""), c.Account(), func(ctx context.Context) (string, error) { return "", ctx.Err() }, memory); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
-		hangs = false
-		get("store", 0, 1)
-	})
 }

@@ -30,7 +30,7 @@ func (d discard) WriteHeader(int)             {}
 // BenchmarkAuthn is what the HTTP side costs of one request, net/http itself and the
 // service behind it left out.
 func BenchmarkAuthn(b *testing.B) {
-	w := newWorld(b, func(o *Options) {
+	w := newWorld(b, func(o *worldOptions) {
 		o.Service = instant{o.Service}
 		o.Limits.Rate = 1e9
 		o.Requests = logging.NewRequests(io.Discard, slog.LevelInfo, "node1")

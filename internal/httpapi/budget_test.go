@@ -51,7 +51,7 @@ func (b *blocked) Write(p []byte) (int, error) {
 // Answers that nobody reads hold a part of the budget: their account gets no more of them, others go on.
 func TestUnreadAnswersAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) {
+	w := newWorld(t, func(o *worldOptions) {
 		o.Budget = admission.NewBudget(4<<20, nil)
 	})
 	w.document(w.tenant)
@@ -231,7 +231,7 @@ func (s smallBuffers) Accept() (net.Conn, error) {
 func TestLeastRate(t *testing.T) {
 	t.Parallel()
 	ended := make(chan int, 10)
-	w := newWorld(t, func(o *Options) {
+	w := newWorld(t, func(o *worldOptions) {
 		o.Limits.Grace, o.Limits.LeastRate = 50*time.Millisecond, 1<<30
 		o.Meter = func(method, _ string) func(int, time.Duration) {
 			return func(status int, _ time.Duration) {

@@ -26,7 +26,7 @@ func answersAt(t *testing.T, h http.Handler, method, target, body string) (statu
 // With an admin listener what is the operator's is at no address of the API's port, in no spelling.
 func TestAdminApart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Peers, o.AdminApart = peersOf{}, true })
+	w := newWorld(t, func(o *worldOptions) { o.Peers, o.AdminApart = peersOf{}, true })
 	_, nothing := answersAt(t, w.api, "GET", "/no/such/path", "")
 	_, nothingHere := answersAt(t, w.api, "POST", "/no/such/path", "good")
 	for _, path := range []string{"metrics", "internal/continue", "internal/", "internal"} {
@@ -49,7 +49,7 @@ func TestAdminApart(t *testing.T) {
 		}
 	}
 
-	admin := w.api.Admin()
+	admin := w.api.Operators()
 	for _, tc := range []struct {
 		method, path, body string
 		status             int
@@ -75,7 +75,7 @@ func TestAdminApart(t *testing.T) {
 	w.call("", "GET", "/healthz", "").want(200)
 	w.call(w.tenantToken, "GET", "/v2/whoami", "").want(200)
 
-	whole := newWorld(t, func(o *Options) { o.Peers = peersOf{} }) // without one, one port has it all
+	whole := newWorld(t, func(o *worldOptions) { o.Peers = peersOf{} }) // without one, one port has it all
 	for _, path := range []string{"/metrics", "/readyz"} {
 		if status, got := answersAt(t, whole.api, "GET", path, ""); status != 200 || strings.Contains(got, `{"status":"ok"}`) {
 			t.Errorf("without an admin listener %s: %s", path, got)

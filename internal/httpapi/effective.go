@@ -32,7 +32,7 @@ func (a *API) effective(c *web.Call) error {
 // inherit of it. Of one that says off that is all but the mode.
 func (a *API) veil(c *web.Call, l *gateway.EffectiveLevel) error {
 	within, err := a.Tree.Within(c.Context(), c.Who().Account, l.Account)
-	if within || err != nil && !web.IsNotFound(err) {
+	if within || err != nil && aaa.KindOf(err) != aaa.KindNotFound {
 		return err
 	}
 	if l.Mode == aaa.ModeOff {

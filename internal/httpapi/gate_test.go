@@ -119,7 +119,7 @@ func TestVerbTunnelling(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.DictionaryBody = 300 << 10 })
+	w := newWorld(t, func(o *worldOptions) { o.Limits.DictionaryBody = 300 << 10 })
 	path := at(w.tenant, "")
 	kinds := func(kind string) ask {
 		return ask{method: "PATCH", path: path, token: w.tenantToken, body: data(`{"name":"x"}`), header: map[string]string{"Content-Type": kind}}
@@ -273,7 +273,7 @@ func (f *faulty) Handle(context.Context, *aaa.Request) (*aaa.Result, error) {
 func TestErrorsHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	f := &faulty{}
-	w := newWorld(t, func(o *Options) { o.Service = f })
+	w := newWorld(t, func(o *worldOptions) { o.Service = f })
 	for _, c := range []struct {
 		err    error
 		status int
@@ -309,7 +309,7 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.Rate, o.Limits.Burst = 0.001, 3 })
+	w := newWorld(t, func(o *worldOptions) { o.Limits.Rate, o.Limits.Burst = 0.001, 3 })
 	for range 3 {
 		w.call(w.tenantToken, "GET", "/v2/whoami", "").want(200)
 	}
@@ -342,7 +342,7 @@ func TestDisabledAccount(t *testing.T) {
 func TestService(t *testing.T) {
 	t.Parallel()
 	down := errors.New("secret place")
-	w := newWorld(t, func(o *Options) {
+	w := newWorld(t, func(o *worldOptions) {
 		o.Ready = []Check{{Name: "other", Ask: func(context.Context) error { return down }}}
 	})
 	w.do(ask{method: "GET", path: "/healthz"}).want(200)
@@ -403,7 +403,7 @@ func TestDocsPage(t *testing.T) {
 // Half an answer before a panic must not look like a whole one.
 func TestPanicWithinAnAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) {
+	w := newWorld(t, func(o *worldOptions) {
 		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat("x", 10_000)))
 			panic("half way")

@@ -36,7 +36,7 @@ func (t countedTokens) ByHash(ctx context.Context, hash [32]byte) (store.Token, 
 	return t.Tokens.ByHash(ctx, hash)
 }
 
-func newCountedWorld(t *testing.T, change ...func(*Options)) (*world, *countedStore) {
+func newCountedWorld(t *testing.T, change ...func(*worldOptions)) (*world, *countedStore) {
 	t.Helper()
 	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
 	ok(t, err)
@@ -53,11 +53,11 @@ func oldText(n int) string {
 // nothing is looked up but them.
 func TestBadCredentialsAreLimited(t *testing.T) {
 	t.Parallel()
-	w, counted := newCountedWorld(t, func(o *Options) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
+	w, counted := newCountedWorld(t, func(o *worldOptions) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
 	w.good(true, w.tenantToken)
 	fresh := w.token(w.tenant, token.Scopes()...)
 	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
-	ok(t, w.api.Sync(t.Context()))
+	ok(t, w.sync(t.Context()))
 	w.good(true, w.tenantToken)
 	counted.lookUps.Store(0)
 
@@ -102,7 +102,7 @@ func TestBadCredentialsAreLimited(t *testing.T) {
 // A token of an older version is looked up while its address has guesses left, and costs none. From memory it is good always.
 func TestTokensOfOlderVersionsAreLimited(t *testing.T) {
 	t.Parallel()
-	w, counted := newCountedWorld(t, func(o *Options) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
+	w, counted := newCountedWorld(t, func(o *worldOptions) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
 	old := make([]string, 20)
 	for i := range old {
 		old[i] = oldText(1000 + i)
@@ -110,7 +110,7 @@ func TestTokensOfOlderVersionsAreLimited(t *testing.T) {
 			ID: aaa.NewID(), Account: w.tenant, Hash: token.Hash(old[i]), Kind: token.KindToken, Scopes: token.Scopes(), CreatedAt: time.Now(),
 		}))
 	}
-	ok(t, w.api.Sync(t.Context()))
+	ok(t, w.sync(t.Context()))
 	w.good(true, old[:15]...)
 	counted.lookUps.Store(0)
 	for n := range 30 {
@@ -131,7 +131,7 @@ func TestTokensOfOlderVersionsAreLimited(t *testing.T) {
 // A writer's token is looked at twice: what the first look took and gave back, the second does not give back once more.
 func TestWritesGiveNoGuessesBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
+	w := newWorld(t, func(o *worldOptions) { o.Limits.BadRate, o.Limits.BadBurst = 0.001, 10 })
 	old := make([]string, 6)
 	for i := range old {
 		old[i] = oldText(2000 + i)
@@ -139,7 +139,7 @@ func TestWritesGiveNoGuessesBack(t *testing.T) {
 			ID: aaa.NewID(), Account: w.tenant, Hash: token.Hash(old[i]), Kind: token.KindToken, Scopes: token.Scopes(), CreatedAt: time.Now(),
 		}))
 	}
-	ok(t, w.api.Sync(t.Context()))
+	ok(t, w.sync(t.Context()))
 	for n := range 6 {
 		w.call(oldText(n), "GET", "/v2/whoami", "").want(401)
 	}

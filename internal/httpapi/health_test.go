@@ -44,8 +44,8 @@ func TestReadyz(t *testing.T) {
 	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
 	ok(t, err)
 	held := &heldStore{Store: st}
-	cold := newWorldOn(t, held, func(o *Options) { o.Tree = noneWarm{o.Tree} })
-	w := newWorld(t, func(o *Options) {
+	cold := newWorldOn(t, held, func(o *worldOptions) { o.Tree = noneWarm{o.Tree} })
+	w := newWorld(t, func(o *worldOptions) {
 		o.Store = held
 		o.Ready = []Check{{Name: "other", Ask: func(context.Context) error { return down }}}
 	})
@@ -122,8 +122,8 @@ func TestReadyzOfAHangingStore(t *testing.T) {
 	t.Parallel()
 	for _, read := range []bool{true, false} {
 		var held *hangingStore
-		w := newWorld(t, func(o *Options) {
-			held = &hangingStore{Store: o.Store, read: read, write: true}
+		w := newWorld(t, func(o *worldOptions) {
+			held = &hangingStore{Store: o.config.Store, read: read, write: true}
 			o.Store = held
 		})
 		w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)) // warm
@@ -148,7 +148,7 @@ func (noneWarm) Warm() int { return 0 }
 func TestStaleNode(t *testing.T) {
 	t.Parallel()
 	var stale atomic.Bool
-	w := newWorld(t, func(o *Options) { o.Stale = stale.Load })
+	w := newWorld(t, func(o *worldOptions) { o.Stale = stale.Load })
 	w.document(w.tenant)
 	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
 	authn := func() reply {

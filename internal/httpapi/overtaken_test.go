@@ -15,8 +15,9 @@ import (
 // heirsStore is a store that does something after the accounts below one were read, or has no time to read them.
 type heirsStore struct {
 	store.Store
-	after func()
-	slow  bool
+	after  func()
+	before func() // the next document is created
+	slow   bool
 }
 
 func (s *heirsStore) Documents() store.Documents { return heirsDocuments{s.Store.Documents(), s} }
@@ -38,14 +39,22 @@ func (d heirsDocuments) Below(ctx context.Context, top aaa.AccountID, limit int,
 	return err
 }
 
-func heirsWorld(t *testing.T, change ...func(*Options)) (*world, *heirsStore) {
+func heirsWorld(t *testing.T, change ...func(*worldOptions)) (*world, *heirsStore) {
 	t.Helper()
 	var st *heirsStore
-	w := newWorld(t, append(change, func(o *Options) {
-		st = &heirsStore{Store: o.Store}
-		o.Store = st
+	w := newWorld(t, append(change, func(o *worldOptions) {
+		st = &heirsStore{Store: o.config.Store}
+		o.config.Store = st
 	})...)
 	return w, st
+}
+
+func (d heirsDocuments) Create(ctx context.Context, doc store.Document, uses []store.Ref) (store.Document, error) {
+	if before := d.of.before; before != nil {
+		d.of.before = nil
+		before()
+	}
+	return d.Documents.Create(ctx, doc, uses)
 }
 
 // warned reports whether an answer has a warning about accounts that holds a text.
@@ -69,7 +78,7 @@ func (w *world) move(id, to aaa.AccountID, query string) reply {
 // TestMoreHeirsThanAreLookedAt: the answer says so, and a move into off is refused all the same.
 func TestMoreHeirsThanAreLookedAt(t *testing.T) {
 	t.Parallel()
-	w, _ := heirsWorld(t, func(o *Options) { o.Limits.Heirs = 3 })
+	w, _ := heirsWorld(t, func(o *worldOptions) { o.config.Bounds.Heirs = 3 })
 	const text = "more than 3 accounts below"
 	for i := range 3 {
 		w.account(fmt.Sprint("heir", i), w.child)
@@ -84,6 +93,20 @@ func TestMoreHeirsThanAreLookedAt(t *testing.T) {
 	w.move(w.child, w.sibling, "").refused(409, web.SlugConflict)
 	if r := w.move(w.child, w.sibling, "?confirm=true").want(200); !r.warned(text) {
 		t.Errorf("four, confirmed: %s", r.text)
+	}
+}
+
+// TestRollBackOvertaken: a roll back of a deleted document takes the place of one that is created at the same time, as of any other.
+func TestRollBackOvertaken(t *testing.T) {
+	t.Parallel()
+	w, st := heirsWorld(t)
+	path := at(w.tenant, "/aaa")
+	w.call(w.tenantToken, "PUT", path, data(aDocument)).want(201)
+	w.call(w.tenantToken, "DELETE", path, "").want(200)
+	st.before = func() { w.call(w.tenantToken, "PUT", path, data(offDocument)).want(201) }
+	w.call(w.tenantToken, "POST", path+"/revisions/1", "").want(200)
+	if got := w.call(w.tenantToken, "GET", path, "").want(200); got.str("revision") != "4" || got.at("data", "servers") == nil {
+		t.Errorf("%s", got.text)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	for _, user := range []bool{false, true} {
 		var log syncBuffer
-		w := newWorld(t, func(o *Options) {
+		w := newWorld(t, func(o *worldOptions) {
 			o.Requests, o.LogUser = logging.NewRequests(&log, slog.LevelInfo, "node1"), user
 		})
 		w.document(w.tenant)

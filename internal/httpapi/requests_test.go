@@ -246,7 +246,7 @@ func (r *repeatable) Repeat(_ context.Context, account aaa.AccountID, id string)
 func TestRepetitionIsTold(t *testing.T) {
 	t.Parallel()
 	s := &repeatable{began: make(chan string, 2), again: make(chan string, 2)}
-	w := newWorld(t, func(o *Options) { s.Service, o.Service = o.Service, s })
+	w := newWorld(t, func(o *worldOptions) { s.Service, o.Service = o.Service, s })
 	post := func() reply {
 		return w.do(ask{method: "POST", path: at(w.tenant, "/aaa/accounting"), token: w.tenantToken, body: data(`{"User-Name":"bob"}`), header: map[string]string{"Idempotency-Key": "k"}}).want(200)
 	}

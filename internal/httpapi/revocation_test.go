@@ -134,7 +134,7 @@ func TestMoveRevokesTokens(t *testing.T) {
 func TestARevokedTokenMakesNothing(t *testing.T) {
 	t.Parallel()
 	deaf := &deafVerifier{}
-	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
+	w := newWorld(t, func(o *worldOptions) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
 	deaf.token = token.Principal{TokenID: aaa.NewID(), Account: w.tenant, Scopes: token.Scopes()}
 	w.call("any", "PUT", at(w.tenant, "/tokens"), "").refused(401, web.SlugToken)
 	w.call("any", "PUT", at(w.child, "/api_key"), "").refused(401, web.SlugToken)
@@ -155,7 +155,7 @@ func (everywhere) Within(context.Context, aaa.AccountID, aaa.AccountID) (bool, e
 // A node that has not heard of a move makes no token for the account that is above no longer.
 func TestNoTokenOfAnAccountMovedAway(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Tree = everywhere{o.Tree} })
+	w := newWorld(t, func(o *worldOptions) { o.Tree = everywhere{o.Tree} })
 	w.call(w.tenantToken, "PUT", at(w.child, "/tokens"), "").want(201)
 	w.call(w.tenantToken, "PUT", at(w.sibling, "/tokens"), "").refused(404, web.SlugIdentifier)
 	w.call(w.tenantToken, "PUT", at(w.sibling, "/api_key"), "").refused(404, web.SlugIdentifier)

@@ -234,7 +234,7 @@ func (peersOf) Serve(w http.ResponseWriter, r *http.Request) bool {
 // nothing is there, whatever the method.
 func TestPeersHaveAnAddressThatNobodySees(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Peers = peersOf{} })
+	w := newWorld(t, func(o *worldOptions) { o.Peers = peersOf{} })
 	for path := range w.contract.doc.Paths.Map() {
 		if strings.HasPrefix(path, "/internal/") {
 			t.Errorf("the contract has %s", path)

@@ -209,7 +209,7 @@ func TestTableFaults(t *testing.T) {
 
 func TestTextsAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.TextBody = 1000 })
+	w := newWorld(t, func(o *worldOptions) { o.config.Bounds.TextBody = 1000 })
 	long := strings.Repeat("# a comment\n", 80) + aTable
 	for path, text := range map[string]string{"/aaa/fsm/x": long, "/aaa/fsm/check": long, "/aaa/users/x": long} {
 		method := "PUT"

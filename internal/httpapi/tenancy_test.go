@@ -101,7 +101,7 @@ type tenancy struct {
 }
 
 func newTenancy(t *testing.T) *tenancy {
-	w := &tenancy{world: newWorld(t, func(o *Options) { o.Limits.BadRate = -1 }), ids: make(map[aaa.AccountID]map[string]string)}
+	w := &tenancy{world: newWorld(t, func(o *worldOptions) { o.Limits.BadRate = -1 }), ids: make(map[aaa.AccountID]map[string]string)}
 	for _, id := range []aaa.AccountID{w.root, w.tenant, w.child, w.sibling} {
 		w.fill(id)
 	}
@@ -166,7 +166,7 @@ func (w *tenancy) state() string {
 	dump(below)
 	for _, a := range append(below, store.Account{ID: w.root}, store.Account{ID: aaa.SystemConfig}) {
 		doc, err := w.store.Documents().Get(ctx, a.ID)
-		if !web.IsNotFound(err) {
+		if aaa.KindOf(err) != aaa.KindNotFound {
 			ok(w.t, err)
 		}
 		dump(doc)

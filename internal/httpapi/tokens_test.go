@@ -52,7 +52,7 @@ func TestTokens(t *testing.T) {
 
 func TestAPIKeys(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Limits.SessionLife = time.Minute })
+	w := newWorld(t, func(o *worldOptions) { o.config.Bounds.SessionLife = time.Minute })
 	path := at(w.tenant, "/api_key")
 	trade := func(key string) reply {
 		t.Helper()
@@ -125,7 +125,7 @@ func TestTokensEndWithTheirMaker(t *testing.T) {
 func TestTokensEndWithTheirKey(t *testing.T) {
 	t.Parallel()
 	deaf := &deafVerifier{}
-	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
+	w := newWorld(t, func(o *worldOptions) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
 	path := at(w.tenant, "/tokens")
 	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
 	session := w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)).want(201)
@@ -166,7 +166,7 @@ func TestSessionOfAKeyThatExpires(t *testing.T) {
 func TestSessionOfAKeyJustRevoked(t *testing.T) {
 	t.Parallel()
 	deaf := &deafVerifier{}
-	w := newWorld(t, func(o *Options) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
+	w := newWorld(t, func(o *worldOptions) { deaf.Verifier, o.Verifier = o.Verifier, deaf })
 	key := w.call(w.tenantToken, "PUT", at(w.tenant, "/api_key"), "").want(201).str("data", "api_key")
 	trade := func() reply { return w.call("", "PUT", "/v2/api_auth", data(`{"api_key":"`+key+`"}`)) }
 	trade().want(201)
@@ -264,7 +264,7 @@ func TestExpiry(t *testing.T) {
 		ID: aaa.NewID(), Account: w.tenant, Kind: token.KindToken, Scopes: []string{"read"},
 		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(-time.Second),
 	}
-	text := w.api.TokenKey.Mint(&late)
+	text := w.key.Mint(&late)
 	ok(t, w.store.Tokens().Create(t.Context(), late))
 	w.call(text, "GET", "/v2/whoami", "").refused(401, web.SlugToken)
 }

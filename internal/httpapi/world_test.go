@@ -20,6 +20,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
+	"aaa-api/internal/admin"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
@@ -46,9 +47,17 @@ type world struct {
 	server   *httptest.Server
 	log      *syncBuffer
 	contract *checker
+	key      token.Key
+	sync     func(context.Context) error
 
 	root, tenant, child, sibling aaa.AccountID
 	rootToken, tenantToken       string
+}
+
+// worldOptions are what a test may change.
+type worldOptions struct {
+	Options
+	config admin.Options
 }
 
 // syncBuffer is a log that may be read while it is written.
@@ -88,7 +97,7 @@ func (memoryKEK) Unwrap(_ context.Context, _ aaa.AccountID, wrapped []byte) ([]b
 var everyAction = actions.All(actions.Options{})
 
 // newWorld starts the service with a root account, a tenant, the tenant's child and its sibling.
-func newWorld(t testing.TB, change ...func(*Options)) *world {
+func newWorld(t testing.TB, change ...func(*worldOptions)) *world {
 	t.Helper()
 	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
 	ok(t, err)
@@ -96,7 +105,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 }
 
 // newWorldOn is newWorld on a store that is migrated and empty. The end of the test closes it.
-func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
+func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *world {
 	t.Helper()
 	ctx := t.Context()
 	system, err := systemDictionaries()
@@ -127,21 +136,27 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*Options)) *world {
 		Tenants: tenants, Router: routes, Vault: vault, Sessions: st.Sessions(), Node: "node1",
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
-	o := Options{
-		Store: st, Tree: tenants, Verifier: verifier, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
-		Service:  service,
-		Preparer: document.NewPreparer(tenants, vault, registry),
-		Sync:     follower.Sync,
-		Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Meter:    web.NewMeter(metrics),
-		Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
-		Bad:      web.NewBadMeter(metrics),
-		Node:     "node1", Version: "test",
+	o := worldOptions{
+		Options: Options{
+			Store: st, Tree: tenants, Service: service, Verifier: verifier, Log: log,
+			Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+			Meter:    web.NewMeter(metrics),
+			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
+			Bad:      web.NewBadMeter(metrics),
+			Node:     "node1", Version: "test",
+		},
+		config: admin.Options{
+			Store: st, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Preparer: document.NewPreparer(tenants, vault, registry),
+			Sync:     follower.Sync,
+		},
 	}
 	for _, fn := range change {
 		fn(&o)
 	}
-	w.api = New(o)
+	o.Admin = admin.New(o.config)
+	w.api = New(o.Options)
+	w.key, w.sync = key, follower.Sync
 	w.contract = contractChecker(t)
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -185,7 +200,7 @@ func (w *world) account(name string, parent aaa.AccountID) aaa.AccountID {
 func (w *world) token(account aaa.AccountID, scopes ...string) string {
 	w.t.Helper()
 	t := store.Token{ID: aaa.NewID(), Account: account, Kind: token.KindToken, Scopes: scopes, CreatedAt: time.Now()}
-	text := w.api.TokenKey.Mint(&t)
+	text := w.key.Mint(&t)
 	ok(w.t, w.store.Tokens().Create(w.t.Context(), t))
 	return text
 }

@@ -273,13 +273,10 @@ func (m *Manager) again(ctx context.Context, s *session) func() (*session, error
 
 func unknown() error { return aaa.Errorf(aaa.KindNotFound, "there is no such session") }
 
-// stored gives an error of the store its kind.
+// stored gives an error of the store its message: what is not there is the session.
 func stored(err error) error {
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	if errors.Is(err, store.ErrNotFound) {
 		return unknown()
-	case errors.Is(err, store.ErrUnavailable):
-		return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the store cannot be reached", RetryAfter: time.Second, Err: err}
 	}
 	return err
 }

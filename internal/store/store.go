@@ -11,68 +11,14 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
 	"aaa-api/internal/aaa"
 )
 
-// Errors of the contract. Drivers wrap them; use errors.Is.
-var (
-	ErrNotFound    = errors.New("not found")
-	ErrExists      = errors.New("exists already")
-	ErrStale       = errors.New("the revision given is not the current one")
-	ErrCycle       = errors.New("an account cannot be moved below itself")
-	ErrHasChildren = errors.New("the account has descendants")
-	ErrTooDeep     = errors.New("the account tree is too deep")
-	ErrUnavailable = errors.New("the store cannot be reached")
-	ErrNoOrphan    = errors.New("what the token made cannot outlive it")
-	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
-	// there. It was never migrated, or is being put back from a backup.
-	ErrNoTables = errors.New("the database is not complete")
-)
-
 // MaxAccountDepth is how many ancestors an account can have; more is ErrTooDeep.
 const MaxAccountDepth = 64
-
-// InUseError refuses to delete or rename what names in documents lead to. A name leads to what the document's account
-// has of it, or else the nearest of its ancestors that has it: who creates a nearer one puts it into use.
-type InUseError struct {
-	Kind     RefKind         // of what they name
-	Accounts []aaa.AccountID // whose documents they are; 100 at most
-}
-
-func (e *InUseError) Error() string { return "it is named by documents" }
-
-// LeftBehindError refuses to move accounts while names in their documents lead to what belongs to an ancestor that they would leave.
-type LeftBehindError struct {
-	Kinds    []RefKind       // what they refer to there, each once, in order
-	Accounts []aaa.AccountID // whose documents they are; 100 at most
-}
-
-func (e *LeftBehindError) Error() string {
-	return "documents refer to what belongs to an ancestor that the move would leave"
-}
-
-// MissingError refuses a document that refers to what is no longer there.
-type MissingError struct{ Refs []Ref }
-
-func (e *MissingError) Error() string { return "the document refers to what is not there" }
-
-// ExistsError says which unique member of an account clashed (realm, parent_id for a second root). It is ErrExists.
-type ExistsError struct{ Member string }
-
-func (e *ExistsError) Error() string        { return e.Member + " exists already" }
-func (e *ExistsError) Is(target error) bool { return target == ErrExists }
-
-// LimitError refuses to create what an account, or one above it, may have no more of.
-type LimitError struct{ aaa.Excess }
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("account %s is at its limit %s: %d", e.Account, e.Limit.Name(), e.Allowed)
-}
 
 // Store is one open database.
 type Store interface {

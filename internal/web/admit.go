@@ -1,14 +1,11 @@
 package web
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/store"
 )
 
 // Hold takes octets of the node's budget until the request ends.
@@ -125,7 +122,7 @@ const Patience = time.Second
 // losePlace fails all requests that wait for a place, if this one has waited for the store in vain: each of them would wait
 // as long, one after the other.
 func (c *Call) losePlace(err error) {
-	if c.place != nil && errors.Is(err, store.ErrUnavailable) && c.place.Held() >= Patience {
+	if c.place != nil && aaa.KindOf(err) == aaa.KindUnavailable && c.place.Held() >= Patience {
 		c.place.Lose(err)
 	}
 }
@@ -135,30 +132,6 @@ func (c *Call) leavePlace() {
 	if p := c.place; p != nil {
 		c.place = nil
 		p.Leave()
-	}
-}
-
-// TakeTurn waits until no other request on this node writes to the account: of optimistic writers that read the same
-// revision only one wins, and the work of the others is wasted. The error is admission.ErrNoTurn if ctx ends first, else what LoseTurn
-// was called with. Without an error EndTurn is owed.
-func (c *Call) TakeTurn(ctx context.Context) (err error) {
-	c.turn, err = c.server.writers.Take(ctx, c.account)
-	return err
-}
-
-// LoseTurn fails all requests that wait for the turn with err, which the store gave after a long wait: each of them would wait
-// as long, one after the other. Later requests wait anew.
-func (c *Call) LoseTurn(err error) {
-	if c.turn != nil { // else its write was made
-		c.server.writers.Lose(c.account, c.turn, err)
-	}
-}
-
-// EndTurn lets the next writer of the account begin, unless this one has done so before.
-func (c *Call) EndTurn() {
-	if t := c.turn; t != nil {
-		c.turn = nil
-		c.server.writers.End(c.account, t)
 	}
 }
 

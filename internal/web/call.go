@@ -45,7 +45,6 @@ type Call struct {
 	body     []byte
 	buffer   *bytes.Buffer     // body's memory, pooled
 	envelope map[string]any    // the body decoded; nil before
-	turn     *admission.Turn   // to write to the account; nil: not held
 	token    string            // as it came
 	place    *admission.Place  // to work on configuration; nil: none
 	holding  admission.Holding // of the node's budget

@@ -1,13 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/store"
 )
 
 // ETag is the entity tag of a revision.
@@ -22,27 +20,36 @@ func ETagOfForm(revision int64, form string) string {
 	return `"` + strconv.FormatInt(revision, 10) + "-" + form + `"`
 }
 
-// IfMatch evaluates If-Match (RFC 9110 §13.1.1) against the current revision. It
-// returns the revision to make the write conditional on, store.AnyRevision without
-// the header. A header that can't be read is refused, never passed over.
-func (c *Call) IfMatch(current int64) (revision int64, err error) {
+// Expected reads If-Match (RFC 9110 §13.1.1). A header that can't be read is refused, never passed over.
+func (c *Call) Expected() (aaa.Revisions, error) {
 	list, ok := c.r.Header["If-Match"]
 	if !ok {
-		return store.AnyRevision, nil
+		return aaa.Revisions{}, nil
 	}
 	tags, any, err := parseTags("If-Match", strings.Join(list, ","))
-	if err != nil {
-		return 0, err
-	}
-	if any {
-		return current, nil
-	}
+	expected := aaa.Revisions{Given: true, Any: any}
 	for _, t := range tags {
-		if !t.weak && t.revision == current {
-			return current, nil
+		if !t.weak {
+			expected.List = append(expected.List, t.revision)
 		}
 	}
-	return 0, StaleNow(fmt.Sprintf("the current one is %d", current))
+	return expected, err
+}
+
+// Known reads the revisions in If-None-Match (RFC 9110 §13.1.2) of which the client has a form, as ETagOfForm names it.
+func (c *Call) Known(form string) (aaa.Revisions, error) {
+	list, ok := c.r.Header["If-None-Match"]
+	if !ok {
+		return aaa.Revisions{}, nil
+	}
+	tags, any, err := parseTags("If-None-Match", strings.Join(list, ","))
+	known := aaa.Revisions{Given: true, Any: any}
+	for _, t := range tags {
+		if t.text == ETagOfForm(t.revision, form) {
+			known.List = append(known.List, t.revision)
+		}
+	}
+	return known, err
 }
 
 // NotModified evaluates If-None-Match (RFC 9110 §13.1.2) for a read and answers 304 where it holds.

@@ -10,7 +10,6 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/schema"
-	"aaa-api/internal/store"
 )
 
 // Failure is an error as HTTP sees it: what an answer is rendered from.
@@ -57,7 +56,6 @@ var (
 	ErrNoToken       = &Failure{Status: http.StatusUnauthorized, Slug: SlugToken, Detail: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
 	errVerb          = &Failure{Status: http.StatusBadRequest, Slug: "invalid_method", Detail: "verb must be GET, PUT, POST, PATCH or DELETE, and agree with the method"}
 	errNoCondition   = aaa.Invalid(aaa.Field{Path: "If-Match", Rule: "unsupported", Message: "this operation takes no If-Match"})
-	ErrStale         = &Failure{Status: http.StatusPreconditionFailed, Slug: "precondition_failed", Detail: "the revision in If-Match is not the current one"}
 )
 
 func tooLarge(limit int64) *Failure {
@@ -65,11 +63,6 @@ func tooLarge(limit int64) *Failure {
 		Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge,
 		Detail: fmt.Sprintf("the body may have %d octets at most", limit),
 	}
-}
-
-// staleNow is ErrStale with what is there instead.
-func StaleNow(instead string) *Failure {
-	return &Failure{Status: ErrStale.Status, Slug: ErrStale.Slug, Detail: ErrStale.Detail + ": " + instead}
 }
 
 func unsupportedMedia(detail string) *Failure {
@@ -92,16 +85,6 @@ func bodyError(err error) error {
 	return err
 }
 
-// IsNotFound reports that something is not there, as the store or an *aaa.Error says.
-func IsNotFound(err error) bool {
-	return err != nil && (errors.Is(err, store.ErrNotFound) || aaa.KindOf(err) == aaa.KindNotFound)
-}
-
-// IsUnavailable reports that the store is away, as the store or an *aaa.Error says.
-func IsUnavailable(err error) bool {
-	return err != nil && (errors.Is(err, store.ErrUnavailable) || aaa.KindOf(err) == aaa.KindUnavailable)
-}
-
 // byKind is the status and slug of each kind of aaa.Error.
 var byKind = map[aaa.Kind]Failure{
 	aaa.KindBadInput:     {Status: http.StatusBadRequest, Slug: SlugInvalid},
@@ -109,21 +92,17 @@ var byKind = map[aaa.Kind]Failure{
 	aaa.KindForbidden:    {Status: http.StatusForbidden, Slug: SlugForbidden},
 	aaa.KindNotFound:     {Status: http.StatusNotFound, Slug: SlugIdentifier},
 	aaa.KindConflict:     {Status: http.StatusConflict, Slug: SlugConflict},
-	aaa.KindStale:        {Status: http.StatusPreconditionFailed, Slug: ErrStale.Slug},
+	aaa.KindStale:        {Status: http.StatusPreconditionFailed, Slug: "precondition_failed"},
 	aaa.KindBusy:         {Status: http.StatusServiceUnavailable, Slug: "overloaded"},
 	aaa.KindBadReply:     {Status: http.StatusBadGateway, Slug: "bad_gateway"},
 	aaa.KindNoAnswer:     {Status: http.StatusGatewayTimeout, Slug: "gateway_timeout"},
 	aaa.KindUnavailable:  {Status: http.StatusServiceUnavailable, Slug: SlugStore},
 	aaa.KindLimited:      {Status: http.StatusTooManyRequests, Slug: SlugTooMany},
+	aaa.KindTooLong:      {Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge},
 }
 
 // FailureOf gives every error its meaning outside. An error without one is an opaque 500; its text goes to the log alone.
-func FailureOf(err error) *Failure { return failureOf(err, nil) }
-
-func (s *Server) failureOf(err error) *Failure { return failureOf(err, s.Failure) }
-
-// failureOf is FailureOf; others, which may be nil, knows further errors.
-func failureOf(err error, others func(error) *Failure) *Failure {
+func FailureOf(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f
@@ -135,16 +114,6 @@ func failureOf(err error, others func(error) *Failure) *Failure {
 		known.Excess = e.Excess
 		return &known
 	}
-	if others != nil {
-		f = others(err)
-	}
-	if f == nil {
-		f = storeFailure(err)
-	}
-	if f != nil {
-		f.Err = err
-		return f
-	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &Failure{Status: http.StatusServiceUnavailable, Slug: "cancelled", Detail: "the request was given up", Err: err}
@@ -152,30 +121,4 @@ func failureOf(err error, others func(error) *Failure) *Failure {
 		return &Failure{Status: http.StatusGatewayTimeout, Slug: "gateway_timeout", Detail: "the request took too long", Err: err}
 	}
 	return &Failure{Status: http.StatusInternalServerError, Slug: SlugInternal, Detail: "an internal error; the log has it under the request id", Err: err}
-}
-
-// Conflict is a 409 because of one member, named by its path.
-func Conflict(path, rule, message string, target any) *Failure {
-	return &Failure{
-		Status: http.StatusConflict, Slug: SlugConflict, Detail: message,
-		Fields: []aaa.Field{{Path: path, Rule: rule, Message: message, Target: target}},
-	}
-}
-
-// storeFailure knows the errors that all parts of the store share; nil for others.
-func storeFailure(err error) *Failure {
-	var over *store.LimitError
-	switch {
-	case errors.As(err, &over):
-		return &Failure{Status: http.StatusConflict, Slug: SlugConflict, Excess: &over.Excess}
-	case errors.Is(err, store.ErrNotFound):
-		return &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier} // fail knows of what
-	case errors.Is(err, store.ErrExists):
-		return &Failure{Status: http.StatusConflict, Slug: SlugConflict} // fail knows what
-	case errors.Is(err, store.ErrStale):
-		return &Failure{Status: ErrStale.Status, Slug: ErrStale.Slug, Detail: ErrStale.Detail}
-	case errors.Is(err, store.ErrUnavailable):
-		return &Failure{Status: http.StatusServiceUnavailable, Slug: SlugStore, Detail: "the database cannot be reached", RetryAfter: time.Second}
-	}
-	return nil
 }

@@ -101,7 +101,7 @@ func (c *Call) readAllowed() error {
 		return forbidden
 	}
 	err := c.readUpTo(MaxShortBody)
-	if err != nil && c.server.failureOf(err).Status == http.StatusRequestEntityTooLarge {
+	if err != nil && FailureOf(err).Status == http.StatusRequestEntityTooLarge {
 		return forbidden
 	}
 	return err
@@ -156,7 +156,7 @@ func (c *Call) principal(text string) (token.Principal, error) {
 func (c *Call) CheckEnabled(id aaa.AccountID) error {
 	enabled, err := c.server.Accounts.Enabled(c.Context(), id)
 	switch {
-	case IsNotFound(err):
+	case aaa.KindOf(err) == aaa.KindNotFound:
 		return ErrNoToken // the account is gone, and its credentials with it
 	case err != nil:
 		return err
@@ -188,7 +188,7 @@ func (c *Call) tokenText() (string, error) {
 	// The caller is not known yet: a short body is read at most, and any fault of it is a missing token.
 	err := c.readUpTo(MaxShortBody)
 	if err != nil {
-		switch c.server.failureOf(err).Status {
+		switch FailureOf(err).Status {
 		case http.StatusRequestEntityTooLarge:
 			c.Header().Set("Connection", "close") // the rest of the body is not read
 			return "", noToken(fmt.Sprintf("a body of more than %d octets is not searched for one: send X-Auth-Token", MaxShortBody))
@@ -222,7 +222,7 @@ func (c *Call) reachEntity() error {
 		if id != c.who.Account {
 			within, err := c.server.Accounts.Within(c.Context(), c.who.Account, id)
 			if err != nil {
-				if IsNotFound(err) {
+				if aaa.KindOf(err) == aaa.KindNotFound {
 					return ErrNoSuchAccount
 				}
 				return err

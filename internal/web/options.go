@@ -12,8 +12,7 @@ import (
 	"aaa-api/internal/token"
 )
 
-// Accounts answers questions about accounts from memory. Errors are store.ErrNotFound and store.ErrUnavailable or an
-// *aaa.Error of the same meaning.
+// Accounts answers questions about accounts from memory. Errors unwrap to an *aaa.Error.
 type Accounts interface {
 	// Within reports whether id is ancestor itself or below it.
 	Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error)
@@ -46,11 +45,6 @@ type Options struct {
 	// Budget is of the memory that bodies and answers hold. Optional: a default one.
 	Budget *admission.Budget
 
-	// Lacking says what is not there if a handler returns store.ErrNotFound, Taken what is there already if it returns
-	// store.ErrExists.
-	Lacking, Taken func(*Call) string
-	// Failure gives errors of the handlers' own stores a meaning, nil if it knows none. Optional.
-	Failure func(error) *Failure
 	// LogPath hides the secrets in a path that is logged. Optional.
 	LogPath func(path string) string
 

@@ -2,33 +2,23 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/store"
 )
 
 // fail answers with an error: the one place where errors become answers.
 func (c *Call) fail(err error) {
 	c.err = err
-	f := c.server.failureOf(err)
+	f := FailureOf(err)
 	c.line.Reason = f.Slug
-	switch {
-	case f.Excess != nil:
+	if f.Excess != nil {
 		c.explain(f)
-	case f.Detail != "":
-	case errors.Is(err, store.ErrNotFound):
-		f.Detail = c.server.Lacking(c)
-	case errors.Is(err, store.ErrExists):
-		f.Detail = c.server.Taken(c)
 	}
 	if f.Status == http.StatusInternalServerError {
 		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
@@ -163,20 +153,9 @@ func (c *Call) problem(f *Failure) problem {
 	return p
 }
 
-// maxShown is how many octets of an offending text are repeated.
-const maxShown = 200
-
 func shorten(v any) any {
-	s, ok := v.(string)
-	if !ok || len(s) <= maxShown {
-		return v
+	if s, ok := v.(string); ok {
+		return aaa.Shorten(s)
 	}
-	end := maxShown
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
+	return v
 }
-
-// Quote is a name as messages show it: no more of it than of any value.
-func Quote(name string) string { return fmt.Sprintf("%q", shorten(name)) }

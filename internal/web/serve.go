@@ -17,7 +17,6 @@ type Server struct {
 	Options
 	limiter *Limiter // of requests, by token
 	guesses *guesses // of credentials that are none, by source address
-	writers *admission.Turns
 	heavy   *admission.Heavy
 	places  *admission.Places
 	meters  map[routeKey]func(int, time.Duration)
@@ -34,7 +33,6 @@ func New(o Options) *Server {
 		Options: o,
 		limiter: NewLimiter(o.Limits.Rate, o.Limits.Burst),
 		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
-		writers: admission.NewTurns(1),
 		heavy:   admission.NewHeavy(admission.HeavyAtOnce()),
 		places:  admission.NewPlaces(),
 		meters:  make(map[routeKey]func(int, time.Duration)),
@@ -50,9 +48,6 @@ func (s *Server) Heavy() *admission.Heavy { return s.heavy }
 
 // Places are those of requests about configuration, for tests and metrics.
 func (s *Server) Places() *admission.Places { return s.places }
-
-// Writers are the turns of writers to an account, for tests and metrics.
-func (s *Server) Writers() *admission.Turns { return s.writers }
 
 // serve answers one request that came through d.
 func (s *Server) serve(d *Door, w http.ResponseWriter, r *http.Request) {

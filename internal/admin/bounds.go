@@ -1,6 +1,7 @@
-package httpapi
+package admin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -13,10 +14,9 @@ import (
 	"aaa-api/internal/limits"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
-	"aaa-api/internal/web"
 )
 
-// takeLimits reads the member limits of an account, nil where it sets none.
+// takeLimits reads the member limits of an account, nil if it sets none.
 func takeLimits(data map[string]any) (*aaa.Limits, error) {
 	sent, _ := data["limits"].(map[string]any)
 	l := aaa.NoLimits()
@@ -64,20 +64,19 @@ func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
 
 func networkPath(i int) string { return "server_networks." + strconv.Itoa(i) }
 
-// keepBounds leaves in a replacement what accounts above set, where the account's own token does not name it.
-func keepBounds(c *web.Call, have, sent map[string]any) map[string]any {
+// keepBounds keeps in a replacement by the account's own token what accounts above set, unless the replacement names it.
+func keepBounds(own bool, have, sent map[string]any) map[string]any {
 	for _, name := range []string{"limits", "server_networks", "realm"} {
 		_, named := sent[name]
-		if v, set := have[name]; set && !named && c.Account() == c.Who().Account {
+		if v, set := have[name]; set && !named && own {
 			sent[name] = v
 		}
 	}
 	return sent
 }
 
-// checkBounds refuses a change of realm, limits and networks if the token is the account's own: accounts above set them.
-func (a *API) checkBounds(c *web.Call, old, next store.Account) error {
-	own := c.Account() == c.Who().Account
+// checkBounds refuses a change of realm, limits and networks by the account's own token: accounts above set them.
+func (s *Accounts) checkBounds(ctx context.Context, own bool, old, next store.Account) error {
 	sameLimits := equal(old.Limits, next.Limits)
 	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
 	switch {
@@ -92,15 +91,15 @@ func (a *API) checkBounds(c *web.Call, old, next store.Account) error {
 	case sameNetworks:
 		return nil
 	}
-	return a.checkNetworks(c, next)
+	return s.checkNetworks(ctx, next)
 }
 
 // checkNetworks refuses to grant an account what the one above it does not have.
-func (a *API) checkNetworks(c *web.Call, next store.Account) error {
+func (s *Accounts) checkNetworks(ctx context.Context, next store.Account) error {
 	if len(next.ServerNetworks) == 0 {
 		return nil
 	}
-	above, err := a.Tree.Networks(c.Context(), next.ParentID)
+	above, err := s.Tree.Networks(ctx, next.ParentID)
 	if err != nil {
 		return err
 	}
@@ -120,15 +119,15 @@ func (a *API) checkNetworks(c *web.Call, next store.Account) error {
 }
 
 // warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.
-func (a *API) warnCapped(c *web.Call, account store.Account) ([]document.Warning, error) {
-	if account.Limits == nil || account.ID == c.Who().Account { // whose own token may not hear of the account above
+func (s *Accounts) warnCapped(ctx context.Context, who *Caller, account store.Account) ([]document.Warning, error) {
+	if account.Limits == nil || account.ID == who.Account { // its own token must not learn of the account above
 		return nil, nil
 	}
-	parent, err := a.Tree.Account(c.Context(), account.ParentID)
+	parent, err := s.Tree.Account(ctx, account.ParentID)
 	if err != nil || parent.ParentID == "" { // below the root account any value holds
 		return nil, err
 	}
-	above, err := a.Tree.Limits(c.Context(), account.ParentID)
+	above, err := s.Tree.Limits(ctx, account.ParentID)
 	if err != nil {
 		return nil, err
 	}

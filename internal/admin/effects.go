@@ -1,4 +1,4 @@
-package httpapi
+package admin
 
 import (
 	"context"
@@ -11,24 +11,23 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
 	"aaa-api/internal/store"
-	"aaa-api/internal/web"
 )
 
 // A write can change what requests of other accounts meet: those that inherit the document, and those below an account
-// that is moved, enabled or disabled. What is here tells the writer so. It costs a few reads of documents where nothing
-// changes for heirs, and one statement over the accounts below where something does.
+// that is moved, enabled or disabled. Warnings name them. They cost a few reads of documents if nothing
+// changes for heirs, and one statement over the accounts below if something does.
 
-// effects are the warnings about other accounts that a write is to answer with.
+// effects are the warnings of a write about other accounts.
 type effects struct {
 	warnings []document.Warning
-	looked   bool // at the store, as it was after the change at
+	looked   bool // the warnings depend on the store as it was after the change at
 	at       store.Change
 }
 
-// look notes the state of the store that effects are computed on.
-func (a *API) look(ctx context.Context) (e effects, err error) {
+// look notes the state of the store that the warnings depend on.
+func (b *base) look(ctx context.Context) (e effects, err error) {
 	e.looked = true
-	e.at, err = a.Store.Changes().Last(ctx)
+	e.at, err = b.Store.Changes().Last(ctx)
 	return e, err
 }
 
@@ -37,8 +36,8 @@ const meanwhile = 100
 
 // after returns the warnings of a write that was made, and one more if the accounts or documents that they depend on changed
 // before it. Each of two such writers may know nothing of what the other changes for the accounts below.
-func (e effects) after(a *API, c *web.Call, kind store.ChangeKind) []document.Warning {
-	if !e.looked || !a.overtaken(c, e.at, kind) {
+func (e effects) after(ctx context.Context, b *base, account aaa.AccountID, kind store.ChangeKind) []document.Warning {
+	if !e.looked || !b.overtaken(ctx, account, e.at, kind) {
 		return e.warnings
 	}
 	return append(e.warnings, document.Warning{
@@ -48,13 +47,13 @@ func (e effects) after(a *API, c *web.Call, kind store.ChangeKind) []document.Wa
 }
 
 // overtaken reports whether an account or document above or below the account written changed between at and the write.
-func (a *API) overtaken(c *web.Call, at store.Change, kind store.ChangeKind) bool {
-	list, gap, err := a.Store.Changes().Since(c.Context(), at, meanwhile)
+func (b *base) overtaken(ctx context.Context, account aaa.AccountID, at store.Change, kind store.ChangeKind) bool {
+	list, gap, err := b.Store.Changes().Since(ctx, at, meanwhile)
 	if err != nil || gap {
 		return true
 	}
 	own := len(list) - 1
-	for own >= 0 && (list[own].Account != c.Account() || list[own].Kind != kind) {
+	for own >= 0 && (list[own].Account != account || list[own].Kind != kind) {
 		own--
 	}
 	if own < 0 {
@@ -62,25 +61,25 @@ func (a *API) overtaken(c *web.Call, at store.Change, kind store.ChangeKind) boo
 	}
 	return slices.ContainsFunc(list[:own], func(other store.Change) bool {
 		return (other.Kind == store.ChangedAccount || other.Kind == store.ChangedDocument) &&
-			(a.within(c, other.Account, c.Account()) || a.within(c, c.Account(), other.Account))
+			(b.within(ctx, other.Account, account) || b.within(ctx, account, other.Account))
 	})
 }
 
-// within is Tree.Within, true where the store can't tell.
-func (a *API) within(c *web.Call, top, id aaa.AccountID) bool {
+// within is Tree.Within, true if the store can't tell.
+func (b *base) within(ctx context.Context, top, id aaa.AccountID) bool {
 	if top == aaa.SystemConfig {
 		return true
 	}
-	is, err := a.Tree.Within(c.Context(), top, id)
-	return is || err != nil && !web.IsNotFound(err)
+	is, err := b.Tree.Within(ctx, top, id)
+	return is || err != nil && aaa.KindOf(err) != aaa.KindNotFound
 }
 
 // outcomes are what an account's children without a document of their own meet, by the documents in the store, whether or
-// not somebody is disabled. chain is the account and its ancestors, nearest first.
-func (a *API) outcomes(ctx context.Context, chain []aaa.AccountID) (document.Outcomes, error) {
+// not one of them is disabled. chain is the account and its ancestors, nearest first.
+func (b *base) outcomes(ctx context.Context, chain []aaa.AccountID) (document.Outcomes, error) {
 	all := make([]*document.Stances, len(chain))
 	for i, id := range chain {
-		d, err := a.Store.Documents().Get(ctx, id)
+		d, err := b.Store.Documents().Get(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -96,7 +95,7 @@ func (a *API) outcomes(ctx context.Context, chain []aaa.AccountID) (document.Out
 	return o, nil
 }
 
-// stancesIn reads the stances of a stored document, nil for none. A damaged one counts as none: it must not stop the writes
+// stancesIn reads the stances of a stored document. It returns nil if there is none, or a damaged one: that must not stop the writes
 // of others.
 func stancesIn(body json.RawMessage) *document.Stances {
 	s, err := document.StancesIn(body)
@@ -115,10 +114,10 @@ func above(a store.Account) []aaa.AccountID {
 	return append(chain, aaa.SystemConfig)
 }
 
-// heirs reads the accounts below one. more is true if it has more than Limits.Heirs.
-func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Heir, more bool, err error) {
-	err = a.Store.Documents().Below(ctx, top, a.Limits.Heirs+1, func(one store.Account, body json.RawMessage) error {
-		if len(list) == a.Limits.Heirs {
+// heirs reads the accounts below one. more is true if it has more than Bounds.Heirs.
+func (b *base) heirs(ctx context.Context, top aaa.AccountID) (list []document.Heir, more bool, err error) {
+	err = b.Store.Documents().Below(ctx, top, b.Bounds.Heirs+1, func(one store.Account, body json.RawMessage) error {
+		if len(list) == b.Bounds.Heirs {
 			more = true
 			return nil
 		}
@@ -133,75 +132,75 @@ func (a *API) heirs(ctx context.Context, top aaa.AccountID) (list []document.Hei
 	return list, more, err
 }
 
-// alone reports whether there is no account below one, as is so of most.
-func (a *API) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
+// alone reports whether an account has none below it, as most have.
+func (b *base) alone(ctx context.Context, top aaa.AccountID) (bool, error) {
 	alone := true
-	err := a.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
+	err := b.Store.Documents().Below(ctx, top, 1, func(store.Account, json.RawMessage) error {
 		alone = false
 		return nil
 	})
-	if web.IsUnavailable(err) { // warnHeirs says so, where it matters
+	if aaa.KindOf(err) == aaa.KindUnavailable { // warnHeirs says so if it matters
 		return false, nil
 	}
 	return alone, err
 }
 
 // warnHeirs adds which accounts below top meet other outcomes when those of top change.
-func (a *API) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
+func (b *base) warnHeirs(ctx context.Context, e effects, top aaa.AccountID, before, after document.Outcomes) (effects, error) {
 	if before == after {
 		return e, nil
 	}
-	list, more, err := a.heirs(ctx, top)
-	if web.IsUnavailable(err) { // too many for the time that a statement has: no reason to refuse the write
+	list, more, err := b.heirs(ctx, top)
+	if aaa.KindOf(err) == aaa.KindUnavailable { // they are too many for the time of a statement: no reason to refuse the write
 		e.warnings = warnSlow()
 		return e, nil
 	}
 	if err != nil {
 		return e, err
 	}
-	e.warnings = a.warnEffects(document.Effects(list, top, before, after), more)
+	e.warnings = b.warnEffects(document.Effects(list, top, before, after), more)
 	return e, nil
 }
 
 // warnDocument warns of the accounts whose outcome changes with the stances of the account's document; nil: no document.
-func (a *API) warnDocument(c *web.Call, was, is *document.Stances) (e effects, err error) {
+func (b *base) warnDocument(ctx context.Context, account aaa.AccountID, was, is *document.Stances) (e effects, err error) {
 	if was == nil && is == nil || was != nil && is != nil && *was == *is {
 		return e, nil
 	}
-	if e, err = a.look(c.Context()); err != nil {
+	if e, err = b.look(ctx); err != nil {
 		return e, err
 	}
-	if alone, err := a.alone(c.Context(), c.Account()); err != nil || alone {
+	if alone, err := b.alone(ctx, account); err != nil || alone {
 		return e, err
 	}
 	inherited := document.Everywhere(document.NoServers)
-	if c.Account() != aaa.SystemConfig {
-		if enabled, err := a.Tree.Enabled(c.Context(), c.Account()); err != nil || !enabled {
-			return e, err // and so is everybody below
+	if account != aaa.SystemConfig {
+		if enabled, err := b.Tree.Enabled(ctx, account); err != nil || !enabled {
+			return e, err // and so are all below
 		}
-		account, err := a.Store.Accounts().Get(c.Context(), c.Account())
+		got, err := b.Store.Accounts().Get(ctx, account)
 		if err != nil {
 			return e, err
 		}
-		inherited, err = a.outcomes(c.Context(), above(account))
+		inherited, err = b.outcomes(ctx, above(got))
 		if err != nil {
 			return e, err
 		}
 	}
-	return a.warnHeirs(c.Context(), e, c.Account(), inherited.Below(true, was), inherited.Below(true, is))
+	return b.warnHeirs(ctx, e, account, inherited.Below(true, was), inherited.Below(true, is))
 }
 
-// warnEnabled tells whose outcome changes when an account is enabled or disabled.
-func (a *API) warnEnabled(c *web.Call, account store.Account, enable bool) (e effects, err error) {
-	if e, err = a.look(c.Context()); err != nil {
+// warnEnabled warns of the accounts whose outcome changes when one is enabled or disabled.
+func (b *base) warnEnabled(ctx context.Context, account store.Account, enable bool) (e effects, err error) {
+	if e, err = b.look(ctx); err != nil {
 		return e, err
 	}
 	if account.ParentID != "" {
-		if enabled, err := a.Tree.Enabled(c.Context(), account.ParentID); err != nil || !enabled {
+		if enabled, err := b.Tree.Enabled(ctx, account.ParentID); err != nil || !enabled {
 			return e, err
 		}
 	}
-	before, err := a.outcomes(c.Context(), append([]aaa.AccountID{account.ID}, above(account)...))
+	before, err := b.outcomes(ctx, append([]aaa.AccountID{account.ID}, above(account)...))
 	if err != nil {
 		return e, err
 	}
@@ -209,43 +208,43 @@ func (a *API) warnEnabled(c *web.Call, account store.Account, enable bool) (e ef
 	if enable {
 		before, after = after, before
 	}
-	return a.warnHeirs(c.Context(), e, account.ID, before, after)
+	return b.warnHeirs(ctx, e, account.ID, before, after)
 }
 
-// warnMove tells whose outcome changes when an account is put below another, the account itself included. Unless confirmed it
-// refuses a move by which accounts that had somebody to ask would let everybody in, and one that it can't look at in time.
-func (a *API) warnMove(c *web.Call, account, parent store.Account, confirmed bool) (e effects, err error) {
+// warnMove warns of the accounts whose outcome changes when one is put below another, itself included. Unless confirmed it
+// refuses a move by which accounts that had servers would let everybody in, and one that it can't check in time.
+func (b *base) warnMove(ctx context.Context, account, parent store.Account, confirmed bool) (e effects, err error) {
 	to := append([]aaa.AccountID{parent.ID}, above(parent)...)
 	if account.ParentID == "" || slices.Contains(to, account.ID) {
 		return e, nil // the move is refused
 	}
-	if e, err = a.look(c.Context()); err != nil {
+	if e, err = b.look(ctx); err != nil {
 		return e, err
 	}
-	list, more, err := a.moveEffects(c, account, to)
-	if confirmed && web.IsUnavailable(err) {
+	list, more, err := b.moveEffects(ctx, account, to)
+	if confirmed && aaa.KindOf(err) == aaa.KindUnavailable {
 		e.warnings = warnSlow()
 		return e, nil
 	}
 	if err != nil {
 		return e, err
 	}
-	e.warnings = a.warnEffects(list, more)
+	e.warnings = b.warnEffects(list, more)
 	if confirmed {
 		return e, nil
 	}
 	return e, unconfirmed(list)
 }
 
-// moveEffects are those of a move below the first account of to. If there are more accounts than are looked at, the account
-// itself is among those that are: an effect that needs confirmation begins with it.
-func (a *API) moveEffects(c *web.Call, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
+// moveEffects are those of a move below the first account of to. They always include the account
+// itself, however many are below it: an effect that needs confirmation begins with it.
+func (b *base) moveEffects(ctx context.Context, account store.Account, to []aaa.AccountID) (effects []document.Effect, more bool, err error) {
 	outcomesBelow := func(chain []aaa.AccountID) (document.Outcomes, error) {
-		enabled, err := a.Tree.Enabled(c.Context(), chain[0])
+		enabled, err := b.Tree.Enabled(ctx, chain[0])
 		if err != nil || !enabled {
 			return document.Everywhere(document.Disabled), err
 		}
-		return a.outcomes(c.Context(), chain)
+		return b.outcomes(ctx, chain)
 	}
 	before, err := outcomesBelow(above(account))
 	if err != nil {
@@ -255,12 +254,12 @@ func (a *API) moveEffects(c *web.Call, account store.Account, to []aaa.AccountID
 	if err != nil || before == after {
 		return nil, false, err
 	}
-	list, more, err := a.heirs(c.Context(), account.ID)
+	list, more, err := b.heirs(ctx, account.ID)
 	if err != nil {
 		return nil, false, err
 	}
 	itself := document.Heir{ID: account.ID, Parent: account.ParentID, Enabled: account.Enabled}
-	switch d, err := a.Store.Documents().Get(c.Context(), account.ID); {
+	switch d, err := b.Store.Documents().Get(ctx, account.ID); {
 	case err == nil:
 		itself.Stances = stancesIn(d.Body)
 	case !errors.Is(err, store.ErrNotFound):
@@ -269,12 +268,15 @@ func (a *API) moveEffects(c *web.Call, account store.Account, to []aaa.AccountID
 	return document.Effects(append(list, itself), account.ParentID, before, after), more, nil
 }
 
-// unconfirmed refuses a move by which accounts that had somebody to ask would let everybody in.
+// unconfirmed refuses a move by which accounts that had servers would let everybody in.
 func unconfirmed(effects []document.Effect) error {
 	for _, e := range effects {
 		if e.Op != aaa.Accounting && e.From.Asks() && e.To.LetsIn() {
-			message := describe(e) + "; ?confirm=true moves it all the same"
-			return web.Conflict("to", "outcome", "the move would let everybody in: "+message, e.Accounts)
+			message := "the move would let everybody in: " + describe(e)
+			return &aaa.Error{
+				Kind: aaa.KindConflict, Message: message,
+				Fields: []aaa.Field{{Path: "to", Rule: outcomeRule, Message: message, Target: aaa.Names(e.Accounts)}},
+			}
 		}
 	}
 	return nil
@@ -283,7 +285,7 @@ func unconfirmed(effects []document.Effect) error {
 // outcomeRule is the rule of these warnings.
 const outcomeRule = "outcome"
 
-func (a *API) warnEffects(effects []document.Effect, more bool) []document.Warning {
+func (b *base) warnEffects(effects []document.Effect, more bool) []document.Warning {
 	list := make([]document.Warning, 0, len(effects)+1)
 	for _, e := range effects {
 		list = append(list, document.Warning{
@@ -293,7 +295,7 @@ func (a *API) warnEffects(effects []document.Effect, more bool) []document.Warni
 	if more {
 		list = append(list, document.Warning{
 			Path: "accounts", Rule: outcomeRule,
-			Message: fmt.Sprintf("there are more than %d accounts below: only so many were looked at", a.Limits.Heirs),
+			Message: fmt.Sprintf("there are more than %d accounts below: only so many were looked at", b.Bounds.Heirs),
 		})
 	}
 	return list
@@ -305,17 +307,17 @@ func warnSlow() []document.Warning {
 
 // describe names the change of outcome and the accounts that meet it.
 func describe(e document.Effect) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s → %s for %d account", e.Op, e.From, e.To, e.Total)
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s: %s → %s for %d account", e.Op, e.From, e.To, e.Total)
 	if e.Total > 1 {
-		b.WriteByte('s')
+		out.WriteByte('s')
 	}
 	for i, id := range e.Accounts {
-		b.WriteString([]string{": ", ", "}[min(i, 1)])
-		b.WriteString(string(id))
+		out.WriteString([]string{": ", ", "}[min(i, 1)])
+		out.WriteString(string(id))
 	}
 	if e.Total > len(e.Accounts) {
-		fmt.Fprintf(&b, " and %d more", e.Total-len(e.Accounts))
+		fmt.Fprintf(&out, " and %d more", e.Total-len(e.Accounts))
 	}
-	return b.String()
+	return out.String()
 }
