@@ -68,3 +68,40 @@ func limit(p store.Page) int64 {
 	}
 	return int64(p.Limit) + 1
 }
+
+// maybe is the row of a query of at most one, in a batch.
+type maybe[T any] struct {
+	v     T
+	found bool
+}
+
+// from makes the query. What an earlier try of the transaction read is forgotten.
+func (m *maybe[T]) from(read func(Scan) (T, error), sql string, args ...any) Statement {
+	*m = maybe[T]{}
+	return Statement{sql, args, func(scan Scan) (err error) {
+		m.found = true
+		m.v, err = read(scan)
+		return err
+	}}
+}
+
+func scanInt(scan Scan) (n int64, err error) {
+	err = scan(&n)
+	return n, err
+}
+
+// Each is the Batch of a driver that has none: it runs one statement after another.
+func Each(ctx context.Context, c Conn, list []Statement) error {
+	for _, s := range list {
+		var err error
+		if s.Row == nil {
+			_, err = c.Exec(ctx, s.SQL, s.Args...)
+		} else {
+			err = c.Query(ctx, s.Row, s.SQL, s.Args...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
