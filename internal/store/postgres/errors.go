@@ -73,7 +73,7 @@ func isAway(err error) bool {
 	if state := code(err); state != "" {
 		switch state {
 		case readOnly,
-			"XX000",          // internal_error: what a distributed engine says whose worker has died
+			"XX000", // internal_error: what a distributed engine says whose worker has died
 			"25P03", // idle_in_transaction_session_timeout
 			"57014": // query_canceled (by a time limit; a caller's cancelling is not seen here)
 			return true

@@ -95,7 +95,9 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 	})
 }
 
-func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error { return sqlstore.Each(ctx, d, list) }
+func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, d, list)
+}
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
@@ -191,4 +193,6 @@ func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error
 	return res.RowsAffected()
 }
 
-func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error { return sqlstore.Each(ctx, c, list) }
+func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, c, list)
+}
