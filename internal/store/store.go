@@ -194,6 +194,18 @@ type Documents interface {
 	// Below visits up to limit of the accounts below top, all accounts for aaa.SystemConfig, in no order, each with ID,
 	// ParentID and Enabled alone and with the body of its document, nil where it has none.
 	Below(ctx context.Context, top aaa.AccountID, limit int, visit func(a Account, body json.RawMessage) error) error
+	// OfAccounts visits the accounts of a list, in no order, by one query for each MaxOfAccounts. Those that do not exist are left out.
+	OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(Stored) error) error
+}
+
+// MaxOfAccounts is how many accounts one query of Documents.OfAccounts reads.
+const MaxOfAccounts = 200
+
+// Stored is an account with its document.
+type Stored struct {
+	Account  Account
+	Document *Document // nil: it has none
+	Holds    bool      // it has dictionaries or texts
 }
 
 // Dictionary is an account's dictionary as stored.

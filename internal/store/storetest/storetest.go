@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a move races with another":                     testMovesRace,
 		"documents are stored and found":                testDocuments,
 		"documents of all accounts below one":           testBelow,
+		"accounts with their documents":                 testOfAccounts,
 		"history":                                       testHistory,
 		"history is pruned":                             testHistoryPruned,
 		"one of two writers wins":                       testWritersRace,
