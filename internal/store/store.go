@@ -225,6 +225,8 @@ type Dictionaries interface {
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
+	// Nearest finds the dictionary of a name that documents of an account see: its own, or that of the nearest ancestor that has one.
+	Nearest(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
 	// Replace changes Name and Body; the Name of one that documents use can't be changed (InUseError).
 	Replace(ctx context.Context, d Dictionary, ifRevision int64) (Dictionary, error)
 	// Delete refuses with an InUseError while a document uses the dictionary.
@@ -261,6 +263,9 @@ type Texts interface {
 	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
+	// Nearest finds the text of a name that documents of an account see: its own, or that of the nearest ancestor that has one which
+	// is not Closed.
+	Nearest(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
 	// Replace changes Body and Closed: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
 	Replace(ctx context.Context, t Text, ifRevision int64) (Text, error)
 	// Delete refuses with an InUseError while a document names the text.

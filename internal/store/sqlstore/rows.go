@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 
 	"aaa-api/internal/store"
 )
@@ -105,3 +106,8 @@ func Each(ctx context.Context, c Conn, list []Statement) error {
 	}
 	return nil
 }
+
+// withUp begins a query with up: the account $1 and its ancestors, with how many steps above it they are.
+var withUp = fmt.Sprintf(`WITH RECURSIVE up (id, parent_id, step) AS (
+	SELECT id, parent_id, 0 FROM accounts WHERE id = $1
+	UNION ALL SELECT a.id, a.parent_id, up.step + 1 FROM accounts a JOIN up ON a.id = up.parent_id WHERE up.step < %d) `, store.MaxAccountDepth)
