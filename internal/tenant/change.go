@@ -225,7 +225,7 @@ func (t *Tenants) renew(ctx context.Context, n *node) {
 	}
 	var revision int64 // 0 without a document, as a Level has it
 	if s.document != nil {
-		revision = s.document.stored.Revision
+		revision = s.document.revision
 	}
 	if revision == old.Revision {
 		return

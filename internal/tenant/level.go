@@ -151,7 +151,7 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 		return level, nil
 	}
 	level.Seldom = &Seldom{}
-	stored, err := own.state.document.whole()
+	stored, err := own.state.document.whole(level.Account)
 	if err != nil {
 		return nil, err
 	}

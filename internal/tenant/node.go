@@ -50,15 +50,16 @@ type state struct {
 
 // storedDocument is an account's AAA document as stored.
 type storedDocument struct {
-	stored store.Document // without Body
-	body   packed
+	revision int64
+	created  time.Time
+	author   string
+	body     packed
 }
 
-func (d *storedDocument) whole() (store.Document, error) {
-	whole := d.stored
-	var err error
-	whole.Body, err = d.body.unpack()
-	return whole, err
+// whole is the document of an account.
+func (d *storedDocument) whole(account aaa.AccountID) (store.Document, error) {
+	body, err := d.body.unpack()
+	return store.Document{Account: account, Revision: d.revision, Body: body, Author: d.author, CreatedAt: d.created}, err
 }
 
 // load returns the state of an account, from the store where the account is cold.
@@ -213,7 +214,6 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
-		d.Account = id
 		s.setDocument(d)
 	case !errors.Is(err, store.ErrNotFound):
 		return err
@@ -222,8 +222,7 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 }
 
 func (s *state) setDocument(d store.Document) {
-	s.document = &storedDocument{stored: d, body: pack(d.Body)}
-	s.document.stored.Body, s.document.stored.Author = nil, unique.Make(d.Author).Value()
+	s.document = &storedDocument{revision: d.Revision, created: d.CreatedAt, author: unique.Make(d.Author).Value(), body: pack(d.Body)}
 }
 
 // readAccount fetches an account's row and its dictionaries.
