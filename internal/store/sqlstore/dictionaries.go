@@ -39,8 +39,9 @@ func (s dictionaries) ByName(ctx context.Context, account aaa.AccountID, name st
 }
 
 func (s dictionaries) Nearest(ctx context.Context, account aaa.AccountID, name string) (store.Dictionary, error) {
-	return get(ctx, s.db, scanDictionary, withUp+`SELECT d.account_id, d.id, d.name, d.revision, d.body, d.created_at, d.updated_at
-		FROM up JOIN dictionaries d ON d.account_id = up.id WHERE d.name = $2 ORDER BY up.step LIMIT 1`, string(account), name)
+	return get(ctx, s.db, scanDictionary, withUp+`SELECT `+dictionaryColumns+` FROM dictionaries WHERE name = $2 AND account_id =
+		(SELECT up.id FROM up WHERE (SELECT 1 FROM dictionaries d WHERE d.account_id = up.id AND d.name = $2) = 1 ORDER BY up.step LIMIT 1)`,
+		string(account), name)
 }
 
 func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dictionary, error) {

@@ -16,30 +16,27 @@ type kin struct {
 	limits *limits.Values
 }
 
-// chain is an account with its ancestors, itself first.
+// chain is an account with its ancestors, itself first, each with ID, Path and Limits alone.
 type chain struct{ list []store.Account }
 
 // of makes the query of the chain of an account, empty where there is none. What an earlier try of the transaction read is forgotten.
 func (c *chain) of(id aaa.AccountID) Statement {
 	c.list = nil
-	return Statement{
-		`WITH RECURSIVE up (id, parent_id, path, limits, step) AS (
-			SELECT id, parent_id, path, limits, 0 FROM accounts WHERE id = $1
-			UNION ALL SELECT a.id, a.parent_id, a.path, a.limits, up.step + 1 FROM accounts a JOIN up ON a.id = up.parent_id WHERE up.step < $2
-		) SELECT id, parent_id, path, limits FROM up ORDER BY step`,
-		[]any{string(id), int64(store.MaxAccountDepth)},
-		func(scan Scan) error {
-			var a store.Account
-			var path string
-			var text *string
-			if err := scan(&a.ID, &a.ParentID, &path, &text); err != nil {
-				return err
-			}
-			a.Path = splitPath(path)
-			c.list = append(c.list, a)
-			return fromText(text, &c.list[len(c.list)-1].Limits)
-		},
-	}
+	return Statement{withUp + `SELECT id, limits FROM up ORDER BY step`, []any{string(id)}, func(scan Scan) error {
+		a := store.Account{Path: []aaa.AccountID{}}
+		var text *string
+		if err := scan(&a.ID, &text); err != nil {
+			return err
+		}
+		if err := fromText(text, &a.Limits); err != nil {
+			return err
+		}
+		for i := range c.list {
+			c.list[i].Path = append([]aaa.AccountID{a.ID}, c.list[i].Path...)
+		}
+		c.list = append(c.list, a)
+		return nil
+	}}
 }
 
 // kin are the accounts of the chain, root first, with their limits.

@@ -107,7 +107,9 @@ func Each(ctx context.Context, c Conn, list []Statement) error {
 	return nil
 }
 
-// withUp begins a query with up: the account $1 and its ancestors, with how many steps above it they are.
-var withUp = fmt.Sprintf(`WITH RECURSIVE up (id, parent_id, step) AS (
-	SELECT id, parent_id, 0 FROM accounts WHERE id = $1
-	UNION ALL SELECT a.id, a.parent_id, up.step + 1 FROM accounts a JOIN up ON a.id = up.parent_id WHERE up.step < %d) `, store.MaxAccountDepth)
+// withUp begins a query with up: the account $1 and its ancestors, with the limits that they set and how many steps above it they
+// are. Each is looked up by a subquery of its own: a join may be planned as a scan of all accounts while there are few, and stay so.
+var withUp = fmt.Sprintf(`WITH RECURSIVE up (id, parent_id, limits, step) AS (
+	SELECT id, parent_id, limits, 0 FROM accounts WHERE id = $1
+	UNION ALL SELECT up.parent_id, (SELECT a.parent_id FROM accounts a WHERE a.id = up.parent_id),
+		(SELECT a.limits FROM accounts a WHERE a.id = up.parent_id), up.step + 1 FROM up WHERE up.parent_id <> '' AND up.step < %d) `, store.MaxAccountDepth)

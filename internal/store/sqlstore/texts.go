@@ -28,9 +28,9 @@ func (s texts) Get(ctx context.Context, account aaa.AccountID, kind store.TextKi
 }
 
 func (s texts) Nearest(ctx context.Context, account aaa.AccountID, kind store.TextKind, name string) (store.Text, error) {
-	return get(ctx, s.db, scanText, withUp+`SELECT t.account_id, t.kind, t.name, t.revision, t.body, t.closed, t.created_at, t.updated_at
-		FROM up JOIN texts t ON t.account_id = up.id WHERE t.kind = $2 AND t.name = $3 AND (up.step = 0 OR NOT t.closed)
-		ORDER BY up.step LIMIT 1`, string(account), string(kind), name)
+	return get(ctx, s.db, scanText, withUp+`SELECT `+textColumns+` FROM texts WHERE kind = $2 AND name = $3 AND account_id =
+		(SELECT up.id FROM up WHERE (SELECT 1 FROM texts t WHERE t.account_id = up.id AND t.kind = $2 AND t.name = $3 AND (up.step = 0 OR NOT t.closed)) = 1
+		ORDER BY up.step LIMIT 1)`, string(account), string(kind), name)
 }
 
 func (s texts) Create(ctx context.Context, t store.Text) (store.Text, error) {
