@@ -120,3 +120,30 @@ func testOfAccounts(t *testing.T, s store.Store) {
 		t.Errorf("the visitor's error is %v", err)
 	}
 }
+
+// testNearestAbove has a name at several heights of the tree: the nearest is found, but for a closed text of an ancestor.
+func testNearestAbove(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	a := account(t, s, "a", root.ID)
+	b := account(t, s, "b", a.ID)
+	other := account(t, s, "other", root.ID)
+	for _, id := range []aaa.AccountID{root.ID, a.ID, other.ID} {
+		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: id, Name: "d", Body: []byte(`[]`)}))
+		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: id, Kind: store.TextUsers, Name: "t", Body: "x", Closed: id == a.ID}))
+	}
+	for of, want := range map[aaa.AccountID][2]aaa.AccountID{root.ID: {root.ID, root.ID}, a.ID: {a.ID, a.ID}, b.ID: {a.ID, root.ID}} {
+		if d := must[store.Dictionary](t)(s.Dictionaries().Nearest(ctx, of, "d")); d.Account != want[0] || string(d.Body) != `[]` {
+			t.Errorf("the dictionary is of %s, want %s", d.Account, want[0])
+		}
+		if x := must[store.Text](t)(s.Texts().Nearest(ctx, of, store.TextUsers, "t")); x.Account != want[1] || x.Body != "x" {
+			t.Errorf("the text is of %s, want %s", x.Account, want[1])
+		}
+	}
+	if _, err := s.Dictionaries().Nearest(ctx, b.ID, "none"); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := s.Texts().Nearest(ctx, b.ID, store.TextFSM, "t"); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+}

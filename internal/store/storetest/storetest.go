@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"documents are stored and found":                testDocuments,
 		"documents of all accounts below one":           testBelow,
 		"accounts with their documents":                 testOfAccounts,
+		"the nearest of a name":                         testNearestAbove,
 		"history":                                       testHistory,
 		"history is pruned":                             testHistoryPruned,
 		"one of two writers wins":                       testWritersRace,
