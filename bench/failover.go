@@ -85,7 +85,7 @@ func newFailover(firstFails bool) (*failover, error) {
 	if err != nil {
 		return nil, err
 	}
-	level := &tenant.Level{Account: f.req.Account, Mode: aaa.ModeOn}
+	level := &tenant.Level{Account: f.req.Account, Mode: aaa.ModeOn, Seldom: &tenant.Seldom{}}
 	for _, name := range []string{"first", "second"} {
 		client := &quiet{reply: &engines.Reply{Outcome: aaa.Accept, Attempts: 1}}
 		if name == "first" && firstFails {

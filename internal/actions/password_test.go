@@ -96,7 +96,7 @@ func newOneAction(t *testing.T, action router.Action, extras string) *oneAction 
 	if len(faults) > 0 {
 		t.Fatalf("table: %v\n%s", faults, text)
 	}
-	a.level = &tenant.Level{Account: account, Mode: aaa.ModeOn}
+	a.level = &tenant.Level{Account: account, Mode: aaa.ModeOn, Seldom: &tenant.Seldom{}}
 	a.level.Tables[aaa.Authn] = &tenant.Table{Name: "test", FSM: table}
 	a.plan = &tenant.Plan{Account: account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(account)}
 	a.plan.Routes[aaa.Authn] = tenant.Route{Levels: []*tenant.Level{a.level}, Walk: []tenant.Step{{Level: a.level, Note: "used"}}}

@@ -159,7 +159,7 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
 	}
 	levels := route.Levels
-	if route.Off { // whose document says so is the last step of the walk
+	if route.Off() { // whose document says so is the last step of the walk
 		levels = []*tenant.Level{route.Walk[len(route.Walk)-1].Level}
 	}
 	for _, l := range levels {

@@ -68,7 +68,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 		t.Fatal(err)
 	}
 	set := system.Default()
-	l.level = &tenant.Level{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn}
+	l.level = &tenant.Level{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn, Seldom: &tenant.Seldom{}}
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b

@@ -113,7 +113,7 @@ func TestOnlyRecordsAreOfSessions(t *testing.T) {
 func (l *lab) split() {
 	var levels []*tenant.Level
 	for i, s := range l.level.Servers {
-		level := &tenant.Level{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit}
+		level := &tenant.Level{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit, Seldom: &tenant.Seldom{}}
 		level.Servers = []*tenant.Server{s}
 		for op := range level.Lists {
 			level.Lists[op] = level.Servers

@@ -157,13 +157,13 @@ func (r *Router) immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 	route := &plan.Routes[req.Op]
 	var res *aaa.Result
 	switch {
-	case route.Off:
+	case route.Off():
 		res = &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}
 	case len(route.Levels) == 0:
 		return nil
 	case blocked(route.Levels[0], req):
 		res = &aaa.Result{Outcome: aaa.Bypassed, IsAuthorized: true, Document: route.Levels[0].Account}
-	case route.LocalAccept:
+	case route.LocalAccept():
 		res = &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Document: route.Levels[0].Account}
 	default:
 		return nil

@@ -33,16 +33,57 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 	}
 }
 
-// reset reads all warm accounts anew.
+// reset reads all warm accounts anew, many at once: the changes of all accounts wait for it. Until an account is read, what was
+// before stays in use.
 func (t *Tenants) reset(ctx context.Context) {
-	for _, fn := range []func(n *node){
-		func(n *node) { t.follow(ctx, n, store.Change{Account: n.id}) },
-		func(n *node) { t.renew(ctx, n) },
-	} {
-		t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
-			fn(n)
-			return ctx.Err() == nil
-		})
+	page := make([]*node, 0, store.MaxOfAccounts)
+	read := func() bool {
+		t.readPage(ctx, page)
+		page = page[:0]
+		return ctx.Err() == nil
+	}
+	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+		switch {
+		case n.state.Load() == nil: // a request reads it
+			t.follow(ctx, n, store.Change{Account: n.id})
+		case n.id == aaa.SystemConfig:
+			t.follow(ctx, n, store.Change{Account: n.id})
+		default:
+			if page = append(page, n); len(page) == cap(page) {
+				return read()
+			}
+		}
+		return ctx.Err() == nil
+	})
+	if len(page) > 0 && !read() {
+		return
+	}
+	t.nodes.Range(func(_ aaa.AccountID, n *node) bool {
+		t.renew(ctx, n)
+		return ctx.Err() == nil
+	})
+}
+
+// readPage reads warm accounts anew and puts what was read in force.
+func (t *Tenants) readPage(ctx context.Context, page []*node) {
+	ids := make([]aaa.AccountID, len(page))
+	for i, n := range page {
+		ids[i] = n.id
+	}
+	rows, err := untilRead(ctx, t, ids[0], func() (map[aaa.AccountID]*row, error) { return t.readRows(ctx, ids) })
+	if err != nil {
+		return
+	}
+	for _, n := range page {
+		before := n.settled()
+		if before == nil {
+			continue
+		}
+		after, err := t.untilThere(ctx, n, func() (*state, error) { return t.complete(ctx, rows[n.id], before) })
+		if err != nil {
+			return
+		}
+		t.replace(n, store.Change{Account: n.id}, before, after)
 	}
 }
 
@@ -53,10 +94,15 @@ func (t *Tenants) follow(ctx context.Context, n *node, c store.Change) {
 	if before == nil {    // cold: the next request reads what is current
 		return
 	}
-	after, err := t.reread(ctx, n, before, c.Kind)
+	after, err := t.untilThere(ctx, n, func() (*state, error) { return t.read(ctx, n.id, before, c.Kind) })
 	if err != nil {
 		return
 	}
+	t.replace(n, c, before, after)
+}
+
+// replace puts a state in the place of the one before; nil is an account that is no longer there.
+func (t *Tenants) replace(n *node, c store.Change, before, after *state) {
 	var left [2]*Level
 	t.mu.Lock()
 	switch {
@@ -75,20 +121,26 @@ func (t *Tenants) follow(ctx context.Context, n *node, c store.Change) {
 	}
 }
 
-// reread reads the state that follows on before, nil if the account is no longer there. It tries until ctx ends, whose error is
-// then its own. No lock is held while the store is asked: requests must not wait for one that is away.
-func (t *Tenants) reread(ctx context.Context, n *node, before *state, kind store.ChangeKind) (*state, error) {
+// untilThere reads the state that follows on the one before, nil if the account is no longer there.
+func (t *Tenants) untilThere(ctx context.Context, n *node, read func() (*state, error)) (*state, error) {
+	s, err := untilRead(ctx, t, n.id, read)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return s, err
+}
+
+// untilRead tries until the store answers or ctx ends, whose error is then its own. No lock is held while the store is asked:
+// requests must not wait for one that is away.
+func untilRead[T any](ctx context.Context, t *Tenants, id aaa.AccountID, read func() (T, error)) (T, error) {
 	for {
-		s, err := t.read(ctx, n.id, before, kind)
-		if err == nil {
-			return s, nil
+		v, err := read()
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			return v, err
 		}
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		t.log.Warn("a change waits for the store", "account", n.id, "error", err)
+		t.log.Warn("a change waits for the store", "account", id, "error", err)
 		if err := backoff.Sleep(ctx, t.retry); err != nil {
-			return nil, err
+			return v, err
 		}
 	}
 }
@@ -171,7 +223,7 @@ func (t *Tenants) renew(ctx context.Context, n *node) {
 	}
 	var revision int64 // 0 without a document, as a Level has it
 	if s.document != nil {
-		revision = s.document.stored.Revision
+		revision = s.document.revision
 	}
 	if revision == old.Revision {
 		return

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"unique"
@@ -33,6 +34,21 @@ type Level struct {
 	Named    [aaa.NumOps]bool      // the operation's list names any server, usable or not
 	Servers  []*Server             // all enabled ones
 
+	*Seldom
+
+	Workers    int
+	NASAddress netip.Addr // invalid where the document names none
+	NASPort    uint32
+	HasNASPort bool
+	Dicts      []DictSource    // where each dictionary that the document names was found
+	Reach      *egress.Account // where its servers may be; the same for as long as the account is in memory
+
+	limits   *limits.Account
+	programs [aaa.NumOps]*translate.Program // nil for an operation that has nothing to ask
+}
+
+// Seldom is what few documents have. Those that have none of it share one.
+type Seldom struct {
 	Tables     [aaa.NumOps]*Table           // what the operations run by; nil: the built-in sequential
 	TableNames [aaa.NumOps]string           // as the document names them, also where Tables has nil
 	Files      map[string]*usersfile.File   // the users files that the tables may ask, as far as found
@@ -41,10 +57,6 @@ type Level struct {
 	SessionTimeout  int // seconds an AAA session lasts where the accept does not say; 0: for ever
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
 
-	Workers         int
-	NASAddress      netip.Addr // invalid where the document names none
-	NASPort         uint32
-	HasNASPort      bool
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
 	AuthzApps       []string
@@ -52,12 +64,29 @@ type Level struct {
 	AuthzUsername   string
 	AuthzPassword   aaa.Secret
 	Providers       map[string]aaa.AuthzProvider // of the system configuration's document
-	Dicts           []DictSource                 // where each dictionary that the document names was found
-	Reach           *egress.Account              // where its servers may be; the same for as long as the account is in memory
 
-	limits    *limits.Account
-	programs  [aaa.NumOps]*translate.Program // nil for an operation that has nothing to ask
-	fileNames []string                       // users files that the tables may ask, found or not
+	fileNames []string // users files that the tables may ask, found or not
+}
+
+// What most documents have of Seldom.
+var (
+	plainDocument   = &Seldom{}
+	circlemakerOnly = &Seldom{AuthzApps: []string{aaa.Circlemaker}}
+)
+
+// shared returns what stands for s from now on.
+func (s *Seldom) shared() *Seldom {
+	rest := *s
+	rest.AuthzApps = nil
+	switch {
+	case !reflect.ValueOf(rest).IsZero():
+		return s
+	case len(s.AuthzApps) == 0:
+		return plainDocument
+	case slices.Equal(s.AuthzApps, circlemakerOnly.AuthzApps):
+		return circlemakerOnly
+	}
+	return s
 }
 
 // DictSource is where a dictionary's name led.
@@ -117,11 +146,12 @@ type bindingKey struct {
 // since previous are taken over, with their sockets and health.
 func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*Level, error) {
 	own := chain[0]
-	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Reach: own.node.reach, limits: own.node.limits}
+	level := &Level{Account: own.node.id, Mode: aaa.ModeInherit, Seldom: plainDocument, Reach: own.node.reach, limits: own.node.limits}
 	if own.state.document == nil {
 		return level, nil
 	}
-	stored, err := own.state.document.whole()
+	level.Seldom = &Seldom{}
+	stored, err := own.state.document.whole(level.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -161,13 +191,14 @@ func (t *Tenants) compile(ctx context.Context, chain []link, previous *Level) (*
 		}
 	}
 	level.HiddenKeys, err = t.hiddenKeys(doc, sets)
+	level.Seldom = level.shared()
 	return level, err
 }
 
 // blocks are the sets of a document's entries. One that says nothing, or what nobody knows, is left
 // out: no request's set equals it.
 func blocks(list []aaa.Block) []Channels {
-	sets := make([]Channels, 0, len(list))
+	var sets []Channels
 	for _, b := range list {
 		var set Channels
 		if !slices.ContainsFunc(b.Channel, func(name string) bool { return !set.Add(name) }) && set != 0 {

@@ -18,23 +18,16 @@ import (
 // this node, since it decides whether a write is accepted. A dictionary that nobody
 // has is store.ErrNotFound.
 func (t *Tenants) Lookup(ctx context.Context, account aaa.AccountID, name string) (*dict.Compiled, *store.Ref, error) {
-	owners, err := t.owners(ctx, account)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, owner := range owners {
-		d, err := t.store.Dictionaries().ByName(ctx, owner, name)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	d, err := t.store.Dictionaries().Nearest(ctx, account, name)
+	if err == nil {
 		c, err := t.compileDict(d)
 		if err != nil {
 			return nil, nil, err
 		}
-		return c, &store.Ref{Kind: store.RefDictionary, Account: owner, Name: name}, nil
+		return c, &store.Ref{Kind: store.RefDictionary, Account: d.Account, Name: name}, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil, nil, err
 	}
 	if c, ok := t.system.Get(name); ok {
 		return c, &store.Ref{Kind: store.RefDictionary, Account: aaa.SystemConfig, Name: name}, nil
@@ -115,18 +108,11 @@ func (t *Tenants) UsersFile(ctx context.Context, account aaa.AccountID, name str
 
 // nearest reads a text of an account or of the nearest ancestor that has one of the name.
 func (t *Tenants) nearest(ctx context.Context, account aaa.AccountID, kind store.TextKind, name string) (text store.Text, found bool, err error) {
-	owners, err := t.owners(ctx, account)
-	if err != nil {
-		return text, false, err
+	text, err = t.store.Texts().Nearest(ctx, account, kind, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return text, false, nil
 	}
-	for _, owner := range owners {
-		text, err = t.store.Texts().Get(ctx, owner, kind, name)
-		if err == nil && text.Closed && owner != account || errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		return text, err == nil, err
-	}
-	return store.Text{}, false, nil
+	return text, err == nil, err
 }
 
 // Tables lists the stored tables that a document of an account may name, each name once with its nearest

@@ -32,7 +32,7 @@ func (t *Tenants) Document(id aaa.AccountID) (store.Document, error) {
 	case s.document == nil:
 		return store.Document{}, store.ErrNotFound
 	}
-	return s.document.whole()
+	return s.document.whole(s.account.ID)
 }
 
 // Dictionaries lists a warm account's own dictionaries by name, without Body; store.ErrUnavailable where

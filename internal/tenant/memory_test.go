@@ -58,6 +58,20 @@ func (d manyDocuments) Get(_ context.Context, id aaa.AccountID) (store.Document,
 	return store.Document{Account: id, Revision: 1, Body: append(json.RawMessage(nil), d.of.document...)}, nil
 }
 
+func (d manyDocuments) OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(store.Stored) error) error {
+	for _, id := range ids {
+		row := store.Stored{Holds: id != rootOfMany && d.of.table != ""}
+		row.Account, _ = manyRows{}.Get(ctx, id)
+		if doc, err := d.Get(ctx, id); err == nil {
+			row.Document = &doc
+		}
+		if err := visit(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (manyDicts) All(context.Context, aaa.AccountID) ([]store.Dictionary, error) { return nil, nil }
 
 func (manyDicts) List(context.Context, aaa.AccountID, store.Page) ([]store.Dictionary, string, error) {

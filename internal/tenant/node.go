@@ -50,15 +50,16 @@ type state struct {
 
 // storedDocument is an account's AAA document as stored.
 type storedDocument struct {
-	stored store.Document // without Body
-	body   packed
+	revision int64
+	created  time.Time
+	author   string
+	body     packed
 }
 
-func (d *storedDocument) whole() (store.Document, error) {
-	whole := d.stored
-	var err error
-	whole.Body, err = d.body.unpack()
-	return whole, err
+// whole is the document of an account.
+func (d *storedDocument) whole(account aaa.AccountID) (store.Document, error) {
+	body, err := d.body.unpack()
+	return store.Document{Account: account, Revision: d.revision, Body: body, Author: d.author, CreatedAt: d.created}, err
 }
 
 // load returns the state of an account, from the store where the account is cold.
@@ -132,41 +133,80 @@ func (t *Tenants) drop(n *node) (levels [2]*Level) {
 // read fetches an account's state. What a change of one kind can't have touched
 // is taken from before, where there is one; no kind reads all.
 func (t *Tenants) read(ctx context.Context, id aaa.AccountID, before *state, kind store.ChangeKind) (*state, error) {
-	s := &state{account: store.Account{ID: id, Enabled: true}}
-	known := before
-	if before != nil {
-		*s = *before
+	if before == nil || kind == "" {
+		return t.readAll(ctx, id, before)
 	}
-	if kind == "" { // a database that was put back may have other contents in the place of known ones
-		known = nil
+	s := *before
+	if kind == store.ChangedDocument {
+		return &s, t.readDocument(ctx, id, &s)
 	}
-	var row, texts, document bool
-	switch {
-	case before == nil || kind == "":
-		row, texts, document = true, true, true
-	case kind == store.ChangedDocument:
-		document = true
-	case kind == store.ChangedDictionary:
-		row = true
-	case kind == store.ChangedFSM, kind == store.ChangedUsers:
-		texts = true
-	default:
-		row, texts = true, true
+	if id == aaa.SystemConfig {
+		return &s, nil
 	}
-	if row && id != aaa.SystemConfig {
-		if err := t.readAccount(ctx, id, s, before, known); err != nil {
+	texts := kind == store.ChangedFSM || kind == store.ChangedUsers
+	if !texts {
+		if err := t.readAccount(ctx, id, &s, before); err != nil {
 			return nil, err
 		}
 	}
-	if texts && id != aaa.SystemConfig {
-		if err := t.readTexts(ctx, s, before, known); err != nil {
+	if texts || kind != store.ChangedDictionary {
+		if err := t.readTexts(ctx, &s, before, before); err != nil {
 			return nil, err
 		}
 	}
-	if document {
+	return &s, nil
+}
+
+// readAll fetches an account's whole state. Of before only what can no longer be used is taken: a database that was put back may
+// have other contents in the place of known ones.
+func (t *Tenants) readAll(ctx context.Context, id aaa.AccountID, before *state) (*state, error) {
+	if id == aaa.SystemConfig {
+		s := &state{account: store.Account{ID: id, Enabled: true}}
 		return s, t.readDocument(ctx, id, s)
 	}
-	return s, nil
+	rows, err := t.readRows(ctx, []aaa.AccountID{id})
+	if err != nil {
+		return nil, err
+	}
+	return t.complete(ctx, rows[id], before)
+}
+
+// row is what an account has in the store beside its dictionaries and texts.
+type row struct {
+	state state
+	holds bool // dictionaries or texts
+}
+
+// readRows fetches the rows and documents of several accounts. Those that do not exist are left out.
+func (t *Tenants) readRows(ctx context.Context, ids []aaa.AccountID) (map[aaa.AccountID]*row, error) {
+	rows := make(map[aaa.AccountID]*row, len(ids))
+	err := t.store.Documents().OfAccounts(ctx, ids, func(stored store.Stored) error {
+		r := &row{holds: stored.Holds}
+		r.state.setAccount(stored.Account)
+		if stored.Document != nil {
+			r.state.setDocument(*stored.Document)
+		}
+		rows[r.state.account.ID] = r
+		return nil
+	})
+	return rows, err
+}
+
+// complete adds the dictionaries and texts to a row; nil is an account that does not exist.
+func (t *Tenants) complete(ctx context.Context, r *row, before *state) (*state, error) {
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	s := r.state
+	if !r.holds {
+		return &s, nil
+	}
+	list, err := t.readDicts(ctx, s.account.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.dicts = t.compileDicts(list, before)
+	return &s, t.readTexts(ctx, &s, before, nil)
 }
 
 func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) error {
@@ -174,29 +214,37 @@ func (t *Tenants) readDocument(ctx context.Context, id aaa.AccountID, s *state) 
 	d, err := t.store.Documents().Get(ctx, id)
 	switch {
 	case err == nil:
-		s.document = &storedDocument{stored: d, body: pack(d.Body)}
-		s.document.stored.Body, s.document.stored.Account, s.document.stored.Author = nil, id, unique.Make(d.Author).Value()
+		s.setDocument(d)
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
 	return nil
 }
 
+func (s *state) setDocument(d store.Document) {
+	s.document = &storedDocument{revision: d.Revision, created: d.CreatedAt, author: unique.Make(d.Author).Value(), body: pack(d.Body)}
+}
+
 // readAccount fetches an account's row and its dictionaries.
-func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before, known *state) error {
+func (t *Tenants) readAccount(ctx context.Context, id aaa.AccountID, s, before *state) error {
 	a, err := t.store.Accounts().Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	list, err := t.readDicts(ctx, id, known)
+	list, err := t.readDicts(ctx, id, before)
 	if err != nil {
 		return err
 	}
 	s.dicts = t.compileDicts(list, before)
-	a.Path = nil // moves of ancestors change it; Account works it out
-	a.ID, a.ParentID = id, unique.Make(a.ParentID).Value()
-	s.account = a
+	a.ID = id
+	s.setAccount(a)
 	return nil
+}
+
+func (s *state) setAccount(a store.Account) {
+	a.Path = nil // moves of ancestors change it; Account works it out
+	a.ParentID = unique.Make(a.ParentID).Value()
+	s.account = a
 }
 
 // link is an account of a chain as it was at one moment.

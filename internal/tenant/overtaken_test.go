@@ -151,6 +151,15 @@ func (o *overtaking) Documents() store.Documents {
 	return overtakingDocuments{o.Store.Documents(), o}
 }
 
+func (d overtakingDocuments) OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(store.Stored) error) error {
+	err := d.Documents.OfAccounts(ctx, ids, visit)
+	if during := d.of.during; during != nil {
+		d.of.during = nil
+		during()
+	}
+	return err
+}
+
 func (d overtakingDocuments) Get(ctx context.Context, id aaa.AccountID) (store.Document, error) {
 	doc, err := d.Documents.Get(ctx, id)
 	if during := d.of.during; during != nil {

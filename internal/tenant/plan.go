@@ -29,13 +29,17 @@ type Route struct {
 	Levels []*Level // to be tried in order
 	Walk   []Step   // how they were found, up the tree
 	// Outcome is what requests meet: the first document that has somebody to ask, or lets everybody in, decides it.
-	Outcome     document.Outcome
-	Off         bool // the Outcome is document.Off
-	LocalAccept bool // the Outcome is document.LocalAccept
+	Outcome document.Outcome
 	// Bounded: every server and attempt together, all of them silent, take less
 	// than this long; 0 where that can't be told beforehand.
 	Bounded time.Duration
 }
+
+// Off reports whether nothing is asked and nothing refused.
+func (r *Route) Off() bool { return r.Outcome == document.Off }
+
+// LocalAccept reports whether the service itself lets everybody in.
+func (r *Route) LocalAccept() bool { return r.Outcome == document.LocalAccept }
 
 // Step is one document of the walk up the tree.
 type Step struct {
@@ -194,7 +198,6 @@ func route(levels []*Level, op aaa.Op) Route {
 			break
 		}
 	}
-	r.Off, r.LocalAccept = r.Outcome == document.Off, r.Outcome == document.LocalAccept
 	return r
 }
 

@@ -102,8 +102,8 @@ func TestRouteOfATable(t *testing.T) {
 	} {
 		f.put("customer", members)
 		r := f.plan("customer").Routes[aaa.Authn]
-		if len(r.Levels) != want.levels || r.LocalAccept != want.local {
-			t.Errorf("%s: %d levels, local %v", members, len(r.Levels), r.LocalAccept)
+		if len(r.Levels) != want.levels || r.LocalAccept() != want.local {
+			t.Errorf("%s: %d levels, local %v", members, len(r.Levels), r.LocalAccept())
 		}
 		if own := r.Levels[0].Tables[aaa.Authn] != nil; own && r.Bounded != 0 {
 			t.Errorf("%s: bounded by %v", members, r.Bounded)

@@ -263,8 +263,8 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// TestLockedOut has another session hold the change counter: writes give up,
-// reads go on.
+// TestLockedOut has another session hold the change counter: writes give up and say that others
+// write, reads go on.
 func TestLockedOut(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -275,7 +275,9 @@ func TestLockedOut(t *testing.T) {
 	defer blocker.Close(context.Background()) //nolint:errcheck // nothing is pending
 	tx := must[pgx.Tx](t)(blocker.Begin(ctx))
 	must[any](t)(tx.Exec(ctx, `UPDATE change_counter SET seq = seq`))
-	if err := second(s.Accounts().Create(ctx, store.Account{})); !errors.Is(err, store.ErrUnavailable) {
+	var busy *aaa.Error
+	if err := second(s.Accounts().Create(ctx, store.Account{})); !errors.As(err, &busy) || busy.Kind != aaa.KindBusy || busy.RetryAfter == 0 ||
+		errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("the write says %v", err)
 	}
 	if err := s.Ping(ctx); err != nil {

@@ -74,6 +74,10 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 	})
 }
 
+func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, d, list)
+}
+
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
@@ -163,4 +167,8 @@ func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error
 		return 0, mapError(ctx, err)
 	}
 	return res.RowsAffected()
+}
+
+func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, c, list)
 }
