@@ -42,6 +42,12 @@ type lab struct {
 // newLab makes a document with the servers given, all in the list of every operation.
 func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	t.Helper()
+	return newLabOf(t, actions.All(actions.Options{}), deadline, names...)
+}
+
+// newLabOf makes it with actions of the test's own.
+func newLabOf(t testing.TB, acts *router.Actions, deadline time.Duration, names ...string) *lab {
+	t.Helper()
 	system, err := dictionaries()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +56,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
+	l := &lab{t: t, actions: acts, servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Deadline: deadline, Log: slog.New(tenantlog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
