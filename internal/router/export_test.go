@@ -10,6 +10,13 @@ import (
 // Arrived is how many entries have answered that the machine has yet to take.
 func (m *Machine) Arrived() int { return len(m.pending.arrivals) }
 
+// Heard reports whether the machine of the request has heard of all its repetitions so far.
+func (r *Router) Heard(account aaa.AccountID, id string) bool {
+	r.repeats.mu.Lock()
+	defer r.repeats.mu.Unlock()
+	return len(r.repeats.of[repeatKey{account, id}]) == 0
+}
+
 // WatchScratches returns all memory that requests' AVPs are in until stop. No other test may run meanwhile.
 func WatchScratches() (all func() [][]aaa.AVP, stop func()) {
 	var (

@@ -141,6 +141,7 @@ func (l *lab) tallied(name string) map[string]uint64 {
 type backend struct {
 	health  engines.Health
 	after   time.Duration
+	until   <-chan struct{} // nil, or what each answer waits for to receive or to be closed
 	outcome aaa.Outcome     // empty: silence
 	forever bool            // silence that lasts until it is cancelled
 	err     error           // what Exchange fails with, in place of silence
@@ -186,6 +187,13 @@ func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.
 			return nil, &engines.Failure{Reason: b.cut, Attempts: 3, Err: fmt.Errorf("cut off: %w", ctx.Err())}
 		}
 		return nil, ctx.Err()
+	}
+	if b.until != nil {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-b.until:
+		}
 	}
 	if b.after > 0 {
 		select {
