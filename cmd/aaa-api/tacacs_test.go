@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines/enginetest"
@@ -243,7 +242,9 @@ func tacacsAndRADIUS(t *testing.T, p *process, token string) {
 	server.close()
 	ask("authn", good).has(t, "AAA-Result", "accept").has(t, "server", "second")
 	server.listen()
-	time.Sleep(300 * time.Millisecond) // longer than the pause after a connection that could not be made
+	eventually(t, "the end of the pause after a connection that could not be made", func() bool {
+		return ask("authn", good).has(t, "AAA-Result", "accept").Data["server"] == "first"
+	})
 	ask("authn", good).has(t, "server", "first").has(t, "message", "hello\nbob")
 	ask("authz", `{"user":"bob","command":"show"}`).has(t, "server", "first")
 
