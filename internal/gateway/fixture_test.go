@@ -222,6 +222,8 @@ type scripted struct {
 	sent   []*engines.Request
 	opened map[string]int
 	client map[string]*scriptedClient
+
+	opening func(server string) // optional: is called before a server is opened
 }
 
 type scriptedClient struct {
@@ -246,6 +248,9 @@ func (s *scripted) Traits() engines.Traits {
 }
 
 func (s *scripted) Open(cfg engines.Config) (engines.Client, error) {
+	if s.opening != nil {
+		s.opening(cfg.Server.Name)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if want := "s3cr3t-" + cfg.Server.Name; cfg.Server.Secret.Reveal() != want {

@@ -59,7 +59,7 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	start := time.Now()
 	plan, err := g.plan(ctx, req.Account)
 	if err == nil {
-		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, start)
+		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()) // making the plan may have taken long
 	}
 	return g.finish(ctx, plan, req, start, err)
 }

@@ -32,7 +32,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return &scratch{avps: make([]aaa.AVP, 0, 32)} }}
 
-// giveBack leaves no password behind for the next to find.
+// giveBack clears the AVPs, passwords among them.
 func (s *scratch) giveBack() {
 	clear(s.avps[:min(s.used, cap(s.avps))])
 	*s = scratch{avps: s.avps[:0]}

@@ -43,6 +43,12 @@ type lab struct {
 // newLab makes a document with the servers given, all in the list of every operation.
 func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	t.Helper()
+	return newLabOf(t, actions.All(actions.Options{}), deadline, names...)
+}
+
+// newLabOf makes it with actions of the test's own.
+func newLabOf(t testing.TB, acts *router.Actions, deadline time.Duration, names ...string) *lab {
+	t.Helper()
 	system, err := dictionaries()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +57,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
+	l := &lab{t: t, actions: acts, servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Deadline: deadline, Log: slog.New(tenantlog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
@@ -136,6 +142,7 @@ func (l *lab) tallied(name string) map[string]uint64 {
 type backend struct {
 	health  engines.Health
 	after   time.Duration
+	until   <-chan struct{} // nil, or what each answer waits for to receive or to be closed
 	outcome aaa.Outcome     // empty: silence
 	forever bool            // silence that lasts until it is cancelled
 	err     error           // what Exchange fails with, in place of silence
@@ -181,6 +188,13 @@ func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.
 			return nil, &engines.Failure{Reason: b.cut, Attempts: 3, Err: fmt.Errorf("cut off: %w", ctx.Err())}
 		}
 		return nil, ctx.Err()
+	}
+	if b.until != nil {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-b.until:
+		}
 	}
 	if b.after > 0 {
 		select {

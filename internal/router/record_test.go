@@ -75,10 +75,8 @@ func TestOneRecordEverywhere(t *testing.T) {
 			for range 2 {
 				req := &aaa.Request{Op: aaa.Accounting}
 				if c.repeated {
-					has := make(chan struct{}, 2)
-					l.servers["a"].has, l.servers["a"].after = has, 50*time.Millisecond
 					req.RepeatID = "again"
-					go func() { <-has; l.router.Repeat(l.plan.Account, "again") }()
+					l.repeatOnce("a")
 				}
 				since := time.Now()
 				if res, err := l.ask(t.Context(), req); err != nil || !res.IsAuthorized {
