@@ -35,11 +35,18 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.current().writer.PingContext(ctx); err != nil {
+	if err := d.firstPing(ctx); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("open %s: %w", path, mapOpenError(ctx, err))
 	}
 	return &Store{Store: sqlstore.New(d), driver: d}, nil
+}
+
+// firstPing opens the first connection, which waits for a process that has the file to itself, such as one that migrates it.
+func (d *driver) firstPing(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
+	defer cancel()
+	return d.patiently(ctx, func(p *pools) (bool, error) { return true, p.writer.PingContext(ctx) })
 }
 
 // driver implements sqlstore.Driver.
