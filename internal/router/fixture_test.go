@@ -20,9 +20,9 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/translate"
 )
@@ -34,8 +34,8 @@ type lab struct {
 	t       testing.TB
 	router  *router.Router
 	actions *router.Actions
-	level   *tenant.Level
-	plan    *tenant.Plan
+	level   *plans.CompiledDocument
+	plan    *plans.Plan
 	servers map[string]*backend
 	log     bytes.Buffer // to be read once all is quiet
 }
@@ -74,20 +74,20 @@ func newLabOf(t testing.TB, acts *router.Actions, deadline time.Duration, names 
 		t.Fatal(err)
 	}
 	set := system.Default()
-	l.level = &tenant.Level{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn, Seldom: &tenant.Seldom{}}
+	l.level = &plans.CompiledDocument{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn, Seldom: &plans.Seldom{}}
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b
-		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &tenant.Tally{}}
+		s := &plans.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &plans.Tally{}}
 		for op := range s.Rules {
 			s.Rules[op] = program.Bind(set, aaa.Strict)
 		}
 		l.level.Servers = append(l.level.Servers, s)
 	}
-	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(l.level.Account)}
+	l.plan = &plans.Plan{Account: l.level.Account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(l.level.Account)}
 	for op := range l.plan.Routes {
 		l.level.Lists[op] = l.level.Servers
-		l.plan.Routes[op] = tenant.Route{Levels: []*tenant.Level{l.level}, Walk: []tenant.Step{{Level: l.level, Note: "used"}}}
+		l.plan.Routes[op] = plans.Route{Levels: []*plans.CompiledDocument{l.level}, Walk: []plans.Step{{Level: l.level, Note: "used"}}}
 	}
 	return l
 }
@@ -100,7 +100,7 @@ func (l *lab) use(text string) {
 		l.t.Fatalf("table: %v", faults)
 	}
 	for op := range l.level.Tables {
-		l.level.Tables[op] = &tenant.Table{Name: "test", FSM: table}
+		l.level.Tables[op] = &plans.Table{Name: "test", FSM: table}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // pending is a request's event list: what was started and has yet to answer.
@@ -35,7 +35,7 @@ type pending struct {
 type entry struct {
 	id       uint32
 	from, by int32
-	servers  []*tenant.Server
+	servers  []*plans.Server
 	job      Job
 	running  bool
 }

@@ -8,7 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 var sixteenDigits = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -109,19 +109,19 @@ func TestOnlyRecordsAreOfSessions(t *testing.T) {
 
 // split gives each server a document of its own, one above the other.
 func (l *lab) split() {
-	var levels []*tenant.Level
+	var levels []*plans.CompiledDocument
 	for i, s := range l.level.Servers {
-		level := &tenant.Level{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit, Seldom: &tenant.Seldom{}}
-		level.Servers = []*tenant.Server{s}
+		level := &plans.CompiledDocument{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit, Seldom: &plans.Seldom{}}
+		level.Servers = []*plans.Server{s}
 		for op := range level.Lists {
 			level.Lists[op] = level.Servers
 		}
 		levels = append(levels, level)
 	}
 	for op := range l.plan.Routes {
-		l.plan.Routes[op] = tenant.Route{Levels: levels}
+		l.plan.Routes[op] = plans.Route{Levels: levels}
 		for _, level := range levels {
-			l.plan.Routes[op].Walk = append(l.plan.Routes[op].Walk, tenant.Step{Level: level, Note: "used"})
+			l.plan.Routes[op].Walk = append(l.plan.Routes[op].Walk, plans.Step{Level: level, Note: "used"})
 		}
 	}
 }
