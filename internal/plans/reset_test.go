@@ -49,8 +49,10 @@ type (
 	}
 )
 
-func (c *counted) Accounts() store.Accounts         { return countedAccounts{c.Store.Accounts(), c} }
-func (c *counted) Documents() store.Documents       { return countedDocuments{c.Store.Documents(), c} }
+func (c *counted) Accounts() store.Accounts { return countedAccounts{c.Store.Accounts(), c} }
+
+func (c *counted) Documents() store.Documents { return countedDocuments{c.Store.Documents(), c} }
+
 func (c *counted) Dictionaries() store.Dictionaries { return countedDicts{c.Store.Dictionaries(), c} }
 func (c *counted) Texts() store.Texts               { return countedTexts{c.Store.Texts(), c} }
 
