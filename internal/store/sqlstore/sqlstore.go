@@ -125,7 +125,7 @@ func configureAfter(ctx context.Context, d Driver, reads func() []Statement, fn 
 	if errors.Is(err, ErrLocked) {
 		return &aaa.Error{
 			Kind: aaa.KindBusy, Message: "other changes of the configuration are under way for longer than this one may wait; nothing was changed",
-			RetryAfter: time.Second, Err: fmt.Errorf("%w: %v", ErrLocked, err), // no longer ErrUnavailable: the database is there
+			RetryAfter: time.Second, Err: fmt.Errorf("%w: %s", ErrLocked, err.Error()), // no longer ErrUnavailable: the database is there
 		}
 	}
 	if err == nil {
