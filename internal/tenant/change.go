@@ -23,6 +23,9 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 			return
 		}
 		n, warm := t.nodes.Load(c.Account)
+		if !warm && c.Kind == store.ChangedAccount {
+			t.unlearn(ctx, c.Account)
+		}
 		if !warm || c.Kind == store.ChangedToken {
 			continue
 		}
@@ -33,8 +36,11 @@ func (t *Tenants) Changed(ctx context.Context, changes []store.Change, reset boo
 	}
 }
 
-// reset reads all warm accounts anew.
+// reset reads all warm accounts anew. Lessons go: nobody would say which of the accounts are no longer there.
 func (t *Tenants) reset(ctx context.Context) {
+	t.mu.Lock()
+	clear(t.lessons)
+	t.mu.Unlock()
 	for _, fn := range []func(n *node){
 		func(n *node) { t.follow(ctx, n, store.Change{Account: n.id}) },
 		func(n *node) { t.renew(ctx, n) },
@@ -64,6 +70,7 @@ func (t *Tenants) follow(ctx context.Context, n *node, c store.Change) {
 	case after == nil:
 		t.visit(n.id, t.dropPlan)
 		left = t.drop(n)
+		delete(t.lessons, n.id)
 	default:
 		n.state.Store(after)
 		t.index.place(n, before.parent(), after.parent())

@@ -88,6 +88,7 @@ func (t *Tenants) compiled(ctx context.Context, chain []link) (*Level, error) {
 	defer n.compiling.Unlock()
 	t.mu.RLock()
 	level, previous, same := n.level.Load(), n.old, current(chain)
+	lessons := t.lessons[n.id]
 	t.mu.RUnlock()
 	if level != nil && same {
 		return level, nil
@@ -96,7 +97,7 @@ func (t *Tenants) compiled(ctx context.Context, chain []link) (*Level, error) {
 		previous = level
 	}
 	t.bound(n) // the clients of its servers hold the reach
-	l, err := t.compile(ctx, chain, previous)
+	l, err := t.compile(ctx, chain, previous, lessons)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,7 @@ func (t *Tenants) keepLevel(chain []link, l *Level) bool {
 	n := chain[0].node
 	n.level.Store(l)
 	n.old = nil
+	delete(t.lessons, n.id)
 	t.index.uses(n, l)
 	return true
 }
