@@ -17,9 +17,9 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
 )
 
@@ -50,12 +50,12 @@ func (q *quiet) Retire() {}
 // failover is an account with two quiet servers, a request to them, and the two ways to answer it.
 type failover struct {
 	router *router.Router
-	plan   *tenant.Plan
+	plan   *plans.Plan
 	req    *aaa.Request
 }
 
 // answer is a way to answer a request.
-type answer func(context.Context, *tenant.Plan, *aaa.Request) (*aaa.Result, error)
+type answer func(context.Context, *plans.Plan, *aaa.Request) (*aaa.Result, error)
 
 // newFailover makes the account. Of its servers the first one fails when told to.
 func newFailover(firstFails bool) (*failover, error) {
@@ -85,19 +85,19 @@ func newFailover(firstFails bool) (*failover, error) {
 	if err != nil {
 		return nil, err
 	}
-	level := &tenant.Level{Account: f.req.Account, Mode: aaa.ModeOn}
+	level := &plans.CompiledDocument{Account: f.req.Account, Mode: aaa.ModeOn, Seldom: &plans.Seldom{}}
 	for _, name := range []string{"first", "second"} {
 		client := &quiet{reply: &engines.Reply{Outcome: aaa.Accept, Attempts: 1}}
 		if name == "first" && firstFails {
 			client.failure = &engines.Failure{Reason: engines.NoAnswer, Attempts: 3}
 		}
-		server := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{}, Client: client, Dict: set}
+		server := &plans.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{}, Client: client, Dict: set}
 		server.Rules[aaa.Authn] = program.Bind(set, aaa.Strict)
 		level.Servers = append(level.Servers, server)
 	}
 	level.Lists[aaa.Authn] = level.Servers
-	f.plan = &tenant.Plan{Account: f.req.Account, Enabled: true, Pool: pool.New(1, 0), Limits: limits.NewAccount(f.req.Account)}
-	f.plan.Routes[aaa.Authn] = tenant.Route{Bounded: time.Second, Levels: []*tenant.Level{level}, Walk: []tenant.Step{{Level: level, Note: "used"}}}
+	f.plan = &plans.Plan{Account: f.req.Account, Enabled: true, Pool: pool.New(1, 0), Limits: limits.NewAccount(f.req.Account)}
+	f.plan.Routes[aaa.Authn] = plans.Route{Bounded: time.Second, Levels: []*plans.CompiledDocument{level}, Walk: []plans.Step{{Level: level, Note: "used"}}}
 	return f, nil
 }
 
@@ -107,7 +107,7 @@ func (f *failover) ask(ctx context.Context, by answer) (*aaa.Result, error) {
 }
 
 // byTable answers by the built-in table.
-func (f *failover) byTable(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
+func (f *failover) byTable(ctx context.Context, plan *plans.Plan, req *aaa.Request) (*aaa.Result, error) {
 	return f.router.Handle(ctx, plan, req, time.Now())
 }
 

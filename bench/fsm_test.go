@@ -15,10 +15,10 @@ import (
 	"aaa-api/internal/engines"
 	engine "aaa-api/internal/engines/radius"
 	"aaa-api/internal/fsm"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
-	"aaa-api/internal/tenant"
 )
 
 // TestBothWaysAnswerAlike: the plain way is a fair measure only where it comes to the same answer.
@@ -133,7 +133,7 @@ func TestFillWithTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tenants := tenant.New(tenant.Options{
+	tenants := plans.New(plans.Options{
 		Store: db, Opener: secmod.New(kek, db.Keys()), System: system, Actions: actions.All(actions.Options{}).Specs(),
 		Engines: engines.NewRegistry(engine.New(engine.Options{})), Log: slog.New(slog.DiscardHandler),
 	})

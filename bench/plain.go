@@ -7,7 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // parcel is lent for one request of plainFailover.
@@ -27,7 +27,7 @@ func (p *parcel) giveBack() {
 // plainFailover does for a request what the built-in table says, in a straight loop with the
 // same pieces: it is what the price of the state machine is measured by. It looks at no clock, counts
 // nothing and knows neither traces nor challenges, all of which the router does for every request.
-func plainFailover(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*aaa.Result, error) {
+func plainFailover(ctx context.Context, plan *plans.Plan, req *aaa.Request) (*aaa.Result, error) {
 	if !plan.Pool.TryAcquire() {
 		return nil, errors.New("a place of the pool was not given back")
 	}

@@ -13,10 +13,10 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	engine "aaa-api/internal/engines/radius"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/translate"
 )
 
@@ -46,7 +46,7 @@ func measureWarmPath(ctx context.Context, _ settings, dir string) []row {
 // warmPath is an account with a document of ten rules, in a store that the path must not ask.
 type warmPath struct {
 	store   store.Store
-	tenants *tenant.Tenants
+	tenants *plans.Cache
 	account aaa.AccountID
 	values  map[string]any
 	tracer  translate.Tracer
@@ -105,7 +105,7 @@ func newWarmPath(ctx context.Context, dir string) (_ *warmPath, err error) {
 	}
 	vault := secmod.New(kek, w.store.Keys())
 	registry := engines.NewRegistry(engine.New(engine.Options{}))
-	w.tenants = tenant.New(tenant.Options{
+	w.tenants = plans.New(plans.Options{
 		Store: w.store, Opener: vault, System: system, Engines: registry, Log: slog.New(slog.DiscardHandler),
 	})
 	if _, err := w.store.Accounts().Create(ctx, store.Account{ID: w.account, Name: "warm", Enabled: true}); err != nil {

@@ -64,11 +64,11 @@ var rules = map[string][]string{
 
 	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
 
-	"tenant":  {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "egress", "fsm", "tenant", "engines", "limits", "pool", "translate", "authorizer"},
-	"actions": {"aaa", "egress", "fsm", "limits", "router", "tenant", "usersfile"},
+	"plans":   {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
+	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "tenant", "usersfile"},
+	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "plans", "usersfile"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

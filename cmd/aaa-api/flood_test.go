@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestFlood plays a tenant whose table asks as many silent servers as it can, as often as it can: one request sends no more than
@@ -54,6 +53,20 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	call(t, root, "PUT", account+"/aaa", string(document)).want(t, http.StatusCreated)
+	// Another tenant's one server is silent, too, and asked three times.
+	patient := fmt.Sprint(p.url, "/v2/accounts/", call(t, root, "PUT", p.url+"/v2/accounts", `{"data":{"name":"patient"}}`).want(t, http.StatusCreated).Data["id"])
+	document, err = json.Marshal(map[string]any{"data": map[string]any{
+		"aaa_mode": "on", "workers": 5, "nas_address": "192.0.2.77", "nas_port": 2000, "servers": []any{map[string]any{
+			"enabled": true, "name": "silent", "address": "127.0.0.1", "port": watchUDP(t).port, "secret": "s",
+			"aaa_engine": "radius", "dicts": []string{"dictionary"}, "retries": 2, "timeout": 100,
+		}},
+		"authentication": []any{"silent"}, "authorization": []any{}, "accounting": []any{},
+		"authn_avp_translation": []any{rule("User-Name", "User-Name"), rule("User-Password", "User-Password")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(t, root, "PUT", patient+"/aaa", string(document)).want(t, http.StatusCreated)
 	const login = `{"data":{"User-Name":"bob","User-Password":"looking-glass"}}`
 	a := call(t, root, "POST", account+"/aaa/authn", login)
 	if a.Status != http.StatusGatewayTimeout || !strings.Contains(a.Body, "packets_per_request") {
@@ -79,7 +92,8 @@ func TestFlood(t *testing.T) {
 	})
 	w.seen(t)
 	after := w.got()
-	time.Sleep(300 * time.Millisecond) // three timeouts, in which nothing may come
+	call(t, root, "POST", patient+"/aaa/authn", login).want(t, http.StatusGatewayTimeout) // three timeouts, in which nothing may come
+	w.seen(t)
 	if n := w.got(); n != after {
 		t.Errorf("%d packets after the caller had left", n-after)
 	}

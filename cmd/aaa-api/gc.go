@@ -13,8 +13,8 @@ const (
 	// GOGC=100 costs 17 % more processor time than this, GOGC=200 7 %. GOGC=400 costs as little, but takes five times the memory
 	// of a hundred thousand tenants, and GOMEMLIMIT with GOGC=off grows every node to the limit.
 	heapHeadroom = 64 << 20
-	// leastPercent is how far a large heap may grow, so that a hundred thousand tenants do not cost twice their memory.
-	leastPercent, mostPercent = 50, 1600
+	// leastPercent is how far a large heap may grow: a hundred thousand tenants, some 260 MiB, have the headroom and no more.
+	leastPercent, mostPercent = 25, 1600
 )
 
 // tuneGC keeps the collector's percentage at what heapHeadroom is of the live heap,
@@ -45,5 +45,5 @@ func tuneGC(ctx context.Context) {
 // gcPercent is heapHeadroom as a percentage of live octets, in steps so that it seldom changes.
 func gcPercent(live uint64) int {
 	p := int(heapHeadroom * 100 / max(live, 1<<20))
-	return min(max(p/50*50, leastPercent), mostPercent)
+	return min(max(p/leastPercent*leastPercent, leastPercent), mostPercent)
 }

@@ -33,10 +33,10 @@ import (
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
@@ -54,7 +54,7 @@ type node struct {
 	vault    *secmod.Vault
 	tokenKey token.Key
 	system   *dict.Catalog
-	tenants  *tenant.Tenants
+	tenants  *plans.Cache
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
 	radius   *radius.Engine
@@ -169,7 +169,7 @@ func (n *node) assemble() error {
 		Logger: n.log,
 		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
-	n.tenants = tenant.New(tenant.Options{
+	n.tenants = plans.New(plans.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 		HashCost: usersfile.Cost(n.cfg.HashCost),
 		Egress:   &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},

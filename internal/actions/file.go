@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
 
@@ -37,7 +37,7 @@ func (File) Spec() fsm.Spec {
 func (a File) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 	name := line.Xstring
 	if name == "" {
-		name = tenant.DefaultUsersFile
+		name = plans.DefaultUsersFile
 	}
 	file := m.Level().Files[name]
 	if file == nil {

@@ -20,9 +20,9 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
 
@@ -34,8 +34,8 @@ type oneAction struct {
 	name   string
 	specs  *fsm.Actions
 	router *router.Router
-	plan   *tenant.Plan
-	level  *tenant.Level
+	plan   *plans.Plan
+	level  *plans.CompiledDocument
 	log    *logText
 }
 
@@ -96,10 +96,10 @@ func newOneAction(t *testing.T, action router.Action, extras string) *oneAction 
 	if len(faults) > 0 {
 		t.Fatalf("table: %v\n%s", faults, text)
 	}
-	a.level = &tenant.Level{Account: account, Mode: aaa.ModeOn}
-	a.level.Tables[aaa.Authn] = &tenant.Table{Name: "test", FSM: table}
-	a.plan = &tenant.Plan{Account: account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(account)}
-	a.plan.Routes[aaa.Authn] = tenant.Route{Levels: []*tenant.Level{a.level}, Walk: []tenant.Step{{Level: a.level, Note: "used"}}}
+	a.level = &plans.CompiledDocument{Account: account, Mode: aaa.ModeOn, Seldom: &plans.Seldom{}}
+	a.level.Tables[aaa.Authn] = &plans.Table{Name: "test", FSM: table}
+	a.plan = &plans.Plan{Account: account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(account)}
+	a.plan.Routes[aaa.Authn] = plans.Route{Levels: []*plans.CompiledDocument{a.level}, Walk: []plans.Step{{Level: a.level, Note: "used"}}}
 	return a
 }
 

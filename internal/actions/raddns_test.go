@@ -13,7 +13,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // names is a DNS server: it knows the names it was told and no others.
@@ -102,7 +102,7 @@ func (n *names) answer(query []byte) []byte {
 
 func TestRADDNS(t *testing.T) {
 	t.Parallel()
-	servers := []*tenant.Server{
+	servers := []*plans.Server{
 		{Name: "one", Address: "one.example.com:1812"},
 		{Name: "two", Address: "two.example.com:1812"},
 		{Name: "v4", Address: "192.0.2.1:1812"},
@@ -111,7 +111,7 @@ func TestRADDNS(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		list  []*tenant.Server
+		list  []*plans.Server
 		want  string
 		asked int
 	}{
@@ -149,7 +149,7 @@ func TestRADDNSSilence(t *testing.T) {
 	dns := newNames(t)
 	dns.dead = true
 	a := newOneAction(t, actions.RADDNS{Resolver: dns.resolver()}, "Xstring=one")
-	a.level.Servers = []*tenant.Server{{Name: "one", Address: "one.example.com:1812"}}
+	a.level.Servers = []*plans.Server{{Name: "one", Address: "one.example.com:1812"}}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()

@@ -12,8 +12,8 @@ import (
 	"aaa-api/internal/actions"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
 
@@ -32,7 +32,7 @@ End:
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	a.level.Tables[aaa.Authn] = &tenant.Table{Name: "test", FSM: table}
+	a.level.Tables[aaa.Authn] = &plans.Table{Name: "test", FSM: table}
 	return a
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 const (
@@ -32,12 +32,12 @@ const (
 // Counters must not fall and must not jump, also where a server gets series of its own or loses them. So the sum of the others
 // grows by what each of them counted since the scrape before, and a server's own series begin at what it counted since then.
 type exchangeCollector struct {
-	tallies func() []*tenant.Tally
+	tallies func() []*plans.Tally
 	now     func() time.Time
 
 	mu      sync.Mutex
 	scraped time.Time
-	servers map[weak.Pointer[tenant.Tally]]*server
+	servers map[weak.Pointer[plans.Tally]]*server
 	rest    map[restKey]uint64
 }
 
@@ -45,14 +45,14 @@ type restKey struct{ engine, outcome string }
 
 // server is what the collector knows of a tally from the scrape before.
 type server struct {
-	tally  *tenant.Tally // during a scrape
-	own    bool          // has series of its own
+	tally  *plans.Tally // during a scrape
+	own    bool         // has series of its own
 	last   map[string]uint64
 	base   map[string]uint64 // what came before its own series began
 	weight float64
 }
 
-func newExchangeCollector(tallies func() []*tenant.Tally) *exchangeCollector {
+func newExchangeCollector(tallies func() []*plans.Tally) *exchangeCollector {
 	return &exchangeCollector{tallies: tallies, now: time.Now, rest: map[restKey]uint64{}}
 }
 
@@ -93,7 +93,7 @@ func (c *exchangeCollector) weigh() []*server {
 	fade := math.Exp2(-now.Sub(c.scraped).Hours() / weightHalves.Hours())
 	c.scraped = now
 	known := c.servers
-	c.servers = make(map[weak.Pointer[tenant.Tally]]*server, len(known))
+	c.servers = make(map[weak.Pointer[plans.Tally]]*server, len(known))
 	list := make([]*server, 0, len(known))
 	for _, t := range c.tallies() {
 		s := known[weak.Make(t)]

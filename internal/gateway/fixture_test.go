@@ -20,12 +20,12 @@ import (
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
-	"aaa-api/internal/tenant"
 )
 
 // fixture is the service on a real store, with an engine that answers by script.
@@ -33,7 +33,7 @@ type fixture struct {
 	t        testing.TB
 	ctx      context.Context
 	store    store.Store
-	tenants  *tenant.Tenants
+	tenants  *plans.Cache
 	gateway  *Gateway
 	preparer *document.Preparer
 	follower *store.Follower
@@ -61,7 +61,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	log := slog.New(slog.DiscardHandler)
 	registry := engines.NewRegistry(f.engine)
 	acts := actions.All(actions.Options{})
-	f.tenants = tenant.New(tenant.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
+	f.tenants = plans.New(plans.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
 	f.preparer = document.NewPreparer(f.tenants, vault, registry)
 	f.follower = store.NewFollower(db.Changes(), log, store.FollowerOptions{})
 	f.follower.Subscribe(f.tenants.Changed)
@@ -200,7 +200,7 @@ func doc(mode string, servers ...string) string {
 		{"attribute": "User-Password", "request_key": "User-Password", "request_value_regexp": "^(.*)$", "attr_value_regexp": "^(.*)$"},
 	}
 	b, err := json.Marshal(map[string]any{
-		"aaa_mode": mode, "nas_address": "127.0.0.1", "nas_port": 0, "workers": tenant.DefaultWorkers, "servers": list, "authentication": names, "authorization": names, "accounting": names, "custom": names,
+		"aaa_mode": mode, "nas_address": "127.0.0.1", "nas_port": 0, "workers": plans.DefaultWorkers, "servers": list, "authentication": names, "authorization": names, "accounting": names, "custom": names,
 		"authn_avp_translation": rules, "authz_avp_translation": rules, "accounting_avp_translation": rules,
 	})
 	if err != nil {
@@ -222,6 +222,8 @@ type scripted struct {
 	sent   []*engines.Request
 	opened map[string]int
 	client map[string]*scriptedClient
+
+	opening func(server string) // optional: is called before a server is opened
 }
 
 type scriptedClient struct {
@@ -246,6 +248,9 @@ func (s *scripted) Traits() engines.Traits {
 }
 
 func (s *scripted) Open(cfg engines.Config) (engines.Client, error) {
+	if s.opening != nil {
+		s.opening(cfg.Server.Name)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if want := "s3cr3t-" + cfg.Server.Name; cfg.Server.Secret.Reveal() != want {

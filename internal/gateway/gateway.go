@@ -8,18 +8,18 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/document"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/usersfile"
 )
 
 // Gateway is the Service in this process. Its sessions are the Manager's, whose own requests come back through the Gateway.
 type Gateway struct {
 	*session.Manager
-	tenants *tenant.Tenants
+	tenants *plans.Cache
 	router  *router.Router
 	vault   secmod.SealOpener
 	metrics *Metrics
@@ -31,7 +31,7 @@ var _ Service = (*Gateway)(nil)
 
 // Options are the parts that a Gateway works with. All but the ones marked optional must be there.
 type Options struct {
-	Tenants  *tenant.Tenants
+	Tenants  *plans.Cache
 	Router   *router.Router
 	Vault    secmod.SealOpener
 	Sessions store.Sessions   // where sessions are kept
@@ -59,13 +59,13 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	start := time.Now()
 	plan, err := g.plan(ctx, req.Account)
 	if err == nil {
-		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, start)
+		err = plan.Limits.Take(aaa.LimitRequestsPerSecond, time.Now()) // making the plan may have taken long
 	}
 	return g.finish(ctx, plan, req, start, err)
 }
 
 // finish runs a request unless err keeps it from that, and counts it.
-func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
+func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
 		res, err = g.router.Handle(ctx, plan, req, start)
@@ -75,7 +75,7 @@ func (g *Gateway) finish(ctx context.Context, plan *tenant.Plan, req *aaa.Reques
 }
 
 // plan is the Plan of an account that is enabled.
-func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*tenant.Plan, error) {
+func (g *Gateway) plan(ctx context.Context, id aaa.AccountID) (*plans.Plan, error) {
 	plan, err := g.tenants.Plan(ctx, id)
 	if err != nil {
 		return nil, err
@@ -159,8 +159,8 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
 	}
 	levels := route.Levels
-	if route.Off { // whose document says so is the last step of the walk
-		levels = []*tenant.Level{route.Walk[len(route.Walk)-1].Level}
+	if route.Off() { // whose document says so is the last step of the walk
+		levels = []*plans.CompiledDocument{route.Walk[len(route.Walk)-1].Level}
 	}
 	for _, l := range levels {
 		level, err := g.effectiveLevel(account, l, op)
@@ -172,11 +172,11 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	return e, nil
 }
 
-func (g *Gateway) effectiveLevel(asked aaa.AccountID, l *tenant.Level, op aaa.Op) (EffectiveLevel, error) {
+func (g *Gateway) effectiveLevel(asked aaa.AccountID, l *plans.CompiledDocument, op aaa.Op) (EffectiveLevel, error) {
 	e := EffectiveLevel{
 		Account: l.Account, Revision: l.Revision, Mode: l.Mode, Servers: []string{},
 		Sources: map[string]aaa.AccountID{}, Dicts: map[string]DictionarySource{},
-		FSM: TableSource{Name: tenant.DefaultTable, Owner: aaa.SystemConfig},
+		FSM: TableSource{Name: plans.DefaultTable, Owner: aaa.SystemConfig},
 	}
 	if t := l.Tables[op]; t != nil {
 		e.FSM = TableSource{Name: t.Name, Owner: t.Owner, Revision: t.Revision}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/store"
 )
 
@@ -23,6 +25,41 @@ func (f *fixture) allow(account string, l aaa.Limit, n int64) {
 	_, err = f.store.Accounts().Update(f.ctx, a.ID, store.AnyRevision, a)
 	f.must(err)
 	f.sync()
+}
+
+// TestRateAfterASlowPlan: a request whose plan takes long to be made is counted when it is let through: what others had used
+// of the rate by then, and is free again, is not held against it.
+func TestRateAfterASlowPlan(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	begun, slow := make(chan struct{}), make(chan struct{})
+	f.engine.opening = func(server string) {
+		if server == "c" {
+			close(begun)
+			<-slow
+		}
+	}
+	f.put("sibling", doc("on", "a"))
+	f.put("customer", doc("on", "c"))
+	f.allow("reseller", aaa.LimitRequestsPerSecond, 100)
+	f.mustAsk("sibling", aaa.Authn, nil)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := f.ask("customer", aaa.Authn, nil)
+		answered <- err
+	}()
+	<-begun
+	plan, err := f.tenants.Plan(f.ctx, f.ids["sibling"])
+	f.must(err)
+	for now := time.Now(); plan.Limits.Take(aaa.LimitRequestsPerSecond, now) == nil; {
+	}
+	enginetest.Eventually(t, "half of the rate", func() bool {
+		return plan.Limits.Taken(aaa.LimitRequestsPerSecond, time.Now()) <= 50
+	})
+	close(slow)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRequestsOverTheRate: nothing is sent or stored for them, and others are served.

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/session"
-	"aaa-api/internal/tenant"
 )
 
 // Metrics counts requests by operation and outcome, and what becomes of sessions. All series of
@@ -34,7 +34,7 @@ const cancelled = "cancelled"
 
 // NewMetrics registers the collectors, among them those that read the tenants'
 // pools, the tallies of their servers and the lag of the change log's reader when scraped.
-func NewMetrics(reg prometheus.Registerer, t *tenant.Tenants, lag func() time.Duration) *Metrics {
+func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Duration) *Metrics {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "aaa_api_requests_total", Help: "AAA requests, by operation and outcome.",
 	}, []string{"op", "outcome"})

@@ -10,17 +10,17 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // manyTenants is what a scrape sees of many tenants.
 type manyTenants struct {
-	tallies []*tenant.Tally
+	tallies []*plans.Tally
 	queues  map[aaa.AccountID]int
 }
 
-func (m *manyTenants) Tallies() []*tenant.Tally { return m.tallies }
-func (m *manyTenants) Warm() int                { return len(m.queues) }
+func (m *manyTenants) Tallies() []*plans.Tally { return m.tallies }
+func (m *manyTenants) Warm() int               { return len(m.queues) }
 
 func (m *manyTenants) Pools(each func(id aaa.AccountID, running, waiting int)) {
 	for id, n := range m.queues {
@@ -28,12 +28,12 @@ func (m *manyTenants) Pools(each func(id aaa.AccountID, running, waiting int)) {
 	}
 }
 
-func tallyOf(i int) *tenant.Tally {
-	return &tenant.Tally{Engine: "radius", Server: fmt.Sprintf("10.%d.%d.1:1812", i/250, i%250)}
+func tallyOf(i int) *plans.Tally {
+	return &plans.Tally{Engine: "radius", Server: fmt.Sprintf("10.%d.%d.1:1812", i/250, i%250)}
 }
 
 // exchanges makes a server accept n times.
-func exchanges(t *tenant.Tally, n int) {
+func exchanges(t *plans.Tally, n int) {
 	for range n {
 		t.Answered(aaa.Accept)
 	}
@@ -157,7 +157,7 @@ func TestServersChangePlaces(t *testing.T) {
 	if got[late.Server] != 100 || got[others] != 162 || len(got) != ownSeries+1 {
 		t.Fatalf("a busy server has no place: %v", got)
 	}
-	var out *tenant.Tally
+	var out *plans.Tally
 	for _, y := range m.tallies[:ownSeries] {
 		if v, own := got[y.Server]; !own {
 			out = y
@@ -179,7 +179,7 @@ func TestServersChangePlaces(t *testing.T) {
 	}
 
 	// A server that no document names any more leaves no series, and the rest goes on.
-	m.tallies = []*tenant.Tally{out, quiet}
+	m.tallies = []*plans.Tally{out, quiet}
 	exchanges(quiet, 1)
 	if got = scrape(); len(got) != 3 || got[others] != 165 || got[out.Server] != 20 || got[quiet.Server] != 1 {
 		t.Errorf("two are left: %v", got)

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/session"
-	"aaa-api/internal/tenant"
 )
 
 // sessionAAA is what sessions know of the Gateway: its Handle, and what only they ask for.
@@ -42,7 +42,7 @@ func (g sessionAAA) Hidden(ctx context.Context, account aaa.AccountID) ([]string
 }
 
 // hiddenKeys are the request keys of hidden attributes of all servers that a login may go to.
-func hiddenKeys(plan *tenant.Plan) []string {
+func hiddenKeys(plan *plans.Plan) []string {
 	var keys []string
 	for _, l := range plan.Routes[aaa.Authn].Levels {
 		for _, s := range l.Servers {
@@ -64,7 +64,7 @@ func (g sessionAAA) Terms(ctx context.Context, account aaa.AccountID) (session.T
 }
 
 // termsOf makes the Terms of a plan.
-func termsOf(plan *tenant.Plan) session.Terms {
+func termsOf(plan *plans.Plan) session.Terms {
 	t := session.Terms{
 		Live: plan.Limits.Excess(aaa.LimitSessions), Stored: plan.Limits.Excess(aaa.LimitSessionRecords),
 		Hidden: hiddenKeys(plan),
@@ -75,7 +75,7 @@ func termsOf(plan *tenant.Plan) session.Terms {
 	return t
 }
 
-func sessionDocument(l *tenant.Level) session.Document {
+func sessionDocument(l *plans.CompiledDocument) session.Document {
 	d := session.Document{
 		Account: l.Account, Keys: make(map[string]string),
 		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval,

@@ -12,6 +12,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/store"
 )
 
@@ -150,9 +151,7 @@ func (f *fixture) runSessions() {
 		defer close(done)
 		f.gateway.RunSessions(ctx)
 	}()
-	for len(f.engine.callsSoFar()) == before {
-		time.Sleep(time.Millisecond)
-	}
+	enginetest.Eventually(f.t, "a request of a session's own", func() bool { return len(f.engine.callsSoFar()) > before })
 	cancel()
 	<-done
 }

@@ -66,6 +66,13 @@ func (d awayDocuments) Get(ctx context.Context, id aaa.AccountID) (store.Documen
 	return d.Documents.Get(ctx, id)
 }
 
+func (d awayDocuments) OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(store.Stored) error) error {
+	if err := d.s.err(); err != nil {
+		return err
+	}
+	return d.Documents.OfAccounts(ctx, ids, visit)
+}
+
 func (d awayDocuments) Revisions(ctx context.Context, id aaa.AccountID, from int64, limit int) ([]store.Document, int64, error) {
 	if err := d.s.err(); err != nil {
 		return nil, 0, err

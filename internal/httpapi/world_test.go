@@ -27,12 +27,12 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/logging"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -115,7 +115,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	vault := secmod.New(memoryKEK{}, st.Keys())
 	registry := engines.NewRegistry(w.backend)
-	tenants := tenant.New(tenant.Options{
+	tenants := plans.New(plans.Options{
 		Store: st, Opener: vault, System: system, Engines: registry, Actions: everyAction.Specs(), Log: log,
 	})
 	key, err := token.LoadKey(ctx, st.Tokens())

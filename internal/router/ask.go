@@ -10,7 +10,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/translate"
 )
 
@@ -32,7 +32,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return &scratch{avps: make([]aaa.AVP, 0, 32)} }}
 
-// giveBack leaves no password behind for the next to find.
+// giveBack clears the AVPs, passwords among them.
 func (s *scratch) giveBack() {
 	clear(s.avps[:min(s.used, cap(s.avps))])
 	*s = scratch{avps: s.avps[:0]}
@@ -41,7 +41,7 @@ func (s *scratch) giveBack() {
 
 // ask asks servers in order until one answers. Dead ones are passed over while another that is still to be asked lives;
 // if these die too, they are asked in the end. It may run beside the machine.
-func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) {
+func (m *Machine) ask(ctx context.Context, servers []*plans.Server) (a Answer) {
 	a.trace = m.room.Tracing()
 	a.Event = fsm.ERROR
 	s := scratches.Get().(*scratch)
@@ -71,7 +71,7 @@ func (m *Machine) ask(ctx context.Context, servers []*tenant.Server) (a Answer) 
 }
 
 // askOne asks one server.
-func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *tenant.Server) {
+func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *plans.Server) {
 	a.asked = true
 	if server.Client == nil {
 		m.failed(ctx, a, server, &engines.Failure{Reason: engines.NoEngine}, 0)
@@ -132,7 +132,7 @@ func Refused(ctx context.Context, err error) Answer {
 
 // exchangeError sorts what an Exchange that gave no answer means. How far one had come that ctx
 // ended, the engine tells; where it does not, nothing is known but the silence.
-func (m *Machine) exchangeError(ctx context.Context, a *Answer, s *tenant.Server, err error, elapsed time.Duration) {
+func (m *Machine) exchangeError(ctx context.Context, a *Answer, s *plans.Server, err error, elapsed time.Duration) {
 	var failure *engines.Failure
 	if !errors.As(err, &failure) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		failure = &engines.Failure{Reason: engines.NoAnswer, Err: err}
@@ -158,7 +158,7 @@ func givenUp(ctx context.Context, err error) bool {
 	return errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
 }
 
-func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
+func (m *Machine) failed(ctx context.Context, a *Answer, s *plans.Server, f *engines.Failure, elapsed time.Duration) {
 	a.Event = fsm.ERROR
 	a.failures.add(failure{m.level, s, f})
 	a.attempts += f.Attempts
@@ -172,7 +172,7 @@ func (m *Machine) failed(ctx context.Context, a *Answer, s *tenant.Server, f *en
 	a.traceServer(m.level, s, outcome, f.Attempts, elapsed)
 }
 
-func (a *Answer) traceServer(level *tenant.Level, s *tenant.Server, outcome string, attempts int, elapsed time.Duration) {
+func (a *Answer) traceServer(level *plans.CompiledDocument, s *plans.Server, outcome string, attempts int, elapsed time.Duration) {
 	a.trace.AddServer(aaa.TraceServer{
 		Account: level.Account, Name: s.Name, Address: s.Address, Outcome: outcome,
 		Attempts: attempts, Elapsed: aaa.MicrosOf(elapsed),

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // blocked reports whether a document bypasses the request for its channel.
-func blocked(level *tenant.Level, req *aaa.Request) bool {
-	var entries []tenant.Channels
+func blocked(level *plans.CompiledDocument, req *aaa.Request) bool {
+	var entries []plans.Channels
 	switch req.Op {
 	case aaa.Authz:
 		entries = level.BlockAuthz
@@ -26,7 +26,7 @@ func blocked(level *tenant.Level, req *aaa.Request) bool {
 
 // channels reads a request's channel set: Call-Direction and Channel-Locality, or the list
 // channel. ok is false where the set holds what no entry can: it then equals none.
-func channels(values map[string]any) (set tenant.Channels, ok bool) {
+func channels(values map[string]any) (set plans.Channels, ok bool) {
 	for _, key := range [...]string{"Call-Direction", "Channel-Locality", "channel"} {
 		switch value := values[key].(type) {
 		case nil:

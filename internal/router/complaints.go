@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // complain logs why a server gave no answer.
-func (m *Machine) complain(ctx context.Context, s *tenant.Server, f *engines.Failure, elapsed time.Duration) {
+func (m *Machine) complain(ctx context.Context, s *plans.Server, f *engines.Failure, elapsed time.Duration) {
 	level := loudness(f)
 	if !m.router.log.Enabled(ctx, level) {
 		return

@@ -34,9 +34,9 @@ func TestCutOffByTheDeadline(t *testing.T) {
 		} {
 			t.Run(way+", "+cut.outcome, func(t *testing.T) {
 				t.Parallel()
-				l := newLab(t, 50*time.Millisecond, "a")
+				l := newLab(t, 500*time.Millisecond, "a")
 				if c.table != "" {
-					l = newLab(t, 50*time.Millisecond, "a", "b") // b fails at once
+					l = newLab(t, 500*time.Millisecond, "a", "b") // b fails at once
 					l.use(c.table)
 				}
 				l.servers["a"].forever, l.servers["a"].cut = true, cut.reason
@@ -109,8 +109,9 @@ func TestNobodyWaits(t *testing.T) {
 
 		l = newLab(t, 10*time.Second, "slow", "fast")
 		l.use(race)
-		l.servers["slow"].forever, l.servers["slow"].cut = true, cut
-		l.servers["fast"].outcome, l.servers["fast"].after = aaa.Accept, 20*time.Millisecond
+		asked := make(chan struct{}, 1)
+		l.servers["slow"].forever, l.servers["slow"].cut, l.servers["slow"].has = true, cut, asked
+		l.servers["fast"].outcome, l.servers["fast"].until = aaa.Accept, asked
 		if _, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn}); err != nil {
 			t.Fatal(err)
 		}

@@ -8,14 +8,14 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/translate"
 )
 
 // Message is what one server of a plan would be sent.
 type Message struct {
-	Level   *tenant.Level
-	Server  *tenant.Server
+	Level   *plans.CompiledDocument
+	Server  *plans.Server
 	Request *engines.Request // without the AVPs that the protocol does not carry
 	Packet  []byte           // under a throw-away secret
 	Err     error
@@ -30,7 +30,7 @@ type Rehearsal struct {
 
 // DryRun translates a request for every server that it might go to, in order, and sends nothing. It costs at most what
 // the request itself may.
-func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request) (*Rehearsal, error) {
+func (r *Router) DryRun(ctx context.Context, plan *plans.Plan, req *aaa.Request) (*Rehearsal, error) {
 	traced := *req
 	traced.Trace = true
 	if res := r.immediate(plan, &traced); res != nil {
@@ -79,7 +79,7 @@ func (r *Router) DryRun(ctx context.Context, plan *tenant.Plan, req *aaa.Request
 }
 
 // dryRun makes the message for one server.
-func (q *question) dryRun(ctx context.Context, server *tenant.Server) Message {
+func (q *question) dryRun(ctx context.Context, server *plans.Server) Message {
 	m := Message{Level: q.level, Server: server}
 	if server.Client == nil {
 		m.Err = &engines.Failure{Reason: engines.NoEngine}
@@ -97,19 +97,19 @@ func (q *question) dryRun(ctx context.Context, server *tenant.Server) Message {
 }
 
 // added notes in the trace what an engine puts into the server's packet.
-func (q *question) added(server *tenant.Server) func(attribute, value string) {
+func (q *question) added(server *plans.Server) func(attribute, value string) {
 	tracer := translate.Tracer{Server: server.Name, Trace: q.tracer.Trace}
 	return tracer.Added
 }
 
 // omits reports whether the packets of a server's protocol go without an attribute, though a rule feeds it.
-func omits(server *tenant.Server, op aaa.Op, attr *aaa.Attribute) bool {
+func omits(server *plans.Server, op aaa.Op, attr *aaa.Attribute) bool {
 	o, ok := server.Client.(engines.Omitter)
 	return ok && o.Omits(op, attr)
 }
 
 // tellOmitted notes in the trace what the server's packet goes without.
-func (q *question) tellOmitted(server *tenant.Server, avps []aaa.AVP) {
+func (q *question) tellOmitted(server *plans.Server, avps []aaa.AVP) {
 	for i := range avps {
 		if omits(server, q.req.Op, avps[i].Attr) {
 			q.tracer.Trace.AddDropped(aaa.TraceDropped{

@@ -20,9 +20,9 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
 	"aaa-api/internal/router"
-	"aaa-api/internal/tenant"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/translate"
 )
@@ -34,14 +34,20 @@ type lab struct {
 	t       testing.TB
 	router  *router.Router
 	actions *router.Actions
-	level   *tenant.Level
-	plan    *tenant.Plan
+	level   *plans.CompiledDocument
+	plan    *plans.Plan
 	servers map[string]*backend
 	log     bytes.Buffer // to be read once all is quiet
 }
 
 // newLab makes a document with the servers given, all in the list of every operation.
 func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
+	t.Helper()
+	return newLabOf(t, actions.All(actions.Options{}), deadline, names...)
+}
+
+// newLabOf makes it with actions of the test's own.
+func newLabOf(t testing.TB, acts *router.Actions, deadline time.Duration, names ...string) *lab {
 	t.Helper()
 	system, err := dictionaries()
 	if err != nil {
@@ -51,7 +57,7 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, actions: actions.All(actions.Options{}), servers: map[string]*backend{}}
+	l := &lab{t: t, actions: acts, servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Deadline: deadline, Log: slog.New(tenantlog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
@@ -68,20 +74,20 @@ func newLab(t testing.TB, deadline time.Duration, names ...string) *lab {
 		t.Fatal(err)
 	}
 	set := system.Default()
-	l.level = &tenant.Level{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn}
+	l.level = &plans.CompiledDocument{Account: "0123456789abcdef0123456789abcdef", Mode: aaa.ModeOn, Seldom: &plans.Seldom{}}
 	for _, name := range names {
 		b := &backend{}
 		l.servers[name] = b
-		s := &tenant.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &tenant.Tally{}}
+		s := &plans.Server{Name: name, Address: name + ":1812", Engine: "radius", Traits: &engines.Traits{DropsUnverified: true}, Client: b, Dict: set, Tally: &plans.Tally{}}
 		for op := range s.Rules {
 			s.Rules[op] = program.Bind(set, aaa.Strict)
 		}
 		l.level.Servers = append(l.level.Servers, s)
 	}
-	l.plan = &tenant.Plan{Account: l.level.Account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(l.level.Account)}
+	l.plan = &plans.Plan{Account: l.level.Account, Enabled: true, Pool: pool.New(64, 64), Limits: limits.NewAccount(l.level.Account)}
 	for op := range l.plan.Routes {
 		l.level.Lists[op] = l.level.Servers
-		l.plan.Routes[op] = tenant.Route{Levels: []*tenant.Level{l.level}, Walk: []tenant.Step{{Level: l.level, Note: "used"}}}
+		l.plan.Routes[op] = plans.Route{Levels: []*plans.CompiledDocument{l.level}, Walk: []plans.Step{{Level: l.level, Note: "used"}}}
 	}
 	return l
 }
@@ -94,7 +100,7 @@ func (l *lab) use(text string) {
 		l.t.Fatalf("table: %v", faults)
 	}
 	for op := range l.level.Tables {
-		l.level.Tables[op] = &tenant.Table{Name: "test", FSM: table}
+		l.level.Tables[op] = &plans.Table{Name: "test", FSM: table}
 	}
 }
 
@@ -136,6 +142,7 @@ func (l *lab) tallied(name string) map[string]uint64 {
 type backend struct {
 	health  engines.Health
 	after   time.Duration
+	until   <-chan struct{} // nil, or what each answer waits for to receive or to be closed
 	outcome aaa.Outcome     // empty: silence
 	forever bool            // silence that lasts until it is cancelled
 	err     error           // what Exchange fails with, in place of silence
@@ -181,6 +188,13 @@ func (b *backend) Exchange(ctx context.Context, req *engines.Request) (*engines.
 			return nil, &engines.Failure{Reason: b.cut, Attempts: 3, Err: fmt.Errorf("cut off: %w", ctx.Err())}
 		}
 		return nil, ctx.Err()
+	}
+	if b.until != nil {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-b.until:
+		}
 	}
 	if b.after > 0 {
 		select {

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // Which servers are passed over: a dead one costs every request its whole time, so it is asked only where no usable one
@@ -13,11 +13,11 @@ import (
 const deadPassedOver = "dead, passed over"
 
 // isDead reports whether a server's health says so. A server without an engine is not dead: it fails at once.
-func isDead(s *tenant.Server) bool { return s.Client != nil && !s.Client.Health().Usable() }
+func isDead(s *plans.Server) bool { return s.Client != nil && !s.Client.Health().Usable() }
 
 // anyUsable reports whether a server of the list is usable, of those that an engine speaks to where engine is not empty.
-func anyUsable(list []*tenant.Server, engine string) bool {
-	return slices.ContainsFunc(list, func(s *tenant.Server) bool {
+func anyUsable(list []*plans.Server, engine string) bool {
+	return slices.ContainsFunc(list, func(s *plans.Server) bool {
 		return (engine == "" || s.Engine == engine) && s.Client != nil && s.Client.Health().Usable()
 	})
 }

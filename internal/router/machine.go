@@ -9,7 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/translate"
 )
 
@@ -20,10 +20,10 @@ const maxTransitions = 1000
 // at a time; the exchanges that run beside it read only what does not change while they do.
 type Machine struct {
 	router *Router
-	plan   *tenant.Plan
+	plan   *plans.Plan
 	req    *aaa.Request
-	level  *tenant.Level
-	later  []*tenant.Level // the documents that are asked where this one comes to no answer
+	level  *plans.CompiledDocument
+	later  []*plans.CompiledDocument // the documents that are asked where this one comes to no answer
 	table  *fsm.Table
 	name   string // the table's
 	pin    *pin   // of a request that goes on after a challenge
@@ -64,13 +64,13 @@ type Machine struct {
 var machines = sync.Pool{New: func() any { return new(Machine) }}
 
 // newMachine makes the machine of a document, after which later are asked.
-func newMachine(x *run, level *tenant.Level, later []*tenant.Level) *Machine {
+func newMachine(x *run, level *plans.CompiledDocument, later []*plans.CompiledDocument) *Machine {
 	m := machines.Get().(*Machine)
 	m.router, m.plan, m.req, m.level, m.later, m.pin, m.trace, m.mark = x.Router, x.plan, x.req, level, later, x.pin, x.trace, x.mark
 	m.again, m.room = x.again, x.trace.Room()
 	m.allowance.Begin(x.plan.Limits, x.packets)
 	m.budget.Begin(x.plan.Limits, x.processor, x.steps)
-	m.table, m.name = x.defaultTable, tenant.DefaultTable
+	m.table, m.name = x.defaultTable, plans.DefaultTable
 	if t := level.Tables[x.req.Op]; t != nil {
 		m.table, m.name = t.FSM, t.Name
 	}

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,9 @@ func TestRaceTakesTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, 10*time.Second, "slow", "fast")
 	l.use(race)
-	l.servers["slow"].forever = true
-	l.servers["fast"].outcome, l.servers["fast"].after = aaa.Accept, 50*time.Millisecond
+	asked := make(chan struct{}, 1)
+	l.servers["slow"].forever, l.servers["slow"].has = true, asked
+	l.servers["fast"].outcome, l.servers["fast"].until = aaa.Accept, asked
 	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})
 	if err != nil || !res.IsAuthorized || res.Server != "fast" {
 		t.Fatalf("%+v, %v", res, err)
@@ -79,8 +81,9 @@ Copies:
 	*.*.TIMEOUT    NULL     End
 End:
 `)
-	l.servers["first"].outcome, l.servers["first"].after = aaa.Accept, 20*time.Millisecond
-	l.servers["second"].outcome, l.servers["second"].after = aaa.Accept, 200*time.Millisecond
+	asked, answered := make(chan struct{}, 1), make(chan struct{})
+	l.servers["first"].outcome, l.servers["first"].until = aaa.Accept, asked
+	l.servers["second"].outcome, l.servers["second"].has, l.servers["second"].until = aaa.Accept, asked, answered
 	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, Values: map[string]any{"Acct-Status-Type": "Start"}})
 	if err != nil || res.Server != "first" {
 		t.Fatalf("%+v, %v", res, err)
@@ -91,7 +94,23 @@ End:
 	if running, _ := l.plan.Pool.Depth(); running != 1 {
 		t.Errorf("%d places of the pool are taken, want 1 until the second server has answered", running)
 	}
+	close(answered)
 	l.quiet()
+}
+
+// repeatOnce has the first request that the server gets come again while it has it, and answers after the machine has
+// heard of that.
+func (l *lab) repeatOnce(server string) {
+	has, heard := make(chan struct{}, 2), make(chan struct{})
+	l.servers[server].has, l.servers[server].until = has, heard
+	go func() {
+		<-has
+		l.router.Repeat(l.plan.Account, "again")
+		for !l.router.Heard(l.plan.Account, "again") {
+			runtime.Gosched()
+		}
+		close(heard)
+	}()
 }
 
 // TestDuplicate: a repetition is a DUP event; only a table that says REDO asks again.
@@ -102,9 +121,8 @@ func TestDuplicate(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 10*time.Second, "a")
 			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
-			has := make(chan struct{}, 2)
-			l.servers["a"].outcome, l.servers["a"].after, l.servers["a"].has = aaa.Accept, 100*time.Millisecond, has
-			go func() { <-has; l.router.Repeat(l.plan.Account, "again") }() // the same request once more, while the server has the first
+			l.servers["a"].outcome = aaa.Accept
+			l.repeatOnce("a")
 			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, RepeatID: "again", Trace: true})
 			if err != nil || !res.IsAuthorized {
 				t.Fatalf("%+v, %v", res, err)
@@ -164,7 +182,7 @@ End:
 // TestDeadline: TIMEOUT comes once, and the table may still answer with what it has.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, 30*time.Millisecond, "slow")
+	l := newLab(t, 300*time.Millisecond, "slow")
 	l.servers["slow"].forever = true
 	l.use("Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.RADIUS.ACK REPLY End\n\t*.*.TIMEOUT ACK Late\nLate:\n\t*.ACK.ACK REPLY End\nEnd:\n")
 	res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Authn})

@@ -10,7 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // pending is a request's event list: what was started and has yet to answer.
@@ -35,7 +35,7 @@ type pending struct {
 type entry struct {
 	id       uint32
 	from, by int32
-	servers  []*tenant.Server
+	servers  []*plans.Server
 	job      Job
 	running  bool
 }
@@ -108,14 +108,15 @@ func (m *Machine) await(ctx context.Context) (fsm.Happening, bool) {
 		if i < 0 {
 			return fsm.Happening{}, false // killed meanwhile
 		}
+		e := p.entries[i]
+		p.entries = slices.Delete(p.entries, i, i+1)
 		if p.ctx.Err() != nil { // too late to be an event, but the answer tells of it
 			if !p.detached {
 				m.merge(&a.answer)
 			}
-			return fsm.Happening{}, false
+			m.collect(p.ctx)
+			return m.interrupted(p.ctx), true
 		}
-		e := p.entries[i]
-		p.entries = slices.Delete(p.entries, i, i+1)
 		return m.arrived(e, &a.answer), true
 	case <-m.alarm():
 		return m.expired()

@@ -6,13 +6,13 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // pin holds a request to the server that sent the challenge which it answers.
 type pin struct {
-	level   *tenant.Level
-	servers [1]*tenant.Server
+	level   *plans.CompiledDocument
+	servers [1]*plans.Server
 	state   []byte // the server's own State
 }
 
@@ -39,7 +39,7 @@ func StateOf(account aaa.AccountID, server string, state []byte) string {
 
 // takePin reads the State of a request that goes on after a challenge. A State of another form is left to the documents'
 // rules; a login that brings one which no rule reads is refused, since it would go out as the first of its kind.
-func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
+func takePin(plan *plans.Plan, req *aaa.Request) (*pin, error) {
 	given, ok := req.Values[stateKey]
 	if !ok {
 		return nil, nil
@@ -49,7 +49,7 @@ func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
 		return aaa.Invalid(aaa.Field{Path: stateKey, Rule: "state", Message: message})
 	}
 	if !strings.HasPrefix(text, statePrefix) {
-		reads := func(l *tenant.Level) bool { return l.Reads(req.Op, stateKey) }
+		reads := func(l *plans.CompiledDocument) bool { return l.Reads(req.Op, stateKey) }
 		if req.Op == aaa.Authn && given != "" && !slices.ContainsFunc(plan.Routes[req.Op].Levels, reads) {
 			return nil, wrong("is not a State of a challenge: send it back unchanged")
 		}
@@ -70,7 +70,7 @@ func takePin(plan *tenant.Plan, req *aaa.Request) (*pin, error) {
 			continue
 		}
 		if s := l.Server(server); s != nil && s.Rules[req.Op] != nil {
-			return &pin{level: l, servers: [1]*tenant.Server{s}, state: []byte(state)}, nil
+			return &pin{level: l, servers: [1]*plans.Server{s}, state: []byte(state)}, nil
 		}
 	}
 	return nil, wrong("is of a server that the AAA document no longer has: begin anew without it")

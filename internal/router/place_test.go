@@ -8,7 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // TestPlaceIsHeldToTheEnd: a request that left one document with something pending holds its place of the pool while it
@@ -18,7 +18,7 @@ func TestPlaceIsHeldToTheEnd(t *testing.T) {
 	l := newLab(t, 10*time.Second, "quick", "slow", "next")
 	l.use("Start:\n\t*.+AUTHEN.ACK RAD2RAD Both Xvalue=1 Xstring=authentication\nBoth:\n\t*.RAD2RAD.ERROR REPLY Hold\nHold:\n\t*.RAD2RAD.ACK NULL End\n\t*.*.TIMEOUT NULL End\nEnd:\n")
 	l.level.Lists[aaa.Authn] = l.level.Servers[:2]
-	second := &tenant.Level{Account: "ffffffffffffffffffffffffffffffff", Mode: aaa.ModeOn}
+	second := &plans.CompiledDocument{Account: "ffffffffffffffffffffffffffffffff", Mode: aaa.ModeOn, Seldom: &plans.Seldom{}}
 	second.Lists[aaa.Authn], second.Servers = l.level.Servers[2:], l.level.Servers[2:]
 	l.plan.Routes[aaa.Authn].Levels = append(l.plan.Routes[aaa.Authn].Levels, second)
 

@@ -9,7 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/translate"
 )
 
@@ -17,7 +17,7 @@ import (
 type question struct {
 	router *Router
 	req    *aaa.Request
-	level  *tenant.Level
+	level  *plans.CompiledDocument
 	pin    *pin
 	tracer *translate.Tracer
 	mark   mark
@@ -45,7 +45,7 @@ func newMark(op aaa.Op, begun time.Time) mark {
 }
 
 // message translates the request for one server, into s.
-func (q *question) message(ctx context.Context, s *scratch, server *tenant.Server) error {
+func (q *question) message(ctx context.Context, s *scratch, server *plans.Server) error {
 	avps, err := server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
 	if err != nil {
 		s.used = cap(s.avps) // who knows how far it came

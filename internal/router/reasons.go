@@ -9,7 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 // maxReasons bounds the servers that an error names.
@@ -17,8 +17,8 @@ const maxReasons = 8
 
 // failure is a server that gave no answer.
 type failure struct {
-	level  *tenant.Level
-	server *tenant.Server
+	level  *plans.CompiledDocument
+	server *plans.Server
 	*engines.Failure
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
 var sixteenDigits = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -75,10 +75,8 @@ func TestOneRecordEverywhere(t *testing.T) {
 			for range 2 {
 				req := &aaa.Request{Op: aaa.Accounting}
 				if c.repeated {
-					has := make(chan struct{}, 2)
-					l.servers["a"].has, l.servers["a"].after = has, 50*time.Millisecond
 					req.RepeatID = "again"
-					go func() { <-has; l.router.Repeat(l.plan.Account, "again") }()
+					l.repeatOnce("a")
 				}
 				since := time.Now()
 				if res, err := l.ask(t.Context(), req); err != nil || !res.IsAuthorized {
@@ -111,19 +109,19 @@ func TestOnlyRecordsAreOfSessions(t *testing.T) {
 
 // split gives each server a document of its own, one above the other.
 func (l *lab) split() {
-	var levels []*tenant.Level
+	var levels []*plans.CompiledDocument
 	for i, s := range l.level.Servers {
-		level := &tenant.Level{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit}
-		level.Servers = []*tenant.Server{s}
+		level := &plans.CompiledDocument{Account: aaa.AccountID(string(l.level.Account[:31]) + string(rune('0'+i))), Mode: aaa.ModeInherit, Seldom: &plans.Seldom{}}
+		level.Servers = []*plans.Server{s}
 		for op := range level.Lists {
 			level.Lists[op] = level.Servers
 		}
 		levels = append(levels, level)
 	}
 	for op := range l.plan.Routes {
-		l.plan.Routes[op] = tenant.Route{Levels: levels}
+		l.plan.Routes[op] = plans.Route{Levels: levels}
 		for _, level := range levels {
-			l.plan.Routes[op].Walk = append(l.plan.Routes[op].Walk, tenant.Step{Level: level, Note: "used"})
+			l.plan.Routes[op].Walk = append(l.plan.Routes[op].Walk, plans.Step{Level: level, Note: "used"})
 		}
 	}
 }

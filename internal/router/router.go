@@ -20,8 +20,8 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/pool"
-	"aaa-api/internal/tenant"
 )
 
 // Authorizer asks an external authoriser.
@@ -81,7 +81,7 @@ type Options struct {
 
 // New makes a Router. It fails where the actions do not suffice for the built-in table.
 func New(o Options) (*Router, error) {
-	table, err := o.Actions.builtIn(tenant.DefaultTable)
+	table, err := o.Actions.builtIn(plans.DefaultTable)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (r *Router) Wait(ctx context.Context) error {
 // run is one request on its way over the documents.
 type run struct {
 	*Router
-	plan     *tenant.Plan
+	plan     *plans.Plan
 	req      *aaa.Request
 	pin      *pin // of a request that goes on after a challenge
 	mark     mark
@@ -134,8 +134,8 @@ type run struct {
 
 // spared is a document some of whose servers were passed over for those of the documents after it.
 type spared struct {
-	level   *tenant.Level
-	later   []*tenant.Level
+	level   *plans.CompiledDocument
+	later   []*plans.CompiledDocument
 	servers uint64 // a bit for each of the operation's list
 }
 
@@ -153,17 +153,17 @@ func (p *place) leave() {
 }
 
 // immediate answers a request that no server is needed for, nil otherwise.
-func (r *Router) immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
+func (r *Router) immediate(plan *plans.Plan, req *aaa.Request) *aaa.Result {
 	route := &plan.Routes[req.Op]
 	var res *aaa.Result
 	switch {
-	case route.Off:
+	case route.Off():
 		res = &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}
 	case len(route.Levels) == 0:
 		return nil
 	case blocked(route.Levels[0], req):
 		res = &aaa.Result{Outcome: aaa.Bypassed, IsAuthorized: true, Document: route.Levels[0].Account}
-	case route.LocalAccept:
+	case route.LocalAccept():
 		res = &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Document: route.Levels[0].Account}
 	default:
 		return nil
@@ -182,7 +182,7 @@ func (r *Router) immediate(plan *tenant.Plan, req *aaa.Request) *aaa.Result {
 // place of the account's pool and within the deadline. The errors are *aaa.Error: KindBusy, KindBadInput, KindNoAnswer and
 // KindBadReply; the last two carry the trace when one was asked for; or ctx's, where the caller goes away while the request
 // waits for its place. A panic becomes an error of no kind, as not every caller recovers.
-func (r *Router) Handle(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
+func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
 	if res := r.immediate(plan, req); res != nil {
 		return res, nil
 	}
@@ -207,7 +207,7 @@ func (r *Router) Handle(ctx context.Context, plan *tenant.Plan, req *aaa.Request
 
 // run takes a request with a place of its account's pool through its documents' tables. It gives the place back when
 // nothing of the request is pending any more, which may be after the answer.
-func (r *Router) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, arrived time.Time, again <-chan struct{}) (res *aaa.Result, err error) {
+func (r *Router) run(ctx context.Context, plan *plans.Plan, req *aaa.Request, arrived time.Time, again <-chan struct{}) (res *aaa.Result, err error) {
 	x := run{Router: r, plan: plan, req: req, again: again, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
 	defer func() {
 		if v := recover(); v != nil {
@@ -244,7 +244,7 @@ func (r *Router) run(ctx context.Context, plan *tenant.Plan, req *aaa.Request, a
 }
 
 // levels tries one document after the other: one that came to no answer hands on to the next.
-func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, error) {
+func (x *run) levels(ctx context.Context, route *plans.Route) (*aaa.Result, error) {
 	for i, level := range route.Levels {
 		if x.pin != nil && x.pin.level != level {
 			continue
@@ -285,7 +285,7 @@ func (x *run) levels(ctx context.Context, route *tenant.Route) (*aaa.Result, err
 // level runs one document's table, and asks for authz whoever else must agree. Where only is not 0, no servers are
 // asked but those, which were passed over before.
 // It returns neither result nor error where that came to no answer.
-func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Level, only uint64) (*aaa.Result, error) {
+func (x *run) level(ctx context.Context, level *plans.CompiledDocument, later []*plans.CompiledDocument, only uint64) (*aaa.Result, error) {
 	if x.req.Op != aaa.Authz || len(level.AuthzApps) == 0 {
 		return x.machine(ctx, level, later, only)
 	}
@@ -313,7 +313,7 @@ func (x *run) level(ctx context.Context, level *tenant.Level, later []*tenant.Le
 }
 
 // machine runs one document's table.
-func (x *run) machine(ctx context.Context, level *tenant.Level, later []*tenant.Level, only uint64) (*aaa.Result, error) {
+func (x *run) machine(ctx context.Context, level *plans.CompiledDocument, later []*plans.CompiledDocument, only uint64) (*aaa.Result, error) {
 	m := newMachine(x, level, later)
 	if only != 0 {
 		m.passed, m.place = only, len(level.Lists[x.req.Op])
@@ -375,7 +375,7 @@ func (x *run) detach(m *Machine, ended bool) {
 }
 
 // external asks an authoriser other than this service's own servers.
-func (x *run) external(ctx context.Context, level *tenant.Level, app string) bool {
+func (x *run) external(ctx context.Context, level *plans.CompiledDocument, app string) bool {
 	v := authorizer.Verdict{Outcome: "not registered"}
 	if p, ok := x.plan.Providers[app]; ok {
 		var err error

@@ -4,10 +4,10 @@ import (
 	"slices"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 )
 
-func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Tracing {
+func newTrace(route *plans.Route, req *aaa.Request) *aaa.Tracing {
 	t := &aaa.Tracing{Trace: aaa.Trace{
 		UnusedKeys: []string{}, Added: []aaa.TraceAdded{},
 		Documents: []aaa.TraceDocument{}, Rules: []aaa.TraceRule{}, Dropped: []aaa.TraceDropped{}, Servers: []aaa.TraceServer{},
@@ -24,14 +24,14 @@ func newTrace(route *tenant.Route, req *aaa.Request) *aaa.Tracing {
 }
 
 // unusedKeys lists the request's keys that no rule of its documents reads, nor the service itself.
-func unusedKeys(route *tenant.Route, req *aaa.Request) []string {
+func unusedKeys(route *plans.Route, req *aaa.Request) []string {
 	var keys []string
 	for key := range req.Values {
 		switch key {
 		case stateKey, "Call-Direction", "Channel-Locality", "channel":
 			continue
 		}
-		if len(route.Levels) > 0 && !slices.ContainsFunc(route.Levels, func(l *tenant.Level) bool { return l.Reads(req.Op, key) }) {
+		if len(route.Levels) > 0 && !slices.ContainsFunc(route.Levels, func(l *plans.CompiledDocument) bool { return l.Reads(req.Op, key) }) {
 			keys = append(keys, key)
 		}
 	}
@@ -47,7 +47,7 @@ const (
 )
 
 // note replaces a trace's word on a document that was used; t may be nil.
-func note(t *aaa.Tracing, level *tenant.Level, text string) {
+func note(t *aaa.Tracing, level *plans.CompiledDocument, text string) {
 	if t == nil {
 		return
 	}

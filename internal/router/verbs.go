@@ -9,7 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/fsm"
-	"aaa-api/internal/tenant"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/translate"
 )
 
@@ -20,7 +20,7 @@ import (
 func (m *Machine) Request() *aaa.Request { return m.req }
 
 // Level is the document that the request runs on. It must not be changed.
-func (m *Machine) Level() *tenant.Level { return m.level }
+func (m *Machine) Level() *plans.CompiledDocument { return m.level }
 
 // Context ends with the request's time or its caller.
 func (m *Machine) Context() context.Context {
@@ -115,7 +115,7 @@ func (m *Machine) AskNamed(name string, all bool) fsm.Event {
 }
 
 // Named returns the enabled servers of a list of the document, or the one server of that name.
-func (m *Machine) Named(name string) []*tenant.Server {
+func (m *Machine) Named(name string) []*plans.Server {
 	switch name {
 	case "authentication":
 		return m.level.Lists[aaa.Authn]
@@ -208,6 +208,6 @@ func (m *Machine) merge(a *Answer) {
 	}
 }
 
-func (m *Machine) traceServer(s *tenant.Server, outcome string) {
+func (m *Machine) traceServer(s *plans.Server, outcome string) {
 	m.trace.AddServer(aaa.TraceServer{Account: m.level.Account, Name: s.Name, Address: s.Address, Outcome: outcome})
 }

@@ -71,7 +71,6 @@ type Follower struct {
 	mu      sync.Mutex
 	started bool          // the position is known
 	last    Change        // that all subscribers were given
-	given   [1024]Change  // those given lately, by their number modulo its length; zero after a reset
 	begun   int64         // readings
 	ended   int64         // the reading, counted from 1, that last found the log's end
 	current time.Time     // when that began
@@ -157,7 +156,7 @@ func (f *Follower) batch(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	f.tell(ctx, list, false)
-	f.advance(list...)
+	f.advance(list[len(list)-1])
 	return len(list) >= f.opts.Batch, nil
 }
 
@@ -176,9 +175,6 @@ func (f *Follower) restart(ctx context.Context) (more bool, err error) {
 		}
 	}
 	f.tell(ctx, nil, true)
-	f.mu.Lock()
-	f.given = [len(f.given)]Change{}
-	f.mu.Unlock()
 	f.advance(last)
 	return true, nil
 }
@@ -204,15 +200,11 @@ func (f *Follower) tell(ctx context.Context, list []Change, reset bool) {
 	}
 }
 
-// advance notes what all subscribers were given and lets those in Sync look.
-func (f *Follower) advance(list ...Change) {
+// advance notes what all subscribers were given.
+func (f *Follower) advance(last Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, c := range list {
-		f.given[c.Seq%int64(len(f.given))] = c
-	}
-	f.started, f.last = true, list[len(list)-1]
-	f.announce()
+	f.started, f.last = true, last
 }
 
 // settle ends a reading. A change between working and failing is logged once.
@@ -269,20 +261,17 @@ func (f *Follower) prune(ctx context.Context) {
 // before the call, so that what follows reads its own writes. It returns the
 // store's error where the log can't be read.
 //
-// A number says nothing of that: after the promotion of a standby it may stand for another change. So either the newest change
-// itself was given, or a reading that began after the call found the log's end.
+// It waits for a reading that begins after the call and finds the log's end. The number of the newest change would not do: after
+// the promotion of a standby it may stand for another change. All who wait share a reading.
 func (f *Follower) Sync(ctx context.Context) error {
 	f.mu.Lock()
-	begun := f.begun
-	f.mu.Unlock()
-	last, err := f.changes.Last(ctx)
-	if err != nil {
-		return err
+	begun, failed := f.begun, f.failed
+	select {
+	case f.kick <- struct{}{}:
+	default: // a reading is asked for already, and has yet to begin
 	}
-	f.mu.Lock()
-	failed := f.failed
 	for {
-		if f.started && (f.given[last.Seq%int64(len(f.given))].Is(last) || f.ended > begun) {
+		if f.ended > begun {
 			f.mu.Unlock()
 			return nil
 		}
@@ -300,10 +289,6 @@ func (f *Follower) Sync(ctx context.Context) error {
 		}
 		moved := f.moved
 		f.mu.Unlock()
-		select {
-		case f.kick <- struct{}{}:
-		default: // a reading is asked for already
-		}
 		select {
 		case <-moved:
 		case <-ctx.Done():

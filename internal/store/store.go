@@ -140,6 +140,18 @@ type Documents interface {
 	// Below visits up to limit of the accounts below top, all accounts for aaa.SystemConfig, in no order, each with ID,
 	// ParentID and Enabled alone and with the body of its document, nil where it has none.
 	Below(ctx context.Context, top aaa.AccountID, limit int, visit func(a Account, body json.RawMessage) error) error
+	// OfAccounts visits the accounts of a list, in no order, by one query for each MaxOfAccounts. Those that do not exist are left out.
+	OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(Stored) error) error
+}
+
+// MaxOfAccounts is how many accounts one query of Documents.OfAccounts reads.
+const MaxOfAccounts = 200
+
+// Stored is an account with its document.
+type Stored struct {
+	Account  Account
+	Document *Document // nil: it has none
+	Holds    bool      // it has dictionaries or texts
 }
 
 // Dictionary is an account's dictionary as stored.
@@ -159,6 +171,8 @@ type Dictionaries interface {
 	Create(ctx context.Context, d Dictionary) (Dictionary, error)
 	Get(ctx context.Context, account aaa.AccountID, id string) (Dictionary, error)
 	ByName(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
+	// Nearest finds the dictionary of a name that documents of an account see: its own, or that of the nearest ancestor that has one.
+	Nearest(ctx context.Context, account aaa.AccountID, name string) (Dictionary, error)
 	// Replace changes Name and Body; the Name of one that documents use can't be changed (InUseError).
 	Replace(ctx context.Context, d Dictionary, ifRevision int64) (Dictionary, error)
 	// Delete refuses with an InUseError while a document uses the dictionary.
@@ -195,6 +209,9 @@ type Texts interface {
 	// of the kind as it may.
 	Create(ctx context.Context, t Text) (Text, error)
 	Get(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
+	// Nearest finds the text of a name that documents of an account see: its own, or that of the nearest ancestor that has one which
+	// is not Closed.
+	Nearest(ctx context.Context, account aaa.AccountID, kind TextKind, name string) (Text, error)
 	// Replace changes Body and Closed: ErrStale where ifRevision is given and not current, ErrNotFound without a text.
 	Replace(ctx context.Context, t Text, ifRevision int64) (Text, error)
 	// Delete refuses with an InUseError while a document names the text.

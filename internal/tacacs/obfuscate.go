@@ -23,7 +23,6 @@ func Obfuscate(body []byte, h Header, secret string) {
 		pad := md5.Sum(seed)
 		n := subtle.XORBytes(body, body, pad[:min(len(pad), len(body))])
 		if body = body[n:]; len(body) == 0 {
-			clear(seed)
 			return
 		}
 		seed = append(seed[:fixed], pad[:]...)

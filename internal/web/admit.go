@@ -144,5 +144,5 @@ func (c *Call) checkRate() error {
 	if err != nil {
 		return err
 	}
-	return have.Take(aaa.LimitAPIRequests, c.start)
+	return have.Take(aaa.LimitAPIRequests, time.Now()) // what came before may have taken long
 }

@@ -37,17 +37,18 @@ func (l *Limiter) Allow(c *Call, id string) error {
 	if l.rate < 0 {
 		return nil
 	}
+	now := time.Now() // not the request's start: a bucket that is asked about the past fills again
 	b, ok := l.buckets.Load(id)
 	if !ok {
 		if l.buckets.Size() >= maxBuckets {
-			l.forgetIdle(c.start)
+			l.forgetIdle(now)
 		}
 		b, _ = l.buckets.LoadOrStore(id, &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)})
 	}
-	if now := c.start.Unix(); b.used.Load() != now {
-		b.used.Store(now)
+	if at := now.Unix(); b.used.Load() != at {
+		b.used.Store(at)
 	}
-	if b.AllowN(c.start, 1) {
+	if b.AllowN(now, 1) {
 		return nil
 	}
 	wait := time.Duration(float64(time.Second) / float64(l.rate))

@@ -290,6 +290,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// outOfTime is a context whose cancellation is its deadline.
+type outOfTime struct{ context.Context }
+
+func (c outOfTime) Err() error {
+	if c.Context.Err() != nil {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 func TestContextEndsExchange(t *testing.T) {
 	t.Parallel()
 	s, c := scripted(t, 10*time.Second, 0, func(*enginetest.Query) {})
@@ -301,8 +311,12 @@ func TestContextEndsExchange(t *testing.T) {
 	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
+	ctx, cancel = context.WithCancel(t.Context())
+	ctx = outOfTime{ctx}
+	go func() {
+		s.Wait(t, 2)
+		cancel()
+	}()
 	if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("deadline: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -214,6 +215,24 @@ func TestEncode(t *testing.T) {
 	hidden := radius.Cipher{Key: radius.NewKey([]byte(testSecret)), Request: (*radius.Authenticator)(a[4:20])}
 	if p, err := hidden.User(find(t, a, radius.AttrUserPassword), 0); err == nil && string(p) == "correct horse" {
 		t.Error("hidden under the server's secret")
+	}
+}
+
+// TestNoPasswordStays: the memory of a request that is over, which later requests use, has none of its values.
+func TestNoPasswordStays(t *testing.T) {
+	t.Parallel()
+	d := avptest.New()
+	p, err := built(t, &engines.Request{AVPs: []aaa.AVP{d.AVP("User-Name", "correct horse")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := reflect.ValueOf(&p.enc).Elem().FieldByName("value")
+	has := func() bool { return bytes.Contains(value.Bytes()[:value.Cap()], []byte("correct horse")) }
+	if !has() {
+		t.Fatal("values are elsewhere")
+	}
+	if p.reset(); has() {
+		t.Error("the value is still there")
 	}
 }
 

@@ -106,32 +106,33 @@ func (w wakes) Read([]byte) (int, error) {
 // A server is dead by its silence, though no caller waits for the end of its first timeout.
 func TestSilenceBeforeTheTimeout(t *testing.T) {
 	t.Parallel()
-	_, c := scripted(t, time.Hour, 3, func(*enginetest.Query) {})
-	var wg sync.WaitGroup
-	for range engines.FailuresToDead {
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 1050*time.Millisecond)
-			defer cancel()
-			if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v", err)
+	synctest.Test(t, func(t *testing.T) {
+		for patience, want := range map[time.Duration]engines.State{
+			1001 * time.Millisecond: engines.Dead,
+			999 * time.Millisecond:  engines.Alive, // impatient callers say nothing about the server
+		} {
+			e := New(Options{})
+			e.sockets.open = newVoid
+			c := openTest(t, e, aaa.Server{
+				Address: "192.0.2.1", Port: 1812, Secret: aaa.NewSecret("s"), Timeout: int(time.Hour.Milliseconds()), Retries: 3,
+				HealthCheck: aaa.HealthCheck{Type: "time"},
+			})
+			var wg sync.WaitGroup
+			for range engines.FailuresToDead {
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%v", err)
+					}
+				})
 			}
-		})
-	}
-	wg.Wait()
-	if got := c.Health().State(); got != engines.Dead {
-		t.Errorf("%v after a second of silence, %d times", got, engines.FailuresToDead)
-	}
-	_, c = scripted(t, time.Hour, 3, func(*enginetest.Query) {})
-	for range engines.FailuresToDead {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		if _, err := c.Exchange(ctx, login(avptest.New())); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v", err)
+			wg.Wait()
+			if got := c.Health().State(); got != want {
+				t.Errorf("%v after %d times %v of silence", got, engines.FailuresToDead, patience)
+			}
 		}
-		cancel()
-	}
-	if got := c.Health().State(); got != engines.Alive {
-		t.Errorf("%v by impatient callers", got)
-	}
+	})
 }
 
 // What the wait for an identifier takes, the attempts do not.

@@ -76,7 +76,7 @@ func (p *pending) reset() {
 	p.reply, p.err, p.unsent, p.hurry, p.twice = radius.Packet{}, nil, false, false, false
 	p.held = p.held[:0]
 	p.req, p.key, p.used, p.allow, p.sent = nil, nil, nil, nil, 0
-	p.enc.Reset() // no password in the clear stays in a buffer
+	p.enc.Reset() // clears the values, passwords among them
 }
 
 // hasten cuts the timer short, once in a request; remote.mu is held.
@@ -97,7 +97,6 @@ func (p *pending) random(b []byte) error {
 			p.left = len(p.stock)
 		}
 		n := copy(b, p.stock[len(p.stock)-p.left:])
-		clear(p.stock[len(p.stock)-p.left:][:n])
 		p.left -= n
 		b = b[n:]
 	}

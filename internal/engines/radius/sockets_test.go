@@ -74,7 +74,7 @@ func TestManyInFlight(t *testing.T) {
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	s := enginetest.NewScriptedRADIUS(t, testSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
-	c := openTest(t, New(Options{MaxInFlight: identifiers}), scriptedServer(s, 2*time.Second, 3))
+	c := openTest(t, New(Options{MaxInFlight: identifiers}), scriptedServer(s, 20*time.Second, 3))
 	var wg sync.WaitGroup
 	for range 700 {
 		wg.Go(func() {

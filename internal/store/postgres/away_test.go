@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +116,7 @@ func TestBackendsKilled(t *testing.T) {
 
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
+	var tries atomic.Int64 // to write
 	for _, id := range accounts {
 		wg.Go(func() {
 			for {
@@ -123,6 +126,7 @@ func TestBackendsKilled(t *testing.T) {
 				default:
 				}
 				_, err := s.Documents().Replace(ctx, store.Document{Account: id, Body: []byte(`{}`)}, store.AnyRevision, nil)
+				tries.Add(1)
 				if err != nil && !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("a writer got %v", err)
 					return
@@ -135,7 +139,9 @@ func TestBackendsKilled(t *testing.T) {
 	for range 20 {
 		must[any](t)(killer.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid()`))
-		time.Sleep(20 * time.Millisecond) // for the writers to be somewhere else
+		for before := tries.Load(); tries.Load() < before+2*writers && !t.Failed(); { // for the writers to be somewhere else
+			runtime.Gosched()
+		}
 	}
 	close(stop)
 	wg.Wait()
@@ -263,8 +269,8 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// TestLockedOut has another session hold the change counter: writes give up,
-// reads go on.
+// TestLockedOut has another session hold the change counter: writes give up and say that others
+// write, reads go on.
 func TestLockedOut(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -275,7 +281,9 @@ func TestLockedOut(t *testing.T) {
 	defer blocker.Close(context.Background()) //nolint:errcheck // nothing is pending
 	tx := must[pgx.Tx](t)(blocker.Begin(ctx))
 	must[any](t)(tx.Exec(ctx, `UPDATE change_counter SET seq = seq`))
-	if err := second(s.Accounts().Create(ctx, store.Account{})); !errors.Is(err, store.ErrUnavailable) {
+	var busy *aaa.Error
+	if err := second(s.Accounts().Create(ctx, store.Account{})); !errors.As(err, &busy) || busy.Kind != aaa.KindBusy || busy.RetryAfter == 0 ||
+		errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("the write says %v", err)
 	}
 	if err := s.Ping(ctx); err != nil {

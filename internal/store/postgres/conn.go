@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ type conn struct {
 	on interface {
 		Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	}
 }
 
@@ -41,6 +43,47 @@ func (c conn) Exec(ctx context.Context, sql string, args ...any) (int64, error) 
 	return tag.RowsAffected(), mapError(ctx, err)
 }
 
+func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) (err error) {
+	if len(list) == 0 {
+		return nil
+	}
+	var b pgx.Batch
+	for _, s := range list {
+		b.Queue(s.SQL, s.Args...)
+	}
+	results := c.on.SendBatch(ctx, &b)
+	defer func() {
+		if cerr := results.Close(); err == nil {
+			err = mapError(ctx, cerr)
+		}
+	}()
+	for _, s := range list {
+		if err := readBatch(results, s.Row); err != nil {
+			return mapError(ctx, err)
+		}
+	}
+	return nil
+}
+
+// readBatch reads the answer to the next statement of a batch.
+func readBatch(results pgx.BatchResults, row func(sqlstore.Scan) error) error {
+	if row == nil {
+		_, err := results.Exec()
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // Query tries again where the first try met a broken connection before any
 // row: the pool may hold connections to a server that was restarted.
 func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
@@ -50,6 +93,27 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, sql s
 			begun = true
 			return row(scan)
 		}, sql, args...)
+		if begun && isSerialization(err) {
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err) // rows can't be given twice
+		}
+		return begun, err
+	})
+}
+
+// Batch tries again like Query. A batch that is no part of a transaction is one by itself.
+func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	begun := false
+	seen := slices.Clone(list)
+	for i, s := range list {
+		if s.Row != nil {
+			seen[i].Row = func(scan sqlstore.Scan) error {
+				begun = true
+				return s.Row(scan)
+			}
+		}
+	}
+	return d.again(ctx, func(ctx context.Context) (final bool, err error) {
+		err = conn{d.pool}.Batch(ctx, seen)
 		if begun && isSerialization(err) {
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err) // rows can't be given twice
 		}
@@ -95,7 +159,7 @@ func (d *driver) again(ctx context.Context, fn func(context.Context) (final bool
 			if werr := backoff.Contended(ctx, attempt); werr != nil {
 				return fmt.Errorf("%w: %w", mapError(ctx, werr), err)
 			}
-		case errors.Is(err, store.ErrUnavailable) && !final && !broken && ctx.Err() == nil:
+		case errors.Is(err, store.ErrUnavailable) && !errors.Is(err, sqlstore.ErrLocked) && !final && !broken && ctx.Err() == nil:
 			broken = true
 		default:
 			return err

@@ -28,6 +28,8 @@ func mapError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case code(err) == lockTimeout:
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, sqlstore.ErrLocked, err)
 	case errors.Is(err, context.DeadlineExceeded), isAway(err):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	case code(err) == "42P01": // undefined_table
@@ -49,6 +51,9 @@ var errPooler = errors.New("a connection pooler in transaction mode seems to sta
 // readOnly is the SQLSTATE read_only_sql_transaction: a former primary, or one whose disk is full.
 const readOnly = "25006"
 
+// lockTimeout is the SQLSTATE lock_not_available: the server ended the wait for a row.
+const lockTimeout = "55P03"
+
 // code is the SQLSTATE of an error that the server sent.
 func code(err error) string {
 	var e *pgconn.PgError
@@ -68,9 +73,9 @@ func isAway(err error) bool {
 	if state := code(err); state != "" {
 		switch state {
 		case readOnly,
-			"XX000",          // internal_error: what a distributed engine says whose worker has died
-			"25P03",          // idle_in_transaction_session_timeout
-			"55P03", "57014": // lock_not_available, query_canceled (by a time limit; a caller's cancelling is not seen here)
+			"XX000", // internal_error: what a distributed engine says whose worker has died
+			"25P03", // idle_in_transaction_session_timeout
+			"57014": // query_canceled (by a time limit; a caller's cancelling is not seen here)
 			return true
 		}
 		switch state[:2] {

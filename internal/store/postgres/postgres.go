@@ -107,11 +107,12 @@ func newDriver(pool *pgxpool.Pool, opts Options) *driver {
 
 // beginWrite makes the statements, one round trip, that begin a write. A node
 // that hangs inside a transaction holds the change counter: the server ends that,
-// and the wait of others for it.
+// and the wait of others for it. The wait ends before the operation's time does, so that a writer knows that others keep it
+// waiting and not the database.
 func beginWrite(isolation string, timeout time.Duration) string {
 	ms := max(timeout.Milliseconds(), 1)
 	return fmt.Sprintf("begin isolation level %s; set local lock_timeout = %d; set local idle_in_transaction_session_timeout = %d",
-		isolation, ms, ms)
+		isolation, max(ms*4/5, 1), ms)
 }
 
 // Close stops the listeners, sends a NOTIFY that is still owed and closes the

@@ -17,6 +17,7 @@ const (
 	pingAfter   = 10 * time.Second // of silence: a half-open connection would be silent for ever
 	firstPause  = 50 * time.Millisecond
 	longestWait = 5 * time.Second
+	notifyPause = 20 * time.Millisecond // after a NOTIFY: those who write one after another share the next
 )
 
 // Notify asks for a NOTIFY. Several writes at once share one, and none waits for
@@ -34,6 +35,10 @@ func (d *driver) notifier() {
 		select {
 		case <-d.written:
 			d.notify()
+			select {
+			case <-time.After(notifyPause):
+			case <-d.life.Done():
+			}
 		case <-d.life.Done():
 			select {
 			case <-d.written:

@@ -6,9 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -188,9 +189,16 @@ func TestDamageUnderLoad(t *testing.T) {
 	s := open(t, path)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	for range 4 {
+	var rounds atomic.Int64
+	const readers = 4
+	read := func() { // each reader at least once from beginning to end
+		for before := rounds.Load(); rounds.Load() < before+2*readers; {
+			runtime.Gosched()
+		}
+	}
+	for range readers {
 		wg.Go(func() {
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; rounds.Add(1) {
 				if err := second(s.Documents().Get(t.Context(), root)); err != nil && !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("a read says %v", err)
 				}
@@ -202,9 +210,9 @@ func TestDamageUnderLoad(t *testing.T) {
 	}
 	for range 10 {
 		replace(t, path, garbage(octets, 1))
-		time.Sleep(10 * time.Millisecond)
+		read()
 		replace(t, path, octets)
-		time.Sleep(10 * time.Millisecond)
+		read()
 	}
 	stop()
 	wg.Wait()

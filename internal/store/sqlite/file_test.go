@@ -224,3 +224,29 @@ func TestMigrateTogether(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOpenWaits: a file that another process has to itself for a while opens once it is free.
+func TestOpenWaits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "aaa.db")
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	holder, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.ExecContext(t.Context(), `CREATE TABLE t (x); BEGIN EXCLUSIVE`); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { _, _ = holder.ExecContext(context.Background(), `ROLLBACK`) })
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -35,11 +35,18 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.current().writer.PingContext(ctx); err != nil {
+	if err := d.firstPing(ctx); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("open %s: %w", path, mapOpenError(ctx, err))
 	}
 	return &Store{Store: sqlstore.New(d), driver: d}, nil
+}
+
+// firstPing opens the first connection, which waits for a process that has the file to itself, such as one that migrates it.
+func (d *driver) firstPing(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
+	defer cancel()
+	return d.patiently(ctx, func(p *pools) (bool, error) { return true, p.writer.PingContext(ctx) })
 }
 
 // driver implements sqlstore.Driver.
@@ -72,6 +79,10 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 		err = conn{p.reader}.Query(ctx, seen, query, args...)
 		return !begun, err
 	})
+}
+
+func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, d, list)
 }
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
@@ -163,4 +174,8 @@ func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error
 		return 0, mapError(ctx, err)
 	}
 	return res.RowsAffected()
+}
+
+func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, c, list)
 }

@@ -103,7 +103,12 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 	if a.ID == "" {
 		a.ID = aaa.NewAccountID()
 	}
-	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
+	var above chain
+	var taken maybe[int64]
+	reads := func() []Statement {
+		return []Statement{above.of(a.ParentID), taken.from(scanInt, `SELECT 1 FROM accounts WHERE id = $1`, string(a.ID))}
+	}
+	err := configureAfter(ctx, s.db, reads, func(ctx context.Context, tx *write) error {
 		a.Revision, a.CreatedAt, a.UpdatedAt, a.Path = 1, tx.now, tx.now, []aaa.AccountID{}
 		if a.ParentID == "" {
 			if taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE parent_id = ''`); err != nil {
@@ -112,21 +117,19 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 				return &store.ExistsError{Member: "parent_id"}
 			}
 		} else {
-			parent, err := getAccount(ctx, tx, `id = $1`, string(a.ParentID))
-			if err != nil {
-				return err
+			if above.list == nil {
+				return store.ErrNotFound
 			}
+			parent := above.list[0]
 			a.Path = append(parent.Path, parent.ID)
 			if len(a.Path) > store.MaxAccountDepth {
 				return store.ErrTooDeep
 			}
-			if err := tx.roomBelow(ctx, a.Path, 1, 0); err != nil {
+			if err := tx.roomBelow(ctx, &above, 1, 0); err != nil {
 				return err
 			}
 		}
-		if taken, err := has(ctx, tx, `SELECT 1 FROM accounts WHERE id = $1`, string(a.ID)); err != nil {
-			return err
-		} else if taken {
+		if taken.found {
 			return &store.ExistsError{Member: "id"}
 		}
 		if err := freeRealm(ctx, tx, a, a.Realm); err != nil {
@@ -136,13 +139,11 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO accounts
+		tx.atEnd(`INSERT INTO accounts
 			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at, limits, server_networks)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			string(a.ID), string(a.ParentID), joinPath(a.Path...), a.Name, orNull(a.Realm), a.Enabled,
-			a.Revision, a.CreatedAt, a.UpdatedAt, limits, networks); err != nil {
-			return err
-		}
+			a.Revision, a.CreatedAt, a.UpdatedAt, limits, networks)
 		return tx.changed(ctx, store.ChangedAccount, a.ID, "")
 	})
 	if err != nil {
@@ -240,7 +241,11 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (store.Mov
 		if err != nil {
 			return err
 		}
-		if err := tx.roomBelow(ctx, path, moved+1, common); err != nil {
+		var above chain
+		if err := tx.Batch(ctx, []Statement{above.of(parent)}); err != nil {
+			return err
+		}
+		if err := tx.roomBelow(ctx, &above, moved+1, common); err != nil {
 			return err
 		}
 		if gone, err = tx.revokeAll(ctx, `(account_id = $1 OR account_id IN (SELECT id FROM accounts WHERE path >= $2 AND path < $3))

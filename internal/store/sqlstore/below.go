@@ -3,6 +3,10 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -36,4 +40,66 @@ func (s documents) Below(ctx context.Context, top aaa.AccountID, limit int, visi
 		return visit(a, body)
 	}, `SELECT a.id, a.parent_id, a.enabled, d.deleted, d.body
 		FROM accounts a LEFT JOIN documents d ON d.account_id = a.id WHERE `+where+` LIMIT $1`, args...)
+}
+
+// OfAccounts asks for one account or for a full list, so that there are two statements to prepare.
+func (s documents) OfAccounts(ctx context.Context, ids []aaa.AccountID, visit func(store.Stored) error) error {
+	for list := range slices.Chunk(ids, store.MaxOfAccounts) {
+		sql, args := ofOne, []any{string(list[0])}
+		if len(list) > 1 {
+			sql, args = ofSeveral, make([]any, store.MaxOfAccounts)
+			for i := range args {
+				args[i] = string(list[min(i, len(list)-1)])
+			}
+		}
+		if err := s.db.Query(ctx, func(scan Scan) error {
+			row, err := scanStored(scan)
+			if err != nil {
+				return err
+			}
+			return visit(row)
+		}, sql, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofAccounts is the query of OfAccounts without the list.
+const ofAccounts = `SELECT a.id, a.parent_id, a.path, a.name, COALESCE(a.realm, ''), a.enabled, a.revision, a.created_at, a.updated_at, a.limits,
+	a.server_networks, d.revision, d.deleted, d.body, d.author, d.created_at,
+	CASE WHEN EXISTS (SELECT 1 FROM dictionaries x WHERE x.account_id = a.id) OR EXISTS (SELECT 1 FROM texts t WHERE t.account_id = a.id) THEN 1 ELSE 0 END
+	FROM accounts a LEFT JOIN documents d ON d.account_id = a.id WHERE a.id IN `
+
+var (
+	ofOne     = ofAccounts + `($1)`
+	ofSeveral = ofAccounts + placeholders(store.MaxOfAccounts)
+)
+
+// placeholders makes ($1, $2, …).
+func placeholders(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(i+1)
+	}
+	return "(" + strings.Join(list, ", ") + ")"
+}
+
+func scanStored(scan Scan) (row store.Stored, err error) {
+	var (
+		revision *int64
+		deleted  *bool
+		body     []byte
+		author   *string
+		created  *time.Time
+		holds    int64
+	)
+	row.Account, err = scanAccount(func(dst ...any) error {
+		return scan(append(dst, &revision, &deleted, &body, &author, &created, &holds)...)
+	})
+	if err == nil && revision != nil && !*deleted {
+		row.Document = &store.Document{Account: row.Account.ID, Revision: *revision, Body: body, Author: *author, CreatedAt: created.UTC()}
+	}
+	row.Holds = holds != 0
+	return row, err
 }

@@ -25,10 +25,12 @@ func (s changes) Last(ctx context.Context) (store.Change, error) {
 
 // Since reads the counter, the change that the reader knows and those after it in one statement, hence in one
 // state of the database. Numbers are given without holes, so a hole is what was pruned; and a
-// counter that stands before the reader is a database put back to an older state.
+// counter that stands before the reader is a database put back to an older state. The range has two ends so that it is planned as
+// few rows: with one, a plan that was made while the log was short reads all of it each time.
 func (s changes) Since(ctx context.Context, after store.Change, limit int) ([]store.Change, bool, error) {
 	last, list, err := s.log(ctx, `SELECT c.seq, l.seq, l.kind, l.account_id, l.name, l.at
-		FROM change_counter c LEFT JOIN changes l ON l.seq >= $1 WHERE c.id = 1 ORDER BY l.seq LIMIT $2`, after.Seq, int64(limit)+1)
+		FROM change_counter c LEFT JOIN changes l ON l.seq >= $1 AND l.seq <= $2 WHERE c.id = 1 ORDER BY l.seq`,
+		after.Seq, after.Seq+int64(limit))
 	if err != nil {
 		return nil, false, err
 	}

@@ -38,6 +38,12 @@ func (s dictionaries) ByName(ctx context.Context, account aaa.AccountID, name st
 	return getDictionary(ctx, s.db, account, `name = $2`, name)
 }
 
+func (s dictionaries) Nearest(ctx context.Context, account aaa.AccountID, name string) (store.Dictionary, error) {
+	return get(ctx, s.db, scanDictionary, withUp+`SELECT `+dictionaryColumns+` FROM dictionaries WHERE name = $2 AND account_id =
+		(SELECT up.id FROM up WHERE (SELECT 1 FROM dictionaries d WHERE d.account_id = up.id AND d.name = $2) = 1 ORDER BY up.step LIMIT 1)`,
+		string(account), name)
+}
+
 func (s dictionaries) Create(ctx context.Context, d store.Dictionary) (store.Dictionary, error) {
 	if d.ID == "" {
 		d.ID = aaa.NewID()

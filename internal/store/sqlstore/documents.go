@@ -21,6 +21,12 @@ func scanDocument(scan Scan) (d store.Document, err error) {
 	return d, err
 }
 
+// scanHead reads what a write has to know of the document before it.
+func scanHead(scan Scan) (d store.Document, err error) {
+	err = scan(&d.Revision, &d.Deleted)
+	return d, err
+}
+
 func getDocument(ctx context.Context, c Conn, account aaa.AccountID) (d store.Document, found bool, err error) {
 	found, err = one(ctx, c, func(scan Scan) (err error) { d, err = scanDocument(scan); return err },
 		`SELECT `+documentColumns+` FROM documents WHERE account_id = $1`, string(account))
@@ -73,14 +79,19 @@ func current(ifRevision int64) func(store.Document, bool) error {
 func (s documents) put(ctx context.Context, d store.Document, uses []store.Ref,
 	check func(old store.Document, found bool) error,
 ) (store.Document, error) {
-	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
-		if err := tx.owner(ctx, d.Account); err != nil {
-			return err
+	var owner maybe[int64]
+	var present maybe[store.Document]
+	reads := func() []Statement {
+		return []Statement{
+			owner.from(scanInt, `SELECT 1 FROM accounts WHERE id = $1`, string(d.Account)),
+			present.from(scanHead, `SELECT revision, deleted FROM documents WHERE account_id = $1`, string(d.Account)),
 		}
-		old, found, err := getDocument(ctx, tx, d.Account)
-		if err != nil {
-			return err
+	}
+	err := configureAfter(ctx, s.db, reads, func(ctx context.Context, tx *write) error {
+		if !owner.found && d.Account != aaa.SystemConfig { // which always is
+			return store.ErrNotFound
 		}
+		old, found := present.v, present.found
 		if err := check(old, found); err != nil {
 			return err
 		}
@@ -93,14 +104,10 @@ func (s documents) put(ctx context.Context, d store.Document, uses []store.Ref,
 		if found {
 			put = `UPDATE documents SET revision = $2, deleted = $3, body = $4, author = $5, created_at = $6 WHERE account_id = $1`
 		}
-		if err := execAll(ctx, tx, row, put,
-			`INSERT INTO document_revisions (`+documentColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
-		); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM document_revisions WHERE account_id = $1 AND revision <= $2`,
-			string(d.Account), d.Revision-store.MaxDocumentRevisions); err != nil {
-			return err
+		tx.atEnd(put, row...)
+		tx.atEnd(`INSERT INTO document_revisions (`+documentColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`, row...)
+		if gone := d.Revision - store.MaxDocumentRevisions; gone > 0 {
+			tx.atEnd(`DELETE FROM document_revisions WHERE account_id = $1 AND revision <= $2`, string(d.Account), gone)
 		}
 		return tx.changed(ctx, store.ChangedDocument, d.Account, "")
 	})

@@ -9,23 +9,29 @@ import (
 
 type keys struct{ db Driver }
 
-func getKey(ctx context.Context, c Conn, account aaa.AccountID) ([]byte, error) {
-	return get(ctx, c, func(scan Scan) (key []byte, err error) { err = scan(&key); return key, err },
-		`SELECT wrapped FROM data_keys WHERE account_id = $1`, string(account))
+func scanWrapped(scan Scan) (key []byte, err error) {
+	err = scan(&key)
+	return key, err
 }
 
 func (s keys) Get(ctx context.Context, account aaa.AccountID) ([]byte, error) {
-	return getKey(ctx, s.db, account)
+	return get(ctx, s.db, scanWrapped, `SELECT wrapped FROM data_keys WHERE account_id = $1`, string(account))
 }
 
 // Add lets the first of several nodes win without the change counter, as it is no
 // change; the row of a deleted account is harmless, for its id is never given again.
 func (s keys) Add(ctx context.Context, account aaa.AccountID, wrapped []byte) ([]byte, error) {
-	if _, err := s.db.Exec(ctx, `INSERT INTO data_keys (account_id, wrapped) VALUES ($1, $2)
-		ON CONFLICT (account_id) DO NOTHING`, string(account), wrapped); err != nil {
+	var stored maybe[[]byte]
+	if err := s.db.Batch(ctx, []Statement{
+		{SQL: `INSERT INTO data_keys (account_id, wrapped) VALUES ($1, $2) ON CONFLICT (account_id) DO NOTHING`, Args: []any{string(account), wrapped}},
+		stored.from(scanWrapped, `SELECT wrapped FROM data_keys WHERE account_id = $1`, string(account)),
+	}); err != nil {
 		return nil, err
 	}
-	return getKey(ctx, s.db, account)
+	if !stored.found { // the account was deleted meanwhile
+		return nil, store.ErrNotFound
+	}
+	return stored.v, nil
 }
 
 func (s keys) List(ctx context.Context, start aaa.AccountID, limit int) ([]store.WrappedKey, aaa.AccountID, error) {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -17,37 +16,41 @@ type kin struct {
 	limits *limits.Values
 }
 
-// kinOf returns accounts, root first, each the parent of the next, with their limits as they stand in this transaction.
-func (w *write) kinOf(ctx context.Context, path []aaa.AccountID) ([]kin, error) {
-	places := make([]string, len(path))
-	args := make([]any, len(path))
-	for i, id := range path {
-		places[i], args[i] = fmt.Sprintf("$%d", i+1), string(id)
-	}
-	own := make(map[aaa.AccountID]*aaa.Limits, len(path))
-	err := w.Query(ctx, func(scan Scan) error {
-		var id aaa.AccountID
+// chain is an account with its ancestors, itself first, each with ID, Path and Limits alone.
+type chain struct{ list []store.Account }
+
+// of makes the query of the chain of an account, empty where there is none. What an earlier try of the transaction read is forgotten.
+func (c *chain) of(id aaa.AccountID) Statement {
+	c.list = nil
+	return Statement{withUp + `SELECT id, limits FROM up ORDER BY step`, []any{string(id)}, func(scan Scan) error {
+		a := store.Account{Path: []aaa.AccountID{}}
 		var text *string
-		if err := scan(&id, &text); err != nil {
+		if err := scan(&a.ID, &text); err != nil {
 			return err
 		}
-		var l *aaa.Limits
-		err := fromText(text, &l)
-		own[id] = l
-		return err
-	}, `SELECT id, limits FROM accounts WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]kin, len(path))
-	for i, id := range path {
-		if list[i].id = id; i == 0 {
-			list[i].limits = limits.Root(id, own[id])
+		if err := fromText(text, &a.Limits); err != nil {
+			return err
+		}
+		for i := range c.list {
+			c.list[i].Path = append([]aaa.AccountID{a.ID}, c.list[i].Path...)
+		}
+		c.list = append(c.list, a)
+		return nil
+	}}
+}
+
+// kin are the accounts of the chain, root first, with their limits.
+func (c *chain) kin() []kin {
+	list := make([]kin, len(c.list))
+	for i := range list {
+		a := c.list[len(list)-1-i]
+		if list[i].id = a.ID; i == 0 {
+			list[i].limits = limits.Root(a.ID, a.Limits)
 		} else {
-			list[i].limits = list[i-1].limits.Below(id, own[id])
+			list[i].limits = list[i-1].limits.Below(a.ID, a.Limits)
 		}
 	}
-	return list, nil
+	return list
 }
 
 // room refuses one more of what an account owns. from is the rest of a query of those that it has, after FROM.
@@ -64,15 +67,15 @@ func (w *write) kin(ctx context.Context, account aaa.AccountID) (kin, error) {
 	if account == aaa.SystemConfig {
 		return kin{account, limits.Root(account, nil)}, nil
 	}
-	a, err := getAccount(ctx, w, `id = $1`, string(account))
-	if err != nil {
+	var c chain
+	if err := w.Batch(ctx, []Statement{c.of(account)}); err != nil {
 		return kin{}, err
 	}
-	chain, err := w.kinOf(ctx, append(a.Path, a.ID))
-	if err != nil {
-		return kin{}, err
+	if c.list == nil {
+		return kin{}, store.ErrNotFound
 	}
-	return chain[len(chain)-1], nil
+	all := c.kin()
+	return all[len(all)-1], nil
 }
 
 // fitOctets refuses dictionaries, those just written included, that have more octets than the account may store. Nodes hold
@@ -95,17 +98,13 @@ func dictionaryOctets(ctx context.Context, c Conn, account aaa.AccountID) (n int
 	return n, err
 }
 
-// roomBelow refuses to put more accounts below those of a path. passed are on it already.
-func (w *write) roomBelow(ctx context.Context, path []aaa.AccountID, more int64, passed int) error {
-	chain, err := w.kinOf(ctx, path)
-	if err != nil {
-		return err
-	}
-	for i, k := range chain {
+// roomBelow refuses to put more accounts below those of a chain. passed are on their path already.
+func (w *write) roomBelow(ctx context.Context, c *chain, more int64, passed int) error {
+	for i, k := range c.kin() {
 		if i < passed {
 			continue
 		}
-		from, until := below(store.Account{ID: k.id, Path: path[:i]})
+		from, until := below(c.list[len(c.list)-1-i])
 		if err := w.fits(ctx, k, aaa.LimitAccounts, more, fromBelow, from, until); err != nil {
 			return err
 		}

@@ -16,9 +16,7 @@ const maxInUse = 100
 // not recorded: it changes with every nearer one that comes or goes (nearest). What the document
 // was checked with is looked up inside the write: what was just deleted is found to be gone.
 func refer(ctx context.Context, tx *write, account aaa.AccountID, uses []store.Ref) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM document_names WHERE account_id = $1`, string(account)); err != nil {
-		return err
-	}
+	tx.atEnd(`DELETE FROM document_names WHERE account_id = $1`, string(account))
 	var missing []store.Ref
 	named := make(map[title]bool)
 	for i, ref := range uses {
@@ -38,10 +36,7 @@ func refer(ctx context.Context, tx *write, account aaa.AccountID, uses []store.R
 			continue
 		}
 		named[t] = true
-		if _, err := tx.Exec(ctx, `INSERT INTO document_names (account_id, kind, name) VALUES ($1, $2, $3)`,
-			string(account), string(t.kind), t.name); err != nil {
-			return err
-		}
+		tx.atEnd(`INSERT INTO document_names (account_id, kind, name) VALUES ($1, $2, $3)`, string(account), string(t.kind), t.name)
 	}
 	if missing != nil {
 		return &store.MissingError{Refs: missing}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 
 	"aaa-api/internal/store"
 )
@@ -68,3 +69,47 @@ func limit(p store.Page) int64 {
 	}
 	return int64(p.Limit) + 1
 }
+
+// maybe is the row of a query of at most one, in a batch.
+type maybe[T any] struct {
+	v     T
+	found bool
+}
+
+// from makes the query. What an earlier try of the transaction read is forgotten.
+func (m *maybe[T]) from(read func(Scan) (T, error), sql string, args ...any) Statement {
+	*m = maybe[T]{}
+	return Statement{sql, args, func(scan Scan) (err error) {
+		m.found = true
+		m.v, err = read(scan)
+		return err
+	}}
+}
+
+func scanInt(scan Scan) (n int64, err error) {
+	err = scan(&n)
+	return n, err
+}
+
+// Each is the Batch of a driver that has none: it runs one statement after another.
+func Each(ctx context.Context, c Conn, list []Statement) error {
+	for _, s := range list {
+		var err error
+		if s.Row == nil {
+			_, err = c.Exec(ctx, s.SQL, s.Args...)
+		} else {
+			err = c.Query(ctx, s.Row, s.SQL, s.Args...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withUp begins a query with up: the account $1 and its ancestors, with the limits that they set and how many steps above it they
+// are. Each is looked up by a subquery of its own: a join may be planned as a scan of all accounts while there are few, and stay so.
+var withUp = fmt.Sprintf(`WITH RECURSIVE up (id, parent_id, limits, step) AS (
+	SELECT id, parent_id, limits, 0 FROM accounts WHERE id = $1
+	UNION ALL SELECT up.parent_id, (SELECT a.parent_id FROM accounts a WHERE a.id = up.parent_id),
+		(SELECT a.limits FROM accounts a WHERE a.id = up.parent_id), up.step + 1 FROM up WHERE up.parent_id <> '' AND up.step < %d) `, store.MaxAccountDepth)

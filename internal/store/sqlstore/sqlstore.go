@@ -6,6 +6,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -19,6 +20,9 @@ const Timeout = 5 * time.Second
 // ErrUnsupported marks the error of a statement that the engine can't do, as a distributed one can't do every one.
 var ErrUnsupported = errors.New("the database cannot do this")
 
+// ErrLocked marks an ErrUnavailable of a database that does answer: another transaction held a row for longer than this one may wait.
+var ErrLocked = errors.New("another transaction holds the row")
+
 // Scan copies the columns of one row.
 type Scan func(dst ...any) error
 
@@ -28,6 +32,16 @@ type Conn interface {
 	// Query gives each row of the answer to row, whose error ends the query and is returned.
 	Query(ctx context.Context, row func(Scan) error, sql string, args ...any) error
 	Exec(ctx context.Context, sql string, args ...any) (affected int64, err error)
+	// Batch runs statements in their order, without waiting for the answer of one before the next is sent. Each sees what those
+	// before it did, and the first error ends the batch.
+	Batch(ctx context.Context, list []Statement) error
+}
+
+// Statement is one of a batch.
+type Statement struct {
+	SQL  string
+	Args []any
+	Row  func(Scan) error // is given each row of the answer; nil: there is none to read
 }
 
 // Driver is a database. A statement given to its Conn is a transaction of its own.
@@ -85,32 +99,55 @@ type write struct {
 	now     time.Time
 	counted bool
 	seq     int64
+	last    []Statement // that end the transaction
 }
 
 // configure runs a write of configuration.
 func configure(ctx context.Context, d Driver, fn func(ctx context.Context, tx *write) error) error {
+	return configureAfter(ctx, d, func() []Statement { return nil }, fn)
+}
+
+// configureAfter is configure for a write that begins with reads. They are sent with the statement that takes the counter's row,
+// so that other writes wait for one answer less.
+func configureAfter(ctx context.Context, d Driver, reads func() []Statement, fn func(ctx context.Context, tx *write) error) error {
 	err := d.Write(ctx, func(ctx context.Context, c Conn) error {
 		tx := &write{Conn: c}
-		if err := tx.count(ctx); err != nil {
+		if err := tx.count(ctx, reads()...); err != nil {
 			return err
 		}
 		// Read after the row was won, so that times go up with the numbers.
 		tx.now = time.Now().UTC().Truncate(time.Microsecond)
-		return fn(ctx, tx)
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Batch(ctx, tx.last)
 	})
+	if errors.Is(err, ErrLocked) {
+		return &aaa.Error{
+			Kind: aaa.KindBusy, Message: "other changes of the configuration are under way for longer than this one may wait; nothing was changed",
+			RetryAfter: time.Second, Err: fmt.Errorf("%w: %v", ErrLocked, err), // no longer ErrUnavailable: the database is there
+		}
+	}
 	if err == nil {
 		d.Notify()
 	}
 	return err
 }
 
-func (w *write) count(ctx context.Context) error {
-	found, err := one(ctx, w, func(scan Scan) error { return scan(&w.seq) },
-		`UPDATE change_counter SET seq = seq + 1 WHERE id = 1 RETURNING seq`)
-	if err == nil && !found {
+// count takes the counter's row and the next number. Statements that come with it see what was committed before the row was won.
+func (w *write) count(ctx context.Context, more ...Statement) error {
+	var next maybe[int64]
+	err := w.Batch(ctx, append([]Statement{next.from(scanInt, `UPDATE change_counter SET seq = seq + 1 WHERE id = 1 RETURNING seq`)}, more...))
+	if err == nil && !next.found {
 		return errNoCounter
 	}
+	w.seq = next.v
 	return err
+}
+
+// atEnd adds a statement to those that end the transaction. No other statement of it sees what they do.
+func (w *write) atEnd(sql string, args ...any) {
+	w.last = append(w.last, Statement{SQL: sql, Args: args})
 }
 
 // changed appends to the change log.
@@ -121,9 +158,9 @@ func (w *write) changed(ctx context.Context, kind store.ChangeKind, account aaa.
 		}
 	}
 	w.counted = true
-	_, err := w.Exec(ctx, `INSERT INTO changes (seq, kind, account_id, name, at) VALUES ($1, $2, $3, $4, $5)`,
+	w.atEnd(`INSERT INTO changes (seq, kind, account_id, name, at) VALUES ($1, $2, $3, $4, $5)`,
 		w.seq, string(kind), string(account), name, w.now)
-	return err
+	return nil
 }
 
 // owner checks that an account is there to own something: the system configuration always is.

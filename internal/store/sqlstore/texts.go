@@ -27,6 +27,12 @@ func (s texts) Get(ctx context.Context, account aaa.AccountID, kind store.TextKi
 	return getText(ctx, s.db, account, kind, name)
 }
 
+func (s texts) Nearest(ctx context.Context, account aaa.AccountID, kind store.TextKind, name string) (store.Text, error) {
+	return get(ctx, s.db, scanText, withUp+`SELECT `+textColumns+` FROM texts WHERE kind = $2 AND name = $3 AND account_id =
+		(SELECT up.id FROM up WHERE (SELECT 1 FROM texts t WHERE t.account_id = up.id AND t.kind = $2 AND t.name = $3 AND (up.step = 0 OR NOT t.closed)) = 1
+		ORDER BY up.step LIMIT 1)`, string(account), string(kind), name)
+}
+
 func (s texts) Create(ctx context.Context, t store.Text) (store.Text, error) {
 	err := configure(ctx, s.db, func(ctx context.Context, tx *write) error {
 		if err := tx.owner(ctx, t.Account); err != nil {

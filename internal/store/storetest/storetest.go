@@ -34,6 +34,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a move races with another":                     testMovesRace,
 		"documents are stored and found":                testDocuments,
 		"documents of all accounts below one":           testBelow,
+		"accounts with their documents":                 testOfAccounts,
+		"the nearest of a name":                         testNearestAbove,
 		"history":                                       testHistory,
 		"history is pruned":                             testHistoryPruned,
 		"one of two writers wins":                       testWritersRace,

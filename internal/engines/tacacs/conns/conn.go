@@ -232,7 +232,6 @@ func (c *conn) write() {
 				break
 			}
 			if err := c.allowed(); err != nil {
-				clear(batch)
 				c.m.mu.Lock()
 				c.fail(engines.NotAllowed, err)
 				c.m.mu.Unlock()
@@ -240,7 +239,7 @@ func (c *conn) write() {
 			}
 			_ = c.wire.SetWriteDeadline(time.Now().Add(c.m.opts.WriteTimeout)) // fails on a closed connection alone, as Write will
 			_, err := c.wire.Write(batch)
-			clear(batch) // over TLS there are passwords in it
+			clear(batch) // it is used again, and over TLS there are passwords in it
 			if err != nil {
 				c.broken(err)
 				return

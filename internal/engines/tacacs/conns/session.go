@@ -167,7 +167,7 @@ func (s *Session) round(ctx context.Context, send tacacs.Request, receive tacacs
 		return err
 	}
 	err = s.send(h, packet)
-	clear(packet)
+	clear(packet) // over TLS there are passwords in it
 	if cap(packet) <= readAhead {
 		*buf = packet
 	}
@@ -239,7 +239,6 @@ func (s *Session) receive(secret string, reply tacacs.Reply) error {
 	} else if !reply.Known() {
 		err = malformed{tacacs.FaultStatus}
 	}
-	clear(body)
 	final := reply.Final()
 	if err == nil && !final && c.verified.Load() {
 		return nil
