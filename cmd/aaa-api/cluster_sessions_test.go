@@ -187,6 +187,11 @@ func (c *pair) loginGoesOn(t *testing.T) {
 	answer(first, there, "wonderland").want(t, http.StatusOK).has(t, "result", "challenge")
 	call(t, "", "POST", first.url+"/internal/continue", "sealed:v1:AAAA").want(t, http.StatusNotFound)
 
+	// Before it falls, since the last lines of a process that is killed are lost.
+	eventually(t, "the log of the first node has three questions of the other", func() bool {
+		return strings.Count(first.log(), `"path":"/internal/continue","status":200`) == 3
+	})
+
 	late := begin()
 	if err := first.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -207,9 +212,6 @@ func (c *pair) loginGoesOn(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the log of the first node has three questions of the other", func() bool {
-		return strings.Count(first.log(), `"path":"/internal/continue","status":200`) == 3
-	})
 }
 
 // loginGoesOnOverTLS begins a TACACS+ login at a node that serves over TLS and has no admin listener: the second node, which trusts its

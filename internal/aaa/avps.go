@@ -28,13 +28,49 @@ func (v *NamedAVP) JSON() Value {
 // with; read back, it shows the same, but of the types it keeps only numbers and bools apart from text.
 type AVPs []NamedAVP
 
+// few AVPs are compared with one another, which allocates nothing. A server may send two thousand.
+const few = 32
+
 // All returns each name once, with its value, or with a list of its values.
 func (l AVPs) All() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
+		if len(l) > few {
+			l.grouped(yield)
+			return
+		}
 		for i := range l {
 			if l[:i].index(l[i].As) < 0 && !yield(l[i].As, l[i:].value()) {
 				return
 			}
+		}
+	}
+}
+
+// grouped is All at a cost in proportion to the number of AVPs.
+func (l AVPs) grouped(yield func(string, Value) bool) {
+	next := make([]int, len(l)) // index of the next AVP of the name, 0 if there is none
+	repeats := make([]bool, len(l))
+	latest := make(map[string]int, len(l))
+	for i := range l {
+		if before, ok := latest[l[i].As]; ok {
+			next[before], repeats[i] = i, true
+		}
+		latest[l[i].As] = i
+	}
+	for i := range l {
+		if repeats[i] {
+			continue
+		}
+		v := l[i].JSON()
+		if next[i] > 0 {
+			values := appendEach(nil, v)
+			for j := next[i]; j > 0; j = next[j] {
+				values = appendEach(values, l[j].JSON())
+			}
+			v = values
+		}
+		if !yield(l[i].As, v) {
+			return
 		}
 	}
 }

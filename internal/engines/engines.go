@@ -34,6 +34,8 @@ type Config struct {
 	// Previous is the Client of the entry that this one replaces in the document; nil where there was none. The engine
 	// takes over what was learnt of the server and still holds, and does not keep it.
 	Previous Client
+	// Memory is what a Rememberer of the entry said when its account left memory; empty if it is of no use.
+	Memory string
 }
 
 // Client exchanges requests with one server. It is safe for use by many goroutines.
@@ -71,6 +73,13 @@ type Timed interface {
 type Learner interface {
 	// Learnt tells each kind of reply that came: MustBeSigned, SignedSoFar or NotSigned.
 	Learnt() map[string]string
+}
+
+// Rememberer is a Client whose lessons outlive its account's stay in memory.
+type Rememberer interface {
+	// Remember returns what a later Client of the same server is to go by, for Config.Memory: a short text without secrets, in
+	// the engine's own form. It is empty if nothing was learnt.
+	Remember() string
 }
 
 // What a Learner knows of a kind of reply.

@@ -18,6 +18,7 @@ type idleClient struct {
 	engines.Client
 	longest time.Duration
 	retired *atomic.Bool
+	memory  string
 }
 
 func (idle) Name() string { return "radius" }
@@ -25,7 +26,7 @@ func (idle) Name() string { return "radius" }
 func (idle) Traits() engines.Traits { return engines.Traits{} }
 
 func (idle) Open(cfg engines.Config) (engines.Client, error) {
-	c := idleClient{longest: time.Duration(cfg.Server.Timeout) * time.Millisecond, retired: new(atomic.Bool)}
+	c := idleClient{longest: time.Duration(cfg.Server.Timeout) * time.Millisecond, retired: new(atomic.Bool), memory: cfg.Memory}
 	if net.ParseIP(cfg.Server.Address) == nil {
 		c.longest = 0
 	}
@@ -34,6 +35,7 @@ func (idle) Open(cfg engines.Config) (engines.Client, error) {
 
 func (c idleClient) Longest() time.Duration { return c.longest }
 func (c idleClient) Retire()                { c.retired.Store(true) }
+func (c idleClient) Remember() string       { return c.memory + "!" }
 
 // TestBounded: a route promises an end only where each of its servers is asked once at most, and knows how long it takes.
 func TestBounded(t *testing.T) {

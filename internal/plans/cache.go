@@ -66,6 +66,8 @@ type Cache struct {
 	index index
 	epoch atomic.Uint32 // counts idleStep
 
+	lessons map[aaa.AccountID][]lesson // under mu: of accounts that left memory
+
 	refusals limits.Counts
 
 	programs intern.Table[[sha256.Size]byte, translate.Program] // by the hash of the rules
@@ -84,7 +86,7 @@ func New(o Options) *Cache {
 		hashCost: o.HashCost,
 
 		retry: 200 * time.Millisecond,
-		nodes: xsync.NewMap[aaa.AccountID, *node](), index: newIndex(),
+		nodes: xsync.NewMap[aaa.AccountID, *node](), index: newIndex(), lessons: make(map[aaa.AccountID][]lesson),
 	}
 }
 

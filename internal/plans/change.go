@@ -23,6 +23,9 @@ func (t *Cache) Changed(ctx context.Context, changes []store.Change, reset bool)
 			return
 		}
 		n, warm := t.nodes.Load(c.Account)
+		if !warm && c.Kind == store.ChangedAccount {
+			t.unlearn(ctx, c.Account)
+		}
 		if !warm || c.Kind == store.ChangedToken {
 			continue
 		}
@@ -34,8 +37,11 @@ func (t *Cache) Changed(ctx context.Context, changes []store.Change, reset bool)
 }
 
 // reset reads all warm accounts anew, many at once: the changes of all accounts wait for it. Until an account is read, what was
-// before stays in use.
+// before stays in use. Lessons go: no change would tell which of the accounts are no longer there.
 func (t *Cache) reset(ctx context.Context) {
+	t.mu.Lock()
+	clear(t.lessons)
+	t.mu.Unlock()
 	page := make([]*node, 0, store.MaxOfAccounts)
 	read := func() bool {
 		t.readPage(ctx, page)
@@ -110,6 +116,7 @@ func (t *Cache) replace(n *node, c store.Change, before, after *state) {
 	case after == nil:
 		t.visit(n.id, t.dropPlan)
 		left = t.drop(n)
+		delete(t.lessons, n.id)
 	default:
 		n.state.Store(after)
 		t.index.place(n, before.parent(), after.parent())

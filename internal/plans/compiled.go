@@ -143,8 +143,8 @@ type bindingKey struct {
 }
 
 // compile makes the CompiledDocument of chain[0]'s document. Clients of servers that did not change
-// since previous are taken over, with their sockets and health.
-func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDocument) (*CompiledDocument, error) {
+// since previous are taken over, with their sockets and health. Other ones go by the lessons.
+func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDocument, lessons []lesson) (*CompiledDocument, error) {
 	own := chain[0]
 	level := &CompiledDocument{Account: own.node.id, Mode: aaa.ModeInherit, Seldom: plainDocument, Reach: own.node.reach, limits: own.node.limits}
 	if own.state.document == nil {
@@ -178,7 +178,7 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 			return nil, err
 		}
 		if doc.Servers[i].Enabled {
-			s, err := t.server(level, sets[i], doc.Servers[i], previous)
+			s, err := t.server(level, sets[i], doc.Servers[i], previous, lessons)
 			if err != nil {
 				return nil, err
 			}
@@ -209,7 +209,7 @@ func blocks(list []aaa.Block) []Channels {
 }
 
 // server makes one enabled server ready.
-func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server, previous *CompiledDocument) (*Server, error) {
+func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server, previous *CompiledDocument, lessons []lesson) (*Server, error) {
 	config.Name, config.Engine = unique.Make(config.Name).Value(), unique.Make(config.Engine).Value() // one text for all who have it
 	traits := t.engines.Traits(config.Engine)
 	s := &Server{
@@ -218,7 +218,7 @@ func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server
 	s.Tally = t.tally(s.Engine, net.JoinHostPort(config.Address, strconv.Itoa(config.Port)))
 	s.Address = s.Tally.Server
 	var err error
-	next := engines.Config{Account: level.Account, Server: config, Limits: level.limits, Reach: level.Reach}
+	next := engines.Config{Account: level.Account, Server: config, Limits: level.limits, Reach: level.Reach, Memory: memoryOf(lessons, config.Name)}
 	if old := previous.find(config.Name); old != nil {
 		if old.print == s.print {
 			s.Client = old.Client

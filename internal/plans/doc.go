@@ -29,6 +29,7 @@
 //     each request compiles a document once, however many changes overtake it.
 //  6. The index has every warm account below its parent, and below each name that its CompiledDocument was made by looking for, found or not.
 //  7. The lower accounts are read before those above them, and an account leaves memory only after all below it (forget, drop).
+//     What its Clients have learnt of their servers stays (lesson).
 //
 // What a change drops (dropConcerned):
 //

@@ -59,6 +59,7 @@ func (t *Cache) forget(n *node) {
 		return
 	}
 	levels := t.drop(n)
+	t.remember(n.id, levels)
 	t.mu.Unlock()
 	for _, l := range levels {
 		retire(l, nil)

@@ -90,6 +90,32 @@ func TestBusyAccountsStay(t *testing.T) {
 	}
 }
 
+// TestLessonsOutliveIdleness: what a Client has learnt of its server is handed to the next one once its account comes back, however
+// often that is, and whether or not a request used its document meanwhile. It goes with the account.
+func TestLessonsOutliveIdleness(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("customer", ``)
+	memory := func() string { return f.level("customer").Server("a").Client.(idleClient).memory }
+	for _, want := range []string{"", "!", "!!"} {
+		if got := memory(); got != want {
+			t.Errorf("the client goes by %q, want %q", got, want)
+		}
+		f.step(idleSteps + 1)
+		f.limits("customer") // no request
+		f.step(idleSteps + 1)
+		if _, warm := f.tenants.nodes.Load(f.ids["customer"]); warm {
+			t.Fatal("the account is warm")
+		}
+	}
+	id := f.ids["customer"]
+	f.must(f.store.Accounts().Delete(f.ctx, id, store.AnyRevision))
+	f.sync()
+	if _, err := f.tenants.Plan(f.ctx, id); err == nil || len(f.tenants.lessons) != 0 {
+		t.Errorf("lessons are left of a deleted account: %q", f.tenants.lessons[id])
+	}
+}
+
 // pinged is a store that can be away.
 type pinged struct {
 	store.Store

@@ -102,6 +102,9 @@ func (t *Cache) fill(ctx context.Context, n *node) (*state, error) {
 	defer t.mu.Unlock()
 	if err != nil {
 		t.drop(n)
+		if errors.Is(err, store.ErrNotFound) {
+			delete(t.lessons, n.id)
+		}
 		return nil, storeError("account", err)
 	}
 	n.state.Store(s)

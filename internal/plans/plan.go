@@ -92,6 +92,7 @@ func (t *Cache) compiled(ctx context.Context, chain []link) (*CompiledDocument, 
 	defer n.compiling.Unlock()
 	t.mu.RLock()
 	level, previous, same := n.level.Load(), n.old, current(chain)
+	lessons := t.lessons[n.id]
 	t.mu.RUnlock()
 	if level != nil && same {
 		return level, nil
@@ -100,7 +101,7 @@ func (t *Cache) compiled(ctx context.Context, chain []link) (*CompiledDocument, 
 		previous = level
 	}
 	t.bound(n) // the clients of its servers hold the reach
-	l, err := t.compile(ctx, chain, previous)
+	l, err := t.compile(ctx, chain, previous, lessons)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +123,7 @@ func (t *Cache) keepLevel(chain []link, l *CompiledDocument) bool {
 	n := chain[0].node
 	n.level.Store(l)
 	n.old = nil
+	delete(t.lessons, n.id)
 	t.index.uses(n, l)
 	return true
 }

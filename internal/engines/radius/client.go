@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,10 @@ type client struct {
 	mu sync.Mutex
 }
 
-var _ engines.Client = (*client)(nil)
+var (
+	_ engines.Client     = (*client)(nil)
+	_ engines.Rememberer = (*client)(nil)
+)
 
 // learn takes over what the previous Client knows of the same server. An edit must not make it forget which replies have a
 // Message-Authenticator, or an attacker could wait for an edit and then forge unsigned ones. Health is not taken over: the edit
@@ -76,6 +80,32 @@ func (c *client) learn(previous engines.Client) {
 	}
 	c.health.Follow(&p.health)
 	c.inUse.Store(p.inUse.Load()) // the address that works
+}
+
+// whose is the server that lessons are of, as Remember writes it.
+func (c *client) whose() string { return c.address + "\x00" + strconv.Itoa(int(c.port)) + "\x00" }
+
+// Remember implements engines.Rememberer: an attacker must not be able to wait until an account has left memory either.
+func (c *client) Remember() string {
+	var counts [numKinds]byte
+	for kind := range c.signed {
+		counts[kind] = byte(c.signed[kind].Load())
+	}
+	if !c.autoMA || counts == [numKinds]byte{} {
+		return ""
+	}
+	return c.whose() + string(counts[:])
+}
+
+// recall takes over what Remember returned, if that is of the same server.
+func (c *client) recall(memory string) {
+	counts, ok := strings.CutPrefix(memory, c.whose())
+	if !ok || len(counts) != numKinds || !c.autoMA {
+		return
+	}
+	for kind := range c.signed {
+		c.signed[kind].Store(uint32(counts[kind]))
+	}
 }
 
 // Exchange sends the request and returns the verified answer; see engines.Client.

@@ -162,6 +162,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	default:
 		return bad("health_check.type", "enum", "status-server, user or time, not "+strconv.Quote(s.HealthCheck.Type))
 	}
+	c.recall(cfg.Memory)
 	c.learn(cfg.Previous)
 	return c, nil
 }

@@ -23,7 +23,7 @@ func teach(t *testing.T, c *client) {
 }
 
 // What auto has learnt of a server outlives edits of its entry, but for those that make it another server or
-// another setting.
+// another setting. It outlives the account's stay in memory likewise.
 func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -45,13 +45,15 @@ func TestMessageAuthenticatorIsNotForgotten(t *testing.T) {
 			c := openTest(t, e, entry)
 			teach(t, c)
 			tc.edit(&entry)
-			next, err := e.Open(engines.Config{Server: entry, Previous: c})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(next.Retire)
-			if got := next.(*client).demands(kindAccept); got != tc.kept {
-				t.Errorf("asks for a Message-Authenticator: %v", got)
+			for _, config := range []engines.Config{{Server: entry, Previous: c}, {Server: entry, Memory: c.Remember()}} {
+				next, err := e.Open(config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(next.Retire)
+				if got := next.(*client).demands(kindAccept); got != tc.kept {
+					t.Errorf("asks for a Message-Authenticator: %v; from memory: %v", got, config.Memory != "")
+				}
 			}
 		})
 	}

@@ -15,6 +15,8 @@ type Decoder struct {
 	Cipher radius.Cipher
 	rest   []byte // attributes not yet read
 	avps   []aaa.AVP
+	// secrets are the TLVs of broken values, and whether each may hold a secret: a packet may have thousands of such values.
+	secrets map[*aaa.Attribute]bool
 }
 
 // Decode reads all attributes. Values are slices of the packet, whose hidden ones are revealed in place: it can be decoded
@@ -62,11 +64,15 @@ func (d *Decoder) unknown(v *aaa.Vendor, parent *aaa.Attribute, number uint32, v
 	d.put(a, 0, value)
 }
 
-// invalid appends a value that its definition does not allow. The value of a secret is dropped: decrypted wrongly or not, it
-// must not be shown.
+// invalid appends a value that its definition does not allow. That of a secret, and of a container that may hold one, is
+// dropped: decrypted wrongly or not, it must not be shown.
 func (d *Decoder) invalid(a *aaa.Attribute, value []byte) {
-	octets := d.Dict.Unknown(a.Vendor, a.Parent, a.Number)
-	if a.Hidden || a.Enc != aaa.EncNone {
+	d.broken(d.Dict.Unknown(a.Vendor, a.Parent, a.Number), value, d.secret(a))
+}
+
+// broken appends a value as octets, or as a secret without its value.
+func (d *Decoder) broken(octets *aaa.Attribute, value []byte, hide bool) {
+	if hide {
 		secret := *octets // which an attribute known by number alone is not
 		secret.Hidden = true
 		octets, value = &secret, nil
@@ -136,6 +142,10 @@ func (d *Decoder) vendor(value []byte) {
 	id := binary.BigEndian.Uint32(value)
 	v := vendorOf(d.Dict, id)
 	if !vendorFits(v, value[4:]) {
+		if d.vendorSecret(v, value[4:]) {
+			d.broken(d.Dict.Unknown(nil, nil, radius.AttrVendorSpecific), nil, true)
+			return
+		}
 		d.unknown(nil, nil, radius.AttrVendorSpecific, value)
 		return
 	}
@@ -242,28 +252,31 @@ func (d *Decoder) extended(top *aaa.Attribute, value []byte) {
 	switch {
 	case a == nil:
 		d.unknown(nil, top, number, body)
+	case a.Type == aaa.TypeEVS:
+		d.evs(a, body, whole)
 	case !whole:
 		d.invalid(a, body)
-	case a.Type == aaa.TypeEVS:
-		d.evs(a, body)
 	default:
 		d.leaf(a, body)
 	}
 }
 
-// evs reads an Extended-Vendor-Specific value (RFC 6929 §2.4).
-func (d *Decoder) evs(container *aaa.Attribute, body []byte) {
+// evs reads an Extended-Vendor-Specific value (RFC 6929 §2.4). whole is false if its last fragment is missing.
+func (d *Decoder) evs(container *aaa.Attribute, body []byte, whole bool) {
 	if len(body) < 5 {
 		d.unknown(nil, container.Parent, container.Number, body)
 		return
 	}
 	id, number := binary.BigEndian.Uint32(body), uint32(body[4])
 	a := d.ofEVS(container, id, number)
-	if a == nil {
+	switch {
+	case !whole:
+		d.broken(d.Dict.Unknown(nil, container.Parent, container.Number), body, a != nil && d.secret(a))
+	case a == nil:
 		d.unknown(vendorOf(d.Dict, id), container, number, body[5:])
-		return
+	default:
+		d.leaf(a, body[5:])
 	}
-	d.leaf(a, body[5:])
 }
 
 // ofEVS finds an attribute of a vendor inside an Extended-Vendor-Specific container.
