@@ -9,16 +9,22 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"aaa-api/internal/radius"
 )
 
 // watched counts what arrives at a port.
 type watched struct {
-	port  int
-	count atomic.Int32
-	marks atomic.Int32
+	port   int
+	count  atomic.Int32
+	probes atomic.Int32 // Status-Server, of those counted
+	marks  atomic.Int32
 }
 
 func (w *watched) got() int { return int(w.count.Load()) }
+
+// requests are the packets of requests: a server that was silent is probed as well.
+func (w *watched) requests() int { return w.got() - int(w.probes.Load()) }
 
 // seen waits until all datagrams that have arrived are counted: one more comes behind them.
 func (w *watched) seen(t *testing.T) {
@@ -73,6 +79,9 @@ func watchUDP(t *testing.T) *watched {
 			case n == 1:
 				w.marks.Add(1)
 			default:
+				if n > 0 && b[0] == byte(radius.StatusServer) {
+					w.probes.Add(1)
+				}
 				w.count.Add(1)
 			}
 		}

@@ -72,18 +72,18 @@ func TestFlood(t *testing.T) {
 	if a.Status != http.StatusGatewayTimeout || !strings.Contains(a.Body, "packets_per_request") {
 		t.Errorf("%d: %s", a.Status, a.Body)
 	}
-	if n := w.got(); n > 64 || n < 32 {
+	if n := w.requests(); n > 64 || n < 32 {
 		t.Errorf("%d packets", n)
 	}
 
-	before := w.got()
+	before := w.requests()
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		_, _ = tryCall(ctx, root, "POST", account+"/aaa/authn", login)
 	}()
-	eventually(t, "a packet", func() bool { return w.got() > before })
+	eventually(t, "a packet", func() bool { return w.requests() > before })
 	cancel()
 	<-gone
 	eventually(t, "no request is left", func() bool {
@@ -91,10 +91,10 @@ func TestFlood(t *testing.T) {
 			!strings.Contains(call(t, root, "GET", p.url+"/metrics", "").Body, "aaa_api_pool_depth{")
 	})
 	w.seen(t)
-	after := w.got()
+	after := w.requests()
 	call(t, root, "POST", patient+"/aaa/authn", login).want(t, http.StatusGatewayTimeout) // three timeouts, in which nothing may come
 	w.seen(t)
-	if n := w.got(); n != after {
+	if n := w.requests(); n != after {
 		t.Errorf("%d packets after the caller had left", n-after)
 	}
 }
