@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestLogAtAStop: a node that is told to stop under load leaves a line of each request that it has answered.
@@ -55,4 +58,35 @@ func TestLogAtAStop(t *testing.T) {
 	if last := lines[len(lines)-1]; !strings.Contains(last, `"msg":"stopped"`) {
 		t.Errorf("the last line is %s", last)
 	}
+}
+
+// TestStopWhileNobodyReadsTheLog: a node ends where nothing reads its log, and does not wait to say so there.
+func TestStopWhileNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	read, write := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, environment{
+			stdin: strings.NewReader(""), stdout: cancels(cancel), stderr: write, // the node prints after it has logged
+		})
+	}()
+	select {
+	case code := <-ended:
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the node did not end")
+	}
+	read.Close() //nolint:errcheck,gosec // a pipe in memory
+}
+
+// cancels is a writer that ends a context.
+type cancels context.CancelFunc
+
+func (c cancels) Write(b []byte) (int, error) {
+	c()
+	return len(b), nil
 }

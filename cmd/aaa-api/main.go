@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/logging"
 )
 
 // version is set by the linker.
@@ -112,6 +113,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
 		return 2
+	case errors.Is(err, logging.ErrUnread): // it is what env.stderr takes: printing would wait for ever
+		return 1
 	default:
 		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
 		return 1

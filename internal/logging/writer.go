@@ -83,7 +83,10 @@ func signal(c chan struct{}) {
 // Dropped is how many lines were dropped since the start.
 func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 
-// Close writes what is left. It gives up after a while if nothing takes the lines, and says how many are lost.
+// ErrUnread is the error of a log whose end is lost since nothing takes its lines. What else is written there waits for ever.
+var ErrUnread = errors.New("the end of the log is lost: nothing reads it")
+
+// Close writes what is left. It gives up with ErrUnread after a while if nothing takes the lines, and says how many are lost if they can't be written.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	closed := w.closed
@@ -98,7 +101,7 @@ func (w *Writer) Close() error {
 	case <-w.done:
 		return w.err
 	case <-over.C:
-		return errors.New("the end of the log is lost: nothing reads it")
+		return ErrUnread
 	}
 }
 
