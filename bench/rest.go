@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -114,9 +113,6 @@ const accepted = `"AAA-Result":"accept"`
 
 // startGateway starts a build of the service with an account whose one server is the backend.
 func startGateway(ctx context.Context, binary, dir, backend string) (_ *gateway, err error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
 	svc, err := startService(ctx, binary, dir)
 	if err != nil {
 		return nil, err

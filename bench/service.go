@@ -47,6 +47,9 @@ func startService(ctx context.Context, binary, dir string, more ...string) (*ser
 	}
 	s := &service{address: l.Addr().String()}
 	l.Close()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	data := filepath.Join(dir, dataDir)
 	begun := time.Now()
 	flags := append([]string{"serve", "--listen", s.address, "--data-dir", data, "--server-networks", "127.0.0.0/8"}, more...)
