@@ -58,22 +58,9 @@ func newProcessor(places int, now func() time.Time) *Processor {
 
 // Turn is the use of one core by an account. The zero Turn is of no Processor.
 type Turn struct {
-	p       *Processor
-	share   *share
-	begun   time.Time
-	lowered *lowered // nil until the Turn runs something
-}
-
-// Run does the Turn's work below the priority of everything else (see Lowered), and returns when it is done.
-func (t *Turn) Run(work func()) {
-	if t.p == nil {
-		work()
-		return
-	}
-	if t.lowered == nil {
-		t.lowered = newLowered()
-	}
-	t.lowered.run(work)
+	p     *Processor
+	share *share
+	begun time.Time
 }
 
 // Do has work done in a Turn of the account. The errors are those of Take.
@@ -82,8 +69,8 @@ func (p *Processor) Do(ctx context.Context, account aaa.AccountID, work func()) 
 	if err != nil {
 		return err
 	}
-	defer func() { t.End() }()
-	t.Run(work)
+	defer t.End()
+	work()
 	return nil
 }
 
@@ -131,9 +118,6 @@ func (p *Processor) Take(ctx context.Context, account aaa.AccountID) (Turn, erro
 func (t Turn) End() {
 	if t.p == nil {
 		return
-	}
-	if t.lowered != nil {
-		close(t.lowered.work)
 	}
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()

@@ -19,8 +19,6 @@ const (
 	turnSteps = 128 << 10
 	// creditSteps are taken from the Budget at once, so that most rules need no atomic operation.
 	creditSteps = 1 << 10
-	// loweredSteps make an evaluation worth handing to another thread: a hundredth of a millisecond.
-	loweredSteps = 512
 	// memoSteps make an evaluation worth remembering. Requests that wait for nobody allocate nothing.
 	memoSteps = freeSteps
 )
@@ -146,7 +144,7 @@ func (s *spender) match(m *matcher, text string) (finding, error) {
 	if err := s.spend(steps); err != nil {
 		return finding{}, err
 	}
-	f := s.find(m, text, steps)
+	f := m.find(text)
 	if remember {
 		s.budget.mu.Lock()
 		if s.budget.found == nil {
@@ -156,16 +154,6 @@ func (s *spender) match(m *matcher, text string) (finding, error) {
 		s.budget.mu.Unlock()
 	}
 	return f, nil
-}
-
-// find matches a text: in the turn where there is one and it takes long.
-func (s *spender) find(m *matcher, text string, steps int64) finding {
-	if !s.turned || steps < loweredSteps {
-		return m.find(text)
-	}
-	var f finding
-	s.turn.Run(func() { f = m.find(text) })
-	return f
 }
 
 // overspent is the message of errSpent at rule i.
