@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -21,7 +20,6 @@ import (
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/plans"
-	"aaa-api/internal/pool"
 )
 
 // Authorizer asks an external authoriser.
@@ -97,21 +95,6 @@ func New(o Options) (*Router, error) {
 // Deadline is how long a whole request may take. Handle enforces it.
 func (r *Router) Deadline() time.Duration { return r.deadline }
 
-// Wait waits until no request goes on in the background any more, or until ctx ends.
-func (r *Router) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		r.background.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // run is one request on its way over the documents.
 type run struct {
 	*Router
@@ -137,19 +120,6 @@ type spared struct {
 	level   *plans.CompiledDocument
 	later   []*plans.CompiledDocument
 	servers uint64 // a bit for each of the operation's list
-}
-
-// place is the request's place in its account's pool, which is given back when neither the request nor anything that it
-// left in the background needs it any more.
-type place struct {
-	pool    *pool.Pool
-	holders atomic.Int32
-}
-
-func (p *place) leave() {
-	if p.holders.Add(-1) == 0 {
-		p.pool.Release()
-	}
 }
 
 // immediate answers a request that no server is needed for, nil otherwise.
