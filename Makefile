@@ -51,7 +51,7 @@ test: ## everything: embedded store, PostgreSQL, FreeRADIUS, a second of fuzzing
 deps: ## what the tests need beside Go: installed on Debian for root, else named
 	scripts/test-deps.sh
 
-check: ## golangci-lint: vet, staticcheck, format and more
+check: ## golangci-lint (vet, staticcheck, format and more), and that the patches of make mutate apply
 	scripts/check.sh
 
 fuzz: ## every fuzz target for a minute each; FUZZTIME=10m for longer

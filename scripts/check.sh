@@ -13,3 +13,8 @@ echo "== lint"
 "$lint" run ./...
 "$lint" run --build-tags embedded ./cmd/aaa-api ./internal/actions # what make run builds
 (cd "$nested" && "$lint" run ./...)
+
+echo "== mutations apply" # make mutate takes minutes; a patch that has come out of date is found here
+for patch in scripts/mutations/*.patch; do
+	git apply -q --check -C1 "$patch"
+done
