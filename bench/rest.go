@@ -18,11 +18,13 @@ var generators = []struct {
 	found func() bool
 	run   func(context.Context, load, string) (tally, error)
 }{
-	{"own", func() bool { return true }, func(ctx context.Context, l load, _ string) (t tally, err error) {
-		err = runSelf(ctx, l, &t, "http-load")
-		return t, err
-	}},
+	{"own", func() bool { return true }, func(ctx context.Context, l load, _ string) (tally, error) { return runOwn(ctx, l) }},
 	{"wrk", func() bool { _, err := exec.LookPath("wrk"); return err == nil }, runWrk},
+}
+
+func runOwn(ctx context.Context, l load) (t tally, err error) {
+	err = runSelf(ctx, l, &t, "http-load")
+	return t, err
 }
 
 // measureREST compares the service at its default settings with the naive gateway in

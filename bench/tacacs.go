@@ -66,7 +66,7 @@ func measureLogins(ctx context.Context, s settings, dir string) []row {
 			return t.rate(), nil
 		}}
 	}
-	echoes := &gateway{process: echo, load: load{
+	echoes := &gateway{process: echo, generate: runOwn, load: load{
 		Address: echoAddress, Clients: restClients, Seconds: s.seconds,
 		Want: `"User-Name":"bob@example.com"`, Requests: authnRequests(echoAddress, "bench", ""),
 	}}
