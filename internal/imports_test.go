@@ -71,7 +71,7 @@ var rules = map[string][]string{
 	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "plans", "usersfile"},
 
 	"admission": {"aaa", "limits"},
-	"admin":     {"aaa", "admission", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
 	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "logging", "schema", "store", "token", "web", "/"},
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/store"
 )
 
@@ -66,7 +66,7 @@ func (b *base) write(ctx context.Context, account aaa.AccountID, expected aaa.Re
 		if !errors.Is(err, store.ErrStale) {
 			return err
 		}
-		if !pause(bounded, attempt) {
+		if backoff.Contended(bounded, attempt) != nil {
 			return tooManyWriters(ctx)
 		}
 	}
@@ -78,18 +78,6 @@ func tooManyWriters(ctx context.Context) error {
 		return err
 	}
 	return &aaa.Error{Kind: aaa.KindBusy, Message: "too many others write to this account; nothing was changed", RetryAfter: time.Second}
-}
-
-// pause waits a random time that grows with the first ten attempts. It returns false if ctx ends first.
-func pause(ctx context.Context, attempt int) bool {
-	t := time.NewTimer(rand.N(time.Duration(min(attempt, 10)) * 10 * time.Millisecond))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // matching returns the revision to make a write conditional on, store.AnyRevision if the caller expects none.

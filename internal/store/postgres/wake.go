@@ -35,10 +35,7 @@ func (d *driver) notifier() {
 		select {
 		case <-d.written:
 			d.notify()
-			select {
-			case <-time.After(notifyPause):
-			case <-d.life.Done():
-			}
+			_ = backoff.Sleep(d.life, notifyPause) // the next look at life notices its end
 		case <-d.life.Done():
 			select {
 			case <-d.written:
