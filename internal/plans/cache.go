@@ -3,7 +3,6 @@ package plans
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -163,15 +162,3 @@ func (t *Cache) Pools(fn func(id aaa.AccountID, running, waiting int)) {
 
 // Warm returns how many accounts are in memory.
 func (t *Cache) Warm() int { return t.nodes.Size() }
-
-// storeError gives a store's error its meaning outside.
-func storeError(what string, err error) error {
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return &aaa.Error{Kind: aaa.KindNotFound, Message: "there is no such " + what, Err: err}
-	case errors.Is(err, store.ErrUnavailable):
-		return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the database cannot be reached", RetryAfter: time.Second, Err: err}
-	default:
-		return err
-	}
-}

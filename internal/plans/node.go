@@ -105,7 +105,10 @@ func (t *Cache) fill(ctx context.Context, n *node) (*state, error) {
 		if errors.Is(err, store.ErrNotFound) {
 			delete(t.lessons, n.id)
 		}
-		return nil, storeError("account", err)
+		if errors.Is(err, store.ErrNotFound) { // the store does not know of what
+			err = &aaa.Error{Kind: aaa.KindNotFound, Message: "there is no such account", Err: err}
+		}
+		return nil, err
 	}
 	n.state.Store(s)
 	t.index.place(n, "", s.parent())
