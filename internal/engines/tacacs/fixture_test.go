@@ -2,9 +2,7 @@ package tacacs
 
 import (
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,14 +18,7 @@ import (
 
 const testSecret = "a secret of at least thirty-two octets"
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type (
 	peer = enginetest.TACACSPeer

@@ -13,7 +13,13 @@ import (
 )
 
 // lines joins lines as a wire log has them.
-func lines(s ...string) string { return strings.Join(s, "\n") }
+// onWire expects these lines in the peer's log, and no more by then.
+func onWire(t *testing.T, p *peer, want ...string) {
+	t.Helper()
+	if got := p.Wire(len(want)); got != strings.Join(want, "\n") {
+		t.Errorf("on the wire:\n%s", got)
+	}
+}
 
 // TestWireNotShared: the client asks for single connection mode and the server does not
 // grant it. The client closes the connection after the transaction, and the next one has its own.
@@ -35,14 +41,10 @@ func TestWireNotShared(t *testing.T) {
 		"1 a< AuthenReply 4",
 		"1 closed by client",
 	}
-	if got := p.Wire(5); got != lines(want...) {
-		t.Errorf("on the wire:\n%s", got)
-	}
+	onWire(t, p, want...)
 	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
 	want = append(want, "2 b> AcctRequest 1 single", "2 b< AcctReply 2", "2 closed by client")
-	if got := p.Wire(8); got != lines(want...) {
-		t.Errorf("on the wire:\n%s", got)
-	}
+	onWire(t, p, want...)
 }
 
 // TestWireOfferedUnasked: the server offers what the client did not ask for. The client
@@ -59,14 +61,12 @@ func TestWireOfferedUnasked(t *testing.T) {
 	var r tacacs.AuthenReply
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
-	if got := p.Wire(5); got != lines(
+	onWire(t, p,
 		"1 a> AuthenStart 1",
 		"1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3",
 		"1 a< AuthenReply 4 single",
-		"1 closed by client") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+		"1 closed by client")
 }
 
 // TestWireSharedBlocking: one transaction after the other on one connection. The flag is in
@@ -80,15 +80,13 @@ func TestWireSharedBlocking(t *testing.T) {
 	exchange(t, s, ascii(), &r)
 	exchange(t, s, typed("password"), &r)
 	exchange(t, m.Session(), acct(), new(tacacs.AcctReply))
-	if got := p.Wire(6); got != lines(
+	onWire(t, p,
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3",
 		"1 a< AuthenReply 4",
 		"1 b> AcctRequest 1",
-		"1 b< AcctReply 2") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+		"1 b< AcctReply 2")
 }
 
 // TestWireSharedNonBlocking: at a server that interleaves, while a user types a password, an accounting record and then
@@ -106,7 +104,7 @@ func TestWireSharedNonBlocking(t *testing.T) {
 	if r.Status != tacacs.AuthenPass {
 		t.Errorf("status %v", r.Status)
 	}
-	if got := p.Wire(8); got != lines(
+	onWire(t, p,
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 b> AcctRequest 1",
@@ -114,9 +112,7 @@ func TestWireSharedNonBlocking(t *testing.T) {
 		"1 c> AuthorRequest 1",
 		"1 c< AuthorReply 2",
 		"1 a> AuthenContinue 3",
-		"1 a< AuthenReply 4") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+		"1 a< AuthenReply 4")
 }
 
 // TestWireCrossing: replies come in another order than their requests went, and each
@@ -145,15 +141,13 @@ func TestWireCrossing(t *testing.T) {
 	if first.ServerMsg != "first" || second.ServerMsg != "second" {
 		t.Errorf("first got %q, second %q", first.ServerMsg, second.ServerMsg)
 	}
-	if got := p.Wire(6); got != lines(
+	onWire(t, p,
 		"1 a> AuthenStart 1 single",
 		"1 a< AuthenReply 2 single",
 		"1 b> AcctRequest 1",
 		"1 c> AcctRequest 1",
 		"1 c< AcctReply 2",
-		"1 b< AcctReply 2") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+		"1 b< AcctReply 2")
 }
 
 // TestServerGone: when the server goes, every session is told, also one that waits for

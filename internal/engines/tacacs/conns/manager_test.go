@@ -200,9 +200,7 @@ func TestIdle(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(time.Nanosecond)
-		if got := p.Wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client") {
-			t.Errorf("on the wire:\n%s", got)
-		}
+		onWire(t, p, "1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 closed by client")
 		s := m.Session()
 		exchange(t, s, ascii(), new(tacacs.AuthenReply))
 		time.Sleep(time.Minute) // a dialogue is not idleness

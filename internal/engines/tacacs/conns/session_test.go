@@ -159,12 +159,10 @@ func TestDialogue(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 	s.Close()
-	if got := p.Wire(6); got != lines(
+	onWire(t, p,
 		"1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single",
 		"1 a> AuthenContinue 3", "1 a< AuthenReply 4",
-		"1 a> AuthenContinue 5", "1 a< AuthenReply 6") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+		"1 a> AuthenContinue 5", "1 a< AuthenReply 6")
 }
 
 // TestAbort: a dialogue that is given up is taken leave of; all else just ends.
@@ -241,9 +239,7 @@ func TestForgottenDialogue(t *testing.T) {
 	exchange(t, s, ascii(), new(tacacs.AuthenReply))
 	eventually(t, "the end", func() bool { return s.Err() != nil })
 	fails(t, "coming back", s.Exchange(context.Background(), typed("password"), new(tacacs.AuthenReply)), engines.NoAnswer, FaultExpired)
-	if got := p.Wire(3); got != lines("1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 a> AuthenContinue 3") {
-		t.Errorf("on the wire:\n%s", got)
-	}
+	onWire(t, p, "1 a> AuthenStart 1 single", "1 a< AuthenReply 2 single", "1 a> AuthenContinue 3")
 	login(t, m)
 }
 
