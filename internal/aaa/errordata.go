@@ -54,7 +54,7 @@ func valueData(v Value) json.RawMessage {
 	if v == nil || CheckValue(v) != nil {
 		return nil
 	}
-	text, err := plainJSON(v)
+	text, err := PlainJSON(v)
 	if err != nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (d *ErrorData) Error() *Error {
 
 func valueOf(text json.RawMessage) Value {
 	var v any
-	if text == nil || decodeJSON(text, &v) != nil || v == nil || CheckValue(v) != nil {
+	if text == nil || DecodeJSON(text, &v) != nil || v == nil || CheckValue(v) != nil {
 		return nil
 	}
 	return v

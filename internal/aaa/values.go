@@ -1,11 +1,9 @@
 package aaa
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Value is one of a closed set, which CheckValue tells: a string, a bool, a number (json.Number as callers write it, int,
@@ -76,42 +74,18 @@ func (v Values) MarshalJSON() ([]byte, error) {
 	if err := CheckValues(v); err != nil {
 		return nil, err
 	}
-	return plainJSON(map[string]any(v))
+	return PlainJSON(map[string]any(v))
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses what CheckValues refuses, so null as a value too.
 func (v *Values) UnmarshalJSON(text []byte) error {
 	var m map[string]any
-	if err := decodeJSON(text, &m); err != nil {
+	if err := DecodeJSON(text, &m); err != nil {
 		return err
 	}
 	if err := CheckValues(m); err != nil {
 		return err
 	}
 	*v = m
-	return nil
-}
-
-// plainJSON is the JSON of a value without escapes that only a web page needs. What embeds it may add them.
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// decodeJSON reads one JSON value and leaves numbers as they were written.
-func decodeJSON(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON value")
-	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package document
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,15 +81,4 @@ func decode(body []byte) (*aaa.Document, error) {
 		d.Servers[i] = s.Server
 	}
 	return d, nil
-}
-
-// marshal writes JSON with members in the order of their names.
-func marshal(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

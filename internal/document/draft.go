@@ -93,7 +93,7 @@ func (d *Draft) mask() error {
 	hidden := 0
 	for i, p := range places {
 		masks[i] = aaa.Mask
-		text, err := marshal(p.object[p.member])
+		text, err := aaa.PlainJSON(p.object[p.member])
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (d *Draft) write(places []Place, texts []string) (json.RawMessage, error) {
 		p.Set(texts[i])
 		defer func() { p.object[p.member] = secret }()
 	}
-	return marshal(d.body)
+	return aaa.PlainJSON(d.body)
 }
 
 // Prepare checks the draft and seals its new secrets. It leaves the draft as it is.

@@ -188,7 +188,7 @@ func parse(t testing.TB, text []byte) any {
 // patched is example_put.json with a merge patch applied.
 func patched(t testing.TB, patch string) json.RawMessage {
 	t.Helper()
-	text, err := marshal(MergePatch(parse(t, example(t, "example_put")), parse(t, []byte(patch))))
+	text, err := aaa.PlainJSON(MergePatch(parse(t, example(t, "example_put")), parse(t, []byte(patch))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func FuzzPrepare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fuzzPrepare(t, p, data)
 		if patch, err := schema.Parse(data, schema.MaxDepth); err == nil {
-			text, err := marshal(MergePatch(good, patch))
+			text, err := aaa.PlainJSON(MergePatch(good, patch))
 			if err != nil {
 				t.Fatal(err)
 			}

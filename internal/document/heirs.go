@@ -3,6 +3,8 @@ package document
 import (
 	"encoding/json"
 	"strings"
+
+	"aaa-api/internal/aaa"
 )
 
 // ForHeirs gives a masked document as accounts see it that inherit it and may not read it: all that their requests
@@ -23,7 +25,7 @@ func ForHeirs(masked json.RawMessage) (json.RawMessage, error) {
 		delete(check, "username")
 	}
 	dropExtras(m)
-	return marshal(m)
+	return aaa.PlainJSON(m)
 }
 
 // dropExtras takes out the members that begin with x-, at every depth. The keys of realms are no members but names

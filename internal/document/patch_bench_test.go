@@ -33,7 +33,7 @@ func longDocument(t testing.TB) json.RawMessage {
 		"servers": list, "authentication": names, "authorization": names, "accounting": names, "custom": names,
 		"authn_avp_translation": rules, "authz_avp_translation": rules[:100], "x-notes": map[string]any{"owner": "operations", "numbers": []any{json.Number("1"), json.Number("2.5")}},
 	}
-	text, err := marshal(MergePatch(parse(t, example(t, "example_put")), patch))
+	text, err := aaa.PlainJSON(MergePatch(parse(t, example(t, "example_put")), patch))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func Mask(body json.RawMessage) (json.RawMessage, error) {
 	for _, p := range Places(m) {
 		p.Set(aaa.Mask)
 	}
-	return marshal(m)
+	return aaa.PlainJSON(m)
 }
 
 // parseStored reads a stored document; nil gives nil. Its errors tell nothing of the body.

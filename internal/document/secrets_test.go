@@ -98,7 +98,7 @@ func TestSecretsFollowTheName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := marshal(MergePatch(parse(t, shown), parse(t, []byte(patch))))
+		text, err := aaa.PlainJSON(MergePatch(parse(t, shown), parse(t, []byte(patch))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		"too long":     `{"authz_password":"` + long + `","authz_providers":{"jonny5":{"secret":"` + long + `"}},` + servers(`{"secret":"`+long+`","health_check":{"password":"`+long+`"}}`) + `}`,
 		"provider URL": `{"authz_providers":{"jonny5":{"url":"http://u:hush-a@j/"}}}`,
 	} {
-		text, err := marshal(MergePatch(parse(t, everySecret(t)), parse(t, []byte(patch))))
+		text, err := aaa.PlainJSON(MergePatch(parse(t, everySecret(t)), parse(t, []byte(patch))))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func assign(v reflect.Value, from any) error {
 	}
 	switch u := v.Addr().Interface().(type) {
 	case json.Unmarshaler:
-		text, err := marshal(from)
+		text, err := aaa.PlainJSON(from)
 		if err != nil {
 			return err
 		}

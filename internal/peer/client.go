@@ -76,7 +76,7 @@ func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID
 	clear, err := c.vault.Open(ctx, aaa.SystemConfig, answerPurposeOf(id), reply)
 	var o outcome
 	if err == nil {
-		err = decode(clear.Reveal(), &o)
+		err = aaa.DecodeJSON([]byte(clear.Reveal()), &o)
 	}
 	switch {
 	case err != nil:
@@ -91,11 +91,11 @@ func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID
 }
 
 func (c *Client) seal(ctx context.Context, purpose string, v any) (string, error) {
-	text, err := encode(v)
+	text, err := aaa.PlainJSON(v)
 	if err != nil {
 		return "", err
 	}
-	return c.vault.Seal(ctx, aaa.SystemConfig, purpose, text)
+	return c.vault.Seal(ctx, aaa.SystemConfig, purpose, string(text))
 }
 
 // post sends a sealed head and message and returns the text that comes back.

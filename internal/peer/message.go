@@ -1,9 +1,7 @@
 package peer
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 
 	"aaa-api/internal/aaa"
 )
@@ -42,22 +40,4 @@ func messagePurposeOf(n nonce) string {
 // answerPurposeOf is what the answer to a message is sealed for.
 func answerPurposeOf(n nonce) string {
 	return answerPurpose + base64.RawURLEncoding.EncodeToString(n[:])
-}
-
-// encode writes JSON that is no longer than it must be.
-func encode(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return b.String(), nil
-}
-
-// decode reads JSON and leaves numbers as they were written.
-func decode(text string, v any) error {
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.UseNumber()
-	return d.Decode(v)
 }

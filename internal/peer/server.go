@@ -89,7 +89,7 @@ func (s *Server) admit(r *http.Request) (nonce, error) {
 	}
 	var h head
 	if err == nil {
-		err = decode(clear.Reveal(), &h)
+		err = aaa.DecodeJSON([]byte(clear.Reveal()), &h)
 	}
 	var id nonce
 	if err == nil {
@@ -139,7 +139,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, id nonce) (*messag
 	clear, err := s.vault.Open(r.Context(), aaa.SystemConfig, messagePurposeOf(id), string(body))
 	var m message
 	if err == nil {
-		err = decode(clear.Reveal(), &m)
+		err = aaa.DecodeJSON([]byte(clear.Reveal()), &m)
 	}
 	if err != nil {
 		s.log.WarnContext(r.Context(), "a message of another node does not open", "from", r.RemoteAddr, "error", err)
@@ -162,9 +162,9 @@ func (s *Server) run(ctx context.Context, m *message) outcome {
 }
 
 func (s *Server) seal(ctx context.Context, id nonce, o outcome) (string, error) {
-	text, err := encode(o)
+	text, err := aaa.PlainJSON(o)
 	if err != nil {
 		return "", err
 	}
-	return s.vault.Seal(ctx, aaa.SystemConfig, answerPurposeOf(id), text)
+	return s.vault.Seal(ctx, aaa.SystemConfig, answerPurposeOf(id), string(text))
 }

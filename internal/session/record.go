@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -193,9 +192,7 @@ func (m *Manager) open(ctx context.Context, rec store.SessionRecord) (*session, 
 	if err != nil {
 		return nil, fmt.Errorf("session %s of account %s: %w", rec.ID, rec.Account, err)
 	}
-	d := json.NewDecoder(bytes.NewReader([]byte(clear.Reveal())))
-	d.UseNumber()
-	if err := d.Decode(&s.private); err != nil {
+	if err := aaa.DecodeJSON([]byte(clear.Reveal()), &s.private); err != nil {
 		return nil, fmt.Errorf("session %s of account %s: what was sealed does not parse", rec.ID, rec.Account)
 	}
 	return s, nil
