@@ -43,7 +43,7 @@ func (m *Manager) choose(w want, now time.Time) (c *conn, wait time.Duration, er
 				kept++
 			}
 			switch {
-			case len(x.sessions) >= m.opts.MaxSessions || len(x.out) >= maxQueued:
+			case len(x.sessions) >= m.opts.MaxSessions || x.unwritten() >= maxQueued:
 			case x.room(w.dialogue, now):
 				if x.better(best, now) {
 					best = x

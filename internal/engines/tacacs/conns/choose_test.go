@@ -78,6 +78,7 @@ func TestChoose(t *testing.T) {
 		{name: "one of another's own", conns: []*conn{{state: alone}}, want: dials},
 		{name: "full ones", conns: []*conn{with(idle(), full), with(idle(), full)}, want: dials},
 		{name: "one that takes no octets", conns: []*conn{busy(2, 0), with(busy(1, 0), func(c *conn) { c.out = make([]byte, maxQueued) })}, want: 0},
+		{name: "one that still writes", conns: []*conn{busy(2, 0), with(busy(1, 0), func(c *conn) { c.writing = maxQueued })}, want: 0},
 		{name: "negotiations under way", conns: []*conn{young, young}, want: waits},
 		{name: "dialling", conns: []*conn{{state: dialling, opened: now}, {state: dialling, opened: now}}, want: waits},
 		{name: "diallings that take long", conns: []*conn{{state: dialling, opened: now.Add(-dialPatience)}, {state: dialling, opened: now.Add(-dialPatience)}}, want: dials},
@@ -105,7 +106,7 @@ func TestChoose(t *testing.T) {
 		for _, c := range tc.conns {
 			own := &conn{
 				m: m, key: c.key, state: c.state, draining: c.draining, traffic: c.traffic, dialogues: c.dialogues,
-				opened: c.opened, sessions: c.sessions, out: c.out,
+				opened: c.opened, sessions: c.sessions, out: c.out, writing: c.writing,
 			}
 			m.conns = append(m.conns, own)
 		}

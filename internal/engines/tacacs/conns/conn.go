@@ -40,9 +40,10 @@ type conn struct {
 	opened    time.Time // when dialling began, later when it was done
 	took      time.Duration
 
-	out    []byte // packets queued for the writer
-	tombs  tombstones
-	strays uint64 // replies to ids that nobody used
+	out     []byte // packets queued for the writer
+	writing int    // octets that the writer has taken and not yet written
+	tombs   tombstones
+	strays  uint64 // replies to ids that nobody used
 
 	idle      *time.Timer // runs while armed
 	armed     bool
@@ -126,6 +127,9 @@ func (c *conn) queue(packet []byte) {
 	c.out = append(c.out, packet...)
 	c.wake()
 }
+
+// unwritten is how many octets the connection has yet to take; mu is held.
+func (c *conn) unwritten() int { return len(c.out) + c.writing }
 
 func (c *conn) wake() {
 	select {
@@ -219,6 +223,7 @@ func (c *conn) write() {
 				return
 			}
 			batch, c.out = c.out, batch[:0]
+			c.writing = len(batch)
 			closing := c.closing
 			if len(batch) > 0 {
 				c.m.notify()

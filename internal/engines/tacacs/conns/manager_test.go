@@ -315,7 +315,7 @@ func TestNothingReads(t *testing.T) {
 		}
 		synctest.Wait()
 		m.mu.Lock()
-		queued := len(c.out)
+		queued := c.unwritten()
 		m.mu.Unlock()
 		login(t, m)
 		if queued <= maxQueued || p.Accepted() != 2 {
