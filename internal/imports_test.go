@@ -68,7 +68,9 @@ var rules = map[string][]string{
 	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "store", "plans", "usersfile"},
+	"journal": {"atomicfile"},
+	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
+	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

@@ -1,0 +1,39 @@
+package spool
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Record is an accounting record on its way.
+type Record struct {
+	ID            string // of 32 hexadecimal characters; the Spool gives one where it is empty. A record that is handed over twice under one ID is one
+	Account       aaa.AccountID
+	Kind          store.SpoolKind
+	Session       string // hash of what names its session; empty: it waits for no other
+	Digest        string // equal for repetitions; empty: it repeats none
+	AcctSessionID string
+	User          string
+	EventAt       time.Time // when it happened
+	Keep          time.Duration
+	Body
+}
+
+// Body is the part of a record that is sealed.
+type Body struct {
+	RequestID string     `json:"request_id"` // of the request that brought it
+	Values    aaa.Values `json:"values"`     // the caller's keys
+	// The request keys of Event-Timestamp and Acct-Delay-Time (RFC 2869 §5.3, RFC 2866 §5.2); empty: the record has none.
+	TimeKey  string `json:"time_key,omitempty"`
+	DelayKey string `json:"delay_key,omitempty"`
+	Reboot   string `json:"reboot,omitempty"` // hash of the NAS that began or ended its accounting; empty: none did
+}
+
+// Deliver runs an accounting request at the account's servers. An account that has nothing to send it to is answered by aaa.Off. Its errors are *aaa.Error.
+type Deliver func(ctx context.Context, r *Record, values aaa.Values) (*aaa.Result, error)
+
+// Width is how many records of an account may be at its servers at once.
+type Width func(account aaa.AccountID) int

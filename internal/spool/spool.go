@@ -1,0 +1,66 @@
+package spool
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
+)
+
+// Options are the parts that a Spool works with.
+type Options struct {
+	Store   store.Spool
+	Vault   secmod.SealOpener
+	Journal Journal // nil: what comes while the store is away is refused
+	Deliver Deliver
+	Width   Width
+	Limits  func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
+	Node    string
+	Now     func() time.Time // nil: time.Now
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Journal keeps entries on this node's disk. package journal has the one of the service.
+type Journal interface {
+	// Append returns when the entries are on the disk. It is called by many goroutines.
+	Append(ctx context.Context, entries [][]byte) error
+	// Drain gives all entries that were appended before it, oldest first, in batches, and forgets those of which take returned nil.
+	Drain(ctx context.Context, take func(entries [][]byte) error) error
+	// Len is how many entries there are, and their octets.
+	Len() (entries, octets int64)
+}
+
+// Spool takes accounting records and has them delivered. It is safe for use by many goroutines and on many nodes at once.
+type Spool struct {
+	o Options
+	*intake
+	*delivery
+}
+
+// New makes a Spool. Nothing is delivered before Run.
+func New(o Options) *Spool {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Spool{o: o}
+	s.intake = newIntake(s)
+	s.delivery = newDelivery(s)
+	return s
+}
+
+// now is the time as stores keep it.
+func (s *Spool) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
+
+// Run delivers records until ctx ends and what it has begun is done.
+func (s *Spool) Run(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	under.Go(func() { s.intake.run(ctx) })
+	s.delivery.run(ctx)
+}
