@@ -11,14 +11,13 @@ type Request struct {
 	// or a []any of those.
 	Values Values
 	Trace  bool // collect Result.Trace
+	Stored bool // an accounting request is answered once its record is stored
 	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
 	// machine's DUP. It is empty where a repetition can't be told.
 	RepeatID string
 
-	// What follows is of accounting alone.
-
-	Stored    bool      // answer once the record is stored, and deliver it later, whatever the document says
-	Happened  time.Time // when what the record tells of happened; zero: when the request arrived
+	// Happened and SessionID are of an accounting record that may be sent later and more than once.
+	Happened  time.Time // what the record tells of; zero: when the request arrived
 	SessionID string    // the session identifier of a record that brings none; empty: a random one
 }
 
@@ -32,7 +31,7 @@ const (
 	Challenge Outcome = "challenge"
 	Off       Outcome = "off"
 	Bypassed  Outcome = "bypassed"
-	Stored    Outcome = "stored" // an accounting record is safe, and is delivered later
+	Stored    Outcome = "stored" // an accounting record is stored and delivered later
 )
 
 // Result is the answer to a Request that ended in an AAA answer, be it yes or no.
@@ -46,7 +45,7 @@ type Result struct {
 	Prompt       string    // with a challenge: what to show the user
 	Echo         bool      // with a challenge: the answer may be shown while it is typed
 	RefusedBy    string    // the authoriser that said no, where it was not a server
-	Reason       string    // of Stored: why no server has taken the record yet; empty where none was asked
+	Reason       string    // with Stored: why no server took the record yet; empty where none was asked
 	Keys         Values    // what the rules mapped back
 	AVPs         AVPs      // reply attributes that no rule took
 	Trace        *Trace
