@@ -15,6 +15,7 @@ type SessionRecord struct {
 	Revision  int64    // from 1; every write counts, a claim too
 	State     aaa.SessionState
 	Open      bool
+	NAS       string    // hash of the NAS that an open session was opened through; empty: it named none
 	Body      []byte    // UTF-8 of the session package's own; what is secret in it is sealed
 	DueAt     time.Time // when it next needs something done by itself; zero: never
 	Lease     Lease
@@ -42,6 +43,8 @@ type Sessions interface {
 	Update(ctx context.Context, r SessionRecord, ifRevision int64) (SessionRecord, error)
 	// List is ordered by id.
 	List(ctx context.Context, account aaa.AccountID, p Page) (list []SessionRecord, next string, err error)
+	// OfNAS lists those that are open and have this NAS, which is not empty, ordered by id.
+	OfNAS(ctx context.Context, account aaa.AccountID, nas string, p Page) (list []SessionRecord, next string, err error)
 	// Below lists the sessions of the account and of all below it, ordered by account and id. One call looks at a
 	// bounded number of accounts, so a page that is not full, or empty, may have a next one. ErrNotFound: there
 	// is no such account.

@@ -51,6 +51,7 @@ func testSessions(t *testing.T, s store.Store) {
 
 	change := in
 	change.State, change.Open, change.Body, change.Lease.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
+	change.NAS = "b2"
 	change.DueAt, change.Lease.Until = noon.Add(time.Minute), noon.Add(time.Hour)
 	change.UpdatedAt, change.EndedAt = noon.Add(time.Second), noon.Add(2*time.Second)
 	second := must[store.SessionRecord](t)(s.Sessions().Update(ctx, change, 1))
