@@ -23,6 +23,7 @@ import (
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
@@ -83,7 +84,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	})
 	f.must(err)
 	o := Options{
-		Tenants: f.tenants, Router: routes, Vault: vault, Sessions: db.Sessions(), Node: "a",
+		Tenants: f.tenants, Router: routes, Vault: vault, Spool: direct{f}, Sessions: db.Sessions(), Node: "a",
 		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Log: log,
 	}
 	for _, fn := range change {
@@ -95,6 +96,19 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	f.account("customer", "reseller")
 	f.account("sibling", "reseller")
 	return f
+}
+
+// direct is a Spool that keeps nothing: each record has one attempt.
+type direct struct{ *fixture }
+
+func (d direct) Store(ctx context.Context, r *spool.Record) error {
+	_, err := d.gateway.Deliver(ctx, r, r.Values)
+	return err
+}
+
+func (d direct) Take(ctx context.Context, r *spool.Record, run spool.Run) (*aaa.Result, bool, error) {
+	res, err := run(ctx, r.Values)
+	return res, false, err
 }
 
 func (f *fixture) must(err error) {

@@ -22,7 +22,10 @@ type Gateway struct {
 	tenants *plans.Cache
 	router  *router.Router
 	vault   secmod.SealOpener
+	spool   Spool
+	clock   func() time.Time
 	metrics *Metrics
+	log     *slog.Logger
 
 	hashCost usersfile.Cost
 }
@@ -34,11 +37,12 @@ type Options struct {
 	Tenants  *plans.Cache
 	Router   *router.Router
 	Vault    secmod.SealOpener
+	Spool    Spool            // keeps accounting records
 	Sessions store.Sessions   // where sessions are kept
 	Peers    session.Peers    // asks the other nodes; optional: this one is the only one
 	Node     string           // this node's name
 	URL      string           // at which other nodes reach it; optional: they don't
-	Now      func() time.Time // the sessions' clock; optional: time.Now
+	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
 	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
@@ -46,13 +50,21 @@ type Options struct {
 
 // New makes a Gateway. RunSessions is what its sessions need beside the requests.
 func New(o Options) *Gateway {
-	g := &Gateway{tenants: o.Tenants, router: o.Router, vault: o.Vault, metrics: o.Metrics, hashCost: o.HashCost}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	g := &Gateway{
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, log: o.Log, hashCost: o.HashCost,
+	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
 	})
 	return g
 }
+
+// now is the time as stores keep it.
+func (g *Gateway) now() time.Time { return g.clock().UTC().Truncate(time.Microsecond) }
 
 // Handle implements Service.
 func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
@@ -68,7 +80,11 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
-		res, err = g.router.Handle(ctx, plan, req, start)
+		if req.Op == aaa.Accounting {
+			res, err = g.account(ctx, plan, req, start)
+		} else {
+			res, err = g.router.Handle(ctx, plan, req, start)
+		}
 	}
 	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
 	return res, err

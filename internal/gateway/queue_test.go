@@ -12,6 +12,8 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/pool"
+	"aaa-api/internal/session"
+	"aaa-api/internal/store"
 )
 
 // full takes the only place of an account's pool, and returns the pool.
@@ -46,8 +48,10 @@ func TestRecordIsOfWhenItArrived(t *testing.T) {
 	f := newFixture(t)
 	f.put("customer", doc("on", "a"))
 	for name, handle := range map[string]func(*aaa.Request) (*aaa.Result, error){
-		"a caller's":  func(req *aaa.Request) (*aaa.Result, error) { return f.gateway.Handle(f.ctx, req) },
-		"a session's": func(req *aaa.Request) (*aaa.Result, error) { return sessionAAA{f.gateway}.Account(f.ctx, req) },
+		"a caller's": func(req *aaa.Request) (*aaa.Result, error) { return f.gateway.Handle(f.ctx, req) },
+		"a session's": func(req *aaa.Request) (*aaa.Result, error) {
+			return sessionAAA{f.gateway}.Account(f.ctx, &session.Record{Account: req.Account, Kind: store.SpoolStart, At: time.Now(), Values: req.Values})
+		},
 	} {
 		pool := f.full("customer")
 		before := time.Now()

@@ -19,19 +19,6 @@ func (g sessionAAA) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, 
 	return g.finish(ctx, plan, req, start, err)
 }
 
-// Account implements session.AAA.
-func (g sessionAAA) Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
-	start := time.Now()
-	plan, err := g.tenants.Plan(ctx, req.Account)
-	if err != nil {
-		return nil, err
-	}
-	if route := &plan.Routes[aaa.Accounting]; !route.Usable(aaa.Accounting) {
-		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
-	}
-	return g.finish(ctx, plan, req, start, nil)
-}
-
 // Hidden implements session.AAA.
 func (g sessionAAA) Hidden(ctx context.Context, account aaa.AccountID) ([]string, error) {
 	plan, err := g.tenants.Plan(ctx, account)
@@ -68,6 +55,9 @@ func termsOf(plan *plans.Plan) session.Terms {
 	t := session.Terms{
 		Live: plan.Limits.Excess(aaa.LimitSessions), Stored: plan.Limits.Excess(aaa.LimitSessionRecords),
 		Hidden: hiddenKeys(plan),
+	}
+	if levels := plan.Routes[aaa.Accounting].Levels; len(levels) > 0 {
+		t.NAS = nasKeys(levels[0])
 	}
 	for _, l := range plan.Routes[aaa.Authn].Levels {
 		t.Documents = append(t.Documents, sessionDocument(l))

@@ -30,6 +30,7 @@ import (
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
@@ -133,7 +134,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	})
 	ok(t, err)
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: direct{}, Sessions: st.Sessions(), Node: "node1",
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	o := worldOptions{
@@ -180,6 +181,16 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	w.tenantToken = w.token(w.tenant, token.Scopes()...)
 	ok(t, follower.Sync(ctx))
 	return w
+}
+
+// direct is a spool that keeps nothing: each record has one attempt.
+type direct struct{}
+
+func (direct) Store(context.Context, *spool.Record) error { return nil }
+
+func (direct) Take(ctx context.Context, r *spool.Record, run spool.Run) (*aaa.Result, bool, error) {
+	res, err := run(ctx, r.Values)
+	return res, false, err
 }
 
 func ok(t testing.TB, err error) {

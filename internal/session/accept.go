@@ -54,7 +54,7 @@ const minInterim = 60
 // accept remembers what an accept says of the session.
 func (s *session) accept(res *aaa.Result, doc *Document) {
 	p := &s.private
-	p.Class = doc.attribute(res, "Class")
+	p.Class, p.CUI = doc.attribute(res, "Class"), doc.attribute(res, "Chargeable-User-Identity")
 	if name, ok := doc.attribute(res, "User-Name").(string); ok {
 		p.Name = name
 	}

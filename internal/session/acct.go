@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,13 +12,24 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
-// Acct-Status-Type by name (RFC 2866 §5.1).
-const (
-	statusStart   = "Start"
-	statusInterim = "Interim-Update"
-	statusStop    = "Stop"
+// Record is an accounting record of a session. One that is handed over twice under one ID is one record.
+type Record struct {
+	ID        string
+	RequestID string
+	Account   aaa.AccountID
+	Session   string // names the session among those of the account
+	Kind      store.SpoolKind
+	At        time.Time // what it tells of
+	Values    aaa.Values
+}
+
+// statuses are Acct-Status-Type by name (RFC 2866 §5.1), and order marks the kinds in the ids of records.
+var (
+	statuses = map[store.SpoolKind]string{store.SpoolStart: "Start", store.SpoolInterim: "Interim-Update", store.SpoolStop: "Stop"}
+	order    = map[store.SpoolKind]string{store.SpoolStart: "1", store.SpoolInterim: "2", store.SpoolStop: "3"}
 )
 
 // Acct-Terminate-Cause by name, those that sessions end of by themselves.
@@ -26,38 +39,45 @@ const (
 	causeIdle        = "Idle-Timeout"
 	causeTimeout     = "Session-Timeout"
 	causeUser        = "User-Error"
+	causeReboot      = "NAS-Reboot"
 )
 
 // causes are the values of RFC 2866 §5.10.
 var causes = []string{
 	CauseUserRequest, "Lost-Carrier", causeLost, causeIdle, causeTimeout, "Admin-Reset", "Admin-Reboot", "Port-Error", "NAS-Error",
-	"NAS-Request", "NAS-Reboot", "Port-Unneeded", "Port-Preempted", "Port-Suspended", "Service-Unavailable", "Callback", causeUser, "Host-Request",
+	"NAS-Request", causeReboot, "Port-Unneeded", "Port-Preempted", "Port-Suspended", "Service-Unavailable", "Callback", causeUser, "Host-Request",
 }
 
 // acctSessionID is the request key under which a caller may bring an Acct-Session-Id of its own.
 const acctSessionID = "Acct-Session-Id"
 
-// account sends an accounting record that tells of the time at. Its request holds the caller's kept keys and, by the
+// recordID is the id of the session's latest record: of two of a kind the later one has the greater id.
+func (s *session) recordID(kind store.SpoolKind) string {
+	sum := sha256.Sum256(append([]byte("accounting "), s.rec.Hash[:]...))
+	return hex.EncodeToString(sum[:])[:19] + order[kind] + fmt.Sprintf("%012x", s.Records&(1<<48-1))
+}
+
+// account hands over the session's latest record, which tells of the time at. It holds the caller's kept keys and, by the
 // names of RADIUS attributes, what the session knows; the document's rules say what of it is sent.
-func (m *Manager) account(ctx context.Context, s *session, status string, at time.Time, requestID string) (*aaa.Result, error) {
+func (m *Manager) account(ctx context.Context, s *session, kind store.SpoolKind, at time.Time) (*aaa.Result, error) {
 	values := maps.Clone(s.private.Keys)
 	if values == nil {
 		values = make(aaa.Values)
 	}
 	put := func(key string, n uint64) { values[key] = json.Number(strconv.FormatUint(n, 10)) }
-	values["Acct-Status-Type"] = status
+	values["Acct-Status-Type"] = statuses[kind]
 	values[acctSessionID] = s.AcctSessionID
 	put("Event-Timestamp", uint64(max(at.Unix(), 0)))
-	if late := m.now().Sub(at); late >= time.Second {
-		put("Acct-Delay-Time", uint64(late/time.Second))
-	}
 	if s.private.Name != "" {
 		values["User-Name"] = s.private.Name
 	}
 	if s.private.Class != nil {
 		values["Class"] = s.private.Class
 	}
-	if status != statusStart {
+	if s.private.CUI != nil {
+		values["Chargeable-User-Identity"] = s.private.CUI
+	}
+	if kind != store.SpoolStart {
 		for k, c := range aaa.CounterTable {
 			n := *s.Counters.Of(aaa.Counter(k))
 			if k == int(aaa.SessionTime) {
@@ -70,10 +90,12 @@ func (m *Manager) account(ctx context.Context, s *session, status string, at tim
 			}
 		}
 	}
-	if status == statusStop {
+	if kind == store.SpoolStop {
 		values["Acct-Terminate-Cause"] = s.Cause
 	}
-	return m.aaa.Account(ctx, &aaa.Request{ID: requestID, Account: s.rec.Account, Op: aaa.Accounting, Values: values})
+	return m.aaa.Account(ctx, &Record{
+		ID: s.recordID(kind), RequestID: aaa.NewID(), Account: s.rec.Account, Session: s.rec.ID, Kind: kind, At: at, Values: values,
+	})
 }
 
 // sessionTime is the session's Acct-Session-Time: the caller's own where it reports one, else the clock's. It never goes back.

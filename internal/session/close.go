@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
-	"aaa-api/internal/backoff"
 	"aaa-api/internal/claims"
 	"aaa-api/internal/store"
 )
@@ -32,8 +31,7 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 }
 
 // CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
-// Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. A Stop that can't be
-// delivered now is tried again later, which the caller need not know.
+// Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. The Stop is delivered later, which the caller need not wait for.
 func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
 	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, usage, values)
 }
@@ -71,7 +69,7 @@ func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() 
 		return nil, err
 	}
 	if s.Stop != nil {
-		m.deliverStop(ctx, s)
+		m.tellStop(ctx, s)
 	}
 	return m.answer(s, aaa.SessionClosed), nil
 }
@@ -84,8 +82,8 @@ func (m *Manager) lease(now time.Time) store.Lease {
 	return store.Lease{Node: m.self.Node, Until: now.Add(leaseTime)}
 }
 
-// end closes a session in any place, at a time that is not in the future. An open session then has a Stop to deliver, and this
-// node's lease: no other node delivers it before the lease is over.
+// end closes a session in any place, at a time that is not in the future. An open session then has a Stop to hand over, and this
+// node's lease: no other node does it before the lease is over.
 func (m *Manager) end(s *session, cause string, at time.Time) {
 	from := s.place()
 	to, err := Next(from, CLOSE)
@@ -97,45 +95,38 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 	if from == Opened {
 		now := m.now()
 		s.SentTime = s.sessionTime(at)
+		s.Records++
 		s.Stop = &stop{Next: now}
 		s.rec.Lease = m.lease(now)
 	}
 }
 
-// The patience with servers that take no Stop.
-const (
-	firstPause = 5 * time.Second
-	maxPause   = 15 * time.Minute
-	stopTime   = 24 * time.Hour
-)
+// stopPause is how long a Stop waits that could not be kept: the store is away, or the account has as many records as it may.
+const stopPause = 10 * time.Second
 
 // errOver ends a change that has become pointless.
 var errOver = errors.New("the session has gone on")
 
-// deliverStop tries to deliver a Stop that the session's record promises, and writes how that went.
-func (m *Manager) deliverStop(ctx context.Context, s *session) (o claims.Outcome) {
-	ctx = context.WithoutCancel(ctx) // it is no longer the caller's; requests have a deadline of their own
-	_, err := m.account(ctx, s, statusStop, s.rec.EndedAt, aaa.NewID())
-	if o = claims.Delivered; err != nil {
+// tellStop hands over the Stop that a session's record promises, and writes that. A Stop that can't be kept is due again.
+func (m *Manager) tellStop(ctx context.Context, s *session) claims.Outcome {
+	ctx = context.WithoutCancel(ctx) // it is no longer the caller's
+	_, err := m.account(ctx, s, store.SpoolStop, s.rec.EndedAt)
+	if aaa.KindOf(err) == aaa.KindNotFound { // the account is gone
+		err = nil
+	}
+	o := claims.Delivered
+	if err != nil {
 		o = claims.Undelivered
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	now := m.now()
-	attrs := []any{"account", s.rec.Account, "session", s.rec.ID, "tries", s.Stop.Tries + 1, "error", err}
 	saved, serr := m.change(ctx, m.again(ctx, s), func(s *session) error {
 		if s.Stop == nil {
 			return errOver
 		}
 		s.rec.Lease.End()
-		s.Stop.Tries++
-		switch {
-		case err == nil, aaa.KindOf(err) == aaa.KindNotFound: // in the latter case the account is gone
-			s.Stop = nil
-		case now.Sub(s.rec.EndedAt) >= stopTime:
-			s.Stop = nil
-		default:
-			s.Stop.Next = now.Add(backoff.Double(firstPause, maxPause, s.Stop.Tries))
+		if s.Stop = nil; err != nil {
+			s.Stop = &stop{Next: m.now().Add(stopPause)}
 		}
 		return nil
 	})
@@ -145,14 +136,10 @@ func (m *Manager) deliverStop(ctx context.Context, s *session) (o claims.Outcome
 		}
 		return o
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		m.metrics.count(countStopped)
-	case saved.Stop == nil:
-		m.metrics.count(countLost)
-		m.log.ErrorContext(ctx, "a session's Stop was tried for a day in vain and is given up", attrs...)
-	default:
-		m.log.WarnContext(ctx, "a session's Stop was not delivered: it is tried again", attrs...)
+	} else {
+		m.log.WarnContext(ctx, "a session's Stop was not kept: that is tried again", "account", s.rec.Account, "session", s.rec.ID, "error", err)
 	}
 	*s = *saved
 	return o

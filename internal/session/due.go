@@ -82,7 +82,7 @@ func (m *Manager) due(ctx context.Context, s *session) (claims.Outcome, error) {
 		case s.place() == Opened && !s.NextInterim.IsZero() && !s.NextInterim.After(now):
 			return m.interim(ctx, s, now)
 		case s.Stop != nil && !s.Stop.Next.After(now):
-			return m.deliverStop(ctx, s), nil
+			return m.tellStop(ctx, s), nil
 		default:
 			s.rec.Lease.End() // nothing to do
 		}
@@ -106,34 +106,35 @@ func (m *Manager) due(ctx context.Context, s *session) (claims.Outcome, error) {
 	return claims.NotAsked, errors.New("the session is being changed by others all the time")
 }
 
-// expired delivers the Stop of a session whose time is over.
+// expired hands over the Stop of a session whose time is over.
 func (m *Manager) expired(ctx context.Context, s *session) claims.Outcome {
 	m.metrics.count(countExpired)
 	m.log.InfoContext(ctx, "a session's time is over", "account", s.rec.Account, "session", s.rec.ID, "cause", s.Cause)
 	if s.Stop == nil {
 		return claims.NotAsked
 	}
-	return m.deliverStop(ctx, s)
+	return m.tellStop(ctx, s)
 }
 
-// interim sends an interim update with the last reported counters. An undelivered one is not repeated: the next one has all that
-// it had.
+// interim hands over an interim update with the last reported counters. One that can't be kept is not repeated: the next one has all
+// that it had.
 func (m *Manager) interim(ctx context.Context, s *session, now time.Time) (claims.Outcome, error) {
-	told := s.sessionTime(now)
-	s.SentTime = told
-	_, err := m.account(ctx, s, statusInterim, now, aaa.NewID())
+	s.Records++
+	s.SentTime = s.sessionTime(now)
+	told := s
+	_, err := m.account(ctx, s, store.SpoolInterim, now)
 	o := claims.Delivered
 	if err == nil {
 		m.metrics.count(countInterim)
 	} else {
 		o = claims.Undelivered
-		m.log.WarnContext(ctx, "an interim update was not delivered", "account", s.rec.Account, "session", s.rec.ID, "error", err)
+		m.log.WarnContext(ctx, "an interim update was not kept", "account", s.rec.Account, "session", s.rec.ID, "error", err)
 	}
 	_, serr := m.change(ctx, m.again(ctx, s), func(s *session) error {
 		if s.place() != Opened {
 			return errOver
 		}
-		s.SentTime = max(s.SentTime, told)
+		s.SentTime, s.Records = max(s.SentTime, told.SentTime), max(s.Records, told.Records)
 		s.rec.Lease.End()
 		s.NextInterim = now.Add(seconds(s.InterimInterval))
 		return nil

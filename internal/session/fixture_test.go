@@ -60,6 +60,7 @@ type scripted struct {
 	script []func(*aaa.Request) (*aaa.Result, error)
 	acct   func(*aaa.Request) (*aaa.Result, error)
 	sent   []aaa.Request
+	told   []Record // accounting records
 	terms  Terms
 	off    bool  // the account is disabled
 	lost   error // of Terms, as where the store is away
@@ -122,9 +123,11 @@ func (s *scripted) lose(err error) {
 	s.lost = err
 }
 
-func (s *scripted) Account(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+func (s *scripted) Account(_ context.Context, r *Record) (*aaa.Result, error) {
+	req := &aaa.Request{ID: r.RequestID, Account: r.Account, Op: aaa.Accounting, Values: r.Values}
 	s.mu.Lock()
 	s.note(req)
+	s.told = append(s.told, *r)
 	f := s.acct
 	s.mu.Unlock()
 	if f == nil {
@@ -154,7 +157,16 @@ func (s *scripted) Hidden(context.Context, aaa.AccountID) ([]string, error) {
 	return s.terms.Hidden, nil
 }
 
-// take returns the accounting records since the last call.
+// records returns the accounting records since the last call.
+func (s *scripted) records() []Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.told
+	s.sent, s.told = nil, nil
+	return list
+}
+
+// take returns the values of the accounting records since the last call.
 func (s *scripted) take() []aaa.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +176,7 @@ func (s *scripted) take() []aaa.Values {
 			list = append(list, r.Values)
 		}
 	}
-	s.sent = nil
+	s.sent, s.told = nil, nil
 	return list
 }
 

@@ -187,16 +187,18 @@ func TestStartFails(t *testing.T) {
 	w.refused(err, aaa.KindBadInput)
 }
 
-// TestOpenFails: a session whose Start is not delivered is as it was, and may be opened again.
+// TestOpenFails: a session whose Start is refused, or can't be kept, is as it was, and may be opened again, with a record of its own.
 func TestOpenFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
 	sid := w.start(m).SID
-	w.aaa.acct = fails(aaa.KindNoAnswer)
-	_, err := m.OpenSession(w.ctx, w.mine, sid, aaa.Values{"once": "x"})
-	w.refused(err, aaa.KindNoAnswer)
-	w.is(m, sid, Completed, "")
+	for _, kind := range []aaa.Kind{aaa.KindUnavailable, aaa.KindLimited, aaa.KindBadInput} {
+		w.aaa.acct = fails(kind)
+		_, err := m.OpenSession(w.ctx, w.mine, sid, aaa.Values{"once": "x"})
+		w.refused(err, kind)
+		w.is(m, sid, Completed, "")
+	}
 	w.aaa.acct = rejects
 	a, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
@@ -209,7 +211,14 @@ func TestOpenFails(t *testing.T) {
 	a, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	if start := w.aaa.last().Values; a.Keys["ip"] != "192.0.2.7" || start["once"] != nil || len(start["Acct-Session-Id"].(string)) != 32 {
-		t.Errorf("the third OPEN sends %v and answers %+v", start, a)
+		t.Errorf("the last OPEN sends %v and answers %+v", start, a)
+	}
+	ids := map[string]bool{}
+	for _, r := range w.aaa.records() {
+		ids[r.ID] = true
+	}
+	if len(ids) != 5 {
+		t.Errorf("5 Starts have the ids %v", ids)
 	}
 }
 
@@ -322,13 +331,13 @@ func TestPeerLost(t *testing.T) {
 	}
 }
 
-// TestNothingSecret: neither rows nor logs hold a password, a State, a Class, the SID or its hash in the clear.
+// TestNothingSecret: neither rows nor logs hold a password, a State, a Class, a Chargeable-User-Identity, the SID or its hash in the clear.
 func TestNothingSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.manager("a")
-	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("st4te"), accept(aaa.Values{"Class": "cl4ss", "Filter-Id": "f1lter"}), fails(aaa.KindNoAnswer)}
-	w.aaa.acct = fails(aaa.KindNoAnswer)
+	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){challenge("st4te"), accept(aaa.Values{"Class": "cl4ss", "Filter-Id": "f1lter", "Chargeable-User-Identity": "cu1"}), fails(aaa.KindNoAnswer)}
+	w.aaa.acct = fails(aaa.KindUnavailable)
 	start := func() (*aaa.SessionAnswer, error) {
 		return m.StartSession(w.ctx, &aaa.Request{Account: w.mine, Values: aaa.Values{"login": "alice", "code": "h1dden", "api-token": "t0ken", "port": "tty1"}})
 	}
@@ -342,16 +351,16 @@ func TestNothingSecret(t *testing.T) {
 	_, err = start()
 	w.refused(err, aaa.KindNoAnswer)
 	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
-	w.refused(err, aaa.KindNoAnswer)
+	w.refused(err, aaa.KindUnavailable)
 	w.aaa.acct = nil
 	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
 	w.must(err)
 	text += w.rows()
-	w.aaa.acct = fails(aaa.KindNoAnswer)
+	w.aaa.acct = fails(aaa.KindUnavailable)
 	_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, aaa.Values{"code": "h1dden"})
 	w.must(err)
 	text += w.rows() + w.log.String()
-	for _, secret := range []string{"h1dden", "t0ken", "st4te", "0tp", "p1n", "cl4ss", "f1lter", "tty1", sid} {
+	for _, secret := range []string{"h1dden", "t0ken", "st4te", "0tp", "p1n", "cl4ss", "cu1", "f1lter", "tty1", sid} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is in a row or in the log:\n%s", secret, text)
 		}

@@ -18,9 +18,9 @@ import (
 type AAA interface {
 	// Handle runs an authn request as any other.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
-	// Account sends an accounting record, a disabled account's too: it tells of what was begun before. An account
-	// that has nothing to send it to is answered by aaa.Off.
-	Account(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	// Account takes an accounting record, a disabled account's too: it tells of what was begun before. Without an error the record is
+	// kept until a server has taken it. An account that has nothing to send it to is answered by aaa.Off.
+	Account(ctx context.Context, r *Record) (*aaa.Result, error)
 	// Terms tells what a session must know of the documents in force for an account's authn.
 	Terms(ctx context.Context, account aaa.AccountID) (Terms, error)
 	// Hidden is the Hidden of Terms, a disabled account's too.

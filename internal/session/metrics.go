@@ -4,12 +4,11 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // What is counted besides the results of verbs.
 const (
-	countFailed   = "failed"    // ended in an error before it was authenticated
-	countRepeated = "repeated"  // the answer to an earlier request was given again
-	countExpired  = "expired"   // ended by a timeout, or given up by its caller
-	countInterim  = "interim"   // an interim update was delivered
-	countStopped  = "stopped"   // a Stop was delivered
-	countLost     = "stop_lost" // a Stop was tried for a day in vain
+	countFailed   = "failed"   // ended in an error before it was authenticated
+	countRepeated = "repeated" // the answer to an earlier request was given again
+	countExpired  = "expired"  // ended by a timeout, or given up by its caller
+	countInterim  = "interim"  // an interim update was handed over
+	countStopped  = "stopped"  // a Stop was handed over
 )
 
 // Metrics counts what happens to sessions.

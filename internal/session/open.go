@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
 )
 
 // maxAcctSessionID is what a RADIUS attribute can hold (RFC 2866 §5.5).
@@ -15,7 +16,7 @@ const maxAcctSessionID = 253
 
 // OpenSession is OPEN: accounting begins with a Start, and the answer has what the accept configured.
 // values are more of the caller's keys for this record and those to come; Acct-Session-Id among them is
-// taken instead of one of ours. Where the Start is not delivered the session stays as it was.
+// taken instead of one of ours. A session whose Start is refused, or can't be kept, stays as it was.
 func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error) {
 	terms, err := m.aaa.Terms(ctx, account)
 	if err != nil {
@@ -43,6 +44,8 @@ func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 		}
 		now := m.now()
 		s.move(to, now)
+		s.Records++
+		s.rec.NAS = NASOf(terms.NAS, s.private.Keys)
 		s.OpenedAt, s.ChangedAt, s.NextInterim = now, now, time.Time{}
 		if s.InterimInterval > 0 {
 			s.NextInterim = now.Add(seconds(s.InterimInterval))
@@ -52,7 +55,7 @@ func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 	if err != nil {
 		return nil, err
 	}
-	res, err := m.account(ctx, s, statusStart, s.OpenedAt, aaa.NewID())
+	res, err := m.account(ctx, s, store.SpoolStart, s.OpenedAt)
 	if err == nil && res.Outcome != aaa.Reject {
 		a := m.answer(s, aaa.SessionOpened)
 		a.Keys, a.AVPs = s.private.AcceptKeys, s.private.AcceptAVPs
@@ -69,7 +72,7 @@ func (m *Manager) OpenSession(ctx context.Context, account aaa.AccountID, sid st
 	})
 	switch {
 	case serr != nil && !errors.Is(serr, errOver):
-		m.log.ErrorContext(ctx, "a session stays open whose Start was not delivered", "account", account, "session", s.rec.ID, "error", serr)
+		m.log.ErrorContext(ctx, "a session stays open whose Start was not taken", "account", account, "session", s.rec.ID, "error", serr)
 		return nil, cmp.Or(err, serr)
 	case err != nil:
 		return nil, err

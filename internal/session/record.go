@@ -36,7 +36,9 @@ type body struct {
 	SentTime uint64       `json:"sent_time,omitempty"` // the last Acct-Session-Time told
 
 	Cause string `json:"cause,omitempty"`
-	Stop  *stop  `json:"stop,omitempty"` // the accounting Stop is still to be delivered
+	Stop  *stop  `json:"stop,omitempty"` // the accounting Stop is still to be handed over
+
+	Records uint64 `json:"records,omitempty"` // accounting records that were begun
 
 	Private string `json:"private"` // sealed
 }
@@ -47,10 +49,9 @@ type home struct {
 	URL  string `json:"url,omitempty"`
 }
 
-// stop is a Stop that is to be delivered.
+// stop is a Stop that is to be handed over.
 type stop struct {
-	Next  time.Time `json:"next"` // when it is next tried
-	Tries int       `json:"tries"`
+	Next time.Time `json:"next"` // when that is next tried
 }
 
 // private is what is sealed: what opens doors, and what the caller told of the user.
@@ -62,6 +63,7 @@ type private struct {
 	Round     *round    `json:"round,omitempty"` // the last answer to a challenge
 	Name      string    `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
 	Class     aaa.Value `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
+	CUI       aaa.Value `json:"cui,omitempty"`   // Chargeable-User-Identity of the accept (RFC 4372)
 	// What OPEN gives: the accept's.
 	AcceptKeys aaa.Values `json:"accept_keys,omitempty"`
 	AcceptAVPs aaa.AVPs   `json:"accept_avps,omitempty"`
@@ -90,11 +92,12 @@ func (s *session) move(to Place, now time.Time) {
 	}
 }
 
-// revert takes a session back to where it was before a step that came to nothing.
+// revert takes a session back to where it was before a step that came to nothing. A record that was begun keeps its number: who knows
+// what became of it.
 func (s *session) revert(back *session) {
-	revision := s.rec.Revision
+	revision, records := s.rec.Revision, s.Records
 	*s = *back
-	s.rec.Revision = revision
+	s.rec.Revision, s.Records = revision, records
 	s.rec.Lease.End()
 }
 

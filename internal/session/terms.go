@@ -11,6 +11,7 @@ import (
 type Terms struct {
 	Live, Stored aaa.Excess // the limits of the account's sessions
 	Hidden       []string   // request keys of hidden attributes: never stored
+	NAS          []string   // request keys that name the NAS in accounting, in the order of NASAttributes
 	Documents    []Document // the account's own first; none where it authenticates nowhere
 }
 
@@ -25,7 +26,8 @@ type Document struct {
 
 // Attributes are those that sessions find by a document's rules.
 var Attributes = []string{
-	"User-Name", "user", "User-Password", "password", "Class", "Session-Timeout", "Acct-Interim-Interval", "Idle-Timeout",
+	"User-Name", "user", "User-Password", "password", "Class", "Chargeable-User-Identity",
+	"Session-Timeout", "Acct-Interim-Interval", "Idle-Timeout",
 }
 
 // document is that of an account, else the first.
