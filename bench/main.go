@@ -71,7 +71,7 @@ func measure(args []string) error {
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk")
+	only := fs.String("only", "", "comma-separated measurements: rest, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk, spool")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -109,6 +109,7 @@ func measure(args []string) error {
 		{"memory", measureMemory},
 		{"large", measureLargeStore},
 		{"bulk", measureBulk},
+		{"spool", measureSpool},
 	} {
 		if len(s.only) > 0 && !s.only[m.name] {
 			continue

@@ -35,6 +35,7 @@ type Cluster struct {
 	dir  string
 	bin  string // the folder of initdb and postgres
 	as   *syscall.Credential
+	set  []string       // settings beside those of tests
 	tell io.WriteCloser // the shell's standard input
 	done chan error     // the shell's end
 }
@@ -54,8 +55,8 @@ wait $!
 `
 
 // StartCluster makes a cluster and starts it. Its one role is postgres, trusted.
-// Data outlives a crash of the server but is not forced to the disk: it is for tests.
-func StartCluster() (*Cluster, error) {
+// Data outlives a crash of the server but is not forced to the disk: it is for tests. Settings are PostgreSQL's own, like "fsync=on".
+func StartCluster(settings ...string) (*Cluster, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func StartCluster() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, bin: bin, as: as}
+	c := &Cluster{dir: dir, bin: bin, as: as, set: settings}
 	if err := c.create(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
@@ -153,9 +154,11 @@ func (c *Cluster) Start() error {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // the server has its own copy
-	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", filepath.Join(c.bin, "postgres"), c.dir,
-		"-D", c.data(), "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=64MB",
-		"-c", "fsync=off", "-c", "full_page_writes=off")
+	args := []string{"-c", keeper, "keeper", filepath.Join(c.bin, "postgres"), c.dir, "-D", c.data(), "-k", c.dir}
+	for _, setting := range append([]string{"listen_addresses=", "max_connections=300", "shared_buffers=64MB", "fsync=off", "full_page_writes=off"}, c.set...) {
+		args = append(args, "-c", setting)
+	}
+	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = c.dir
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own: an interrupt at the terminal is for the tests, whose end is what stops the server.
