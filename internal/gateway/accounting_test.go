@@ -87,8 +87,8 @@ func TestAccountingIsStoredFirst(t *testing.T) {
 		"no enabled server":        {servers: "!one", kind: aaa.KindNoAnswer, counts: none},
 		"a blocked channel": {
 			document: `"block_accounting": [{"channel": ["inbound", "internal"]}]`,
-			request: aaa.Request{Stored: true, Values: aaa.Values{"channel": []any{"inbound", "internal"}}},
-			outcome: aaa.Bypassed, counts: none,
+			request:  aaa.Request{Stored: true, Values: aaa.Values{"channel": []any{"inbound", "internal"}}},
+			outcome:  aaa.Bypassed, counts: none,
 		},
 		"the spool is away":         {err: aaa.Errorf(aaa.KindUnavailable, "away"), kind: aaa.KindUnavailable, counts: none},
 		"the spool is away, stored": {request: aaa.Request{Stored: true}, err: aaa.Errorf(aaa.KindUnavailable, "away"), kind: aaa.KindUnavailable, counts: none},
