@@ -178,7 +178,7 @@ func (s *Accounts) update(
 	return written(got, append(changed.after(ctx, s.base, account, store.ChangedAccount), capped...)), nil
 }
 
-// Delete deletes an account without descendants, and all that it has.
+// Delete deletes an account without descendants, and all that it has, but for one whose accounting is not all delivered.
 func (s *Accounts) Delete(ctx context.Context, who *Caller, account aaa.AccountID, expected aaa.Revisions) (Account, error) {
 	if account == who.Account {
 		return Account{}, &aaa.Error{Kind: aaa.KindForbidden, Message: "an account is deleted by those above it"}
@@ -191,11 +191,27 @@ func (s *Accounts) Delete(ctx context.Context, who *Caller, account aaa.AccountI
 	if err != nil {
 		return Account{}, err
 	}
+	if err := s.checkSpool(ctx, account); err != nil {
+		return Account{}, err
+	}
 	if err := s.Store.Accounts().Delete(ctx, account, revision); err != nil {
 		return Account{}, missing(err, noAccount.Message)
 	}
 	s.sync(ctx, who, account)
 	return accountOf(old), nil
+}
+
+// checkSpool refuses an account that has accounting records.
+func (s *Accounts) checkSpool(ctx context.Context, account aaa.AccountID) error {
+	n, err := s.Store.Spool().Counts(ctx, account)
+	if err != nil || n.Waiting+n.Parked == 0 {
+		return err
+	}
+	message := fmt.Sprintf("accounting records of the account are not delivered: %d wait and %d are parked; look at its aaa/spool", n.Waiting, n.Parked)
+	return &aaa.Error{
+		Kind: aaa.KindConflict, Message: message,
+		Fields: []aaa.Field{{Path: "id", Rule: "spool", Message: message, Target: 0, Value: n.Waiting + n.Parked}},
+	}
 }
 
 // Move puts an account below another that the caller reaches. Unless confirmed it refuses to let everybody into an
