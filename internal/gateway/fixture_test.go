@@ -49,6 +49,12 @@ var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return 
 // newFixture makes the tree system → root → reseller → customer, with a sibling beside the customer.
 func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
+	return newFixtureOver(t, nil, change...)
+}
+
+// newFixtureOver is newFixture with an engine in place of the scripted one.
+func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options)) *fixture {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{t: t, ctx: ctx, engine: newScripted(), asked: &scriptedAuthorizer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
 	db, err := sqlite.Open(ctx, storetest.File(t, sqlite.Migrate))
@@ -60,7 +66,10 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	f.must(err)
 	vault := secmod.New(kek, db.Keys())
 	log := slog.New(slog.DiscardHandler)
-	registry := engines.NewRegistry(f.engine)
+	if engine == nil {
+		engine = f.engine
+	}
+	registry := engines.NewRegistry(engine)
 	acts := actions.All(actions.Options{})
 	f.tenants = plans.New(plans.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
 	f.preparer = document.NewPreparer(f.tenants, vault, registry)

@@ -145,13 +145,19 @@ func TestSession(t *testing.T) {
 func (f *fixture) runSessions() {
 	f.t.Helper()
 	before := len(f.engine.callsSoFar())
+	f.runSessionsUntil("a request of a session's own", func() bool { return len(f.engine.callsSoFar()) > before })
+}
+
+// runSessionsUntil does what is due until something has happened.
+func (f *fixture) runSessionsUntil(what string, happened func() bool) {
+	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		f.gateway.RunSessions(ctx)
 	}()
-	enginetest.Eventually(f.t, "a request of a session's own", func() bool { return len(f.engine.callsSoFar()) > before })
+	enginetest.Eventually(f.t, what, happened)
 	cancel()
 	<-done
 }
