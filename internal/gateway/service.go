@@ -13,7 +13,7 @@ import (
 // Service is the AAA service as the HTTP side sees it. It is the line along which the front process and the security module
 // are parted: what crosses it is plain data, which another process can be sent, and none of it gives a stored secret away.
 type Service interface {
-	// Handle runs an AAA request. Its errors are *aaa.Error: KindBadInput, KindNotFound,
+	// Handle runs an AAA request. An accounting request whose record no server takes now is answered by aaa.Stored. The errors are *aaa.Error: KindBadInput, KindNotFound,
 	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
 	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
@@ -51,14 +51,13 @@ type Sessions interface {
 	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
 	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
-	// OpenSession (OPEN) sends the accounting Start and gives what the accept configured. A session whose
-	// Start is not delivered is not open, and the error is accounting's.
+	// OpenSession (OPEN) begins accounting with a Start and gives what the accept configured. A session whose
+	// Start is neither delivered nor stored is not open, and the error is accounting's.
 	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// ReportSession (INTERIM) takes counters. One smaller than before is KindBadInput, by the path that usage has for it.
 	ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
-	// is a name of RFC 2866 §5.10, User-Request where it is empty. A Stop that can't be delivered now
-	// is tried again for a day and is no error.
+	// is a name of RFC 2866 §5.10, User-Request where it is empty. The Stop is delivered later.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
 	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
