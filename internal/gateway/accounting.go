@@ -55,9 +55,6 @@ func (g *Gateway) keep(ctx context.Context, plan *plans.Plan, req *aaa.Request, 
 	if !kept {
 		return res, err
 	}
-	if err != nil && aaa.KindOf(err) == aaa.KindInternal {
-		g.log.ErrorContext(ctx, "an accounting record is stored, and its first attempt failed", "account", req.Account, "request_id", req.ID, "error", err)
-	}
 	return resultOf(err), nil
 }
 

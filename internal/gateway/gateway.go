@@ -25,7 +25,6 @@ type Gateway struct {
 	spool   Spool
 	clock   func() time.Time
 	metrics *Metrics
-	log     *slog.Logger
 
 	hashCost usersfile.Cost
 }
@@ -54,7 +53,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, log: o.Log, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, hashCost: o.HashCost,
 	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
