@@ -133,10 +133,12 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		Standard: standard, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
+	records := &direct{}
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Spool: direct{}, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1",
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
+	records.service = service
 	o := worldOptions{
 		Options: Options{
 			Store: st, Tree: tenants, Service: service, Verifier: verifier, Log: log,
@@ -183,12 +185,15 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	return w
 }
 
-// direct is a spool that keeps nothing: each record has one attempt.
-type direct struct{}
+// direct is a Spool that keeps nothing: each record has one attempt.
+type direct struct{ service *gateway.Gateway }
 
-func (direct) Store(context.Context, *spool.Record) error { return nil }
+func (d *direct) Store(ctx context.Context, r *spool.Record) error {
+	_, err := d.service.Deliver(ctx, r, r.Values)
+	return err
+}
 
-func (direct) Take(ctx context.Context, r *spool.Record, run spool.Run) (*aaa.Result, bool, error) {
+func (*direct) Take(ctx context.Context, r *spool.Record, run spool.Run) (*aaa.Result, bool, error) {
 	res, err := run(ctx, r.Values)
 	return res, false, err
 }
