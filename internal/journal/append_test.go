@@ -116,10 +116,10 @@ func TestGroups(t *testing.T) {
 	before := d.syncs.Load()
 	var all sync.WaitGroup
 	var done atomic.Int64
-	all.Go(func() { must(t, j.Append(t.Context(), [][]byte{entry(1)})); done.Add(1) })
+	all.Go(func() { add(t, j, 1, 2); done.Add(1) })
 	<-d.waits
 	for n := range 64 {
-		all.Go(func() { must(t, j.Append(t.Context(), [][]byte{entry(n + 2)})); done.Add(1) })
+		all.Go(func() { add(t, j, n+2, n+3); done.Add(1) })
 	}
 	for n, _ := j.Len(); n < 66; n, _ = j.Len() { // all of them have joined
 	}

@@ -164,6 +164,9 @@ func (j *Journal) newFolder() (*folder, error) {
 func (j *Journal) takeOver(f *folder) {
 	defer f.release() //nolint:errcheck // the kernel frees the lock in any case
 	files, err := j.recover(f)
+	j.disk.Lock()
+	j.seal() // the segment that grows keeps the highest number of the folder
+	j.disk.Unlock()
 	for _, s := range files {
 		to := filepath.Join(j.own.path, filepath.Base(s.path))
 		if e := rename(s.path, to); e != nil {

@@ -58,9 +58,17 @@ func TestOpenTogether(t *testing.T) {
 	var all sync.WaitGroup
 	journals := make([]*Journal, 8)
 	for i := range journals {
-		all.Go(func() { journals[i], _ = open(t, dir, Options{}) })
+		all.Go(func() {
+			var err error
+			if journals[i], err = Open(dir, database, newLog(&logged{}), Options{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	all.Wait()
+	if t.Failed() {
+		return
+	}
 	var numbers []int
 	var paths []string
 	for _, j := range journals {

@@ -54,7 +54,7 @@ func (j *Journal) recover(f *folder) (segments []*segment, err error) {
 func (j *Journal) see(number int64) {
 	j.disk.Lock()
 	defer j.disk.Unlock()
-	j.last = max(j.last, number)
+	j.last = max(j.last, min(number, maxNumber-1<<40)) // a name from outside leaves numbers for others
 }
 
 // examine reads a segment. It is nil if there is no entry to drain in it. Newest tells that a crash can have cut it short.

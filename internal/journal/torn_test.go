@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -52,26 +54,49 @@ func TestTorn(t *testing.T) {
 	for range 1000 {
 		cuts = append(cuts, rand.Int64N(int64(len(text))))
 	}
-	for _, at := range cuts {
-		whole := 0
-		for whole < len(ends) && ends[whole] <= at {
-			whole++
+	var all sync.WaitGroup
+	defer all.Wait()
+	const workers = 8 // they wait for the disk
+	for worker := range workers {
+		all.Go(func() {
+			for i := worker; i < len(cuts) && !t.Failed(); i += workers {
+				cut(t, text, name, ends, cuts[i], i%50 == worker)
+			}
+		})
+	}
+}
+
+// cut opens what a crash leaves of a segment if it cuts it there.
+func cut(t *testing.T, text []byte, name string, ends []int64, at int64, appends bool) {
+	whole := 0
+	for whole < len(ends) && ends[whole] <= at {
+		whole++
+	}
+	dir := placed(t, name, text[:at])
+	l := &logged{}
+	j, err := Open(dir, database, newLog(l), Options{})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer j.Close() //nolint:errcheck // nothing is pending
+	if at != headerSize && (whole == 0 || ends[whole-1] != at) {
+		l.has(t, "level=WARN")
+	}
+	n, _ := j.Len()
+	want := whole
+	if appends { // go on after it
+		err = j.Append(t.Context(), [][]byte{entry(whole)})
+		want++
+	}
+	got, drainErr := drain(t, j)
+	for i := range got {
+		if got[i] != i {
+			err = fmt.Errorf("entry %d is %d", i, got[i])
 		}
-		dir := placed(t, name, text[:at])
-		j, l := open(t, dir, Options{})
-		if n, _ := j.Len(); int(n) != whole {
-			t.Fatalf("cut at %d: %d entries, not %d", at, n, whole)
-		}
-		if at != headerSize && (whole == 0 || ends[whole-1] != at) {
-			l.has(t, "level=WARN")
-		}
-		add(t, j, whole, whole+1) // appends go on after it
-		is(t, drained(t, j), 0, whole+1)
-		if aside := j.Aside(); aside != 0 {
-			t.Fatalf("cut at %d: %d files are put aside", at, aside)
-		}
-		must(t, j.Close())
-		must(t, os.RemoveAll(dir))
+	}
+	if err = errors.Join(err, drainErr); err != nil || len(got) != want || int(n) != whole || j.Aside() != 0 {
+		t.Errorf("cut at %d: %d and %d entries, not %d; %d files are put aside; %v", at, n, len(got), want, j.Aside(), err)
 	}
 }
 
@@ -87,10 +112,29 @@ func TestTornOutOfOrder(t *testing.T) {
 		dir := placed(t, name, torn)
 		j, l := open(t, dir, Options{})
 		l.has(t, "is cut")
-		is(t, drained(t, j), 0, 10)
-		if j.Aside() != 0 {
-			t.Error("a torn file is put aside")
+		add(t, j, 10, 20) // into another segment: the first is no longer the newest
+		must(t, j.Close())
+		j, l = open(t, dir, Options{})
+		is(t, drained(t, j), 0, 20)
+		if j.Aside() != 0 || l.text.Len() != 0 {
+			t.Errorf("%d files are put aside: %s", j.Aside(), l.text.String())
 		}
+	}
+}
+
+// TestHighNumbers: a segment whose number is the highest that counts does not keep others from being found again.
+func TestHighNumbers(t *testing.T) {
+	t.Parallel()
+	text, name, _ := written(t, 3)
+	dir := placed(t, name, text)
+	path := one(t, dir, suffix)
+	must(t, os.Rename(path, filepath.Join(filepath.Dir(path), fmt.Sprintf("%020d%s", maxNumber-1, name[20:]))))
+	j, _ := open(t, dir, Options{})
+	add(t, j, 0, 2)
+	must(t, j.Close())
+	j, _ = open(t, dir, Options{})
+	if n := len(drained(t, j)); n != 5 {
+		t.Errorf("%d entries", n)
 	}
 }
 
