@@ -1,8 +1,8 @@
 // Package journal keeps entries on the local disk until they are moved elsewhere. An entry whose Append returned nil survives a kill of the
 // process and a loss of power.
 //
-// No library does all of it: tidwall/wal has no checksums and writes on in a file whose sync failed, etcd's wal and hashicorp/raft-wal
-// store Raft entries of one writer and refuse a log that is damaged in the middle.
+// No library does all of it: tidwall/wal has no checksums and writes on in a file whose last write or sync failed; etcd's wal and
+// hashicorp/raft-wal store Raft entries alone and refuse a log that is damaged in the middle.
 //
 // # Files
 //

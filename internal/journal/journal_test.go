@@ -15,8 +15,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("JOURNAL_TEST_APPENDER"); dir != "" {
-		appendForEver(dir)
+	if from := os.Getenv("JOURNAL_TEST_FROM"); from != "" {
+		appendForEver(from)
 		return
 	}
 	goleak.VerifyTestMain(m)

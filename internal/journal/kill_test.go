@@ -8,34 +8,37 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"testing"
 )
 
-// appendForEver is the process that TestKill kills. It says each number on its standard output once it is acknowledged.
-func appendForEver(dir string) {
-	j, err := Open(dir, database, slog.New(slog.DiscardHandler), Options{SegmentOctets: 64 << 10})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// appendForEver is the process that TestKill kills. It appends to the journal in its folder, and says each number on its standard output
+// once it is acknowledged.
+func appendForEver(first string) {
+	from, err := strconv.Atoi(first)
+	if err == nil {
+		err = appendFrom(from)
 	}
-	from, err := strconv.Atoi(os.Getenv("JOURNAL_TEST_FROM"))
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func appendFrom(from int) error {
+	j, err := Open(".", database, slog.New(slog.DiscardHandler), Options{SegmentOctets: 64 << 10})
 	if err != nil {
-		os.Exit(1)
+		return err
 	}
-	var all sync.WaitGroup
+	failed := make(chan error)
 	for g := range 8 {
-		all.Go(func() {
+		go func() {
 			for n := from + g; ; n += 8 {
 				if err := j.Append(context.Background(), [][]byte{entry(n)}); err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(1)
+					failed <- err
 				}
 				fmt.Printf("%d\n", n) // one write
 			}
-		})
+		}()
 	}
-	all.Wait()
+	return <-failed
 }
 
 // TestKill kills a process that appends twenty times: all that it acknowledged is there, once, and nothing else than what it appended.
@@ -45,7 +48,8 @@ func TestKill(t *testing.T) {
 	acknowledged := map[int]bool{}
 	for round := range 20 {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "JOURNAL_TEST_APPENDER="+dir, fmt.Sprintf("JOURNAL_TEST_FROM=%d", round*1_000_000))
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), fmt.Sprintf("JOURNAL_TEST_FROM=%d", round*1_000_000))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
 		must(t, err)
