@@ -25,7 +25,10 @@ type folder struct {
 	lock *os.File // of the file "owner"; the kernel frees it however the process ends
 }
 
-func (f *folder) release() error { return f.lock.Close() }
+func (f *folder) release() error { return unlockFile(f.lock) }
+
+// unlockFile frees a lock also where a child that is being started still has a copy of the descriptor.
+func unlockFile(f *os.File) error { return errors.Join(flock(f, syscall.LOCK_UN), f.Close()) }
 
 // settle takes a folder for this process and the files of all that have no owner.
 func (j *Journal) settle() error {
@@ -109,7 +112,7 @@ func (j *Journal) lockDir() (unlock func(), err error) {
 	if err := flock(f, syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
 	}
-	return func() { _ = f.Close() }, nil
+	return func() { _ = unlockFile(f) }, nil
 }
 
 // claim locks a folder. It is nil if another process owns it. It is called with the directory's lock.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -87,4 +88,18 @@ func TestOpenTogether(t *testing.T) {
 	if list, err := os.ReadDir(dir); err != nil || len(list) != 2 {
 		t.Errorf("folders are left: %v, %v", list, err)
 	}
+}
+
+// TestReleasedWhileForking: a child between fork and exec holds a copy of the lock's descriptor. The folder is free all the same.
+func TestReleasedWhileForking(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
+	add(t, j, 0, 10)
+	held, err := syscall.Dup(int(j.own.lock.Fd()))
+	must(t, err)
+	defer syscall.Close(held) //nolint:errcheck // nothing is written
+	must(t, j.Close())
+	j, _ = open(t, dir, Options{})
+	is(t, drained(t, j), 0, 10)
 }

@@ -41,10 +41,12 @@ func appendFrom(from int) error {
 	return <-failed
 }
 
-// TestKill kills a process that appends twenty times: all that it acknowledged is there, once, and nothing else than what it appended.
+// TestKill kills a process that appends twenty times: another process that has the directory open too sees none of it before, and then
+// all that was acknowledged, once, and nothing else than what was appended.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
 	acknowledged := map[int]bool{}
 	for round := range 20 {
 		cmd := exec.Command(os.Args[0])
@@ -60,12 +62,12 @@ func TestKill(t *testing.T) {
 			must(t, err)
 			acknowledged[number] = true
 			if n == 100+round*7 {
+				is(t, drained(t, j), 0, 0)
 				must(t, cmd.Process.Kill())
 			}
 		}
 		_ = cmd.Wait() // killed
 	}
-	j, _ := open(t, dir, Options{})
 	got := map[int]bool{}
 	for _, n := range drained(t, j) {
 		if got[n] {
