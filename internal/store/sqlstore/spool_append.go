@@ -21,6 +21,9 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 	part := s.parts.one()
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		a := newAppending(list, s.db.MaxRows())
+		if err := tx.Batch(ctx, a.met()); err != nil {
+			return err
+		}
 		if err := tx.Batch(ctx, a.look()); err != nil {
 			return err
 		}
@@ -61,8 +64,8 @@ type line struct {
 	account aaa.AccountID
 	session string
 	adds    []int // of list, in the order of delivery
+	met     bool  // it has records
 	first   waiting
-	old     []string // Interim records without a lease that a newer one replaces
 }
 
 // waiting is a record as it waits. Its id is empty if there is none.
@@ -131,13 +134,33 @@ func lineAccount(l *line) aaa.AccountID { return l.account }
 // repeatedAmong is how many of the last records of a kind that a session has, waiting and parked, are searched for a repetition.
 const repeatedAmong = 16
 
-// look reads the first waiting record of each session, and which records repeat a stored one.
-func (a *appending) look() (list []Statement) {
+// met asks which sessions have records. Most have none, for theirs are delivered.
+func (a *appending) met() (list []Statement) {
 	eachAccount(a.lines, a.most, lineAccount, func(account aaa.AccountID, set []*line) {
+		args := []any{string(account)}
+		for i, l := range set {
+			args = append(args, int64(i), l.session)
+		}
+		list = append(list, Statement{`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `) SELECT n FROM w WHERE
+			EXISTS (SELECT 1 FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> '')`, args, func(scan Scan) error {
+			n, err := scanInt(scan)
+			if err == nil {
+				set[n].met = true
+			}
+			return err
+		}})
+	})
+	return list
+}
+
+// look reads the first waiting record of each session that has records, and which records repeat a stored one.
+func (a *appending) look() (list []Statement) {
+	old := slices.DeleteFunc(slices.Clone(a.lines), func(l *line) bool { return !l.met })
+	eachAccount(old, a.most, lineAccount, func(account aaa.AccountID, set []*line) {
 		list = append(list, firsts(account, set, func(l *line) string { return l.session }, func(l *line, w waiting) { l.first = w }))
 	})
 	var digested []int
-	for _, l := range a.lines {
+	for _, l := range old {
 		for _, i := range l.adds {
 			if a.list[i].Digest != "" {
 				digested = append(digested, i)
