@@ -189,8 +189,8 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	var list []Statement
 	var next []spoolKey
 	eachAccount(sessions, t.most, func(s [2]string) aaa.AccountID { return aaa.AccountID(s[0]) }, func(account aaa.AccountID, set [][2]string) {
-		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, w waiting) {
-			if w.idle {
+		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, parked bool, w waiting) {
+			if w.idle && !parked {
 				next = append(next, spoolKey{account, w.id})
 			}
 		}))
