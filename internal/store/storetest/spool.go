@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,9 +46,10 @@ func dueRecords(t *testing.T, s store.Store, now time.Time) map[string]store.Spo
 
 // short is the number of an id of spooled.
 func short(id string) string {
-	var n int
-	fmt.Sscan(id, &n) //nolint:errcheck // 0 is no id
-	return fmt.Sprint(n)
+	if id = strings.TrimLeft(id, "0"); id == "" {
+		return "0"
+	}
+	return id
 }
 
 func settlement(r store.SpoolRecord, o store.SpoolOutcome, due time.Time) store.SpoolSettlement {
