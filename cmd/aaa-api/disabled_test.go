@@ -103,9 +103,7 @@ func disabledSessions(t *testing.T, p *process, token string) {
 	call(t, token, "POST", account+"/aaa/accounting", `{"data":{"Acct-Status-Type":"Start"}}`).want(t, http.StatusForbidden)
 	eventually(t, "interim updates go on", func() bool { return told.has(before+2, "Interim-Update closed") })
 	call(t, token, "DELETE", closed, "").want(t, http.StatusOK).has(t, "result", "closed")
-	if !told.has(before, "Stop closed User-Request") {
-		t.Error("DELETE sent no Stop")
-	}
+	eventually(t, "the Stop of the DELETE", func() bool { return told.has(before, "Stop closed User-Request") })
 	call(t, token, "DELETE", unopened, "").want(t, http.StatusOK)
 	eventually(t, "the session's time is over", func() bool { return told.has(before, "Stop expired Session-Timeout") })
 }
