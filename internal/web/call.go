@@ -49,6 +49,8 @@ type Call struct {
 	place    *admission.Place  // to work on configuration; nil: none
 	holding  admission.Holding // of the node's budget
 
+	recording *Recording // that takes the answer; nil: it is sent
+
 	leaveHeavy func() // gives the turn of heavy work back; nil: not held
 
 	status int
