@@ -51,16 +51,24 @@ var errNotRecorded = &Failure{Status: http.StatusInternalServerError, Slug: Slug
 
 // StepAside gives back the place and the turn that the request holds, while it waits for another one to end.
 func (c *Call) StepAside() {
+	c.aside = true
 	c.endHeavy()
 	c.leavePlace()
 }
 
-// stepIn takes back what StepAside gave.
+// stepIn takes back what StepAside gave. The caller may have lost its rights meanwhile.
 func (c *Call) stepIn() error {
+	if !c.aside {
+		return nil
+	}
+	c.aside = false
 	if err := c.takePlace(); err != nil {
 		return err
 	}
-	return c.heavyBody()
+	if err := c.heavyBody(); err != nil {
+		return err
+	}
+	return c.stillAllowed()
 }
 
 // keptAnswer is an Answer as it is stored.
