@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -227,5 +229,54 @@ func TestKeyedRoutesAreTheContract(t *testing.T) {
 		if creates := r.method == "PUT" && !slices.Contains([]string{"/v2/api_auth", atKey}, r.pattern); creates && !honoured {
 			t.Errorf("%s %s creates something and has no key", r.method, r.pattern)
 		}
+	}
+}
+
+// elsewhere is a store in which another node runs every request, until free is closed.
+type elsewhere struct {
+	store.Idempotency
+	looked chan [32]byte // each look at a request
+	free   chan struct{}
+}
+
+func (e elsewhere) Begin(ctx context.Context, r store.Remembered, now time.Time) (*store.Remembered, error) {
+	select {
+	case <-e.free:
+		return e.Idempotency.Begin(ctx, r, now)
+	case e.looked <- r.Key:
+		return &r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Repetitions that wait for another node hold none of the few places for work on configuration.
+func TestWhoWaitsHoldsNoPlace(t *testing.T) {
+	t.Parallel()
+	e := elsewhere{looked: make(chan [32]byte), free: make(chan struct{})}
+	w := newWorld(t, func(o *worldOptions) {
+		e.Idempotency = o.config.Store.Idempotency()
+		o.Keys = idempotency.New(idempotency.Options{Store: e, Vault: secmod.New(memoryKEK{}, o.config.Store.Keys()), Node: "two", Log: o.Log})
+	})
+	free := sync.OnceFunc(func() { close(e.free) })
+	t.Cleanup(free)
+	var wg sync.WaitGroup
+	for n := range 2 { // as many as the account has places
+		wg.Go(func() {
+			w.do(w.keyedAsk(fmt.Sprint(n), "PUT", at(w.child, ""), data(fmt.Sprintf(`{"name":"made %d"}`, n)))).want(201)
+		})
+	}
+	looks := map[[32]byte]int{}
+	for twice := 0; twice < 2; {
+		key := <-e.looked
+		if looks[key]++; looks[key] == 2 {
+			twice++
+		}
+	}
+	w.call(w.tenantToken, "PUT", at(w.child, ""), data(`{"name":"in between"}`)).want(201)
+	free()
+	wg.Wait()
+	if n := len(w.call(w.tenantToken, "GET", at(w.child, "/children"), "").want(200).at("data").([]any)); n != 3 {
+		t.Errorf("%d children", n)
 	}
 }

@@ -191,10 +191,10 @@ func TestIdempotency(t *testing.T) {
 		t.Errorf("%s\n%s", first.text, again.text)
 	}
 	post(w.tenant, "accounting", "k1", "eve").refused(409, web.SlugConflict) // another body
-	post(w.child, "accounting", "k1", "bob").want(200)     // another account
-	post(w.tenant, "accounting", "k2", "bob").want(200)    // another key
-	post(w.tenant, "authn", "k1", "bob").want(200)         // not accounting
-	post(w.tenant, "accounting", "k3", "silent").want(504) // a failure is not kept
+	post(w.child, "accounting", "k1", "bob").want(200)                       // another account
+	post(w.tenant, "accounting", "k2", "bob").want(200)                      // another key
+	post(w.tenant, "authn", "k1", "bob").want(200)                           // not accounting
+	post(w.tenant, "accounting", "k3", "silent").want(504)                   // a failure is not kept
 	post(w.tenant, "accounting", "k3", "silent").want(504)
 	if got := w.backend.requests(); got != 6 {
 		t.Errorf("%d requests", got)
