@@ -190,6 +190,7 @@ func (k *Keys) claim(ctx context.Context, r Request, wait func(id string) error)
 			return nil, nil, context.Cause(ctx)
 		case err != nil && k.isAway(err) && !r.NeedsStore:
 			return nil, nil, nil
+		case errors.Is(err, store.ErrStale): // forgotten again and again while the store looked
 		case err != nil:
 			return nil, nil, err
 		case first == nil:

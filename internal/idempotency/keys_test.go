@@ -373,6 +373,28 @@ func TestAStoreThatHangs(t *testing.T) {
 	})
 }
 
+// stale is a store in which others overtake the first look.
+type stale struct {
+	*table
+	looks atomic.Int32
+}
+
+func (s *stale) Begin(ctx context.Context, r store.Remembered, now time.Time) (*store.Remembered, error) {
+	if s.looks.Add(1) == 1 {
+		return nil, store.ErrStale
+	}
+	return s.table.Begin(ctx, r, now)
+}
+
+func TestAnOvertakenLookIsRepeated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		c.nodes[0].o.Store = &stale{table: c.store}
+		c.want(0, request("k", ""), "answer of k", false)
+	})
+}
+
 // A run goes on if its caller goes away: the repetition must find how it ended.
 func TestARunOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
