@@ -14,7 +14,6 @@ type API struct {
 	door        *web.Door    // of the API
 	operators   *web.Door    // of the admin listener
 	logins      *web.Limiter // of sessions made, by API key
-	replays     *replays
 	storeReads  storeCheck
 	storeWrites storeCheck
 	docs        *docs
@@ -32,7 +31,6 @@ func New(o Options) *API {
 	a := &API{
 		Options: o,
 		logins:  web.NewLimiter(sessionRate, sessionBurst),
-		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
 	}
 	a.web = web.New(web.Options{
