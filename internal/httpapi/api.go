@@ -18,6 +18,7 @@ type API struct {
 	storeReads  storeCheck
 	storeWrites storeCheck
 	docs        *docs
+	lanes       *lanes
 }
 
 // How many sessions an API key gives: each is a row in the store.
@@ -34,6 +35,7 @@ func New(o Options) *API {
 		logins:  web.NewLimiter(sessionRate, sessionBurst),
 		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
+		lanes:   newLanes(),
 	}
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
