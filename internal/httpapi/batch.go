@@ -27,8 +27,9 @@ const (
 	// batchOctets is what a call costs of the budget. Half of it is for lines under way.
 	batchOctets   = 1 << 20
 	batchUnderWay = batchOctets / 2
-	// batchRecheck is how often a call looks whether its token still holds.
-	batchRecheck = time.Second
+	// A call looks whether its token still holds after a time, and after so many lines.
+	recheckTime  = time.Second
+	recheckLines = 500
 )
 
 // batch is one call with many requests. The handler's goroutine reads lines, workers run them, one goroutine writes the
@@ -142,10 +143,14 @@ func (b *batch) run() error {
 		line.Result, line.Reason = "cut", web.FailureOf(end).Slug
 	}
 	b.out.add(appendDone(nil, b.taken, line.Errors), 0)
+	if end != nil && end != errUnread { //nolint:errorlint // the value itself
+		b.lines.skipRest() // while the answers go out
+	}
 	if err := b.out.close(); err != nil {
 		line.Result, line.Reason = "unread", "" // of what was done, as much as the log says
 		b.call.Note(err)
 	}
+	b.stream.End()
 	return nil
 }
 
@@ -171,7 +176,6 @@ func (b *batch) takeLines() error {
 			return nil
 		}
 		if err != nil && !errors.Is(err, errLongLine) {
-			b.stream.Abandon()
 			return err
 		}
 		b.number++
@@ -179,8 +183,6 @@ func (b *batch) takeLines() error {
 			continue
 		}
 		if b.taken == batchLines || b.number == batchAll {
-			b.lines.skipRest()
-			b.stream.Abandon()
 			return tooManyLines(b.taken)
 		}
 		if !b.begun {
@@ -194,7 +196,6 @@ func (b *batch) takeLines() error {
 			continue
 		}
 		if err := b.take(text); err != nil {
-			b.stream.Abandon()
 			return err
 		}
 	}
@@ -211,7 +212,7 @@ func tooManyLines(taken int) *web.Failure {
 
 // take has one line run, or answers what is wrong with it. An error ends the call.
 func (b *batch) take(text []byte) error {
-	if now := time.Now(); now.Sub(b.checked) >= batchRecheck {
+	if now := time.Now(); now.Sub(b.checked) >= recheckTime || b.taken%recheckLines == 0 {
 		b.checked = now
 		if err := b.call.Recheck(); err != nil {
 			return err

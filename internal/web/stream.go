@@ -46,6 +46,7 @@ type Duplex struct {
 	c       *Call
 	control *http.ResponseController
 	in, out pace
+	whole   bool // the body was read to its end
 }
 
 // pace is how fast octets went in one direction. The time in which the node itself did not read or write does not count.
@@ -87,13 +88,16 @@ func (s *Duplex) Read(b []byte) (int, error) {
 	s.in.waited += time.Since(begun)
 	s.in.octets += int64(n)
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF):
+		s.whole = true
 		return n, err
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		if s.c.status == 0 {
-			return n, s.c.tooSlow(err)
-		}
-		return n, &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body came too slowly", Err: err}
+	case err == nil:
+		return n, nil
+	case s.c.status == 0:
+		s.c.Header().Set("Connection", "close") // what is left is no request
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, lateBody(err)
 	}
 	return n, badRead(err, 0, s.in.octets)
 }
@@ -133,12 +137,30 @@ func (s *Duplex) Flush() error {
 	return err
 }
 
-// partingTime is how long net/http may look for the end of a body that was not read to it.
-const partingTime = time.Second
+// partingTime is how long what a client still sends is read, so that it comes to see the answer.
+const partingTime = 500 * time.Millisecond
 
-// Abandon ends the reading before the end of the body.
-func (s *Duplex) Abandon() {
-	s.control.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // as above
+// End ends the connection after the answer if the body was not read to its end, which net/http does not see once it reads and
+// writes at a time: what is left of the body would be taken for the next request.
+func (s *Duplex) End() {
+	if s.whole || s.c.r.ProtoMajor != 1 {
+		return
+	}
+	conn, _, err := s.control.Hijack()
+	if err != nil {
+		return // no network's
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(partingTime)) != nil {
+		return
+	}
+	if s.c.r.ProtoAtLeast(1, 1) {
+		io.WriteString(conn, "0\r\n\r\n") //nolint:errcheck // the client is gone: nobody to tell
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()                                       //nolint:errcheck // as above
+		io.Copy(io.Discard, io.LimitReader(conn, MaxShortBody)) //nolint:errcheck // only to let the answer arrive
+	}
 }
 
 // Recheck tells whether the caller may still do what the gate allowed: a stream may last for long. It changes nothing of the
