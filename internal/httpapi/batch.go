@@ -232,7 +232,7 @@ func (b *batch) take(text []byte) error {
 	}
 	c := b.call
 	j.req = aaa.Request{
-		ID: c.ID() + "/" + strconv.Itoa(b.number), Account: c.Account(), Op: j.op, Values: j.values,
+		ID: b.requestID(), Account: c.Account(), Op: j.op, Values: j.values,
 		Trace: j.dryRun, Stored: b.stored && j.op == aaa.Accounting && !j.dryRun,
 	}
 	j.lane = b.lanes.of(j)
@@ -251,6 +251,12 @@ func (b *batch) take(text []byte) error {
 	}
 	b.jobs <- j
 	return nil
+}
+
+// requestID is that of the call with the number of the line.
+func (b *batch) requestID() string {
+	var room [160]byte
+	return string(strconv.AppendInt(append(append(room[:0], b.call.ID()...), '/'), int64(b.number), 10))
 }
 
 // endWorkers waits until each line that was taken has its answer.
@@ -320,11 +326,13 @@ func (b *batch) handle(j *job) (res *aaa.Result, err error) {
 	if j.op == aaa.Accounting {
 		ctx = b.always
 	}
-	err = b.pace.within(ctx, func() error {
+	var giveUp time.Time
+	for {
 		res, err = b.api.Service.Handle(ctx, &j.req)
-		return err
-	})
-	return res, err
+		if !b.pace.again(ctx, err, &giveUp) {
+			return res, err
+		}
+	}
 }
 
 // appendDryRun runs a line of translate, in a place as the endpoint does.
@@ -334,16 +342,18 @@ func (b *batch) appendDryRun(buf []byte, j *job) ([]byte, error) {
 		return buf, err
 	}
 	defer leave()
-	var text []byte
-	err = b.pace.within(b.asking, func() error {
+	var giveUp time.Time
+	for {
 		run, err := b.api.Service.DryRun(b.asking, &j.req)
-		if err != nil {
-			return err
+		if b.pace.again(b.asking, err, &giveUp) {
+			continue
 		}
-		text, err = json.Marshal(viewDryRun(run))
-		return err
-	})
-	return append(buf, text...), err
+		if err != nil {
+			return buf, err
+		}
+		text, err := json.Marshal(viewDryRun(run))
+		return append(buf, text...), err
+	}
 }
 
 // answerError answers a line that is not run.

@@ -86,28 +86,26 @@ type ratePace struct {
 	next time.Time
 }
 
-// within runs fn, and again if it was refused by the rate, so by something that comes before the request is run.
-func (p *ratePace) within(ctx context.Context, fn func() error) error {
-	var giveUp time.Time
-	for {
-		err := fn()
-		var e *aaa.Error
-		if err == nil || !errors.As(err, &e) || e.Kind != aaa.KindLimited || e.Excess == nil || e.Excess.Limit != aaa.LimitRequestsPerSecond {
-			return err
-		}
-		now := time.Now()
-		if giveUp.IsZero() {
-			giveUp = now.Add(ratePatience)
-		}
-		at, ok := p.turn(now, giveUp, e)
-		if !ok {
-			return err
-		}
-		select {
-		case <-time.After(at.Sub(now)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// again waits and is true if a request was refused by the rate, so by something that comes before it is run, and may be tried
+// again. giveUp is zero before its first refusal.
+func (p *ratePace) again(ctx context.Context, refused error, giveUp *time.Time) bool {
+	var e *aaa.Error
+	if refused == nil || !errors.As(refused, &e) || e.Kind != aaa.KindLimited || e.Excess == nil || e.Excess.Limit != aaa.LimitRequestsPerSecond {
+		return false
+	}
+	now := time.Now()
+	if giveUp.IsZero() {
+		*giveUp = now.Add(ratePatience)
+	}
+	at, ok := p.turn(now, *giveUp, e)
+	if !ok {
+		return false
+	}
+	select {
+	case <-time.After(at.Sub(now)):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
