@@ -42,7 +42,7 @@ type batch struct {
 	out    *answers
 	lanes  *accountLanes
 	stored bool
-	ids    map[string]struct{}
+	reads  lineDecoder
 	pace   ratePace
 
 	asking context.Context // ends when the caller goes away
@@ -94,7 +94,7 @@ func (a *API) batch(c *web.Call) error {
 		return err
 	}
 	b := &batch{
-		api: a, call: c, stream: stream, lines: newLineReader(stream), stored: stored, ids: make(map[string]struct{}),
+		api: a, call: c, stream: stream, lines: newLineReader(stream), stored: stored, reads: newLineDecoder(),
 		checked: c.Start(), always: context.WithoutCancel(c.Context()),
 		lanes: a.lanes.enter(c.Account(), workers, own.Of(aaa.LimitRequestsPerSecond)),
 	}
@@ -225,7 +225,7 @@ func (b *batch) take(text []byte) error {
 			return nil
 		}
 	}
-	if err := j.decode(text, b.number, b.ids); err != nil {
+	if err := b.reads.decode(&j.batchLine, text, b.number); err != nil {
 		b.api.Budget.Release(&j.holding)
 		b.answerError(j.id, j.shown, err)
 		return nil

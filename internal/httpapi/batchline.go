@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -165,10 +166,24 @@ func weigh(text []byte) int {
 	return n
 }
 
-// decode reads the line of a number. ids are those before it.
-func (l *batchLine) decode(text []byte, number int, ids map[string]struct{}) error {
+// lineDecoder reads the lines of a call.
+type lineDecoder struct {
+	ids     map[string]struct{} // of the lines before
+	members map[string]any      // of a line; used again
+}
+
+func newLineDecoder() lineDecoder {
+	return lineDecoder{ids: make(map[string]struct{}), members: make(map[string]any, len(lineMembers))}
+}
+
+// lineMembers are what a line may have.
+var lineMembers = []string{"id", "op", "of", "data"}
+
+// decode reads the line of a number.
+func (d *lineDecoder) decode(l *batchLine, text []byte, number int) error {
 	l.shown = number
-	v, err := schema.Parse(text, schema.MaxDepth)
+	clear(d.members)
+	v, err := schema.ParseInto(d.members, text, schema.MaxDepth)
 	if err != nil {
 		return lineError(err)
 	}
@@ -187,16 +202,14 @@ func (l *batchLine) decode(text []byte, number int, ids map[string]struct{}) err
 		return aaa.Invalid(aaa.Field{Path: "id", Rule: "maxLength", Message: fmt.Sprintf("must have 1 to %d octets", maxBatchID), Target: maxBatchID})
 	}
 	l.id = strings.Clone(id) // kept for the whole call
-	before := len(ids)
-	if ids[l.id] = struct{}{}; len(ids) == before {
+	before := len(d.ids)
+	if d.ids[l.id] = struct{}{}; len(d.ids) == before {
 		return aaa.Invalid(aaa.Field{Path: "id", Rule: "unique", Message: "a line before this one has the same id", Value: id})
 	}
 	l.shown = 0
 	for member := range members {
-		switch member {
-		case "id", "op", "of", "data":
-		default:
-			return aaa.Invalid(aaa.Field{Path: aaa.Shorten(member), Rule: "unknown", Message: schema.Unknown("a line is "+lineForm, member, []string{"id", "op", "of", "data"})})
+		if !slices.Contains(lineMembers, member) {
+			return aaa.Invalid(aaa.Field{Path: aaa.Shorten(member), Rule: "unknown", Message: schema.Unknown("a line is "+lineForm, member, lineMembers)})
 		}
 	}
 	if err := l.readOp(members); err != nil {
