@@ -79,6 +79,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.door.ServeHT
 // Operators is the handler of the admin listener: metrics, probes, and the messages of other nodes.
 func (a *API) Operators() http.Handler { return a.operators }
 
+// Stop makes calls that last end soon, before the server shuts down.
+func (a *API) Stop() { a.web.Stop() }
+
 // warningsOf are the warnings of documents as answers show them.
 func warningsOf(list []document.Warning) []web.Warning {
 	shown := make([]web.Warning, len(list))

@@ -185,6 +185,9 @@ func (b *batch) takeLines() error {
 		if b.taken == batchLines || b.number == batchAll {
 			return tooManyLines(b.taken)
 		}
+		if err := b.stream.Stopped(); err != nil {
+			return err
+		}
 		if !b.begun {
 			b.begun = true
 			b.stream.Begin()

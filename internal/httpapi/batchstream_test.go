@@ -535,3 +535,21 @@ func TestBatchOfARevokedToken(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A node that stops takes no further line, and answers those it took.
+func TestBatchOfANodeThatStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.tenant)
+	d := w.open(w.server.Client(), w.server.URL, fmt.Sprintf(goodLine, 1))
+	d.answer()
+	w.api.Stop()
+	d.send(fmt.Sprintf(goodLine, 2))
+	if a := d.answer(); a.Error != "503" || a.Line != 2 || a.RetryAfter != 1 {
+		t.Errorf("%+v", a)
+	}
+	if a := d.answer(); !a.Done || a.Lines != 1 || a.Errors != 0 {
+		t.Errorf("%+v", a)
+	}
+	w.batch(w.tenantToken, w.tenant, "", fmt.Sprintf(goodLine, 1)).refused(503, "overloaded")
+}

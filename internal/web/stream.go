@@ -102,6 +102,16 @@ func (s *Duplex) Read(b []byte) (int, error) {
 	return n, badRead(err, 0, s.in.octets)
 }
 
+// Stopped fails once the node stops.
+func (s *Duplex) Stopped() error {
+	if s.c.server.stops.Load() {
+		return errStopped
+	}
+	return nil
+}
+
+var errStopped = &aaa.Error{Kind: aaa.KindBusy, Message: "the node stops; send this and what follows again", RetryAfter: time.Second}
+
 // Begin sends the head of the answer.
 func (s *Duplex) Begin() {
 	s.c.Header()["Content-Type"] = []string{NDJSON}
