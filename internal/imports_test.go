@@ -77,7 +77,7 @@ var rules = map[string][]string{
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "logging", "schema", "store", "token", "web", "/"},
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "logging", "pool", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

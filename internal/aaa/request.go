@@ -9,6 +9,7 @@ type Request struct {
 	// or a []any of those.
 	Values Values
 	Trace  bool // collect Result.Trace
+	Stored bool // an accounting record is answered as soon as it is stored
 	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
 	// machine's DUP. It is empty where a repetition can't be told.
 	RepeatID string

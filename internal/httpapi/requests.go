@@ -60,8 +60,9 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 }
 
 // values are the caller's keys.
-func sentValues(c *web.Call) (aaa.Values, error) {
-	data := c.Sent()
+func sentValues(c *web.Call) (aaa.Values, error) { return valuesOf(c.Sent()) }
+
+func valuesOf(data any) (aaa.Values, error) {
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
 	}

@@ -20,6 +20,7 @@ const (
 	maybeJSON                  // the same, and may be left out
 	upload                     // the same, or the text of a dictionary; up to Limits.DictionaryBody
 	textUpload                 // the same, or the text of a table or a users file; up to admin.Bounds.TextBody
+	stream                     // NDJSON, read while the answer is written
 )
 
 // route is one operation of the API: a line of the table.
@@ -48,6 +49,8 @@ func (r *route) on(a *API) web.Route {
 		w.Body = web.JSONBody
 	case maybeJSON:
 		w.Body = web.MaybeJSON
+	case stream:
+		w.Body = web.Stream
 	case upload:
 		w.Body, w.MaxBody, w.MaxText = web.Upload, a.Limits.DictionaryBody, a.Limits.DictionaryBody
 	case textUpload:
@@ -66,6 +69,7 @@ const (
 	atAccount        = "/v2/accounts/{id}"
 	atDocument       = atAccount + "/aaa"
 	atTranslate      = atDocument + "/translate"
+	atBatch          = atDocument + "/batch"
 	atToken          = atAccount + "/tokens/{token}"
 	atKey            = atAccount + "/api_key"
 	atRevision       = atDocument + "/revisions/{n}"
@@ -127,6 +131,7 @@ var routes = []route{
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
 	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, once(aaaRequest(aaa.Accounting))},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
+	{"POST", atBatch, mayRequest, onAccount, stream, "accept", false, (*API).batch},
 
 	{"GET", atSessions, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listSessions},
 	{"POST", atSessions, mayRequest, onAccount, jsonBody, "", false, (*API).startSession},
