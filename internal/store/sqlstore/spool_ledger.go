@@ -85,7 +85,7 @@ func spoolCounts(ctx context.Context, c Conn, account aaa.AccountID) (counts sto
 
 // oldest asks when the oldest waiting record of an account was received.
 func oldest(account aaa.AccountID, into *time.Time) Statement {
-	return Statement{`SELECT received_at FROM spool WHERE account_id = $1 AND state = 0 ORDER BY received_at LIMIT 1`, []any{string(account)},
+	return Statement{`SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`, []any{string(account)},
 		func(scan Scan) error {
 			err := scan(into)
 			*into = into.UTC()
