@@ -122,4 +122,3 @@ func TestSpoolIsCheap(t *testing.T) {
 		cheap("servers", 1000, func() error { _, err := s.Servers(ctx, "loud"); return err })
 	}
 }
-

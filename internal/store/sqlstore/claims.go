@@ -19,7 +19,7 @@ type claimable[K string | []byte, R any] struct {
 	table, key, columns string
 	scan                func(Scan) (R, error) // reads columns
 	cursor              *dueCursor
-	each                int    // rows of one account that one look reads at most: dueCount, or a double of it
+	each                int    // rows of one account that one look reads at most, a multiple of dueCount
 	blocked             string // condition of a row that waits for another one; empty: none does
 }
 
@@ -190,17 +190,14 @@ func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], e
 // in the text: a planner that does not know it may choose to sort all.
 func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, many int) ([]dueRow[K], error) {
 	if c.blocked != "" {
-		many = 2*many + blockedToo
+		many += many/4 + blockedToo
 	}
-	limit := dueCount
-	for limit < min(many, c.each) {
-		limit *= 2
-	}
+	limit := min((many+dueCount-1)/dueCount*dueCount, c.each)
 	return all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
 		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(limit), string(account), nullable(now))
 }
 
-// blockedToo is how many rows of an account are read beside twice those that are wanted.
+// blockedToo is how many rows of an account are read beside those that are wanted and a quarter of them.
 const blockedToo = 16
 
 // claim takes those of the rows that no other node has taken since they were read. Blocked ones it puts off until the lease ends, lest
