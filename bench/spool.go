@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,10 +17,8 @@ import (
 	"aaa-api/internal/store/pgtest"
 )
 
-const (
-	batchCallers = 4
-	batchLines   = 10_000 // the most that a call takes
-)
+// batchCallers is how many calls send records at once.
+const batchCallers = 4
 
 // measureSpool measures how fast accounting records are taken and delivered.
 func measureSpool(ctx context.Context, s settings, dir string) []row {
@@ -29,8 +26,7 @@ func measureSpool(ctx context.Context, s settings, dir string) []row {
 	rows = append(rows, acknowledgedOnSQLite(ctx, s, dir+"/sqlite"))
 	rows = append(rows, measureAdded(ctx, s, dir+"/added"))
 	rows = append(rows, measureDelivered(ctx, s, dir+"/delivered")...)
-	rows = append(rows, measureWaiting(ctx, s, dir+"/waiting")...)
-	return append(rows, measureBatch(ctx, s, dir+"/batch"))
+	return append(rows, measureWaiting(ctx, s, dir+"/waiting")...)
 }
 
 // spooling is a service with an account whose records are taken before they are delivered.
@@ -118,10 +114,8 @@ func (p *spooling) batch(ctx context.Context, token string, lines []byte, good s
 	return n, answers.Err()
 }
 
-const (
-	storedAnswer = `"AAA-Result":"stored"`
-	acceptAnswer = `"AAA-Result":"accept"`
-)
+// storedAnswer is the text of an answer that a record is taken.
+const storedAnswer = `"AAA-Result":"stored"`
 
 // batches sends calls by several callers for a time, and returns the answers a second.
 func (p *spooling) batches(ctx context.Context, long time.Duration) (rate float64, err error) {
@@ -266,71 +260,4 @@ func acknowledgedOnSQLite(ctx context.Context, s settings, dir string) row {
 	}
 	r.value, r.detail = median(rates), "synchronous=FULL"
 	return r
-}
-
-// measureBatch compares authn requests by batch with the same ones one by one over keep-alive, in requests a processor second.
-func measureBatch(ctx context.Context, s settings, dir string) row {
-	r := row{name: "authn by batch / one by one, requests a processor second", format: "%.2f×", target: 3}
-	r.value, r.detail, r.err = batchOfAuthn(ctx, s, dir)
-	return r
-}
-
-func batchOfAuthn(ctx context.Context, s settings, dir string) (value float64, detail string, err error) {
-	responder, backend, err := startSelf(ctx, "responder")
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = responder.stop() }()
-	p, err := startSpooling(ctx, s, dir, backend, "answered")
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = p.svc.stop() }() // both end by our signal
-	var lines bytes.Buffer
-	var request struct{ Data json.RawMessage }
-	if err := json.Unmarshal([]byte(requestBody), &request); err != nil {
-		return 0, "", err
-	}
-	for i := range batchLines {
-		fmt.Fprintf(&lines, `{"id":"%d","op":"authn","data":%s}`+"\n", i, request.Data)
-	}
-	one := load{Address: p.svc.address, Want: accepted, Clients: 16, Seconds: s.seconds, Requests: authnRequests(p.svc.address, p.account, p.tokens...)}
-	perSecond := func(run func() (int, error)) func() (float64, error) {
-		return func() (float64, error) {
-			before, err := p.svc.processor()
-			if err != nil {
-				return 0, err
-			}
-			n, err := run()
-			if err != nil {
-				return 0, err
-			}
-			after, err := p.svc.processor()
-			return float64(n) / (after - before).Seconds(), err
-		}
-	}
-	rates, err := alternate(s.rounds,
-		contender{"batch", perSecond(func() (int, error) {
-			n := 0
-			for begun := time.Now(); time.Since(begun).Seconds() < s.seconds; {
-				good, err := p.batch(ctx, p.tokens[0], lines.Bytes(), acceptAnswer)
-				if err != nil {
-					return 0, err
-				}
-				n += good
-			}
-			return n, nil
-		})},
-		contender{"one", perSecond(func() (int, error) {
-			t, err := runOwn(ctx, one)
-			if err == nil && t.Bad > 0 {
-				err = fmt.Errorf("%d answers were bad, the first: %s", t.Bad, t.FirstBad)
-			}
-			return t.Requests, err
-		})},
-	)
-	if err != nil {
-		return 0, "", err
-	}
-	return ratio(rates["batch"], rates["one"]), fmt.Sprintf("%.1f and %.1f µs of processor time a request", 1e6/median(rates["batch"]), 1e6/median(rates["one"])), nil
 }

@@ -40,9 +40,11 @@ func (s spec) resolve(v any) map[string]any {
 // prefilled is an operation as the page on /docs shows it before anything is typed.
 type prefilled struct {
 	id, method, path string
-	body             string
-	shown            any // the example of its answer in JSON; nil without one
+	body, kind       string // kind is the media type where it is not JSON
+	shown            any    // the example of its answer in JSON; nil without one
 }
+
+const ndjson = "application/x-ndjson"
 
 // methodOrder lets things be made before they are read, and read before they are deleted.
 var methodOrder = []string{"put", "post", "patch", "get", "delete"}
@@ -91,7 +93,12 @@ func (s spec) operation(t *testing.T, method, path string, op map[string]any) pr
 	}
 	if body := s.resolve(op["requestBody"]); body != nil {
 		media, _ := body["content"].(map[string]any)
-		p.body = s.exampleOf(t, p.id, media["application/json"])
+		if lines, ok := media[ndjson]; ok {
+			p.kind = ndjson
+			p.body, _ = s.resolve(s.resolve(lines)["schema"])["example"].(string)
+		} else {
+			p.body = s.exampleOf(t, p.id, media["application/json"])
+		}
 	}
 	p.shown = s.shownBy(op)
 	return p
@@ -286,7 +293,7 @@ func TestPrefilledBodiesAreTheDocs(t *testing.T) {
 	// What no page shows: it has no command for these, shows the text instead of its JSON form, or adds what an answer before told.
 	unshown := []string{"continueSession", "apiAuth", "moveAccount", "documentCreate", "documentReplace"}
 	for _, op := range spec(s).prefill(t) {
-		if op.body == "" || slices.Contains(unshown, op.id) || strings.Contains(op.path, "/fsm") || strings.Contains(op.path, "/users/") {
+		if op.body == "" || op.kind != "" || slices.Contains(unshown, op.id) || strings.Contains(op.path, "/fsm") || strings.Contains(op.path, "/users/") {
 			continue
 		}
 		var want any

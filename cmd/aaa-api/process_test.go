@@ -246,6 +246,9 @@ func tryCall(ctx context.Context, token, method, url, body string) (answer, erro
 		req.Header.Set("X-Auth-Token", token)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if strings.HasSuffix(url, "/batch") {
+		req.Header.Set("Content-Type", ndjson)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return answer{}, err

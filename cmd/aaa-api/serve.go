@@ -88,6 +88,7 @@ func (n *node) serve(ctx context.Context) error {
 		return err
 	}
 	n.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
+	n.api.Stop()
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
 	var err error

@@ -30,6 +30,7 @@ import (
 	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
+	"aaa-api/internal/idempotency"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
@@ -60,6 +61,7 @@ type node struct {
 	radius   *radius.Engine
 	follower *store.Follower
 	admin    *admin.Service
+	keys     *idempotency.Keys
 	api      *httpapi.API
 	memory   int64 // that the node may use; 0: nobody says
 	budget   *admission.Budget
@@ -212,11 +214,13 @@ func (n *node) assemble() error {
 		Sync:     n.follower.Sync,
 		Log:      n.log,
 	})
+	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
 	n.api = httpapi.New(httpapi.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
 		Admin:    n.admin,
+		Keys:     n.keys,
 		Verifier: verifier,
 		Stale:    n.follower.Stale,
 		Log:      n.log,
@@ -285,7 +289,7 @@ func (n *node) start(ctx context.Context) {
 	// A signal ends what is served first: the background goes on until Close.
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
-	n.background.Go(func() { n.expireTokens(ctx) })
+	n.background.Go(func() { n.deleteExpired(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
@@ -295,8 +299,8 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { watchMemory(ctx, n.memory, n.budget) })
 }
 
-// expireTokens deletes tokens that ran out, every ten minutes. They are refused without that, too.
-func (n *node) expireTokens(ctx context.Context) {
+// deleteExpired deletes tokens and kept answers that ran out, every ten minutes. They mean nothing without that, too.
+func (n *node) deleteExpired(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -306,6 +310,9 @@ func (n *node) expireTokens(ctx context.Context) {
 		case now := <-tick.C:
 			if _, err := n.store.Tokens().DeleteExpired(ctx, now); err != nil && ctx.Err() == nil {
 				n.log.WarnContext(ctx, "expired tokens were not deleted", "error", err)
+			}
+			if err := n.keys.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
+				n.log.WarnContext(ctx, "expired answers were not deleted", "error", err)
 			}
 		}
 	}

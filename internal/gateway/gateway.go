@@ -147,6 +147,15 @@ func packet(m router.Message) DryRunPacket {
 	return p
 }
 
+// Workers implements Service.
+func (g *Gateway) Workers(ctx context.Context, account aaa.AccountID) (int, error) {
+	plan, err := g.plan(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	return plan.Workers, nil
+}
+
 // Repeat implements Service.
 func (g *Gateway) Repeat(_ context.Context, account aaa.AccountID, repeatID string) error {
 	g.router.Repeat(account, repeatID)

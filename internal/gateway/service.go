@@ -20,6 +20,8 @@ type Service interface {
 	// Repeat tells the request that runs under a RepeatID of the account that it has come again. One that has ended, or not
 	// begun, is told nothing, which is no error.
 	Repeat(ctx context.Context, account aaa.AccountID, repeatID string) error
+	// Workers is how many requests of the account may be at servers at once. The errors are Handle's.
+	Workers(ctx context.Context, account aaa.AccountID) (int, error)
 	// DryRun does all of Handle but sending: what would go to which server.
 	DryRun(ctx context.Context, req *aaa.Request) (*DryRun, error)
 	// Effective tells the documents in force for an operation and where each part came from.

@@ -14,10 +14,10 @@ type API struct {
 	door        *web.Door    // of the API
 	operators   *web.Door    // of the admin listener
 	logins      *web.Limiter // of sessions made, by API key
-	replays     *replays
 	storeReads  storeCheck
 	storeWrites storeCheck
 	docs        *docs
+	lanes       *lanes
 }
 
 // How many sessions an API key gives: each is a row in the store.
@@ -32,8 +32,8 @@ func New(o Options) *API {
 	a := &API{
 		Options: o,
 		logins:  web.NewLimiter(sessionRate, sessionBurst),
-		replays: newReplays(o.Limits.Replays, o.Limits.ReplayLife),
 		docs:    newDocs(),
+		lanes:   newLanes(),
 	}
 	a.web = web.New(web.Options{
 		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
@@ -76,6 +76,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.door.ServeHT
 
 // Operators is the handler of the admin listener: metrics, probes, and the messages of other nodes.
 func (a *API) Operators() http.Handler { return a.operators }
+
+// Stop makes calls that last end soon, before the server shuts down.
+func (a *API) Stop() { a.web.Stop() }
 
 // warningsOf are the warnings of documents as answers show them.
 func warningsOf(list []document.Warning) []web.Warning {

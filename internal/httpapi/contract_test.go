@@ -28,7 +28,7 @@ type checker struct {
 }
 
 var loadContract = sync.OnceValues(func() (*checker, error) {
-	for _, kind := range []string{"text/html", "text/css", "text/javascript", "application/javascript", "image/png", "text/vnd.graphviz", "text/vnd.mermaid"} {
+	for _, kind := range []string{"text/html", "text/css", "text/javascript", "application/javascript", "image/png", "text/vnd.graphviz", "text/vnd.mermaid", "application/x-ndjson"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder) // text that nothing looks into
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
@@ -200,7 +200,9 @@ func TestMethodsNotAllowedAreTheContract(t *testing.T) {
 				t.Errorf("%s %s lists 405: %v", method, path, listed)
 			}
 			if want {
-				w.call(w.rootToken, "POST", url, `{"verb":"`+lacks+`"}`).refused(http.StatusMethodNotAllowed, "invalid_method")
+				if !strings.HasSuffix(path, "/batch") { // whose body is not looked into
+					w.call(w.rootToken, "POST", url, `{"verb":"`+lacks+`"}`).refused(http.StatusMethodNotAllowed, "invalid_method")
+				}
 				w.call("", "POST", url+"?verb="+lacks, "").refused(http.StatusMethodNotAllowed, "invalid_method")
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/idempotency"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
@@ -51,6 +52,7 @@ type Options struct {
 	Service  gateway.Service
 	Verifier Verifier
 	Admin    *admin.Service // of configuration
+	Keys     *idempotency.Keys
 	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential
 	// are refused. Optional.
 	Stale func() bool
@@ -82,21 +84,13 @@ type Options struct {
 // Limits bound what one client can ask for.
 type Limits struct {
 	web.Limits
-	DictionaryBody int64         // octets of a dictionary upload; default 8 MiB
-	Replays        int64         // octets of answers to accounting requests kept for Idempotency-Key; default 32 MiB
-	ReplayLife     time.Duration // how long they are kept; default 10 min
+	DictionaryBody int64 // octets of a dictionary upload; default 8 MiB
 }
 
 func (l Limits) withDefaults() Limits {
 	l.Limits = l.Limits.WithDefaults()
 	if l.DictionaryBody == 0 {
 		l.DictionaryBody = 8 << 20
-	}
-	if l.Replays == 0 {
-		l.Replays = 32 << 20
-	}
-	if l.ReplayLife == 0 {
-		l.ReplayLife = 10 * time.Minute
 	}
 	return l
 }

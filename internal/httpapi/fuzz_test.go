@@ -52,3 +52,48 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a batch consists of, each line of its answer is JSON, its last line says that it is whole, there is an answer to each line
+// that is taken, and nothing stays held.
+func FuzzBatch(f *testing.F) {
+	w := newWorld(f, func(o *worldOptions) {
+		o.Service = scripted{o.Service, 100, instant{}.Handle}
+		o.Limits.Rate = -1
+		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	})
+	f.Add(`{"id":"1","op":"authn","data":{"User-Name":"bob"}}`+"\n"+`{"id":"1","op":"translate","of":"authn","data":{}}`, 7)
+	f.Add("\n\r\n \t{\"id\":\"\\ud83d\"}\nnull\n[]", 1)
+	f.Add(`{"id":"a","id":"b"}`+"\n"+`{"id":"\u0000","op":"x"}`+"\n\xff\x00", 3)
+	f.Add(strings.Repeat("x", maxLine+2)+"\n{}", 1<<16)
+	f.Fuzz(func(t *testing.T, body string, piece int) {
+		r := httptest.NewRequest(http.MethodPost, at(w.tenant, "/aaa/batch"), &pieces{body, max(1, piece)})
+		r.Header.Set("X-Auth-Token", w.tenantToken)
+		out := httptest.NewRecorder()
+		w.api.ServeHTTP(out, r)
+		if w.api.Budget.Held() != 0 || len(w.api.lanes.accounts) != 0 {
+			t.Fatalf("%q: something is held", body)
+		}
+		if out.Code == http.StatusBadRequest || out.Code == http.StatusRequestEntityTooLarge {
+			return
+		}
+		byID, others, done := answerLines(t, out.Body.String())
+		if answers := len(byID) + len(others); out.Code != 200 || !done.Done || answers < done.Lines || answers > done.Lines+1 || done.Errors < len(others)-1 {
+			t.Errorf("%q: %d %s", body, out.Code, out.Body)
+		}
+	})
+}
+
+// pieces gives a text in pieces of a length.
+type pieces struct {
+	text string
+	each int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(len(b), p.each)], p.text)
+	p.text = p.text[n:]
+	return n, nil
+}

@@ -47,49 +47,22 @@ func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
 	}
 }
 
-// account runs an accounting request. It goes on when the caller goes away: the
-// record was handed over. With an Idempotency-Key it runs once.
+// account runs an accounting request. It goes on when the caller goes away: the record was handed over.
 func (a *API) account(c *web.Call, req *aaa.Request) error {
-	ctx := context.WithoutCancel(c.Context())
-	list, ok := c.Request().Header["Idempotency-Key"]
-	if !ok {
-		res, err := a.Service.Handle(ctx, req)
-		if err != nil {
-			return err
-		}
-		return replyResult(c, res)
+	if r := c.Recording(); r != nil {
+		req.RepeatID = r.ID
 	}
-	if len(list) != 1 || list[0] == "" || len(list[0]) > maxReplayKey || !aaa.IsLine(list[0]) {
-		return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: maxReplayKey})
-	}
-	var first *aaa.Result
-	run := func(repeatID string) ([]byte, error) {
-		req.RepeatID = repeatID
-		res, err := a.Service.Handle(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		first = res
-		kept := *res
-		kept.Trace = nil
-		return appendResult(nil, &kept)
-	}
-	repeat := func(repeatID string) error { return a.Service.Repeat(ctx, c.Account(), repeatID) }
-	kept, replayed, err := a.replays.do(c.Context(), c.Account(), keyOf(c.Account(), list[0], c.Body()), run, repeat)
+	res, err := a.Service.Handle(context.WithoutCancel(c.Context()), req)
 	if err != nil {
 		return err
 	}
-	if !replayed {
-		return replyResult(c, first)
-	}
-	c.Line().Result = "replayed"
-	c.Header().Set("Idempotency-Replayed", "true")
-	return c.Reply(web.Answer{Raw: kept})
+	return replyResult(c, res)
 }
 
 // values are the caller's keys.
-func sentValues(c *web.Call) (aaa.Values, error) {
-	data := c.Sent()
+func sentValues(c *web.Call) (aaa.Values, error) { return valuesOf(c.Sent()) }
+
+func valuesOf(data any) (aaa.Values, error) {
 	if faults := schema.Validate("request", data); len(faults) > 0 {
 		return nil, aaa.Invalid(faults...)
 	}
@@ -104,7 +77,25 @@ func sentValues(c *web.Call) (aaa.Values, error) {
 func replyResult(c *web.Call, res *aaa.Result) error {
 	line := c.Line()
 	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
+	if res.Trace != nil && c.Recording() != nil {
+		return replyTraced(c, res)
+	}
 	return c.ReplyAppended(func(b []byte) ([]byte, error) { return appendResult(b, res) })
+}
+
+// replyTraced answers with a result whose trace is for the first caller alone: a kept answer is without.
+func replyTraced(c *web.Call, res *aaa.Result) error {
+	once, err := appendResult(nil, res)
+	if err != nil {
+		return err
+	}
+	plain := *res
+	plain.Trace = nil
+	kept, err := appendResult(nil, &plain)
+	if err != nil {
+		return err
+	}
+	return c.Reply(web.Answer{Raw: kept, Once: once})
 }
 
 // maxLoggedUser is how many octets of a user's name a line holds: as many as an attribute may have.

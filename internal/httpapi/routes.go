@@ -20,6 +20,7 @@ const (
 	maybeJSON                  // the same, and may be left out
 	upload                     // the same, or the text of a dictionary; up to Limits.DictionaryBody
 	textUpload                 // the same, or the text of a table or a users file; up to admin.Bounds.TextBody
+	stream                     // NDJSON, read while the answer is written
 )
 
 // route is one operation of the API: a line of the table.
@@ -48,6 +49,8 @@ func (r *route) on(a *API) web.Route {
 		w.Body = web.JSONBody
 	case maybeJSON:
 		w.Body = web.MaybeJSON
+	case stream:
+		w.Body = web.Stream
 	case upload:
 		w.Body, w.MaxBody, w.MaxText = web.Upload, a.Limits.DictionaryBody, a.Limits.DictionaryBody
 	case textUpload:
@@ -66,6 +69,7 @@ const (
 	atAccount        = "/v2/accounts/{id}"
 	atDocument       = atAccount + "/aaa"
 	atTranslate      = atDocument + "/translate"
+	atBatch          = atDocument + "/batch"
 	atToken          = atAccount + "/tokens/{token}"
 	atKey            = atAccount + "/api_key"
 	atRevision       = atDocument + "/revisions/{n}"
@@ -88,14 +92,14 @@ const (
 	atMetrics = "/metrics"
 )
 
-// routes is the whole API. The contract (openapi.yaml) and the tenancy test are held against it.
+// routes is the whole API. A request to a handler in once runs once under its Idempotency-Key; elsewhere the header means nothing. The contract (openapi.yaml) and the tenancy test are held against it.
 var routes = []route{
 	{"GET", "/v2/whoami", anyToken, onToken, noBody, "", false, (*API).whoami},
 	{"PUT", "/v2/api_auth", public, onToken, jsonBody, "", false, (*API).apiAuth},
 
-	{"PUT", "/v2/accounts", mayWrite, onToken, jsonBody, "", false, (*API).createAccount},
+	{"PUT", "/v2/accounts", mayWrite, onToken, jsonBody, "", false, once((*API).createAccount)},
 	{"GET", atAccount, mayRead, onAccount, noBody, "", false, (*API).getAccount},
-	{"PUT", atAccount, mayWrite, onAccount, jsonBody, "", false, (*API).createAccount},
+	{"PUT", atAccount, mayWrite, onAccount, jsonBody, "", false, once((*API).createAccount)},
 	{"POST", atAccount, mayWrite, onAccount, jsonBody, "", true, (*API).replaceAccount},
 	{"PATCH", atAccount, mayWrite, onAccount, jsonBody, "", true, (*API).patchAccount},
 	{"DELETE", atAccount, mayWrite, onAccount, noBody, "", true, (*API).deleteAccount},
@@ -107,13 +111,13 @@ var routes = []route{
 	{"POST", atAccount + "/move", mayWrite, onAccount, jsonBody, "confirm", false, (*API).moveAccount},
 
 	{"GET", atAccount + "/tokens", mayRead, onAccount, noBody, paged, false, (*API).listTokens},
-	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, (*API).createToken},
+	{"PUT", atAccount + "/tokens", mayWrite, onAccount, maybeJSON, "", false, once((*API).createToken)},
 	{"DELETE", atToken, mayWrite, onAccount, noBody, "orphan", false, (*API).revokeToken},
 	{"PUT", atKey, mayWrite, onAccount, maybeJSON, "", false, (*API).rotateKey},
 	{"DELETE", atKey, mayWrite, onAccount, noBody, "", false, (*API).deleteKey},
 
 	{"GET", atDocument, mayRead, onAccount, noBody, "", false, (*API).getDocument},
-	{"PUT", atDocument, mayWrite, onAccount, jsonBody, "", false, (*API).createDocument},
+	{"PUT", atDocument, mayWrite, onAccount, jsonBody, "", false, once((*API).createDocument)},
 	{"POST", atDocument, mayWrite, onAccount, jsonBody, "", true, (*API).replaceDocument},
 	{"PATCH", atDocument, mayWrite, onAccount, jsonBody, "", true, (*API).patchDocument},
 	{"DELETE", atDocument, mayWrite, onAccount, noBody, "", true, (*API).deleteDocument},
@@ -125,8 +129,9 @@ var routes = []route{
 
 	{"POST", atDocument + "/authn", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authn)},
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
-	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Accounting)},
+	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, once(aaaRequest(aaa.Accounting))},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
+	{"POST", atBatch, mayRequest, onAccount, stream, "accept", false, (*API).batch},
 
 	{"GET", atSessions, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listSessions},
 	{"POST", atSessions, mayRequest, onAccount, jsonBody, "", false, (*API).startSession},
@@ -137,35 +142,35 @@ var routes = []route{
 	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
-	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, (*API).createDictionary},
+	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, once((*API).createDictionary)},
 	{"POST", atDictionaries, mayWrite, onAccount, upload, "name", true, (*API).replaceDictionary},
 	{"GET", atDictionaries + "/{dict}", mayRead, onAccount, noBody, "", false, (*API).getDictionary},
 	{"POST", atDictionaries + "/{dict}", mayWrite, onAccount, upload, "name", true, (*API).replaceDictionary},
 	{"DELETE", atDictionaries + "/{dict}", mayWrite, onAccount, noBody, "", true, (*API).deleteDictionary},
 
 	{"GET", atTables, mayRead, onAccount, noBody, paged + " system", false, (*API).listTables},
-	{"PUT", atTables, mayWrite, onAccount, textUpload, "name", false, (*API).createTable},
+	{"PUT", atTables, mayWrite, onAccount, textUpload, "name", false, once((*API).createTable)},
 	{"POST", atTables, mayWrite, onAccount, textUpload, "name", true, (*API).replaceTable},
 	{"POST", atTables + "/check", mayRead, onAccount, textUpload, "", false, (*API).checkTable},
 	{"GET", atTable, mayRead, onAccount, noBody, "", false, (*API).getTable},
-	{"PUT", atTable, mayWrite, onAccount, textUpload, "", false, (*API).createTable},
+	{"PUT", atTable, mayWrite, onAccount, textUpload, "", false, once((*API).createTable)},
 	{"POST", atTable, mayWrite, onAccount, textUpload, "", true, (*API).replaceTable},
 	{"DELETE", atTable, mayWrite, onAccount, noBody, "", true, (*API).deleteTable},
 	{"POST", atTable + "/simulate", mayRead, onAccount, jsonBody, "", false, (*API).simulateTable},
 
 	{"GET", atUsers, mayRead, onAccount, noBody, paged, false, (*API).listUsers},
 	{"GET", atUsersFile, mayRead, onAccount, noBody, "", false, (*API).getUsers},
-	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "share", false, (*API).createUsers},
+	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "share", false, once((*API).createUsers)},
 	{"POST", atUsersFile, mayWrite, onAccount, textUpload, "share", true, (*API).replaceUsers},
 	{"DELETE", atUsersFile, mayWrite, onAccount, noBody, "", true, (*API).deleteUsers},
 
 	{"GET", atSystemV1, mayRead, onSystem, noBody, "", false, (*API).getDocument},
-	{"PUT", atSystemV1, mayWrite, onSystem, jsonBody, "", false, (*API).createDocument},
+	{"PUT", atSystemV1, mayWrite, onSystem, jsonBody, "", false, once((*API).createDocument)},
 	{"POST", atSystemV1, mayWrite, onSystem, jsonBody, "", true, (*API).replaceDocument},
 	{"PATCH", atSystemV1, mayWrite, onSystem, jsonBody, "", true, (*API).patchDocument},
 	{"DELETE", atSystemV1, mayWrite, onSystem, noBody, "", true, (*API).deleteDocument},
 	{"GET", atSystem, mayRead, onSystem, noBody, "", false, (*API).getDocument},
-	{"PUT", atSystem, mayWrite, onSystem, jsonBody, "", false, (*API).createDocument},
+	{"PUT", atSystem, mayWrite, onSystem, jsonBody, "", false, once((*API).createDocument)},
 	{"POST", atSystem, mayWrite, onSystem, jsonBody, "", true, (*API).replaceDocument},
 	{"PATCH", atSystem, mayWrite, onSystem, jsonBody, "", true, (*API).patchDocument},
 	{"DELETE", atSystem, mayWrite, onSystem, noBody, "", true, (*API).deleteDocument},

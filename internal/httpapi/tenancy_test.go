@@ -63,6 +63,7 @@ var samples = map[string]sample{
 	"POST " + atDocument + "/authz":           {body: data(`{"User-Name":"bob"}`), status: 200},
 	"POST " + atDocument + "/accounting":      {body: data(`{"User-Name":"bob"}`), status: 200},
 	"POST " + atDocument + "/custom":          {body: data(`{"User-Name":"bob"}`), status: 200},
+	"POST " + atBatch:                         {body: `{"id":"1","op":"authn","data":{"User-Name":"bob"}}`, header: asLines, status: 200},
 	"GET " + atSessions:                       {status: 200},
 	"POST " + atSessions:                      {body: data(`{"User-Name":"bob"}`), status: 201},
 	"GET " + atSession:                        {status: 200},
@@ -91,6 +92,8 @@ var samples = map[string]sample{
 	"POST " + atUsersFile:                     {body: aUsersFile, header: asText, status: 200},
 	"DELETE " + atUsersFile:                   {status: 200, spends: true},
 }
+
+var asLines = map[string]string{"Content-Type": web.NDJSON}
 
 var asText = map[string]string{"Content-Type": "text/plain"}
 

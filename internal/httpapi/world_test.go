@@ -26,6 +26,7 @@ import (
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/idempotency"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
@@ -146,6 +147,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Meter:    web.NewMeter(metrics),
 			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
 			Bad:      web.NewBadMeter(metrics),
+			Keys:     idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 			Node:     "node1", Version: "test",
 		},
 		config: admin.Options{

@@ -24,6 +24,8 @@ type Request struct {
 	Attempts                  int    // packets sent, to all servers
 	Reason                    string // why the answer is no, or no answer
 	User                      string
+
+	Lines, Errors int // of many requests in one: how many there were, and to how many the answer is an error
 }
 
 // Requests writes the lines of requests, in the form of slog's JSON handler. A nil one writes none.
@@ -56,6 +58,9 @@ func (l *Requests) Write(level slog.Level, at time.Time, r *Request) {
 	some(e, "server", r.Server)
 	if r.Attempts > 0 {
 		e.Int("attempts", r.Attempts)
+	}
+	if r.Lines > 0 {
+		e.Int("lines", r.Lines).Int("errors", r.Errors)
 	}
 	some(e, "reason", r.Reason)
 	e.Float64("ms", float64(r.Took.Microseconds())/1000)

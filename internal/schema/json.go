@@ -33,11 +33,14 @@ var ErrSyntax = errors.New("not valid JSON")
 //   - the character U+0000, which databases do not take in text.
 //
 // The faults of the last four carry the path, and all of them are told.
-func Parse(data []byte, maxDepth int) (any, error) {
+func Parse(data []byte, maxDepth int) (any, error) { return ParseInto(nil, data, maxDepth) }
+
+// ParseInto is Parse, and may make the outermost object of an empty map that the caller has no other use for.
+func ParseInto(into map[string]any, data []byte, maxDepth int) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, syntaxError(data, invalidUTF8(data), "utf8", "not valid UTF-8")
 	}
-	if v, ok := parsePlain(data, maxDepth); ok {
+	if v, ok := parsePlain(data, maxDepth, into); ok {
 		return v, nil
 	}
 	if !json.Valid(data) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -222,4 +223,18 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("differs from encoding/json:\n%s", diff)
 		}
 	})
+}
+
+// A map that is used again gives what a new one does, and no object within is made of it.
+func TestParseInto(t *testing.T) {
+	t.Parallel()
+	into := make(map[string]any)
+	for _, text := range []string{`{"a":{"a":1},"b":[{"c":2}]}`, `{"b":3}`, `[{"a":1},{"b":2}]`, `{"a":"\u00e4"}`, `{"a":1,"a":2}`, `{`, `{}`} {
+		clear(into)
+		got, err := ParseInto(into, []byte(text), MaxDepth)
+		want, wanted := Parse([]byte(text), MaxDepth)
+		if !reflect.DeepEqual(got, want) || (err == nil) != (wanted == nil) {
+			t.Errorf("%s: %v %v, want %v %v", text, got, err, want, wanted)
+		}
+	}
 }

@@ -11,7 +11,8 @@ import (
 type plain struct {
 	data string
 	pos  int
-	deep int // how much deeper objects and arrays may nest
+	deep int            // how much deeper objects and arrays may nest
+	into map[string]any // for the first object; nil: a new one
 }
 
 // maxShared is the length in octets up to which all texts of a value are parts of one string. In
@@ -19,8 +20,8 @@ type plain struct {
 const maxShared = 1 << 10
 
 // parsePlain reads data, which is valid UTF-8, if it is plain.
-func parsePlain(data []byte, maxDepth int) (any, bool) {
-	p := plain{data: string(data), deep: maxDepth}
+func parsePlain(data []byte, maxDepth int, into map[string]any) (any, bool) {
+	p := plain{data: string(data), deep: maxDepth, into: into}
 	v, ok := p.value()
 	return v, ok && p.next() == 0 && p.pos == len(data)
 }
@@ -71,7 +72,11 @@ func (p *plain) object() (any, bool) {
 	}
 	p.deep--
 	p.pos++ // {
-	m := make(map[string]any)
+	m := p.into
+	if m == nil {
+		m = make(map[string]any)
+	}
+	p.into = nil
 	for c := p.next(); c != '}'; c = p.next() {
 		if len(m) > 0 {
 			if c != ',' {

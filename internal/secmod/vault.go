@@ -143,23 +143,32 @@ func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (ci
 
 // storedKey is key, whatever is in memory.
 func (v *Vault) storedKey(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
+	key, err := v.readKey(ctx, account, create)
+	if err != nil {
+		return nil, err
+	}
+	return newAEAD(key[:])
+}
+
+// readKey reads a data key from the store into memory.
+func (v *Vault) readKey(ctx context.Context, account aaa.AccountID, create bool) (read [keyBytes]byte, err error) {
 	wrapped, err := v.keys.Get(ctx, account)
 	if create && errors.Is(err, store.ErrNotFound) {
 		wrapped, err = v.addKey(ctx, account)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("key of account %s: %w", account, err)
+		return read, fmt.Errorf("key of account %s: %w", account, err)
 	}
 	key, err := v.kek.Unwrap(ctx, account, wrapped)
 	if err != nil {
-		return nil, fmt.Errorf("key of account %s: %w", account, err)
+		return read, fmt.Errorf("key of account %s: %w", account, err)
 	}
-	aead, err := newAEAD(key)
-	if err != nil {
-		return nil, err
+	if len(key) != keyBytes {
+		return read, fmt.Errorf("key of account %s: it has %d octets", account, len(key))
 	}
-	v.cache.put(account, [keyBytes]byte(key))
-	return aead, nil
+	read = [keyBytes]byte(key)
+	v.cache.put(account, read)
+	return read, nil
 }
 
 // addKey offers a new data key to the store and returns the one that is now stored: another node may have been first.

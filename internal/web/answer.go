@@ -21,7 +21,9 @@ type Answer struct {
 	Location string          // the header; empty: none
 	Members  []Member        // further members of the envelope
 	Warnings []Warning
-	page     *pageInfo
+	// Once is data for the first caller alone, if a repetition of the request is answered with Raw.
+	Once json.RawMessage
+	page *pageInfo
 }
 
 // Member is a member of the envelope beside data.
@@ -48,9 +50,15 @@ type pageInfo struct {
 
 // Reply sends an answer.
 func (c *Call) Reply(a Answer) error {
+	if c.recording != nil {
+		return c.recording.take(a)
+	}
 	out := getScratch()
 	defer putScratch(out)
 	b := append(*out, `{"data":`...)
+	if a.Once != nil {
+		a.Raw = a.Once
+	}
 	if a.Raw != nil {
 		b = append(slices.Grow(b, len(a.Raw)+admission.FreeAnswer/64), a.Raw...)
 	} else {
@@ -104,6 +112,13 @@ func (c *Call) Reply(a Answer) error {
 
 // ReplyAppended sends an answer whose data appendData appends as JSON. Unlike Reply it allocates nothing of its own.
 func (c *Call) ReplyAppended(appendData func(b []byte) ([]byte, error)) error {
+	if c.recording != nil {
+		data, err := appendData(nil)
+		if err != nil {
+			return err
+		}
+		return c.recording.take(Answer{Raw: data})
+	}
 	out := getScratch()
 	defer putScratch(out)
 	b, err := appendData(append(*out, `{"data":`...))

@@ -36,8 +36,8 @@ func (c *Call) readUpTo(limit int64) error {
 	if c.r.ContentLength == 0 || c.r.Body == nil {
 		return nil
 	}
-	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return unsupportedMedia("the body must be sent without a Content-Encoding, not as " + fmt.Sprintf("%.40q", e))
+	if err := c.checkEncoding(); err != nil {
+		return err
 	}
 	length := c.r.ContentLength
 	if length < 0 || length > admission.FreeBody {
@@ -50,6 +50,14 @@ func (c *Call) readUpTo(limit int64) error {
 		return badRead(err, limit, n)
 	}
 	c.body = c.buffer.Bytes()[:n]
+	return nil
+}
+
+// checkEncoding refuses a body that must be unpacked first.
+func (c *Call) checkEncoding() error {
+	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return unsupportedMedia("the body must be sent without a Content-Encoding, not as " + fmt.Sprintf("%.40q", e))
+	}
 	return nil
 }
 
@@ -101,7 +109,7 @@ func (c *Call) decodeBody() error {
 	}
 	v, err := schema.Parse(c.body, schema.MaxDepth)
 	if err != nil {
-		return bodyError(err)
+		return BodyError(err)
 	}
 	envelope, ok := v.(map[string]any)
 	if !ok {
@@ -145,6 +153,9 @@ const maxUnknown = 20
 func (c *Call) checkBody() error {
 	if c.route.Scope == Public && c.route.Body == NoBody {
 		return nil
+	}
+	if c.route.Body == Stream {
+		return c.checkStream()
 	}
 	uploads := c.route.Body == Upload
 	if uploads && c.IsText() {

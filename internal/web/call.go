@@ -49,6 +49,9 @@ type Call struct {
 	place    *admission.Place  // to work on configuration; nil: none
 	holding  admission.Holding // of the node's budget
 
+	recording *Recording // that takes the answer; nil: it is sent
+	aside     bool       // the request gave its place and turn back, to wait for another one
+
 	leaveHeavy func() // gives the turn of heavy work back; nil: not held
 
 	status int

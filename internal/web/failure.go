@@ -69,9 +69,9 @@ func unsupportedMedia(detail string) *Failure {
 	return &Failure{Status: http.StatusUnsupportedMediaType, Slug: "unsupported_media_type", Detail: detail}
 }
 
-// bodyError makes Kazoo's parse_error of a body that is no JSON. Other faults keep
+// BodyError makes Kazoo's parse_error of a body that is no JSON. Other faults keep
 // their fields, with paths that begin within data as those of a document do.
-func bodyError(err error) error {
+func BodyError(err error) error {
 	var e *aaa.Error
 	if !errors.As(err, &e) {
 		return err

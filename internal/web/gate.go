@@ -93,8 +93,8 @@ var errTooOld = &aaa.Error{
 func (c *Call) readAllowed() error {
 	forbidden := c.checkScope()
 	switch {
-	case c.route.Body == NoBody && !c.mayBeOther():
-		return forbidden // the route takes no body: it is not read
+	case c.route.Body == Stream, c.route.Body == NoBody && !c.mayBeOther():
+		return forbidden // the handler reads it, or nobody does
 	case forbidden == nil:
 		return c.readBody()
 	case !c.mayBeOther():
@@ -108,7 +108,9 @@ func (c *Call) readAllowed() error {
 }
 
 // mayBeOther reports whether the body may say that the request is one of another method.
-func (c *Call) mayBeOther() bool { return c.route.Method == http.MethodPost && !c.tunnelled }
+func (c *Call) mayBeOther() bool {
+	return c.route.Method == http.MethodPost && c.route.Body != Stream && !c.tunnelled
+}
 
 // identify finds the account of the token.
 func (c *Call) identify() error {
@@ -182,7 +184,7 @@ func (c *Call) tokenText() (string, error) {
 	if strings.Contains(c.r.URL.RawQuery, "auth_token=") {
 		return c.r.URL.Query().Get("auth_token"), nil
 	}
-	if c.r.ContentLength == 0 || c.IsText() {
+	if c.r.ContentLength == 0 || c.route.Body == Stream || c.IsText() {
 		return "", nil
 	}
 	// The caller is not known yet: a short body is read at most, and any fault of it is a missing token.

@@ -75,6 +75,10 @@ func (c *Call) readWhole(control *http.ResponseController, b []byte) error {
 // tooSlow refuses a body that comes too slowly; its rest is not read.
 func (c *Call) tooSlow(err error) error {
 	c.Header().Set("Connection", "close")
+	return lateBody(err)
+}
+
+func lateBody(err error) error {
 	return &Failure{Status: http.StatusBadRequest, Slug: SlugParse, Detail: "the body came too slowly", Err: err}
 }
 

@@ -20,9 +20,7 @@ func (c *Call) fail(err error) {
 	if f.Excess != nil {
 		c.explain(f)
 	}
-	if f.Status == http.StatusInternalServerError {
-		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
-	}
+	c.logInternal(f, err)
 	if c.status != 0 {
 		return // an answer is under way already
 	}
@@ -32,8 +30,8 @@ func (c *Call) fail(err error) {
 	if f.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="aaa-api"`)
 	}
-	if f.RetryAfter > 0 || f.Status == http.StatusServiceUnavailable || f.Status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
+	if f.mayRetry() {
+		h.Set("Retry-After", strconv.Itoa(f.retryAfter()))
 	}
 	if f.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // the rest of the body is not read
@@ -53,6 +51,42 @@ func (c *Call) fail(err error) {
 		f.Status, contentType = http.StatusInternalServerError, jsonType
 	}
 	c.send(f.Status, contentType, b)
+}
+
+// logInternal logs an error that its answer does not tell.
+func (c *Call) logInternal(f *Failure, err error) {
+	if f.Status == http.StatusInternalServerError {
+		c.server.Log.LogAttrs(c.Context(), slog.LevelError, "internal error", slog.String("account", string(c.account)), slog.String("request_id", c.id), slog.String("error", err.Error()))
+	}
+}
+
+// mayRetry reports whether the same request may do later.
+func (f *Failure) mayRetry() bool {
+	return f.RetryAfter > 0 || f.Status == http.StatusServiceUnavailable || f.Status == http.StatusTooManyRequests
+}
+
+// retryAfter is when, in whole seconds as HTTP counts.
+func (f *Failure) retryAfter() int { return max(1, int(math.Ceil(f.RetryAfter.Seconds()))) }
+
+// AppendError appends the members by which the envelope tells an error, and retry_after, for an answer that has several
+// results. It may be called from several goroutines.
+func (c *Call) AppendError(b []byte, err error) []byte {
+	f := FailureOf(err)
+	if f.Excess != nil {
+		c.explain(f)
+	}
+	c.logInternal(f, err)
+	data, err := json.Marshal(f.data())
+	if err != nil { // only a Target or Value of a field can fail to marshal
+		data = []byte("{}")
+	}
+	b = append(strconv.AppendInt(append(b, `"error":"`...), int64(f.Status), 10), '"')
+	b = append(AppendString(append(b, `,"message":`...), f.Slug), `,"data":`...)
+	b = append(b, data...)
+	if f.mayRetry() {
+		b = strconv.AppendInt(append(b, `,"retry_after":`...), int64(f.retryAfter()), 10)
+	}
+	return b
 }
 
 // errorEnvelope is an error as Kazoo's clients know it.
@@ -78,6 +112,14 @@ type fault struct {
 const wholeBody = "json"
 
 func (c *Call) kazoo(f *Failure) errorEnvelope {
+	return errorEnvelope{
+		Data: f.data(), Error: strconv.Itoa(f.Status), Message: f.Slug, RequestID: c.id, Status: "error",
+		Timestamp: time.Now().UTC().Format(time.RFC3339), Version: c.server.Version, Node: c.server.Node,
+	}
+}
+
+// data is what the failure tells beside its status and slug.
+func (f *Failure) data() map[string]any {
 	data := make(map[string]any, len(f.Fields)+1)
 	for _, field := range f.Fields {
 		path := field.Path
@@ -101,10 +143,7 @@ func (c *Call) kazoo(f *Failure) errorEnvelope {
 	if f.Trace != nil {
 		data["trace"] = f.Trace
 	}
-	return errorEnvelope{
-		Data: data, Error: strconv.Itoa(f.Status), Message: f.Slug, RequestID: c.id, Status: "error",
-		Timestamp: time.Now().UTC().Format(time.RFC3339), Version: c.server.Version, Node: c.server.Node,
-	}
+	return data
 }
 
 // maxJoined is how many octets of messages of one rule are told of one path.

@@ -37,6 +37,7 @@ const (
 	JSONBody                  // the envelope {"data": …}
 	MaybeJSON                 // the same, and may be left out
 	Upload                    // the same, or text/plain
+	Stream                    // NDJSON; no octet of it is read before the handler opens it
 )
 
 // Route is one operation.

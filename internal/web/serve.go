@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -20,6 +21,7 @@ type Server struct {
 	heavy   *admission.Heavy
 	places  *admission.Places
 	meters  map[routeKey]func(int, time.Duration)
+	stops   atomic.Bool
 	tail    []byte // the constant end of every envelope: version and node
 }
 
@@ -42,6 +44,9 @@ func New(o Options) *Server {
 	s.tail = append(s.tail, '}')
 	return s
 }
+
+// Stop ends streams at their next line, so that the node can stop.
+func (s *Server) Stop() { s.stops.Store(true) }
 
 // Heavy gives the turns of heavy work, for tests and metrics.
 func (s *Server) Heavy() *admission.Heavy { return s.heavy }

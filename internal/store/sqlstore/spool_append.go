@@ -170,15 +170,17 @@ func (a *appending) repeats() (list []Statement) {
 				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
-		list = append(list, Statement{`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-			tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
+		list = append(list, Statement{
+			`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
+				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
 			func(scan Scan) error {
 				n, err := scanInt(scan)
 				if err == nil {
 					a.known[n] = true
 				}
 				return err
-			}})
+			},
+		})
 	})
 	return list
 }
@@ -193,7 +195,8 @@ func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found
 	for i, v := range set {
 		args = append(args, int64(i), session(v))
 	}
-	return Statement{`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
+	return Statement{
+		`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
 		SELECT n, (SELECT f.state || CASE WHEN f.lease_until IS NULL THEN '-' ELSE 'l' END || f.kind || f.id FROM spool f
 		WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
 		args, func(scan Scan) error {
@@ -205,7 +208,8 @@ func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found
 			first := *text
 			found(set[n], first[0] != '0', waiting{kind: int64(first[2] - '0'), id: first[3:], idle: first[1] == '-'})
 			return nil
-		}}
+		},
+	}
 }
 
 // newest is the last Interim record that is to be added to a session; ok is false if there is none.

@@ -132,13 +132,15 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 		args := append([]any{string(account), *nullable(now), *nullable(keepUntil)}, anys(ids)...)
 		// Those that wait first: those that are parked wait after the second statement.
 		again := func(state int, parked int64) Statement {
-			return Statement{fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
+			return Statement{
+				fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
 				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, args,
 				func(scan Scan) error {
 					var id string
 					t.ledger.of(account).parked += parked
 					return scan(&id)
-				}}
+				},
+			}
 		}
 		return []Statement{again(0, 0), again(1, -1)}
 	})
@@ -169,8 +171,10 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 	more := make([]Statement, len(list))
 	for i := range list {
 		v := &list[i]
-		more[i] = Statement{`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
-			[]any{string(account), v.Server}, func(scan Scan) error {
+		more[i] = Statement{
+			`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
+			[]any{string(account), v.Server},
+			func(scan Scan) error {
 				var text string
 				if err := scan(&v.Oldest, &text); err != nil {
 					return err
@@ -181,7 +185,8 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 					v.Reason = attempts[n-1].Reason
 				}
 				return err
-			}}
+			},
+		}
 	}
 	return list, s.db.Batch(ctx, more)
 }

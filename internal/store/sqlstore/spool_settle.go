@@ -76,13 +76,15 @@ func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 		for _, o := range set {
 			args = append(args, o.ID)
 		}
-		out = append(out, Statement{`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
+		out = append(out, Statement{
+			`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
 			args, func(scan Scan) error {
 				var k settled
 				err := scan(&k.session, &k.state, &k.octets)
 				t.gone(account, k).delivered++
 				return err
-			}})
+			},
+		})
 	})
 	return out
 }
@@ -108,14 +110,16 @@ func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 		for _, o := range set {
 			args = append(args, o.ID)
 		}
-		out = append(out, Statement{`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
+		out = append(out, Statement{
+			`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
 			args, func(scan Scan) error {
 				var id string
 				var k settled
 				err := scan(&id, &k.attempts, &k.state, &k.octets, &k.session)
 				t.known[spoolKey{account, id}] = k
 				return err
-			}})
+			},
+		})
 	})
 	return out
 }
@@ -201,8 +205,10 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	slices.SortFunc(next, spoolKey.compare)
 	list = list[:0]
 	for _, k := range next {
-		list = append(list, Statement{SQL: `UPDATE spool SET revision = revision + 1, due_at = COALESCE($3, received_at) WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
-			Args: []any{string(k.account), k.id, nullable(t.now)}})
+		list = append(list, Statement{
+			SQL:  `UPDATE spool SET revision = revision + 1, due_at = COALESCE($3, received_at) WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
+			Args: []any{string(k.account), k.id, nullable(t.now)},
+		})
 	}
 	if err := tx.Batch(ctx, list); err != nil {
 		return err

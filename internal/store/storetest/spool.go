@@ -53,8 +53,10 @@ func short(id string) string {
 }
 
 func settlement(r store.SpoolRecord, o store.SpoolOutcome, due time.Time) store.SpoolSettlement {
-	return store.SpoolSettlement{Account: r.Account, ID: r.ID, Revision: r.Revision, Session: r.Session, Outcome: o, DueAt: due,
-		Attempt: store.SpoolAttempt{At: noon, Node: "n", Server: "s1", Reason: "no answer"}}
+	return store.SpoolSettlement{
+		Account: r.Account, ID: r.ID, Revision: r.Revision, Session: r.Session, Outcome: o, DueAt: due,
+		Attempt: store.SpoolAttempt{At: noon, Node: "n", Server: "s1", Reason: "no answer"},
+	}
 }
 
 func settle(t *testing.T, s store.Store, now time.Time, list ...store.SpoolSettlement) {
