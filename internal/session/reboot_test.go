@@ -90,7 +90,11 @@ func TestRebootedMany(t *testing.T) {
 	}
 	w.clock.pass(time.Minute)
 	w.aaa.acct = fails(aaa.KindUnavailable)
-	w.must(m.Rebooted(w.ctx, w.mine, NASOf(w.aaa.terms.NAS, aaa.Values{"nas": "x"}), m.now()))
+	err = m.Rebooted(w.ctx, w.mine, NASOf(w.aaa.terms.NAS, aaa.Values{"nas": "x"}), m.now())
+	for aaa.KindOf(err) == aaa.KindBusy { // a slow machine
+		err = m.Rebooted(w.ctx, w.mine, NASOf(w.aaa.terms.NAS, aaa.Values{"nas": "x"}), m.now())
+	}
+	w.must(err)
 	if n := len(w.aaa.records()); n != many {
 		t.Errorf("%d Stops", n)
 	}
