@@ -9,6 +9,7 @@ type Request struct {
 	// or a []any of those.
 	Values Values
 	Trace  bool // collect Result.Trace
+	Stored bool // an accounting request is answered once its record is stored
 	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
 	// machine's DUP. It is empty where a repetition can't be told.
 	RepeatID string
@@ -24,6 +25,7 @@ const (
 	Challenge Outcome = "challenge"
 	Off       Outcome = "off"
 	Bypassed  Outcome = "bypassed"
+	Stored    Outcome = "stored" // an accounting record is stored and delivered later
 )
 
 // Result is the answer to a Request that ended in an AAA answer, be it yes or no.
@@ -37,6 +39,7 @@ type Result struct {
 	Prompt       string    // with a challenge: what to show the user
 	Echo         bool      // with a challenge: the answer may be shown while it is typed
 	RefusedBy    string    // the authoriser that said no, where it was not a server
+	Reason       string    // with Stored: why no server took the record yet; empty where none was asked
 	Keys         Values    // what the rules mapped back
 	AVPs         AVPs      // reply attributes that no rule took
 	Trace        *Trace

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -51,6 +52,10 @@ func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
 // record was handed over. With an Idempotency-Key it runs once.
 func (a *API) account(c *web.Call, req *aaa.Request) error {
 	ctx := context.WithoutCancel(c.Context())
+	var err error
+	if req.Stored, err = acceptsStored(c); err != nil {
+		return err
+	}
 	list, ok := c.Request().Header["Idempotency-Key"]
 	if !ok {
 		res, err := a.Service.Handle(ctx, req)
@@ -87,7 +92,22 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 	return c.Reply(web.Answer{Raw: kept})
 }
 
-// values are the caller's keys.
+// acceptsStored reads the query parameter accept: whether the caller is content with a record that is stored.
+func acceptsStored(c *web.Call) (bool, error) {
+	if c.Query() == nil || !c.Query().Has("accept") {
+		return false, nil
+	}
+	switch accept := c.Query().Get("accept"); accept {
+	case "stored":
+		return true, nil
+	case "answered":
+		return false, nil
+	default:
+		return false, aaa.Invalid(aaa.Field{Path: "accept", Rule: "enum", Message: "must be stored or answered", Target: []string{"stored", "answered"}, Value: accept})
+	}
+}
+
+// sentValues are the caller's keys.
 func sentValues(c *web.Call) (aaa.Values, error) {
 	data := c.Sent()
 	if faults := schema.Validate("request", data); len(faults) > 0 {
@@ -103,7 +123,7 @@ func sentValues(c *web.Call) (aaa.Values, error) {
 // replyResult answers with the result of an AAA request.
 func replyResult(c *web.Call, res *aaa.Result) error {
 	line := c.Line()
-	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
+	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, cmp.Or(res.RefusedBy, res.Reason)
 	return c.ReplyAppended(func(b []byte) ([]byte, error) { return appendResult(b, res) })
 }
 
@@ -138,6 +158,9 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	}
 	if res.RefusedBy != "" {
 		b = web.AppendString(append(b, `,"refused_by":`...), res.RefusedBy)
+	}
+	if res.Reason != "" { // no server answered, so no key of a reply has this name
+		b = web.AppendString(append(b, `,"reason":`...), res.Reason)
 	}
 	var err error
 	for key, v := range res.Keys {

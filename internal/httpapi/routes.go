@@ -125,7 +125,7 @@ var routes = []route{
 
 	{"POST", atDocument + "/authn", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authn)},
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
-	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Accounting)},
+	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace accept", false, aaaRequest(aaa.Accounting)},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
 
 	{"GET", atSessions, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listSessions},
