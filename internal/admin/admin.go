@@ -68,6 +68,8 @@ type Options struct {
 	Store    store.Store
 	Tree     Tree
 	Users    UsersSealer
+	Records  store.Spool // accounting records that no server has taken yet
+	Opener   RecordOpener
 	TokenKey token.Key // makes credentials
 	Preparer *document.Preparer
 	System   SystemDictionaries
@@ -112,6 +114,7 @@ type Service struct {
 	Tables       *Tables
 	Users        *Users
 	Tokens       *Tokens
+	Spool        *Spool
 
 	base *base
 }
@@ -122,7 +125,8 @@ func New(o Options) *Service {
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
 		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
-		base: b,
+		Spool: &Spool{b},
+		base:  b,
 	}
 }
 

@@ -76,6 +76,8 @@ const (
 	atUsersFile      = atUsers + "/{name}"
 	atSessions       = atDocument + "/sessions"
 	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
+	atSpool          = atDocument + "/spool"
+	atRecord         = atSpool + "/{record}"
 	atSystemV1       = "/v1/system_configs/circlemaker"
 	atSystem         = "/v2/system_configs/circlemaker"
 	atSystemRevision = atSystem + "/revisions/{n}"
@@ -135,6 +137,13 @@ var routes = []route{
 	{"POST", atSession + "/open", mayRequest, onAccount, maybeJSON, "", false, (*API).openSession},
 	{"POST", atSession + "/interim", mayRequest, onAccount, maybeJSON, "", false, (*API).reportSession},
 	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
+
+	{"GET", atSpool, mayRead, onAccount, noBody, paged, false, (*API).listRecords},
+	{"DELETE", atSpool, mayWrite, onAccount, noBody, "all filter_", false, (*API).dropRecords},
+	{"POST", atSpool + "/resend", mayWrite, onAccount, noBody, "all filter_", false, (*API).resendRecords},
+	{"GET", atRecord, mayRead, onAccount, noBody, "", false, (*API).getRecord},
+	{"DELETE", atRecord, mayWrite, onAccount, noBody, "", false, (*API).dropRecord},
+	{"POST", atRecord + "/resend", mayWrite, onAccount, noBody, "", false, (*API).resendRecord},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
 	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, (*API).createDictionary},
