@@ -68,7 +68,6 @@ type Options struct {
 	Store    store.Store
 	Tree     Tree
 	Users    UsersSealer
-	Records  store.Spool // accounting records that no server has taken yet
 	Opener   RecordOpener
 	TokenKey token.Key // makes credentials
 	Preparer *document.Preparer

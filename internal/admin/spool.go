@@ -83,18 +83,18 @@ func (s *Spool) List(ctx context.Context, who *Caller, account aaa.AccountID, f 
 	if p.Limit <= 0 || p.Limit > maxRecords {
 		p.Limit = maxRecords
 	}
-	rows, next, err := s.Records.List(ctx, account, f, p)
+	rows, next, err := s.Store.Spool().List(ctx, account, f, p)
 	return views(rows, next, err, func(r store.SpoolRecord) Record { return recordOf(r, who.At) })
 }
 
 // Backlog returns the account's counts, and for which servers its records wait.
 func (s *Spool) Backlog(ctx context.Context, account aaa.AccountID) (Backlog, error) {
-	counts, err := s.Records.Counts(ctx, account)
+	counts, err := s.Store.Spool().Counts(ctx, account)
 	if err != nil {
 		return Backlog{}, err
 	}
 	counts.Oldest = utc(counts.Oldest)
-	servers, err := s.Records.Servers(ctx, account)
+	servers, err := s.Store.Spool().Servers(ctx, account)
 	if err != nil {
 		return Backlog{}, err
 	}
@@ -115,7 +115,7 @@ func (s *Spool) record(ctx context.Context, account aaa.AccountID, id string) (s
 	if !aaa.IsID(id) {
 		return store.SpoolRecord{}, missing(store.ErrNotFound, noRecord)
 	}
-	r, err := s.Records.Get(ctx, account, id)
+	r, err := s.Store.Spool().Get(ctx, account, id)
 	return r, missing(err, noRecord)
 }
 
@@ -203,12 +203,12 @@ func (s *Spool) resend(ctx context.Context, who *Caller, account aaa.AccountID, 
 		return 0, err
 	}
 	now := who.At.UTC().Truncate(time.Microsecond)
-	return s.Records.Resend(ctx, account, f, now, now.Add(keep))
+	return s.Store.Spool().Resend(ctx, account, f, now, now.Add(keep))
 }
 
 // drop deletes records. Once begun it goes on if the caller goes away, so that the log has the whole number.
 func (s *Spool) drop(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
-	n, err := s.Records.Drop(context.WithoutCancel(ctx), account, f)
+	n, err := s.Store.Spool().Drop(context.WithoutCancel(ctx), account, f)
 	if n > 0 {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "accounting records are dropped by hand",
 			slog.String("account", string(account)), slog.String("request_id", who.RequestID), slog.String("token", who.TokenID),
@@ -244,7 +244,7 @@ func filterText(f store.SpoolFilter) string {
 
 // checkDelivered refuses to delete an account while servers lack records of it.
 func (b *base) checkDelivered(ctx context.Context, account aaa.AccountID) error {
-	counts, err := b.Records.Counts(ctx, account)
+	counts, err := b.Store.Spool().Counts(ctx, account)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -29,9 +30,31 @@ func (w *world) record(account aaa.AccountID, keys string, fn func(*store.SpoolR
 	if fn != nil {
 		fn(&r)
 	}
-	_, err = w.records.Append(w.t.Context(), []store.SpoolRecord{r})
-	ok(w.t, err)
+	w.keep(r)
 	return id
+}
+
+// keep brings a record into the store as a node does: appended with a lease, and settled by what became of the first attempt.
+func (w *world) keep(r store.SpoolRecord) {
+	w.t.Helper()
+	first := r
+	first.State, first.ParkedAt, first.DueAt, first.Tries, first.Attempts = store.SpoolWaiting, time.Time{}, r.ReceivedAt, 0, nil
+	if first.Lease.Until.IsZero() {
+		leased(&first)
+	}
+	_, err := w.store.Spool().Append(w.t.Context(), []store.SpoolRecord{first})
+	ok(w.t, err)
+	if !r.Lease.Until.IsZero() {
+		return // it is on its way
+	}
+	end := store.SpoolSettlement{Account: r.Account, ID: r.ID, Revision: first.Revision, Session: r.Session, Outcome: store.SpoolReleased, DueAt: r.DueAt}
+	if len(r.Attempts) > 0 {
+		end.Outcome, end.Attempt = store.SpoolFailed, r.Attempts[0]
+	}
+	if r.State == store.SpoolParked {
+		end.Outcome = store.SpoolRefused
+	}
+	ok(w.t, w.store.Spool().Settle(w.t.Context(), r.ReceivedAt, []store.SpoolSettlement{end}))
 }
 
 // failed makes a record one that a server did not take.
@@ -386,11 +409,14 @@ func TestAccountWithRecordsStays(t *testing.T) {
 // While the store is away, nothing is known of records.
 func TestRecordsWhileTheStoreIsAway(t *testing.T) {
 	t.Parallel()
-	away := newFakeSpool()
-	w := newWorld(t, func(o *worldOptions) { o.config.Records = away })
+	gone := &goneSpool{}
+	w := newWorld(t, func(o *worldOptions) {
+		gone.Store, gone.records = o.config.Store, o.config.Store.Spool()
+		o.config.Store = gone
+	})
 	w.document(w.tenant)
 	id := w.record(w.tenant, someKeys, nil)
-	away.err = store.ErrUnavailable
+	gone.records = awaySpool{}
 	base := at(w.tenant, "/aaa/spool")
 	for _, call := range [][2]string{{"GET", ""}, {"GET", "?start_key=0"}, {"GET", "/" + id}, {"DELETE", "?all=true"}, {"POST", "/resend?all=true"}, {"DELETE", "/" + id}, {"POST", "/" + id + "/resend"}} {
 		if r := w.call(w.tenantToken, call[0], base+call[1], "").want(503); r.header.Get("Retry-After") == "" {
@@ -398,4 +424,35 @@ func TestRecordsWhileTheStoreIsAway(t *testing.T) {
 		}
 	}
 	w.call(w.rootToken, "DELETE", at(w.tenant, ""), "").want(503)
+}
+
+// goneSpool is a store whose records can be taken away.
+type goneSpool struct {
+	store.Store
+	records store.Spool
+}
+
+func (s *goneSpool) Spool() store.Spool { return s.records }
+
+// awaySpool answers nothing.
+type awaySpool struct{ store.Spool }
+
+func (awaySpool) Get(context.Context, aaa.AccountID, string) (store.SpoolRecord, error) {
+	return store.SpoolRecord{}, store.ErrUnavailable
+}
+
+func (awaySpool) List(context.Context, aaa.AccountID, store.SpoolFilter, store.Page) ([]store.SpoolRecord, string, error) {
+	return nil, "", store.ErrUnavailable
+}
+
+func (awaySpool) Resend(context.Context, aaa.AccountID, store.SpoolFilter, time.Time, time.Time) (int64, error) {
+	return 0, store.ErrUnavailable
+}
+
+func (awaySpool) Drop(context.Context, aaa.AccountID, store.SpoolFilter) (int64, error) {
+	return 0, store.ErrUnavailable
+}
+
+func (awaySpool) Counts(context.Context, aaa.AccountID) (store.SpoolCounts, error) {
+	return store.SpoolCounts{}, store.ErrUnavailable
 }

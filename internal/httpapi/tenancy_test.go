@@ -188,7 +188,7 @@ func (w *tenancy) state() string {
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
 		ok(w.t, err)
 		dump(tokens)
-		records, _, err := w.records.List(ctx, a.ID, store.SpoolFilter{}, store.Page{Limit: web.MaxPage})
+		records, _, err := w.store.Spool().List(ctx, a.ID, store.SpoolFilter{}, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(records)
 	}

@@ -49,7 +49,6 @@ type world struct {
 	contract *checker
 	key      token.Key
 	vault    *secmod.Vault
-	records  store.Spool
 	sync     func(context.Context) error
 
 	root, tenant, child, sibling aaa.AccountID
@@ -148,7 +147,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Node:     "node1", Version: "test",
 		},
 		config: admin.Options{
-			Store: st, Records: newFakeSpool(), Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry),
 			Sync:     follower.Sync,
 		},
@@ -158,7 +157,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	}
 	o.Admin = admin.New(o.config)
 	w.api = New(o.Options)
-	w.key, w.vault, w.records, w.sync = key, vault, o.config.Records, follower.Sync
+	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
