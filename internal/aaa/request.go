@@ -1,5 +1,7 @@
 package aaa
 
+import "time"
+
 // Request is one AAA request of a tenant.
 type Request struct {
 	ID      string // request id, as in logs and the answer
@@ -13,6 +15,10 @@ type Request struct {
 	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
 	// machine's DUP. It is empty where a repetition can't be told.
 	RepeatID string
+
+	// Happened and SessionID are of an accounting record that may be sent later and more than once.
+	Happened  time.Time // what the record tells of; zero: when the request arrived
+	SessionID string    // the session identifier of a record that brings none; empty: a random one
 }
 
 // Outcome is the AAA-Result of an answer.
