@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -18,9 +19,6 @@ type Records interface {
 	// KeepTime is how long the account's records wait for a server before they are parked.
 	KeepTime(ctx context.Context, account aaa.AccountID) (time.Duration, error)
 }
-
-// defaultKeep is the KeepTime of a document that sets none.
-const defaultKeep = 24 * time.Hour
 
 // MaskRecord implements Records.
 func (g *Gateway) MaskRecord(ctx context.Context, stored store.SpoolRecord) (aaa.Values, string, error) {
@@ -71,8 +69,14 @@ func recordSecrets(plan *plans.Plan) (hidden map[string]bool, known bool) {
 	return hidden, known
 }
 
-// KeepTime implements Records.
+// KeepTime implements Records. The first document that an accounting request goes to decides.
 func (g *Gateway) KeepTime(ctx context.Context, account aaa.AccountID) (time.Duration, error) {
-	_, err := g.tenants.Plan(ctx, account)
-	return defaultKeep, err
+	plan, err := g.tenants.Plan(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	for _, level := range plan.Routes[aaa.Accounting].Levels {
+		return cmp.Or(level.AccountingKeep, aaa.DefaultAccountingKeep), nil
+	}
+	return aaa.DefaultAccountingKeep, nil
 }

@@ -295,6 +295,12 @@ func TestRecordIsResentAndDropped(t *testing.T) {
 			t.Errorf("%s", r.text)
 		}
 	}
+	w.call(w.tenantToken, "PATCH", at(w.tenant, "/aaa"), data(`{"accounting_keep":604800}`)).want(200)
+	long := w.record(w.tenant, someKeys, parked)
+	w.call(w.tenantToken, "POST", base+long+"/resend", "").want(200)
+	if r := get(long); instant(r, "keep_until").Before(begun.Add(7*24*time.Hour - time.Second)) {
+		t.Errorf("the document's accounting_keep: %s", r.text)
+	}
 	busy := w.record(w.tenant, someKeys, leased)
 	for _, call := range [][2]string{{"DELETE", ""}, {"POST", "/resend"}} {
 		w.call(w.tenantToken, call[0], base+busy+call[1], "").refused(409, web.SlugConflict)
