@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -245,9 +244,6 @@ func filterText(f store.SpoolFilter) string {
 // checkDelivered refuses to delete an account while servers lack records of it.
 func (b *base) checkDelivered(ctx context.Context, account aaa.AccountID) error {
 	counts, err := b.Store.Spool().Counts(ctx, account)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
