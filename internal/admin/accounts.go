@@ -191,9 +191,6 @@ func (s *Accounts) Delete(ctx context.Context, who *Caller, account aaa.AccountI
 	if err != nil {
 		return Account{}, err
 	}
-	if err := s.checkDelivered(ctx, account); err != nil {
-		return Account{}, err
-	}
 	if err := s.Store.Accounts().Delete(ctx, account, revision); err != nil {
 		return Account{}, missing(err, noAccount.Message)
 	}

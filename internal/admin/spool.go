@@ -240,15 +240,3 @@ func filterText(f store.SpoolFilter) string {
 	}
 	return text[1:]
 }
-
-// checkDelivered refuses to delete an account while servers lack records of it.
-func (b *base) checkDelivered(ctx context.Context, account aaa.AccountID) error {
-	counts, err := b.Store.Spool().Counts(ctx, account)
-	if err != nil {
-		return err
-	}
-	if n := counts.Waiting + counts.Parked; n > 0 {
-		return aaa.Errorf(aaa.KindConflict, "no server has taken %d accounting records of this account yet: look at …/aaa/spool, and wait for them or drop them", n)
-	}
-	return nil
-}
