@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -143,44 +144,50 @@ func (s *Spool) Get(ctx context.Context, who *Caller, account aaa.AccountID, id 
 	return v, nil
 }
 
-// Resend has a record delivered at once, with a new time to wait. It returns the number of records, 1.
-func (s *Spool) Resend(ctx context.Context, who *Caller, account aaa.AccountID, id string) (int64, error) {
-	return s.one(ctx, who, account, id, func(f store.SpoolFilter) (int64, error) { return s.resend(ctx, who, account, f) })
+// Changed says how many records were sent again or dropped.
+type Changed struct {
+	Records int64 `json:"records"`
+	More    bool  `json:"more,omitempty"` // the time of one call was over before all chosen records were looked at
 }
 
-// Drop deletes a record that no server took. It returns the number of records, 1.
-func (s *Spool) Drop(ctx context.Context, who *Caller, account aaa.AccountID, id string) (int64, error) {
-	return s.one(ctx, who, account, id, func(f store.SpoolFilter) (int64, error) { return s.drop(ctx, who, account, f) })
+// Resend has a record delivered at once, with a new time to wait.
+func (s *Spool) Resend(ctx context.Context, who *Caller, account aaa.AccountID, id string) (Changed, error) {
+	return s.one(ctx, account, id, func(f store.SpoolFilter) (Changed, error) { return s.resend(ctx, who, account, f) })
+}
+
+// Drop deletes a record that no server took.
+func (s *Spool) Drop(ctx context.Context, who *Caller, account aaa.AccountID, id string) (Changed, error) {
+	return s.one(ctx, account, id, func(f store.SpoolFilter) (Changed, error) { return s.drop(ctx, who, account, f) })
 }
 
 // one runs what is done to one record, and says why it was not done.
-func (s *Spool) one(ctx context.Context, who *Caller, account aaa.AccountID, id string, do func(store.SpoolFilter) (int64, error)) (int64, error) {
+func (s *Spool) one(ctx context.Context, account aaa.AccountID, id string, do func(store.SpoolFilter) (Changed, error)) (Changed, error) {
 	if !aaa.IsID(id) {
-		return 0, missing(store.ErrNotFound, noRecord)
+		return Changed{}, missing(store.ErrNotFound, noRecord)
 	}
-	n, err := do(store.SpoolFilter{ID: id})
-	if n > 0 || err != nil {
-		return n, err
+	done, err := do(store.SpoolFilter{ID: id})
+	if done.Records > 0 || err != nil {
+		return done, err
 	}
 	if _, err := s.record(ctx, account, id); err != nil {
-		return 0, err
+		return Changed{}, err
 	}
-	return 0, &aaa.Error{Kind: aaa.KindConflict, Message: "a node is delivering this record at the moment: look again in a minute"}
+	return Changed{}, &aaa.Error{Kind: aaa.KindConflict, Message: "a node is delivering this record at the moment: look again in a minute"}
 }
 
-// ResendAll does what Resend does to the chosen records, and says how many they were. Those that a node is delivering at the moment are left alone.
+// ResendAll does what Resend does to the chosen records. Those that a node is delivering at the moment are left alone.
 // Without a filter, all must say that every record is meant.
-func (s *Spool) ResendAll(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter, all bool) (int64, error) {
+func (s *Spool) ResendAll(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter, all bool) (Changed, error) {
 	if err := checkChosen(f, all); err != nil {
-		return 0, err
+		return Changed{}, err
 	}
 	return s.resend(ctx, who, account, f)
 }
 
 // DropAll does what Drop does to the chosen records, as ResendAll.
-func (s *Spool) DropAll(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter, all bool) (int64, error) {
+func (s *Spool) DropAll(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter, all bool) (Changed, error) {
 	if err := checkChosen(f, all); err != nil {
-		return 0, err
+		return Changed{}, err
 	}
 	return s.drop(ctx, who, account, f)
 }
@@ -196,24 +203,39 @@ func checkChosen(f store.SpoolFilter, all bool) error {
 	return nil
 }
 
-func (s *Spool) resend(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
+func (s *Spool) resend(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter) (Changed, error) {
 	keep, err := s.Opener.KeepTime(ctx, account)
 	if err != nil {
-		return 0, err
+		return Changed{}, err
 	}
 	now := who.At.UTC().Truncate(time.Microsecond)
-	return s.Store.Spool().Resend(ctx, account, f, now, now.Add(keep))
+	return s.bounded(ctx, func(ctx context.Context) (int64, error) {
+		return s.Store.Spool().Resend(ctx, account, f, now, now.Add(keep))
+	})
 }
 
 // drop deletes records. Once begun it goes on if the caller goes away, so that the log has the whole number.
-func (s *Spool) drop(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
-	n, err := s.Store.Spool().Drop(context.WithoutCancel(ctx), account, f)
-	if n > 0 {
+func (s *Spool) drop(ctx context.Context, who *Caller, account aaa.AccountID, f store.SpoolFilter) (Changed, error) {
+	done, err := s.bounded(context.WithoutCancel(ctx), func(ctx context.Context) (int64, error) {
+		return s.Store.Spool().Drop(ctx, account, f)
+	})
+	if done.Records > 0 {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "accounting records are dropped by hand",
 			slog.String("account", string(account)), slog.String("request_id", who.RequestID), slog.String("token", who.TokenID),
-			slog.Int64("records", n), slog.String("filter", filterText(f)))
+			slog.Int64("records", done.Records), slog.String("filter", filterText(f)))
 	}
-	return n, err
+	return done, err
+}
+
+// bounded runs a change of many records for as long as a client waits for its answer.
+func (s *Spool) bounded(ctx context.Context, change func(context.Context) (int64, error)) (Changed, error) {
+	bounded, cancel := context.WithTimeout(ctx, s.Bounds.Bulk)
+	defer cancel()
+	n, err := change(bounded)
+	if n > 0 && errors.Is(bounded.Err(), context.DeadlineExceeded) {
+		return Changed{n, err != nil}, nil
+	}
+	return Changed{Records: n}, err
 }
 
 // filterText is a filter as the log shows it: without the user, whose name the log has only where the operator wants names.

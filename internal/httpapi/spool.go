@@ -49,20 +49,15 @@ func (a *API) dropRecord(c *web.Call) error   { return changeRecord(c, a.Admin.S
 func (a *API) resendRecords(c *web.Call) error { return changeRecords(c, a.Admin.Spool.ResendAll) }
 func (a *API) dropRecords(c *web.Call) error   { return changeRecords(c, a.Admin.Spool.DropAll) }
 
-// changed is the answer to what was done to records.
-type changed struct {
-	Records int64 `json:"records"`
-}
-
-func changeRecord(c *web.Call, change func(context.Context, *admin.Caller, aaa.AccountID, string) (int64, error)) error {
-	n, err := change(c.Context(), caller(c), c.Account(), c.Param("record"))
+func changeRecord(c *web.Call, change func(context.Context, *admin.Caller, aaa.AccountID, string) (admin.Changed, error)) error {
+	done, err := change(c.Context(), caller(c), c.Account(), c.Param("record"))
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: changed{n}})
+	return c.Reply(web.Answer{Data: done})
 }
 
-func changeRecords(c *web.Call, change func(context.Context, *admin.Caller, aaa.AccountID, store.SpoolFilter, bool) (int64, error)) error {
+func changeRecords(c *web.Call, change func(context.Context, *admin.Caller, aaa.AccountID, store.SpoolFilter, bool) (admin.Changed, error)) error {
 	sent, err := c.OnlyFilters(recordFilters...)
 	if err != nil {
 		return err
@@ -75,11 +70,11 @@ func changeRecords(c *web.Call, change func(context.Context, *admin.Caller, aaa.
 	if err != nil {
 		return err
 	}
-	n, err := change(c.Context(), caller(c), c.Account(), f, all)
+	done, err := change(c.Context(), caller(c), c.Account(), f, all)
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: changed{n}})
+	return c.Reply(web.Answer{Data: done})
 }
 
 // maxFilter is how many octets a filter may have.

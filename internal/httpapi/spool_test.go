@@ -416,6 +416,38 @@ func TestRecordsWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
+// slowSpool is one that has changed five records when its caller's time is over.
+type slowSpool struct{ store.Spool }
+
+func (slowSpool) Resend(ctx context.Context, _ aaa.AccountID, _ store.SpoolFilter, _, _ time.Time) (int64, error) {
+	<-ctx.Done()
+	return 5, store.ErrUnavailable
+}
+
+func (slowSpool) Drop(ctx context.Context, _ aaa.AccountID, _ store.SpoolFilter) (int64, error) {
+	<-ctx.Done()
+	return 5, ctx.Err()
+}
+
+// A change of more records than there is time for says so, before the client gives up.
+func TestLongChangesOfRecords(t *testing.T) {
+	t.Parallel()
+	slow := &goneSpool{}
+	w := newWorld(t, func(o *worldOptions) {
+		slow.Store, slow.records = o.config.Store, slowSpool{o.config.Store.Spool()}
+		o.config.Store, o.config.Bounds.Bulk = slow, time.Millisecond
+	})
+	for _, call := range [][2]string{{"POST", "/resend?all=true"}, {"DELETE", "?all=true"}} {
+		r := w.call(w.tenantToken, call[0], at(w.tenant, "/aaa/spool")+call[1], "").want(200)
+		if r.at("data", "records") != 5.0 || r.at("data", "more") != true {
+			t.Errorf("%v: %s", call, r.text)
+		}
+	}
+	if lines := w.logged("accounting records are dropped by hand"); len(lines) != 1 || lines[0]["records"] != 5.0 {
+		t.Errorf("the log: %v", lines)
+	}
+}
+
 // goneSpool is a store whose records can be taken away.
 type goneSpool struct {
 	store.Store
