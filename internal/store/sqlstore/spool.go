@@ -21,7 +21,7 @@ type spool struct {
 const (
 	// spoolEach is how many records of one account one look reads: nodes work on many at once.
 	spoolEach = 1024
-	// behindFor is when a record that waits behind another one is looked at again if the other's end has not made it due: two
+	// behindFor is when a record that waits behind another one is looked at if the other's end has not made it due: two
 	// transactions that don't see each other's rows can do that. It is as long as a lease.
 	behindFor = 45 * time.Second
 )
@@ -39,11 +39,11 @@ const spoolInterim = 1 // in spoolKinds
 
 func spoolKind(k store.SpoolKind) int64 { return int64(slices.Index(spoolKinds[:], k)) }
 
-// Conditions of a row. spoolBehindOther finds another waiting record of the session before it.
+// Conditions of a row. spoolBehindOther: another waiting record of its session is before it.
 const (
 	spoolUnleased    = `state = 0 AND lease_until IS NULL`
-	spoolBehindOther = `EXISTS (SELECT 1 FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
-		AND e.session <> '' AND e.state = 0 AND (e.kind, e.id) < (spool.kind, spool.id))`
+	spoolBehindOther = `(session <> '' AND (SELECT e.id FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
+		AND e.session <> '' AND e.state = 0 ORDER BY e.kind, e.id LIMIT 1) <> id)`
 )
 
 func scanSpool(scan Scan) (r store.SpoolRecord, err error) {

@@ -104,7 +104,7 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 			if err != nil {
 				return err
 			}
-			t := newSettling(time.Now(), s.db.MaxRows())
+			t := newSettling(time.Time{}, s.db.MaxRows())
 			var list []Statement
 			inSets(ids, t.most, func(set []string) { list = append(list, write(t, set)...) })
 			for i, st := range list {
@@ -144,11 +144,11 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 	})
 }
 
-// Drop implements store.Spool.
+// Drop implements store.Spool. A lease that is over counts as one until the record is claimed again.
 func (s spool) Drop(ctx context.Context, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
-		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND (lease_until IS NULL OR lease_until <= $2) AND id IN ` + among(len(ids), 3) +
-			` RETURNING session, state, octet_length(payload)`, append([]any{string(account), *nullable(t.now)}, anys(ids)...), func(scan Scan) error {
+		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
+			` RETURNING session, state, octet_length(payload)`, append([]any{string(account)}, anys(ids)...), func(scan Scan) error {
 			var k settled
 			err := scan(&k.session, &k.state, &k.octets)
 			t.gone(account, k).dropped++

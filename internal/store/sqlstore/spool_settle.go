@@ -14,7 +14,7 @@ import (
 
 // settling is one try of a Settle, or of another write that takes records out of their sessions.
 type settling struct {
-	now    time.Time
+	now    time.Time // zero: unknown; what is due at once is due since it was received
 	most   int
 	known  map[spoolKey]settled
 	ended  map[[2]string]struct{} // account and session of records that others waited for
@@ -189,8 +189,8 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	var list []Statement
 	var next []spoolKey
 	eachAccount(sessions, t.most, func(s [2]string) aaa.AccountID { return aaa.AccountID(s[0]) }, func(account aaa.AccountID, set [][2]string) {
-		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, w waiting) {
-			if w.idle {
+		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, parked bool, w waiting) {
+			if w.idle && !parked {
 				next = append(next, spoolKey{account, w.id})
 			}
 		}))
@@ -201,7 +201,7 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	slices.SortFunc(next, spoolKey.compare)
 	list = list[:0]
 	for _, k := range next {
-		list = append(list, Statement{SQL: `UPDATE spool SET revision = revision + 1, due_at = $3 WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
+		list = append(list, Statement{SQL: `UPDATE spool SET revision = revision + 1, due_at = COALESCE($3, received_at) WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
 			Args: []any{string(k.account), k.id, nullable(t.now)}})
 	}
 	if err := tx.Batch(ctx, list); err != nil {
