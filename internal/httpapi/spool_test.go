@@ -416,6 +416,29 @@ func TestRecordsWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
+// noOpener is a security module that can't be reached.
+type noOpener struct{}
+
+func (noOpener) MaskRecord(context.Context, store.SpoolRecord) (aaa.Values, string, error) {
+	return nil, "", store.ErrUnavailable
+}
+
+func (noOpener) KeepTime(context.Context, aaa.AccountID) (time.Duration, error) {
+	return 0, store.ErrUnavailable
+}
+
+// A record that can't be opened just now is not shown as one that never can, and it can be dropped.
+func TestRecordsWithoutTheSecurityModule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *worldOptions) { o.config.Opener = noOpener{} })
+	id := w.record(w.tenant, someKeys, nil)
+	base := at(w.tenant, "/aaa/spool")
+	w.call(w.tenantToken, "GET", base, "").want(200)
+	w.call(w.tenantToken, "GET", base+"/"+id, "").want(503)
+	w.call(w.tenantToken, "POST", base+"/"+id+"/resend", "").want(503)
+	w.call(w.tenantToken, "DELETE", base+"/"+id, "").want(200)
+}
+
 // slowSpool is one that has changed five records when its caller's time is over.
 type slowSpool struct{ store.Spool }
 
