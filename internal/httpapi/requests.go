@@ -92,22 +92,7 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 	return c.Reply(web.Answer{Raw: kept})
 }
 
-// acceptsStored reads the query parameter accept: whether the caller is content with a record that is stored.
-func acceptsStored(c *web.Call) (bool, error) {
-	if c.Query() == nil || !c.Query().Has("accept") {
-		return false, nil
-	}
-	switch accept := c.Query().Get("accept"); accept {
-	case "stored":
-		return true, nil
-	case "answered":
-		return false, nil
-	default:
-		return false, aaa.Invalid(aaa.Field{Path: "accept", Rule: "enum", Message: "must be stored or answered", Target: []string{"stored", "answered"}, Value: accept})
-	}
-}
-
-// sentValues are the caller's keys.
+// values are the caller's keys.
 func sentValues(c *web.Call) (aaa.Values, error) {
 	data := c.Sent()
 	if faults := schema.Validate("request", data); len(faults) > 0 {
@@ -278,6 +263,21 @@ func viewDryRun(d *gateway.DryRun) dryRunView {
 		}
 	}
 	return v
+}
+
+// acceptsStored reads the query parameter accept: whether the caller is content with a record that is stored.
+func acceptsStored(c *web.Call) (bool, error) {
+	if c.Query() == nil || !c.Query().Has("accept") {
+		return false, nil
+	}
+	switch accept := c.Query().Get("accept"); accept {
+	case "stored":
+		return true, nil
+	case "answered":
+		return false, nil
+	default:
+		return false, aaa.Invalid(aaa.Field{Path: "accept", Rule: "enum", Message: "must be stored or answered", Target: []string{"stored", "answered"}, Value: accept})
+	}
 }
 
 // op reads the query parameter op.
