@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Document is one entity's AAA document. A Document held in memory is never
@@ -43,7 +44,19 @@ type Document struct {
 
 	SessionTimeout             int `json:"session_timeout,omitempty"`               // seconds
 	LocalInterimUpdateInterval int `json:"local_interim_update_interval,omitempty"` // seconds
+
+	AccountingDelivery string `json:"accounting_delivery,omitempty"` // DeliveryAnswered (default) or DeliveryStored
+	AccountingKeep     int    `json:"accounting_keep,omitempty"`     // seconds; 0 means DefaultAccountingKeep
 }
+
+// When an accounting request is answered.
+const (
+	DeliveryAnswered = "answered" // when a server has taken the record, or none does
+	DeliveryStored   = "stored"   // when the record is stored
+)
+
+// DefaultAccountingKeep is how long an accounting record is tried.
+const DefaultAccountingKeep = 24 * time.Hour
 
 // ServerNames returns the ordered server list of an operation.
 func (d *Document) ServerNames(op Op) []string {

@@ -1,5 +1,7 @@
 package aaa
 
+import "time"
+
 // Request is one AAA request of a tenant.
 type Request struct {
 	ID      string // request id, as in logs and the answer
@@ -9,10 +11,14 @@ type Request struct {
 	// or a []any of those.
 	Values Values
 	Trace  bool // collect Result.Trace
-	Stored bool // an accounting record is answered as soon as it is stored
+	Stored bool // an accounting request is answered once its record is stored
 	// RepeatID names the request, within its account, to who tells that it has come again while it runs: the state
 	// machine's DUP. It is empty where a repetition can't be told.
 	RepeatID string
+
+	// Happened and SessionID are of an accounting record that may be sent later and more than once.
+	Happened  time.Time // what the record tells of; zero: when the request arrived
+	SessionID string    // the session identifier of a record that brings none; empty: a random one
 }
 
 // Outcome is the AAA-Result of an answer.
@@ -25,6 +31,7 @@ const (
 	Challenge Outcome = "challenge"
 	Off       Outcome = "off"
 	Bypassed  Outcome = "bypassed"
+	Stored    Outcome = "stored" // an accounting record is stored and delivered later
 )
 
 // Result is the answer to a Request that ended in an AAA answer, be it yes or no.
@@ -38,6 +45,7 @@ type Result struct {
 	Prompt       string    // with a challenge: what to show the user
 	Echo         bool      // with a challenge: the answer may be shown while it is typed
 	RefusedBy    string    // the authoriser that said no, where it was not a server
+	Reason       string    // with Stored: why no server took the record yet; empty where none was asked
 	Keys         Values    // what the rules mapped back
 	AVPs         AVPs      // reply attributes that no rule took
 	Trace        *Trace

@@ -104,11 +104,22 @@ type Request struct {
 	// Without them the engine takes now and a random one.
 	Begun     time.Time
 	SessionID string
+	// Happened is when what an accounting record tells of happened, zero where that was when the request arrived. A record whose
+	// AVPs bring neither that time nor a delay is sent with both.
+	Happened time.Time
 	// Allowance counts the packets that the caller's request sends; nil bounds nothing.
 	Allowance *limits.Allowance
 	// Added receives what the engine puts into the packet of its own, with the value where that says something; nil
 	// where nobody wants to know. It is called before Exchange or Encode returns.
 	Added func(attribute, value string)
+}
+
+// Event is when what an accounting record tells of happened; zero where nobody says.
+func (r *Request) Event() time.Time {
+	if r.Happened.IsZero() {
+		return r.Begun
+	}
+	return r.Happened
 }
 
 // Add tells Added, where somebody wants to know.

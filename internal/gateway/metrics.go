@@ -52,7 +52,7 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 	for op := range aaa.Op(aaa.NumOps) {
 		m.requests[op] = map[string]prometheus.Counter{}
 		m.seconds[op] = seconds.WithLabelValues(op.String())
-		for _, o := range []aaa.Outcome{aaa.Accept, aaa.Reject, aaa.Challenge, aaa.Off, aaa.Bypassed} {
+		for _, o := range []aaa.Outcome{aaa.Accept, aaa.Reject, aaa.Challenge, aaa.Off, aaa.Bypassed, aaa.Stored} {
 			m.requests[op][string(o)] = requests.WithLabelValues(op.String(), string(o))
 		}
 		for _, name := range kindOutcomes {

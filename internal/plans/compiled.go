@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 	"unique"
 	"unsafe"
 
@@ -56,6 +57,9 @@ type Seldom struct {
 
 	SessionTimeout  int // seconds an AAA session lasts where the accept does not say; 0: for ever
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
+
+	StoredAccounting bool          // accounting is answered once it is stored
+	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
 
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
@@ -163,6 +167,8 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
 	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
+	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
+	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders

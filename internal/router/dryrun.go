@@ -33,11 +33,11 @@ type Rehearsal struct {
 func (r *Router) DryRun(ctx context.Context, plan *plans.Plan, req *aaa.Request) (*Rehearsal, error) {
 	traced := *req
 	traced.Trace = true
-	if res := r.immediate(plan, &traced); res != nil {
+	if res := r.Immediate(plan, &traced); res != nil {
 		return &Rehearsal{Outcome: res.Outcome, Trace: res.Trace}, nil
 	}
 	route := &plan.Routes[req.Op]
-	mark := newMark(req.Op, time.Now())
+	mark := newMark(req, time.Now())
 	trace := newTrace(route, req)
 	pin, err := takePin(plan, req)
 	if err != nil {

@@ -30,13 +30,14 @@ type question struct {
 // mark is what every server is told alike, so that one accounting record, wherever it is tried
 // and however often, looks like one.
 type mark struct {
-	begun   time.Time // when the caller's request arrived
-	session string    // an identifier for a record that brings none; of accounting alone
+	begun    time.Time // when the caller's request arrived
+	happened time.Time // what an accounting record tells of; zero: when the request arrived
+	session  string    // an identifier for a record that brings none; of accounting alone
 }
 
-func newMark(op aaa.Op, begun time.Time) mark {
-	m := mark{begun: begun}
-	if op == aaa.Accounting {
+func newMark(req *aaa.Request, begun time.Time) mark {
+	m := mark{begun: begun, happened: req.Happened, session: req.SessionID}
+	if req.Op == aaa.Accounting && m.session == "" {
 		var id [8]byte
 		aaa.Random(id[:])
 		m.session = hex.EncodeToString(id[:])
@@ -64,7 +65,7 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 	s.request = engines.Request{
 		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: server.Dict,
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
-		Begun: q.mark.begun, SessionID: q.mark.session, Allowance: q.allowance,
+		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
 	}
 	if q.tracer.Trace != nil {
 		s.request.Added = q.added(server)

@@ -122,8 +122,8 @@ type spared struct {
 	servers uint64 // a bit for each of the operation's list
 }
 
-// immediate answers a request that no server is needed for, nil otherwise.
-func (r *Router) immediate(plan *plans.Plan, req *aaa.Request) *aaa.Result {
+// Immediate answers a request that no server is needed for, nil otherwise.
+func (r *Router) Immediate(plan *plans.Plan, req *aaa.Request) *aaa.Result {
 	route := &plan.Routes[req.Op]
 	var res *aaa.Result
 	switch {
@@ -153,7 +153,7 @@ func (r *Router) immediate(plan *plans.Plan, req *aaa.Request) *aaa.Result {
 // KindBadReply; the last two carry the trace when one was asked for; or ctx's, where the caller goes away while the request
 // waits for its place. A panic becomes an error of no kind, as not every caller recovers.
 func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
-	if res := r.immediate(plan, req); res != nil {
+	if res := r.Immediate(plan, req); res != nil {
 		return res, nil
 	}
 	var again <-chan struct{}
@@ -178,7 +178,7 @@ func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request,
 // run takes a request with a place of its account's pool through its documents' tables. It gives the place back when
 // nothing of the request is pending any more, which may be after the answer.
 func (r *Router) run(ctx context.Context, plan *plans.Plan, req *aaa.Request, arrived time.Time, again <-chan struct{}) (res *aaa.Result, err error) {
-	x := run{Router: r, plan: plan, req: req, again: again, mark: newMark(req.Op, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
+	x := run{Router: r, plan: plan, req: req, again: again, mark: newMark(req, arrived), packets: plan.Limits.Of(aaa.LimitPacketsPerRequest), steps: plan.Limits.Of(aaa.LimitExpressionSteps)}
 	defer func() {
 		if v := recover(); v != nil {
 			res, err = nil, r.panicked(ctx, req, v)

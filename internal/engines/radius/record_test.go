@@ -53,6 +53,11 @@ func TestRecordElsewhere(t *testing.T) {
 		{"as long as can be", engines.Request{Begun: now.Add(-time.Minute), SessionID: "s1", AVPs: []aaa.AVP{
 			d.AVP("Acct-Delay-Time", "\xff\xff\xff\xf0"),
 		}}, "s1", now.Unix() - 60, 1<<32 - 1, 1<<32 - 1},
+		{"stored for 100 s, and asked of for 1 s", engines.Request{Begun: now.Add(-time.Second), Happened: now.Add(-101 * time.Second), SessionID: "s1"}, "s1", now.Unix() - 101, 101, 102},
+		{"stored, with a delay", engines.Request{Begun: now, Happened: now.Add(-100 * time.Second), SessionID: "s1", AVPs: []aaa.AVP{
+			d.AVP("Acct-Delay-Time", "\x00\x00\x00\x64"),
+		}}, "s1", now.Unix() - 100, 100, 101},
+		{"of the future", engines.Request{Begun: now, Happened: now.Add(time.Hour), SessionID: "s1"}, "s1", now.Unix() + 3600, 0, 1},
 		{"unknown", engines.Request{}, strings.Repeat("a5", 8), now.Unix(), 0, 1},
 	} {
 		tc.req.Op = aaa.Accounting

@@ -250,14 +250,19 @@ func (p *pending) accounting(req *engines.Request, seen *facts, now time.Time) e
 	if p.begun = req.Begun; p.begun.IsZero() {
 		p.begun = now
 	}
+	event := req.Event()
+	if event.IsZero() {
+		event = now
+	}
 	if !seen.has[radius.AttrEventTimestamp] {
-		e.Raw32(radius.AttrEventTimestamp, uint32(p.begun.Unix()))
+		e.Raw32(radius.AttrEventTimestamp, uint32(event.Unix()))
 		if req.Added != nil {
-			req.Added("Event-Timestamp", p.begun.UTC().Format(time.RFC3339))
+			req.Added("Event-Timestamp", event.UTC().Format(time.RFC3339))
 		}
 	}
 	if !seen.has[radius.AttrAcctDelayTime] {
-		e.Raw32(radius.AttrAcctDelayTime, 0)
+		late := p.begun.Sub(event) / time.Second // when the request arrived; what it waits since is added below
+		e.Raw32(radius.AttrAcctDelayTime, uint32(min(max(late, 0), math.MaxUint32)))
 		req.Add("Acct-Delay-Time", "")
 		p.delayAt = len(e.Packet) - 4
 	}

@@ -74,11 +74,11 @@ func (f *fields) accounting(req *engines.Request) (*tacacs.AcctRequest, error) {
 	f.add("paks_out", f.radiusNumber(radiusOutputPackets))
 	at := f.radiusNumber(radiusTimestamp)
 	if at == "" {
-		begun := req.Begun
-		if begun.IsZero() {
-			begun = time.Now()
+		event := req.Event()
+		if event.IsZero() {
+			event = time.Now()
 		}
-		at = strconv.FormatInt(begun.Unix(), 10)
+		at = strconv.FormatInt(event.Unix(), 10)
 	}
 	switch flags {
 	case tacacs.AcctStart:
