@@ -207,6 +207,7 @@ func (n *node) assemble() error {
 		Store:    n.store,
 		Tree:     n.tenants,
 		Users:    n.gateway,
+		Opener:   n.gateway,
 		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,

@@ -68,6 +68,7 @@ type Options struct {
 	Store    store.Store
 	Tree     Tree
 	Users    UsersSealer
+	Opener   RecordOpener
 	TokenKey token.Key // makes credentials
 	Preparer *document.Preparer
 	System   SystemDictionaries
@@ -84,6 +85,7 @@ type Bounds struct {
 	Document    int64         // octets of {"data":…} with a patched document; default 256 KiB
 	TextBody    int64         // octets of a table or a users file as text; default and most 1 MiB
 	SessionLife time.Duration // of a token that an API key is traded for; default 1 h
+	Bulk        time.Duration // that one change of many accounting records takes; default 100 s
 	Heirs       int           // accounts below that one write looks at to warn of other outcomes; default 100,000
 }
 
@@ -97,6 +99,9 @@ func (b Bounds) withDefaults() Bounds {
 	}
 	if b.SessionLife == 0 {
 		b.SessionLife = time.Hour
+	}
+	if b.Bulk == 0 {
+		b.Bulk = 100 * time.Second // less than the client may wait for the answer
 	}
 	if b.Heirs == 0 {
 		b.Heirs = 100_000
@@ -112,6 +117,7 @@ type Service struct {
 	Tables       *Tables
 	Users        *Users
 	Tokens       *Tokens
+	Spool        *Spool
 
 	base *base
 }
@@ -122,7 +128,8 @@ func New(o Options) *Service {
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
 		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
-		base: b,
+		Spool: &Spool{b},
+		base:  b,
 	}
 }
 

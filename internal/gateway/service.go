@@ -36,6 +36,7 @@ type Service interface {
 	MergeUsers(ctx context.Context, account aaa.AccountID, name, text, sealedStored string) (sealed, masked string, err error)
 	// MaskUsers returns a stored users file with aaa.Mask for every password hash.
 	MaskUsers(ctx context.Context, account aaa.AccountID, name, sealed string) (string, error)
+	Records
 	Sessions
 }
 

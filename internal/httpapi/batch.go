@@ -114,13 +114,7 @@ func batchStored(c *web.Call) (bool, error) {
 	if _, given := c.Request().Header["Idempotency-Key"]; given {
 		return false, aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "unsupported", Message: "names one request: a batch takes none"})
 	}
-	if !c.Query().Has("accept") {
-		return false, nil
-	}
-	if v := c.Query().Get("accept"); v != "stored" {
-		return false, aaa.Invalid(aaa.Field{Path: "accept", Rule: "enum", Message: "must be stored", Target: []string{"stored"}, Value: v})
-	}
-	return true, nil
+	return acceptsStored(c)
 }
 
 // run takes the call from its first line to its last answer.

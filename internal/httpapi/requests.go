@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -49,6 +50,10 @@ func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
 
 // account runs an accounting request. It goes on when the caller goes away: the record was handed over.
 func (a *API) account(c *web.Call, req *aaa.Request) error {
+	var err error
+	if req.Stored, err = acceptsStored(c); err != nil {
+		return err
+	}
 	if r := c.Recording(); r != nil {
 		req.RepeatID = r.ID
 	}
@@ -76,7 +81,7 @@ func valuesOf(data any) (aaa.Values, error) {
 // replyResult answers with the result of an AAA request.
 func replyResult(c *web.Call, res *aaa.Result) error {
 	line := c.Line()
-	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, res.RefusedBy
+	line.Result, line.Server, line.Attempts, line.Reason = string(res.Outcome), res.Server, res.Attempts, cmp.Or(res.RefusedBy, res.Reason)
 	if res.Trace != nil && c.Recording() != nil {
 		return replyTraced(c, res)
 	}
@@ -129,6 +134,9 @@ func appendResult(b []byte, res *aaa.Result) ([]byte, error) {
 	}
 	if res.RefusedBy != "" {
 		b = web.AppendString(append(b, `,"refused_by":`...), res.RefusedBy)
+	}
+	if res.Reason != "" { // no server answered, so no key of a reply has this name
+		b = web.AppendString(append(b, `,"reason":`...), res.Reason)
 	}
 	var err error
 	for key, v := range res.Keys {
@@ -246,6 +254,21 @@ func viewDryRun(d *gateway.DryRun) dryRunView {
 		}
 	}
 	return v
+}
+
+// acceptsStored reads the query parameter accept: whether the caller is content with a record that is stored.
+func acceptsStored(c *web.Call) (bool, error) {
+	if c.Query() == nil || !c.Query().Has("accept") {
+		return false, nil
+	}
+	switch accept := c.Query().Get("accept"); accept {
+	case "stored":
+		return true, nil
+	case "answered":
+		return false, nil
+	default:
+		return false, aaa.Invalid(aaa.Field{Path: "accept", Rule: "enum", Message: "must be stored or answered", Target: []string{"stored", "answered"}, Value: accept})
+	}
 }
 
 // op reads the query parameter op.

@@ -80,6 +80,8 @@ const (
 	atUsersFile      = atUsers + "/{name}"
 	atSessions       = atDocument + "/sessions"
 	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
+	atSpool          = atDocument + "/spool"
+	atRecord         = atSpool + "/{record}"
 	atSystemV1       = "/v1/system_configs/circlemaker"
 	atSystem         = "/v2/system_configs/circlemaker"
 	atSystemRevision = atSystem + "/revisions/{n}"
@@ -129,7 +131,7 @@ var routes = []route{
 
 	{"POST", atDocument + "/authn", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authn)},
 	{"POST", atDocument + "/authz", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Authz)},
-	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace", false, once(aaaRequest(aaa.Accounting))},
+	{"POST", atDocument + "/accounting", mayRequest, onAccount, jsonBody, "trace accept", false, once(aaaRequest(aaa.Accounting))},
 	{"POST", atDocument + "/custom", mayRequest, onAccount, jsonBody, "trace", false, aaaRequest(aaa.Custom)},
 	{"POST", atBatch, mayRequest, onAccount, stream, "accept", false, (*API).batch},
 
@@ -140,6 +142,13 @@ var routes = []route{
 	{"POST", atSession + "/open", mayRequest, onAccount, maybeJSON, "", false, (*API).openSession},
 	{"POST", atSession + "/interim", mayRequest, onAccount, maybeJSON, "", false, (*API).reportSession},
 	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
+
+	{"GET", atSpool, mayRead, onAccount, noBody, paged, false, (*API).listRecords},
+	{"DELETE", atSpool, mayWrite, onAccount, noBody, "all filter_", false, (*API).dropRecords},
+	{"POST", atSpool + "/resend", mayWrite, onAccount, noBody, "all filter_", false, (*API).resendRecords},
+	{"GET", atRecord, mayRead, onAccount, noBody, "", false, (*API).getRecord},
+	{"DELETE", atRecord, mayWrite, onAccount, noBody, "", false, (*API).dropRecord},
+	{"POST", atRecord + "/resend", mayWrite, onAccount, noBody, "", false, (*API).resendRecord},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
 	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, once((*API).createDictionary)},

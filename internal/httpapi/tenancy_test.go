@@ -71,6 +71,12 @@ var samples = map[string]sample{
 	"POST " + atSession + "/open":             {status: 200, spends: true},
 	"POST " + atSession + "/interim":          {body: data(`{"counters":{"input_octets":1}}`), status: 200},
 	"DELETE " + atSession:                     {query: "?cause=Admin-Reset", status: 200, spends: true},
+	"GET " + atSpool:                          {status: 200},
+	"DELETE " + atSpool:                       {query: "?filter_state=parked", status: 200},
+	"POST " + atSpool + "/resend":             {query: "?all=true", status: 200},
+	"GET " + atRecord:                         {status: 200},
+	"DELETE " + atRecord:                      {status: 200, spends: true},
+	"POST " + atRecord + "/resend":            {status: 200},
 	"GET " + atDictionaries:                   {status: 200},
 	"PUT " + atDictionaries:                   {body: data(fmt.Sprintf(aDictionary, "dictionary_new")), status: 201},
 	"POST " + atDictionaries:                  {body: data(fmt.Sprintf(aDictionary, "dictionary_acme")), status: 200},
@@ -100,7 +106,7 @@ var asText = map[string]string{"Content-Type": "text/plain"}
 // tenancy is a world in which every account has everything.
 type tenancy struct {
 	*world
-	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}, {sid} and {sid}/VERB
+	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}, {record}, {sid} and {sid}/VERB
 }
 
 func newTenancy(t *testing.T) *tenancy {
@@ -125,7 +131,7 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+open+"/open"), "").want(200)
 	w.ids[id] = map[string]string{
 		"{sid}": waiting, "{sid}/open": loggedIn + "/open", "{sid}/interim": open + "/interim",
-		"{n}":     "1",
+		"{n}": "1", "{record}": w.record(id, `{"User-Name":"bob"}`, failed("server1")),
 		"{name}":  name,
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
 		"{token}": w.call(w.rootToken, "PUT", at(id, "/tokens"), "").want(201).str("data", "id"),
@@ -185,6 +191,9 @@ func (w *tenancy) state() string {
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
 		ok(w.t, err)
 		dump(tokens)
+		records, _, err := w.store.Spool().List(ctx, a.ID, store.SpoolFilter{}, store.Page{Limit: web.MaxPage})
+		ok(w.t, err)
+		dump(records)
 	}
 	return b.String()
 }
@@ -220,7 +229,7 @@ func TestTenancyRefusals(t *testing.T) {
 	t.Parallel()
 	w := newTenancy(t)
 	unknown := aaa.NewAccountID()
-	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody", "{sid}": strings.Repeat("A", sidLength)}
+	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody", "{record}": aaa.NewID(), "{sid}": strings.Repeat("A", sidLength)}
 	accounts := map[string]aaa.AccountID{"own": w.tenant, "child": w.child, "parent": w.root, "sibling": w.sibling, "unknown": unknown}
 
 	revoked := w.call(w.rootToken, "PUT", at(w.tenant, "/tokens"), "").want(201)
@@ -303,6 +312,11 @@ func TestTenancyGrants(t *testing.T) {
 			w.fill(child)
 		}
 		spent = s.spends
+		if r.method == http.MethodDelete && r.pattern == atAccount { // an account with records stays
+			for _, id := range []aaa.AccountID{own, child} {
+				w.call(w.rootToken, "DELETE", at(id, "/aaa/spool?all=true"), "").want(200)
+			}
+		}
 		named := r.method != http.MethodPut && strings.ContainsAny(strings.TrimPrefix(r.pattern, atAccount)+s.query, "{")
 		if named && !strings.Contains(r.pattern, "{n}") {
 			if above := w.ask(r, text, child, own); s.inherited {

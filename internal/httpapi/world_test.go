@@ -50,6 +50,7 @@ type world struct {
 	log      *syncBuffer
 	contract *checker
 	key      token.Key
+	vault    *secmod.Vault
 	sync     func(context.Context) error
 
 	root, tenant, child, sibling aaa.AccountID
@@ -151,7 +152,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Node:     "node1", Version: "test",
 		},
 		config: admin.Options{
-			Store: st, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry),
 			Sync:     follower.Sync,
 		},
@@ -161,7 +162,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	}
 	o.Admin = admin.New(o.config)
 	w.api = New(o.Options)
-	w.key, w.sync = key, follower.Sync
+	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -22,6 +22,11 @@ func seal(ctx context.Context, vault secmod.Sealer, r *Record) (string, error) {
 	return vault.Seal(ctx, r.Account, purpose(r.ID), string(clear))
 }
 
+// Open reads a stored record for those who look at it, not for delivery. Its Keep is not set.
+func Open(ctx context.Context, vault secmod.Opener, stored store.SpoolRecord) (*Record, error) {
+	return unseal(ctx, vault, stored)
+}
+
 // unseal reads a stored record. Its Keep is not set.
 func unseal(ctx context.Context, vault secmod.Opener, stored store.SpoolRecord) (*Record, error) {
 	clear, err := vault.Open(ctx, stored.Account, purpose(stored.ID), stored.Payload)

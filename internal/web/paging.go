@@ -70,8 +70,8 @@ func (c *Call) page() (pageQuery, error) {
 
 // ServeList answers with a page of what fetch gives; key is an entry's key in fetch's
 // order. With filters it goes on through the list until the page is full, at
-// most over MaxList entries: next_start_key then tells where to go on.
-func ServeList[T any](c *Call, fetch Fetch[T], key func(T) string, view func(T) any) error {
+// most over MaxList entries: next_start_key then tells where to go on. members are those of the envelope beside the page's own.
+func ServeList[T any](c *Call, fetch Fetch[T], key func(T) string, view func(T) any, members ...Member) error {
 	p, err := c.page()
 	if err != nil {
 		return err
@@ -83,7 +83,34 @@ func ServeList[T any](c *Call, fetch Fetch[T], key func(T) string, view func(T) 
 	if err != nil {
 		return err
 	}
-	return c.Reply(Answer{Data: rows, page: &pageInfo{size: len(rows), start: p.Start, next: next}})
+	return c.Reply(Answer{Data: rows, Members: members, page: &pageInfo{size: len(rows), start: p.Start, next: next}})
+}
+
+// TakeFilters takes the filters by these keys out of the query, for a list whose source chooses its entries itself. ServeList has the others.
+func (c *Call) TakeFilters(keys ...string) map[string]string {
+	taken := make(map[string]string)
+	for _, key := range keys {
+		if name := "filter_" + key; c.query.Has(name) {
+			taken[key] = c.query.Get(name)
+			c.query.Del(name)
+		}
+	}
+	return taken
+}
+
+// OnlyFilters is TakeFilters for what is no list: filters by other keys are refused.
+func (c *Call) OnlyFilters(keys ...string) (map[string]string, error) {
+	taken := c.TakeFilters(keys...)
+	var faults []aaa.Field
+	for _, name := range slices.Sorted(maps.Keys(c.query)) {
+		if key, ok := strings.CutPrefix(name, "filter_"); ok {
+			faults = append(faults, aaa.Field{Path: name, Rule: "unknown", Message: schema.Unknown("there is no such filter here", key, keys), Target: keys})
+		}
+	}
+	if faults != nil {
+		return nil, aaa.Invalid(faults...)
+	}
+	return taken, nil
 }
 
 // Fetch gives a page of a list and the key of the next page, empty at the end.
