@@ -31,12 +31,14 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/journal"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
+	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
@@ -58,6 +60,8 @@ type node struct {
 	tenants  *plans.Cache
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
+	spool    *spool.Spool
+	journal  *journal.Journal // nil: it could not be opened
 	radius   *radius.Engine
 	follower *store.Follower
 	admin    *admin.Service
@@ -75,6 +79,8 @@ type node struct {
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
+	delivering sync.WaitGroup
+	stopSpool  context.CancelFunc // when nothing hands it records any more
 }
 
 // reloadInterval is how often the change log is read where no notification tells of a
@@ -193,8 +199,9 @@ func (n *node) assemble() error {
 		return err
 	}
 	n.url = n.advertised()
+	n.spool = n.newSpool(registry)
 	n.gateway = gateway.New(gateway.Options{
-		Tenants: n.tenants, Router: routes, Vault: n.vault, Sessions: n.store.Sessions(),
+		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(),
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
@@ -288,6 +295,9 @@ func (n *node) fresh(context.Context) error {
 // start runs what goes on beside the requests, until Close.
 func (n *node) start(ctx context.Context) {
 	// A signal ends what is served first: the background goes on until Close.
+	records, stopSpool := context.WithCancel(context.WithoutCancel(ctx))
+	n.stopSpool = stopSpool
+	n.delivering.Go(func() { n.spool.Run(records) })
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.deleteExpired(ctx) })
@@ -319,13 +329,20 @@ func (n *node) deleteExpired(ctx context.Context) {
 	}
 }
 
-// Close stops what runs in the background and closes the store. No request may be in flight.
+// Close stops what runs in the background, the delivery of accounting records last, and closes the store. No request may be in flight.
 func (n *node) Close() error {
 	if n.stop != nil {
 		n.stop()
 	}
 	n.background.Wait()
+	if n.stopSpool != nil {
+		n.stopSpool()
+	}
+	n.delivering.Wait()
 	var err error
+	if n.journal != nil {
+		err = n.journal.Close()
+	}
 	for _, l := range []net.Listener{n.listener, n.adminListener} {
 		if l == nil {
 			continue
