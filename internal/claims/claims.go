@@ -94,8 +94,14 @@ func (s *Scheduler[R]) Run(ctx context.Context) {
 			s.Before(ctx)
 		}
 		began := time.Now()
-		s.Look(ctx, &under)
+		n := s.Look(ctx, &under)
 		took := time.Since(began)
+		if s.Pause > 0 && n > 0 && !s.places.wasRefused() { // one look shows a part of what is due
+			if backoff.Sleep(ctx, max(s.Pause, took/pauseShare)) != nil {
+				return
+			}
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -127,8 +133,8 @@ func (s *Scheduler[R]) Tell(account aaa.AccountID, o Outcome) { s.places.tell(ac
 // Reset ends the wait of an account whose servers were silent: they answer again.
 func (s *Scheduler[R]) Reset(account aaa.AccountID) { s.places.reset(account) }
 
-// Look claims the due records for which there are places, and starts the work on them.
-func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) {
+// Look claims the due records for which there are places, starts the work on them, and says how many they are.
+func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) int {
 	now := s.Now()
 	unused := make(map[aaa.AccountID]int) // places taken
 	claimed, err := s.Claim(ctx, now, func(account aaa.AccountID) bool {
@@ -158,6 +164,7 @@ func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) {
 			s.places.leave(account, NotAsked, now)
 		}
 	}
+	return len(claimed)
 }
 
 // work turns a panic into an error of this record alone. The record is claimed again after its lease.

@@ -120,6 +120,13 @@ func (s *places) fails(p *part, row int) {
 	p.row = row
 }
 
+// wasRefused reports whether an account lacked a place since again last received.
+func (s *places) wasRefused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
 // isSteady reports whether the tries of an account go on at one pace while its servers are silent.
 func (s *places) isSteady(account aaa.AccountID, p *part) bool {
 	if !p.answered && s.answered != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
@@ -19,11 +21,14 @@ type Options struct {
 	Journal Journal // nil: what comes while the store is away is refused
 	Deliver Deliver
 	Width   Width
-	Limits  func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
-	Node    string
-	Now     func() time.Time // nil: time.Now
-	Metrics *Metrics
-	Log     *slog.Logger
+	// Answered reports whether an accounting server of an account has ever answered: while it is silent it is tried each second, others ever more rarely.
+	// nil: this node's own deliveries tell.
+	Answered func(account aaa.AccountID) bool
+	Limits   func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
+	Node     string
+	Now      func() time.Time // nil: time.Now
+	Metrics  *Metrics
+	Log      *slog.Logger
 }
 
 // Journal keeps entries on this node's disk. package journal has the one of the service.
@@ -47,6 +52,12 @@ type Spool struct {
 func New(o Options) *Spool {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	if o.Journal != nil {
+		o.Metrics.journal.Store(&o.Journal)
 	}
 	s := &Spool{o: o}
 	s.intake = newIntake(s)
