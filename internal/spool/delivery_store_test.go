@@ -54,11 +54,8 @@ func (s *rows) Append(_ context.Context, list []store.SpoolRecord) (out []store.
 
 var ranks = map[store.SpoolKind]int{store.SpoolStart: 1, store.SpoolInterim: 2, store.SpoolStop: 3}
 
-func (s *rows) behind(r *store.SpoolRecord) bool {
-	return r.Session != "" && slices.ContainsFunc(s.list, func(o *store.SpoolRecord) bool {
-		return o.Account == r.Account && o.Session == r.Session && o.State == store.SpoolWaiting &&
-			cmp.Or(cmp.Compare(ranks[o.Kind], ranks[r.Kind]), cmp.Compare(o.ID, r.ID)) < 0
-	})
+func order(a, b *store.SpoolRecord) int {
+	return cmp.Or(cmp.Compare(ranks[a.Kind], ranks[b.Kind]), cmp.Compare(a.ID, b.ID))
 }
 
 func (s *rows) Due(_ context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) (claimed []store.SpoolRecord, err error) {
@@ -67,14 +64,29 @@ func (s *rows) Due(_ context.Context, now time.Time, lease store.Lease, take fun
 	if s.away {
 		return nil, store.ErrUnavailable
 	}
-	ready := slices.Clone(s.list)
-	slices.SortStableFunc(ready, func(a, b *store.SpoolRecord) int { return a.DueAt.Compare(b.DueAt) })
-	for _, r := range ready {
-		if r.State == store.SpoolWaiting && !r.DueAt.After(now) && !r.Lease.Until.After(now) && !s.behind(r) && take(r.Account) {
-			r.Lease = lease
-			r.Revision++
-			claimed = append(claimed, *r)
+	first := make(map[[2]string]*store.SpoolRecord) // of each session
+	var ready []*store.SpoolRecord
+	for _, r := range s.list {
+		key := [2]string{string(r.Account), r.Session}
+		if r.State == store.SpoolWaiting && (first[key] == nil || order(r, first[key]) < 0) {
+			first[key] = r
 		}
+		if r.State == store.SpoolWaiting && !r.DueAt.After(now) && !r.Lease.Until.After(now) {
+			ready = append(ready, r)
+		}
+	}
+	slices.SortStableFunc(ready, func(a, b *store.SpoolRecord) int { return a.DueAt.Compare(b.DueAt) })
+	full := make(map[aaa.AccountID]bool)
+	for _, r := range ready {
+		if full[r.Account] || r.Session != "" && first[[2]string{string(r.Account), r.Session}] != r {
+			continue
+		}
+		if full[r.Account] = !take(r.Account); full[r.Account] {
+			continue
+		}
+		r.Lease = lease
+		r.Revision++
+		claimed = append(claimed, *r)
 	}
 	return claimed, nil
 }
@@ -231,7 +243,7 @@ func (l *lines) count(text string) int {
 	return strings.Count(l.b.String(), text)
 }
 
-// bench is nodes on one store, and what their servers do.
+// world is nodes on one store, and what their servers do.
 type world struct {
 	t       *testing.T
 	rows    *rows
