@@ -28,6 +28,8 @@ const (
 	LimitSessionRecords
 	LimitBodyOctets
 	LimitConnections
+	LimitSpoolRecords
+	LimitSpoolOctets
 	NumLimits
 )
 
@@ -52,6 +54,8 @@ var LimitTable = [NumLimits]struct {
 	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
 	LimitBodyOctets:        {"body_octets", "octets of long bodies and answers in flight, on each node", 32 << 20, 1 << 30},
 	LimitConnections:       {"connections", "connections to TACACS+ servers of the account's document, on each node", 1000, 100_000},
+	LimitSpoolRecords:      {"spool_records", "accounting records that are kept until a server takes them", 1_000_000, 100_000_000},
+	LimitSpoolOctets:       {"spool_octets", "octets of those records, as they are stored", 1 << 30, 1 << 40},
 }
 
 // Name is the limit's name in the API.

@@ -29,6 +29,8 @@ type Store interface {
 	Tokens() Tokens
 	Keys() Keys
 	Sessions() Sessions
+	Spool() Spool
+	Idempotency() Idempotency
 	Changes() Changes
 
 	// Ping asks the database a trivial question: ErrUnavailable when it cannot answer.
@@ -83,7 +85,7 @@ type Accounts interface {
 	// Delete removes the account with its document, history, dictionaries, texts,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
-	// Usage counts what the account has of what LimitError limits, and its sessions that are not ended.
+	// Usage counts what the account has of what LimitError limits, its sessions that are not ended, and its accounting records.
 	Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]int64, error)
 	// Children and Descendants give a page and the key of the next page, empty at the end.
 	Children(ctx context.Context, id aaa.AccountID, p Page) (list []Account, next string, err error)

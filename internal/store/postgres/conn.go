@@ -121,6 +121,9 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	})
 }
 
+// MaxRows keeps the parameters of a statement below the protocol's 65,535.
+func (d *driver) MaxRows() int { return 512 }
+
 // Exec runs a statement that may be run twice with the result of once.
 func (d *driver) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	err = d.again(ctx, func(ctx context.Context) (bool, error) {

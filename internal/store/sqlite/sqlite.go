@@ -85,6 +85,9 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	return sqlstore.Each(ctx, d, list)
 }
 
+// MaxRows is small: SQLite looks for the name of each parameter among all of a statement.
+func (d *driver) MaxRows() int { return 8 }
+
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()

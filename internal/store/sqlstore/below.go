@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -73,17 +71,8 @@ const ofAccounts = `SELECT a.id, a.parent_id, a.path, a.name, COALESCE(a.realm, 
 
 var (
 	ofOne     = ofAccounts + `($1)`
-	ofSeveral = ofAccounts + placeholders(store.MaxOfAccounts)
+	ofSeveral = ofAccounts + among(store.MaxOfAccounts, 1)
 )
-
-// placeholders makes ($1, $2, …).
-func placeholders(n int) string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = "$" + strconv.Itoa(i+1)
-	}
-	return "(" + strings.Join(list, ", ") + ")"
-}
 
 func scanStored(scan Scan) (row store.Stored, err error) {
 	var (

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,26 +14,33 @@ import (
 
 // claimable is a table whose rows become due and are claimed with a lease. It has account_id, a key that is unique in the account,
 // revision, due_at, lease_until and node, and two indexes on ready: all rows, and those of each account.
-type claimable[K, R any] struct {
+type claimable[K string | []byte, R any] struct {
 	db                  Driver
 	table, key, columns string
 	scan                func(Scan) (R, error) // reads columns
 	cursor              *dueCursor
+	each                int    // rows of one account that one look reads at most
+	blocked             string // condition of a row that waits for another one; empty: none does
 }
 
 // ready is when a row can be claimed: when it is due, or when its lease ends. The indexes hold this expression. Each statement
 // below names the condition and the order of the index that it needs: another plan costs what one account is owed.
 const ready = `(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END)`
 
-// Bounds of one look at what is ready.
-const (
-	dueWindow = 1000 // rows read in the order of time; if more are ready, accounts are looked at instead
-	dueEach   = 32   // rows of one account
-)
+// dueWindow is how many rows one look reads in the order of time. If more are ready, accounts are looked at instead.
+const dueWindow = 1000
 
 // sql puts the table's names into a statement: %[1]s is ready, %[2]s the table, %[3]s its key.
 func (c claimable[K, R]) sql(statement string) string {
 	return fmt.Sprintf(statement, ready, c.table, c.key)
+}
+
+// dueColumns are those that scanDueRow reads.
+func (c claimable[K, R]) dueColumns() string {
+	if c.blocked == "" {
+		return `account_id, ` + c.key + `, revision, false`
+	}
+	return `account_id, ` + c.key + `, revision, ` + c.blocked
 }
 
 // due looks first and claims then, one statement a row: if two nodes look at once, the revision lets one of them win, with no
@@ -55,19 +63,20 @@ func (c claimable[K, R]) due(ctx context.Context, now time.Time, lease store.Lea
 }
 
 // dueRow names a row as it was read.
-type dueRow[K any] struct {
+type dueRow[K string | []byte] struct {
 	account  aaa.AccountID
 	key      K
 	revision int64
+	blocked  bool
 }
 
-func scanDueRow[K any](scan Scan) (r dueRow[K], err error) {
-	err = scan(&r.account, &r.key, &r.revision)
+func scanDueRow[K string | []byte](scan Scan) (r dueRow[K], err error) {
+	err = scan(&r.account, &r.key, &r.revision, &r.blocked)
 	return r, err
 }
 
-// owed is an account and what is ready of it: rows, or only how many, up to dueEach.
-type owed[K any] struct {
+// owed is an account and what is ready of it: rows, or only how many.
+type owed[K string | []byte] struct {
 	account aaa.AccountID
 	rows    []dueRow[K]
 	ready   int
@@ -75,36 +84,53 @@ type owed[K any] struct {
 }
 
 // choose finds what is ready and takes of it, accounts in turn. It reads all that is ready if that is little. Else one account may
-// own all of it, so it looks for accounts.
+// own all of it, so it looks for accounts. Blocked rows that it met are among what it returns.
 func (c claimable[K, R]) choose(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]dueRow[K], error) {
-	rows, err := all(ctx, c.db, scanDueRow[K], c.sql(`SELECT account_id, %[3]s, revision FROM %[2]s
+	rows, err := all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
 		WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
 	if err != nil {
 		return nil, err
 	}
 	var accounts []*owed[K]
+	var chosen []dueRow[K]
 	if len(rows) == dueWindow {
 		if accounts, err = c.owed(ctx, now); err != nil {
 			return nil, err
 		}
 	} else {
+		rows, chosen = apart(rows)
 		accounts = byAccount(rows)
 	}
 	inTurn(accounts, take)
-	var chosen []dueRow[K]
 	for _, o := range accounts {
 		if o.rows == nil && o.taken > 0 {
-			if o.rows, err = c.readyOf(ctx, o.account, now); err != nil {
+			read, err := c.readyOf(ctx, o.account, now, o.taken)
+			if err != nil {
 				return nil, err
 			}
+			var blocked []dueRow[K]
+			o.rows, blocked = apart(read)
+			chosen = append(chosen, blocked...)
 		}
 		chosen = append(chosen, o.rows[:min(o.taken, len(o.rows))]...)
 	}
 	return chosen, nil
 }
 
+// apart takes the blocked rows out of a list.
+func apart[K string | []byte](rows []dueRow[K]) (free, blocked []dueRow[K]) {
+	for _, r := range rows {
+		if r.blocked {
+			blocked = append(blocked, r)
+		} else {
+			free = append(free, r)
+		}
+	}
+	return free, blocked
+}
+
 // byAccount sorts rows by account, in the order of the accounts' first ones.
-func byAccount[K any](rows []dueRow[K]) (accounts []*owed[K]) {
+func byAccount[K string | []byte](rows []dueRow[K]) (accounts []*owed[K]) {
 	of := make(map[aaa.AccountID]*owed[K])
 	for _, r := range rows {
 		o := of[r.account]
@@ -119,7 +145,7 @@ func byAccount[K any](rows []dueRow[K]) (accounts []*owed[K]) {
 }
 
 // inTurn takes one row of each account, then a second one of each, and so on until nothing more may be taken.
-func inTurn[K any](accounts []*owed[K], take func(aaa.AccountID) bool) {
+func inTurn[K string | []byte](accounts []*owed[K], take func(aaa.AccountID) bool) {
 	for left := slices.Clone(accounts); len(left) > 0; {
 		left = slices.DeleteFunc(left, func(o *owed[K]) bool {
 			if o.taken == o.ready || !take(o.account) {
@@ -148,37 +174,67 @@ func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], e
 				FROM timed WHERE account_id IS NOT NULL
 		)
 		SELECT account_id, (SELECT COUNT(*) FROM (SELECT 1 FROM %[2]s s
-				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `+fmt.Sprint(dueEach)+`) ready)
+				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `+fmt.Sprint(c.each)+`) ready)
 			FROM waiting WHERE since IS NOT NULL ORDER BY since`), nullable(now))
 }
 
-// readyOf reads the rows of one account that are ready, up to dueEach.
-func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time) ([]dueRow[K], error) {
-	return all(ctx, c.db, scanDueRow[K], c.sql(`SELECT account_id, %[3]s, revision FROM %[2]s
-		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueEach),
-		string(account), nullable(now))
+// readyOf reads rows of one account that are ready: so many, and some more where some may be blocked.
+func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, many int) ([]dueRow[K], error) {
+	if c.blocked != "" {
+		many = 2*many + blockedToo
+	}
+	return all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT $3`),
+		string(account), nullable(now), int64(min(many, c.each)))
 }
 
-// claim takes those of the rows that no other node has taken since they were read.
-func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease store.Lease) (claimed []R, err error) {
+// blockedToo is how many rows of an account are read beside twice those that are wanted.
+const blockedToo = 16
+
+// claim takes those of the rows that no other node has taken since they were read. Blocked ones it puts off until the lease ends, lest
+// the next look reads them again: the end of what they wait for makes them due. Rows are written in one order, so that nodes which
+// claim at once wait, and don't block each other.
+func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease store.Lease) ([]R, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	statement := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $4, node = $5
+	claimed := make([]*R, len(chosen))
+	take := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $4, node = $5
 		WHERE account_id = $1 AND %[3]s = $2 AND revision = $3 RETURNING `) + c.columns
-	err = c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		claimed = make([]R, 0, len(chosen))
-		for _, r := range chosen {
-			won, err := all(ctx, tx, c.scan, statement, string(r.account), r.key, r.revision, *nullable(lease.Until), lease.Node)
-			if err != nil {
-				return err
+	putOff := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = NULL, due_at = $4 WHERE account_id = $1 AND %[3]s = $2 AND revision = $3`)
+	until := *nullable(lease.Until)
+	order := make([]int, len(chosen))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(chosen[a].account, chosen[b].account), cmp.Compare(string(chosen[a].key), string(chosen[b].key)))
+	})
+	err := c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		clear(claimed)
+		list := make([]Statement, len(order))
+		for n, i := range order {
+			r := chosen[i]
+			if r.blocked {
+				list[n] = Statement{putOff, []any{string(r.account), r.key, r.revision, until}, nil}
+				continue
 			}
-			claimed = append(claimed, won...)
+			list[n] = Statement{take, []any{string(r.account), r.key, r.revision, until, lease.Node}, func(scan Scan) error {
+				row, err := c.scan(scan)
+				claimed[i] = &row
+				return err
+			}}
 		}
-		return nil
+		return tx.Batch(ctx, list)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return claimed, nil
+	won := make([]R, 0, len(chosen))
+	for _, r := range claimed {
+		if r != nil {
+			won = append(won, *r)
+		}
+	}
+	return won, nil
 }

@@ -75,11 +75,12 @@ func (c claimable[K, R]) nextAccounts(ctx context.Context) ([]aaa.AccountID, err
 func (c claimable[K, R]) dueOf(ctx context.Context, account aaa.AccountID, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]R, error) {
 	ctx, cancel := context.WithTimeout(ctx, dueAccountTime)
 	defer cancel()
-	rows, err := c.readyOf(ctx, account, now)
+	rows, err := c.readyOf(ctx, account, now, c.each)
 	if err != nil {
 		return nil, err
 	}
-	o := &owed[K]{account: account, ready: len(rows)}
+	free, blocked := apart(rows)
+	o := &owed[K]{account: account, ready: len(free)}
 	inTurn([]*owed[K]{o}, take)
-	return c.claim(ctx, rows[:o.taken], lease)
+	return c.claim(ctx, append(blocked, free[:o.taken]...), lease)
 }

@@ -158,7 +158,11 @@ func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]in
 	if used[aaa.LimitDictionaryOctets], err = dictionaryOctets(ctx, s.db, id); err != nil {
 		return nil, err
 	}
-	used[aaa.LimitSessions], used[aaa.LimitSessionRecords], err = haveSessions(ctx, s.db, id)
+	if used[aaa.LimitSessions], used[aaa.LimitSessionRecords], err = haveSessions(ctx, s.db, id); err != nil {
+		return nil, err
+	}
+	kept, err := spoolCounts(ctx, s.db, id)
+	used[aaa.LimitSpoolRecords], used[aaa.LimitSpoolOctets] = kept.Waiting+kept.Parked, kept.Octets
 	return used, err
 }
 

@@ -42,7 +42,9 @@ func nullable(t time.Time) *time.Time {
 
 // Due implements store.Sessions.
 func (s sessions) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SessionRecord, error) {
-	return claimable[[]byte, store.SessionRecord]{s.db, "sessions", "hash", sessionColumns, scanSession, s.due}.due(ctx, now, lease, take)
+	return claimable[[]byte, store.SessionRecord]{
+		db: s.db, table: "sessions", key: "hash", columns: sessionColumns, scan: scanSession, cursor: s.due, each: 32,
+	}.due(ctx, now, lease, take)
 }
 
 func (s sessions) Create(ctx context.Context, r store.SessionRecord, most store.MostSessions) error {

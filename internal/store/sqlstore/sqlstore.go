@@ -54,17 +54,25 @@ type Driver interface {
 	// Notify wakes the readers of the change log after a commit. It never waits.
 	Notify()
 	Wake(ctx context.Context) <-chan struct{}
+	// MaxRows is how many rows one statement may write at most, or name.
+	MaxRows() int
 	Close() error
 }
 
 // Store implements store.Store on a Driver.
 type Store struct {
-	db  Driver
-	due dueCursor
+	db       Driver
+	due      dueCursor // of sessions
+	spoolDue dueCursor
+	parts    parts
 }
 
 // New returns the store that d holds. Closing it closes d.
-func New(d Driver) *Store { return &Store{db: d} }
+func New(d Driver) *Store {
+	s := &Store{db: d}
+	s.parts.init()
+	return s
+}
 
 // The nouns of the contract.
 func (s *Store) Accounts() store.Accounts         { return accounts{s.db} }
@@ -74,6 +82,8 @@ func (s *Store) Texts() store.Texts               { return texts{s.db} }
 func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
 func (s *Store) Keys() store.Keys                 { return keys{s.db} }
 func (s *Store) Sessions() store.Sessions         { return sessions{s.db, &s.due} }
+func (s *Store) Spool() store.Spool               { return spool{s.db, &s.spoolDue, &s.parts} }
+func (s *Store) Idempotency() store.Idempotency   { return idempotency{s.db} }
 func (s *Store) Changes() store.Changes           { return changes{s.db} }
 
 // Ping reads the change counter: it proves that the database answers and has been migrated.

@@ -76,6 +76,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"sessions of one account no other one can see":     testSessionTenancy,
 		"sessions of a subtree":                            testSessionsBelow,
 		"sessions of a subtree among many others":          testSessionsBelowMany,
+		"accounting records are stored and delivered":      testSpool,
+		"records of a session in their order":              testSpoolOrder,
 		"every write is a change":                          testChanges,
 		"a refused write is no change":                     testNoChange,
 		"changes in order under many writers":              testChangeOrder,

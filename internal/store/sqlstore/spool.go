@@ -1,0 +1,144 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+type spool struct {
+	db    Driver
+	due   *dueCursor
+	parts *parts
+}
+
+const (
+	// spoolEach is how many records of one account one look reads: nodes work on many at once.
+	spoolEach = 1024
+	// behindFor is when a record that waits behind another one is looked at again if the other's end has not made it due: two
+	// transactions that don't see each other's rows can do that. It is as long as a lease.
+	behindFor = 45 * time.Second
+)
+
+const spoolColumns = `account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name,
+	event_at, received_at, keep_until, parked_at, due_at, lease_until, node, tries, attempts, server`
+
+// spoolKinds are the kinds as stored, in the order of delivery.
+var spoolKinds = [...]store.SpoolKind{store.SpoolStart, store.SpoolInterim, store.SpoolStop, store.SpoolOther}
+
+// spoolStates are the states as stored.
+var spoolStates = [...]store.SpoolState{store.SpoolWaiting, store.SpoolParked}
+
+const spoolInterim = 1 // in spoolKinds
+
+func spoolKind(k store.SpoolKind) int64 { return int64(slices.Index(spoolKinds[:], k)) }
+
+// Conditions of a row. spoolBehindOther finds another waiting record of the session before it.
+const (
+	spoolUnleased    = `state = 0 AND lease_until IS NULL`
+	spoolBehindOther = `EXISTS (SELECT 1 FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
+		AND e.session <> '' AND e.state = 0 AND (e.kind, e.id) < (spool.kind, spool.id))`
+)
+
+func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
+	var (
+		kind, state, tries int64
+		parked, due, lease *time.Time
+		attempts, server   string
+	)
+	if err := scan(&r.Account, &r.ID, &r.Revision, &kind, &r.Session, &r.Digest, &state, &r.Payload, &r.AcctSessionID, &r.User,
+		&r.EventAt, &r.ReceivedAt, &r.KeepUntil, &parked, &due, &lease, &r.Lease.Node, &tries, &attempts, &server); err != nil {
+		return r, err
+	}
+	if kind < 0 || kind >= int64(len(spoolKinds)) || state < 0 || state >= int64(len(spoolStates)) {
+		return r, fmt.Errorf("record %s of account %s has kind %d and state %d", r.ID, r.Account, kind, state)
+	}
+	r.Kind, r.State, r.Tries = spoolKinds[kind], spoolStates[state], int(tries)
+	r.EventAt, r.ReceivedAt, r.KeepUntil = r.EventAt.UTC(), r.ReceivedAt.UTC(), r.KeepUntil.UTC()
+	r.ParkedAt, r.DueAt, r.Lease.Until = utc(parked), utc(due), utc(lease)
+	r.Attempts, err = parseAttempts(attempts)
+	return r, err
+}
+
+func parseAttempts(text string) (list []store.SpoolAttempt, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	err = json.Unmarshal([]byte(text), &list)
+	return list, err
+}
+
+// spoolKey names a record.
+type spoolKey struct {
+	account aaa.AccountID
+	id      string
+}
+
+func (k spoolKey) compare(other spoolKey) int {
+	return cmp.Or(cmp.Compare(k.account, other.account), cmp.Compare(k.id, other.id))
+}
+
+// Due implements store.Spool.
+func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
+	return claimable[string, store.SpoolRecord]{
+		db: s.db, table: "spool", key: "id", columns: spoolColumns, scan: scanSpool, cursor: s.due,
+		each: spoolEach, blocked: spoolBehindOther,
+	}.due(ctx, now, lease, take)
+}
+
+func (s spool) Get(ctx context.Context, account aaa.AccountID, id string) (store.SpoolRecord, error) {
+	return get(ctx, s.db, scanSpool, `SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id = $2`, string(account), id)
+}
+
+// recoverBatch is how many records one transaction of Recover makes due.
+const recoverBatch = 512
+
+// Recover implements store.Spool. It leaves those alone that wait behind others: the end of those makes them due.
+func (s spool) Recover(ctx context.Context, account aaa.AccountID, now time.Time) (total int64, err error) {
+	from := now
+	for {
+		ids, last, n, err := s.recover(ctx, account, now, from)
+		total += n
+		if err != nil || ids < recoverBatch {
+			return total, err
+		}
+		from = last
+	}
+}
+
+// recover makes a batch due, those that are due first. What it leaves alone is due at from or later.
+func (s spool) recover(ctx context.Context, account aaa.AccountID, now, from time.Time) (found int, last time.Time, n int64, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		n = 0
+		ids, err := all(ctx, tx, func(scan Scan) (id string, err error) {
+			var due time.Time
+			err = scan(&id, &due)
+			last = due.UTC()
+			return id, err
+		}, fmt.Sprintf(`SELECT id, due_at FROM spool WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s > $2 AND %[1]s >= $3
+			AND (lease_until IS NULL OR lease_until <= $2) AND NOT %[2]s ORDER BY %[1]s LIMIT %[3]d`, ready, spoolBehindOther, recoverBatch),
+			string(account), nullable(now), nullable(from))
+		if err != nil {
+			return err
+		}
+		found = len(ids)
+		slices.Sort(ids)
+		list := make([]Statement, len(ids))
+		for i, id := range ids {
+			list[i] = Statement{`UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
+				WHERE account_id = $1 AND id = $2 AND due_at > $3 AND (lease_until IS NULL OR lease_until <= $3) RETURNING id`,
+				[]any{string(account), id, nullable(now)}, func(scan Scan) error { n++; return scan(&id) }}
+		}
+		return tx.Batch(ctx, list)
+	})
+	if err != nil {
+		return 0, last, 0, err
+	}
+	return found, last, n, nil
+}

@@ -1,0 +1,324 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// Append reads what waits of the sessions of its records, set by set, and decides by it. It takes no locks for that: a transaction at the same time may
+// append to the same session or settle what is before. Neither is told to anybody before it is committed, so the two have no order yet,
+// and a record that was put behind one that is just settled is looked at again after behindFor.
+func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []store.SpoolAppended, err error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	part := s.parts.one()
+	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		a := newAppending(list, s.db.MaxRows())
+		if err := tx.Batch(ctx, a.look()); err != nil {
+			return err
+		}
+		a.once()
+		if err := tx.Batch(ctx, a.replace()); err != nil {
+			return err
+		}
+		a.decide()
+		if err := tx.Batch(ctx, a.insert()); err != nil {
+			return err
+		}
+		out = a.out
+		return a.ledger.write(ctx, tx, part)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// appending is one try of an Append.
+type appending struct {
+	list   []store.SpoolRecord
+	order  []int // of list, by account and id, without repetitions of an id
+	most   int   // rows of a statement
+	lines  []*line
+	out    []store.SpoolAppended
+	due    []time.Time
+	lease  []store.Lease
+	there  map[spoolKey]int // where in list a record is
+	known  []bool           // records that repeat another one
+	over   []bool           // Interim records that a newer one of the list replaces
+	ledger ledger
+}
+
+// line is what waits of a session, and what is to be added to it.
+type line struct {
+	account aaa.AccountID
+	session string
+	adds    []int // of list, in the order of delivery
+	first   waiting
+	old     []string // Interim records without a lease that a newer one replaces
+}
+
+// waiting is a record as it waits. Its id is empty if there is none.
+type waiting struct {
+	kind  int64
+	id    string
+	ready time.Time
+	idle  bool // it has no lease
+}
+
+func newAppending(list []store.SpoolRecord, most int) *appending {
+	a := &appending{
+		list: list, most: most, out: make([]store.SpoolAppended, len(list)), due: make([]time.Time, len(list)), over: make([]bool, len(list)), known: make([]bool, len(list)),
+		lease: make([]store.Lease, len(list)), there: make(map[spoolKey]int, len(list)), ledger: make(ledger),
+	}
+	lines := make(map[[2]string]*line)
+	for i, r := range list {
+		a.out[i] = store.SpoolRepeated
+		if _, twice := a.there[spoolKey{r.Account, r.ID}]; twice {
+			continue
+		}
+		a.there[spoolKey{r.Account, r.ID}] = i
+		a.order = append(a.order, i)
+		a.due[i], a.lease[i] = r.DueAt, r.Lease
+		if r.Session == "" {
+			continue
+		}
+		key := [2]string{string(r.Account), r.Session}
+		l := lines[key]
+		if l == nil {
+			l = &line{account: r.Account, session: r.Session}
+			lines[key] = l
+			a.lines = append(a.lines, l)
+		}
+		l.adds = append(l.adds, i)
+	}
+	slices.SortFunc(a.order, func(i, j int) int {
+		return spoolKey{list[i].Account, list[i].ID}.compare(spoolKey{list[j].Account, list[j].ID})
+	})
+	slices.SortFunc(a.lines, func(l, m *line) int {
+		return cmp.Or(cmp.Compare(l.account, m.account), cmp.Compare(l.session, m.session))
+	})
+	for _, l := range a.lines {
+		slices.SortFunc(l.adds, func(i, j int) int {
+			return cmp.Or(cmp.Compare(spoolKind(list[i].Kind), spoolKind(list[j].Kind)), cmp.Compare(list[i].ID, list[j].ID))
+		})
+	}
+	return a
+}
+
+// eachAccount gives the parts of a sorted list that are of one account, in sets.
+func eachAccount[T any](list []T, most int, account func(T) aaa.AccountID, each func(account aaa.AccountID, set []T)) {
+	for len(list) > 0 {
+		of := account(list[0])
+		n := slices.IndexFunc(list, func(v T) bool { return account(v) != of })
+		if n < 0 {
+			n = len(list)
+		}
+		inSets(list[:n], most, func(set []T) { each(of, set) })
+		list = list[n:]
+	}
+}
+
+func lineAccount(l *line) aaa.AccountID { return l.account }
+
+// repeatedAmong is how many of the last records of a kind that a session has, waiting and parked, are searched for a repetition.
+const repeatedAmong = 16
+
+// look reads the first waiting record of each session, and which records repeat a stored one.
+func (a *appending) look() (list []Statement) {
+	eachAccount(a.lines, a.most, lineAccount, func(account aaa.AccountID, set []*line) {
+		list = append(list, firsts(account, set, func(l *line) string { return l.session }, func(l *line, w waiting) { l.first = w }))
+	})
+	var digested []int
+	for _, l := range a.lines {
+		for _, i := range l.adds {
+			if a.list[i].Digest != "" {
+				digested = append(digested, i)
+			}
+		}
+	}
+	eachAccount(digested, a.most, func(i int) aaa.AccountID { return a.list[i].Account }, func(account aaa.AccountID, set []int) {
+		args := []any{string(account)}
+		for _, i := range set {
+			r := a.list[i]
+			since, until := r.EventAt.Add(-sameInterim), r.EventAt.Add(sameInterim)
+			if r.Kind != store.SpoolInterim {
+				since, until = time.Unix(0, 0), time.Unix(1<<37, 0) // whenever
+			}
+			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
+		}
+		one := func(state int) string {
+			return fmt.Sprintf(`EXISTS (SELECT 1 FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
+				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until)`,
+				state, repeatedAmong)
+		}
+		list = append(list, Statement{`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
+			tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` OR ` + one(1), args,
+			func(scan Scan) error {
+				n, err := scanInt(scan)
+				if err == nil {
+					a.known[n] = true
+				}
+				return err
+			}})
+	})
+	return list
+}
+
+// sameInterim is how far apart the times of an Interim record and of its repetition can be.
+const sameInterim = 2 * time.Second
+
+// firsts asks for the first waiting records of sessions.
+func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found func(T, waiting)) Statement {
+	args := []any{string(account)}
+	of := make(map[string]T, len(set))
+	for _, v := range set {
+		args = append(args, session(v))
+		of[session(v)] = v
+	}
+	return Statement{`WITH w (session) AS (VALUES ` + tuples(len(set), 2, "") + `)
+		SELECT session, kind, id, due_at, lease_until FROM spool WHERE account_id = $1 AND id IN
+		(SELECT (SELECT f.id FROM spool f WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' AND f.state = 0 ORDER BY f.kind, f.id LIMIT 1) FROM w)`,
+		args, func(scan Scan) error {
+			var (
+				w          waiting
+				name       string
+				due, lease *time.Time
+			)
+			if err := scan(&name, &w.kind, &w.id, &due, &lease); err != nil {
+				return err
+			}
+			w.ready, w.idle = later(utc(due), utc(lease)), lease == nil
+			found(of[name], w)
+			return nil
+		}}
+}
+
+func later(t, u time.Time) time.Time {
+	if u.After(t) {
+		return u
+	}
+	return t
+}
+
+// newest is the last Interim record that is to be added to a session; ok is false if there is none.
+func (a *appending) newest(l *line) (i int, ok bool) {
+	for _, n := range slices.Backward(l.adds) {
+		if a.list[n].Kind == store.SpoolInterim {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// replace deletes the Interim records that newer ones overtake.
+func (a *appending) replace() (list []Statement) {
+	for _, l := range a.lines {
+		n, ok := a.newest(l)
+		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
+			continue
+		}
+		// The rows of a session in the order of the index, the sessions in theirs.
+		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
+			var id string
+			var octets int64
+			err := scan(&id, &octets)
+			d := a.ledger.of(l.account)
+			d.replaced++
+			d.gone(0, octets)
+			if id == l.first.id {
+				l.first = waiting{}
+			}
+			return err
+		}})
+	}
+	return list
+}
+
+// once leaves out the records that repeat a stored one, or another one of the list.
+func (a *appending) once() {
+	for _, l := range a.lines {
+		for k, i := range l.adds {
+			r := a.list[i]
+			a.known[i] = a.known[i] || r.Digest != "" && slices.ContainsFunc(l.adds[:k], func(j int) bool {
+				o := a.list[j]
+				return !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && (r.Kind != store.SpoolInterim || o.EventAt.Sub(r.EventAt).Abs() <= sameInterim)
+			})
+		}
+		l.adds = slices.DeleteFunc(l.adds, func(i int) bool { return a.known[i] })
+	}
+	a.order = slices.DeleteFunc(a.order, func(i int) bool { return a.known[i] })
+}
+
+// decide tells what each record is to be stored as.
+func (a *appending) decide() {
+	for _, i := range a.order {
+		a.out[i] = store.SpoolStored
+	}
+	for _, l := range a.lines {
+		newest, _ := a.newest(l)
+		before := l.first
+		for _, i := range l.adds {
+			r := a.list[i]
+			kind := spoolKind(r.Kind)
+			if kind == spoolInterim && i != newest {
+				a.out[i], a.over[i] = store.SpoolBehind, true
+				continue
+			}
+			if before.id != "" && (before.kind < kind || before.kind == kind && before.id < r.ID) {
+				a.out[i], a.lease[i] = store.SpoolBehind, store.Lease{Node: r.Lease.Node}
+				a.due[i] = later(later(r.DueAt, before.ready), r.ReceivedAt.Add(behindFor))
+			}
+			before = waiting{kind: kind, id: r.ID, ready: later(a.due[i], a.lease[i].Until)}
+		}
+	}
+}
+
+// insert stores the records. Those whose id is there already are left alone.
+func (a *appending) insert() (list []Statement) {
+	fresh := make([]int, 0, len(a.order))
+	for _, i := range a.order {
+		if a.over[i] {
+			d := a.ledger.of(a.list[i].Account)
+			d.acknowledged++
+			d.replaced++
+			continue
+		}
+		fresh = append(fresh, i)
+	}
+	stored := make(map[int]store.SpoolAppended, len(fresh))
+	for _, i := range fresh {
+		stored[i], a.out[i] = a.out[i], store.SpoolRepeated
+	}
+	inSets(fresh, a.most, func(set []int) {
+		args := make([]any, 0, 20*len(set))
+		for _, i := range set {
+			r := &a.list[i]
+			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, r.AcctSessionID, r.User,
+				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
+				a.lease[i].Node, int64(0), "", "")
+		}
+		list = append(list, Statement{`INSERT INTO spool (` + spoolColumns + `) VALUES ` + tuples(len(set), 1, columns(20)) +
+			` ON CONFLICT (account_id, id) DO NOTHING RETURNING account_id, id`, args, func(scan Scan) error {
+			var k spoolKey
+			if err := scan(&k.account, &k.id); err != nil {
+				return err
+			}
+			i := a.there[k]
+			a.out[i] = stored[i]
+			d := a.ledger.of(k.account)
+			d.acknowledged++
+			d.octets += int64(len(a.list[i].Payload))
+			return nil
+		}})
+	})
+	return list
+}

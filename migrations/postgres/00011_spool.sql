@@ -1,0 +1,77 @@
+-- Accounting records until a server has taken them, what became of all of them, and the answers to requests that came with an
+-- Idempotency-Key. They are no configuration: no change counter, no change log, and no transaction writes them together with
+-- configuration, so that an engine may distribute each of the tables by account_id.
+
+-- +goose Up
+
+-- kind is 0 start, 1 interim, 2 stop, 3 other; state is 0 waiting, 1 parked. The waiting records of one session are delivered in
+-- the order of kind and id. payload is sealed. due_at is when a waiting record is tried next; the node that claims it then holds it
+-- until lease_until. attempts is a JSON array of the last attempts, server the one that the last of them asked.
+CREATE TABLE spool (
+    account_id      text COLLATE "C" NOT NULL,
+    id              text COLLATE "C" NOT NULL,
+    revision        bigint NOT NULL,
+    kind            bigint NOT NULL,
+    session         text COLLATE "C" NOT NULL,
+    digest          text COLLATE "C" NOT NULL,
+    state           bigint NOT NULL,
+    payload         text NOT NULL,
+    acct_session_id text COLLATE "C" NOT NULL,
+    user_name       text COLLATE "C" NOT NULL,
+    event_at        timestamptz NOT NULL,
+    received_at     timestamptz NOT NULL,
+    keep_until      timestamptz NOT NULL,
+    parked_at       timestamptz,
+    due_at          timestamptz,
+    lease_until     timestamptz,
+    node            text COLLATE "C" NOT NULL,
+    tries           bigint NOT NULL,
+    attempts        text NOT NULL,
+    server          text COLLATE "C" NOT NULL,
+    PRIMARY KEY (account_id, id)
+);
+-- As those of sessions, which migration 9 explains.
+CREATE INDEX spool_ready ON spool ((CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END))
+    WHERE due_at IS NOT NULL;
+CREATE INDEX spool_ready_by_account ON spool (account_id, (CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END))
+    WHERE (CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) IS NOT NULL;
+-- What waits before and behind a record of a session, without those that are parked.
+CREATE INDEX spool_session ON spool (account_id, session, state, kind, id) WHERE session <> '';
+-- How old what waits is.
+CREATE INDEX spool_oldest ON spool (account_id, received_at) WHERE state = 0;
+-- What servers did not take. Records that were never tried are not in it.
+CREATE INDEX spool_server ON spool (account_id, server, received_at) WHERE server <> '' AND state = 0;
+
+-- The ledger: what happened to an account's records is the sum of its rows, written in the transactions in which it happens. It is in
+-- parts so that nodes which write records of one account at once don't wait for each other. Numbers of one part may be negative: one
+-- transaction parks a record in one part, and another has it wait again in another. octets are those of the records that are there.
+CREATE TABLE spool_counts (
+    account_id   text COLLATE "C" NOT NULL,
+    part         bigint NOT NULL,
+    acknowledged bigint NOT NULL,
+    parked       bigint NOT NULL,
+    delivered    bigint NOT NULL,
+    replaced     bigint NOT NULL,
+    dropped      bigint NOT NULL,
+    octets       bigint NOT NULL,
+    PRIMARY KEY (account_id, part)
+) WITH (fillfactor = 50);
+
+-- key and request are SHA-256. answer is sealed, and empty while the node that claimed the request runs it, which is over at
+-- claim_until at the latest.
+CREATE TABLE idempotency (
+    account_id  text COLLATE "C" NOT NULL,
+    key         bytea NOT NULL,
+    request     bytea NOT NULL,
+    node        text COLLATE "C" NOT NULL,
+    claim_until timestamptz,
+    answer      text NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (account_id, key)
+);
+CREATE INDEX idempotency_expires ON idempotency (expires_at);
+
+-- +goose Down
+DROP TABLE idempotency;
+DROP TABLE spool_counts;
+DROP TABLE spool;
