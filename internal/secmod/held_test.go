@@ -115,6 +115,7 @@ func TestSealHeldWhileTheStoreIsAway(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait()
 		if n := keys.gets - gets; n != 1 {
 			t.Errorf("the store that is away was asked %d times at once", n)
 		}
@@ -122,8 +123,12 @@ func TestSealHeldWhileTheStoreIsAway(t *testing.T) {
 			t.Error("what was sealed meanwhile does not open")
 		}
 		// A restore is noticed a second after the store is back.
+		keys.mu.Lock()
 		keys.rows, keys.down = nil, false
+		keys.mu.Unlock()
 		time.Sleep(awayPause)
+		heldBySeal(t, v, keys)
+		synctest.Wait()
 		if _, opens := heldBySeal(t, v, keys); !opens {
 			t.Error("the lost key is still in use")
 		}
