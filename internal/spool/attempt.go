@@ -15,11 +15,10 @@ const settledBefore = 2 * time.Second
 
 // Held is a record that is safe, and that its caller delivers now.
 type Held struct {
-	s      *Spool
-	record *Record
-	stored store.SpoolRecord // with its lease and revision
-	// settle writes what came of the attempt where the record is not in the store; nil: the Spool does.
-	settle func(store.SpoolSettlement) <-chan struct{}
+	s         *Spool
+	record    *Record
+	stored    store.SpoolRecord // with its lease and revision
+	journaled bool              // the journal has it: settleJournaled takes its outcome
 	// Kept tells that the record is to be delivered later, without an attempt now: another record of its session is before it, it repeats one that waits, or
 	// the journal has it and may not be overtaken.
 	Kept bool
@@ -35,19 +34,19 @@ func (h *Held) Attempt(ctx context.Context, run func(ctx context.Context, values
 	v := judge(res, err, true)
 	o, asked := s.conclude(ctx, &h.stored, v, began, err)
 	s.scheduler.Tell(h.stored.Account, asked)
-	settle := h.settle
-	if settle == nil {
-		settle = s.settle
+	kept = o.Outcome != store.SpoolDelivered && o.Outcome != store.SpoolWithdrawn
+	if h.journaled {
+		s.settleJournaled(h, o)
+	} else if written := s.settle(o); !kept {
+		late := time.NewTimer(settledBefore)
+		defer late.Stop()
+		select {
+		case <-written:
+		case <-late.C:
+		}
 	}
-	written := settle(o)
-	if o.Outcome != store.SpoolDelivered && o.Outcome != store.SpoolWithdrawn {
+	if kept {
 		return nil, true, failure(err, v.reason)
-	}
-	late := time.NewTimer(settledBefore)
-	defer late.Stop()
-	select {
-	case <-written:
-	case <-late.C:
 	}
 	return res, false, err
 }

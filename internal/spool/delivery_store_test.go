@@ -1,13 +1,11 @@
 package spool
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -217,30 +215,12 @@ func (s *rows) get(id string) *store.SpoolRecord {
 // open is a vault that hides nothing.
 type open struct{}
 
-func (open) Seal(_ context.Context, _ aaa.AccountID, _, clear string) (string, error) {
+func (open) SealHeld(_ context.Context, _ aaa.AccountID, _, clear string) (string, error) {
 	return clear, nil
 }
 
 func (open) Open(_ context.Context, _ aaa.AccountID, _, sealed string) (aaa.Secret, error) {
 	return aaa.NewSecret(sealed), nil
-}
-
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }
 
 // world is nodes on one store, and what their servers do.

@@ -17,7 +17,7 @@ import (
 // Options are the parts that a Spool works with.
 type Options struct {
 	Store   store.Spool
-	Vault   secmod.SealOpener
+	Vault   Vault
 	Journal Journal // nil: what comes while the store is away is refused
 	Deliver Deliver
 	Width   Width
@@ -26,9 +26,20 @@ type Options struct {
 	Answered func(account aaa.AccountID) bool
 	Limits   func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
 	Node     string
-	Now      func() time.Time // nil: time.Now
-	Metrics  *Metrics
-	Log      *slog.Logger
+
+	JournalOctets  int64 // the journal's bound; 0: it has none
+	Disk           Disk  // of the journal; nil: its free space is not looked at
+	DiskHoldsStore bool  // the store is on that disk too
+
+	Now     func() time.Time // nil: time.Now
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Vault seals and opens what records hold.
+type Vault interface {
+	secmod.HeldSealer
+	secmod.Opener
 }
 
 // Journal keeps entries on this node's disk. package journal has the one of the service.
