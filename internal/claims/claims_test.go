@@ -190,3 +190,43 @@ func TestWake(t *testing.T) {
 		run.Wait()
 	})
 }
+
+// TestPause: with a Pause, wakes that come all the time make no more looks than it allows, and as long as looks find something, the next one follows after it.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pause = 5 * time.Millisecond
+		wake := make(chan struct{}, 1)
+		looks, due := 0, 10
+		o := (&table{}).options(new(bytes.Buffer))
+		o.Pause, o.Wake = pause, wake
+		o.Claim = func(_ context.Context, _ time.Time, take func(aaa.AccountID) bool) ([]*record, error) {
+			looks++
+			if due == 0 || !take("a") {
+				return nil, nil
+			}
+			due--
+			return []*record{{account: "a"}}, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { New(o).Run(ctx) })
+		time.Sleep(15 * pause)
+		if due != 0 || looks != 11 {
+			t.Errorf("%d looks, and %d are due still", looks, due)
+		}
+		before := looks
+		for range 1000 {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+			time.Sleep(pause / 10)
+		}
+		if n := looks - before; n < 90 || n > 101 {
+			t.Errorf("%d looks in 100 pauses", n)
+		}
+		cancel()
+		run.Wait()
+	})
+}

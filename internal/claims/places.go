@@ -13,6 +13,8 @@ const (
 	// The waits of an account whose servers are silent.
 	firstSilence = time.Second
 	maxSilence   = time.Minute
+	// growShare is the part of its width by which an account with Steady tries grows, beside one place: its records are many.
+	growShare = 8
 	// mostTries is how many tries of a silent account may be under way where its tries are Steady: a try may take the whole of a request's time,
 	// and one record that is never answered must not keep the others from being tried.
 	mostTries = 32
@@ -170,6 +172,9 @@ func (s *places) learn(account aaa.AccountID, p *part, o Outcome, now time.Time)
 		s.answers(p)
 		p.answered = true
 		p.width = min(p.width+1, s.ofAccount)
+		if s.steady > 0 {
+			p.width = min(p.width+p.width/growShare, s.ofAccount)
+		}
 	case DeliveredLate:
 		s.answers(p)
 		p.answered = true
@@ -210,7 +215,7 @@ func (s *places) reset(account aaa.AccountID) {
 
 // wake has again receive if an account was refused and has places now; mu is held.
 func (s *places) wake(p *part, now time.Time) {
-	if s.refused && p.running <= p.width/2 && now.Compare(p.until) >= 0 {
+	if s.refused && p.running <= p.width-(p.width+3)/4 && now.Compare(p.until) >= 0 {
 		s.send()
 	}
 }
