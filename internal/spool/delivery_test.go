@@ -136,7 +136,11 @@ func TestNeverAnswered(t *testing.T) {
 			time.Sleep(6 * time.Second)
 			return silence()
 		})
-		s, stop := w.run(w.options("one"))
+		o := w.options("one")
+		o.Within = func(_ context.Context, ancestor, account aaa.AccountID) (bool, error) {
+			return ancestor == "parent" && account == "a", nil
+		}
+		s, stop := w.run(o)
 		var ids []string
 		for n := range 20 {
 			ids = append(ids, w.put("a", store.SpoolStart, fmt.Sprint("session", n)))
@@ -154,7 +158,7 @@ func TestNeverAnswered(t *testing.T) {
 			t.Errorf("it is tried %d times in an hour", n)
 		}
 		w.server(func(string, *Record) (*aaa.Result, error) { return accepted, nil })
-		s.Recovered("a")
+		s.Answers("parent")
 		time.Sleep(time.Second)
 		if n := len(w.delivered()); n < 19 { // one may be at the silent server still
 			t.Errorf("%d records are taken at once", n)

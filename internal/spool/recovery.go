@@ -17,11 +17,20 @@ type recoveries struct {
 	s       *Spool
 	mu      sync.Mutex
 	pending map[aaa.AccountID]time.Duration // the silence that is over; 0: it may be over
+	answers map[aaa.AccountID]bool          // accounts a server of whose document answers
 	kick    chan struct{}
 }
 
 func newRecoveries(s *Spool) *recoveries {
-	return &recoveries{s: s, pending: make(map[aaa.AccountID]time.Duration), kick: make(chan struct{}, 1)}
+	return &recoveries{s: s, pending: make(map[aaa.AccountID]time.Duration), answers: make(map[aaa.AccountID]bool), kick: make(chan struct{}, 1)}
+}
+
+// Answers tells that a server of an account's document answers again: Recovered for the account and all below it. It does not wait.
+func (c *recoveries) Answers(document aaa.AccountID) {
+	c.mu.Lock()
+	c.answers[document] = true
+	c.mu.Unlock()
+	c.wakeUp()
 }
 
 // Recovered tells that a server of these accounts answers again: what waits is tried at once. It does not wait. Accounts that are not known to be silent are
@@ -38,6 +47,10 @@ func (c *recoveries) recover(account aaa.AccountID, silence time.Duration) {
 	c.mu.Lock()
 	c.pending[account] = max(c.pending[account], silence)
 	c.mu.Unlock()
+	c.wakeUp()
+}
+
+func (c *recoveries) wakeUp() {
 	select {
 	case c.kick <- struct{}{}:
 	default:
@@ -55,7 +68,14 @@ func (c *recoveries) run(ctx context.Context) {
 		c.mu.Lock()
 		pending := c.pending
 		c.pending = make(map[aaa.AccountID]time.Duration)
+		answers := c.answers
+		c.answers = make(map[aaa.AccountID]bool)
 		c.mu.Unlock()
+		for _, account := range c.served(ctx, answers) {
+			if _, ok := pending[account]; !ok {
+				pending[account] = 0
+			}
+		}
 		for account := range pending {
 			c.s.scheduler.Reset(account)
 		}
@@ -68,6 +88,27 @@ func (c *recoveries) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// served returns the silent accounts that documents may serve: their own and those below.
+func (c *recoveries) served(ctx context.Context, documents map[aaa.AccountID]bool) (list []aaa.AccountID) {
+	if len(documents) == 0 {
+		return nil
+	}
+	for _, account := range c.s.standings.inSilence() {
+		for document := range documents {
+			is := account == document
+			if !is && c.s.o.Within != nil {
+				within, err := c.s.o.Within(ctx, document, account)
+				is = err == nil && within
+			}
+			if is {
+				list = append(list, account)
+				break
+			}
+		}
+	}
+	return list
 }
 
 func (c *recoveries) account(ctx context.Context, account aaa.AccountID, silence time.Duration) {

@@ -24,8 +24,10 @@ type Options struct {
 	// Answered reports whether an accounting server of an account has ever answered: while it is silent it is tried each second, others ever more rarely.
 	// nil: this node's own deliveries tell.
 	Answered func(account aaa.AccountID) bool
-	Limits   func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
-	Node     string
+	// Within reports whether an account is another one or below it, so that servers of its document may serve it. nil: none is below another.
+	Within func(ctx context.Context, ancestor, account aaa.AccountID) (bool, error)
+	Limits func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
+	Node   string
 
 	JournalOctets  int64 // the journal's bound; 0: it has none
 	Disk           Disk  // of the journal; nil: its free space is not looked at

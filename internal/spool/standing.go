@@ -13,8 +13,9 @@ const (
 	// The waits of a record that is not taken while others of its account are.
 	firstWait = time.Second
 	maxWait   = 15 * time.Minute
-	// forgetStanding is how long an account is remembered that takes its records.
+	// forgetStanding is how long an account is remembered that takes its records, and forgetSilence one that does not: its records are tried each minute.
 	forgetStanding = 10 * time.Minute
+	forgetSilence  = 24 * time.Hour
 )
 
 // standings are how the accounts' servers took their last records, as this node saw it.
@@ -91,12 +92,24 @@ func (l *standings) silent(account aaa.AccountID) bool {
 	return s != nil && !s.silent.IsZero()
 }
 
+// inSilence returns the accounts that are in a silence.
+func (l *standings) inSilence() (list []aaa.AccountID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for account, s := range l.of {
+		if !s.silent.IsZero() {
+			list = append(list, account)
+		}
+	}
+	return list
+}
+
 // get returns the standing of an account; mu is held.
 func (l *standings) get(account aaa.AccountID, now time.Time) *standing {
 	if now.Sub(l.swept) >= forgetStanding {
 		l.swept = now
 		for account, s := range l.of {
-			if now.Sub(s.delivered) >= forgetStanding && now.Sub(s.silent) >= forgetStanding*100 {
+			if now.Sub(s.delivered) >= forgetStanding && now.Sub(s.silent) >= forgetSilence {
 				delete(l.of, account)
 			}
 		}
