@@ -9,10 +9,11 @@ import (
 
 // Held is a record that is safe, and that its caller delivers now.
 type Held struct {
-	s         *Spool
-	record    *Record
-	stored    store.SpoolRecord // with its lease and revision
-	journaled bool              // the journal has it: settleJournaled takes its outcome
+	s      *Spool
+	record *Record
+	stored store.SpoolRecord // with its lease and revision
+	// settle writes what came of the attempt where the record is not in the store; nil: the Spool does.
+	settle func(store.SpoolSettlement) <-chan struct{}
 	// Kept tells that the record is to be delivered later, without an attempt now: another record of its session is before it, it repeats one that waits, or
 	// the journal has it and may not be overtaken.
 	Kept bool

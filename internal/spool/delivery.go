@@ -22,7 +22,7 @@ func (d *delivery) run(ctx context.Context) { <-ctx.Done() }
 func (d *delivery) wake() {}
 
 // settle has an outcome written soon, with others. It does not wait.
-func (d *delivery) settle(o store.SpoolSettlement) {}
+func (d *delivery) settle(o store.SpoolSettlement) <-chan struct{} { return nil }
 
 // Recovered tells that a server of these accounts answers again: what waits is tried at once.
 func (d *delivery) Recovered(accounts ...aaa.AccountID) {}

@@ -51,7 +51,23 @@ func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Held{s: i.s, record: r, stored: p.record, Kept: p.kept, journaled: p.journaled}, nil
+	h := &Held{s: i.s, record: r, stored: p.record, Kept: p.kept}
+	h.settle = func(o store.SpoolSettlement) <-chan struct{} { return i.settled(h, p.journaled, o) }
+	return h, nil
+}
+
+// settled takes what the attempt of a held record came to. The channel is closed when it is written.
+func (i *intake) settled(h *Held, journaled bool, o store.SpoolSettlement) <-chan struct{} {
+	switch {
+	case o.Outcome == store.SpoolDelivered:
+		i.delivered(h.record)
+	case !ends(o.Outcome):
+		i.quota.kept(h.stored.Account)
+	}
+	if journaled {
+		return i.settleJournaled(h, o)
+	}
+	return i.s.delivery.settle(o)
 }
 
 // add stores a record. The lease is for a caller that attempts it. After its record is in a group the caller's context ends nothing.
