@@ -194,7 +194,7 @@ func (i *intake) journal(list []*pending) {
 		return
 	}
 	for _, p := range taken {
-		i.quota.move(&p.record, -1, 1)
+		i.quota.shift(&p.record, inFlight, inJournal)
 		p.journaled = true
 		close(p.done)
 	}

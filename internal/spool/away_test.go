@@ -97,7 +97,7 @@ func TestStoreAway(t *testing.T) {
 	if s.away.is() || h.log.count("the store is away") != 1 || h.log.count("the store is back") != 1 || h.log.count(fmt.Sprintf("records=%d", 2*n+1)) != 1 {
 		t.Errorf("the log is\n%s", &h.log.b)
 	}
-	if len(s.away.sessions) != 0 || s.away.untold != 0 || s.quota.of[h.account].journaled != (amount{}) {
+	if len(s.away.sessions) != 0 || s.away.untold != 0 || s.quota.of[h.account].at[inJournal] != (amount{}) {
 		t.Errorf("%d sessions are still counted", len(s.away.sessions))
 	}
 	before := h.store.appends.Load()
@@ -182,7 +182,7 @@ func TestNoJournal(t *testing.T) {
 	if held := h.hold(s, store.SpoolStop, "two"); held.Kept {
 		t.Error("a record that was refused has its session wait")
 	}
-	if u := s.quota.of[h.account]; u.added != (amount{}) || u.journaled.records != 1 {
+	if u := s.quota.of[h.account]; u.at[inFlight] != (amount{}) || u.at[inJournal].records != 1 {
 		t.Errorf("counted are %+v", u)
 	}
 	s = h.spool(func(o *Options) { o.Vault = secmod.New(h.kek, lostKeys{}) })

@@ -98,7 +98,7 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 		return nil, notStored(err)
 	}
 	if err := i.group.add(ctx, p); err != nil {
-		i.quota.back(&p.record)
+		i.quota.shift(&p.record, inFlight, nowhere)
 		return nil, notStored(err)
 	}
 	return p, nil
@@ -169,7 +169,7 @@ func (i *intake) store(list []*pending) {
 	cancel()
 	switch {
 	case err == nil && len(out) == len(list):
-		i.stored(list, out)
+		i.appended(list, out)
 	case err == nil:
 		i.fail(list, fmt.Errorf("the store told of %d records of %d", len(out), len(list)))
 	case isAway(err) && i.s.o.Journal != nil:
@@ -185,10 +185,11 @@ func (i *intake) store(list []*pending) {
 	}
 }
 
-// stored ends the wait of records that the store has.
-func (i *intake) stored(list []*pending, out []store.SpoolAppended) {
+// appended ends the wait of records that the store has.
+func (i *intake) appended(list []*pending, out []store.SpoolAppended) {
 	due := false
 	for n, p := range list {
+		to := inStore
 		switch out[n] {
 		case store.SpoolStored:
 			p.kept = false
@@ -202,8 +203,9 @@ func (i *intake) stored(list []*pending, out []store.SpoolAppended) {
 			i.quota.kept(p.record.Account)
 		default:
 			p.kept = true
-			i.quota.back(&p.record)
+			to = nowhere
 		}
+		i.quota.shift(&p.record, inFlight, to)
 		close(p.done)
 	}
 	if due {

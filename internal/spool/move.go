@@ -166,10 +166,10 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	case a.moved.has(key) || !own && ended[e.ID]:
 		return r, false
 	case own && a.done.has(key):
-		m.left(e, &r, 0)
+		m.left(e, &r, nowhere)
 		return r, false
 	case i.repeats.seen(&r, now):
-		m.left(e, &r, 0)
+		m.left(e, &r, nowhere)
 		return r, false
 	}
 	r.DueAt = now
@@ -191,15 +191,15 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	return r, true
 }
 
-// left takes note that a record is not in the journal any more. stored is 1 if the store has it, else 0. It is called with away.mu.
-func (m *mover) left(e *entry, r *store.SpoolRecord, stored int64) {
+// left takes note that a record is not in the journal any more: where it is now. It is called with away.mu.
+func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	a := &m.i.away
 	key := keyOf(e.ID)
 	a.moved.put(key, struct{}{})
 	if e.Boot != a.boot {
 		return // this process has not counted it
 	}
-	m.i.quota.move(r, stored, -1)
+	m.i.quota.shift(r, inJournal, to)
 	if !a.done.has(key) { // else settleJournaled has untracked it
 		a.untrack(e.Account, e.Session)
 	}
@@ -230,7 +230,7 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 	a := &m.i.away
 	a.mu.Lock()
 	for n, e := range of {
-		m.left(e, &list[n], 1)
+		m.left(e, &list[n], inStore)
 		if h := a.holding[keyOf(e.ID)]; h != nil {
 			h.moved = true
 		}
