@@ -48,7 +48,7 @@ func write(path string, text []byte, like fs.FileInfo, place func(made string) e
 	if err := place(f.Name()); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
 func imitate(f *os.File, like fs.FileInfo) error {
@@ -60,8 +60,8 @@ func imitate(f *os.File, like fs.FileInfo) error {
 	return f.Chmod(like.Mode().Perm())
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
+// SyncDir makes the names in a folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,25 +198,26 @@ func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const pause = 5 * time.Millisecond
 		wake := make(chan struct{}, 1)
-		looks, due := 0, 10
+		var looks, due atomic.Int64
+		due.Store(10)
 		o := (&table{}).options(new(bytes.Buffer))
 		o.Pause, o.Wake = pause, wake
 		o.Claim = func(_ context.Context, _ time.Time, take func(aaa.AccountID) bool) ([]*record, error) {
-			looks++
-			if due == 0 || !take("a") {
+			looks.Add(1)
+			if due.Load() == 0 || !take("a") {
 				return nil, nil
 			}
-			due--
+			due.Add(-1)
 			return []*record{{account: "a"}}, nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { New(o).Run(ctx) })
 		time.Sleep(15 * pause)
-		if due != 0 || looks != 11 {
-			t.Errorf("%d looks, and %d are due still", looks, due)
+		if due.Load() != 0 || looks.Load() != 11 {
+			t.Errorf("%d looks, and %d are due still", looks.Load(), due.Load())
 		}
-		before := looks
+		before := looks.Load()
 		for range 1000 {
 			select {
 			case wake <- struct{}{}:
@@ -223,7 +225,7 @@ func TestPause(t *testing.T) {
 			}
 			time.Sleep(pause / 10)
 		}
-		if n := looks - before; n < 90 || n > 101 {
+		if n := looks.Load() - before; n < 90 || n > 101 {
 			t.Errorf("%d looks in 100 pauses", n)
 		}
 		cancel()

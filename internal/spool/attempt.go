@@ -15,10 +15,11 @@ const settledBefore = 2 * time.Second
 
 // Held is a record that is safe, and that its caller delivers now.
 type Held struct {
-	s         *Spool
-	record    *Record
-	stored    store.SpoolRecord // with its lease and revision
-	journaled bool              // the journal has it: settleJournaled takes its outcome
+	s      *Spool
+	record *Record
+	stored store.SpoolRecord // with its lease and revision
+	// settle takes what came of the attempt; nil: the store alone does. Its channel is closed when that is written.
+	settle func(store.SpoolSettlement) <-chan struct{}
 	// Kept tells that the record is to be delivered later, without an attempt now: another record of its session is before it, it repeats one that waits, or
 	// the journal has it and may not be overtaken.
 	Kept bool
@@ -35,9 +36,11 @@ func (h *Held) Attempt(ctx context.Context, run func(ctx context.Context, values
 	o, asked := s.conclude(ctx, &h.stored, v, began, err)
 	s.scheduler.Tell(h.stored.Account, asked)
 	kept = o.Outcome != store.SpoolDelivered && o.Outcome != store.SpoolWithdrawn
-	if h.journaled {
-		s.settleJournaled(h, o)
-	} else if written := s.settle(o); !kept {
+	settle := s.settle
+	if h.settle != nil {
+		settle = h.settle
+	}
+	if written := settle(o); !kept {
 		late := time.NewTimer(settledBefore)
 		defer late.Stop()
 		select {

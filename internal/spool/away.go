@@ -194,40 +194,42 @@ func (i *intake) journal(list []*pending) {
 		return
 	}
 	for _, p := range taken {
-		i.quota.move(&p.record, -1, 1)
+		i.quota.shift(&p.record, inFlight, inJournal)
 		p.journaled = true
 		close(p.done)
 	}
 }
 
-// settlesJournaled reports whether an outcome ends a record.
-func settlesJournaled(o store.SpoolOutcome) bool {
+// ends reports whether an outcome ends a record.
+func ends(o store.SpoolOutcome) bool {
 	return o == store.SpoolDelivered || o == store.SpoolWithdrawn || o == store.SpoolGone
 }
 
 // settleJournaled writes what the attempt of a journaled record came to. The store gets the outcome from the journal, or, if the record has moved there
 // meanwhile, as that of any other record. A failed attempt of a record that is in the journal needs nothing: the record stays.
-func (i *intake) settleJournaled(h *Held, o store.SpoolSettlement) {
+func (i *intake) settleJournaled(h *Held, o store.SpoolSettlement) <-chan struct{} {
 	a := &i.away
-	ends := settlesJournaled(o.Outcome)
-	a.mu.Lock()
 	key := keyOf(h.stored.ID)
+	a.mu.Lock()
 	held := a.holding[key]
 	delete(a.holding, key)
 	moved := held != nil && held.moved
-	if ends && !moved {
+	if ends(o.Outcome) && !moved {
 		a.done.put(key, struct{}{})
 		a.untrack(h.stored.Account, h.stored.Session)
 		a.unread = a.unread || a.done.lost
 	}
 	a.mu.Unlock()
-	if !ends {
-		i.quota.kept(h.stored.Account)
+	if moved {
+		return i.s.delivery.settle(o)
 	}
-	switch {
-	case moved:
-		i.s.delivery.settle(o)
-	case ends:
+	written := make(chan struct{})
+	if !ends(o.Outcome) {
+		close(written)
+		return written
+	}
+	go func() {
+		defer close(written)
 		e, err := doneEntry(a.boot, &h.stored, o.Outcome)
 		if err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), journalTime)
@@ -238,11 +240,12 @@ func (i *intake) settleJournaled(h *Held, o store.SpoolSettlement) {
 			i.s.o.Log.Error("the outcome of an accounting record was not written to the journal: if this node falls now, the record is sent again",
 				"account", h.stored.Account, "record", h.stored.ID, "error", err)
 		}
-	}
+	}()
+	return written
 }
 
-// settled forgets outcomes that the store has.
-func (a *away) settled(list []store.SpoolSettlement) {
+// forget forgets outcomes that the store has.
+func (a *away) forget(list []store.SpoolSettlement) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, o := range list {

@@ -139,6 +139,9 @@ func (d *delivery) attempt(ctx context.Context, stored *store.SpoolRecord, began
 	defer cancel()
 	res, err := safely(ctx, func(ctx context.Context) (*aaa.Result, error) { return d.s.o.Deliver(ctx, r, valuesAt(r, began)) })
 	o, asked := d.conclude(ctx, stored, judge(res, err, false), began, err)
+	if o.Outcome == store.SpoolDelivered {
+		d.s.delivered(r)
+	}
 	return o, asked, nil
 }
 

@@ -12,8 +12,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// fill stores records of sessions of their own, many in one transaction.
-func (h *house) fill(s *Spool, n int) {
+// backlog stores records of sessions of their own, many in one transaction.
+func (h *house) backlog(s *Spool, n int) {
 	h.t.Helper()
 	for at := 0; at < n; {
 		var list []store.SpoolRecord
@@ -99,7 +99,7 @@ func BenchmarkDelivery(b *testing.B) {
 				return accepted, nil
 			}
 		})
-		h.fill(s, records)
+		h.backlog(s, records)
 		ctx, cancel := context.WithCancel(b.Context())
 		var under sync.WaitGroup
 		b.StartTimer()

@@ -320,8 +320,8 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestStoreAway: the store goes away while records are at their server. Their outcomes are written when it is back, and none goes out twice.
-func TestStoreAway(t *testing.T) {
+// TestSettleStoreAway: the store goes away while records are at their server. Their outcomes are written when it is back, and none goes out twice.
+func TestSettleStoreAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

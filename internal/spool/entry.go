@@ -70,7 +70,7 @@ func decodeEntry(b []byte) (*entry, error) {
 		return nil, errors.New("a journal entry does not parse")
 	}
 	if e.Done != nil {
-		if !aaa.IsID(string(e.Account)) || !aaa.IsID(e.ID) || !settlesJournaled(*e.Done) {
+		if !aaa.IsID(string(e.Account)) || !aaa.IsID(e.ID) || !ends(*e.Done) {
 			return nil, errors.New("a journal entry of an outcome has members that no outcome has")
 		}
 		return &e, nil

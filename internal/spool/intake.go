@@ -51,7 +51,23 @@ func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Held{s: i.s, record: r, stored: p.record, Kept: p.kept, journaled: p.journaled}, nil
+	h := &Held{s: i.s, record: r, stored: p.record, Kept: p.kept}
+	h.settle = func(o store.SpoolSettlement) <-chan struct{} { return i.settled(h, p.journaled, o) }
+	return h, nil
+}
+
+// settled takes what the attempt of a held record came to. The channel is closed when it is written.
+func (i *intake) settled(h *Held, journaled bool, o store.SpoolSettlement) <-chan struct{} {
+	switch {
+	case o.Outcome == store.SpoolDelivered:
+		i.delivered(h.record)
+	case !ends(o.Outcome):
+		i.quota.kept(h.stored.Account)
+	}
+	if journaled {
+		return i.settleJournaled(h, o)
+	}
+	return i.s.delivery.settle(o)
 }
 
 // add stores a record. The lease is for a caller that attempts it. After its record is in a group the caller's context ends nothing.
@@ -82,7 +98,7 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 		return nil, notStored(err)
 	}
 	if err := i.group.add(ctx, p); err != nil {
-		i.quota.back(&p.record)
+		i.quota.shift(&p.record, inFlight, nowhere)
 		return nil, notStored(err)
 	}
 	return p, nil
@@ -153,7 +169,7 @@ func (i *intake) store(list []*pending) {
 	cancel()
 	switch {
 	case err == nil && len(out) == len(list):
-		i.stored(list, out)
+		i.appended(list, out)
 	case err == nil:
 		i.fail(list, fmt.Errorf("the store told of %d records of %d", len(out), len(list)))
 	case isAway(err) && i.s.o.Journal != nil:
@@ -169,10 +185,11 @@ func (i *intake) store(list []*pending) {
 	}
 }
 
-// stored ends the wait of records that the store has.
-func (i *intake) stored(list []*pending, out []store.SpoolAppended) {
+// appended ends the wait of records that the store has.
+func (i *intake) appended(list []*pending, out []store.SpoolAppended) {
 	due := false
 	for n, p := range list {
+		to := inStore
 		switch out[n] {
 		case store.SpoolStored:
 			p.kept = false
@@ -186,8 +203,9 @@ func (i *intake) stored(list []*pending, out []store.SpoolAppended) {
 			i.quota.kept(p.record.Account)
 		default:
 			p.kept = true
-			i.quota.back(&p.record)
+			to = nowhere
 		}
+		i.quota.shift(&p.record, inFlight, to)
 		close(p.done)
 	}
 	if due {

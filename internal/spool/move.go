@@ -139,7 +139,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		if err := m.settle(ctx, outcomes); err != nil {
 			return err
 		}
-		i.away.settled(outcomes)
+		i.away.forget(outcomes)
 		m.leased = slices.DeleteFunc(m.leased, func(o store.SpoolSettlement) bool { return ended[o.ID] })
 	}
 	if len(back) > 0 {
@@ -166,10 +166,10 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	case a.moved.has(key) || !own && ended[e.ID]:
 		return r, false
 	case own && a.done.has(key):
-		m.left(e, &r)
+		m.left(e, &r, nowhere)
 		return r, false
 	case i.repeats.seen(&r, now):
-		m.left(e, &r)
+		m.left(e, &r, nowhere)
 		return r, false
 	}
 	r.DueAt = now
@@ -191,15 +191,15 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	return r, true
 }
 
-// left takes note that a record is not in the journal any more. It is called with away.mu.
-func (m *mover) left(e *entry, r *store.SpoolRecord) {
+// left takes note that a record is not in the journal any more: where it is now. It is called with away.mu.
+func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	a := &m.i.away
 	key := keyOf(e.ID)
 	a.moved.put(key, struct{}{})
 	if e.Boot != a.boot {
 		return // this process has not counted it
 	}
-	m.i.quota.move(r, 0, -1)
+	m.i.quota.shift(r, inJournal, to)
 	if !a.done.has(key) { // else settleJournaled has untracked it
 		a.untrack(e.Account, e.Session)
 	}
@@ -230,7 +230,7 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 	a := &m.i.away
 	a.mu.Lock()
 	for n, e := range of {
-		m.left(e, &list[n])
+		m.left(e, &list[n], inStore)
 		if h := a.holding[keyOf(e.ID)]; h != nil {
 			h.moved = true
 		}

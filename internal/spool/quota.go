@@ -55,10 +55,24 @@ type usage struct {
 	read   time.Time         // zero: never
 	asked  time.Time         // when the counts were last asked for
 
-	added, journaled amount    // by this node since read, and in its journal
-	kept             time.Time // when a record of this node was last known to wait
-	warned, used     time.Time
+	at     [numPlaces]amount // this node's records that are not in counts
+	shifts int               // how often a record came into the store
+	unsure bool              // counts may have records that at has too
+
+	kept         time.Time // when a record of this node was last known to wait
+	warned, used time.Time
 }
+
+// place is where a record of this node is.
+type place uint8
+
+const (
+	nowhere  place = iota
+	inFlight       // into the store or the journal
+	inStore        // since the counts were read
+	inJournal
+	numPlaces
+)
 
 // amount is records and their octets.
 type amount struct{ records, octets int64 }
@@ -79,7 +93,7 @@ func (q *quota) get(account aaa.AccountID, now time.Time) *usage {
 	if u == nil {
 		if len(q.of) >= usageMemory && len(q.of)%64 == 0 {
 			for id, u := range q.of {
-				if u.journaled == (amount{}) && now.Sub(u.used) > usageIdle {
+				if u.at[inJournal] == (amount{}) && now.Sub(u.used) > usageIdle {
 					delete(q.of, id)
 				}
 			}
@@ -102,10 +116,10 @@ func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error
 	u := q.get(r.Account, now)
 	first, old := u.read.IsZero() && now.Sub(u.asked) > countsAge, now.Sub(u.read) > countsAge
 	over, refused := u.over(account, r)
-	if !away && old && (first || refused || now.Sub(u.asked) > countsAge) {
+	if ask := refused && (old || u.unsure); !away && (ask || first || old && now.Sub(u.asked) > countsAge) {
 		u.asked = now
 		q.mu.Unlock()
-		if first || refused {
+		if first || ask {
 			q.read(ctx, r.Account)
 		} else {
 			go q.read(context.WithoutCancel(ctx), r.Account)
@@ -114,7 +128,7 @@ func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error
 		over, refused = u.over(account, r)
 	}
 	if !refused {
-		u.added.add(1, int64(len(r.Payload)))
+		u.shift(r, nowhere, inFlight)
 	}
 	warn := u.nearly(account) && now.Sub(u.warned) >= warnEvery
 	if warn {
@@ -139,8 +153,10 @@ func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error
 
 // sum is what the account has, with one more record if r is set.
 func (u *usage) sum(r *store.SpoolRecord) (records, octets int64) {
-	records = u.counts.Waiting + u.counts.Parked + u.added.records + u.journaled.records
-	octets = u.counts.Octets + u.added.octets + u.journaled.octets
+	records, octets = u.counts.Waiting+u.counts.Parked, u.counts.Octets
+	for _, a := range u.at[inFlight:] {
+		records, octets = records+a.records, octets+a.octets
+	}
 	if r != nil {
 		records, octets = records+1, octets+int64(len(r.Payload))
 	}
@@ -170,7 +186,8 @@ func (q *quota) read(ctx context.Context, account aaa.AccountID) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countsTime)
 		defer cancel()
 		q.mu.Lock()
-		before := q.get(account, q.s.now()).added
+		u := q.get(account, q.s.now())
+		before, shifts, unsure := u.at[inStore], u.shifts, u.at[inFlight].records > 0
 		q.mu.Unlock()
 		c, err := q.s.o.Store.Counts(ctx, account)
 		if err != nil {
@@ -182,9 +199,9 @@ func (q *quota) read(ctx context.Context, account aaa.AccountID) {
 		now := q.s.now()
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		u := q.get(account, now)
-		u.counts, u.read = c, now
-		u.added.add(-before.records, -before.octets)
+		u = q.get(account, now)
+		u.counts, u.read, u.unsure = c, now, unsure || u.shifts != shifts
+		u.at[inStore].add(-before.records, -before.octets)
 		if c.Oldest.IsZero() || c.Oldest.After(u.kept) {
 			u.kept = time.Time{}
 		}
@@ -192,17 +209,20 @@ func (q *quota) read(ctx context.Context, account aaa.AccountID) {
 	})
 }
 
-// back takes a record off that take counted and that was not stored.
-func (q *quota) back(r *store.SpoolRecord) { q.move(r, -1, 0) }
-
-// move counts a record as added, as journaled, or not any more.
-func (q *quota) move(r *store.SpoolRecord, added, journaled int64) {
-	octets := int64(len(r.Payload))
+// shift tells that a record has come from one place to another.
+func (q *quota) shift(r *store.SpoolRecord, from, to place) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	u := q.get(r.Account, q.s.now())
-	u.added.add(added, added*octets)
-	u.journaled.add(journaled, journaled*octets)
+	q.get(r.Account, q.s.now()).shift(r, from, to)
+}
+
+func (u *usage) shift(r *store.SpoolRecord, from, to place) {
+	octets := int64(len(r.Payload))
+	u.at[from].add(-1, -octets)
+	u.at[to].add(1, octets)
+	if to == inStore {
+		u.shifts++
+	}
 }
 
 // kept tells that a record of the account waits.
