@@ -1,7 +1,9 @@
 package spool
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,3 +100,38 @@ type journalOf struct {
 }
 
 func (j journalOf) Len() (entries, octets int64) { return j.entries, j.octets }
+
+// TestCounters: what happens to records is counted by event, what is not stored too.
+func TestCounters(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	reg := prometheus.NewRegistry()
+	s := h.spool(func(o *Options) { o.Metrics = NewMetrics(reg) })
+	again := h.record(store.SpoolStart, "one")
+	h.must(s.Store(t.Context(), again))
+	h.must(s.Store(t.Context(), again))
+	held, err := s.Hold(t.Context(), h.record(store.SpoolStart, "two"))
+	h.must(err)
+	_, _, err = held.Attempt(t.Context(), func(context.Context, aaa.Values) (*aaa.Result, error) { return accepted, nil })
+	h.must(err)
+	h.allow(1, 1<<30)
+	h.is(s.Store(t.Context(), h.record(store.SpoolStart, "three")), aaa.KindLimited)
+	s.settler.close()
+	all, err := reg.Gather()
+	h.must(err)
+	got := make(map[string]float64)
+	for _, f := range all {
+		for _, m := range f.GetMetric() {
+			if n := m.GetCounter().GetValue(); n > 0 {
+				got[f.GetName()+" "+m.GetLabel()[0].GetValue()] = n
+			}
+		}
+	}
+	want := map[string]float64{
+		"aaa_api_spool_records_total acknowledged": 2, "aaa_api_spool_records_total repeated": 1, "aaa_api_spool_records_total delivered": 1,
+		"aaa_api_spool_records_total limited": 1, "aaa_api_spool_groups_total append": 3, "aaa_api_spool_groups_total settle": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
 )
 
 // What is counted of records.
 const (
-	countAcknowledged = "acknowledged" // its caller was told that it is safe
+	countAcknowledged = "acknowledged" // the store has it, and its caller is told that it is safe
 	countRepeated     = "repeated"     // it was there already
 	countJournaled    = "journaled"    // the store was away
 	countLimited      = "limited"      // its account has as many as it may
@@ -67,6 +68,30 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) count(event string, n int) { m.records.WithLabelValues(event).Add(float64(n)) }
 
 func (m *Metrics) group(of string) { m.groups.WithLabelValues(of).Inc() }
+
+// appended counts a group that was stored.
+func (m *Metrics) appended(out []store.SpoolAppended) {
+	m.group(groupAppend)
+	repeated := 0
+	for _, o := range out {
+		if o == store.SpoolRepeated {
+			repeated++
+		}
+	}
+	m.count(countRepeated, repeated)
+	m.count(countAcknowledged, len(out)-repeated)
+}
+
+// refused counts a record that is not taken, by the error that its caller gets; nil is none.
+func (m *Metrics) refused(err error) {
+	switch {
+	case err == nil:
+	case aaa.KindOf(err) == aaa.KindLimited:
+		m.count(countLimited, 1)
+	case aaa.KindOf(err) == aaa.KindUnavailable:
+		m.count(countUnavailable, 1)
+	}
+}
 
 // settlements counts the outcomes of a group that was written.
 func (m *Metrics) settlements(group []settlement, now time.Time) {
