@@ -24,7 +24,7 @@ func (i *intake) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	m := &mover{i: i}
+	m := newMover(i)
 	tick := time.NewTicker(moveEvery)
 	defer tick.Stop()
 	for {
@@ -40,6 +40,7 @@ func (i *intake) run(ctx context.Context) {
 // mover moves the journal into the store, batch by batch. A batch may come again after an error, as appends and outcomes may be repeated.
 type mover struct {
 	i      *intake
+	size   size
 	leased []store.SpoolSettlement // releases of records that have a moveLease
 
 	// Of one pass over the journal.
@@ -49,6 +50,8 @@ type mover struct {
 	drained time.Time // the last pass
 	refused int64     // entries that it put back
 }
+
+func newMover(i *intake) *mover { return &mover{i: i, size: size{most: i.group.size.most}} }
 
 // move makes a pass over the journal.
 func (m *mover) move(ctx context.Context) {
@@ -60,10 +63,12 @@ func (m *mover) move(ctx context.Context) {
 	}
 	m.records, m.refused, m.from, m.drained = 0, 0, time.Time{}, now
 	err := i.s.o.Journal.Drain(ctx, func(entries [][]byte) error {
-		for batch := range slices.Chunk(entries, mostGrouped) {
-			if err := m.batch(ctx, batch); err != nil {
+		for len(entries) > 0 {
+			n := min(len(entries), m.size.get())
+			if err := m.batch(ctx, entries[:n]); err != nil {
 				return err
 			}
+			entries = entries[n:]
 		}
 		return nil
 	})
@@ -91,6 +96,11 @@ func (m *mover) end() {
 	a.mu.Lock()
 	a.unread = false
 	a.moved.reset()
+	for key, h := range a.holding { // an attempt that takes so long has its outcome written to the journal
+		if m.drained.Sub(h.until) > holdLease {
+			delete(a.holding, key)
+		}
+	}
 	if n == 0 {
 		a.done.reset()
 	}
@@ -211,8 +221,10 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 		return nil
 	}
 	timed, cancel := context.WithTimeout(ctx, moveTime)
+	began := time.Now()
 	_, err := m.i.s.o.Store.Append(timed, list)
 	cancel()
+	m.size.took(len(list), time.Since(began), err)
 	switch {
 	case err == nil:
 	case isAway(err):
