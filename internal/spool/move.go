@@ -51,7 +51,9 @@ type mover struct {
 	refused int64     // entries that it put back
 }
 
-func newMover(i *intake) *mover { return &mover{i: i, size: size{most: i.group.size.most}} }
+func newMover(i *intake) *mover {
+	return &mover{i: i, size: size{most: i.group.size.most}}
+}
 
 // move makes a pass over the journal.
 func (m *mover) move(ctx context.Context) {
@@ -96,6 +98,7 @@ func (m *mover) end() {
 	a.mu.Lock()
 	a.unread = false
 	a.moved.reset()
+	a.copied.reset()
 	for key, h := range a.holding { // an attempt that takes so long has its outcome written to the journal
 		if m.drained.Sub(h.until) > holdLease {
 			delete(a.holding, key)
@@ -117,7 +120,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 	raw := make(map[*entry][]byte, len(list))
 	ended := make(map[string]bool)
 	for _, b := range list {
-		e, err := decodeEntry(b)
+		e, err := decodeEntry(original(b))
 		switch {
 		case err != nil:
 			i.s.o.Log.Error("an entry of the journal is left there: it can't be read", "error", err)
@@ -152,13 +155,27 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		i.away.forget(outcomes)
 		m.leased = slices.DeleteFunc(m.leased, func(o store.SpoolSettlement) bool { return ended[o.ID] })
 	}
-	if len(back) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, journalTime)
-		defer cancel()
-		if err := i.s.o.Journal.Append(ctx, back); err != nil {
-			return err
-		}
-		m.refused += int64(len(back))
+	return m.putBack(ctx, back)
+}
+
+// putBack appends copies of entries, once for each even if their batch comes again.
+func (m *mover) putBack(ctx context.Context, list [][]byte) error {
+	m.refused += int64(len(list))
+	list = slices.DeleteFunc(list, func(b []byte) bool { return m.i.away.copied.has(hashOf(b)) })
+	if len(list) == 0 {
+		return nil
+	}
+	copies := make([][]byte, len(list))
+	for n, b := range list {
+		copies[n] = copyOf(b)
+	}
+	ctx, cancel := context.WithTimeout(ctx, journalTime)
+	defer cancel()
+	if err := m.i.s.o.Journal.Append(ctx, copies); err != nil {
+		return err
+	}
+	for _, b := range list {
+		m.i.away.copied.put(hashOf(b), struct{}{})
 	}
 	return nil
 }
