@@ -15,6 +15,7 @@ const (
 	mostSessions = 1 << 18         // that are told apart in the journal
 	mostDone     = 1 << 18
 	mostMoved    = 1 << 18
+	mostCopied   = 1 << 16
 )
 
 // away is what this node knows of the store's absence and of its journal.
@@ -30,8 +31,9 @@ type away struct {
 	sessions map[[16]byte]int // entries in the journal of each session
 	untold   int              // entries of sessions for which there was no room
 	holding  map[idKey]*holding
-	done     recent[idKey, struct{}] // entries whose outcome the journal has
-	moved    recent[idKey, struct{}] // entries that the store has, while their segment is still there
+	done     recent[idKey, struct{}]    // entries whose outcome the journal has
+	moved    recent[idKey, struct{}]    // entries that the store has, while their segment is still there
+	copied   recent[[16]byte, struct{}] // entries with a copy at the end of the journal, while their segment is still there; of the mover alone
 }
 
 // holding is a record of the journal that is being attempted.
@@ -44,7 +46,7 @@ func (a *away) init(j Journal) {
 	a.boot = aaa.NewID()[:16]
 	a.sessions = make(map[[16]byte]int)
 	a.holding = make(map[idKey]*holding)
-	a.done.most, a.moved.most = mostDone, mostMoved
+	a.done.most, a.moved.most, a.copied.most = mostDone, mostMoved, mostCopied
 	if j != nil {
 		n, _ := j.Len()
 		a.unread = n > 0

@@ -14,6 +14,7 @@ func BenchmarkStore(b *testing.B) {
 	h := newHouse(b)
 	h.allow(1<<40, 1<<40)
 	s := h.spool()
+	s.group.size.most = mostGrouped
 	var n atomic.Int64
 	values := aaa.Values{
 		"Acct-Status-Type": "Start", "User-Name": "alice@example.net", "NAS-IP-Address": "192.0.2.1", "NAS-Port": "17", "Calling-Station-Id": "02-00-00-00-00-01",

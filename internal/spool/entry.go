@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,34 @@ import (
 
 // An entry of the journal is this octet and JSON. Another version begins with another octet.
 const entryVersion = 1
+
+// A copy of an entry that can't be moved is this octet, 8 random ones, so that no two copies are equal, and the entry.
+const (
+	copyVersion = 2
+	copyHead    = 1 + 8
+)
+
+// copyOf makes a copy of an entry, which may be a copy.
+func copyOf(b []byte) []byte {
+	b = original(b)
+	out := make([]byte, copyHead, copyHead+len(b))
+	out[0] = copyVersion
+	aaa.Random(out[1:])
+	return append(out, b...)
+}
+
+// original is what a copy is of, or else the entry itself.
+func original(b []byte) []byte {
+	if len(b) >= copyHead && b[0] == copyVersion {
+		return b[copyHead:]
+	}
+	return b
+}
+
+func hashOf(b []byte) [16]byte {
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:])
+}
 
 // entry is a record, or what became of one that was attempted while the store was away.
 type entry struct {

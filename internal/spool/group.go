@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	mostGrouped    = 512 // records of a group
+	mostGrouped    = 512 // records of a group, or of a transaction of the mover
 	mostOctets     = 4 << 20
 	mostWaiting    = 128 << 20 // octets of all records that wait for a group
 	mostCommitting = 2
@@ -37,6 +37,7 @@ func (p *pending) octets() int { return len(p.record.Payload) + 512 }
 // group gathers records that are committed at once. A lone record is committed at once; those that come meanwhile are the next group.
 type group struct {
 	commit func([]*pending)
+	size   size
 
 	mu      sync.Mutex
 	waiting []*pending
@@ -74,7 +75,7 @@ func (g *group) enter(p *pending) error {
 	g.waiting = append(g.waiting, p)
 	g.octets += p.octets()
 	switch {
-	case g.running == 0 || g.running < mostCommitting && (len(g.waiting) >= mostGrouped || g.octets >= mostOctets):
+	case g.running == 0 || g.running < mostCommitting && (len(g.waiting) >= g.size.get() || g.octets >= mostOctets):
 		g.begin()
 	case g.running < mostCommitting && !g.armed:
 		g.armed = true
@@ -105,9 +106,9 @@ func (g *group) next() []*pending {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var list []*pending
-	n, octets := 0, 0
+	n, octets, most := 0, 0, g.size.get()
 	for _, p := range g.waiting {
-		if len(list) == mostGrouped || octets >= mostOctets {
+		if len(list) >= most || octets >= mostOctets {
 			break
 		}
 		n++

@@ -26,14 +26,17 @@ type intake struct {
 	disk    disk
 	group   group
 	away    away
+
+	patience time.Duration // with the store, before the journal takes a group
 }
 
 func newIntake(s *Spool) *intake {
-	i := &intake{s: s}
+	i := &intake{s: s, patience: storeTime}
 	i.repeats.known.most = mostRepeats
 	i.quota.s, i.quota.of = s, make(map[aaa.AccountID]*usage)
 	i.disk.s = s
 	i.group.commit = i.commit
+	i.group.size.most = mostGrouped
 	i.away.init(s.o.Journal)
 	return i
 }
@@ -167,9 +170,11 @@ func (i *intake) store(list []*pending) {
 	for n, p := range list {
 		records[n] = p.record
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), i.patience)
+	began := time.Now()
 	out, err := i.s.o.Store.Append(ctx, records)
 	cancel()
+	i.group.size.took(len(list), time.Since(began), err)
 	switch {
 	case err == nil && len(out) == len(list):
 		i.appended(list, out)

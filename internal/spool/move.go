@@ -24,7 +24,7 @@ func (i *intake) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	m := &mover{i: i}
+	m := newMover(i)
 	tick := time.NewTicker(moveEvery)
 	defer tick.Stop()
 	for {
@@ -40,6 +40,7 @@ func (i *intake) run(ctx context.Context) {
 // mover moves the journal into the store, batch by batch. A batch may come again after an error, as appends and outcomes may be repeated.
 type mover struct {
 	i      *intake
+	size   size
 	leased []store.SpoolSettlement // releases of records that have a moveLease
 
 	// Of one pass over the journal.
@@ -48,6 +49,10 @@ type mover struct {
 
 	drained time.Time // the last pass
 	refused int64     // entries that it put back
+}
+
+func newMover(i *intake) *mover {
+	return &mover{i: i, size: size{most: i.group.size.most}}
 }
 
 // move makes a pass over the journal.
@@ -60,10 +65,12 @@ func (m *mover) move(ctx context.Context) {
 	}
 	m.records, m.refused, m.from, m.drained = 0, 0, time.Time{}, now
 	err := i.s.o.Journal.Drain(ctx, func(entries [][]byte) error {
-		for batch := range slices.Chunk(entries, mostGrouped) {
-			if err := m.batch(ctx, batch); err != nil {
+		for len(entries) > 0 {
+			n := min(len(entries), m.size.get())
+			if err := m.batch(ctx, entries[:n]); err != nil {
 				return err
 			}
+			entries = entries[n:]
 		}
 		return nil
 	})
@@ -91,6 +98,12 @@ func (m *mover) end() {
 	a.mu.Lock()
 	a.unread = false
 	a.moved.reset()
+	a.copied.reset()
+	for key, h := range a.holding { // an attempt that takes so long has its outcome written to the journal
+		if m.drained.Sub(h.until) > holdLease {
+			delete(a.holding, key)
+		}
+	}
 	if n == 0 {
 		a.done.reset()
 	}
@@ -107,7 +120,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 	raw := make(map[*entry][]byte, len(list))
 	ended := make(map[string]bool)
 	for _, b := range list {
-		e, err := decodeEntry(b)
+		e, err := decodeEntry(original(b))
 		switch {
 		case err != nil:
 			i.s.o.Log.Error("an entry of the journal is left there: it can't be read", "error", err)
@@ -142,13 +155,27 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		i.away.forget(outcomes)
 		m.leased = slices.DeleteFunc(m.leased, func(o store.SpoolSettlement) bool { return ended[o.ID] })
 	}
-	if len(back) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, journalTime)
-		defer cancel()
-		if err := i.s.o.Journal.Append(ctx, back); err != nil {
-			return err
-		}
-		m.refused += int64(len(back))
+	return m.putBack(ctx, back)
+}
+
+// putBack appends copies of entries, once for each even if their batch comes again.
+func (m *mover) putBack(ctx context.Context, list [][]byte) error {
+	m.refused += int64(len(list))
+	list = slices.DeleteFunc(list, func(b []byte) bool { return m.i.away.copied.has(hashOf(b)) })
+	if len(list) == 0 {
+		return nil
+	}
+	copies := make([][]byte, len(list))
+	for n, b := range list {
+		copies[n] = copyOf(b)
+	}
+	ctx, cancel := context.WithTimeout(ctx, journalTime)
+	defer cancel()
+	if err := m.i.s.o.Journal.Append(ctx, copies); err != nil {
+		return err
+	}
+	for _, b := range list {
+		m.i.away.copied.put(hashOf(b), struct{}{})
 	}
 	return nil
 }
@@ -211,8 +238,10 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 		return nil
 	}
 	timed, cancel := context.WithTimeout(ctx, moveTime)
+	began := time.Now()
 	_, err := m.i.s.o.Store.Append(timed, list)
 	cancel()
+	m.size.took(len(list), time.Since(began), err)
 	switch {
 	case err == nil:
 	case isAway(err):

@@ -34,7 +34,7 @@ func TestJournalOnDisk(t *testing.T) {
 	held := h.hold(fallen, store.SpoolStart, "delivered")
 	h.settle(held, store.SpoolDelivered)
 	h.must(j.Append(t.Context(), [][]byte{[]byte("not an entry")}))
-	const n = 1000
+	const n = 200
 	var all sync.WaitGroup
 	for g := range 20 {
 		all.Go(func() {
@@ -59,7 +59,7 @@ func TestJournalOnDisk(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { s.intake.run(ctx) })
-	for taken := 0; taken < 100; taken++ { // beside the mover
+	for taken := 0; taken < 20; taken++ { // beside the mover
 		h.must(s.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint("beside", taken))))
 	}
 	stop()
@@ -68,7 +68,7 @@ func TestJournalOnDisk(t *testing.T) {
 	if entries, _ := j.Len(); entries != 1 {
 		t.Errorf("%d entries are left", entries)
 	}
-	if c := h.counts(); c.Waiting != n+100 || len(h.rows()) != n+100 {
+	if c := h.counts(); c.Waiting != n+20 || len(h.rows()) != n+20 {
 		t.Errorf("the ledger has %+v", c)
 	}
 }
@@ -83,6 +83,7 @@ func BenchmarkStoreAway(b *testing.B) {
 	s := h.spool(func(o *Options) { o.Journal = j })
 	h.must(s.Store(b.Context(), h.record(store.SpoolStart, "warm")))
 	h.store.set(func() { h.store.away = true })
+	s.group.size.most = mostGrouped
 	s.gone(store.ErrUnavailable)
 	var n atomic.Int64
 	b.SetParallelism(500)
