@@ -20,11 +20,12 @@ const journalOctets = 1 << 30
 // accounting while the database is away, and does all else.
 func (n *node) newSpool(registry prometheus.Registerer) *spool.Spool {
 	o := spool.Options{
-		Store: n.store.Spool(), Vault: n.vault, Limits: n.tenants.Limits, Node: n.name, Metrics: spool.NewMetrics(registry), Log: n.log,
+		Store: n.store.Spool(), Vault: n.vault, Within: n.tenants.Within, Limits: n.tenants.Limits, Node: n.name, Metrics: spool.NewMetrics(registry), Log: n.log,
 		Deliver: func(ctx context.Context, r *spool.Record, values aaa.Values) (*aaa.Result, error) {
 			return n.gateway.Deliver(ctx, r, values)
 		},
-		Width: func(account aaa.AccountID) int { return n.gateway.Width(account) },
+		Width:         func(account aaa.AccountID) int { return n.gateway.Width(account) },
+		JournalOctets: journalOctets, Disk: spool.DiskOf(n.cfg.DataDir), DiskHoldsStore: n.cfg.DatabaseURL.IsZero(),
 	}
 	dir := filepath.Join(n.cfg.DataDir, "journal")
 	var err error

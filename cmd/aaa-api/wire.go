@@ -172,10 +172,11 @@ func (n *node) assemble() error {
 
 	processor := limits.NewProcessor()
 	acts := actionsOf(n.cfg, processor)
-	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets)})
+	answers := func(account aaa.AccountID) { n.spool.Recovered(account) }
+	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets), Answers: answers})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
-		Logger: n.log,
-		Lost:   func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
+		Logger: n.log, Answers: answers,
+		Lost: func(l engines.Lost) { n.gateway.DialogueLost(router.StateOf(l.Account, l.Server, l.State), l.Why) },
 	}))
 	n.tenants = plans.New(plans.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
