@@ -86,6 +86,7 @@ func (a *alarm) look(ctx context.Context) {
 		warned[b.Account] = at
 	}
 	a.delivered, a.since = delivered, since
+	a.s.delivery.ever.Store(&delivered)
 	for account, at := range a.warned { // an account that is stuck again is told of once in the time too
 		if _, ok := warned[account]; !ok && now.Sub(at) < alarmEvery {
 			warned[account] = at

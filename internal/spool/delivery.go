@@ -39,8 +39,9 @@ type delivery struct {
 	*settler
 	*recoveries
 	woken  chan struct{}
-	behind atomic.Bool   // a wake is to come
-	stop   chan struct{} // closed when no more attempts begin
+	behind atomic.Bool                             // a wake is to come
+	ever   atomic.Pointer[map[aaa.AccountID]int64] // what the ledgers say is delivered
+	stop   chan struct{}                           // closed when no more attempts begin
 }
 
 func newDelivery(s *Spool) *delivery {
@@ -49,7 +50,7 @@ func newDelivery(s *Spool) *delivery {
 		woken: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	d.scheduler = claims.New(claims.Options[store.SpoolRecord]{
-		Name: "accounting records", Places: claimedAtOnce, OfAccount: claimedOfAccount, Pause: lookPause, Steady: steadyTry, Answered: s.o.Answered,
+		Name: "accounting records", Places: claimedAtOnce, OfAccount: claimedOfAccount, Pause: lookPause, Steady: steadyTry, Answered: d.answered,
 		Now: s.now, Log: s.o.Log, Wake: d.woken,
 		Claim: func(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
 			return s.o.Store.Due(ctx, now, s.lease(now), take)
@@ -61,6 +62,15 @@ func newDelivery(s *Spool) *delivery {
 		},
 	})
 	return d
+}
+
+// answered reports whether a server of an account has ever taken a record, on whichever node and before whatever restart.
+func (d *delivery) answered(account aaa.AccountID) bool {
+	if d.s.o.Answered != nil && d.s.o.Answered(account) {
+		return true
+	}
+	ever := d.ever.Load()
+	return ever != nil && (*ever)[account] > 0
 }
 
 // lease is this node's claim to records from now on.
