@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -66,6 +67,12 @@ func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
 	return r, err
 }
 
+// plain makes a caller's text one that each database takes. PostgreSQL refuses what is no UTF-8, and U+0000, and with it the whole group
+// of records in which it comes.
+func plain(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 func parseAttempts(text string) (list []store.SpoolAttempt, err error) {
 	if text == "" {
 		return nil, nil
@@ -93,7 +100,7 @@ func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take f
 }
 
 func (s spool) Get(ctx context.Context, account aaa.AccountID, id string) (store.SpoolRecord, error) {
-	return get(ctx, s.db, scanSpool, `SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id = $2`, string(account), id)
+	return get(ctx, s.db, scanSpool, `SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id = $2`, string(account), plain(id))
 }
 
 // recoverBatch is how many records one transaction of Recover makes due.

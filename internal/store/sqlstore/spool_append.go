@@ -224,12 +224,15 @@ func (a *appending) newest(l *line) (i int, ok bool) {
 
 // replace deletes the Interim records that newer ones overtake.
 func (a *appending) replace() (list []Statement) {
-	for _, l := range a.lines {
+	lines := slices.Clone(a.lines)
+	slices.SortStableFunc(lines, func(l, m *line) int { // nearly in the order of ids, in which claims lock rows
+		return cmp.Or(cmp.Compare(l.account, m.account), cmp.Compare(l.first.id, m.first.id))
+	})
+	for _, l := range lines {
 		n, ok := a.newest(l)
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		// The rows of a session in the order of the index, the sessions in theirs.
 		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
 			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
 			var id string
@@ -308,7 +311,7 @@ func (a *appending) insert() (list []Statement) {
 		args := make([]any, 0, 20*len(set))
 		for _, i := range set {
 			r := &a.list[i]
-			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, r.AcctSessionID, r.User,
+			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, plain(r.AcctSessionID), plain(r.User),
 				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
 				a.lease[i].Node, int64(0), "", "")
 		}

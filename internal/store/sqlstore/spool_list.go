@@ -24,7 +24,7 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 		args = append(args, arg)
 	}
 	if f.ID != "" {
-		is("id =", f.ID)
+		is("id =", plain(f.ID))
 	}
 	if f.State != "" {
 		is("state =", int64(slices.Index(spoolStates[:], f.State)))
@@ -33,13 +33,13 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 		is("kind =", spoolKind(f.Kind))
 	}
 	if f.AcctSessionID != "" {
-		is("acct_session_id =", f.AcctSessionID)
+		is("acct_session_id =", plain(f.AcctSessionID))
 	}
 	if f.User != "" {
-		is("user_name =", f.User)
+		is("user_name =", plain(f.User))
 	}
 	if f.Server != "" {
-		is("server =", f.Server)
+		is("server =", plain(f.Server))
 	}
 	if !f.Before.IsZero() {
 		is("received_at <", *nullable(f.Before))
@@ -49,9 +49,7 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 
 // List implements store.Spool. It first finds how far it may look, by the primary key alone.
 func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, p store.Page) ([]store.SpoolRecord, string, error) {
-	if f.ID != "" {
-		p.Start = max(p.Start, f.ID)
-	}
+	p.Start = plain(max(p.Start, f.ID))
 	if f == (store.SpoolFilter{}) {
 		return page(ctx, s.db, p, scanSpool, func(r store.SpoolRecord) string { return r.ID },
 			`SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`, string(account), p.Start, limit(p))
@@ -90,7 +88,7 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 	}
 	where, args := chosen(f, 4)
 	part := s.parts.one()
-	for from := f.ID; from <= last; {
+	for from := plain(f.ID); from <= last; {
 		until, err := s.window(ctx, s.db, account, from, bulkWindow)
 		if err != nil {
 			return total, err

@@ -144,13 +144,13 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		switch o.Outcome {
 		case store.SpoolFailed:
 			sql = set + `due_at = $4, tries = tries + 1, attempts = $5, server = $6` + where
-			args = append(args, *nullable(o.DueAt), attempts, o.Attempt.Server)
+			args = append(args, *nullable(o.DueAt), attempts, plain(o.Attempt.Server))
 		case store.SpoolReleased:
 			sql = set + `due_at = $4` + where
 			args = append(args, *nullable(o.DueAt))
 		case store.SpoolRefused:
 			sql = set + `state = 1, parked_at = $4, due_at = NULL, tries = tries + 1, attempts = $5, server = $6` + where
-			args = append(args, *nullable(t.now), attempts, o.Attempt.Server)
+			args = append(args, *nullable(t.now), attempts, plain(o.Attempt.Server))
 			effect = func() {
 				t.over(o.Account, k.session)
 				t.ledger.of(o.Account).parked++

@@ -109,6 +109,23 @@ func testSpoolFilters(t *testing.T, s store.Store) {
 	counts(t, s, other, store.SpoolCounts{Acknowledged: 1, Waiting: 1, Octets: 8, Oldest: noon})
 }
 
+// testSpoolTexts: what a caller named user or session spoils no group of records, whatever it is, and is found.
+func testSpoolTexts(t *testing.T, s store.Store) {
+	a := aaa.NewAccountID()
+	r := spooled(a, 1, store.SpoolStart, "s")
+	r.User, r.AcctSessionID = "a\x00b\xffc", "\xff\x00"
+	add(t, s, []store.SpoolRecord{r, spooled(a, 2, store.SpoolStart, "other")})
+	if got := chosenBy(t, s, a, store.SpoolFilter{User: r.User, AcctSessionID: r.AcctSessionID}, 10); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("%v are found", got)
+	}
+	failed := settlement(dueRecords(t, s, noon)["1"], store.SpoolFailed, noon)
+	failed.Attempt.Server, failed.Attempt.Reason = "s\x00", "\xff\x00"
+	settle(t, s, noon, failed)
+	if got := chosenBy(t, s, a, store.SpoolFilter{Server: "s\x00"}, 10); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("%v are found by their server", got)
+	}
+}
+
 // testSpoolMany: a filter that chooses few of many records reads on after an empty page, and a bulk call reaches all.
 func testSpoolMany(t *testing.T, s store.Store) {
 	ctx := t.Context()

@@ -83,6 +83,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"records of servers that recovered":                testSpoolRecover,
 		"outcomes of claims":                               testSpoolSettled,
 		"filters of records":                               testSpoolFilters,
+		"texts of records":                                 testSpoolTexts,
 		"many records":                                     testSpoolMany,
 		"backlogs":                                         testSpoolBacklogs,
 		"requests are run once":                            testIdempotency,
