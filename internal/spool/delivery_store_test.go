@@ -212,6 +212,16 @@ func (s *rows) get(id string) *store.SpoolRecord {
 	return nil
 }
 
+// all returns copies of the records.
+func (s *rows) all() (list []store.SpoolRecord) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		list = append(list, *r)
+	}
+	return list
+}
+
 // open is a vault that hides nothing.
 type open struct{}
 
