@@ -195,6 +195,7 @@ func (i *intake) journal(list []*pending) {
 		})
 		return
 	}
+	i.s.o.Metrics.count(countJournaled, len(taken))
 	for _, p := range taken {
 		i.quota.shift(&p.record, inFlight, inJournal)
 		p.journaled = true

@@ -45,12 +45,14 @@ func newIntake(s *Spool) *intake {
 // has as many records as it may, KindUnavailable where neither the store nor the journal takes the record.
 func (i *intake) Store(ctx context.Context, r *Record) error {
 	_, err := i.add(ctx, r, store.Lease{})
+	i.s.o.Metrics.refused(err)
 	return err
 }
 
 // Hold is Store for a caller that makes the first attempt itself, by Attempt of what it returns.
 func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	p, err := i.add(ctx, r, store.Lease{Node: i.s.o.Node, Until: i.s.now().Add(holdLease)})
+	i.s.o.Metrics.refused(err)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +85,7 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 		return nil, &aaa.Error{Message: "the accounting record is malformed", Err: err}
 	}
 	if i.repeats.seen(&p.record, now) {
+		i.s.o.Metrics.count(countRepeated, 1)
 		p.kept = true
 		return p, nil
 	}
@@ -192,6 +195,7 @@ func (i *intake) store(list []*pending) {
 
 // appended ends the wait of records that the store has.
 func (i *intake) appended(list []*pending, out []store.SpoolAppended) {
+	i.s.o.Metrics.appended(out)
 	due := false
 	for n, p := range list {
 		to := inStore

@@ -22,7 +22,7 @@ type Idempotency interface {
 	// Begin stores a request that runs now, unless the key is known and not expired: then first is what is known of it. A request
 	// whose Claim is over without an answer is taken over if the request is the same.
 	Begin(ctx context.Context, r Remembered, now time.Time) (first *Remembered, err error)
-	// Finish keeps the answer of a request that Begin stored.
+	// Finish keeps the answer of a request that Begin stored. ErrStale: another claim has taken it over, or it has an answer.
 	Finish(ctx context.Context, r Remembered) error
 	// Forget deletes a request that Begin stored and that has no answer.
 	Forget(ctx context.Context, r Remembered) error

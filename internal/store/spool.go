@@ -139,23 +139,26 @@ type SpoolServer struct {
 // made in one transaction with configuration, so that a distributed engine can keep them by account.
 type Spool interface {
 	// Append stores records in one transaction, and tells what became of each. An Interim record deletes older ones of its session
-	// that wait without a lease. A record behind another one of its session is due when that one is tried again.
+	// that wait without a lease. A record behind another one of its session is due when that one's end makes it due, and a lease's time
+	// later at the latest. Records without a session repeat none but by their id.
 	// A record that was appended before, by a try whose end was not heard of, is SpoolRepeated. That its account exists is not checked.
 	Append(ctx context.Context, list []SpoolRecord) ([]SpoolAppended, error)
 	// Due claims records, as Sessions.Due does, of each session the first one alone.
 	Due(ctx context.Context, now time.Time, lease Lease, take func(aaa.AccountID) bool) ([]SpoolRecord, error)
 	// Settle writes the outcomes of attempts in one transaction. What waits behind a delivered, refused, withdrawn or dropped record is
-	// due at once, and what waits behind a failed or released one is due with it.
+	// due at once, and what waits behind a failed or released one goes on waiting for it.
 	Settle(ctx context.Context, now time.Time, list []SpoolSettlement) error
-	// Recover makes all waiting records of an account due at once, but for those with a lease, and says how many were not.
+	// Recover makes the waiting records of an account due at once, but for those with a lease and those behind others, and says how many
+	// were not.
 	Recover(ctx context.Context, account aaa.AccountID, now time.Time) (int64, error)
 
 	// Get returns one record. ErrNotFound: it is not there, or delivered.
 	Get(ctx context.Context, account aaa.AccountID, id string) (SpoolRecord, error)
-	// List is ordered by id.
+	// List is ordered by id. One call looks at a bounded number of records, so a page of a filter that is not full, or empty, may have a
+	// next one.
 	List(ctx context.Context, account aaa.AccountID, f SpoolFilter, p Page) (list []SpoolRecord, next string, err error)
 	// Resend makes the chosen records wait, due at once, to be parked at keepUntil, and says how many they are. Those with a lease are left alone.
-	// One call is a bounded number of short transactions.
+	// One call is a row of short transactions, up to the last record that is there when it begins.
 	Resend(ctx context.Context, account aaa.AccountID, f SpoolFilter, now, keepUntil time.Time) (int64, error)
 	// Drop deletes the chosen records, and says how many they were. Those with a lease are left alone.
 	Drop(ctx context.Context, account aaa.AccountID, f SpoolFilter) (int64, error)
@@ -164,9 +167,9 @@ type Spool interface {
 	Counts(ctx context.Context, account aaa.AccountID) (SpoolCounts, error)
 	// Servers tells for which servers the records of an account wait, those with the most first.
 	Servers(ctx context.Context, account aaa.AccountID) ([]SpoolServer, error)
-	// Backlogs returns the ledgers of the accounts with the most waiting and parked records, the most first. Its cost is the number of accounts with records,
-	// not of records.
+	// Backlogs returns the ledgers of the accounts with the most waiting and parked records, the most first. Its cost is the number of
+	// accounts that have had records, not of records.
 	Backlogs(ctx context.Context, limit int) ([]SpoolBacklog, error)
-	// Tidy folds the ledgers of nodes that are gone into one row for each account.
+	// Tidy deletes the ledgers of accounts that are deleted, if nothing of them is left.
 	Tidy(ctx context.Context, now time.Time) error
 }

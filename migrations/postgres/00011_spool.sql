@@ -37,8 +37,9 @@ CREATE INDEX spool_ready_by_account ON spool (account_id, (CASE WHEN lease_until
     WHERE (CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) IS NOT NULL;
 -- What waits before and behind a record of a session, without those that are parked.
 CREATE INDEX spool_session ON spool (account_id, session, state, kind, id) WHERE session <> '';
--- How old what waits is.
-CREATE INDEX spool_oldest ON spool (account_id, received_at) WHERE state = 0;
+-- How old what waits is. The condition means state = 0 and is different, so that no planner takes this index, in which all that an
+-- account has waiting may stand, to look for one record.
+CREATE INDEX spool_oldest ON spool (account_id, received_at) WHERE parked_at IS NULL;
 -- What servers did not take. Records that were never tried are not in it.
 CREATE INDEX spool_server ON spool (account_id, server, received_at) WHERE server <> '' AND state = 0;
 

@@ -22,9 +22,16 @@ type explained struct {
 }
 
 func (d *explained) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	if err := d.explain(ctx, d.driver, sql, args...); err != nil {
+		return err
+	}
+	return d.driver.Query(ctx, row, sql, args...)
+}
+
+// explain runs a statement to see its plan.
+func (d *explained) explain(ctx context.Context, c sqlstore.Conn, sql string, args ...any) error {
 	var text string
-	err := d.driver.Query(ctx, func(scan sqlstore.Scan) error { return scan(&text) }, `EXPLAIN (ANALYZE, FORMAT JSON) `+sql, args...)
-	if err != nil {
+	if err := c.Query(ctx, func(scan sqlstore.Scan) error { return scan(&text) }, `EXPLAIN (ANALYZE, FORMAT JSON) `+sql, args...); err != nil {
 		return err
 	}
 	var plans []struct {
@@ -35,8 +42,44 @@ func (d *explained) Query(ctx context.Context, row func(sqlstore.Scan) error, sq
 	}
 	n, lines := touched(plans[0].Plan, "  ")
 	d.rows += n
-	d.plans = append(d.plans, sql+"\n"+lines)
-	return d.driver.Query(ctx, row, sql, args...)
+	d.plans = append(d.plans, sql[:min(len(sql), 300)]+"\n"+lines)
+	return nil
+}
+
+func (d *explained) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	return sqlstore.Each(ctx, d, list)
+}
+
+func (d *explained) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
+	return d.driver.Write(ctx, func(ctx context.Context, tx sqlstore.Conn) error { return fn(ctx, explainedTx{tx, d}) })
+}
+
+// explainedTx explains each statement of a transaction, and takes back what that has done.
+type explainedTx struct {
+	sqlstore.Conn
+	d *explained
+}
+
+func (c explainedTx) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	for _, s := range list {
+		if _, err := c.Exec(ctx, `SAVEPOINT explained`); err != nil {
+			return err
+		}
+		if err := c.d.explain(ctx, c.Conn, s.SQL, s.Args...); err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, `ROLLBACK TO explained`); err != nil {
+			return err
+		}
+		if err := c.Conn.Batch(ctx, []sqlstore.Statement{s}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c explainedTx) Query(ctx context.Context, row func(sqlstore.Scan) error, sql string, args ...any) error {
+	return c.Batch(ctx, []sqlstore.Statement{{SQL: sql, Args: args, Row: row}})
 }
 
 // touched counts the rows that the scans of a plan read.

@@ -66,6 +66,15 @@ func (c shardConn) Query(ctx context.Context, row func(sqlstore.Scan) error, sql
 	return c.Conn.Query(ctx, row, sql, args...)
 }
 
+func (c shardConn) Batch(ctx context.Context, list []sqlstore.Statement) error {
+	for _, s := range list {
+		if err := c.d.fault(s.SQL, s.Args); err != nil {
+			return err
+		}
+	}
+	return c.Conn.Batch(ctx, list)
+}
+
 func upTo(limit int) func(aaa.AccountID) bool {
 	return func(aaa.AccountID) bool {
 		limit--

@@ -85,8 +85,8 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	return sqlstore.Each(ctx, d, list)
 }
 
-// MaxRows is small: SQLite looks for the name of each parameter among all of a statement.
-func (d *driver) MaxRows() int { return 8 }
+// MaxRows: a statement over many rows saves round trips alone, and SQLite has none.
+func (d *driver) MaxRows() int { return 1 }
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
@@ -154,6 +154,7 @@ type conn struct {
 	on interface {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 	}
 }
 
@@ -179,6 +180,49 @@ func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error
 	return res.RowsAffected()
 }
 
+// Batch prepares a text once that statements of the batch have in common: SQLite takes longer to read it than to write a row.
 func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
-	return sqlstore.Each(ctx, c, list)
+	times := make(map[string]int, 8)
+	for _, s := range list {
+		times[s.SQL]++
+	}
+	prepared := make(map[string]*sql.Stmt)
+	defer func() {
+		for _, p := range prepared {
+			_ = p.Close() // it holds nothing but memory
+		}
+	}()
+	for i, s := range list {
+		p := prepared[s.SQL]
+		if p == nil {
+			if times[s.SQL] == 1 {
+				if err := sqlstore.Each(ctx, c, list[i:i+1]); err != nil {
+					return err
+				}
+				continue
+			}
+			var err error
+			if p, err = c.on.PrepareContext(ctx, s.SQL); err != nil {
+				return mapError(ctx, err)
+			}
+			prepared[s.SQL] = p
+		}
+		if err := sqlstore.Each(ctx, conn{statement{p}}, list[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// statement runs a prepared statement, whatever the query says.
+type statement struct{ *sql.Stmt }
+
+func (s statement) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return s.Stmt.QueryContext(ctx, args...)
+}
+
+func (s statement) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
+	return s.Stmt.ExecContext(ctx, args...)
+}
+
+func (s statement) PrepareContext(context.Context, string) (*sql.Stmt, error) { return s.Stmt, nil }

@@ -19,7 +19,7 @@ type claimable[K string | []byte, R any] struct {
 	table, key, columns string
 	scan                func(Scan) (R, error) // reads columns
 	cursor              *dueCursor
-	each                int    // rows of one account that one look reads at most
+	each                int    // rows of one account that one look reads at most, a multiple of dueCount
 	blocked             string // condition of a row that waits for another one; empty: none does
 }
 
@@ -27,8 +27,12 @@ type claimable[K string | []byte, R any] struct {
 // below names the condition and the order of the index that it needs: another plan costs what one account is owed.
 const ready = `(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END)`
 
-// dueWindow is how many rows one look reads in the order of time. If more are ready, accounts are looked at instead.
-const dueWindow = 1000
+// Bounds of one look at what is ready.
+const (
+	dueWindow = 1000 // rows read in the order of time; if more are ready, accounts are looked at instead
+	// dueCount is how many rows of an account are counted: for more of them planners that know little of the table sort all.
+	dueCount = 32
+)
 
 // sql puts the table's names into a statement: %[1]s is ready, %[2]s the table, %[3]s its key.
 func (c claimable[K, R]) sql(statement string) string {
@@ -162,7 +166,11 @@ func inTurn[K string | []byte](accounts []*owed[K], take func(aaa.AccountID) boo
 func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], error) {
 	return all(ctx, c.db, func(scan Scan) (*owed[K], error) {
 		o := new(owed[K])
-		return o, scan(&o.account, &o.ready)
+		err := scan(&o.account, &o.ready)
+		if o.ready == dueCount {
+			o.ready = c.each
+		}
+		return o, err
 	}, c.sql(`WITH RECURSIVE timed (account_id) AS (
 			SELECT MIN(account_id) FROM %[2]s WHERE %[1]s IS NOT NULL
 			UNION ALL
@@ -174,21 +182,22 @@ func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], e
 				FROM timed WHERE account_id IS NOT NULL
 		)
 		SELECT account_id, (SELECT COUNT(*) FROM (SELECT 1 FROM %[2]s s
-				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `+fmt.Sprint(c.each)+`) ready)
+				WHERE s.account_id = waiting.account_id AND %[1]s IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `+fmt.Sprint(dueCount)+`) ready)
 			FROM waiting WHERE since IS NOT NULL ORDER BY since`), nullable(now))
 }
 
-// readyOf reads rows of one account that are ready: so many, and some more where some may be blocked.
+// readyOf reads rows of one account that are ready: so many, and some more where some may be blocked. The limit is one of a few and stands
+// in the text: a planner that does not know it may choose to sort all.
 func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, many int) ([]dueRow[K], error) {
 	if c.blocked != "" {
-		many = 2*many + blockedToo
+		many += many/4 + blockedToo
 	}
+	limit := min((many+dueCount-1)/dueCount*dueCount, c.each)
 	return all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
-		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT $3`),
-		string(account), nullable(now), int64(min(many, c.each)))
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(limit), string(account), nullable(now))
 }
 
-// blockedToo is how many rows of an account are read beside twice those that are wanted.
+// blockedToo is how many rows of an account are read beside those that are wanted and a quarter of them.
 const blockedToo = 16
 
 // claim takes those of the rows that no other node has taken since they were read. Blocked ones it puts off until the lease ends, lest

@@ -43,7 +43,7 @@ func nullable(t time.Time) *time.Time {
 // Due implements store.Sessions.
 func (s sessions) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SessionRecord, error) {
 	return claimable[[]byte, store.SessionRecord]{
-		db: s.db, table: "sessions", key: "hash", columns: sessionColumns, scan: scanSession, cursor: s.due, each: 32,
+		db: s.db, table: "sessions", key: "hash", columns: sessionColumns, scan: scanSession, cursor: s.due, each: dueCount,
 	}.due(ctx, now, lease, take)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -21,7 +22,7 @@ type spool struct {
 const (
 	// spoolEach is how many records of one account one look reads: nodes work on many at once.
 	spoolEach = 1024
-	// behindFor is when a record that waits behind another one is looked at again if the other's end has not made it due: two
+	// behindFor is when a record that waits behind another one is looked at if the other's end has not made it due: two
 	// transactions that don't see each other's rows can do that. It is as long as a lease.
 	behindFor = 45 * time.Second
 )
@@ -39,11 +40,11 @@ const spoolInterim = 1 // in spoolKinds
 
 func spoolKind(k store.SpoolKind) int64 { return int64(slices.Index(spoolKinds[:], k)) }
 
-// Conditions of a row. spoolBehindOther finds another waiting record of the session before it.
+// Conditions of a row. spoolBehindOther: another waiting record of its session is before it.
 const (
 	spoolUnleased    = `state = 0 AND lease_until IS NULL`
-	spoolBehindOther = `EXISTS (SELECT 1 FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
-		AND e.session <> '' AND e.state = 0 AND (e.kind, e.id) < (spool.kind, spool.id))`
+	spoolBehindOther = `(session <> '' AND (SELECT e.id FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
+		AND e.session <> '' AND e.state = 0 ORDER BY e.kind, e.id LIMIT 1) <> id)`
 )
 
 func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
@@ -64,6 +65,12 @@ func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
 	r.ParkedAt, r.DueAt, r.Lease.Until = utc(parked), utc(due), utc(lease)
 	r.Attempts, err = parseAttempts(attempts)
 	return r, err
+}
+
+// plain makes a caller's text one that each database takes. PostgreSQL refuses what is no UTF-8, and U+0000, and with it the whole group
+// of records in which it comes.
+func plain(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func parseAttempts(text string) (list []store.SpoolAttempt, err error) {
@@ -93,7 +100,7 @@ func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take f
 }
 
 func (s spool) Get(ctx context.Context, account aaa.AccountID, id string) (store.SpoolRecord, error) {
-	return get(ctx, s.db, scanSpool, `SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id = $2`, string(account), id)
+	return get(ctx, s.db, scanSpool, `SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id = $2`, string(account), plain(id))
 }
 
 // recoverBatch is how many records one transaction of Recover makes due.
@@ -131,9 +138,12 @@ func (s spool) recover(ctx context.Context, account aaa.AccountID, now, from tim
 		slices.Sort(ids)
 		list := make([]Statement, len(ids))
 		for i, id := range ids {
-			list[i] = Statement{`UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
+			list[i] = Statement{
+				`UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
 				WHERE account_id = $1 AND id = $2 AND due_at > $3 AND (lease_until IS NULL OR lease_until <= $3) RETURNING id`,
-				[]any{string(account), id, nullable(now)}, func(scan Scan) error { n++; return scan(&id) }}
+				[]any{string(account), id, nullable(now)},
+				func(scan Scan) error { n++; return scan(&id) },
+			}
 		}
 		return tx.Batch(ctx, list)
 	})

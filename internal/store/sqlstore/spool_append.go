@@ -24,6 +24,9 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 		if err := tx.Batch(ctx, a.look()); err != nil {
 			return err
 		}
+		if err := tx.Batch(ctx, a.repeats()); err != nil {
+			return err
+		}
 		a.once()
 		if err := tx.Batch(ctx, a.replace()); err != nil {
 			return err
@@ -61,16 +64,15 @@ type line struct {
 	account aaa.AccountID
 	session string
 	adds    []int // of list, in the order of delivery
+	met     bool  // it has records
 	first   waiting
-	old     []string // Interim records without a lease that a newer one replaces
 }
 
 // waiting is a record as it waits. Its id is empty if there is none.
 type waiting struct {
-	kind  int64
-	id    string
-	ready time.Time
-	idle  bool // it has no lease
+	kind int64
+	id   string
+	idle bool // it has no lease
 }
 
 func newAppending(list []store.SpoolRecord, most int) *appending {
@@ -131,15 +133,24 @@ func lineAccount(l *line) aaa.AccountID { return l.account }
 // repeatedAmong is how many of the last records of a kind that a session has, waiting and parked, are searched for a repetition.
 const repeatedAmong = 16
 
-// look reads the first waiting record of each session, and which records repeat a stored one.
+// look reads the first record of each session. Most have none, for theirs are delivered.
 func (a *appending) look() (list []Statement) {
 	eachAccount(a.lines, a.most, lineAccount, func(account aaa.AccountID, set []*line) {
-		list = append(list, firsts(account, set, func(l *line) string { return l.session }, func(l *line, w waiting) { l.first = w }))
+		list = append(list, firsts(account, set, func(l *line) string { return l.session }, func(l *line, parked bool, w waiting) {
+			if l.met = true; !parked {
+				l.first = w
+			}
+		}))
 	})
+	return list
+}
+
+// repeats reads which records repeat a stored one.
+func (a *appending) repeats() (list []Statement) {
 	var digested []int
 	for _, l := range a.lines {
 		for _, i := range l.adds {
-			if a.list[i].Digest != "" {
+			if l.met && a.list[i].Digest != "" {
 				digested = append(digested, i)
 			}
 		}
@@ -155,19 +166,21 @@ func (a *appending) look() (list []Statement) {
 			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
-			return fmt.Sprintf(`EXISTS (SELECT 1 FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
-				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until)`,
+			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
+				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
-		list = append(list, Statement{`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-			tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` OR ` + one(1), args,
+		list = append(list, Statement{
+			`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
+				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
 			func(scan Scan) error {
 				n, err := scanInt(scan)
 				if err == nil {
 					a.known[n] = true
 				}
 				return err
-			}})
+			},
+		})
 	})
 	return list
 }
@@ -175,37 +188,28 @@ func (a *appending) look() (list []Statement) {
 // sameInterim is how far apart the times of an Interim record and of its repetition can be.
 const sameInterim = 2 * time.Second
 
-// firsts asks for the first waiting records of sessions.
-func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found func(T, waiting)) Statement {
+// firsts asks for the first waiting records of sessions, or for a parked one where none waits. Each is a lookup in the index of
+// its own, whatever the planner knows: as a join, it may be planned as a scan of all records.
+func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found func(v T, parked bool, w waiting)) Statement {
 	args := []any{string(account)}
-	of := make(map[string]T, len(set))
-	for _, v := range set {
-		args = append(args, session(v))
-		of[session(v)] = v
+	for i, v := range set {
+		args = append(args, int64(i), session(v))
 	}
-	return Statement{`WITH w (session) AS (VALUES ` + tuples(len(set), 2, "") + `)
-		SELECT session, kind, id, due_at, lease_until FROM spool WHERE account_id = $1 AND id IN
-		(SELECT (SELECT f.id FROM spool f WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' AND f.state = 0 ORDER BY f.kind, f.id LIMIT 1) FROM w)`,
+	return Statement{
+		`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
+		SELECT n, (SELECT f.state || CASE WHEN f.lease_until IS NULL THEN '-' ELSE 'l' END || f.kind || f.id FROM spool f
+		WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
 		args, func(scan Scan) error {
-			var (
-				w          waiting
-				name       string
-				due, lease *time.Time
-			)
-			if err := scan(&name, &w.kind, &w.id, &due, &lease); err != nil {
+			var n int64
+			var text *string
+			if err := scan(&n, &text); err != nil || text == nil {
 				return err
 			}
-			w.ready, w.idle = later(utc(due), utc(lease)), lease == nil
-			found(of[name], w)
+			first := *text
+			found(set[n], first[0] != '0', waiting{kind: int64(first[2] - '0'), id: first[3:], idle: first[1] == '-'})
 			return nil
-		}}
-}
-
-func later(t, u time.Time) time.Time {
-	if u.After(t) {
-		return u
+		},
 	}
-	return t
 }
 
 // newest is the last Interim record that is to be added to a session; ok is false if there is none.
@@ -220,12 +224,15 @@ func (a *appending) newest(l *line) (i int, ok bool) {
 
 // replace deletes the Interim records that newer ones overtake.
 func (a *appending) replace() (list []Statement) {
-	for _, l := range a.lines {
+	lines := slices.Clone(a.lines)
+	slices.SortStableFunc(lines, func(l, m *line) int { // nearly in the order of ids, in which claims lock rows
+		return cmp.Or(cmp.Compare(l.account, m.account), cmp.Compare(l.first.id, m.first.id))
+	})
+	for _, l := range lines {
 		n, ok := a.newest(l)
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		// The rows of a session in the order of the index, the sessions in theirs.
 		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
 			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
 			var id string
@@ -275,9 +282,11 @@ func (a *appending) decide() {
 			}
 			if before.id != "" && (before.kind < kind || before.kind == kind && before.id < r.ID) {
 				a.out[i], a.lease[i] = store.SpoolBehind, store.Lease{Node: r.Lease.Node}
-				a.due[i] = later(later(r.DueAt, before.ready), r.ReceivedAt.Add(behindFor))
+				if a.due[i] = r.ReceivedAt.Add(behindFor); a.due[i].Before(r.DueAt) {
+					a.due[i] = r.DueAt
+				}
 			}
-			before = waiting{kind: kind, id: r.ID, ready: later(a.due[i], a.lease[i].Until)}
+			before = waiting{kind: kind, id: r.ID}
 		}
 	}
 }
@@ -302,7 +311,7 @@ func (a *appending) insert() (list []Statement) {
 		args := make([]any, 0, 20*len(set))
 		for _, i := range set {
 			r := &a.list[i]
-			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, r.AcctSessionID, r.User,
+			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, plain(r.AcctSessionID), plain(r.User),
 				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
 				a.lease[i].Node, int64(0), "", "")
 		}

@@ -52,11 +52,13 @@ func (l ledger) write(ctx context.Context, tx Conn, part int64) error {
 	var list []Statement
 	for _, account := range slices.Sorted(maps.Keys(l)) {
 		if d := l[account]; *d != (spoolDelta{}) {
-			list = append(list, Statement{SQL: `INSERT INTO spool_counts AS c (account_id, part, acknowledged, parked, delivered, replaced, dropped, octets)
+			list = append(list, Statement{
+				SQL: `INSERT INTO spool_counts AS c (account_id, part, acknowledged, parked, delivered, replaced, dropped, octets)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, part) DO UPDATE SET
 				acknowledged = c.acknowledged + excluded.acknowledged, parked = c.parked + excluded.parked, delivered = c.delivered + excluded.delivered,
 				replaced = c.replaced + excluded.replaced, dropped = c.dropped + excluded.dropped, octets = c.octets + excluded.octets`,
-				Args: []any{string(account), part, d.acknowledged, d.parked, d.delivered, d.replaced, d.dropped, d.octets}})
+				Args: []any{string(account), part, d.acknowledged, d.parked, d.delivered, d.replaced, d.dropped, d.octets},
+			})
 		}
 	}
 	return tx.Batch(ctx, list)
@@ -85,12 +87,15 @@ func spoolCounts(ctx context.Context, c Conn, account aaa.AccountID) (counts sto
 
 // oldest asks when the oldest waiting record of an account was received.
 func oldest(account aaa.AccountID, into *time.Time) Statement {
-	return Statement{`SELECT received_at FROM spool WHERE account_id = $1 AND state = 0 ORDER BY received_at LIMIT 1`, []any{string(account)},
+	return Statement{
+		`SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`,
+		[]any{string(account)},
 		func(scan Scan) error {
 			err := scan(into)
 			*into = into.UTC()
 			return err
-		}}
+		},
+	}
 }
 
 func (s spool) Counts(ctx context.Context, account aaa.AccountID) (store.SpoolCounts, error) {

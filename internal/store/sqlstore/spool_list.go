@@ -24,7 +24,7 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 		args = append(args, arg)
 	}
 	if f.ID != "" {
-		is("id =", f.ID)
+		is("id =", plain(f.ID))
 	}
 	if f.State != "" {
 		is("state =", int64(slices.Index(spoolStates[:], f.State)))
@@ -33,13 +33,13 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 		is("kind =", spoolKind(f.Kind))
 	}
 	if f.AcctSessionID != "" {
-		is("acct_session_id =", f.AcctSessionID)
+		is("acct_session_id =", plain(f.AcctSessionID))
 	}
 	if f.User != "" {
-		is("user_name =", f.User)
+		is("user_name =", plain(f.User))
 	}
 	if f.Server != "" {
-		is("server =", f.Server)
+		is("server =", plain(f.Server))
 	}
 	if !f.Before.IsZero() {
 		is("received_at <", *nullable(f.Before))
@@ -49,9 +49,7 @@ func chosen(f store.SpoolFilter, from int) (where string, args []any) {
 
 // List implements store.Spool. It first finds how far it may look, by the primary key alone.
 func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, p store.Page) ([]store.SpoolRecord, string, error) {
-	if f.ID != "" {
-		p.Start = max(p.Start, f.ID)
-	}
+	p.Start = plain(max(p.Start, f.ID))
 	if f == (store.SpoolFilter{}) {
 		return page(ctx, s.db, p, scanSpool, func(r store.SpoolRecord) string { return r.ID },
 			`SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`, string(account), p.Start, limit(p))
@@ -90,7 +88,7 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 	}
 	where, args := chosen(f, 4)
 	part := s.parts.one()
-	for from := f.ID; from <= last; {
+	for from := plain(f.ID); from <= last; {
 		until, err := s.window(ctx, s.db, account, from, bulkWindow)
 		if err != nil {
 			return total, err
@@ -104,7 +102,7 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 			if err != nil {
 				return err
 			}
-			t := newSettling(time.Now(), s.db.MaxRows())
+			t := newSettling(time.Time{}, s.db.MaxRows())
 			var list []Statement
 			inSets(ids, t.most, func(set []string) { list = append(list, write(t, set)...) })
 			for i, st := range list {
@@ -132,23 +130,25 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 		args := append([]any{string(account), *nullable(now), *nullable(keepUntil)}, anys(ids)...)
 		// Those that wait first: those that are parked wait after the second statement.
 		again := func(state int, parked int64) Statement {
-			return Statement{fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
+			return Statement{
+				fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
 				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, args,
 				func(scan Scan) error {
 					var id string
 					t.ledger.of(account).parked += parked
 					return scan(&id)
-				}}
+				},
+			}
 		}
 		return []Statement{again(0, 0), again(1, -1)}
 	})
 }
 
-// Drop implements store.Spool.
+// Drop implements store.Spool. A lease that is over counts as one until the record is claimed again.
 func (s spool) Drop(ctx context.Context, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
-		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND (lease_until IS NULL OR lease_until <= $2) AND id IN ` + among(len(ids), 3) +
-			` RETURNING session, state, octet_length(payload)`, append([]any{string(account), *nullable(t.now)}, anys(ids)...), func(scan Scan) error {
+		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
+			` RETURNING session, state, octet_length(payload)`, append([]any{string(account)}, anys(ids)...), func(scan Scan) error {
 			var k settled
 			err := scan(&k.session, &k.state, &k.octets)
 			t.gone(account, k).dropped++
@@ -169,8 +169,10 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 	more := make([]Statement, len(list))
 	for i := range list {
 		v := &list[i]
-		more[i] = Statement{`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
-			[]any{string(account), v.Server}, func(scan Scan) error {
+		more[i] = Statement{
+			`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
+			[]any{string(account), v.Server},
+			func(scan Scan) error {
 				var text string
 				if err := scan(&v.Oldest, &text); err != nil {
 					return err
@@ -181,7 +183,8 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 					v.Reason = attempts[n-1].Reason
 				}
 				return err
-			}}
+			},
+		}
 	}
 	return list, s.db.Batch(ctx, more)
 }

@@ -14,7 +14,7 @@ import (
 
 // settling is one try of a Settle, or of another write that takes records out of their sessions.
 type settling struct {
-	now    time.Time
+	now    time.Time // zero: unknown; what is due at once is due since it was received
 	most   int
 	known  map[spoolKey]settled
 	ended  map[[2]string]struct{} // account and session of records that others waited for
@@ -76,13 +76,15 @@ func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 		for _, o := range set {
 			args = append(args, o.ID)
 		}
-		out = append(out, Statement{`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
+		out = append(out, Statement{
+			`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
 			args, func(scan Scan) error {
 				var k settled
 				err := scan(&k.session, &k.state, &k.octets)
 				t.gone(account, k).delivered++
 				return err
-			}})
+			},
+		})
 	})
 	return out
 }
@@ -108,14 +110,16 @@ func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 		for _, o := range set {
 			args = append(args, o.ID)
 		}
-		out = append(out, Statement{`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
+		out = append(out, Statement{
+			`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
 			args, func(scan Scan) error {
 				var id string
 				var k settled
 				err := scan(&id, &k.attempts, &k.state, &k.octets, &k.session)
 				t.known[spoolKey{account, id}] = k
 				return err
-			}})
+			},
+		})
 	})
 	return out
 }
@@ -140,13 +144,13 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		switch o.Outcome {
 		case store.SpoolFailed:
 			sql = set + `due_at = $4, tries = tries + 1, attempts = $5, server = $6` + where
-			args = append(args, *nullable(o.DueAt), attempts, o.Attempt.Server)
+			args = append(args, *nullable(o.DueAt), attempts, plain(o.Attempt.Server))
 		case store.SpoolReleased:
 			sql = set + `due_at = $4` + where
 			args = append(args, *nullable(o.DueAt))
 		case store.SpoolRefused:
 			sql = set + `state = 1, parked_at = $4, due_at = NULL, tries = tries + 1, attempts = $5, server = $6` + where
-			args = append(args, *nullable(t.now), attempts, o.Attempt.Server)
+			args = append(args, *nullable(t.now), attempts, plain(o.Attempt.Server))
 			effect = func() {
 				t.over(o.Account, k.session)
 				t.ledger.of(o.Account).parked++
@@ -189,8 +193,8 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	var list []Statement
 	var next []spoolKey
 	eachAccount(sessions, t.most, func(s [2]string) aaa.AccountID { return aaa.AccountID(s[0]) }, func(account aaa.AccountID, set [][2]string) {
-		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, w waiting) {
-			if w.idle {
+		list = append(list, firsts(account, set, func(s [2]string) string { return s[1] }, func(_ [2]string, parked bool, w waiting) {
+			if w.idle && !parked {
 				next = append(next, spoolKey{account, w.id})
 			}
 		}))
@@ -201,8 +205,10 @@ func (t *settling) end(ctx context.Context, tx Conn, part int64) error {
 	slices.SortFunc(next, spoolKey.compare)
 	list = list[:0]
 	for _, k := range next {
-		list = append(list, Statement{SQL: `UPDATE spool SET revision = revision + 1, due_at = $3 WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
-			Args: []any{string(k.account), k.id, nullable(t.now)}})
+		list = append(list, Statement{
+			SQL:  `UPDATE spool SET revision = revision + 1, due_at = COALESCE($3, received_at) WHERE account_id = $1 AND id = $2 AND ` + spoolUnleased,
+			Args: []any{string(k.account), k.id, nullable(t.now)},
+		})
 	}
 	if err := tx.Batch(ctx, list); err != nil {
 		return err

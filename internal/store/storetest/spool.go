@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,14 +46,17 @@ func dueRecords(t *testing.T, s store.Store, now time.Time) map[string]store.Spo
 
 // short is the number of an id of spooled.
 func short(id string) string {
-	var n int
-	fmt.Sscan(id, &n) //nolint:errcheck // 0 is no id
-	return fmt.Sprint(n)
+	if id = strings.TrimLeft(id, "0"); id == "" {
+		return "0"
+	}
+	return id
 }
 
 func settlement(r store.SpoolRecord, o store.SpoolOutcome, due time.Time) store.SpoolSettlement {
-	return store.SpoolSettlement{Account: r.Account, ID: r.ID, Revision: r.Revision, Session: r.Session, Outcome: o, DueAt: due,
-		Attempt: store.SpoolAttempt{At: noon, Node: "n", Server: "s1", Reason: "no answer"}}
+	return store.SpoolSettlement{
+		Account: r.Account, ID: r.ID, Revision: r.Revision, Session: r.Session, Outcome: o, DueAt: due,
+		Attempt: store.SpoolAttempt{At: noon, Node: "n", Server: "s1", Reason: "no answer"},
+	}
 }
 
 func settle(t *testing.T, s store.Store, now time.Time, list ...store.SpoolSettlement) {

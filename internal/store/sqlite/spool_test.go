@@ -1,0 +1,24 @@
+package sqlite
+
+import (
+	"testing"
+
+	"aaa-api/internal/store/sqlstore"
+	"aaa-api/internal/store/storetest"
+)
+
+// TestSpoolStorm: whatever happens at once, the ledger says what the rows say, and sessions keep their order.
+func TestSpoolStorm(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), storetest.File(t, Migrate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // the test is over
+	storetest.SpoolStorm(t, s, 150, func() (got [6]int64, err error) {
+		err = s.driver.Query(t.Context(), func(scan sqlstore.Scan) error {
+			return scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5])
+		}, storetest.LedgerAgainstRows)
+		return got, err
+	})
+}
