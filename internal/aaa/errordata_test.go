@@ -36,7 +36,7 @@ func TestErrorsOfAllKindsAreSent(t *testing.T) {
 				{Path: "secret", Rule: "type", Message: "no text", Value: NewSecret("hush")},
 			},
 			Trace:  &Trace{Documents: []TraceDocument{{Account: "a", Note: "used"}}, UnusedKeys: []string{"k"}, Elapsed: 7},
-			Excess: &Excess{Limit: LimitSessions, Account: "a", Allowed: 5, From: "b"},
+			Excess: &Excess{Limit: LimitSessions, Account: "a", Allowed: 5, From: "b"}, Server: "main",
 		}
 		want := *e
 		want.Err = nil

@@ -36,6 +36,7 @@ type Error struct {
 	RetryAfter time.Duration // with KindBusy, KindUnavailable and KindLimited
 	Trace      *Trace        // with KindNoAnswer and KindBadReply, when asked for
 	Excess     *Excess       // the limit that was reached
+	Server     string        // name of the server that was asked last; empty where none was
 	Err        error
 }
 

@@ -22,6 +22,7 @@ const (
 	// Interval is how often a Scheduler looks for due records at least.
 	Interval    = time.Second
 	leastPause  = 50 * time.Millisecond // between two looks: the database has others to serve
+	pauseShare  = 4                     // with Options.Pause, a look that takes long is followed by a pause of a part of it
 	forgetAfter = 10 * time.Minute      // what is known of an account without due records
 )
 
@@ -43,8 +44,16 @@ type Options[R any] struct {
 
 	Places    int // records under work at once, on this node
 	OfAccount int // of them those of one account
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Pause is the least time between two looks, one that Wake asks for too. 0: a look that finds its places free again waits as long as the look
+	// before it took, and 50 ms at least; one that Wake asks for does not wait.
+	Pause time.Duration
+	// Steady is the time between two tries of an account whose servers answered before and are silent now. 0: it grows, as it
+	// does for an account whose servers never answered.
+	Steady time.Duration
+	// Answered reports whether a server of an account has ever answered; nil: only the records tell.
+	Answered func(aaa.AccountID) bool
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Outcome is what the work on a record showed of the servers of its account.
@@ -55,6 +64,8 @@ const (
 	NotAsked Outcome = iota // no server was asked
 	Delivered
 	Undelivered
+	DeliveredLate // after a wait in this node's memory: the account has more places than its servers keep up with
+	Crowded       // no server was asked, since others of the account took too long
 )
 
 // Scheduler works on one kind of records. It is safe for use by many goroutines.
@@ -65,7 +76,9 @@ type Scheduler[R any] struct {
 
 // New makes a Scheduler.
 func New[R any](o Options[R]) *Scheduler[R] {
-	return &Scheduler[R]{o, newPlaces(o.Places, o.OfAccount)}
+	p := newPlaces(o.Places, o.OfAccount)
+	p.steady, p.answered = o.Steady, o.Answered
+	return &Scheduler[R]{o, p}
 }
 
 // Run looks for due records until ctx ends. It returns when the work on all claimed records has ended.
@@ -81,17 +94,30 @@ func (s *Scheduler[R]) Run(ctx context.Context) {
 			s.Before(ctx)
 		}
 		began := time.Now()
-		s.Look(ctx, &under)
+		n := s.Look(ctx, &under)
 		took := time.Since(began)
+		if s.Pause > 0 && n > 0 && !s.places.wasRefused() { // one look shows a part of what is due
+			if backoff.Sleep(ctx, max(s.Pause, took/pauseShare)) != nil {
+				return
+			}
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 		case <-s.Wake:
+			if s.Pause > 0 && backoff.Sleep(ctx, max(s.Pause, took/pauseShare)) != nil {
+				return
+			}
 		case <-forget.C:
 			s.places.forget(s.Now().Add(-forgetAfter))
 		case <-s.Again():
-			if backoff.Sleep(ctx, max(leastPause, took)) != nil {
+			pause := max(leastPause, took)
+			if s.Pause > 0 {
+				pause = max(s.Pause, took/pauseShare)
+			}
+			if backoff.Sleep(ctx, pause) != nil {
 				return
 			}
 		}
@@ -101,8 +127,14 @@ func (s *Scheduler[R]) Run(ctx context.Context) {
 // Again receives when a place is free that the last look lacked.
 func (s *Scheduler[R]) Again() <-chan struct{} { return s.places.again }
 
-// Look claims the due records for which there are places, and starts the work on them.
-func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) {
+// Tell has the places of an account follow an exchange with its servers that was no work of this Scheduler.
+func (s *Scheduler[R]) Tell(account aaa.AccountID, o Outcome) { s.places.tell(account, o, s.Now()) }
+
+// Reset ends the wait of an account whose servers were silent: they answer again.
+func (s *Scheduler[R]) Reset(account aaa.AccountID) { s.places.reset(account) }
+
+// Look claims the due records for which there are places, starts the work on them, and says how many they are.
+func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) int {
 	now := s.Now()
 	unused := make(map[aaa.AccountID]int) // places taken
 	claimed, err := s.Claim(ctx, now, func(account aaa.AccountID) bool {
@@ -132,6 +164,7 @@ func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) {
 			s.places.leave(account, NotAsked, now)
 		}
 	}
+	return len(claimed)
 }
 
 // work turns a panic into an error of this record alone. The record is claimed again after its lease.

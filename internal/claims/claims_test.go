@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,7 +161,7 @@ func TestLostRace(t *testing.T) {
 	for range 3 {
 		var under sync.WaitGroup
 		s.Look(t.Context(), &under)
-		if p := s.places.parts["a"]; s.places.running != 0 || p.running != 0 || p.width != firstOfAccount || p.failing {
+		if p := s.places.parts["a"]; s.places.running != 0 || p.running != 0 || p.width != firstOfAccount || p.row > 0 {
 			t.Fatalf("%d places are held, the account has %+v", s.places.running, p)
 		}
 	}
@@ -185,6 +186,47 @@ func TestWake(t *testing.T) {
 		synctest.Wait()
 		if looks != 4 || time.Since(began) != 0 {
 			t.Errorf("%d looks in %v", looks, time.Since(began))
+		}
+		cancel()
+		run.Wait()
+	})
+}
+
+// TestPause: with a Pause, wakes that come all the time make no more looks than it allows, and as long as looks find something, the next one follows after it.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pause = 5 * time.Millisecond
+		wake := make(chan struct{}, 1)
+		var looks, due atomic.Int64
+		due.Store(10)
+		o := (&table{}).options(new(bytes.Buffer))
+		o.Pause, o.Wake = pause, wake
+		o.Claim = func(_ context.Context, _ time.Time, take func(aaa.AccountID) bool) ([]*record, error) {
+			looks.Add(1)
+			if due.Load() == 0 || !take("a") {
+				return nil, nil
+			}
+			due.Add(-1)
+			return []*record{{account: "a"}}, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { New(o).Run(ctx) })
+		time.Sleep(15 * pause)
+		if due.Load() != 0 || looks.Load() != 11 {
+			t.Errorf("%d looks, and %d are due still", looks.Load(), due.Load())
+		}
+		before := looks.Load()
+		for range 1000 {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+			time.Sleep(pause / 10)
+		}
+		if n := looks.Load() - before; n < 90 || n > 101 {
+			t.Errorf("%d looks in 100 pauses", n)
 		}
 		cancel()
 		run.Wait()

@@ -72,3 +72,141 @@ func TestHalfSilent(t *testing.T) {
 		t.Errorf("it waited for %v and may have %d places", waited, s.parts["mixed"].width)
 	}
 }
+
+// TestWideCollapse: the servers of an account with many places go silent. Ten failures in a row leave it one place, and an answer ends the silence.
+func TestWideCollapse(t *testing.T) {
+	t.Parallel()
+	s := newPlaces(2048, 1024)
+	s.steady = time.Second / 2
+	now := time.Unix(0, 0)
+	enter := func() (n int) {
+		for s.enter("wide", now) {
+			n++
+		}
+		return n
+	}
+	for s.parts["wide"] == nil || s.parts["wide"].width < 1024 {
+		enter()
+		s.leave("wide", Delivered, now)
+	}
+	for range 10 {
+		s.leave("wide", Undelivered, now)
+	}
+	if p := s.parts["wide"]; p.width != 1 || s.failing != p.running {
+		t.Errorf("after ten failures it has %d places, and %d of %d fail", p.width, s.failing, p.running)
+	}
+	for s.parts["wide"].running > 0 {
+		s.leave("wide", Undelivered, now)
+	}
+	// Each half second one more, while the tries last; then as they end.
+	for n := range 100 {
+		if got, want := enter(), 1; n < mostTries && got != want || n >= mostTries && got != 0 {
+			t.Fatalf("try %d: %d places", n, got)
+		}
+		now = now.Add(s.steady)
+	}
+	s.leave("wide", Delivered, now)
+	if got := enter(); got < firstOfAccount {
+		t.Errorf("after an answer it gets %d places beside its slow tries", got)
+	}
+	for s.parts["wide"].running > 0 {
+		s.leave("wide", NotAsked, now)
+	}
+	if s.running != 0 || s.failing != 0 || s.extra != 0 {
+		t.Errorf("places are lost: %d, %d, %d", s.running, s.failing, s.extra)
+	}
+}
+
+// TestSteady: an account whose servers answered before is tried at one pace for as long as they are silent. One whose servers never answered waits ever longer, until
+// it is reset.
+func TestSteady(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answered bool // as others know
+		least    int
+		most     int
+	}{"answered before": {true, 3600, 7210}, "never answered": {false, 60, 75}} {
+		s := newPlaces(2048, 1024)
+		s.steady, s.answered = time.Second/2, func(aaa.AccountID) bool { return c.answered }
+		now := time.Unix(0, 0)
+		tries := 0
+		for range 36_000 { // a look each tenth of a second
+			if s.enter("a", now) {
+				tries++
+				s.leave("a", Undelivered, now)
+			}
+			now = now.Add(time.Second / 10)
+		}
+		if tries < c.least || tries > c.most {
+			t.Errorf("%s: %d tries in an hour", name, tries)
+		}
+		s.reset("a")
+		select {
+		case <-s.again:
+		default:
+			t.Errorf("%s: nobody looks after a reset", name)
+		}
+		if !s.enter("a", now) || !s.enter("a", now) {
+			t.Errorf("%s: it waits after a reset", name)
+		}
+	}
+}
+
+// TestSilentCrowd: accounts whose servers are silent hold half of all places at most, a busy one with all that it may have takes none of theirs, and each of them is
+// tried.
+func TestSilentCrowd(t *testing.T) {
+	t.Parallel()
+	s := newPlaces(64, 32)
+	s.steady, s.answered = time.Second/2, func(aaa.AccountID) bool { return true }
+	now := time.Unix(0, 0)
+	for range 32 {
+		s.enter("busy", now)
+		s.tell("busy", Delivered, now)
+	}
+	if n := s.parts["busy"].running; n != 32 {
+		t.Fatalf("a busy one has %d places", n)
+	}
+	for n := range 8 {
+		silent := aaa.AccountID("silent" + strconv.Itoa(n))
+		for range 5 {
+			s.tell(silent, Undelivered, now)
+		}
+		if !s.enter(silent, now) {
+			t.Errorf("%s is not tried", silent)
+		}
+	}
+	for range 100 {
+		now = now.Add(s.steady)
+		for n := range 8 {
+			s.enter(aaa.AccountID("silent"+strconv.Itoa(n)), now)
+		}
+	}
+	if s.failing > 32 || s.extra > 8 {
+		t.Errorf("silent accounts hold %d places, %d of them beside others", s.failing, s.extra)
+	}
+	if !s.enter("quiet", now) {
+		t.Error("there is no place for a quiet one")
+	}
+}
+
+// TestCrowded: an account whose records wait too long for their turn has fewer claimed.
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	s := newPlaces(2048, 1024)
+	now := time.Unix(0, 0)
+	for range 100 {
+		s.enter("a", now)
+		s.leave("a", Delivered, now)
+	}
+	before := s.parts["a"].width
+	s.tell("a", DeliveredLate, now)
+	if w := s.parts["a"].width; w != before-1 {
+		t.Errorf("after a late delivery it has %d places of %d", w, before)
+	}
+	for range 10 {
+		s.tell("a", Crowded, now)
+	}
+	if p := s.parts["a"]; p.width != 1 || p.row != 0 {
+		t.Errorf("after records without a turn it is %+v", p)
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"aaa-api/internal/aaa"
 )
 
 // ailing is a server with its Recovery.
@@ -21,6 +23,7 @@ type ailing struct {
 	running int          // probes
 	most    int          // of them at once
 	asked   []time.Time
+	answers int // told of while the server was not alive
 }
 
 // asIs has the log in full, without times.
@@ -48,6 +51,13 @@ func (a *ailing) means() Means {
 	m := Means{
 		Engine: "pigeon", Account: "acme", Server: "loft", Logger: slog.New(slog.NewTextHandler(a, asIs)),
 		ProbeInterval: probeInterval, ReviveAfter: reviveAfter,
+		Answers: func(account aaa.AccountID) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if account == "acme" {
+				a.answers++
+			}
+		},
 	}
 	if a.probe != nil {
 		m.Probe = a.counted

@@ -23,6 +23,8 @@ type Means struct {
 	Probe         func(ctx context.Context) error
 	ProbeInterval time.Duration // between probes, ±10 %
 	ReviveAfter   time.Duration // a dead server that can't be asked, or is deaf to probes, gets another chance after, ±10 %
+	// Answers is called with the Account at each answer of the server while it is not alive. It must not block. nil: nothing waits for the server.
+	Answers func(aaa.AccountID)
 }
 
 // ErrDeaf is a Probe's error where the server was silent and may not know such requests. After two of
@@ -64,6 +66,9 @@ func (r *Recovery) Succeeded(means func() Means) {
 	}
 	if r.State() != Alive {
 		r.change(means, r.Success)
+		if m := means(); m.Answers != nil {
+			m.Answers(m.Account)
+		}
 	}
 }
 

@@ -126,6 +126,29 @@ func TestRecoveryEndsByRequests(t *testing.T) {
 	})
 }
 
+// TestAnswersAreTold: from the first answer after a silence on, until the server is alive, those who wait for it are told.
+func TestAnswersAreTold(t *testing.T) {
+	in(t, func(t *testing.T, a *ailing) {
+		a.probe = func(context.Context) error {
+			a.succeed(1)
+			return nil
+		}
+		a.succeed(1)
+		a.fail(FailuresToDead)
+		if a.answers != 0 {
+			t.Errorf("%d answers are told of before there was one", a.answers)
+		}
+		time.Sleep(probeInterval * 11 / 10)
+		if a.answers != 1 || a.State() != Dead {
+			t.Errorf("%d are told of after the first good probe", a.answers)
+		}
+		time.Sleep(AnswersToAlive * probeInterval)
+		if a.answers != AnswersToAlive || a.State() != Alive {
+			t.Errorf("%d are told of until the server is alive", a.answers)
+		}
+	})
+}
+
 func TestRetireEndsRecovery(t *testing.T) {
 	in(t, func(t *testing.T, a *ailing) {
 		a.probe = func(context.Context) error { return nil }

@@ -54,6 +54,14 @@ func (l *failures) merge(other *failures) {
 	l.worst = worse(l.worst, other.worst)
 }
 
+// last returns the name of the server that failed last, of those that are named; empty where there is none.
+func (l *failures) last() string {
+	if len(l.list) == 0 {
+		return ""
+	}
+	return l.list[len(l.list)-1].server.Name
+}
+
 // worse returns the failure to report: the later one, except that a bad reply outranks silence. Either may be nil.
 func worse(earlier, later *engines.Failure) *engines.Failure {
 	switch {

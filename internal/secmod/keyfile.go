@@ -160,8 +160,8 @@ func newFileKey(key []byte) (fileKey, error) {
 	return k, nil
 }
 
-// newAEAD makes AES-256-GCM with a random nonce of 96 bits before each text. A random
-// nonce serves 2^32 texts of one key with room to spare: an account has some hundreds.
+// newAEAD makes AES-256-GCM with a random nonce of 96 bits before each text. Such nonces serve 2^32 texts of one key: an account has
+// some hundreds. What has more is sealed with a dataKey's many.
 func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 func (v *Vault) MAC(ctx context.Context, account aaa.AccountID, purpose string, text []byte) (sum [sha256.Size]byte, err error) {
 	key, ok := v.cache.get(account)
 	if !ok {
-		if key, err = v.readKey(ctx, account, true); err != nil {
+		if key, err = v.storedKey(ctx, account, true); err != nil {
 			return sum, err
 		}
 	}
-	derived := mac(key[:], associated("mac", string(account), purpose))
+	derived := mac(key.octets[:], associated("mac", string(account), purpose))
 	return mac(derived[:], text), nil
 }
 

@@ -25,5 +25,15 @@ type SealOpener interface {
 	Opener
 }
 
-// SealedPrefix begins every sealed text.
+// HeldSealer seals thousands of texts a second of one account.
+type HeldSealer interface {
+	// SealHeld is Seal with the key in memory, if the store had that key within the last 10 seconds or is away. A database that was put back with
+	// another key is noticed within that time. store.ErrUnavailable: the store is away, and no key is in memory.
+	SealHeld(ctx context.Context, account aaa.AccountID, purpose, clear string) (string, error)
+}
+
+// SealedPrefix begins every text of Seal.
 const SealedPrefix = "sealed:v1:"
+
+// manyPrefix begins every text of SealHeld.
+const manyPrefix = "sealed:v2:"

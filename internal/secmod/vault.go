@@ -2,14 +2,14 @@ package secmod
 
 import (
 	"context"
-	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/singleflight"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -19,9 +19,9 @@ import (
 const MaxSecret = 1 << 20
 
 // maxSealed is the longest sealed text: prefix, and nonce, secret and tag in base64.
-const maxSealed = len(SealedPrefix) + (MaxSecret+overhead+2)/3*4
+const maxSealed = len(SealedPrefix) + (MaxSecret+manyNonce+overhead+2)/3*4
 
-// overhead is what AES-GCM adds to a secret: a nonce of 12 octets and a tag of 16.
+// overhead is what AES-GCM adds to a secret: a nonce of 12 octets and a tag of 16. The texts of SealHeld have manyNonce octets more.
 const overhead = 12 + 16
 
 // ErrSealed is returned for a text that no Seal of this account and purpose made.
@@ -30,14 +30,15 @@ var ErrSealed = errors.New("the stored secret does not open: it is damaged, or o
 // Vault seals and opens secrets with one data key per account. The data keys live in
 // the store, wrapped by the KEK; those in use lately are kept in memory.
 type Vault struct {
-	kek   KEK
-	keys  store.Keys
-	cache *keyCache
+	kek     KEK
+	keys    store.Keys
+	cache   *keyCache
+	looking *singleflight.Group // of SealHeld, by account
 }
 
 // New makes a Vault. Check must have succeeded before it is used.
 func New(kek KEK, keys store.Keys) *Vault {
-	return &Vault{kek: kek, keys: keys, cache: &keyCache{limit: cachedKeys}}
+	return &Vault{kek: kek, keys: keys, cache: &keyCache{limit: cachedKeys}, looking: new(singleflight.Group)}
 }
 
 // Sealed reports whether a store has been sealed: whether a Check succeeded on it before.
@@ -62,31 +63,31 @@ func (v *Vault) Seal(ctx context.Context, account aaa.AccountID, purpose, clear 
 	if len(clear) > MaxSecret {
 		return "", aaa.Errorf(aaa.KindBadInput, "a secret is longer than %d octets", MaxSecret)
 	}
-	aead, err := v.key(ctx, account, true)
+	key, err := v.key(ctx, account, true)
 	if err != nil {
 		return "", err
 	}
-	text := aead.Seal(nil, nil, []byte(clear), associated("secret", string(account), purpose))
+	text := key.few.Seal(nil, nil, []byte(clear), associated("secret", string(account), purpose))
 	return SealedPrefix + base64.RawURLEncoding.EncodeToString(text), nil
 }
 
 // Open implements Opener. It returns ErrSealed for what Seal did not make, ErrWrongKey
 // where the account's key was wrapped by another KEK, or the store's error.
 func (v *Vault) Open(ctx context.Context, account aaa.AccountID, purpose, sealed string) (aaa.Secret, error) {
-	text, err := unwrapText(sealed)
+	text, many, err := unwrapText(sealed)
 	if err != nil {
 		return aaa.Secret{}, err
 	}
 	// The key in memory may be of an account that was since made again under its id, or of a database that was put back.
-	for _, find := range []func(context.Context, aaa.AccountID, bool) (cipher.AEAD, error){v.key, v.storedKey} {
-		aead, err := find(ctx, account, false)
+	for _, find := range []func(context.Context, aaa.AccountID, bool) (*dataKey, error){v.key, v.storedKey} {
+		key, err := find(ctx, account, false)
 		if errors.Is(err, store.ErrNotFound) {
 			return aaa.Secret{}, ErrSealed // no key was ever made for the account
 		}
 		if err != nil {
 			return aaa.Secret{}, err
 		}
-		if clear, err := aead.Open(nil, nil, text, associated("secret", string(account), purpose)); err == nil {
+		if clear, err := key.open(many, text, associated("secret", string(account), purpose)); err == nil {
 			return aaa.NewSecret(string(clear)), nil
 		}
 	}
@@ -95,7 +96,7 @@ func (v *Vault) Open(ctx context.Context, account aaa.AccountID, purpose, sealed
 
 // OpenHeld is Open with the key in memory alone: what strangers send makes no query.
 func (v *Vault) OpenHeld(account aaa.AccountID, purpose, sealed string) (aaa.Secret, error) {
-	text, err := unwrapText(sealed)
+	text, many, err := unwrapText(sealed)
 	if err != nil {
 		return aaa.Secret{}, err
 	}
@@ -103,28 +104,27 @@ func (v *Vault) OpenHeld(account aaa.AccountID, purpose, sealed string) (aaa.Sec
 	if !ok {
 		return aaa.Secret{}, ErrSealed
 	}
-	aead, err := newAEAD(key[:])
-	if err != nil {
-		return aaa.Secret{}, err
-	}
-	clear, err := aead.Open(nil, nil, text, associated("secret", string(account), purpose))
+	clear, err := key.open(many, text, associated("secret", string(account), purpose))
 	if err != nil {
 		return aaa.Secret{}, ErrSealed
 	}
 	return aaa.NewSecret(string(clear)), nil
 }
 
-// unwrapText takes a sealed text out of its prefix and base64.
-func unwrapText(sealed string) ([]byte, error) {
+// unwrapText takes a sealed text out of its prefix and base64. many reports whether SealHeld made it.
+func unwrapText(sealed string) (text []byte, many bool, err error) {
 	body, ok := strings.CutPrefix(sealed, SealedPrefix)
-	if !ok || len(sealed) > maxSealed || strings.ContainsAny(body, "\r\n") { // the decoder skips line ends
-		return nil, ErrSealed
+	if !ok {
+		body, many = strings.CutPrefix(sealed, manyPrefix)
 	}
-	text, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	if !ok && !many || len(sealed) > maxSealed || strings.ContainsAny(body, "\r\n") { // the decoder skips line ends
+		return nil, false, ErrSealed
+	}
+	text, err = base64.RawURLEncoding.Strict().DecodeString(body)
 	if err != nil || len(text) < overhead {
-		return nil, ErrSealed
+		return nil, false, ErrSealed
 	}
-	return text, nil
+	return text, many, nil
 }
 
 // key returns the account's data key, ready for use. With create, an account that has
@@ -132,43 +132,34 @@ func unwrapText(sealed string) ([]byte, error) {
 //
 // Whoever seals gets the key that is stored, not the one in memory: what is sealed with a key that the database lost to a
 // restore is lost, too. The seal's own key is taken from memory, since nodes speak to each other while the store is away.
-func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
+func (v *Vault) key(ctx context.Context, account aaa.AccountID, create bool) (*dataKey, error) {
 	if !create || account == aaa.SystemConfig {
 		if key, ok := v.cache.get(account); ok {
-			return newAEAD(key[:])
+			return key, nil
 		}
 	}
 	return v.storedKey(ctx, account, create)
 }
 
 // storedKey is key, whatever is in memory.
-func (v *Vault) storedKey(ctx context.Context, account aaa.AccountID, create bool) (cipher.AEAD, error) {
-	key, err := v.readKey(ctx, account, create)
-	if err != nil {
-		return nil, err
-	}
-	return newAEAD(key[:])
-}
-
-// readKey reads a data key from the store into memory.
-func (v *Vault) readKey(ctx context.Context, account aaa.AccountID, create bool) (read [keyBytes]byte, err error) {
+func (v *Vault) storedKey(ctx context.Context, account aaa.AccountID, create bool) (*dataKey, error) {
 	wrapped, err := v.keys.Get(ctx, account)
 	if create && errors.Is(err, store.ErrNotFound) {
 		wrapped, err = v.addKey(ctx, account)
 	}
 	if err != nil {
-		return read, fmt.Errorf("key of account %s: %w", account, err)
+		return nil, fmt.Errorf("key of account %s: %w", account, err)
 	}
-	key, err := v.kek.Unwrap(ctx, account, wrapped)
+	octets, err := v.kek.Unwrap(ctx, account, wrapped)
 	if err != nil {
-		return read, fmt.Errorf("key of account %s: %w", account, err)
+		return nil, fmt.Errorf("key of account %s: %w", account, err)
 	}
-	if len(key) != keyBytes {
-		return read, fmt.Errorf("key of account %s: it has %d octets", account, len(key))
+	key, err := newDataKey(octets)
+	if err != nil {
+		return nil, err
 	}
-	read = [keyBytes]byte(key)
-	v.cache.put(account, read)
-	return read, nil
+	v.cache.put(account, key)
+	return key, nil
 }
 
 // addKey offers a new data key to the store and returns the one that is now stored: another node may have been first.
@@ -205,36 +196,3 @@ func (v Vault) Format(f fmt.State, _ rune) { fmt.Fprint(f, "secmod.Vault") }
 
 // LogValue is Format for slog.
 func (v Vault) LogValue() slog.Value { return slog.StringValue("secmod.Vault") }
-
-// cachedKeys bounds the data keys kept in memory: about 100 octets each. A plan that is
-// warm needs none, so a miss costs one query when an account is first resolved or written.
-const cachedKeys = 4096
-
-// keyCache holds unwrapped data keys. When it is full, an arbitrary one makes room.
-type keyCache struct {
-	limit int
-	mu    sync.Mutex
-	keys  map[aaa.AccountID][keyBytes]byte
-}
-
-func (c *keyCache) get(account aaa.AccountID) ([keyBytes]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key, ok := c.keys[account]
-	return key, ok
-}
-
-func (c *keyCache) put(account aaa.AccountID, key [keyBytes]byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.keys == nil {
-		c.keys = map[aaa.AccountID][keyBytes]byte{}
-	}
-	for other := range c.keys {
-		if len(c.keys) < c.limit {
-			break
-		}
-		delete(c.keys, other)
-	}
-	c.keys[account] = key
-}

@@ -281,7 +281,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 	if err := v.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	key := v.cache.keys[aaa.SystemConfig]
+	key := v.cache.keys[aaa.SystemConfig].key.octets
 	type holder struct {
 		V *Vault
 		K *FileKEK

@@ -4,22 +4,36 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
 )
 
+// MaxBody is the longest Body as JSON, in octets.
+const MaxBody = 256 << 10
+
 // purpose binds a sealed body to its record.
 func purpose(id string) string { return "spool/" + id }
 
-// seal makes the payload of a record that has its ID.
-func seal(ctx context.Context, vault secmod.Sealer, r *Record) (string, error) {
+// Sealed returns a record that has its ID as it is stored: waiting, due now, without a lease.
+func Sealed(ctx context.Context, vault secmod.HeldSealer, r *Record, now time.Time) (store.SpoolRecord, error) {
 	clear, err := json.Marshal(r.Body)
 	if err != nil {
-		return "", err
+		return store.SpoolRecord{}, aaa.Errorf(aaa.KindBadInput, "the record has a value that can't be stored: %w", err)
 	}
-	return vault.Seal(ctx, r.Account, purpose(r.ID), string(clear))
+	if len(clear) > MaxBody {
+		return store.SpoolRecord{}, aaa.Errorf(aaa.KindBadInput, "the record has %d octets, and may have %d", len(clear), MaxBody)
+	}
+	payload, err := vault.SealHeld(ctx, r.Account, purpose(r.ID), string(clear))
+	if err != nil {
+		return store.SpoolRecord{}, err
+	}
+	return store.SpoolRecord{
+		Account: r.Account, ID: r.ID, Revision: 1, Kind: r.Kind, Session: r.Session, Digest: r.Digest, State: store.SpoolWaiting, Payload: payload,
+		AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt.UTC().Truncate(time.Microsecond), ReceivedAt: now, KeepUntil: now.Add(r.Keep), DueAt: now,
+	}, nil
 }
 
 // Open reads a stored record for those who look at it, not for delivery. Its Keep is not set.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
@@ -15,15 +17,31 @@ import (
 // Options are the parts that a Spool works with.
 type Options struct {
 	Store   store.Spool
-	Vault   secmod.SealOpener
+	Vault   Vault
 	Journal Journal // nil: what comes while the store is away is refused
 	Deliver Deliver
 	Width   Width
-	Limits  func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
-	Node    string
+	// Answered reports whether an accounting server of an account has ever answered: while it is silent it is tried each second, others ever more rarely.
+	// nil: this node's own deliveries tell.
+	Answered func(account aaa.AccountID) bool
+	// Within reports whether an account is another one or below it, so that servers of its document may serve it. nil: none is below another.
+	Within func(ctx context.Context, ancestor, account aaa.AccountID) (bool, error)
+	Limits func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
+	Node   string
+
+	JournalOctets  int64 // the journal's bound; 0: it has none
+	Disk           Disk  // of the journal; nil: its free space is not looked at
+	DiskHoldsStore bool  // the store is on that disk too
+
 	Now     func() time.Time // nil: time.Now
 	Metrics *Metrics
 	Log     *slog.Logger
+}
+
+// Vault seals and opens what records hold.
+type Vault interface {
+	secmod.HeldSealer
+	secmod.Opener
 }
 
 // Journal keeps entries on this node's disk. package journal has the one of the service.
@@ -47,6 +65,12 @@ type Spool struct {
 func New(o Options) *Spool {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	if o.Journal != nil {
+		o.Metrics.journal.Store(&o.Journal)
 	}
 	s := &Spool{o: o}
 	s.intake = newIntake(s)

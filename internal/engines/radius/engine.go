@@ -41,6 +41,9 @@ type Options struct {
 
 	ProbeInterval time.Duration // between probes of a server that is not alive, ±10 %; 0: 10 s
 	ReviveAfter   time.Duration // health_check time: a dead server is tried again after; 0: 60 s
+
+	// Answers is called with the account of the document at each answer of a server that is not alive; may be nil. It must not block.
+	Answers func(aaa.AccountID)
 }
 
 // Engine opens Clients of RADIUS servers.

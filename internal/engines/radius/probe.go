@@ -28,7 +28,7 @@ func (c *client) means() engines.Means {
 	opts := &c.engine.opts
 	m := engines.Means{
 		Engine: Name, Account: c.account, Server: c.name, Logger: opts.Logger,
-		ProbeInterval: opts.ProbeInterval, ReviveAfter: opts.ReviveAfter,
+		ProbeInterval: opts.ProbeInterval, ReviveAfter: opts.ReviveAfter, Answers: opts.Answers,
 	}
 	if !c.unasked {
 		m.Probe = c.ask

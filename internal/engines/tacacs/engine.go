@@ -28,6 +28,9 @@ type EngineOptions struct {
 	DialogueLife  time.Duration // a login waits so long for its user; 0: 5 min
 	MaxDialogues  int           // logins of an account that wait for a user's answer; 0: 1,000
 
+	// Answers is called with the account of the document at each answer of a server that is not alive; may be nil. It must not block.
+	Answers func(aaa.AccountID)
+
 	// Lost is called for each login that ends while it waits for a user's answer; may be nil. It must not block.
 	Lost func(engines.Lost)
 

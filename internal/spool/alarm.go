@@ -1,0 +1,96 @@
+package spool
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+const (
+	watchInterval = 10 * time.Second
+	// ownSeries is how many accounts have series of their own: tenants decide how many have a backlog.
+	ownSeries    = 100
+	mostBacklogs = 10_000 // read at once
+	// stuckAfter is how long a record may wait while others of its account are delivered, before that is an alarm.
+	stuckAfter = time.Minute
+	alarmEvery = 5 * time.Minute
+)
+
+// watched is what was last read of what waits.
+type watched struct {
+	at       time.Time
+	clock    func() time.Time
+	backlogs []store.SpoolBacklog // the most records first
+	stuck    int
+}
+
+// alarm reads what waits, for the metrics, and warns of backlogs that age although the account's servers take records: whatever the reason, delivery
+// does not keep up or passes records over, and no failed attempt tells of it.
+type alarm struct {
+	s         *Spool
+	delivered map[aaa.AccountID]int64     // of the ledgers, when they were read last
+	since     map[aaa.AccountID]time.Time // the last delivery that was seen in the ledgers
+	warned    map[aaa.AccountID]time.Time
+}
+
+func newAlarm(s *Spool) *alarm {
+	return &alarm{s, make(map[aaa.AccountID]int64), make(map[aaa.AccountID]time.Time), make(map[aaa.AccountID]time.Time)}
+}
+
+// run looks now and then, until ctx ends.
+func (a *alarm) run(ctx context.Context) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		a.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *alarm) look(ctx context.Context) {
+	list, err := a.s.o.Store.Backlogs(ctx, mostBacklogs)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.s.o.Log.WarnContext(ctx, "the accounting records that wait could not be counted", "error", err)
+		}
+		return
+	}
+	now := a.s.now()
+	delivered, since, warned := make(map[aaa.AccountID]int64, len(list)), make(map[aaa.AccountID]time.Time), make(map[aaa.AccountID]time.Time)
+	stuck := 0
+	for _, b := range list {
+		delivered[b.Account] = b.Delivered
+		last := a.since[b.Account]
+		if before, known := a.delivered[b.Account]; known && b.Delivered > before {
+			last = now
+		}
+		if !last.IsZero() {
+			since[b.Account] = last
+		}
+		if b.Waiting == 0 || b.Oldest.IsZero() || now.Sub(b.Oldest) <= stuckAfter || last.IsZero() || now.Sub(last) > stuckAfter {
+			continue
+		}
+		stuck++
+		at := a.warned[b.Account]
+		if at.IsZero() || now.Sub(at) >= alarmEvery {
+			at = now
+			a.s.o.Log.WarnContext(ctx, "accounting records wait although the account's servers take others",
+				"account", b.Account, "waiting", b.Waiting, "oldest", now.Sub(b.Oldest).Round(time.Second).String())
+		}
+		warned[b.Account] = at
+	}
+	a.delivered, a.since = delivered, since
+	for account, at := range a.warned { // an account that is stuck again is told of once in the time too
+		if _, ok := warned[account]; !ok && now.Sub(at) < alarmEvery {
+			warned[account] = at
+		}
+	}
+	a.warned = warned
+	a.s.o.Metrics.watched.Store(&watched{at: now, clock: a.s.now, backlogs: list, stuck: stuck})
+}
