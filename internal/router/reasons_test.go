@@ -89,4 +89,8 @@ func TestReasonsAreBounded(t *testing.T) {
 	if message := fmt.Sprint(err); !strings.Contains(message, "answered: a: silent, 2 attempts (") {
 		t.Errorf("asked twice: %s", message)
 	}
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Server != "a" {
+		t.Errorf("the error names %q as the server that was asked last", e.Server)
+	}
 }

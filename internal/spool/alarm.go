@@ -10,6 +10,7 @@ import (
 
 const (
 	watchInterval = 10 * time.Second
+	tidyInterval  = 10 * time.Minute // of the ledgers of nodes that are gone
 	// ownSeries is how many accounts have series of their own: tenants decide how many have a backlog.
 	ownSeries    = 100
 	mostBacklogs = 10_000 // read at once
@@ -43,12 +44,18 @@ func newAlarm(s *Spool) *alarm {
 func (a *alarm) run(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
+	tidy := time.NewTicker(tidyInterval)
+	defer tidy.Stop()
 	for {
 		a.look(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-tidy.C:
+			if err := a.s.o.Store.Tidy(ctx, a.s.now()); err != nil && ctx.Err() == nil {
+				a.s.o.Log.WarnContext(ctx, "the ledgers of accounting records were not tidied", "error", err)
+			}
 		}
 	}
 }

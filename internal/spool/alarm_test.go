@@ -47,6 +47,9 @@ func TestAlarm(t *testing.T) {
 			t.Errorf("%d alarms", n)
 		}
 		stop()
+		if w.rows.tidied != 3 && w.rows.tidied != 4 {
+			t.Errorf("the ledgers are tidied %d times in forty minutes", w.rows.tidied)
+		}
 	})
 }
 

@@ -446,9 +446,11 @@ func TestPutBackOnce(t *testing.T) {
 	s := h.spool()
 	h.warm(s)
 	h.must(h.journal.Append(t.Context(), [][]byte{{9, 'x'}}))
-	for n := range 2 * testGroup {
-		h.must(s.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint(n)))) // behind what is there
+	h.store.set(func() { h.store.away = true })
+	for n := range 4 * testGroup {
+		h.must(s.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint(n))))
 	}
+	h.store.set(func() { h.store.away = false })
 	h.journal.batch = 1 << 10
 	m := newMover(s.intake)
 	for range 3 {
@@ -465,7 +467,7 @@ func TestPutBackOnce(t *testing.T) {
 	}
 	h.store.set(func() { h.store.fault = nil })
 	m.move(t.Context())
-	if n, _ := h.journal.Len(); n != 1 || len(h.rows()) != 2*testGroup {
+	if n, _ := h.journal.Len(); n != 1 || len(h.rows()) != 4*testGroup {
 		t.Fatalf("%d entries, %d rows", n, len(h.rows()))
 	}
 	m.drained = m.drained.Add(-refusedFor)

@@ -24,6 +24,7 @@ type rows struct {
 	refuse   string // the ID of a record whose settlement is refused
 	settles  int    // transactions
 	recovers int
+	tidied   int
 }
 
 func newRows() *rows { return &rows{counts: map[aaa.AccountID]*store.SpoolCounts{}} }
@@ -190,7 +191,12 @@ func (s *rows) Backlogs(_ context.Context, limit int) (list []store.SpoolBacklog
 	return list[:min(limit, len(list))], nil
 }
 
-func (s *rows) Tidy(context.Context, time.Time) error { return nil }
+func (s *rows) Tidy(context.Context, time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidied++
+	return nil
+}
 
 // set changes the store as others see it.
 func (s *rows) set(change func()) {
@@ -210,6 +216,16 @@ func (s *rows) get(id string) *store.SpoolRecord {
 		}
 	}
 	return nil
+}
+
+// all returns copies of the records.
+func (s *rows) all() (list []store.SpoolRecord) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		list = append(list, *r)
+	}
+	return list
 }
 
 // open is a vault that hides nothing.

@@ -93,9 +93,11 @@ func TestSilence(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 			tried := 0
+			w.mu.Lock()
 			for _, began := range w.began {
 				tried += len(began)
 			}
+			w.mu.Unlock()
 			if tried < 3500 || tried > 7800 { // 0.5 to 1 s apart
 				t.Errorf("a silent server is tried %d times in an hour", tried)
 			}
@@ -112,9 +114,11 @@ func TestSilence(t *testing.T) {
 				s.Recovered("a", "other")
 			}
 			time.Sleep(2 * time.Second)
+			w.mu.Lock()
 			if first := back.Sub(began); back.IsZero() || first > time.Second {
 				t.Errorf("the first record goes out %v after the server is back", first)
 			}
+			w.mu.Unlock()
 			time.Sleep(10 * time.Second)
 			if c := w.balanced("a"); c.Waiting > 0 {
 				t.Errorf("some wait still: %+v", c)
@@ -231,9 +235,8 @@ func TestQuietPoison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		var poison string
 		w.server(func(_ string, r *Record) (*aaa.Result, error) {
-			if r.ID == poison {
+			if r.Session == "poison" {
 				time.Sleep(30 * time.Second)
 				return silence()
 			}
@@ -242,7 +245,7 @@ func TestQuietPoison(t *testing.T) {
 		_, stop := w.run(w.options("one"))
 		w.put("a", store.SpoolStart, "first")
 		time.Sleep(time.Second)
-		poison = w.put("a", store.SpoolStart, "poison")
+		w.put("a", store.SpoolStart, "poison")
 		for range 50 {
 			time.Sleep(7 * time.Minute)
 			began := time.Now()
@@ -398,7 +401,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("it stops after %v: %+v", took, c)
 			}
 			now := time.Now()
-			for _, r := range w.rows.list {
+			for _, r := range w.rows.all() {
 				if !away && r.Lease.Until.After(now) {
 					t.Errorf("%s is not given back", r.ID)
 				}
@@ -433,7 +436,7 @@ func TestTurns(t *testing.T) {
 		_, stop := w.run(o)
 		time.Sleep(turnTime + time.Second)
 		leased := 0
-		for _, r := range w.rows.list {
+		for _, r := range w.rows.all() {
 			if r.Lease.Until.After(time.Now()) {
 				leased++
 			}

@@ -12,7 +12,7 @@ import (
 func TestSpoolStorm(t *testing.T) {
 	t.Parallel()
 	s := openHere(t, pgtest.Migrated(t, Migrate))
-	storetest.SpoolStorm(t, s, 150, func() (got [6]int64, err error) {
+	storetest.SpoolStorm(t, s, 100, func() (got [6]int64, err error) {
 		err = s.driver.Query(t.Context(), func(scan sqlstore.Scan) error {
 			return scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5])
 		}, storetest.LedgerAgainstRows)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,8 +63,10 @@ func TestSpoolIsCheap(t *testing.T) {
 		}
 		d.steps = nil
 	}
-	_, err = s.Append(ctx, list)
-	check("append", err)
+	for group := range slices.Chunk(list, 100) {
+		_, err = s.Append(ctx, group)
+		check("append", err)
+	}
 	for i := range 3 {
 		list[i].ID += "a"
 		list[i].EventAt = noon.Add(time.Hour)

@@ -15,7 +15,7 @@ func TestSpoolStorm(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close() //nolint:errcheck // the test is over
-	storetest.SpoolStorm(t, s, 150, func() (got [6]int64, err error) {
+	storetest.SpoolStorm(t, s, 100, func() (got [6]int64, err error) {
 		err = s.driver.Query(t.Context(), func(scan sqlstore.Scan) error {
 			return scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5])
 		}, storetest.LedgerAgainstRows)
