@@ -30,7 +30,7 @@ func (n *node) newSpool(registry prometheus.Registerer) *spool.Spool {
 	dir := filepath.Join(n.cfg.DataDir, "journal")
 	var err error
 	if n.journal, err = journal.Open(dir, n.database(), n.log, journal.Options{MaxOctets: journalOctets}); err != nil {
-		n.log.Warn("the journal can't be opened: accounting is refused while the database is away", "path", dir, "error", err)
+		n.log.WarnContext(context.Background(), "the journal can't be opened: accounting is refused while the database is away", "path", dir, "error", err)
 		n.journal = nil
 	} else {
 		o.Journal = n.journal
