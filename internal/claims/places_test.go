@@ -146,7 +146,7 @@ func TestSteady(t *testing.T) {
 		default:
 			t.Errorf("%s: nobody looks after a reset", name)
 		}
-		if !s.enter("a", now) || !s.enter("a", now) {
+		if one, two := s.enter("a", now), s.enter("a", now); !one || !two {
 			t.Errorf("%s: it waits after a reset", name)
 		}
 	}

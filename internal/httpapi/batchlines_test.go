@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -169,10 +170,10 @@ func linesOf(from io.Reader) (list []string, err error) {
 	defer r.close()
 	for {
 		line, err := r.next()
-		switch err { //nolint:errorlint // the reader's own
-		case nil:
+		switch {
+		case err == nil:
 			list = append(list, string(line))
-		case errLongLine:
+		case errors.Is(err, errLongLine):
 			list = append(list, "long")
 		default:
 			return list, err

@@ -50,7 +50,7 @@ func TestMemoryForgets(t *testing.T) {
 		}
 		held = append(held, e)
 	}
-	if one(t, m, "a", "20", 2) || one(t, m, "a", "20", 2) {
+	if first, second := one(t, m, "a", "20", 2), one(t, m, "a", "20", 2); first || second {
 		t.Error("remembered without room")
 	}
 	for _, e := range held {

@@ -73,7 +73,7 @@ func TestAttempt(t *testing.T) {
 				t.Errorf("%s: the store has %+v", name, r)
 			}
 			s.settler.close()
-			if r = w.rows.get(h.stored.ID); c.kept && (r == nil || !r.Lease.Until.IsZero() || r.DueAt.Sub(time.Now()) > time.Second || (r.Tries == 0) != (name == "busy")) {
+			if r = w.rows.get(h.stored.ID); c.kept && (r == nil || !r.Lease.Until.IsZero() || time.Until(r.DueAt) > time.Second || (r.Tries == 0) != (name == "busy")) {
 				t.Errorf("%s: what is kept is %+v", name, r)
 			}
 			if l := w.balanced("a"); l.Acknowledged != 1 && (name == "accept" || c.kept) || l.Acknowledged != 0 && (name == "reject" || name == "bad input") {
