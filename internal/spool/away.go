@@ -73,7 +73,7 @@ func (i *intake) gone(err error) {
 	}
 	a.mu.Unlock()
 	if !was {
-		i.s.o.Log.Warn("the store is away: accounting records go to this node's journal", "error", err)
+		i.s.o.Log.Warn("the database is away: accounting records go to this node's journal", "error", err)
 	}
 }
 
@@ -85,7 +85,7 @@ func (i *intake) returned() {
 	a.gone = false
 	a.mu.Unlock()
 	if was {
-		i.s.o.Log.Info("the store is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond))
+		i.s.o.Log.Info("the database is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond))
 	}
 }
 

@@ -94,7 +94,7 @@ func TestStoreAway(t *testing.T) {
 	if c := h.counts(); c.Acknowledged != 2*n+1 || c.Waiting != 2*n+1 {
 		t.Errorf("the ledger has %+v", c)
 	}
-	if s.away.is() || h.log.count("the store is away") != 1 || h.log.count("the store is back") != 1 || h.log.count(fmt.Sprintf("records=%d", 2*n+1)) != 1 {
+	if s.away.is() || h.log.count("the database is away") != 1 || h.log.count("the database is back") != 1 || h.log.count(fmt.Sprintf("records=%d", 2*n+1)) != 1 {
 		t.Errorf("the log is\n%s", &h.log.b)
 	}
 	if len(s.away.sessions) != 0 || s.away.untold != 0 || s.quota.of[h.account].at[inJournal] != (amount{}) {
@@ -434,7 +434,7 @@ func TestEntriesThatStay(t *testing.T) {
 	if n, _ := h.journal.Len(); n != 2 || len(h.rows()) != 3 {
 		t.Errorf("%d entries, %d rows", n, len(h.rows()))
 	}
-	if h.log.count("can't be read") < 2 || h.log.count("the store refuses") != 1 {
+	if h.log.count("can't be read") < 2 || h.log.count("the database refuses") != 1 {
 		t.Errorf("the log is\n%s", &h.log.b)
 	}
 }

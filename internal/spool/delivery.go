@@ -223,10 +223,10 @@ func (d *delivery) conclude(ctx context.Context, stored *store.SpoolRecord, v ve
 			o.Attempt.Reason = brief(fmt.Sprintf("no server took it within %v; last: %s", stored.KeepUntil.Sub(stored.ReceivedAt).Round(time.Second), v.reason))
 		}
 	case store.SpoolGone:
-		log.ErrorContext(ctx, "an accounting record was dropped since its account is deleted", "account", stored.Account, "record", stored.ID)
+		log.ErrorContext(ctx, "an accounting record is dropped because its account is deleted", "account", stored.Account, "record", stored.ID)
 	}
 	if o.Outcome == store.SpoolRefused {
-		log.WarnContext(ctx, "an accounting record was parked: it is kept until somebody sends it again or drops it",
+		log.WarnContext(ctx, "an accounting record is parked: it is kept until somebody sends it again or drops it",
 			"account", stored.Account, "record", stored.ID, "server", v.server, "reason", o.Attempt.Reason)
 	}
 	return o, asked

@@ -75,7 +75,7 @@ func (m *mover) move(ctx context.Context) {
 		return nil
 	})
 	if m.records > 0 {
-		i.s.o.Log.Info("accounting records moved from the journal to the store", "records", m.records, "from", m.from)
+		i.s.o.Log.Info("accounting records are moved from the journal to the database", "records", m.records, "from", m.from)
 	}
 	if err == nil {
 		err = m.release(ctx)
@@ -87,7 +87,7 @@ func (m *mover) move(ctx context.Context) {
 	case isAway(err):
 		i.gone(err)
 	default:
-		i.s.o.Log.Error("the journal of accounting records can't be moved to the store", "error", err)
+		i.s.o.Log.Error("the journal of accounting records can't be moved to the database", "error", err)
 	}
 }
 
@@ -123,7 +123,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		e, err := decodeEntry(original(b))
 		switch {
 		case err != nil:
-			i.s.o.Log.Error("an entry of the journal is left there: it can't be read", "error", err)
+			i.s.o.Log.Error("an entry of the journal can't be read: it stays there", "error", err)
 			back = append(back, b)
 		case e.Done != nil:
 			ended[e.ID] = true
@@ -142,7 +142,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		}
 	}
 	err := m.append(ctx, appends, of, func(e *entry, err error) {
-		i.s.o.Log.Error("the store refuses a record of the journal, which is left there", "account", e.Account, "record", e.ID, "error", err)
+		i.s.o.Log.Error("the database refuses an accounting record of the journal: it stays there and is tried again", "account", e.Account, "record", e.ID, "error", err)
 		back = append(back, raw[e])
 	})
 	if err != nil {

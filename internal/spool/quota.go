@@ -137,7 +137,7 @@ func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error
 	records, octets := u.sum(nil)
 	q.mu.Unlock()
 	if warn {
-		q.s.o.Log.WarnContext(ctx, "accounting records fill the account's quota", "account", r.Account,
+		q.s.o.Log.WarnContext(ctx, "an account comes near the limit of its accounting records: they are refused from 95 % on", "account", r.Account,
 			aaa.LimitSpoolRecords.Name(), records, "of", account.Of(aaa.LimitSpoolRecords),
 			aaa.LimitSpoolOctets.Name(), octets, "of_octets", account.Of(aaa.LimitSpoolOctets))
 	}

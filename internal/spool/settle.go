@@ -128,7 +128,7 @@ func (t *settler) try(group []settlement) error {
 			return err
 		}
 		if failures == 0 {
-			t.s.o.Log.Warn("outcomes of attempts to deliver accounting records wait for the store", "records", len(list), "error", err)
+			t.s.o.Log.Warn("outcomes of attempts to deliver accounting records wait for the database", "records", len(list), "error", err)
 		}
 		if backoff.Sleep(t.open, settleAgain) != nil {
 			return err
