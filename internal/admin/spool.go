@@ -209,9 +209,13 @@ func (s *Spool) resend(ctx context.Context, who *Caller, account aaa.AccountID, 
 		return Changed{}, err
 	}
 	now := who.At.UTC().Truncate(time.Microsecond)
-	return s.bounded(ctx, func(ctx context.Context) (int64, error) {
+	done, err := s.bounded(ctx, func(ctx context.Context) (int64, error) {
 		return s.Store.Spool().Resend(ctx, account, f, now, now.Add(keep))
 	})
+	if done.Records > 0 && s.Resent != nil {
+		s.Resent(account)
+	}
+	return done, err
 }
 
 // drop deletes records. Once begun it goes on if the caller goes away, so that the log has the whole number.

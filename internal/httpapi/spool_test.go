@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -437,6 +438,26 @@ func TestRecordsWithoutTheSecurityModule(t *testing.T) {
 	w.call(w.tenantToken, "GET", base+"/"+id, "").want(503)
 	w.call(w.tenantToken, "POST", base+"/"+id+"/resend", "").want(503)
 	w.call(w.tenantToken, "DELETE", base+"/"+id, "").want(200)
+}
+
+// This node's delivery learns of records that are sent again, unless there were none.
+func TestResendTellsDelivery(t *testing.T) {
+	t.Parallel()
+	var resent []aaa.AccountID
+	w := newWorld(t, func(o *worldOptions) {
+		o.config.Resent = func(account aaa.AccountID) { resent = append(resent, account) }
+	})
+	base := at(w.tenant, "/aaa/spool")
+	w.call(w.tenantToken, "POST", base+"/resend?all=true", "").want(200)
+	if len(resent) > 0 {
+		t.Errorf("without records: %v", resent)
+	}
+	id := w.record(w.tenant, someKeys, nil)
+	w.call(w.tenantToken, "POST", base+"/"+id+"/resend", "").want(200)
+	w.call(w.tenantToken, "POST", base+"/resend?all=true", "").want(200)
+	if !slices.Equal(resent, []aaa.AccountID{w.tenant, w.tenant}) {
+		t.Errorf("%v", resent)
+	}
 }
 
 // slowSpool is one that has changed five records when its caller's time is over.

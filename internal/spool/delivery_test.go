@@ -111,7 +111,8 @@ func TestSilence(t *testing.T) {
 			})
 			began := time.Now()
 			if probed {
-				s.Recovered("a", "other")
+				s.Answers("a")
+				s.Answers("other")
 			}
 			time.Sleep(2 * time.Second)
 			w.mu.Lock()
@@ -131,9 +132,21 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestNeverAnswered: the server of an account never answered. It is tried ever more rarely, until a probe finds it.
+// TestNeverAnswered: the server of an account never answered. It is tried ever more rarely, until a probe finds it or somebody sends the records again.
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel()
+	for name, tell := range map[string]func(*Spool){
+		"a probe": func(s *Spool) { s.Answers("parent") },
+		"by hand": func(s *Spool) { s.Resent("a") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			neverAnswered(t, tell)
+		})
+	}
+}
+
+func neverAnswered(t *testing.T, tell func(*Spool)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.server(func(string, *Record) (*aaa.Result, error) {
@@ -162,7 +175,7 @@ func TestNeverAnswered(t *testing.T) {
 			t.Errorf("it is tried %d times in an hour", n)
 		}
 		w.server(func(string, *Record) (*aaa.Result, error) { return accepted, nil })
-		s.Answers("parent")
+		tell(s)
 		time.Sleep(time.Second)
 		if n := len(w.delivered()); n < 19 { // one may be at the silent server still
 			t.Errorf("%d records are taken at once", n)
