@@ -60,7 +60,7 @@ func (a *answers) add(text []byte, weight int) {
 	if a.err != nil {
 		return
 	}
-	if n := len(a.pending) + a.writing + len(text); n > a.held { // it tells of something done, and is not refused
+	if n := len(a.pending) + a.writing + len(text); n > a.held { // the line was run, so its answer is not refused
 		a.budget.HoldAnswer(&a.holding, a.as, int64(2*n), true) //nolint:errcheck // so it gives none
 		a.held = 2 * n
 	}

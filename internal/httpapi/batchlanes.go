@@ -109,7 +109,7 @@ func (p *ratePace) again(ctx context.Context, refused error, giveUp *time.Time) 
 	}
 }
 
-// turn is when a refused request may try again, false if that is too late.
+// turn returns when a refused request may try again, false if that is too late.
 func (p *ratePace) turn(now, giveUp time.Time, refused *aaa.Error) (time.Time, bool) {
 	if refused.Excess.Allowed <= 0 {
 		return now, false

@@ -131,7 +131,7 @@ func (r *lineReader) skipLine() error {
 	}
 }
 
-// skipRest reads what else comes, so that who sends all before it reads comes to read.
+// skipRest reads the rest of the body, so that a caller that sends all before it reads gets to read.
 func (r *lineReader) skipRest() {
 	for r.err == nil && r.skipped <= maxSkipped {
 		r.skipped += r.end - r.at

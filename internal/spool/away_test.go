@@ -161,7 +161,8 @@ func (plain) Open(_ context.Context, _ aaa.AccountID, _, sealed string) (aaa.Sec
 	return aaa.NewSecret(sealed), nil
 }
 
-// TestNoJournal: without a journal what the store does not take is refused, and so is all while the journal can't be written, and all that can't be sealed.
+// TestNoJournal: without a journal what the store does not take is refused, and so is all while the journal can't be written, and all that can't
+// be sealed.
 func TestNoJournal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -326,7 +327,8 @@ func TestJournalIsNotOvertaken(t *testing.T) {
 	}
 }
 
-// TestJournalOfAnotherProcess: records that a process attempted before it fell are left alone until the journal's outcomes are known, and then due at once.
+// TestJournalOfAnotherProcess: records that a process attempted before it fell are left alone until the journal's outcomes are known, and then
+// due at once.
 func TestJournalOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestOrder: two nodes on one store, a server that fails a third of all attempts, and many sessions whose records were stored in any order. Each record is
-// taken once, and those of a session in their order.
+// TestOrder: two nodes on one store, a server that fails a third of all attempts, and many sessions whose records were stored in any order. Each
+// record is taken once, and those of a session in their order.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,8 +68,8 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// TestSilence: a server is silent for longer than any timer, and back. The first record is taken within a second of the first good probe, the others right after, and with no probe
-// within a second, too. Meanwhile records go out one by one.
+// TestSilence: a server is silent for longer than any timer, and back. The first record is taken within a second of the first good probe, the
+// others right after, and with no probe within a second, too. Meanwhile records go out one by one.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	for _, probed := range []bool{true, false} {
@@ -132,7 +132,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestNeverAnswered: the server of an account never answered. It is tried ever more rarely, until a probe finds it or somebody sends the records again.
+// TestNeverAnswered: the server of an account never answered. It is tried ever more rarely, until a probe finds it or somebody sends the records
+// again.
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel()
 	for name, tell := range map[string]func(*Spool){
@@ -184,8 +185,8 @@ func neverAnswered(t *testing.T, tell func(*Spool)) {
 	})
 }
 
-// TestPoison: one record of a thousand is never answered. The others are taken in time, and so are those that come later. That one is tried ever more rarely,
-// parked when its time is over, and shown with its last attempts.
+// TestPoison: one record of a thousand is never answered. The others are taken in time, and so are those that come later. That one is tried ever
+// more rarely, parked when its time is over, and shown with its last attempts.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -242,8 +243,8 @@ func TestPoison(t *testing.T) {
 	})
 }
 
-// TestQuietPoison: a record that is never answered, of an account that has few others. Each of them goes out within a second, whatever time the attempts of
-// that one take.
+// TestQuietPoison: a record that is never answered, of an account that has few others. Each of them goes out within a second, whatever time the
+// attempts of that one take.
 func TestQuietPoison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -272,7 +273,8 @@ func TestQuietPoison(t *testing.T) {
 	})
 }
 
-// TestLeaseTakenOver: a node falls with a record in hand. Another one sends it when the lease is over, and the fallen one's word, should it come after all, counts.
+// TestLeaseTakenOver: a node falls with a record in hand. Another one sends it when the lease is over, and the fallen one's word, should it come
+// after all, counts.
 func TestLeaseTakenOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -388,7 +390,8 @@ func TestSettlementRefused(t *testing.T) {
 	})
 }
 
-// TestStop: a node that stops sends what is at servers to its end and writes that, and gives back what has no turn. With the store away it does not wait for ever.
+// TestStop: a node that stops sends what is at servers to its end and writes that, and gives back what has no turn. With the store away it does
+// not wait for ever.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, away := range []bool{false, true} {
@@ -423,7 +426,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestTurns: no more records of an account are at its servers at once than it may have there, and what is claimed and gets no turn in time is given back.
+// TestTurns: no more records of an account are at its servers at once than it may have there, and what is claimed and gets no turn in time is
+// given back.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -308,7 +308,7 @@ func TestStoreAndHold(t *testing.T) {
 	if len(rows) != 3 || !rows[0].Lease.Until.IsZero() || rows[1].Lease.Node != "node" || !rows[1].Lease.Is(held.stored.Lease) || rows[1].Revision != held.stored.Revision {
 		t.Fatalf("stored are %+v", rows)
 	}
-	got, err := unseal(t.Context(), h.vault, rows[0])
+	got, err := Open(t.Context(), h.vault, rows[0])
 	h.must(err)
 	if !maps.Equal(got.Values, r.Values) || got.ID != r.ID || got.User != "alice" || !got.EventAt.Equal(r.EventAt) {
 		t.Errorf("got %+v of %+v", got, r)
@@ -504,8 +504,8 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// TestRepetitions: a record that comes twice under one id, or that repeats a waiting or a just delivered one, is stored once. After 5 minutes, and as an Interim of
-// another time, it is a new one.
+// TestRepetitions: a record that comes twice under one id, or that repeats a waiting or a just delivered one, is stored once. After 5 minutes,
+// and as an Interim of another time, it is a new one.
 func TestRepetitions(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -60,7 +60,7 @@ func (m *mover) move(ctx context.Context) {
 	i, now := m.i, m.i.s.now()
 	n, _ := i.s.o.Journal.Len()
 	if n == m.refused && now.Sub(m.drained) < refusedFor && (n > 0 || now.Sub(m.drained) < adoptEvery) {
-		i.returned() // nothing tells, so the next group tries it
+		i.returned() // perhaps it is back: the next group finds out
 		return
 	}
 	m.records, m.refused, m.from, m.drained = 0, 0, time.Time{}, now
@@ -180,7 +180,7 @@ func (m *mover) putBack(ctx context.Context, list [][]byte) error {
 	return nil
 }
 
-// due returns the record of an entry as it is to be stored. ok is false if it is to be left out.
+// due returns the record of an entry as the store is to have it. ok is false if the store needs it no more.
 func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.SpoolRecord, ok bool) {
 	i := m.i
 	a := &i.away
@@ -218,7 +218,7 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	return r, true
 }
 
-// left takes note that a record is not in the journal any more: where it is now. It is called with away.mu.
+// left notes that a record has left the journal, and where it is now. It is called with away.mu.
 func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	a := &m.i.away
 	key := keyOf(e.ID)
@@ -232,7 +232,7 @@ func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	}
 }
 
-// append stores records. refuse gets those that the store does not take; its error is that the store is away.
+// append stores records. It calls refuse for each that the store does not take. Its error means that the store is away.
 func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entry, refuse func(*entry, error)) error {
 	if len(list) == 0 {
 		return nil
