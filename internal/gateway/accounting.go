@@ -73,7 +73,7 @@ func resultOf(err error) *aaa.Result {
 	switch {
 	case err == nil:
 	case errors.As(err, &e) && e.Kind != aaa.KindInternal:
-		res.Reason, res.Trace = e.Error(), e.Trace
+		res.Reason, res.Attempts, res.Trace = e.Error(), e.Attempts, e.Trace
 	default:
 		res.Reason = "an internal error" // the log has it
 	}
