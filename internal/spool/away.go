@@ -85,7 +85,7 @@ func (i *intake) returned() {
 	a.gone = false
 	a.mu.Unlock()
 	if was {
-		i.s.o.Log.Info("the database is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond))
+		i.s.o.Log.Info("the database is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond).String())
 	}
 }
 
@@ -190,7 +190,7 @@ func (i *intake) journal(list []*pending) {
 		}
 		a.mu.Unlock()
 		i.fail(taken, &aaa.Error{
-			Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away, and this node's journal can't be written",
+			Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away, and this node's journal can't be written; repeat the request",
 			RetryAfter: time.Second, Err: err,
 		})
 		return

@@ -107,6 +107,29 @@ func TestStoreAway(t *testing.T) {
 	}
 }
 
+// TestStoreStaysAway: the store is away and the journal is empty, as it is if it can't be written. The mover does not take that for the store's return.
+func TestStoreStaysAway(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spool()
+	h.warm(s)
+	h.store.set(func() { h.store.away = true })
+	h.journal.err = errors.New("no disk")
+	h.is(s.Store(t.Context(), h.record(store.SpoolStart, "one")), aaa.KindUnavailable)
+	m := newMover(s.intake)
+	for range 3 {
+		m.move(t.Context())
+	}
+	if !s.away.is() || h.log.count("the database is back") != 0 {
+		t.Errorf("the log is\n%s", &h.log.b)
+	}
+	h.store.set(func() { h.store.away = false })
+	m.move(t.Context())
+	if s.away.is() || h.log.count("the database is back") != 1 {
+		t.Errorf("the log is\n%s", &h.log.b)
+	}
+}
+
 // TestStoreHangs: a store that does not answer costs the first record 2 seconds and those after it none.
 func TestStoreHangs(t *testing.T) {
 	t.Parallel()

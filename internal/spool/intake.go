@@ -143,7 +143,7 @@ func notStored(err error) error {
 }
 
 func unavailable(err error) error {
-	return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away", RetryAfter: time.Second, Err: err}
+	return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away; repeat the request", RetryAfter: time.Second, Err: err}
 }
 
 // isAway reports whether the store did not answer. What it was asked to write may be written.

@@ -60,7 +60,7 @@ func (m *mover) move(ctx context.Context) {
 	i, now := m.i, m.i.s.now()
 	n, _ := i.s.o.Journal.Len()
 	if n == m.refused && now.Sub(m.drained) < refusedFor && (n > 0 || now.Sub(m.drained) < adoptEvery) {
-		i.returned() // perhaps it is back: the next group finds out
+		m.back(ctx)
 		return
 	}
 	m.records, m.refused, m.from, m.drained = 0, 0, time.Time{}, now
@@ -83,6 +83,7 @@ func (m *mover) move(ctx context.Context) {
 	switch {
 	case err == nil:
 		m.end()
+		m.back(ctx)
 	case ctx.Err() != nil:
 	case isAway(err):
 		i.gone(err)
@@ -108,7 +109,18 @@ func (m *mover) end() {
 		a.done.reset()
 	}
 	a.mu.Unlock()
-	m.i.returned()
+}
+
+// back asks the store whether it is back. A journal without entries does not show it.
+func (m *mover) back(ctx context.Context) {
+	if !m.i.away.is() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, countsTime)
+	defer cancel()
+	if _, err := m.i.s.o.Store.Counts(ctx, ""); !isAway(err) {
+		m.i.returned()
+	}
 }
 
 // batch moves entries into the store.
