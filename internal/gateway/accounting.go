@@ -102,8 +102,8 @@ func (g *Gateway) send(ctx context.Context, plan *plans.Plan, req *aaa.Request, 
 	return g.router.Handle(ctx, plan, req, start)
 }
 
-// Deliver is the spool.Deliver of the service. A disabled account's records are delivered too: they tell of what was begun before. While
-// an account's servers are off or not enabled its records wait, since nobody said that they are to be dropped.
+// Deliver is the spool.Deliver of the service. A disabled account's records are delivered too: they belong to sessions that began before.
+// While an account's servers are off or not enabled, its records wait.
 func (g *Gateway) Deliver(ctx context.Context, r *spool.Record, values aaa.Values) (*aaa.Result, error) {
 	start := time.Now()
 	plan, err := g.tenants.Plan(ctx, r.Account)

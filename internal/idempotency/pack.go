@@ -36,7 +36,7 @@ func pack(answer []byte) (string, error) {
 	return b.String(), nil
 }
 
-// unpack is the reverse. The text was sealed, so nobody else made it.
+// unpack is the reverse. The text was sealed, so it is one of pack.
 func unpack(text string) ([]byte, error) {
 	if rest, ok := strings.CutPrefix(text, string(plain)); ok {
 		return []byte(rest), nil

@@ -107,7 +107,8 @@ func TestStoreAway(t *testing.T) {
 	}
 }
 
-// TestStoreStaysAway: the store is away and the journal is empty, as it is if it can't be written. The mover does not take that for the store's return.
+// TestStoreStaysAway: the store is away and the journal is empty, as it is if it can't be written. The mover does not take that for the store's
+// return.
 func TestStoreStaysAway(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

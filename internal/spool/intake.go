@@ -49,7 +49,7 @@ func (i *intake) Store(ctx context.Context, r *Record) error {
 	return err
 }
 
-// Hold is Store for a caller that makes the first attempt itself, by Attempt of what it returns.
+// Hold is Store for a caller that makes the first attempt itself, with the Attempt of the result.
 func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	p, err := i.add(ctx, r, store.Lease{Node: i.s.o.Node, Until: i.s.now().Add(holdLease)})
 	i.s.o.Metrics.refused(err)

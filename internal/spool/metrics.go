@@ -123,7 +123,7 @@ var (
 	journalOctetsDesc  = prometheus.NewDesc("aaa_api_spool_journal_octets", "Octets of this node's journal.", nil, nil)
 )
 
-// backlogCollector shows what was last read of what waits: a scrape costs the store nothing.
+// backlogCollector shows the last reading of the backlogs: a scrape does not ask the store.
 type backlogCollector struct{ m *Metrics }
 
 // Describe implements prometheus.Collector.

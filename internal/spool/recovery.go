@@ -34,8 +34,8 @@ func (c *recoveries) Answers(document aaa.AccountID) {
 	c.wakeUp()
 }
 
-// Resent is called when records of an account were made due by hand. If its servers are silent, they are tried at once: whoever sends records
-// again has mended something. It does not wait.
+// Resent is called when records of an account were made due by hand. If its servers are silent, they are tried at once: the cause may be mended.
+// It does not wait.
 func (c *recoveries) Resent(account aaa.AccountID) {
 	if c.s.standings.silent(account) {
 		c.recover(account, 0)
