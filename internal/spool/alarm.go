@@ -63,7 +63,7 @@ func (a *alarm) run(ctx context.Context) {
 func (a *alarm) look(ctx context.Context) {
 	list, err := a.s.o.Store.Backlogs(ctx, mostBacklogs)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !isAway(err) { // claims log that a store is away
 			a.s.o.Log.WarnContext(ctx, "the accounting records that wait could not be counted", "error", err)
 		}
 		return
