@@ -22,8 +22,8 @@ type spool struct {
 const (
 	// spoolEach is how many records of one account one look reads: nodes work on many at once.
 	spoolEach = 1024
-	// behindFor is when a record that waits behind another one is looked at if the other's end has not made it due: two
-	// transactions that don't see each other's rows can do that. It is as long as a lease.
+	// behindFor is after how long a record that waits behind another one is looked at in any case: two transactions that don't see each other's
+	// rows can leave it behind one that is gone. It is as long as a lease.
 	behindFor = 45 * time.Second
 )
 
@@ -67,8 +67,7 @@ func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
 	return r, err
 }
 
-// plain makes a caller's text one that each database takes. PostgreSQL refuses what is no UTF-8, and U+0000, and with it the whole group
-// of records in which it comes.
+// plain makes a caller's text storable in each database. PostgreSQL refuses invalid UTF-8 and U+0000, and with them the whole group of records.
 func plain(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -11,9 +11,9 @@ import (
 	"aaa-api/internal/store"
 )
 
-// Append reads what waits of the sessions of its records, set by set, and decides by it. It takes no locks for that: a transaction at the same time may
-// append to the same session or settle what is before. Neither is told to anybody before it is committed, so the two have no order yet,
-// and a record that was put behind one that is just settled is looked at again after behindFor.
+// Append reads what waits of the sessions of its records, set by set, and decides by it, without locks. A transaction at the same time may
+// append to the same session, or settle the record before: neither sees the other. A record that is put behind one that is just settled is
+// looked at again after behindFor.
 func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []store.SpoolAppended, err error) {
 	if len(list) == 0 {
 		return nil, nil

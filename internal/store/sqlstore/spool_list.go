@@ -71,7 +71,7 @@ func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 // afterAll is after every id.
 const afterAll = "~"
 
-// window is the id before which so many records from one on are.
+// window returns the id up to which one window of records reaches, from a given id on.
 func (s spool) window(ctx context.Context, c Conn, account aaa.AccountID, from string, many int) (until string, err error) {
 	until = afterAll
 	_, err = one(ctx, c, func(scan Scan) error { return scan(&until) },
@@ -79,7 +79,7 @@ func (s spool) window(ctx context.Context, c Conn, account aaa.AccountID, from s
 	return until, err
 }
 
-// bulk has the chosen records written, in short transactions, up to the last one that is there at the beginning.
+// bulk writes the chosen records in short transactions, up to the last one that is there at the beginning.
 func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, write func(t *settling, ids []string) []Statement) (total int64, err error) {
 	var last string
 	if _, err := one(ctx, s.db, func(scan Scan) error { return scan(&last) },
@@ -128,7 +128,7 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, now, keepUntil time.Time) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
 		args := append([]any{string(account), *nullable(now), *nullable(keepUntil)}, anys(ids)...)
-		// Those that wait first: those that are parked wait after the second statement.
+		// First the waiting ones: the second statement makes waiting ones of the parked.
 		again := func(state int, parked int64) Statement {
 			return Statement{
 				fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
