@@ -85,8 +85,11 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	return sqlstore.Each(ctx, d, list)
 }
 
-// MaxRows: a statement over many rows saves round trips alone, and SQLite has none.
-func (d *driver) MaxRows() int { return 1 }
+// MaxRows: a statement over many rows is begun once, and for each of its parameters SQLite goes through the list of their names.
+func (d *driver) MaxRows() int { return 64 }
+
+// MaxInserted: SQLite keeps a copy of each page that an insert of several rows changes, to undo it if one of them fails.
+func (d *driver) MaxInserted() int { return 1 }
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
@@ -180,7 +183,8 @@ func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error
 	return res.RowsAffected()
 }
 
-// Batch prepares a text once that statements of the batch have in common: SQLite takes longer to read it than to write a row.
+// Batch prepares a text once that statements of the batch have in common: SQLite takes longer to read it than to write a row. Each of
+// them is about a few rows, and ctx is looked at between them: to be able to interrupt one, the driver starts a goroutine for it.
 func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	times := make(map[string]int, 8)
 	for _, s := range list {
@@ -207,7 +211,10 @@ func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
 			}
 			prepared[s.SQL] = p
 		}
-		if err := sqlstore.Each(ctx, conn{statement{p}}, list[i:i+1]); err != nil {
+		if ctx.Err() != nil {
+			return mapError(ctx, ctx.Err())
+		}
+		if err := sqlstore.Each(context.WithoutCancel(ctx), conn{statement{p}}, list[i:i+1]); err != nil {
 			return err
 		}
 	}

@@ -225,10 +225,10 @@ func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease st
 		for n, i := range order {
 			r := chosen[i]
 			if r.blocked {
-				list[n] = Statement{putOff, []any{string(r.account), r.key, r.revision, until}, nil}
+				list[n] = Statement{SQL: putOff, Args: []any{string(r.account), r.key, r.revision, until}}
 				continue
 			}
-			list[n] = Statement{take, []any{string(r.account), r.key, r.revision, until, lease.Node}, func(scan Scan) error {
+			list[n] = Statement{SQL: take, Args: []any{string(r.account), r.key, r.revision, until, lease.Node}, Row: func(scan Scan) error {
 				row, err := c.scan(scan)
 				claimed[i] = &row
 				return err

@@ -139,10 +139,10 @@ func (s spool) recover(ctx context.Context, account aaa.AccountID, now, from tim
 		list := make([]Statement, len(ids))
 		for i, id := range ids {
 			list[i] = Statement{
-				`UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
+				SQL: `UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
 				WHERE account_id = $1 AND id = $2 AND due_at > $3 AND (lease_until IS NULL OR lease_until <= $3) RETURNING id`,
-				[]any{string(account), id, nullable(now)},
-				func(scan Scan) error { n++; return scan(&id) },
+				Args: []any{string(account), id, nullable(now)},
+				Row:  func(scan Scan) error { n++; return scan(&id) },
 			}
 		}
 		return tx.Batch(ctx, list)

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,15 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 		return nil, nil
 	}
 	part := s.parts.one()
+	out, err = s.append(ctx, list, part, s.db.MaxInserted())
+	if errors.Is(err, errThere) {
+		out, err = s.append(ctx, list, part, 1)
+	}
+	return out, err
+}
+
+// append is a try of Append that stores so many records by a statement. errThere: it is to be made again, with one.
+func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64, most int) (out []store.SpoolAppended, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		a := newAppending(list, s.db.MaxRows())
 		if err := tx.Batch(ctx, a.look()); err != nil {
@@ -32,8 +42,11 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 			return err
 		}
 		a.decide()
-		if err := tx.Batch(ctx, a.insert()); err != nil {
+		if err := tx.Batch(ctx, a.insert(most)); err != nil {
 			return err
+		}
+		if a.unknown {
+			return errThere
 		}
 		out = a.out
 		return a.ledger.write(ctx, tx, part)
@@ -57,7 +70,12 @@ type appending struct {
 	known  []bool           // records that repeat another one
 	over   []bool           // Interim records that a newer one of the list replaces
 	ledger ledger
+	// unknown: of some records one does not know which are stored by this try, and which were there
+	unknown bool
 }
+
+// errThere: records of a set are there already, and the statement does not say which.
+var errThere = errors.New("records are there already")
 
 // line is what waits of a session, and what is to be added to it.
 type line struct {
@@ -171,9 +189,9 @@ func (a *appending) repeats() (list []Statement) {
 				state, repeatedAmong)
 		}
 		list = append(list, Statement{
-			`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
-			func(scan Scan) error {
+			SQL: `WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
+				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, Args: args,
+			Row: func(scan Scan) error {
 				n, err := scanInt(scan)
 				if err == nil {
 					a.known[n] = true
@@ -196,10 +214,10 @@ func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found
 		args = append(args, int64(i), session(v))
 	}
 	return Statement{
-		`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
+		SQL: `WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
 		SELECT n, (SELECT f.state || CASE WHEN f.lease_until IS NULL THEN '-' ELSE 'l' END || f.kind || f.id FROM spool f
 		WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
-		args, func(scan Scan) error {
+		Args: args, Row: func(scan Scan) error {
 			var n int64
 			var text *string
 			if err := scan(&n, &text); err != nil || text == nil {
@@ -233,8 +251,8 @@ func (a *appending) replace() (list []Statement) {
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
-			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
+		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID}, Row: func(scan Scan) error {
 			var id string
 			var octets int64
 			err := scan(&id, &octets)
@@ -292,7 +310,7 @@ func (a *appending) decide() {
 }
 
 // insert stores the records. Those whose id is there already are left alone.
-func (a *appending) insert() (list []Statement) {
+func (a *appending) insert(most int) (list []Statement) {
 	fresh := make([]int, 0, len(a.order))
 	for _, i := range a.order {
 		if a.over[i] {
@@ -303,11 +321,7 @@ func (a *appending) insert() (list []Statement) {
 		}
 		fresh = append(fresh, i)
 	}
-	stored := make(map[int]store.SpoolAppended, len(fresh))
-	for _, i := range fresh {
-		stored[i], a.out[i] = a.out[i], store.SpoolRepeated
-	}
-	inSets(fresh, a.most, func(set []int) {
+	inSets(fresh, most, func(set []int) {
 		args := make([]any, 0, 20*len(set))
 		for _, i := range set {
 			r := &a.list[i]
@@ -315,18 +329,20 @@ func (a *appending) insert() (list []Statement) {
 				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
 				a.lease[i].Node, int64(0), "", "")
 		}
-		list = append(list, Statement{`INSERT INTO spool (` + spoolColumns + `) VALUES ` + tuples(len(set), 1, columns(20)) +
-			` ON CONFLICT (account_id, id) DO NOTHING RETURNING account_id, id`, args, func(scan Scan) error {
-			var k spoolKey
-			if err := scan(&k.account, &k.id); err != nil {
-				return err
+		list = append(list, Statement{SQL: `INSERT INTO spool (` + spoolColumns + `) VALUES ` + tuples(len(set), 1, columns(20)) +
+			` ON CONFLICT (account_id, id) DO NOTHING`, Args: args, Done: func(rows int64) {
+			switch {
+			case rows == int64(len(set)):
+				for _, i := range set {
+					d := a.ledger.of(a.list[i].Account)
+					d.acknowledged++
+					d.octets += int64(len(a.list[i].Payload))
+				}
+			case len(set) == 1:
+				a.out[set[0]] = store.SpoolRepeated
+			default:
+				a.unknown = true
 			}
-			i := a.there[k]
-			a.out[i] = stored[i]
-			d := a.ledger.of(k.account)
-			d.acknowledged++
-			d.octets += int64(len(a.list[i].Payload))
-			return nil
 		}})
 	})
 	return list
