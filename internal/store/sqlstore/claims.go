@@ -13,7 +13,7 @@ import (
 )
 
 // claimable is a table whose rows become due and are claimed with a lease. It has account_id, a key that is unique in the account,
-// revision, due_at, lease_until and node, and two indexes on ready: all rows, and those of each account.
+// revision, due_at, lease_until and node, and two indexes on ready: all rows, if it is not apart, and those of each account.
 type claimable[K string | []byte, R any] struct {
 	db                  Driver
 	table, key, columns string
@@ -21,6 +21,7 @@ type claimable[K string | []byte, R any] struct {
 	cursor              *dueCursor
 	each                int    // rows of one account that one look reads at most, a multiple of dueCount
 	blocked             string // condition of a row that waits for another one; empty: none does
+	apart               bool   // it has the index of each account alone: accounts are asked, however little is ready
 }
 
 // ready is when a row can be claimed: when it is due, or when its lease ends. The indexes hold this expression. Each statement
@@ -90,47 +91,53 @@ type owed[K string | []byte] struct {
 // choose finds what is ready and takes of it, accounts in turn. It reads all that is ready if that is little. Else one account may
 // own all of it, so it looks for accounts. Blocked rows that it met are among what it returns.
 func (c claimable[K, R]) choose(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]dueRow[K], error) {
-	rows, err := all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
-		WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
-	if err != nil {
-		return nil, err
-	}
 	var accounts []*owed[K]
 	var chosen []dueRow[K]
-	if len(rows) == dueWindow {
+	many := c.apart
+	if !many {
+		rows, err := all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
+			WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
+		if err != nil {
+			return nil, err
+		}
+		if many = len(rows) == dueWindow; !many {
+			rows, chosen = free(rows)
+			accounts = byAccount(rows)
+		}
+	}
+	if many {
+		var err error
 		if accounts, err = c.owed(ctx, now); err != nil {
 			return nil, err
 		}
-	} else {
-		rows, chosen = apart(rows)
-		accounts = byAccount(rows)
 	}
 	inTurn(accounts, take)
+	var list []Statement
 	for _, o := range accounts {
 		if o.rows == nil && o.taken > 0 {
-			read, err := c.readyOf(ctx, o.account, now, o.taken)
-			if err != nil {
-				return nil, err
-			}
-			var blocked []dueRow[K]
-			o.rows, blocked = apart(read)
-			chosen = append(chosen, blocked...)
+			list = append(list, c.readyOf(o.account, now, o.taken, &o.rows))
 		}
-		chosen = append(chosen, o.rows[:min(o.taken, len(o.rows))]...)
+	}
+	if err := c.db.Batch(ctx, list); err != nil {
+		return nil, err
+	}
+	for _, o := range accounts {
+		rows, blocked := free(o.rows)
+		chosen = append(append(chosen, blocked...), rows[:min(o.taken, len(rows))]...)
 	}
 	return chosen, nil
 }
 
-// apart takes the blocked rows out of a list.
-func apart[K string | []byte](rows []dueRow[K]) (free, blocked []dueRow[K]) {
+// free takes the blocked rows out of a list.
+func free[K string | []byte](rows []dueRow[K]) (rest, blocked []dueRow[K]) {
 	for _, r := range rows {
 		if r.blocked {
 			blocked = append(blocked, r)
 		} else {
-			free = append(free, r)
+			rest = append(rest, r)
 		}
 	}
-	return free, blocked
+	return rest, blocked
 }
 
 // byAccount sorts rows by account, in the order of the accounts' first ones.
@@ -188,13 +195,21 @@ func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], e
 
 // readyOf reads rows of one account that are ready: so many, and some more where some may be blocked. The limit is one of a few and stands
 // in the text: a planner that does not know it may choose to sort all.
-func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, many int) ([]dueRow[K], error) {
+func (c claimable[K, R]) readyOf(account aaa.AccountID, now time.Time, many int, into *[]dueRow[K]) Statement {
 	if c.blocked != "" {
 		many += many/4 + blockedToo
 	}
 	limit := min((many+dueCount-1)/dueCount*dueCount, c.each)
-	return all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
-		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(limit), string(account), nullable(now))
+	return Statement{
+		SQL: `SELECT ` + c.dueColumns() + c.sql(` FROM %[2]s
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `) + fmt.Sprint(limit),
+		Args: []any{string(account), nullable(now)},
+		Row: func(scan Scan) error {
+			r, err := scanDueRow[K](scan)
+			*into = append(*into, r)
+			return err
+		},
+	}
 }
 
 // blockedToo is how many rows of an account are read beside those that are wanted and a quarter of them.

@@ -181,16 +181,16 @@ func (a *appending) repeats() (list []Statement) {
 			if r.Kind != store.SpoolInterim {
 				since, until = time.Unix(0, 0), time.Unix(1<<37, 0) // whenever
 			}
-			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
+			args = append(args, int64(i), spoolLine(account, r.Session), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
-			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
+			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.line = w.line AND s.line <> 0 AND s.account_id = $1 AND s.session = w.session
 				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
 		list = append(list, Statement{
-			SQL: `WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, Args: args,
+			SQL: `WITH w (n, line, session, kind, digest, since, until) AS (VALUES ` +
+				tuples(len(set), 2, "bigint,bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, Args: args,
 			Row: func(scan Scan) error {
 				n, err := scanInt(scan)
 				if err == nil {
@@ -211,12 +211,12 @@ const sameInterim = 2 * time.Second
 func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found func(v T, parked bool, w waiting)) Statement {
 	args := []any{string(account)}
 	for i, v := range set {
-		args = append(args, int64(i), session(v))
+		args = append(args, int64(i), spoolLine(account, session(v)))
 	}
 	return Statement{
-		SQL: `WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
+		SQL: `WITH w (n, line) AS (VALUES ` + tuples(len(set), 2, "bigint,bigint") + `)
 		SELECT n, (SELECT f.state || CASE WHEN f.lease_until IS NULL THEN '-' ELSE 'l' END || f.kind || f.id FROM spool f
-		WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
+		WHERE f.line = w.line AND f.line <> 0 AND f.account_id = $1 ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
 		Args: args, Row: func(scan Scan) error {
 			var n int64
 			var text *string
@@ -251,8 +251,8 @@ func (a *appending) replace() (list []Statement) {
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
-			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID}, Row: func(scan Scan) error {
+		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND line = $4 AND line <> 0 AND session = $2 AND kind = 1 AND id < $3 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID, spoolLine(l.account, l.session)}, Row: func(scan Scan) error {
 			var id string
 			var octets int64
 			err := scan(&id, &octets)
@@ -322,14 +322,14 @@ func (a *appending) insert(most int) (list []Statement) {
 		fresh = append(fresh, i)
 	}
 	inSets(fresh, most, func(set []int) {
-		args := make([]any, 0, 20*len(set))
+		args := make([]any, 0, 21*len(set))
 		for _, i := range set {
 			r := &a.list[i]
 			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, plain(r.AcctSessionID), plain(r.User),
 				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
-				a.lease[i].Node, int64(0), "", "")
+				a.lease[i].Node, int64(0), "", "", spoolLine(r.Account, r.Session))
 		}
-		list = append(list, Statement{SQL: `INSERT INTO spool (` + spoolColumns + `) VALUES ` + tuples(len(set), 1, columns(20)) +
+		list = append(list, Statement{SQL: `INSERT INTO spool (` + spoolColumns + `, line) VALUES ` + tuples(len(set), 1, columns(21)) +
 			` ON CONFLICT (account_id, id) DO NOTHING`, Args: args, Done: func(rows int64) {
 			switch {
 			case rows == int64(len(set)):

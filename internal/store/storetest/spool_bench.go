@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,14 +138,14 @@ func Used(b *testing.B) time.Duration {
 
 // InsertRecord is the autocommit insert, with the arguments of RecordArgs.
 const InsertRecord = `INSERT INTO spool (account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name,
-	event_at, received_at, keep_until, due_at, node, tries, attempts, server)
-	VALUES ($1, $2, 1, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, '', 0, '', '')`
+	event_at, received_at, keep_until, due_at, node, tries, attempts, server, line)
+	VALUES ($1, $2, 1, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, '', 0, '', '', $12)`
 
 // RecordArgs are the arguments of InsertRecord.
 func RecordArgs(r store.SpoolRecord) []any {
 	micro := func(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 	return []any{
 		string(r.Account), r.ID, r.Session, r.Digest, r.Payload, r.AcctSessionID, r.User,
-		micro(r.EventAt), micro(r.ReceivedAt), micro(r.KeepUntil), micro(r.DueAt),
+		micro(r.EventAt), micro(r.ReceivedAt), micro(r.KeepUntil), micro(r.DueAt), rand.Int64(),
 	}
 }
