@@ -48,8 +48,8 @@ func (c claimable[K, R]) dueColumns() string {
 	return `account_id, ` + c.key + `, revision, ` + c.blocked
 }
 
-// due looks first and claims then, one statement a row: if two nodes look at once, the revision lets one of them win, with no
-// lock that a distributed engine would lack.
+// due looks first and claims then: if two nodes look at once, the first claim makes a row no longer ready and the other node leaves it, with
+// no lock that a distributed engine would lack.
 //
 // A statement over all accounts fails as a whole while one worker of a distributed engine is away, or because the engine can't run
 // it. Then accounts are asked one by one, so that the rows of accounts whose worker answers are claimed.
@@ -57,7 +57,7 @@ func (c claimable[K, R]) due(ctx context.Context, now time.Time, lease store.Lea
 	chosen, err := c.choose(ctx, now, take)
 	if err == nil {
 		var claimed []R
-		if claimed, err = c.claim(ctx, chosen, lease); err == nil {
+		if claimed, err = c.claim(ctx, chosen, now, lease); err == nil {
 			return claimed, nil
 		}
 	}
@@ -215,50 +215,57 @@ func (c claimable[K, R]) readyOf(account aaa.AccountID, now time.Time, many int,
 // blockedToo is how many rows of an account are read beside those that are wanted and a quarter of them.
 const blockedToo = 16
 
-// claim takes those of the rows that no other node has taken since they were read. Blocked ones it puts off until the lease ends, lest
-// the next look reads them again: the end of what they wait for makes them due. Rows are written in one order, so that nodes which
-// claim at once wait, and don't block each other.
-func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease store.Lease) ([]R, error) {
+// claim takes those of the rows that no other node has taken since they were read: they are ready still. Blocked ones it puts off until the
+// lease ends, lest the next look reads them again: the end of what they wait for makes them due. Rows are written in one order, so that
+// nodes which claim at once wait, and don't block each other.
+func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], now time.Time, lease store.Lease) ([]R, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	claimed := make([]*R, len(chosen))
-	take := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $4, node = $5
-		WHERE account_id = $1 AND %[3]s = $2 AND revision = $3 RETURNING `) + c.columns
-	putOff := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = NULL, due_at = $4 WHERE account_id = $1 AND %[3]s = $2 AND revision = $3`)
+	rows := slices.Clone(chosen)
+	slices.SortFunc(rows, func(a, b dueRow[K]) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(string(a.key), string(b.key)))
+	})
+	rows, blocked := free(rows)
 	until := *nullable(lease.Until)
-	order := make([]int, len(chosen))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(chosen[a].account, chosen[b].account), cmp.Compare(string(chosen[a].key), string(chosen[b].key)))
-	})
-	err := c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		clear(claimed)
-		list := make([]Statement, len(order))
-		for n, i := range order {
-			r := chosen[i]
-			if r.blocked {
-				list[n] = Statement{SQL: putOff, Args: []any{string(r.account), r.key, r.revision, until}}
-				continue
-			}
-			list[n] = Statement{SQL: take, Args: []any{string(r.account), r.key, r.revision, until, lease.Node}, Row: func(scan Scan) error {
-				row, err := c.scan(scan)
-				claimed[i] = &row
-				return err
-			}}
+	var claimed map[claimKey]*R
+	var list []Statement
+	// The condition means that ready is not after now, and no index answers it: a planner could else read all that is ready.
+	take := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $2, node = $3
+		WHERE account_id = $1 AND due_at <= $4 AND (lease_until IS NULL OR lease_until <= $4) AND %[3]s IN `)
+	eachAccount(rows, c.db.MaxRows(), func(r dueRow[K]) aaa.AccountID { return r.account }, func(account aaa.AccountID, set []dueRow[K]) {
+		args := append(make([]any, 0, 4+len(set)), string(account), until, lease.Node, nullable(now))
+		for _, r := range set {
+			args = append(args, r.key)
 		}
-		return tx.Batch(ctx, list)
+		list = append(list, Statement{SQL: take + among(len(set), 5) + ` RETURNING ` + c.key + `, ` + c.columns, Args: args, Row: func(scan Scan) error {
+			var key K
+			row, err := c.scan(func(dst ...any) error { return scan(append([]any{&key}, dst...)...) })
+			claimed[claimKey{account, string(key)}] = &row
+			return err
+		}})
 	})
-	if err != nil {
+	putOff := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = NULL, due_at = $4 WHERE account_id = $1 AND %[3]s = $2 AND revision = $3`)
+	for _, r := range blocked {
+		list = append(list, Statement{SQL: putOff, Args: []any{string(r.account), r.key, r.revision, until}})
+	}
+	if err := c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		claimed = make(map[claimKey]*R, len(rows))
+		return tx.Batch(ctx, list)
+	}); err != nil {
 		return nil, err
 	}
-	won := make([]R, 0, len(chosen))
-	for _, r := range claimed {
-		if r != nil {
-			won = append(won, *r)
+	won := make([]R, 0, len(claimed))
+	for _, r := range chosen {
+		if row := claimed[claimKey{r.account, string(r.key)}]; row != nil {
+			won = append(won, *row)
 		}
 	}
 	return won, nil
+}
+
+// claimKey names a row.
+type claimKey struct {
+	account aaa.AccountID
+	key     string
 }

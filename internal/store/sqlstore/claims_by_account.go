@@ -82,5 +82,5 @@ func (c claimable[K, R]) dueOf(ctx context.Context, account aaa.AccountID, now t
 	rows, blocked := free(rows)
 	o := &owed[K]{account: account, ready: len(rows)}
 	inTurn([]*owed[K]{o}, take)
-	return c.claim(ctx, append(blocked, rows[:o.taken]...), lease)
+	return c.claim(ctx, append(blocked, rows[:o.taken]...), now, lease)
 }
