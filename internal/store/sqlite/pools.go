@@ -28,6 +28,7 @@ const emptyTime = time.Second
 // pools are the connections to a file.
 type pools struct {
 	writer, reader *sql.DB
+	writes, reads  *statements // of each
 	file           os.FileInfo // what had the path before any of them was opened; nil where there was nothing
 }
 
@@ -36,8 +37,11 @@ func openPools(path string) (p *pools, err error) {
 	if p.writer, err = open(path, 1, ""); err != nil {
 		return nil, err
 	}
-	p.reader, err = open(path, readers, "&_pragma=query_only(1)")
-	return p, err
+	if p.reader, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
+		return nil, err
+	}
+	p.writes, p.reads = newStatements(p.writer), newStatements(p.reader)
+	return p, nil
 }
 
 // open makes a pool, whose connections are opened as they are needed. Writes are on the disk
