@@ -22,6 +22,9 @@ const readers = 4
 // can't be cancelled in that time, so it is short and patiently tries again.
 const busyTimeout = 50 * time.Millisecond
 
+// logPages is how many pages of 4 KiB the log holds before they are moved into the file. A page that was written often since is moved once.
+const logPages = 4000
+
 // emptyTime bounds the wait for a writer that is in the way of emptyLog.
 const emptyTime = time.Second
 
@@ -49,9 +52,9 @@ func openPools(path string) (p *pools, err error) {
 // beginning, and times are stored as microseconds. What undoes a statement that fails is kept in memory: else each page that it
 // changes is written to a file first.
 func open(path string, conns int, more string) (*sql.DB, error) {
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)"+
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)"+
 		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
-		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), more)
+		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), logPages, more)
 	c, err := driverlib.NewConnector(dsn)
 	if err != nil {
 		return nil, err
