@@ -20,15 +20,16 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 		return nil, nil
 	}
 	part := s.parts.one()
-	out, err = s.append(ctx, list, part, s.db.MaxInserted())
-	if errors.Is(err, errThere) {
-		out, err = s.append(ctx, list, part, 1)
+	out, err = s.append(ctx, list, part, false)
+	if errors.Is(err, store.ErrExists) {
+		out, err = s.append(ctx, list, part, true)
 	}
 	return out, err
 }
 
-// append is a try of Append that stores so many records by a statement. errThere: it is to be made again, with one.
-func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64, most int) (out []store.SpoolAppended, err error) {
+// append is a try of Append, which is ErrExists where a record is there already, unless it is made for that: nearly all records are new,
+// and databases store one much faster if they need not be ready to leave it out.
+func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64, again bool) (out []store.SpoolAppended, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		a := newAppending(list, s.db.MaxRows())
 		if err := tx.Batch(ctx, a.look()); err != nil {
@@ -42,11 +43,8 @@ func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64,
 			return err
 		}
 		a.decide()
-		if err := tx.Batch(ctx, a.insert(most)); err != nil {
+		if err := tx.Batch(ctx, a.insert(again, s.db.MaxInserted())); err != nil {
 			return err
-		}
-		if a.unknown {
-			return errThere
 		}
 		out = a.out
 		return a.ledger.write(ctx, tx, part)
@@ -70,12 +68,7 @@ type appending struct {
 	known  []bool           // records that repeat another one
 	over   []bool           // Interim records that a newer one of the list replaces
 	ledger ledger
-	// unknown: of some records one does not know which are stored by this try, and which were there
-	unknown bool
 }
-
-// errThere: records of a set are there already, and the statement does not say which.
-var errThere = errors.New("records are there already")
 
 // line is what waits of a session, and what is to be added to it.
 type line struct {
@@ -309,8 +302,13 @@ func (a *appending) decide() {
 	}
 }
 
-// insert stores the records. Those whose id is there already are left alone.
-func (a *appending) insert(most int) (list []Statement) {
+// insert stores the records, so many by a statement. Again: those whose id is there already are left alone, so each has a statement, which
+// tells by how many it has written.
+func (a *appending) insert(again bool, most int) (list []Statement) {
+	unless := ""
+	if again {
+		unless, most = ` ON CONFLICT (account_id, id) DO NOTHING`, 1
+	}
 	fresh := make([]int, 0, len(a.order))
 	for _, i := range a.order {
 		if a.over[i] {
@@ -330,18 +328,15 @@ func (a *appending) insert(most int) (list []Statement) {
 				a.lease[i].Node, int64(0), "", "", spoolLine(r.Account, r.Session))
 		}
 		list = append(list, Statement{SQL: `INSERT INTO spool (` + spoolColumns + `, line) VALUES ` + tuples(len(set), 1, columns(21)) +
-			` ON CONFLICT (account_id, id) DO NOTHING`, Args: args, Done: func(rows int64) {
-			switch {
-			case rows == int64(len(set)):
-				for _, i := range set {
-					d := a.ledger.of(a.list[i].Account)
-					d.acknowledged++
-					d.octets += int64(len(a.list[i].Payload))
-				}
-			case len(set) == 1:
+			unless, Args: args, Done: func(rows int64) {
+			if rows == 0 {
 				a.out[set[0]] = store.SpoolRepeated
-			default:
-				a.unknown = true
+				return
+			}
+			for _, i := range set {
+				d := a.ledger.of(a.list[i].Account)
+				d.acknowledged++
+				d.octets += int64(len(a.list[i].Payload))
 			}
 		}})
 	})
