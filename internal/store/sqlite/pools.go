@@ -52,8 +52,8 @@ func openPools(path string) (p *pools, err error) {
 // beginning, and times are stored as microseconds. What undoes a statement that fails is kept in memory: else each page that it
 // changes is written to a file first.
 func open(path string, conns int, more string) (*sql.DB, error) {
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)"+
-		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)"+
+		"&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
 		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), logPages, more)
 	c, err := driverlib.NewConnector(dsn)
 	if err != nil {
