@@ -88,9 +88,9 @@ func spoolCounts(ctx context.Context, c Conn, account aaa.AccountID) (counts sto
 // oldest asks when the oldest waiting record of an account was received.
 func oldest(account aaa.AccountID, into *time.Time) Statement {
 	return Statement{
-		`SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`,
-		[]any{string(account)},
-		func(scan Scan) error {
+		SQL:  `SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`,
+		Args: []any{string(account)},
+		Row: func(scan Scan) error {
 			err := scan(into)
 			*into = into.UTC()
 			return err
@@ -145,7 +145,7 @@ func (s spool) tidy(ctx context.Context, ids []string) error {
 	there := make(map[string]bool)
 	var list []Statement
 	inSets(ids, s.db.MaxRows(), func(part []string) {
-		list = append(list, Statement{`SELECT id FROM accounts WHERE id IN ` + among(len(part), 1), anys(part), func(scan Scan) error {
+		list = append(list, Statement{SQL: `SELECT id FROM accounts WHERE id IN ` + among(len(part), 1), Args: anys(part), Row: func(scan Scan) error {
 			var id string
 			err := scan(&id)
 			there[id] = true

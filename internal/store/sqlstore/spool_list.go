@@ -131,9 +131,9 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 		// First the waiting ones: the second statement makes waiting ones of the parked.
 		again := func(state int, parked int64) Statement {
 			return Statement{
-				fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
-				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, args,
-				func(scan Scan) error {
+				SQL: fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
+				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, Args: args,
+				Row: func(scan Scan) error {
 					var id string
 					t.ledger.of(account).parked += parked
 					return scan(&id)
@@ -147,8 +147,8 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 // Drop implements store.Spool. A lease that is over counts as one until the record is claimed again.
 func (s spool) Drop(ctx context.Context, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
-		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
-			` RETURNING session, state, octet_length(payload)`, append([]any{string(account)}, anys(ids)...), func(scan Scan) error {
+		return []Statement{{SQL: `DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
+			` RETURNING session, state, octet_length(payload)`, Args: append([]any{string(account)}, anys(ids)...), Row: func(scan Scan) error {
 			var k settled
 			err := scan(&k.session, &k.state, &k.octets)
 			t.gone(account, k).dropped++
@@ -170,9 +170,9 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 	for i := range list {
 		v := &list[i]
 		more[i] = Statement{
-			`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
-			[]any{string(account), v.Server},
-			func(scan Scan) error {
+			SQL:  `SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
+			Args: []any{string(account), v.Server},
+			Row: func(scan Scan) error {
 				var text string
 				if err := scan(&v.Oldest, &text); err != nil {
 					return err

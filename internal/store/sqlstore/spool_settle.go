@@ -77,8 +77,8 @@ func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 			args = append(args, o.ID)
 		}
 		out = append(out, Statement{
-			`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
-			args, func(scan Scan) error {
+			SQL:  `DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
+			Args: args, Row: func(scan Scan) error {
 				var k settled
 				err := scan(&k.session, &k.state, &k.octets)
 				t.gone(account, k).delivered++
@@ -111,8 +111,8 @@ func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 			args = append(args, o.ID)
 		}
 		out = append(out, Statement{
-			`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
-			args, func(scan Scan) error {
+			SQL:  `SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
+			Args: args, Row: func(scan Scan) error {
 				var id string
 				var k settled
 				err := scan(&id, &k.attempts, &k.state, &k.octets, &k.session)
@@ -164,7 +164,7 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		default:
 			continue
 		}
-		out = append(out, Statement{sql, args, func(scan Scan) error {
+		out = append(out, Statement{SQL: sql, Args: args, Row: func(scan Scan) error {
 			_, err := scanInt(scan)
 			effect()
 			return err
