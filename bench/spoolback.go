@@ -166,7 +166,7 @@ func addedByDurability(ctx context.Context, s settings, dir string) (ms float64,
 	defer func() { _ = p.svc.stop() }() // both end by our signal
 	lists := map[string][]time.Duration{}
 	for round := range 2 * s.rounds {
-		op := []string{"accounting", "custom"}[round%2]
+		op := []string{"accounting", "authz"}[round%2]
 		list, err := p.paced(ctx, op, fmt.Sprint("added", round), time.Duration(s.seconds*float64(time.Second)))
 		if err != nil {
 			return 0, "", err
@@ -176,7 +176,7 @@ func addedByDurability(ctx context.Context, s settings, dir string) (ms float64,
 	for _, list := range lists {
 		slices.Sort(list)
 	}
-	with, without := lists["accounting"], lists["custom"]
+	with, without := lists["accounting"], lists["authz"]
 	return float64(part(with, 99)-part(without, 99)) / float64(time.Millisecond),
 		fmt.Sprintf("p50 %v → %v, p99 %v → %v, SQLite", part(without, 50), part(with, 50), part(without, 99), part(with, 99)), nil
 }

@@ -22,7 +22,7 @@ const (
 
 // places are the records that a node works on at once. An account's part grows by one with each delivered record. It shrinks by one with an undelivered record,
 // and by twice as many with each further one in a row. An account with one place left is silent: it waits between two tries, so that it holds no
-// places that others need. The last places are for accounts that have none.
+// places that others need. Where its tries are Steady, one more goes out at their pace, however many are under way. The last places are for accounts that have none.
 type places struct {
 	all, ofAccount int
 	steady         time.Duration            // Options.Steady
@@ -45,6 +45,7 @@ type part struct {
 	silent         int       // waits in a row
 	answered       bool      // its servers have answered
 	until          time.Time // no place before
+	moved          time.Time // when a place was last taken or given back
 	used           time.Time
 }
 
@@ -71,8 +72,12 @@ func (s *places) enter(account aaa.AccountID, now time.Time) bool {
 	if now.Before(p.until) {
 		return false
 	}
-	steady := p.silent > 0 && s.isSteady(account, p)
-	beyond := p.running >= p.width && steady && p.running < min(mostTries, s.ofAccount) && s.extra < s.all/8
+	steady := (p.silent > 0 || p.stalls(now, s.steady)) && s.isSteady(account, p)
+	tries := p.extra
+	if p.silent > 0 {
+		tries = p.running // all are tries
+	}
+	beyond := p.running >= p.width && steady && tries < mostTries && p.running < s.ofAccount && s.extra < s.all/8
 	if p.running >= p.width && !beyond || !s.room(p) {
 		s.refused = true
 		return false
@@ -85,7 +90,14 @@ func (s *places) enter(account aaa.AccountID, now time.Time) bool {
 		s.extra++
 	}
 	s.count(p, 1)
+	p.moved = now
 	return true
+}
+
+// stalls reports whether all places of the account are taken, and none was given back for a time: its servers may be silent, which the records
+// under way tell only at the end of their requests' time.
+func (p *part) stalls(now time.Time, after time.Duration) bool {
+	return p.running >= p.width && now.Sub(p.moved) >= after
 }
 
 // room reports whether an account may have one more of all places: the last quarter is for those that have none, and accounts that fail have half
@@ -143,6 +155,7 @@ func (s *places) leave(account aaa.AccountID, o Outcome, now time.Time) {
 	defer s.mu.Unlock()
 	p := s.parts[account]
 	s.count(p, -1)
+	p.moved = now
 	if p.extra > 0 {
 		p.extra--
 		s.extra--
@@ -196,7 +209,7 @@ func (s *places) learn(account aaa.AccountID, p *part, o Outcome, now time.Time)
 
 // answers notes that an account's servers answer. Tries that still wait for the end of their time keep no others from their places.
 func (s *places) answers(p *part) {
-	if p.silent > 0 {
+	if p.silent > 0 || p.extra > 0 {
 		p.width = min(max(p.width, p.running+firstOfAccount), s.ofAccount)
 	}
 	p.silent, p.until = 0, time.Time{}

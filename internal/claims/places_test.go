@@ -152,6 +152,32 @@ func TestSteady(t *testing.T) {
 	}
 }
 
+// TestStalls: while none of an account's records ends, one more goes out at the pace of tries, up to a number, if its servers have answered before.
+func TestStalls(t *testing.T) {
+	t.Parallel()
+	for answered, want := range map[bool]int{true: firstOfAccount + mostTries, false: firstOfAccount} {
+		s := newPlaces(2048, 1024)
+		s.steady, s.answered = time.Second/2, func(aaa.AccountID) bool { return answered }
+		now, tries, after := time.Unix(0, 0), 0, time.Duration(0)
+		for range 1000 {
+			for s.enter("a", now) {
+				if tries++; tries == firstOfAccount+1 {
+					after = now.Sub(time.Unix(0, 0))
+				}
+			}
+			now = now.Add(time.Second / 10)
+		}
+		if tries != want || answered && after != s.steady {
+			t.Errorf("answered before: %v, %d tries, the first beyond the account's places after %v", answered, tries, after)
+		}
+		s.leave("a", Delivered, now)
+		s.leave("a", Delivered, now)
+		if !s.enter("a", now) {
+			t.Error("what comes after an answer waits")
+		}
+	}
+}
+
 // TestSilentCrowd: accounts whose servers are silent hold half of all places at most, a busy one with all that it may have takes none of theirs, and each of them is
 // tried.
 func TestSilentCrowd(t *testing.T) {
