@@ -12,7 +12,6 @@ import (
 const (
 	repeatsKept  = 5 * time.Minute
 	mostRepeats  = 1 << 17
-	sameInterim  = 2 * time.Second // how far apart the times of an Interim record and of its repetition can be
 	repeatsEvery = repeatsKept     // a half of the memory is no older than that
 )
 
@@ -55,7 +54,7 @@ func (p *repeats) seen(r *store.SpoolRecord, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	d, ok := p.known.get(key)
-	return ok && now.Sub(d.at) <= repeatsKept && (r.Kind != store.SpoolInterim || d.event.Sub(r.EventAt).Abs() <= sameInterim)
+	return ok && now.Sub(d.at) <= repeatsKept && d.event.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin()
 }
 
 // delivered tells that a server took a record: its repetitions are not stored in the next 5 minutes.

@@ -19,6 +19,16 @@ const (
 	SpoolOther   SpoolKind = "other" // of no session: Accounting-On, Accounting-Off, and what names no session
 )
 
+// RepeatedWithin is how far apart the times of a record and of its repetition can be: a client that does not tell the time is repeated at
+// another one. An equal Interim that comes later is the next one, and an equal Start or Stop is of another session: its NAS was restarted and
+// gives its identifiers out again.
+func (k SpoolKind) RepeatedWithin() time.Duration {
+	if k == SpoolInterim {
+		return 2 * time.Second
+	}
+	return 30 * time.Second
+}
+
 // SpoolState is where a record stands.
 type SpoolState string
 

@@ -159,10 +159,7 @@ func (a *appending) repeats() (list []Statement) {
 		args := []any{string(account)}
 		for _, i := range set {
 			r := a.list[i]
-			since, until := r.EventAt.Add(-sameInterim), r.EventAt.Add(sameInterim)
-			if r.Kind != store.SpoolInterim {
-				since, until = time.Unix(0, 0), time.Unix(1<<37, 0) // whenever
-			}
+			since, until := r.EventAt.Add(-r.Kind.RepeatedWithin()), r.EventAt.Add(r.Kind.RepeatedWithin())
 			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
@@ -184,9 +181,6 @@ func (a *appending) repeats() (list []Statement) {
 	})
 	return list
 }
-
-// sameInterim is how far apart the times of an Interim record and of its repetition can be.
-const sameInterim = 2 * time.Second
 
 // firsts asks for the first waiting records of sessions, or for a parked one where none waits. Each is a lookup in the index of
 // its own, whatever the planner knows: as a join, it may be planned as a scan of all records.
@@ -257,7 +251,7 @@ func (a *appending) once() {
 			r := a.list[i]
 			a.known[i] = a.known[i] || r.Digest != "" && slices.ContainsFunc(l.adds[:k], func(j int) bool {
 				o := a.list[j]
-				return !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && (r.Kind != store.SpoolInterim || o.EventAt.Sub(r.EventAt).Abs() <= sameInterim)
+				return !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && o.EventAt.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin()
 			})
 		}
 		l.adds = slices.DeleteFunc(l.adds, func(i int) bool { return a.known[i] })

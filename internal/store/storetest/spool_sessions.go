@@ -49,9 +49,9 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 	add(t, s, first, stored, stored, stored)
 	add(t, s, first, repeated, repeated, repeated)
 	add(t, s, []store.SpoolRecord{
-		digest(10, store.SpoolStart, "s", "d", time.Hour),
+		digest(10, store.SpoolStart, "s", "d", 30*time.Second),
 		digest(11, store.SpoolStop, "s", "d", 0),
-		digest(12, store.SpoolStop, "s", "d", time.Minute), // repeats one of its list
+		digest(12, store.SpoolStop, "s", "d", -30*time.Second), // repeats one of its list
 		digest(13, store.SpoolStart, "s", "another", 0),
 		digest(14, store.SpoolStart, "another", "d", 0),
 		digest(15, store.SpoolInterim, "i", "d", 2*time.Second),
@@ -60,10 +60,12 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 		digest(17, store.SpoolStart, "s", "", 0),
 	}, repeated, behind, repeated, behind, stored, repeated, repeated, behind, repeated)
 	add(t, s, []store.SpoolRecord{digest(18, store.SpoolInterim, "i", "d", 2*time.Second+time.Microsecond)}, stored)
+	// The NAS was restarted, and gives the identifier out again.
+	add(t, s, []store.SpoolRecord{digest(19, store.SpoolStart, "s", "d", time.Minute), digest(21, store.SpoolStop, "s", "d", time.Minute)}, behind, behind)
 	other := digest(20, store.SpoolStart, "s", "d", 0)
 	other.Account = aaa.NewAccountID()
 	add(t, s, []store.SpoolRecord{other}, stored)
-	counts(t, s, a, store.SpoolCounts{Acknowledged: 8, Waiting: 7, Replaced: 1, Octets: must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a)).Octets, Oldest: noon})
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 10, Waiting: 9, Replaced: 1, Octets: must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a)).Octets, Oldest: noon})
 
 	// A parked record is stored, too.
 	got := dueRecords(t, s, noon)["1"]
