@@ -12,7 +12,7 @@ import (
 const (
 	repeatsKept  = 5 * time.Minute
 	mostRepeats  = 1 << 17
-	repeatsEvery = repeatsKept     // a half of the memory is no older than that
+	repeatsEvery = repeatsKept // a half of the memory is no older than that
 )
 
 // repeats knows the records that this node delivered in the last 5 minutes, or the last 65,536 of them: a NAS that did not hear of it sends them again.

@@ -91,7 +91,7 @@ const (
 	SpoolDelivered SpoolOutcome = iota // the record is deleted, whoever has its lease
 	SpoolFailed                        // it is due again at DueAt
 	SpoolRefused                       // it is parked
-	SpoolWithdrawn                     // the caller was told that it is not taken: it is deleted and was never acknowledged
+	SpoolWithdrawn                     // the caller was told that it is not taken: it is deleted and was never acknowledged. One that was repeated is parked
 	SpoolReleased                      // no attempt was made: the lease ends, and it is due again at DueAt
 	SpoolGone                          // its account is deleted: the record is dropped
 )

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,12 +28,18 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 		if err := tx.Batch(ctx, a.repeats()); err != nil {
 			return err
 		}
+		if err := tx.Batch(ctx, a.mark(a.first)); err != nil {
+			return err
+		}
 		a.once()
 		if err := tx.Batch(ctx, a.replace()); err != nil {
 			return err
 		}
 		a.decide()
 		if err := tx.Batch(ctx, a.insert()); err != nil {
+			return err
+		}
+		if err := tx.Batch(ctx, a.mark(a.among)); err != nil {
 			return err
 		}
 		out = a.out
@@ -55,6 +62,8 @@ type appending struct {
 	lease  []store.Lease
 	there  map[spoolKey]int // where in list a record is
 	known  []bool           // records that repeat another one
+	first  map[int]string   // the stored records that records of list repeat
+	among  map[int]string   // the same of records of list that others of it repeat
 	over   []bool           // Interim records that a newer one of the list replaces
 	ledger ledger
 }
@@ -66,6 +75,7 @@ type line struct {
 	adds    []int // of list, in the order of delivery
 	met     bool  // it has records
 	first   waiting
+	late    bool // an Interim record waits that is newer than those that are to be added
 }
 
 // waiting is a record as it waits. Its id is empty if there is none.
@@ -78,7 +88,7 @@ type waiting struct {
 func newAppending(list []store.SpoolRecord, most int) *appending {
 	a := &appending{
 		list: list, most: most, out: make([]store.SpoolAppended, len(list)), due: make([]time.Time, len(list)), over: make([]bool, len(list)), known: make([]bool, len(list)),
-		lease: make([]store.Lease, len(list)), there: make(map[spoolKey]int, len(list)), ledger: make(ledger),
+		lease: make([]store.Lease, len(list)), there: make(map[spoolKey]int, len(list)), first: make(map[int]string), among: make(map[int]string), ledger: make(ledger),
 	}
 	lines := make(map[[2]string]*line)
 	for i, r := range list {
@@ -163,22 +173,41 @@ func (a *appending) repeats() (list []Statement) {
 			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
-			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
+			return fmt.Sprintf(`(SELECT l.id FROM (SELECT id, digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
 				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
 		list = append(list, Statement{
 			`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
+				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n, COALESCE(` + one(0) + `, ` + one(1) + `) FROM w`, args,
 			func(scan Scan) error {
-				n, err := scanInt(scan)
-				if err == nil {
-					a.known[n] = true
+				var n int64
+				var id *string
+				if err := scan(&n, &id); err != nil || id == nil {
+					return err
 				}
-				return err
+				a.first[int(n)] = *id
+				return nil
 			},
 		})
 	})
+	return list
+}
+
+// mark notes that records are repeated, so that they can't be withdrawn any more: the repetition's caller is told that the record is stored. A
+// record that was withdrawn meanwhile is repeated by none.
+func (a *appending) mark(repeated map[int]string) (list []Statement) {
+	for _, i := range slices.Sorted(maps.Keys(repeated)) {
+		list = append(list, Statement{
+			SQL:  `UPDATE spool SET repeated = 1 WHERE account_id = $1 AND id = $2 RETURNING repeated`,
+			Args: []any{string(a.list[i].Account), repeated[i]},
+			Row: func(scan Scan) error {
+				_, err := scanInt(scan)
+				a.known[i] = true
+				return err
+			},
+		})
+	}
 	return list
 }
 
@@ -206,17 +235,17 @@ func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found
 	}
 }
 
-// newest is the last Interim record that is to be added to a session; ok is false if there is none.
+// newest is the Interim record that is to be added to a session and tells of the last event; ok is false if there is none.
 func (a *appending) newest(l *line) (i int, ok bool) {
-	for _, n := range slices.Backward(l.adds) {
-		if a.list[n].Kind == store.SpoolInterim {
-			return n, true
+	for _, n := range l.adds {
+		if a.list[n].Kind == store.SpoolInterim && (!ok || !a.list[n].EventAt.Before(a.list[i].EventAt)) {
+			i, ok = n, true
 		}
 	}
-	return 0, false
+	return i, ok
 }
 
-// replace deletes the Interim records that newer ones overtake.
+// replace deletes the Interim records that newer ones overtake. One that its NAS kept for longer than the next one is overtaken when it comes.
 func (a *appending) replace() (list []Statement) {
 	lines := slices.Clone(a.lines)
 	slices.SortStableFunc(lines, func(l, m *line) int { // nearly in the order of ids, in which claims lock rows
@@ -227,8 +256,8 @@ func (a *appending) replace() (list []Statement) {
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
-			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
+		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND event_at <= $4 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID, *nullable(a.list[n].EventAt)}, func(scan Scan) error {
 			var id string
 			var octets int64
 			err := scan(&id, &octets)
@@ -239,7 +268,15 @@ func (a *appending) replace() (list []Statement) {
 				l.first = waiting{}
 			}
 			return err
-		}})
+		}}, Statement{
+			SQL:  `SELECT 1 FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND state = 0 AND kind = 1 AND event_at > $3 LIMIT 1`,
+			Args: []any{string(l.account), l.session, *nullable(a.list[n].EventAt)},
+			Row: func(scan Scan) error {
+				_, err := scanInt(scan)
+				l.late = true
+				return err
+			},
+		})
 	}
 	return list
 }
@@ -249,10 +286,15 @@ func (a *appending) once() {
 	for _, l := range a.lines {
 		for k, i := range l.adds {
 			r := a.list[i]
-			a.known[i] = a.known[i] || r.Digest != "" && slices.ContainsFunc(l.adds[:k], func(j int) bool {
-				o := a.list[j]
-				return !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && o.EventAt.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin()
-			})
+			if a.known[i] || r.Digest == "" {
+				continue
+			}
+			for _, j := range l.adds[:k] {
+				if o := a.list[j]; !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && o.EventAt.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin() {
+					a.known[i], a.among[j] = true, o.ID
+					break
+				}
+			}
 		}
 		l.adds = slices.DeleteFunc(l.adds, func(i int) bool { return a.known[i] })
 	}
@@ -270,7 +312,7 @@ func (a *appending) decide() {
 		for _, i := range l.adds {
 			r := a.list[i]
 			kind := spoolKind(r.Kind)
-			if kind == spoolInterim && i != newest {
+			if kind == spoolInterim && (l.late || i != newest) {
 				a.out[i], a.over[i] = store.SpoolBehind, true
 				continue
 			}
