@@ -180,7 +180,7 @@ const (
 func happened(timestamp, delay string, received time.Time, reboot bool) time.Time {
 	at, late := eventTime(timestamp), received.Add(-delayOf(delay))
 	switch {
-	case at.IsZero(), at.Before(received.Add(-oldestEvent-time.Second)), at.After(received.Add(newestEvent)):
+	case at.IsZero(), at.Before(received.Add(-oldestEvent - time.Second)), at.After(received.Add(newestEvent)):
 		return late
 	case reboot && (delay != "" || at.After(received)):
 		return late
