@@ -35,6 +35,7 @@ type delivery struct {
 	s         *Spool
 	scheduler *claims.Scheduler[store.SpoolRecord]
 	turns     *turns
+	large     *large
 	standings *standings
 	*settler
 	*recoveries
@@ -46,7 +47,7 @@ type delivery struct {
 
 func newDelivery(s *Spool) *delivery {
 	d := &delivery{
-		s: s, turns: newTurns(s.o.Width), standings: newStandings(), settler: newSettler(s), recoveries: newRecoveries(s),
+		s: s, turns: newTurns(s.o.Width), large: newLarge(), standings: newStandings(), settler: newSettler(s), recoveries: newRecoveries(s),
 		woken: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	d.scheduler = claims.New(claims.Options[store.SpoolRecord]{
@@ -115,7 +116,7 @@ func (d *delivery) work(ctx context.Context, stored store.SpoolRecord) (claims.O
 		return claims.Crowded, nil
 	}
 	began := d.s.now()
-	o, asked, err := d.attempt(ctx, &stored, began)
+	o, asked, err := d.attemptWhole(ctx, &stored, began, claimed)
 	d.turns.give(stored.Account)
 	d.finish(o)
 	if asked == claims.Delivered && began.Sub(claimed) > lateAfter {

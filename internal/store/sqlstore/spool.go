@@ -30,6 +30,12 @@ const (
 const spoolColumns = `account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name,
 	event_at, received_at, keep_until, parked_at, due_at, lease_until, node, tries, attempts, server`
 
+// What is read of records that may be many: of a claimed one no long payload, and of a listed one none.
+var (
+	spoolClaimed = strings.Replace(spoolColumns, "payload", fmt.Sprintf("CASE WHEN octet_length(payload) <= %d THEN payload ELSE '' END", store.MaxSpoolInline), 1)
+	spoolListed  = strings.Replace(spoolColumns, "payload", "''", 1)
+)
+
 // spoolKinds are the kinds as stored, in the order of delivery.
 var spoolKinds = [...]store.SpoolKind{store.SpoolStart, store.SpoolInterim, store.SpoolStop, store.SpoolOther}
 
@@ -94,7 +100,7 @@ func (k spoolKey) compare(other spoolKey) int {
 // Due implements store.Spool.
 func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
 	return claimable[string, store.SpoolRecord]{
-		db: s.db, table: "spool", key: "id", columns: spoolColumns, scan: scanSpool, cursor: s.due,
+		db: s.db, table: "spool", key: "id", columns: spoolClaimed, scan: scanSpool, cursor: s.due,
 		each: spoolEach, blocked: spoolBehindOther,
 	}.due(ctx, now, lease, take)
 }
