@@ -221,6 +221,33 @@ func TestAmbiguousCommit(t *testing.T) {
 	}
 }
 
+// TestLeaseOfNobody: a record that comes into the store with the lease of an attempt, which is not made or ends at that moment, does not wait for the lease's end.
+func TestLeaseOfNobody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spool()
+	h.store.fault = func([]store.SpoolRecord) (bool, error) { return true, store.ErrUnavailable }
+	ends := h.hold(s, store.SpoolStart, "ends")
+	s.quota.kept(h.account) // the account has a backlog: nothing more is attempted while the store is away
+	s.returned()
+	kept := h.hold(s, store.SpoolStart, "unattempted")
+	if rows := h.rows(); len(rows) != 2 || rows[0].Lease.Until.IsZero() || rows[1].Lease.Until.IsZero() || ends.Kept || !kept.Kept {
+		t.Fatalf("%+v, %v, %v", rows, ends.Kept, kept.Kept)
+	}
+	h.store.set(func() {
+		h.store.fault = func([]store.SpoolRecord) (bool, error) {
+			h.settle(ends, store.SpoolFailed)
+			return false, nil
+		}
+	})
+	s.pass(t.Context())
+	for _, r := range h.rows() {
+		if !r.Lease.Until.IsZero() || r.DueAt.After(s.now()) {
+			t.Errorf("the record that %s has the lease %+v, and is due at %v", r.Session, r.Lease, r.DueAt)
+		}
+	}
+}
+
 // TestHoldWhileAway: a journaled record is attempted now unless another one of its session, or of its account, waits.
 func TestHoldWhileAway(t *testing.T) {
 	t.Parallel()

@@ -186,7 +186,11 @@ func (a *appending) repeats() (list []Statement) {
 				if err := scan(&n, &id); err != nil || id == nil {
 					return err
 				}
-				a.first[int(n)] = *id
+				if *id == a.list[n].ID { // itself
+					a.known[n] = true
+				} else {
+					a.first[int(n)] = *id
+				}
 				return nil
 			},
 		})

@@ -102,6 +102,7 @@ func testSpoolRepeatedWithdrawn(t *testing.T, s store.Store) {
 	const stored, repeated = store.SpoolStored, store.SpoolRepeated
 	add(t, s, []store.SpoolRecord{held(1, "later", "d"), held(2, "never", "d"), held(3, "at once", "d"), held(4, "at once", "d")}, stored, stored, stored, repeated)
 	add(t, s, []store.SpoolRecord{held(5, "later", "d")}, repeated)
+	add(t, s, []store.SpoolRecord{held(2, "never", "d")}, repeated) // by who did not hear that it is stored
 	var outcomes []store.SpoolSettlement
 	for id, session := range map[int]string{1: "later", 2: "never", 3: "at once"} {
 		outcomes = append(outcomes, settlement(held(id, session, "d"), store.SpoolWithdrawn, time.Time{}))
