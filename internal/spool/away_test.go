@@ -525,6 +525,31 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
+// TestEntryWithoutATime: an entry with the zero time, which no store can tell from none, is not read.
+func TestEntryWithoutATime(t *testing.T) {
+	t.Parallel()
+	r := store.SpoolRecord{Account: aaa.NewAccountID(), ID: aaa.NewID(), Kind: store.SpoolStart, Payload: "p", EventAt: time.Now(), ReceivedAt: time.Now(), KeepUntil: time.Now()}
+	good, err := recordEntry("boot", &r, false)
+	if err == nil {
+		_, err = decodeEntry(good)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []*time.Time{&r.EventAt, &r.ReceivedAt, &r.KeepUntil} {
+		is := *at
+		*at = time.Time{}
+		bad, err := recordEntry("boot", &r, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := decodeEntry(bad); err == nil {
+			t.Errorf("it is read as %+v", e)
+		}
+		*at = is
+	}
+}
+
 func FuzzDecodeEntry(f *testing.F) {
 	r := store.SpoolRecord{
 		Account: "0123456789abcdef0123456789abcdef", ID: "0123456789abcdef0123456789abcdef", Kind: store.SpoolStop, Session: "s", Payload: "sealed", User: "é",
