@@ -156,7 +156,7 @@ func (i *intake) journal(list []*pending) {
 	var taken []*pending
 	var entries [][]byte
 	for _, p := range list {
-		if err := i.journalRoom(p.record.Kind); err != nil {
+		if err := i.journalRoom(&p.record); err != nil {
 			i.fail([]*pending{p}, err)
 			continue
 		}
