@@ -22,8 +22,6 @@ import (
 type billing struct {
 	port   int
 	silent atomic.Bool
-	// ignores picks the records that are never answered; nil: none is.
-	ignores func(session, status string) bool
 
 	mu    sync.Mutex
 	taken map[string][]taken // by Acct-Session-Id, in order
@@ -38,8 +36,8 @@ type taken struct {
 	at     time.Time
 }
 
-// startBilling runs the server until the test ends.
-func startBilling(t *testing.T) *billing {
+// startBilling runs the server until the test ends. It never answers the records that one of ignores picks.
+func startBilling(t *testing.T, ignores ...func(session, status string) bool) *billing {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +52,7 @@ func startBilling(t *testing.T) *billing {
 				return
 			}
 			session, status := rfc2866.AcctSessionID_GetString(r.Packet), rfc2866.AcctStatusType_Get(r.Packet).String()
-			if b.silent.Load() || b.ignores != nil && b.ignores(session, status) {
+			if b.silent.Load() || slices.ContainsFunc(ignores, func(f func(string, string) bool) bool { return f(session, status) }) {
 				return
 			}
 			one := taken{status: status, delay: uint32(rfc2866.AcctDelayTime_Get(r.Packet)), at: time.Now()}
