@@ -206,7 +206,7 @@ func TestNeverAnswered(t *testing.T) {
 			t.Fatalf("record %d: %d", i, code)
 		}
 	}
-	eventually(t, "all others are delivered", func() bool { return b.count() == 999 })
+	eventually(t, "all others are delivered", func() bool { return b.count() == 999 && l.ledger(t)["delivered"] == 999 })
 	eventually(t, "it alone waits", func() bool {
 		counts := l.ledger(t)
 		return counts["waiting"] == 1 && counts["parked"] == 0 && counts["delivered"] == 999

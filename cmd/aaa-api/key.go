@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,7 @@ func keyReset(env environment) *cobra.Command {
 		Long: `Begin anew with another key after the key file is lost. Stop all nodes first.
 
 What was sealed with the lost key is gone: the command lists the documents whose secrets and the users files that have to be
-written again. Until then requests of their accounts, and of those below, are answered with 503. AAA sessions end; everything else stays.`,
+written again, and parks the accounting records that wait. Until then requests of their accounts, and of those below, are answered with 503. AAA sessions end; everything else stays.`,
 		Args: cobra.NoArgs,
 	}
 	lose := cmd.Flags().Bool("lose-secrets", false, "confirm that all sealed secrets are given up")
@@ -140,6 +141,10 @@ func resetKey(ctx context.Context, cfg *config.Config, st store.Store, out io.Wr
 	}
 	if err := vault.Check(ctx); err != nil {
 		return fmt.Errorf("the new seal: %w", err)
+	}
+	journal := filepath.Join(cfg.DataDir, "journal")
+	if files, err := filepath.Glob(filepath.Join(journal, "node-*", "*.seg")); err == nil && len(files) > 0 {
+		fmt.Fprintf(out, "%s has accounting records sealed with the lost key, in %d files: they stay there, and can't be sent\n", journal, len(files))
 	}
 	_, err = fmt.Fprintf(out, "the database is sealed with the key of %s: back it up, copy it to every node, and start the nodes\n", cfg.KeyFile)
 	return err

@@ -20,7 +20,7 @@ const lostPage = 500
 // giveUp forgets the data keys of all accounts, and lists what was sealed with them. The seal goes last, so that a call that
 // was cut short can be made again.
 func giveUp(ctx context.Context, st store.Store, out io.Writer) error {
-	accounts, lost := 0, 0
+	accounts, lost, records := 0, 0, 0
 	for start := aaa.AccountID(""); ; {
 		page, next, err := st.Keys().List(ctx, start, lostPage)
 		if err != nil {
@@ -30,45 +30,49 @@ func giveUp(ctx context.Context, st store.Store, out io.Writer) error {
 			if row.Account == aaa.SystemConfig {
 				continue
 			}
-			n, err := giveUpAccount(ctx, st, row.Account, out)
+			n, kept, err := giveUpAccount(ctx, st, row.Account, out)
 			if err != nil {
 				return fmt.Errorf("account %s: %w", row.Account, err)
 			}
-			accounts, lost = accounts+1, lost+n
+			accounts, lost, records = accounts+1, lost+n, records+kept
 		}
 		if start = next; next == "" {
 			break
 		}
 		fmt.Fprintf(out, "%d accounts so far\n", accounts)
 	}
-	n, err := giveUpAccount(ctx, st, aaa.SystemConfig, out)
+	n, _, err := giveUpAccount(ctx, st, aaa.SystemConfig, out)
 	if err != nil {
 		return err
+	}
+	if records > 0 {
+		fmt.Fprintf(out, "%d accounting records can't be sent any more: they are parked, so that they are seen before they are dropped\n", records)
 	}
 	_, err = fmt.Fprintf(out, "%d secrets and users files have to be entered again\n", lost+n)
 	return err
 }
 
-// giveUpAccount ends the account's sessions and forgets its key. It returns how many secrets and users files are lost.
-func giveUpAccount(ctx context.Context, st store.Store, account aaa.AccountID, out io.Writer) (int, error) {
+// giveUpAccount ends the account's sessions, parks its accounting records and forgets its key. It returns how many secrets and users files,
+// and how many records, are lost.
+func giveUpAccount(ctx context.Context, st store.Store, account aaa.AccountID, out io.Writer) (secrets, records int, err error) {
 	lost, err := lostOf(ctx, st, account)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	secrets = len(lost)
 	if account != aaa.SystemConfig {
 		if err := endSessions(ctx, st, account); err != nil {
-			return 0, err
+			return 0, 0, err
+		}
+		if records, err = parkRecords(ctx, st.Spool(), account); err != nil {
+			return 0, 0, err
+		}
+		if records > 0 {
+			lost = append(lost, fmt.Sprintf("%d accounting records", records))
 		}
 	}
-	records, err := st.Spool().Counts(ctx, account)
-	if err != nil {
-		return 0, err
-	}
 	if err := st.Keys().Delete(ctx, account); err != nil {
-		return 0, err
-	}
-	if n := records.Waiting + records.Parked; n > 0 {
-		fmt.Fprintf(out, "account %s: %d accounting records can't be delivered any more: drop them\n", account, n)
+		return 0, 0, err
 	}
 	if len(lost) > 0 {
 		name := "the system configuration"
@@ -80,7 +84,7 @@ func giveUpAccount(ctx context.Context, st store.Store, account aaa.AccountID, o
 		}
 		fmt.Fprintf(out, "%s: %s\n", name, strings.Join(lost, ", "))
 	}
-	return len(lost), nil
+	return secrets, records, nil
 }
 
 // lostOf names what of an account is sealed: paths in its document, and users files.
@@ -105,6 +109,33 @@ func lostOf(ctx context.Context, st store.Store, account aaa.AccountID) (lost []
 		}
 		if p.Start = next; next == "" {
 			return lost, nil
+		}
+	}
+}
+
+// parkRecords parks the account's accounting records, which don't open any more, and says how many there are.
+func parkRecords(ctx context.Context, records store.Spool, account aaa.AccountID) (n int, err error) {
+	for p := (store.Page{Limit: lostPage}); ; {
+		list, next, err := records.List(ctx, account, store.SpoolFilter{}, p)
+		if err != nil {
+			return n, err
+		}
+		now := time.Now().UTC()
+		var waiting []store.SpoolSettlement
+		for _, r := range list {
+			if r.State == store.SpoolWaiting {
+				waiting = append(waiting, store.SpoolSettlement{
+					Account: account, ID: r.ID, Revision: r.Revision, Session: r.Session, Outcome: store.SpoolRefused,
+					Attempt: store.SpoolAttempt{At: now, Reason: "the key that it is sealed with is lost"},
+				})
+			}
+		}
+		if err := records.Settle(ctx, now, waiting); err != nil {
+			return n, err
+		}
+		n += len(list)
+		if p.Start = next; next == "" {
+			return n, nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,7 +43,11 @@ func TestKeyRotateAndReset(t *testing.T) {
 	document := `{"data":{"aaa_mode":"on","servers":[{"enabled":true,"name":"s","address":"127.0.0.1","port":1` +
 		`,"secret":"testing-secret","aaa_engine":"radius","dicts":["dictionary"]}],"authentication":["s"],"authorization":[],"accounting":["s"],"workers":1,"nas_address":"192.0.2.1","nas_port":"1"}}`
 	call(t, token, "PUT", p.url+"/v2/accounts/"+later+"/aaa", document).want(t, http.StatusCreated)
-	call(t, token, "POST", p.url+"/v2/accounts/"+later+"/aaa/accounting?accept=stored", `{"data":{"User-Name":"alice"}}`).want(t, http.StatusOK)
+	records := p.url + "/v2/accounts/" + later + "/aaa"
+	for _, status := range []string{"Start", "Stop"} {
+		call(t, token, "POST", records+"/accounting?accept=stored", `{"data":{"User-Name":"alice","Acct-Status-Type":"`+status+`","Acct-Session-Id":"call-1"}}`).
+			want(t, http.StatusOK).has(t, "AAA-Result", "stored")
+	}
 	call(t, token, "PATCH", provider+"/aaa", `{"data":{"workers":6}}`).want(t, http.StatusOK)
 	login(p).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
 	call(t, token, "PUT", provider+"/aaa/users/staff", `{"data":{"text":"bob:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"}}`).want(t, http.StatusCreated)
@@ -54,6 +59,10 @@ func TestKeyRotateAndReset(t *testing.T) {
 	if err := os.Remove(keyFile); err != nil {
 		t.Fatal(err)
 	}
+	left := filepath.Join(dir, "data", "journal", "node-0123456789abcdef-0123456789abcdef")
+	if err := errors.Join(os.MkdirAll(left, 0o700), os.WriteFile(filepath.Join(left, "01800000000000000000-01234567.seg"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	if _, stderr, code := here(t, dir, "", nil, "serve", "--listen=127.0.0.1:0"); code != 1 || !strings.Contains(stderr, "aaa-api key reset") {
 		t.Errorf("without the key file: code %d: %s", code, stderr)
 	}
@@ -62,8 +71,9 @@ func TestKeyRotateAndReset(t *testing.T) {
 		t.Fatalf("reset: code %d: %s%s", code, stdout, stderr)
 	}
 	for _, want := range []string{
-		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff`, later + ` ("Later"): servers.0.secret`,
-		"3 secrets and users files have to be entered again", later + `: 1 accounting records can't be delivered any more: drop them`,
+		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff`, later + ` ("Later"): servers.0.secret, 2 accounting records`,
+		"3 secrets and users files have to be entered again", "2 accounting records can't be sent any more: they are parked",
+		"journal has accounting records sealed with the lost key, in 1 files",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in:\n%s", want, stdout)
@@ -88,6 +98,11 @@ func TestKeyRotateAndReset(t *testing.T) {
 	if !strings.Contains(kept.Body, "servers.0.secret") || !strings.Contains(kept.Body, "write the secret itself") {
 		t.Errorf("a write that keeps a lost secret: %s", kept.Body)
 	}
+	parked := call(t, token, "GET", p.url+"/v2/accounts/"+later+"/aaa/spool?filter_state=parked&filter_user=alice", "").want(t, http.StatusOK).Body
+	if strings.Count(parked, `"acct_session_id":"call-1"`) != 2 || !strings.Contains(parked, `"parked":2`) || !strings.Contains(parked, "the key that it is sealed with is lost") {
+		t.Errorf("the records that can't be opened: %s", parked)
+	}
+	call(t, token, "DELETE", p.url+"/v2/accounts/"+later+"/aaa/spool?filter_state=parked", "").want(t, http.StatusOK)
 	// Written again, here with everything anew, both accounts work.
 	call(t, token, "POST", provider+"/aaa", document).want(t, http.StatusOK)
 	call(t, token, "POST", p.url+"/v2/accounts/"+later+"/aaa", document).want(t, http.StatusOK)

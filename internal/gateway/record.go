@@ -91,9 +91,7 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 	var given bool
 	r.DelayKey, _ = d.timed(acctDelayTime)
 	r.TimeKey, given = d.timed(eventTimestamp)
-	if r.EventAt = eventTime(aaa.ValueText(req.Values[r.TimeKey])); r.EventAt.IsZero() {
-		r.EventAt = received.Add(-delayOf(aaa.ValueText(req.Values[r.DelayKey])))
-	}
+	r.EventAt = happened(aaa.ValueText(req.Values[r.TimeKey]), aaa.ValueText(req.Values[r.DelayKey]), received, r.Reboot != "")
 	if r.Session != "" {
 		var err error
 		if r.Digest, err = digestOf(r); err != nil {
@@ -168,6 +166,26 @@ func (d identity) status() (most uint64) {
 		return statusStop
 	}
 	return statusStart
+}
+
+// An Event-Timestamp is believed that is no older than a record can be kept, and ahead by no more than clocks differ. A NAS without a clock counts
+// from 1970.
+const (
+	oldestEvent = 30 * 24 * time.Hour
+	newestEvent = 5 * time.Minute
+)
+
+// happened is when what a record tells of happened, on this service's clock: its Event-Timestamp, or its receipt without the delay. A NAS that was
+// rebooted may have a wrong clock, and what it says decides which sessions are closed: there the delay goes first, and no time is after the receipt.
+func happened(timestamp, delay string, received time.Time, reboot bool) time.Time {
+	at, late := eventTime(timestamp), received.Add(-delayOf(delay))
+	switch {
+	case at.IsZero(), at.Before(received.Add(-oldestEvent - time.Second)), at.After(received.Add(newestEvent)):
+		return late
+	case reboot && (delay != "" || at.After(received)):
+		return late
+	}
+	return at
 }
 
 // eventTime reads an Event-Timestamp as dictionaries take it; zero where that is none.

@@ -173,6 +173,11 @@ func TestRecordTimes(t *testing.T) {
 		"a delay before the clock": {nil, json.Number("4294967295"), received.Add(-4294967295 * time.Second)},
 		"no delay":                 {nil, "soon", received},
 		"a delay less than none":   {nil, json.Number("-3"), received},
+		"a NAS without a clock":    {json.Number("17"), nil, received},
+		"the same with a delay":    {json.Number("17"), json.Number("10"), received.Add(-10 * time.Second)},
+		"a month ago":              {number(received.Add(-30 * 24 * time.Hour).Unix()), nil, received.Add(-30 * 24 * time.Hour).Truncate(time.Second)},
+		"the last second":          {json.Number("4294967295"), nil, received},
+		"a clock that is fast":     {number(received.Add(time.Minute).Unix()), nil, received.Add(time.Minute).Truncate(time.Second)},
 	} {
 		values := func(event, delay string) aaa.Values {
 			v := aaa.Values{"User-Name": "bob"}
@@ -196,6 +201,33 @@ func TestRecordTimes(t *testing.T) {
 		}
 		if !r.EventAt.Equal(c.want) || r.TimeKey != "when" || r.DelayKey != "late" || r.Values["when"] != want || given["when"] != c.event {
 			t.Errorf("%s, by rules: %+v, want %v", name, r, c.want)
+		}
+	}
+}
+
+// TestRebootTimes: what a NAS says of the time of its reboot closes neither sessions that were opened after it nor, if its clock is slow, none: the
+// delay needs no clock.
+func TestRebootTimes(t *testing.T) {
+	t.Parallel()
+	level := newFixture(t).acctLevel("User-Name", "User-Name")
+	hour := number(received.Add(-time.Hour).Unix())
+	for name, c := range map[string]struct {
+		event, delay any
+		want         time.Time
+	}{
+		"neither":              {nil, nil, received},
+		"a delay":              {nil, "10", received.Add(-10 * time.Second)},
+		"a time":               {hour, nil, received.Add(-time.Hour).Truncate(time.Second)},
+		"a clock that is slow": {hour, "0", received},
+		"a clock that is fast": {number(received.Add(time.Minute).Unix()), nil, received},
+		"no clock":             {"5", nil, received},
+		"the last second":      {"4294967295", nil, received},
+	} {
+		for _, status := range []string{"Accounting-On", "Accounting-Off"} {
+			r := recorded(t, level, aaa.Values{"Acct-Status-Type": status, "NAS-Identifier": "x", "Event-Timestamp": c.event, "Acct-Delay-Time": c.delay})
+			if r.Reboot == "" || !r.EventAt.Equal(c.want) {
+				t.Errorf("%s of %s: %v, want %v", name, status, r.EventAt, c.want)
+			}
 		}
 	}
 }

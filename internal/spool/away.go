@@ -40,6 +40,7 @@ type away struct {
 type holding struct {
 	until time.Time
 	moved bool // the store has it now
+	ended bool // the attempt came to nothing, while the record may be on its way to the store with its lease
 }
 
 func (a *away) init(j Journal) {
@@ -155,7 +156,7 @@ func (i *intake) journal(list []*pending) {
 	var taken []*pending
 	var entries [][]byte
 	for _, p := range list {
-		if err := i.journalRoom(p.record.Kind); err != nil {
+		if err := i.journalRoom(&p.record); err != nil {
 			i.fail([]*pending{p}, err)
 			continue
 		}
@@ -215,8 +216,12 @@ func (i *intake) settleJournaled(h *Held, o store.SpoolSettlement) <-chan struct
 	key := keyOf(h.stored.ID)
 	a.mu.Lock()
 	held := a.holding[key]
-	delete(a.holding, key)
 	moved := held != nil && held.moved
+	if held != nil && !moved && !ends(o.Outcome) {
+		held.ended = true
+	} else {
+		delete(a.holding, key)
+	}
 	if ends(o.Outcome) && !moved {
 		a.done.put(key, struct{}{})
 		a.untrack(h.stored.Account, h.stored.Session)

@@ -246,6 +246,33 @@ func TestAmbiguousCommit(t *testing.T) {
 	}
 }
 
+// TestLeaseOfNobody: a record that comes into the store with the lease of an attempt, which is not made or ends at that moment, does not wait for the lease's end.
+func TestLeaseOfNobody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spool()
+	h.store.fault = func([]store.SpoolRecord) (bool, error) { return true, store.ErrUnavailable }
+	ends := h.hold(s, store.SpoolStart, "ends")
+	s.quota.kept(h.account) // the account has a backlog: nothing more is attempted while the store is away
+	s.returned()
+	kept := h.hold(s, store.SpoolStart, "unattempted")
+	if rows := h.rows(); len(rows) != 2 || rows[0].Lease.Until.IsZero() || rows[1].Lease.Until.IsZero() || ends.Kept || !kept.Kept {
+		t.Fatalf("%+v, %v, %v", rows, ends.Kept, kept.Kept)
+	}
+	h.store.set(func() {
+		h.store.fault = func([]store.SpoolRecord) (bool, error) {
+			h.settle(ends, store.SpoolFailed)
+			return false, nil
+		}
+	})
+	s.pass(t.Context())
+	for _, r := range h.rows() {
+		if !r.Lease.Until.IsZero() || r.DueAt.After(s.now()) {
+			t.Errorf("the record that %s has the lease %+v, and is due at %v", r.Session, r.Lease, r.DueAt)
+		}
+	}
+}
+
 // TestHoldWhileAway: a journaled record is attempted now unless another one of its session, or of its account, waits.
 func TestHoldWhileAway(t *testing.T) {
 	t.Parallel()
@@ -369,5 +396,30 @@ func TestRunStops(t *testing.T) {
 	h.must(s.Store(t.Context(), h.record(store.SpoolStart, "two")))
 	if len(h.rows()) != 2 {
 		t.Error("a record after the end is lost")
+	}
+}
+
+// TestEntryWithoutATime: an entry with the zero time, which no store can tell from none, is not read.
+func TestEntryWithoutATime(t *testing.T) {
+	t.Parallel()
+	r := store.SpoolRecord{Account: aaa.NewAccountID(), ID: aaa.NewID(), Kind: store.SpoolStart, Payload: "p", EventAt: time.Now(), ReceivedAt: time.Now(), KeepUntil: time.Now()}
+	good, err := recordEntry("boot", &r, false)
+	if err == nil {
+		_, err = decodeEntry(good)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []*time.Time{&r.EventAt, &r.ReceivedAt, &r.KeepUntil} {
+		is := *at
+		*at = time.Time{}
+		bad, err := recordEntry("boot", &r, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := decodeEntry(bad); err == nil {
+			t.Errorf("it is read as %+v", e)
+		}
+		*at = is
 	}
 }

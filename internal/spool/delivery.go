@@ -35,6 +35,7 @@ type delivery struct {
 	s         *Spool
 	scheduler *claims.Scheduler[store.SpoolRecord]
 	turns     *turns
+	large     *large
 	standings *standings
 	*settler
 	*recoveries
@@ -46,7 +47,7 @@ type delivery struct {
 
 func newDelivery(s *Spool) *delivery {
 	d := &delivery{
-		s: s, turns: newTurns(s.o.Width), standings: newStandings(), settler: newSettler(s), recoveries: newRecoveries(s),
+		s: s, turns: newTurns(s.o.Width), large: newLarge(), standings: newStandings(), settler: newSettler(s), recoveries: newRecoveries(s),
 		woken: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	d.scheduler = claims.New(claims.Options[store.SpoolRecord]{
@@ -115,7 +116,7 @@ func (d *delivery) work(ctx context.Context, stored store.SpoolRecord) (claims.O
 		return claims.Crowded, nil
 	}
 	began := d.s.now()
-	o, asked, err := d.attempt(ctx, &stored, began)
+	o, asked, err := d.attemptWhole(ctx, &stored, began, claimed)
 	d.turns.give(stored.Account)
 	d.finish(o)
 	if asked == claims.Delivered && began.Sub(claimed) > lateAfter {
@@ -148,22 +149,30 @@ func (d *delivery) attempt(ctx context.Context, stored *store.SpoolRecord, began
 	ctx, cancel := context.WithTimeout(ctx, stored.Lease.Until.Sub(began)-time.Second) // then another node may have the record
 	defer cancel()
 	res, err := safely(ctx, func(ctx context.Context) (*aaa.Result, error) { return d.s.o.Deliver(ctx, r, valuesAt(r, began)) })
-	o, asked := d.conclude(ctx, stored, judge(res, err, false), began, err)
+	v := judge(res, err, false)
+	if v.outcome == store.SpoolGone && !d.isDeleted(ctx, stored.Account) { // something else was not found
+		v.outcome, v.asked = store.SpoolFailed, claims.Undelivered
+	}
+	o, asked := d.conclude(ctx, stored, v, began, err)
 	if o.Outcome == store.SpoolDelivered {
 		d.s.delivered(r)
 	}
 	return o, asked, nil
 }
 
+// isDeleted reports whether an account is deleted.
+func (d *delivery) isDeleted(ctx context.Context, account aaa.AccountID) bool {
+	if d.s.o.Limits == nil {
+		return false
+	}
+	_, err := d.s.o.Limits(ctx, account)
+	return aaa.KindOf(err) == aaa.KindNotFound
+}
+
 // unopened settles a record that can't be opened: its account is deleted, the store is away, or the key is not this node's.
 func (d *delivery) unopened(ctx context.Context, stored *store.SpoolRecord, began time.Time, err error) (store.SpoolSettlement, claims.Outcome, error) {
-	gone := false
-	if d.s.o.Limits != nil {
-		_, lerr := d.s.o.Limits(ctx, stored.Account)
-		gone = aaa.KindOf(lerr) == aaa.KindNotFound
-	}
 	switch {
-	case gone:
+	case d.isDeleted(ctx, stored.Account):
 		o, asked := d.conclude(ctx, stored, verdict{outcome: store.SpoolGone, reason: "the account is deleted"}, began, nil)
 		return o, asked, nil
 	case errors.Is(err, store.ErrUnavailable):

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +78,86 @@ func TestRealStore(t *testing.T) {
 	}
 	if c := h.counts(); c.Acknowledged != 3*sessions || c.Delivered != 3*sessions || c.Waiting != 0 {
 		t.Errorf("the ledger: %+v", c)
+	}
+}
+
+// claiming counts the octets of payloads that are claimed and not sent.
+type claiming struct {
+	*faulty
+	mu         sync.Mutex
+	each       map[string]int64
+	held, most int64
+}
+
+func (c *claiming) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
+	list, err := c.faulty.Due(ctx, now, lease, take)
+	for _, r := range list {
+		c.hold(r)
+	}
+	return list, err
+}
+
+func (c *claiming) Get(ctx context.Context, account aaa.AccountID, id string) (store.SpoolRecord, error) {
+	r, err := c.faulty.Get(ctx, account, id)
+	c.hold(r)
+	return r, err
+}
+
+func (c *claiming) hold(r store.SpoolRecord) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held += int64(len(r.Payload)) - c.each[r.ID]
+	c.each[r.ID] = int64(len(r.Payload))
+	c.most = max(c.most, c.held)
+}
+
+func (c *claiming) sent(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held -= c.each[id]
+	delete(c.each, id)
+}
+
+// TestLargeRecords: an account whose records are as large as they may be takes a small part of a node's memory, however many are claimed at once, and all are
+// delivered.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := &claiming{faulty: h.store, each: make(map[string]int64)}
+	padding := strings.Repeat("0123456789abcdef", 15_000)
+	const records = 150
+	var left atomic.Int64
+	left.Store(records)
+	all := make(chan struct{})
+	s := h.spool(func(o *Options) {
+		o.Store = c
+		o.Deliver = func(_ context.Context, r *Record, v aaa.Values) (*aaa.Result, error) {
+			c.sent(r.ID)
+			if v["padding"] != padding {
+				t.Error("a record is not what it was")
+			}
+			if left.Add(-1) == 0 {
+				close(all)
+			}
+			return accepted, nil
+		}
+	})
+	for i := range records {
+		r := h.record(store.SpoolStart, fmt.Sprint("session", i))
+		r.Values["padding"] = padding
+		h.must(s.Store(t.Context(), r))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var under sync.WaitGroup
+	under.Go(func() { s.Run(ctx) })
+	<-all
+	cancel()
+	under.Wait()
+	if c.most > mostLargeOfAccount*350<<10 {
+		t.Errorf("%d octets of payloads are in memory at once", c.most)
+	}
+	if got := h.counts(); got.Delivered != records {
+		t.Errorf("the ledger: %+v", got)
 	}
 }
 

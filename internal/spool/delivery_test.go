@@ -16,6 +16,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/claims"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/store"
 )
 
@@ -275,7 +276,7 @@ func TestJudge(t *testing.T) {
 		reason          string
 	}{
 		"accept":      {res: accepted, direct: store.SpoolDelivered, claimed: store.SpoolDelivered, asked: claims.Delivered},
-		"bypassed":    {res: &aaa.Result{Outcome: aaa.Bypassed}, direct: store.SpoolDelivered, claimed: store.SpoolDelivered, asked: claims.Delivered},
+		"bypassed":    {res: &aaa.Result{Outcome: aaa.Bypassed}, direct: store.SpoolWithdrawn, claimed: store.SpoolRefused, reason: "the account's document blocks the record's channel"},
 		"reject":      {res: &aaa.Result{Outcome: aaa.Reject, Server: "main"}, direct: store.SpoolWithdrawn, claimed: store.SpoolRefused, asked: claims.Delivered, reason: "refused by the server main"},
 		"off":         {res: &aaa.Result{Outcome: aaa.Off}, direct: store.SpoolWithdrawn, claimed: store.SpoolFailed, reason: "the account has no accounting server"},
 		"bad input":   {err: aaa.Invalid(aaa.Field{Path: "k", Message: "too long"}), direct: store.SpoolWithdrawn, claimed: store.SpoolRefused, reason: "validation error: k: too long"},
@@ -310,14 +311,24 @@ func TestRefused(t *testing.T) {
 			switch {
 			case r.Account == "gone":
 				return nil, aaa.Errorf(aaa.KindNotFound, "no such account")
+			case r.Account == "there":
+				return nil, store.ErrNotFound // of a part of its document
 			case r.Kind == store.SpoolStart:
 				return &aaa.Result{Outcome: aaa.Reject, Server: "main"}, nil
 			}
 			return accepted, nil
 		})
-		_, stop := w.run(w.options("one"))
+		o := w.options("one")
+		o.Limits = func(_ context.Context, account aaa.AccountID) (*limits.Account, error) {
+			if account == "gone" {
+				return nil, aaa.Errorf(aaa.KindNotFound, "no such account")
+			}
+			return limits.NewAccount(account), nil
+		}
+		_, stop := w.run(o)
 		start, stopped := w.put("a", store.SpoolStart, "session"), w.put("a", store.SpoolStop, "session")
 		w.put("gone", store.SpoolStop, "session")
+		w.put("there", store.SpoolStop, "session")
 		time.Sleep(3 * time.Second)
 		stop()
 		if r := w.rows.get(start); r == nil || r.State != store.SpoolParked || r.Attempts[0].Reason != "refused by the server main" || len(w.tries(start)) != 1 {
@@ -329,6 +340,9 @@ func TestRefused(t *testing.T) {
 		w.balanced("a")
 		if c := w.balanced("gone"); c.Dropped != 1 || w.log.count("level=ERROR") != 1 {
 			t.Errorf("the ledger of a deleted account: %+v\n%s", c, w.log.b.String())
+		}
+		if c := w.balanced("there"); c.Dropped != 0 || c.Waiting != 1 {
+			t.Errorf("the ledger of an account that is there: %+v", c)
 		}
 	})
 }

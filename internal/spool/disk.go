@@ -65,14 +65,19 @@ func (d *disk) room(kind store.SpoolKind) error {
 	return nil
 }
 
-// journalRoom refuses a record for which the journal is too full.
-func (i *intake) journalRoom(kind store.SpoolKind) error {
+// journalRoom refuses a record for which the journal is too full. One account may have as much of it as is free, so that there is room for the
+// others, however many of them use it.
+func (i *intake) journalRoom(r *store.SpoolRecord) error {
 	if bound := i.s.o.JournalOctets; bound > 0 {
-		if _, octets := i.s.o.Journal.Len(); !within(octets+1, bound, share(kind)) {
-			return noRoom("the journal", kind)
+		_, octets := i.s.o.Journal.Len()
+		if !within(octets+1, bound, share(r.Kind)) {
+			return noRoom("the journal", r.Kind)
+		}
+		if !within(octets+i.quota.journaled(r.Account)+1, bound, share(r.Kind)) {
+			return noRoom("the account's part of the journal", r.Kind)
 		}
 	}
-	return i.disk.room(kind)
+	return i.disk.room(r.Kind)
 }
 
 func noRoom(what string, kind store.SpoolKind) *aaa.Error {

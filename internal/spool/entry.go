@@ -123,9 +123,10 @@ func (e *entry) record() store.SpoolRecord {
 
 // Bounds of a record's members, in octets.
 const (
-	maxHash  = 128  // Session and Digest
-	maxLabel = 253  // AcctSessionID and User: as long as a RADIUS attribute
-	maxTime  = 1e17 // microseconds since 1970, either way: the year 5138
+	maxHash  = 128   // Session and Digest
+	maxLabel = 253   // AcctSessionID and User: as long as a RADIUS attribute
+	maxTime  = 1e17  // microseconds since 1970: the year 5138
+	minTime  = -1e16 // the year 1653: before any delay, and after the zero time, which stores take for none
 )
 
 // checkStored checks what a store can't hold or would mistake.
@@ -143,7 +144,7 @@ func checkStored(r *store.SpoolRecord) error {
 		return errors.New("the record's names are too long or no text")
 	}
 	for _, t := range []time.Time{r.EventAt, r.ReceivedAt, r.KeepUntil} {
-		if at := t.UnixMicro(); at < -maxTime || at > maxTime {
+		if at := t.UnixMicro(); at < minTime || at > maxTime {
 			return errors.New("the record has an impossible time")
 		}
 	}

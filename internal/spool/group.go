@@ -13,6 +13,7 @@ const (
 	mostGrouped    = 512 // records of a group, or of a transaction of the mover
 	mostOctets     = 4 << 20
 	mostWaiting    = 128 << 20 // octets of all records that wait for a group
+	mostOfAccount  = 16 << 20  // of them those of one account: what others have waits behind them
 	mostCommitting = 2
 	gatherTime     = 2 * time.Millisecond // before a second group is begun beside the first
 )
@@ -42,8 +43,9 @@ type group struct {
 	mu      sync.Mutex
 	waiting []*pending
 	octets  int
-	running int  // commits under way
-	armed   bool // a timer begins the second one
+	of      map[aaa.AccountID]int // octets of each account
+	running int                   // commits under way
+	armed   bool                  // a timer begins the second one
 }
 
 // add returns when a record is committed. If ctx ends before it is in a group, it is not stored.
@@ -72,8 +74,11 @@ func (g *group) enter(p *pending) error {
 	if g.octets+p.octets() > mostWaiting {
 		return &aaa.Error{Kind: aaa.KindBusy, Message: "this node has too many accounting records to store", RetryAfter: time.Second}
 	}
+	if g.of[p.record.Account]+p.octets() > mostOfAccount {
+		return &aaa.Error{Kind: aaa.KindBusy, Message: "the account has too many accounting records that this node is still to store", RetryAfter: time.Second}
+	}
 	g.waiting = append(g.waiting, p)
-	g.octets += p.octets()
+	g.count(p, p.octets())
 	switch {
 	case g.running == 0 || g.running < mostCommitting && (len(g.waiting) >= g.size.get() || g.octets >= mostOctets):
 		g.begin()
@@ -89,6 +94,19 @@ func (g *group) enter(p *pending) error {
 		})
 	}
 	return nil
+}
+
+// count adds the octets of a record to those that wait, or takes them off. It is called with mu.
+func (g *group) count(p *pending, octets int) {
+	g.octets += octets
+	if g.of == nil {
+		g.of = make(map[aaa.AccountID]int)
+	}
+	if n := g.of[p.record.Account] + octets; n > 0 {
+		g.of[p.record.Account] = n
+	} else {
+		delete(g.of, p.record.Account)
+	}
 }
 
 // begin starts a goroutine that commits groups until none waits. It is called with mu.
@@ -112,7 +130,7 @@ func (g *group) next() []*pending {
 			break
 		}
 		n++
-		g.octets -= p.octets()
+		g.count(p, -p.octets())
 		if p.left {
 			continue
 		}

@@ -246,6 +246,10 @@ func (h *house) rows() []store.SpoolRecord {
 	h.t.Helper()
 	list, _, err := h.store.List(h.t.Context(), h.account, store.SpoolFilter{}, store.Page{})
 	h.must(err)
+	for n, r := range list { // with its payload
+		list[n], err = h.store.Get(h.t.Context(), h.account, r.ID)
+		h.must(err)
+	}
 	return list
 }
 

@@ -80,7 +80,7 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 	now := i.s.now()
 	i.complete(r, now)
 	p := &pending{hold: !lease.Until.IsZero(), done: make(chan struct{})}
-	p.record = store.SpoolRecord{Account: r.Account, ID: r.ID, Kind: r.Kind, Session: r.Session, Digest: r.Digest, AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt}
+	p.record = store.SpoolRecord{Account: r.Account, ID: r.ID, Kind: r.Kind, Session: r.Session, Digest: r.Digest, AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt, ReceivedAt: now, KeepUntil: now.Add(r.Keep)}
 	if err := checkStored(&p.record); err != nil {
 		return nil, &aaa.Error{Message: "the accounting record is malformed", Err: err}
 	}

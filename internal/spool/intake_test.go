@@ -280,13 +280,20 @@ func TestRepetitions(t *testing.T) {
 	if !held.Kept || len(h.rows()) != 0 {
 		t.Errorf("delivered: %+v, %d rows", held, len(h.rows()))
 	}
+	later := again // the NAS was restarted, and gives the identifier out again
+	later.ID, later.EventAt = "", again.EventAt.Add(time.Minute)
+	h.must(s.Store(t.Context(), &later))
+	if len(h.rows()) != 1 {
+		t.Error("the Stop of a session a minute later is taken for a repetition")
+	}
+	settle(later.ID)
 	other := again
 	other.ID, other.Account = "", aaa.NewAccountID()
 	if s.repeats.seen(&store.SpoolRecord{Account: other.Account, Kind: other.Kind, Digest: other.Digest}, s.now()) {
 		t.Error("another account's record repeats it")
 	}
 	ahead.Store(int64(repeatsKept + time.Second))
-	again.ID = ""
+	again.ID = "" // of the same time
 	h.must(s.Store(t.Context(), &again))
 	if len(h.rows()) != 1 {
 		t.Error("after 5 minutes it is not stored")
@@ -297,7 +304,7 @@ func TestRepetitions(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		seen  bool
-	}{{sameInterim, true}, {sameInterim + time.Second, false}} {
+	}{{2 * time.Second, true}, {3 * time.Second, false}} {
 		if got := s.repeats.seen(&store.SpoolRecord{Account: h.account, Kind: interim.Kind, Digest: interim.Digest, EventAt: interim.EventAt.Add(c.after)}, s.now()); got != c.seen {
 			t.Errorf("an Interim %v later repeats: %v", c.after, got)
 		}

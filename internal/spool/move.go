@@ -149,8 +149,11 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 	var appends []store.SpoolRecord
 	var of []*entry
 	for _, e := range records {
-		if r, ok := m.due(e, ended, now); ok {
+		switch r, ok, repeats := m.due(e, ended, now); {
+		case ok:
 			appends, of = append(appends, r), append(of, e)
+		case repeats: // the store may have it since a commit that was not heard of
+			outcomes = append(outcomes, store.SpoolSettlement{Account: e.Account, ID: e.ID, Revision: 1, Session: e.Session, Outcome: store.SpoolDelivered})
 		}
 	}
 	err := m.append(ctx, appends, of, func(e *entry, err error) {
@@ -192,8 +195,9 @@ func (m *mover) putBack(ctx context.Context, list [][]byte) error {
 	return nil
 }
 
-// due returns the record of an entry as the store is to have it. ok is false if the store needs it no more.
-func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.SpoolRecord, ok bool) {
+// due returns the record of an entry as the store is to have it. ok is false if the store needs it no more; repeats is true if that is since it
+// repeats a delivered one.
+func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.SpoolRecord, ok, repeats bool) {
 	i := m.i
 	a := &i.away
 	r = e.record()
@@ -203,19 +207,19 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	key := keyOf(e.ID)
 	switch {
 	case a.moved.has(key) || !own && ended[e.ID]:
-		return r, false
+		return r, false, false
 	case own && a.done.has(key):
 		m.left(e, &r, nowhere)
-		return r, false
+		return r, false, false
 	case i.repeats.seen(&r, now):
 		m.left(e, &r, nowhere)
-		return r, false
+		return r, false, true
 	}
 	r.DueAt = now
 	h := a.holding[key]
 	switch {
 	case !e.Hold:
-	case own && h != nil && now.Before(h.until):
+	case own && h != nil && !h.ended && now.Before(h.until):
 		r.Lease = store.Lease{Node: i.s.o.Node, Until: h.until}
 	case own && !a.done.lost:
 		delete(a.holding, key)
@@ -227,7 +231,7 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	default:
 		r.Lease = store.Lease{Node: i.s.o.Node, Until: now.Add(moveLease)}
 	}
-	return r, true
+	return r, true, false
 }
 
 // left notes that a record has left the journal, and where it is now. It is called with away.mu.
@@ -251,7 +255,7 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 	}
 	timed, cancel := context.WithTimeout(ctx, moveTime)
 	began := time.Now()
-	_, err := m.i.s.o.Store.Append(timed, list)
+	out, err := m.i.s.o.Store.Append(timed, list)
 	cancel()
 	m.size.took(len(list), time.Since(began), err)
 	switch {
@@ -268,18 +272,30 @@ func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entr
 		}
 		return m.append(ctx, list[half:], of[half:], refuse)
 	}
+	var free []store.SpoolSettlement // whose lease is nobody's
 	a := &m.i.away
 	a.mu.Lock()
 	for n, e := range of {
-		m.left(e, &list[n], inStore)
-		if h := a.holding[keyOf(e.ID)]; h != nil {
+		r := &list[n]
+		m.left(e, r, inStore)
+		h := a.holding[keyOf(e.ID)]
+		switch {
+		case h != nil && h.ended:
+			delete(a.holding, keyOf(e.ID))
+			fallthrough
+		case r.Lease.Until.IsZero() && out[n] == store.SpoolRepeated: // by a commit that was not heard of
+			free = append(free, store.SpoolSettlement{Account: r.Account, ID: r.ID, Revision: 1, Session: r.Session, Outcome: store.SpoolReleased, DueAt: r.DueAt})
+		case h != nil:
 			h.moved = true
 		}
-		if m.from.IsZero() || list[n].ReceivedAt.Before(m.from) {
-			m.from = list[n].ReceivedAt
+		if m.from.IsZero() || r.ReceivedAt.Before(m.from) {
+			m.from = r.ReceivedAt
 		}
 	}
 	a.mu.Unlock()
+	if err := m.settle(ctx, free); err != nil {
+		return err
+	}
 	m.records += len(list)
 	for _, r := range list {
 		m.i.quota.kept(r.Account)

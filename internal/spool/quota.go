@@ -233,6 +233,16 @@ func (q *quota) kept(account aaa.AccountID) {
 	q.get(account, now).kept = now
 }
 
+// journaled is how many octets of the account's records are in the journal.
+func (q *quota) journaled(account aaa.AccountID) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if u := q.of[account]; u != nil {
+		return u.at[inJournal].octets
+	}
+	return 0
+}
+
 // backlog reports whether records of the account waited when the store was last seen. A record younger than backlogAge may just be at its
 // server: it counts only if this node knows that it waits.
 func (q *quota) backlog(account aaa.AccountID) bool {

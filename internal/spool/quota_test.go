@@ -157,6 +157,7 @@ func TestDiskAndJournalFull(t *testing.T) {
 	ahead.Add(int64(2 * diskEvery))
 	h.must(s.Store(t.Context(), h.record(store.SpoolInterim, "unknown")))
 
+	clear(s.quota.of) // what is there is of many accounts
 	var refused []string
 	for _, kind := range []store.SpoolKind{store.SpoolInterim, store.SpoolStart, store.SpoolStop} {
 		_, octets := h.journal.Len()
@@ -171,6 +172,27 @@ func TestDiskAndJournalFull(t *testing.T) {
 	}
 	_, s.o.JournalOctets = h.journal.Len()
 	h.is(s.Store(t.Context(), h.record(store.SpoolStop, "full")), aaa.KindUnavailable)
+}
+
+// TestJournalIsShared: an account that stores all it can while the store is away leaves as much of the journal to others as it has.
+func TestJournalIsShared(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spool(func(o *Options) { o.JournalOctets = 64 << 10 })
+	modest := h.record(store.SpoolInterim, "modest")
+	modest.Account = aaa.NewAccountID()
+	h.warm(s)
+	_, err := h.vault.SealHeld(t.Context(), modest.Account, "warm", "")
+	h.must(err)
+	h.store.set(func() { h.store.away = true })
+	for n := 0; err == nil && n < 1000; n++ {
+		err = s.Store(t.Context(), h.record(store.SpoolStop, aaa.NewID()))
+	}
+	h.is(err, aaa.KindUnavailable)
+	if _, octets := h.journal.Len(); octets < 16<<10 || octets > 48<<10 {
+		t.Errorf("it has %d octets of the journal", octets)
+	}
+	h.must(s.Store(t.Context(), modest))
 }
 
 func TestDiskOf(t *testing.T) {

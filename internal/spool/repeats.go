@@ -12,8 +12,7 @@ import (
 const (
 	repeatsKept  = 5 * time.Minute
 	mostRepeats  = 1 << 17
-	sameInterim  = 2 * time.Second // how far apart the times of an Interim record and of its repetition can be
-	repeatsEvery = repeatsKept     // a half of the memory is no older than that
+	repeatsEvery = repeatsKept // a half of the memory is no older than that
 )
 
 // repeats knows the records that this node delivered in the last 5 minutes, or the last 65,536 of them: a NAS that missed the answer sends them
@@ -56,7 +55,7 @@ func (p *repeats) seen(r *store.SpoolRecord, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	d, ok := p.known.get(key)
-	return ok && now.Sub(d.at) <= repeatsKept && (r.Kind != store.SpoolInterim || d.event.Sub(r.EventAt).Abs() <= sameInterim)
+	return ok && now.Sub(d.at) <= repeatsKept && d.event.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin()
 }
 
 // delivered notes that a server took a record, so that its repetitions are not stored for 5 minutes.

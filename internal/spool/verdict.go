@@ -42,6 +42,8 @@ func judge(res *aaa.Result, err error, direct bool) verdict {
 			return v
 		case res.Outcome == aaa.Off && direct:
 			return final("")
+		case res.Outcome == aaa.Bypassed: // no server has it, so it is not delivered
+			return final("the account's document blocks the record's channel")
 		case res.Outcome == aaa.Off:
 			return verdict{outcome: store.SpoolFailed, asked: claims.Undelivered, reason: "the account has no accounting server"}
 		}

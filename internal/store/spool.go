@@ -19,6 +19,16 @@ const (
 	SpoolOther   SpoolKind = "other" // of no session: Accounting-On, Accounting-Off, and what names no session
 )
 
+// RepeatedWithin is how far apart the times of a record and of its repetition can be: a client that does not tell the time is repeated at
+// another one. An equal Interim that comes later is the next one, and an equal Start or Stop is of another session: its NAS was restarted and
+// gives its identifiers out again.
+func (k SpoolKind) RepeatedWithin() time.Duration {
+	if k == SpoolInterim {
+		return 2 * time.Second
+	}
+	return 30 * time.Second
+}
+
 // SpoolState is where a record stands.
 type SpoolState string
 
@@ -30,6 +40,9 @@ const (
 
 // MaxSpoolAttempts is how many attempts to deliver it a record remembers: the last ones.
 const MaxSpoolAttempts = 20
+
+// MaxSpoolInline is how long a payload is that comes with its claimed record.
+const MaxSpoolInline = 8 << 10
 
 // SpoolAttempt is one attempt to deliver a record that came to nothing.
 type SpoolAttempt struct {
@@ -81,7 +94,7 @@ const (
 	SpoolDelivered SpoolOutcome = iota // the record is deleted, whoever has its lease
 	SpoolFailed                        // it is due again at DueAt
 	SpoolRefused                       // it is parked
-	SpoolWithdrawn                     // the caller was told that it is not taken: it is deleted and was never acknowledged
+	SpoolWithdrawn                     // the caller was told that it is not taken: it is deleted and was never acknowledged. One that was repeated is parked
 	SpoolReleased                      // no attempt was made: the lease ends, and it is due again at DueAt
 	SpoolGone                          // its account is deleted: the record is dropped
 )
@@ -143,7 +156,8 @@ type Spool interface {
 	// later at the latest. Records without a session repeat none but by their id.
 	// A record that was appended before, by a try whose end was not heard of, is SpoolRepeated. That its account exists is not checked.
 	Append(ctx context.Context, list []SpoolRecord) ([]SpoolAppended, error)
-	// Due claims records, as Sessions.Due does, of each session the first one alone.
+	// Due claims records, as Sessions.Due does, of each session the first one alone. It leaves out payloads of more than MaxSpoolInline
+	// octets, so that many claimed records take little memory: Get has them.
 	Due(ctx context.Context, now time.Time, lease Lease, take func(aaa.AccountID) bool) ([]SpoolRecord, error)
 	// Settle writes the outcomes of attempts in one transaction. What waits behind a delivered, refused, withdrawn or dropped record is
 	// due at once, and what waits behind a failed or released one goes on waiting for it.
@@ -154,7 +168,7 @@ type Spool interface {
 
 	// Get returns one record. ErrNotFound: it is not there, or delivered.
 	Get(ctx context.Context, account aaa.AccountID, id string) (SpoolRecord, error)
-	// List is ordered by id. One call looks at a bounded number of records, so a page of a filter that is not full, or empty, may have a
+	// List is ordered by id, and leaves all payloads out. One call looks at a bounded number of records, so a page of a filter that is not full, or empty, may have a
 	// next one.
 	List(ctx context.Context, account aaa.AccountID, f SpoolFilter, p Page) (list []SpoolRecord, next string, err error)
 	// Resend makes the chosen records wait, due at once, to be parked at keepUntil, and says how many they are. Those with a lease are left alone.

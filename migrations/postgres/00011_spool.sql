@@ -7,7 +7,7 @@
 -- kind is 0 start, 1 interim, 2 stop, 3 other; state is 0 waiting, 1 parked. The waiting records of one session are delivered in
 -- the order of kind and id; line is a hash of account and session, 0 for a record of none. payload is sealed. due_at is when a
 -- waiting record is tried next; the node that claims it then holds it until lease_until. attempts is a JSON array of the last attempts,
--- server the one that the last of them asked.
+-- server the one that the last of them asked. repeated is 1 if another caller brought the record too and was told that it is stored.
 CREATE TABLE spool (
     account_id      text COLLATE "C" NOT NULL,
     id              text COLLATE "C" NOT NULL,
@@ -30,6 +30,7 @@ CREATE TABLE spool (
     tries           bigint NOT NULL,
     attempts        text NOT NULL,
     server          text COLLATE "C" NOT NULL,
+    repeated        bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, id)
 );
 -- As that of sessions, which migration 9 explains. There is none of all accounts: each index makes a record dearer to store, and few

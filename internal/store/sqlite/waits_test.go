@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -76,4 +77,18 @@ func TestWritesWaitSeldom(t *testing.T) {
 	_, err = s.Documents().Replace(ctx, store.Document{Account: a.ID, Body: []byte(`{}`)}, store.AnyRevision, uses)
 	must("its next revision", 2, err)
 	must("its deletion", 2, s.Documents().Delete(ctx, a.ID, store.AnyRevision, ""))
+
+	// What a server that is back makes due is looked for before the write: among a million records that takes seconds.
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r := store.SpoolRecord{
+		Account: a.ID, ID: aaa.NewID(), Revision: 1, Kind: store.SpoolStart, State: store.SpoolWaiting, Payload: "p",
+		EventAt: now, ReceivedAt: now, KeepUntil: now.Add(time.Hour), DueAt: now.Add(time.Minute),
+	}
+	_, err = s.Spool().Append(ctx, []store.SpoolRecord{r})
+	must("an accounting record", 8, err) // most of them are empty
+	made, err := s.Spool().Recover(ctx, a.ID, now)
+	must("a server that is back", 1, err)
+	if made != 1 {
+		t.Errorf("%d records are due", made)
+	}
 }

@@ -32,6 +32,12 @@ const (
 const spoolColumns = `account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name,
 	event_at, received_at, keep_until, parked_at, due_at, lease_until, node, tries, attempts, server`
 
+// What is read of records that may be many: of a claimed one no long payload, and of a listed one none.
+var (
+	spoolClaimed = strings.Replace(spoolColumns, "payload", fmt.Sprintf("CASE WHEN octet_length(payload) <= %d THEN payload ELSE '' END", store.MaxSpoolInline), 1)
+	spoolListed  = strings.Replace(spoolColumns, "payload", "''", 1)
+)
+
 // spoolKinds are the kinds as stored, in the order of delivery.
 var spoolKinds = [...]store.SpoolKind{store.SpoolStart, store.SpoolInterim, store.SpoolStop, store.SpoolOther}
 
@@ -105,7 +111,7 @@ func (k spoolKey) compare(other spoolKey) int {
 // Due implements store.Spool.
 func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
 	return claimable[string, store.SpoolRecord]{
-		db: s.db, table: "spool", key: "id", columns: spoolColumns, scan: scanSpool, cursor: s.due,
+		db: s.db, table: "spool", key: "id", columns: spoolClaimed, scan: scanSpool, cursor: s.due,
 		each: spoolEach, blocked: spoolBehindOther, apart: true,
 	}.due(ctx, now, lease, take)
 }
@@ -130,23 +136,24 @@ func (s spool) Recover(ctx context.Context, account aaa.AccountID, now time.Time
 	}
 }
 
-// recover makes a batch due, those that are due first. What it leaves alone is due at from or later.
+// recover makes a batch due, those that are due first. What it leaves alone is due at from or later. It looks before it takes the lock of a
+// write: an account may have a million records behind others to look at.
 func (s spool) recover(ctx context.Context, account aaa.AccountID, now, from time.Time) (found int, last time.Time, n int64, err error) {
+	ids, err := all(ctx, s.db, func(scan Scan) (id string, err error) {
+		var at time.Time
+		err = scan(&id, &at)
+		last = at.UTC()
+		return id, err
+	}, fmt.Sprintf(`SELECT id, due_at FROM spool WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s > $2 AND %[1]s >= $3
+		AND (lease_until IS NULL OR lease_until <= $2) AND NOT %[2]s ORDER BY %[1]s LIMIT %[3]d`, ready, spoolBehindOther, recoverBatch),
+		string(account), nullable(now), nullable(from))
+	if err != nil || len(ids) == 0 {
+		return 0, last, 0, err
+	}
+	found = len(ids)
+	slices.Sort(ids)
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		n = 0
-		ids, err := all(ctx, tx, func(scan Scan) (id string, err error) {
-			var due time.Time
-			err = scan(&id, &due)
-			last = due.UTC()
-			return id, err
-		}, fmt.Sprintf(`SELECT id, due_at FROM spool WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s > $2 AND %[1]s >= $3
-			AND (lease_until IS NULL OR lease_until <= $2) AND NOT %[2]s ORDER BY %[1]s LIMIT %[3]d`, ready, spoolBehindOther, recoverBatch),
-			string(account), nullable(now), nullable(from))
-		if err != nil {
-			return err
-		}
-		found = len(ids)
-		slices.Sort(ids)
 		list := make([]Statement, len(ids))
 		for i, id := range ids {
 			list[i] = Statement{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,12 +39,18 @@ func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64,
 		if err := tx.Batch(ctx, a.repeats()); err != nil {
 			return err
 		}
+		if err := tx.Batch(ctx, a.mark(a.first)); err != nil {
+			return err
+		}
 		a.once()
 		if err := tx.Batch(ctx, a.replace()); err != nil {
 			return err
 		}
 		a.decide()
 		if err := tx.Batch(ctx, a.insert(again, s.db.MaxInserted())); err != nil {
+			return err
+		}
+		if err := tx.Batch(ctx, a.mark(a.among)); err != nil {
 			return err
 		}
 		out = a.out
@@ -66,6 +73,8 @@ type appending struct {
 	lease  []store.Lease
 	there  map[spoolKey]int // where in list a record is
 	known  []bool           // records that repeat another one
+	first  map[int]string   // the stored records that records of list repeat
+	among  map[int]string   // the same of records of list that others of it repeat
 	over   []bool           // Interim records that a newer one of the list replaces
 	ledger ledger
 }
@@ -77,6 +86,7 @@ type line struct {
 	adds    []int // of list, in the order of delivery
 	met     bool  // it has records
 	first   waiting
+	late    bool // an Interim record waits that is newer than those that are to be added
 }
 
 // waiting is a record as it waits. Its id is empty if there is none.
@@ -89,7 +99,7 @@ type waiting struct {
 func newAppending(list []store.SpoolRecord, most int) *appending {
 	a := &appending{
 		list: list, most: most, out: make([]store.SpoolAppended, len(list)), due: make([]time.Time, len(list)), over: make([]bool, len(list)), known: make([]bool, len(list)),
-		lease: make([]store.Lease, len(list)), there: make(map[spoolKey]int, len(list)), ledger: make(ledger),
+		lease: make([]store.Lease, len(list)), there: make(map[spoolKey]int, len(list)), first: make(map[int]string), among: make(map[int]string), ledger: make(ledger),
 	}
 	lines := make(map[[2]string]*line)
 	for i, r := range list {
@@ -170,34 +180,51 @@ func (a *appending) repeats() (list []Statement) {
 		args := []any{string(account)}
 		for _, i := range set {
 			r := a.list[i]
-			since, until := r.EventAt.Add(-sameInterim), r.EventAt.Add(sameInterim)
-			if r.Kind != store.SpoolInterim {
-				since, until = time.Unix(0, 0), time.Unix(1<<37, 0) // whenever
-			}
+			since, until := r.EventAt.Add(-r.Kind.RepeatedWithin()), r.EventAt.Add(r.Kind.RepeatedWithin())
 			args = append(args, int64(i), spoolLine(account, r.Session), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
-			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.line = w.line AND s.line <> 0 AND s.account_id = $1 AND s.session = w.session
+			return fmt.Sprintf(`(SELECT l.id FROM (SELECT id, digest, event_at FROM spool s WHERE s.line = w.line AND s.line <> 0 AND s.account_id = $1 AND s.session = w.session
 				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
 		list = append(list, Statement{
 			SQL: `WITH w (n, line, session, kind, digest, since, until) AS (VALUES ` +
-				tuples(len(set), 2, "bigint,bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, Args: args,
+				tuples(len(set), 2, "bigint,bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n, COALESCE(` + one(0) + `, ` + one(1) + `) FROM w`, Args: args,
 			Row: func(scan Scan) error {
-				n, err := scanInt(scan)
-				if err == nil {
-					a.known[n] = true
+				var n int64
+				var id *string
+				if err := scan(&n, &id); err != nil || id == nil {
+					return err
 				}
-				return err
+				if *id == a.list[n].ID { // itself
+					a.known[n] = true
+				} else {
+					a.first[int(n)] = *id
+				}
+				return nil
 			},
 		})
 	})
 	return list
 }
 
-// sameInterim is how far apart the times of an Interim record and of its repetition can be.
-const sameInterim = 2 * time.Second
+// mark notes that records are repeated, so that they can't be withdrawn any more: the repetition's caller is told that the record is stored. A
+// record that was withdrawn meanwhile is repeated by none.
+func (a *appending) mark(repeated map[int]string) (list []Statement) {
+	for _, i := range slices.Sorted(maps.Keys(repeated)) {
+		list = append(list, Statement{
+			SQL:  `UPDATE spool SET repeated = 1 WHERE account_id = $1 AND id = $2 RETURNING repeated`,
+			Args: []any{string(a.list[i].Account), repeated[i]},
+			Row: func(scan Scan) error {
+				_, err := scanInt(scan)
+				a.known[i] = true
+				return err
+			},
+		})
+	}
+	return list
+}
 
 // firsts asks for the first waiting records of sessions, or for a parked one where none waits. Each is a lookup in the index of
 // its own, whatever the planner knows: as a join, it may be planned as a scan of all records.
@@ -223,17 +250,17 @@ func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found
 	}
 }
 
-// newest is the last Interim record that is to be added to a session; ok is false if there is none.
+// newest is the Interim record that is to be added to a session and tells of the last event; ok is false if there is none.
 func (a *appending) newest(l *line) (i int, ok bool) {
-	for _, n := range slices.Backward(l.adds) {
-		if a.list[n].Kind == store.SpoolInterim {
-			return n, true
+	for _, n := range l.adds {
+		if a.list[n].Kind == store.SpoolInterim && (!ok || !a.list[n].EventAt.Before(a.list[i].EventAt)) {
+			i, ok = n, true
 		}
 	}
-	return 0, false
+	return i, ok
 }
 
-// replace deletes the Interim records that newer ones overtake.
+// replace deletes the Interim records that newer ones overtake. One that its NAS kept for longer than the next one is overtaken when it comes.
 func (a *appending) replace() (list []Statement) {
 	lines := slices.Clone(a.lines)
 	slices.SortStableFunc(lines, func(l, m *line) int { // nearly in the order of ids, in which claims lock rows
@@ -244,8 +271,8 @@ func (a *appending) replace() (list []Statement) {
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND line = $4 AND line <> 0 AND session = $2 AND kind = 1 AND id < $3 AND ` + spoolUnleased +
-			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID, spoolLine(l.account, l.session)}, Row: func(scan Scan) error {
+		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND line = $4 AND line <> 0 AND session = $2 AND kind = 1 AND id < $3 AND event_at <= $5 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID, spoolLine(l.account, l.session), *nullable(a.list[n].EventAt)}, Row: func(scan Scan) error {
 			var id string
 			var octets int64
 			err := scan(&id, &octets)
@@ -256,7 +283,15 @@ func (a *appending) replace() (list []Statement) {
 				l.first = waiting{}
 			}
 			return err
-		}})
+		}}, Statement{
+			SQL:  `SELECT 1 FROM spool WHERE account_id = $1 AND line = $4 AND line <> 0 AND session = $2 AND state = 0 AND kind = 1 AND event_at > $3 LIMIT 1`,
+			Args: []any{string(l.account), l.session, *nullable(a.list[n].EventAt), spoolLine(l.account, l.session)},
+			Row: func(scan Scan) error {
+				_, err := scanInt(scan)
+				l.late = true
+				return err
+			},
+		})
 	}
 	return list
 }
@@ -266,10 +301,15 @@ func (a *appending) once() {
 	for _, l := range a.lines {
 		for k, i := range l.adds {
 			r := a.list[i]
-			a.known[i] = a.known[i] || r.Digest != "" && slices.ContainsFunc(l.adds[:k], func(j int) bool {
-				o := a.list[j]
-				return !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && (r.Kind != store.SpoolInterim || o.EventAt.Sub(r.EventAt).Abs() <= sameInterim)
-			})
+			if a.known[i] || r.Digest == "" {
+				continue
+			}
+			for _, j := range l.adds[:k] {
+				if o := a.list[j]; !a.known[j] && o.Digest == r.Digest && o.Kind == r.Kind && o.EventAt.Sub(r.EventAt).Abs() <= r.Kind.RepeatedWithin() {
+					a.known[i], a.among[j] = true, o.ID
+					break
+				}
+			}
 		}
 		l.adds = slices.DeleteFunc(l.adds, func(i int) bool { return a.known[i] })
 	}
@@ -287,7 +327,7 @@ func (a *appending) decide() {
 		for _, i := range l.adds {
 			r := a.list[i]
 			kind := spoolKind(r.Kind)
-			if kind == spoolInterim && i != newest {
+			if kind == spoolInterim && (l.late || i != newest) {
 				a.out[i], a.over[i] = store.SpoolBehind, true
 				continue
 			}

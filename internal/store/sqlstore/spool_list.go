@@ -52,7 +52,7 @@ func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 	p.Start = plain(max(p.Start, f.ID))
 	if f == (store.SpoolFilter{}) {
 		return page(ctx, s.db, p, scanSpool, func(r store.SpoolRecord) string { return r.ID },
-			`SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`, string(account), p.Start, limit(p))
+			`SELECT `+spoolListed+` FROM spool WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`, string(account), p.Start, limit(p))
 	}
 	until, err := s.window(ctx, s.db, account, p.Start, listWindow)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 	}
 	where, args := chosen(f, 5)
 	list, next, err := page(ctx, s.db, p, scanSpool, func(r store.SpoolRecord) string { return r.ID },
-		`SELECT `+spoolColumns+` FROM spool WHERE account_id = $1 AND id >= $2 AND id < $3`+where+` ORDER BY id LIMIT $4`,
+		`SELECT `+spoolListed+` FROM spool WHERE account_id = $1 AND id >= $2 AND id < $3`+where+` ORDER BY id LIMIT $4`,
 		append([]any{string(account), p.Start, until, limit(p)}, args...)...)
 	if next == "" && until != afterAll {
 		next = until

@@ -134,13 +134,23 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		const set, where = `UPDATE spool SET revision = revision + 1, lease_until = NULL, `, ` WHERE account_id = $1 AND id = $2 AND revision = $3 AND state = 0 RETURNING revision`
 		args := []any{string(o.Account), o.ID, o.Revision}
 		var attempts string
-		if o.Outcome == store.SpoolFailed || o.Outcome == store.SpoolRefused {
+		if o.Outcome == store.SpoolFailed || o.Outcome == store.SpoolRefused || o.Outcome == store.SpoolWithdrawn {
 			if attempts, err = addAttempt(k.attempts, o.Attempt); err != nil {
 				return nil, err
 			}
 		}
 		effect := func() {}
 		var sql string
+		if o.Outcome == store.SpoolWithdrawn { // what is left was acknowledged to another caller, and is parked
+			out = append(out, Statement{
+				SQL: `DELETE FROM spool WHERE account_id = $1 AND id = $2 AND revision = $3 AND state = 0 AND repeated = 0 RETURNING revision`, Args: args,
+				Row: func(scan Scan) error {
+					_, err := scanInt(scan)
+					t.gone(o.Account, k).acknowledged--
+					return err
+				},
+			})
+		}
 		switch o.Outcome {
 		case store.SpoolFailed:
 			sql = set + `due_at = $4, tries = tries + 1, attempts = $5, server = $6` + where
@@ -148,16 +158,13 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		case store.SpoolReleased:
 			sql = set + `due_at = $4` + where
 			args = append(args, *nullable(o.DueAt))
-		case store.SpoolRefused:
+		case store.SpoolRefused, store.SpoolWithdrawn:
 			sql = set + `state = 1, parked_at = $4, due_at = NULL, tries = tries + 1, attempts = $5, server = $6` + where
 			args = append(args, *nullable(t.now), attempts, plain(o.Attempt.Server))
 			effect = func() {
 				t.over(o.Account, k.session)
 				t.ledger.of(o.Account).parked++
 			}
-		case store.SpoolWithdrawn:
-			sql = `DELETE FROM spool` + where
-			effect = func() { t.gone(o.Account, k).acknowledged-- }
 		case store.SpoolGone:
 			sql = `DELETE FROM spool` + where
 			effect = func() { t.gone(o.Account, k).dropped++ }

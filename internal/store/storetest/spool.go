@@ -74,7 +74,10 @@ func counts(t *testing.T, s store.Store, account aaa.AccountID, want store.Spool
 	rows, _ := must2[[]store.SpoolRecord, string](t)(s.Spool().List(t.Context(), account, store.SpoolFilter{}, store.Page{}))
 	var are store.SpoolCounts
 	for _, r := range rows {
-		are.Octets += int64(len(r.Payload))
+		if r.Payload != "" {
+			t.Errorf("a list has the payload of %s", r.ID)
+		}
+		are.Octets += int64(len(must[store.SpoolRecord](t)(s.Spool().Get(t.Context(), account, r.ID)).Payload))
 		if r.State == store.SpoolParked {
 			are.Parked++
 		} else {
@@ -130,6 +133,17 @@ func testSpool(t *testing.T, s store.Store) {
 	counts(t, s, a, store.SpoolCounts{Acknowledged: 1, Delivered: 1})
 	settle(t, s, now, settlement(got, store.SpoolDelivered, time.Time{}), settlement(got, store.SpoolRefused, time.Time{}))
 	counts(t, s, a, store.SpoolCounts{Acknowledged: 1, Delivered: 1})
+	// A long payload does not come with the claim.
+	inline, long := spooled(a, 2, store.SpoolOther, ""), spooled(a, 3, store.SpoolOther, "")
+	inline.Payload, long.Payload = strings.Repeat("s", store.MaxSpoolInline), strings.Repeat("l", store.MaxSpoolInline+1)
+	add(t, s, []store.SpoolRecord{inline, long})
+	due := dueRecords(t, s, now)
+	if len(due) != 2 || due["2"].Payload != inline.Payload || due["3"].Payload != "" {
+		t.Errorf("claimed are payloads of %d and %d octets", len(due["2"].Payload), len(due["3"].Payload))
+	}
+	if got := must[store.SpoolRecord](t)(s.Spool().Get(t.Context(), a, long.ID)); got.Payload != long.Payload || got.Revision != due["3"].Revision {
+		t.Errorf("it has %d octets and revision %d", len(got.Payload), got.Revision)
+	}
 }
 
 // testSpoolOrder: the records of a session go out one by one in the order of their kinds and ids, whatever comes of each.

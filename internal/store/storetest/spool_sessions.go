@@ -34,6 +34,21 @@ func testSpoolInterims(t *testing.T, s store.Store) {
 	// An older one that comes late replaces nothing.
 	add(t, s, []store.SpoolRecord{spooled(a, 0, store.SpoolInterim, "other")})
 	counts(t, s, a, store.SpoolCounts{Acknowledged: 8, Waiting: 5, Replaced: 2, Delivered: 1, Octets: 40, Oldest: noon})
+	// Nor does one that its NAS kept for longer, whether the newer one came before it or with it.
+	late := func(id int, session string, by time.Duration) store.SpoolRecord {
+		r := spooled(a, id, store.SpoolInterim, session)
+		r.EventAt = r.EventAt.Add(-by)
+		return r
+	}
+	b := []store.SpoolRecord{late(20, "late", 0), late(21, "together", 0), late(22, "together", time.Minute)}
+	add(t, s, b, store.SpoolStored, store.SpoolStored, store.SpoolBehind)
+	add(t, s, []store.SpoolRecord{late(23, "late", time.Minute)}, store.SpoolBehind)
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 12, Waiting: 7, Replaced: 4, Delivered: 1, Octets: 58, Oldest: noon})
+	for _, r := range b[:2] {
+		if _, err := s.Spool().Get(t.Context(), a, r.ID); err != nil {
+			t.Errorf("the newer Interim of %s: %v", r.Session, err)
+		}
+	}
 }
 
 // testSpoolRepeated: a record is stored once, whether its id comes again or its digest.
@@ -49,9 +64,9 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 	add(t, s, first, stored, stored, stored)
 	add(t, s, first, repeated, repeated, repeated)
 	add(t, s, []store.SpoolRecord{
-		digest(10, store.SpoolStart, "s", "d", time.Hour),
+		digest(10, store.SpoolStart, "s", "d", 30*time.Second),
 		digest(11, store.SpoolStop, "s", "d", 0),
-		digest(12, store.SpoolStop, "s", "d", time.Minute), // repeats one of its list
+		digest(12, store.SpoolStop, "s", "d", -30*time.Second), // repeats one of its list
 		digest(13, store.SpoolStart, "s", "another", 0),
 		digest(14, store.SpoolStart, "another", "d", 0),
 		digest(15, store.SpoolInterim, "i", "d", 2*time.Second),
@@ -60,10 +75,12 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 		digest(17, store.SpoolStart, "s", "", 0),
 	}, repeated, behind, repeated, behind, stored, repeated, repeated, behind, repeated)
 	add(t, s, []store.SpoolRecord{digest(18, store.SpoolInterim, "i", "d", 2*time.Second+time.Microsecond)}, stored)
+	// The NAS was restarted, and gives the identifier out again.
+	add(t, s, []store.SpoolRecord{digest(19, store.SpoolStart, "s", "d", time.Minute), digest(21, store.SpoolStop, "s", "d", time.Minute)}, behind, behind)
 	other := digest(20, store.SpoolStart, "s", "d", 0)
 	other.Account = aaa.NewAccountID()
 	add(t, s, []store.SpoolRecord{other}, stored)
-	counts(t, s, a, store.SpoolCounts{Acknowledged: 8, Waiting: 7, Replaced: 1, Octets: must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a)).Octets, Oldest: noon})
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 10, Waiting: 9, Replaced: 1, Octets: must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a)).Octets, Oldest: noon})
 
 	// A list whose end was not heard of comes again with others.
 	var list []store.SpoolRecord
@@ -77,7 +94,7 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 	}
 	add(t, s, list, want...)
 	now := must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a))
-	counts(t, s, a, store.SpoolCounts{Acknowledged: 28, Waiting: 27, Replaced: 1, Octets: now.Octets, Oldest: noon})
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 30, Waiting: 29, Replaced: 1, Octets: now.Octets, Oldest: noon})
 
 	// A parked record is stored, too.
 	got := dueRecords(t, s, noon)["1"]
@@ -85,6 +102,36 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 	add(t, s, []store.SpoolRecord{digest(30, store.SpoolStart, "s", "d", 0)}, repeated)
 	settle(t, s, noon, settlement(got, store.SpoolDelivered, time.Time{}))
 	add(t, s, []store.SpoolRecord{digest(31, store.SpoolStart, "s", "d", 0)}, behind)
+}
+
+// testSpoolRepeatedWithdrawn: the caller of a repetition was told that the record is stored. What the first caller learns of it then does
+// not delete it: it is parked.
+func testSpoolRepeatedWithdrawn(t *testing.T, s store.Store) {
+	a := aaa.NewAccountID()
+	held := func(id int, session, digest string) store.SpoolRecord {
+		r := spooled(a, id, store.SpoolStart, session)
+		r.Digest, r.Lease = digest, store.Lease{Node: "n", Until: noon.Add(time.Minute)}
+		return r
+	}
+	const stored, repeated = store.SpoolStored, store.SpoolRepeated
+	add(t, s, []store.SpoolRecord{held(1, "later", "d"), held(2, "never", "d"), held(3, "at once", "d"), held(4, "at once", "d")}, stored, stored, stored, repeated)
+	add(t, s, []store.SpoolRecord{held(5, "later", "d")}, repeated)
+	add(t, s, []store.SpoolRecord{held(2, "never", "d")}, repeated) // by who did not hear that it is stored
+	var outcomes []store.SpoolSettlement
+	for id, session := range map[int]string{1: "later", 2: "never", 3: "at once"} {
+		outcomes = append(outcomes, settlement(held(id, session, "d"), store.SpoolWithdrawn, time.Time{}))
+	}
+	settle(t, s, noon, outcomes...)
+	settle(t, s, noon, outcomes...)
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 2, Parked: 2, Octets: 16})
+	for _, id := range []int{1, 3} {
+		r := must[store.SpoolRecord](t)(s.Spool().Get(t.Context(), a, spooled(a, id, store.SpoolStart, "").ID))
+		if r.State != store.SpoolParked || len(r.Attempts) != 1 || r.Attempts[0].Reason == "" || !r.Lease.Until.IsZero() {
+			t.Errorf("record %d is %+v", id, r)
+		}
+	}
+	// One that is not there any more is repeated by none.
+	add(t, s, []store.SpoolRecord{held(6, "never", "d")}, stored)
 }
 
 // testSpoolBehind: a record that waits for another one has no lease and is put off, and the end of the other makes it due whatever that is.

@@ -80,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"accounting records are stored and delivered":      testSpool,
 		"a newer Interim record replaces older ones":       testSpoolInterims,
 		"a record is stored once":                          testSpoolRepeated,
+		"a repeated record is not withdrawn":               testSpoolRepeatedWithdrawn,
 		"records behind others":                            testSpoolBehind,
 		"records of servers that recovered":                testSpoolRecover,
 		"outcomes of claims":                               testSpoolSettled,
