@@ -247,7 +247,10 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "full", b.port, `"accounting_delivery":"stored",`)
 	l.taken, l.refused = make(map[string][]string), make(map[int]int)
-	padding := `,"padding":"` + strings.Repeat("0123456789abcdef", 1200) + `"`
+	padding := ""
+	for n := range 5 {
+		padding += fmt.Sprintf(`,"padding-%d":%q`, n, strings.Repeat("0123456789abcdef", 240)) // a value has a bound
+	}
 	refusedAt := map[string]int{}
 	for i := 0; i < 5000 && len(refusedAt) < len(accountingStatuses); i++ {
 		for _, status := range accountingStatuses {
@@ -266,7 +269,8 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	if len(refusedAt) < len(accountingStatuses) {
 		t.Fatalf("the disk did not fill up: refused were %v of %d", refusedAt, l.answered)
 	}
-	if refusedAt["Interim-Update"] > refusedAt["Start"] || refusedAt["Start"] > refusedAt["Stop"] {
+	// One write of the database can take more of so small a disk than is between the bounds of two kinds.
+	if refusedAt["Interim-Update"] > refusedAt["Start"] || refusedAt["Start"] > refusedAt["Stop"]+1 {
 		t.Errorf("refused first: %v", refusedAt)
 	}
 	p.kill()

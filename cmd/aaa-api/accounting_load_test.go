@@ -112,7 +112,8 @@ func accountingDocument(port int, members string) string {
 	}
 	translation, _ := json.Marshal(rules)
 	doc := strings.Replace(documentFor(port), `"accounting":[]`, members+`"accounting":["one"],"accounting_avp_translation":`+string(translation), 1)
-	return strings.Replace(doc, `"retries":2,"timeout":20000`, `"retries":2,"timeout":1000`, 1)
+	doc = strings.Replace(doc, `"workers":32`, `"workers":128`, 1) // on a lossy network most wait for another attempt
+	return strings.Replace(doc, `"retries":2,"timeout":20000`, `"retries":2,"timeout":300`, 1)
 }
 
 // records is a load of accounting records, of which it notes those that the service has taken.
@@ -245,7 +246,7 @@ func (l *records) delivered(t *testing.T, b *billing) (twice int) {
 // settled waits until no record of the account waits, and returns its ledger.
 func (l *records) settled(t *testing.T) (counts map[string]float64) {
 	t.Helper()
-	eventually(t, "all records are delivered", func() bool {
+	within(t, time.Duration(short(5, 1))*time.Minute, "all records are delivered", func() bool {
 		counts = l.ledger(t)
 		return counts != nil && counts["waiting"] == 0
 	})

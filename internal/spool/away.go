@@ -155,7 +155,7 @@ func (i *intake) journal(list []*pending) {
 	var taken []*pending
 	var entries [][]byte
 	for _, p := range list {
-		if err := i.journalRoom(p.record.Kind); err != nil {
+		if err := i.journalRoom(p.record.Kind, len(p.record.Payload)); err != nil {
 			i.fail([]*pending{p}, err)
 			continue
 		}

@@ -53,7 +53,7 @@ func newDelivery(s *Spool) *delivery {
 		Name: "accounting records", Places: claimedAtOnce, OfAccount: claimedOfAccount, Pause: lookPause, Steady: steadyTry, Answered: d.answered,
 		Now: s.now, Log: s.o.Log, Wake: d.woken,
 		Claim: func(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
-			return s.o.Store.Due(ctx, now, s.lease(now), take)
+			return s.o.Store.Due(ctx, now, s.lease(now), s.disk.claims(take))
 		},
 		Account: func(r store.SpoolRecord) aaa.AccountID { return r.Account },
 		Work:    d.work,
