@@ -154,6 +154,19 @@ func (s *rows) Recover(_ context.Context, account aaa.AccountID, now time.Time) 
 	return n, nil
 }
 
+func (s *rows) Park(_ context.Context, account aaa.AccountID, now time.Time, _ string) (n int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		if n < 512 && r.Account == account && r.State == store.SpoolWaiting && !r.KeepUntil.After(now) && !r.Lease.Until.After(now) {
+			r.State, r.ParkedAt, r.DueAt = store.SpoolParked, now, time.Time{}
+			r.Revision++
+			n++
+		}
+	}
+	return n, nil
+}
+
 func (s *rows) Counts(_ context.Context, account aaa.AccountID) (store.SpoolCounts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

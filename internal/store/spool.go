@@ -152,6 +152,10 @@ type Spool interface {
 	// were not.
 	Recover(ctx context.Context, account aaa.AccountID, now time.Time) (int64, error)
 
+	// Park parks records of an account whose KeepUntil is over, of the oldest ones a bounded number in one call, and says how many. Those with a lease are
+	// left alone. node is remembered with why.
+	Park(ctx context.Context, account aaa.AccountID, now time.Time, node string) (int64, error)
+
 	// Get returns one record. ErrNotFound: it is not there, or delivered.
 	Get(ctx context.Context, account aaa.AccountID, id string) (SpoolRecord, error)
 	// List is ordered by id. One call looks at a bounded number of records, so a page of a filter that is not full, or empty, may have a

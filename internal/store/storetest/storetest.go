@@ -87,6 +87,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"texts of records":                                 testSpoolTexts,
 		"many records":                                     testSpoolMany,
 		"backlogs":                                         testSpoolBacklogs,
+		"records whose time is over":                       testSpoolParked,
 		"requests are run once":                            testIdempotency,
 		"one of many nodes runs a request":                 testIdempotencyRace,
 		"records of a session in their order":              testSpoolOrder,
