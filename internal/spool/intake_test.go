@@ -145,6 +145,8 @@ func (p *paper) Append(_ context.Context, entries [][]byte) error {
 	return p.err
 }
 
+func (p *paper) Aside() int { return 0 }
+
 // Drain forgets a batch when take took it.
 func (p *paper) Drain(_ context.Context, take func([][]byte) error) error {
 	p.mu.Lock()

@@ -52,6 +52,8 @@ type Journal interface {
 	Drain(ctx context.Context, take func(entries [][]byte) error) error
 	// Len is how many entries there are, and their octets.
 	Len() (entries, octets int64)
+	// Aside is how many of its files can't be used, wholly or in part, and are kept for somebody to look at.
+	Aside() int
 }
 
 // Spool takes accounting records and has them delivered. It is safe for use by many goroutines and on many nodes at once.
