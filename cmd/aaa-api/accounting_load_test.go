@@ -22,6 +22,7 @@ import (
 type billing struct {
 	port   int
 	silent atomic.Bool
+	slow   atomic.Int64 // a time.Duration before each answer
 	// ignores picks the records that are never answered; nil: none is.
 	ignores func(session, status string) bool
 
@@ -57,6 +58,7 @@ func startBilling(t *testing.T) *billing {
 			if b.silent.Load() || b.ignores != nil && b.ignores(session, status) {
 				return
 			}
+			time.Sleep(time.Duration(b.slow.Load()))
 			one := taken{status: status, delay: uint32(rfc2866.AcctDelayTime_Get(r.Packet)), at: time.Now()}
 			if at := rfc2869.EventTimestamp_Get(r.Packet); !at.IsZero() {
 				one.event = uint32(at.Unix())
@@ -146,7 +148,7 @@ func (l *records) post(ctx context.Context, session, status, query string, more 
 func (l *records) run(ctx context.Context, writers, rate int) {
 	l.mu.Lock()
 	if l.taken == nil {
-		l.taken, l.refused = make(map[string][]string), make(map[int]int)
+		l.quiet()
 	}
 	l.mu.Unlock()
 	var all sync.WaitGroup
@@ -176,6 +178,12 @@ func (l *records) run(ctx context.Context, writers, rate int) {
 		})
 	}
 	all.Wait()
+}
+
+// quiet prepares a load whose records are sent one by one.
+func (l *records) quiet() *records {
+	l.taken, l.refused = make(map[string][]string), make(map[int]int)
+	return l
 }
 
 // note keeps what became of a record.
