@@ -128,6 +128,13 @@ func TestDatabaseAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	more(200, "after it is back")
+	if !soaking() { // what follows waits for the end of the leases of the node that is killed, 45 s
+		stop()
+		load.Wait()
+		l.delivered(t, b)
+		p.stop()
+		return
+	}
 	if err := cluster.Crash(); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +194,7 @@ func serverBack(t *testing.T, dir string, env []string) {
 	if counts := l.ledger(t); counts["waiting"] != 600 {
 		t.Errorf("after a restart wait %v", counts)
 	}
-	time.Sleep(time.Duration(short(60, 8)) * time.Second) // the server is silent past every timer
+	time.Sleep(time.Duration(short(60, 3)) * time.Second) // the server is silent past every timer
 	b.silent.Store(false)
 	back := time.Now()
 	eventually(t, "records are delivered", func() bool { return b.count() > 1 })
@@ -295,6 +302,9 @@ func TestDiskOfRecordsFull(t *testing.T) {
 // TestTwoNodesDeliver: of two nodes on one database one is killed, and the other delivers what it had stored.
 func TestTwoNodesDeliver(t *testing.T) {
 	t.Parallel()
+	if !soaking() {
+		t.Skip("waits for the end of leases, 45 s; part of make soak")
+	}
 	dir := t.TempDir()
 	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
 	b := startBilling(t)

@@ -28,6 +28,8 @@ type Options struct {
 	Within func(ctx context.Context, ancestor, account aaa.AccountID) (bool, error)
 	Limits func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
 	Node   string
+	// Alone: no other node has the store, so that the leases it has at the beginning are those of nodes that fell.
+	Alone bool
 
 	JournalOctets  int64 // the journal's bound; 0: it has none
 	Disk           Disk  // of the journal; nil: its free space is not looked at

@@ -156,6 +156,9 @@ type Spool interface {
 	// left alone. node is remembered with why.
 	Park(ctx context.Context, account aaa.AccountID, now time.Time, node string) (int64, error)
 
+	// Fallen ends the leases of all nodes but alive.Node, which are known to have ended. No lease ends later than alive.Until.
+	Fallen(ctx context.Context, now time.Time, alive Lease) (int64, error)
+
 	// Get returns one record. ErrNotFound: it is not there, or delivered.
 	Get(ctx context.Context, account aaa.AccountID, id string) (SpoolRecord, error)
 	// List is ordered by id. One call looks at a bounded number of records, so a page of a filter that is not full, or empty, may have a
