@@ -251,10 +251,15 @@ func (l *records) delivered(t *testing.T, b *billing) (twice int) {
 	return twice
 }
 
-// settled waits until no record of the account waits, and returns its ledger.
+// settled waits until no record of the account waits, in the store and in the node's journal, and returns its ledger.
 func (l *records) settled(t *testing.T) (counts map[string]float64) {
 	t.Helper()
 	within(t, time.Duration(short(5, 1))*time.Minute, "all records are delivered", func() bool {
+		at, _, _ := strings.Cut(*l.url.Load(), "/v2/")
+		m, err := tryCall(t.Context(), "", "GET", at+"/metrics", "")
+		if err != nil || !strings.Contains(m.Body, "\naaa_api_spool_journal_entries 0\n") {
+			return false
+		}
 		counts = l.ledger(t)
 		return counts != nil && counts["waiting"] == 0
 	})
