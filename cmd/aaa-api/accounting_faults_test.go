@@ -126,7 +126,7 @@ func TestDatabaseAway(t *testing.T) {
 	more(100, "before")
 	if !soaking() { // what is under way when the database goes may wait for the end of a lease, 45 s
 		stop()
-		l.settled(t)
+		within(t, 20*time.Second, "what came right behind another one is delivered", func() bool { return l.ledger(t)["waiting"] == 0 })
 		l.name = "while away"
 	}
 	if err := cluster.Stop(); err != nil {

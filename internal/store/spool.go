@@ -139,8 +139,8 @@ type SpoolServer struct {
 // made in one transaction with configuration, so that a distributed engine can keep them by account.
 type Spool interface {
 	// Append stores records in one transaction, and tells what became of each. An Interim record deletes older ones of its session
-	// that wait without a lease. A record behind another one of its session is due when that one's end makes it due, and a lease's time
-	// later at the latest. Records without a session repeat none but by their id.
+	// that wait without a lease. A record behind another one of its session is due when that one's end makes it due, and looked
+	// at two seconds later in any case. Records without a session repeat none but by their id.
 	// A record that was appended before, by a try whose end was not heard of, is SpoolRepeated. That its account exists is not checked.
 	Append(ctx context.Context, list []SpoolRecord) ([]SpoolAppended, error)
 	// Due claims records, as Sessions.Due does, of each session the first one alone.
