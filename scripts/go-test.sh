@@ -33,7 +33,7 @@ SOAK='' GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$cou
 if [ -n "${SOAK:-}" ]; then
 	echo "== faults of accounting, at length"
 	GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count=1 -timeout 60m \
-		-run '^Test(KilledNode|DatabaseAway|ServerBack|NeverAnswered|OneNASInASecond|TwoNodesDeliver)$' ./cmd/aaa-api || failed=1
+		-run '^Test(KilledNode|DatabaseAway|ServerBack|NeverAnswered|OneNASInASecond|TwoNodesDeliver|BacklogAges)$' ./cmd/aaa-api || failed=1
 fi
 echo "== tests against tacquito"
 # A module of its own, which ./... leaves out.
