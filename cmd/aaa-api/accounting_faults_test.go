@@ -221,8 +221,7 @@ func serverBack(t *testing.T, dir string, env []string) {
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel()
 	dir := migratedDir(t)
-	b := startBilling(t)
-	b.ignore("poison")
+	b := startBilling(t, func(session, _ string) bool { return session == "poison" })
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "poisoned", b.port, `"accounting_delivery":"stored","accounting_keep":60,`)

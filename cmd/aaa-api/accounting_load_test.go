@@ -24,10 +24,9 @@ type billing struct {
 	silent atomic.Bool
 	slow   atomic.Int64 // a time.Duration before each answer
 
-	mu      sync.Mutex
-	ignored string             // an Acct-Session-Id whose records are never answered
-	taken   map[string][]taken // by Acct-Session-Id, in order
-	total   int
+	mu    sync.Mutex
+	taken map[string][]taken // by Acct-Session-Id, in order
+	total int
 }
 
 // taken is a record as it arrived.
@@ -38,8 +37,8 @@ type taken struct {
 	at     time.Time
 }
 
-// startBilling runs the server until the test ends.
-func startBilling(t *testing.T) *billing {
+// startBilling runs the server until the test ends. It never answers the records that one of ignores picks.
+func startBilling(t *testing.T, ignores ...func(session, status string) bool) *billing {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +53,7 @@ func startBilling(t *testing.T) *billing {
 				return
 			}
 			session, status := rfc2866.AcctSessionID_GetString(r.Packet), rfc2866.AcctStatusType_Get(r.Packet).String()
-			if b.silent.Load() || b.ignores(session) {
+			if b.silent.Load() || slices.ContainsFunc(ignores, func(f func(string, string) bool) bool { return f(session, status) }) {
 				return
 			}
 			time.Sleep(time.Duration(b.slow.Load()))
@@ -76,19 +75,6 @@ func startBilling(t *testing.T) *billing {
 		<-done
 	})
 	return b
-}
-
-// ignore has the records of a session never answered.
-func (b *billing) ignore(session string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ignored = session
-}
-
-func (b *billing) ignores(session string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return session != "" && session == b.ignored
 }
 
 // of returns what came of a session.

@@ -91,7 +91,7 @@ func asciiDialogue(conn net.Conn) error {
 			reply = tacacs.AuthenReply{Status: tacacs.AuthenGetPass, Flags: tacacs.ReplyNoEcho, ServerMsg: "Your password, please:"}
 		case h.Seq == 3 && typed == "wonderland":
 			reply = tacacs.AuthenReply{Status: tacacs.AuthenGetData, ServerMsg: "Your code:"}
-		case h.Seq == 5 && typed == "424242":
+		case h.Seq == 5 && typed == "4242-4242":
 			reply.Status = tacacs.AuthenPass
 		}
 		out, err := tacacs.AppendPacket(nil, h.Answer(0), &reply, asciiSecret)
@@ -173,11 +173,11 @@ func (c *pair) loginGoesOn(t *testing.T) {
 	a.has(t, "prompt", "Your code:")
 	a.has(t, "echo", true)
 	challenge, _ := a.Data["challenge"].(string)
-	code := `{"data":{"answer":"424242","challenge":"` + challenge + `"}}`
+	code := `{"data":{"answer":"4242-4242","challenge":"` + challenge + `"}}`
 	for _, node := range []*process{second, first, second} { // once to the server, then repeated
 		call(t, token, "POST", node.url+at+sid+"/continue", code).want(t, http.StatusOK).has(t, "result", "authenticated")
 	}
-	answer(second, sid, "424242").want(t, http.StatusConflict)
+	answer(second, sid, "4242-4242").want(t, http.StatusConflict)
 	if wrong := begin(); state(wrong) != "cont" {
 		t.Errorf("state %v before its answer", state(wrong))
 	} else if answer(second, wrong, "looking-glass").want(t, http.StatusOK).has(t, "result", "rejected"); state(wrong) != "failed" {
@@ -206,7 +206,7 @@ func (c *pair) loginGoesOn(t *testing.T) {
 	}
 	second.stop()
 	for _, log := range []string{first.log(), second.log()} {
-		for _, secret := range []string{sid[1:], late[1:], "wonderland", "424242"} {
+		for _, secret := range []string{sid[1:], late[1:], "wonderland", "4242-4242"} {
 			if strings.Contains(log, secret) {
 				t.Errorf("%s is in the log:\n%s", secret, log)
 			}

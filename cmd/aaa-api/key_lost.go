@@ -60,8 +60,15 @@ func giveUpAccount(ctx context.Context, st store.Store, account aaa.AccountID, o
 			return 0, err
 		}
 	}
+	records, err := st.Spool().Counts(ctx, account)
+	if err != nil {
+		return 0, err
+	}
 	if err := st.Keys().Delete(ctx, account); err != nil {
 		return 0, err
+	}
+	if n := records.Waiting + records.Parked; n > 0 {
+		fmt.Fprintf(out, "account %s: %d accounting records can't be delivered any more: drop them\n", account, n)
 	}
 	if len(lost) > 0 {
 		name := "the system configuration"

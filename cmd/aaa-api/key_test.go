@@ -40,8 +40,9 @@ func TestKeyRotateAndReset(t *testing.T) {
 	made := call(t, token, "PUT", provider, `{"data":{"name":"Later"}}`).want(t, http.StatusCreated)
 	later, _ := made.Data["id"].(string)
 	document := `{"data":{"aaa_mode":"on","servers":[{"enabled":true,"name":"s","address":"127.0.0.1","port":1` +
-		`,"secret":"testing-secret","aaa_engine":"radius","dicts":["dictionary"]}],"authentication":["s"],"authorization":[],"accounting":[],"workers":1,"nas_address":"192.0.2.1","nas_port":"1"}}`
+		`,"secret":"testing-secret","aaa_engine":"radius","dicts":["dictionary"]}],"authentication":["s"],"authorization":[],"accounting":["s"],"workers":1,"nas_address":"192.0.2.1","nas_port":"1"}}`
 	call(t, token, "PUT", p.url+"/v2/accounts/"+later+"/aaa", document).want(t, http.StatusCreated)
+	call(t, token, "POST", p.url+"/v2/accounts/"+later+"/aaa/accounting?accept=stored", `{"data":{"User-Name":"alice"}}`).want(t, http.StatusOK)
 	call(t, token, "PATCH", provider+"/aaa", `{"data":{"workers":6}}`).want(t, http.StatusOK)
 	login(p).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
 	call(t, token, "PUT", provider+"/aaa/users/staff", `{"data":{"text":"bob:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"}}`).want(t, http.StatusCreated)
@@ -62,7 +63,7 @@ func TestKeyRotateAndReset(t *testing.T) {
 	}
 	for _, want := range []string{
 		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff`, later + ` ("Later"): servers.0.secret`,
-		"3 secrets and users files have to be entered again",
+		"3 secrets and users files have to be entered again", later + `: 1 accounting records can't be delivered any more: drop them`,
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in:\n%s", want, stdout)

@@ -36,15 +36,18 @@ func tacacsAccount(t *testing.T, p *process, token, name string) (*tacacsServer,
 // tacacsErrors has a server answer ERROR. What it says with it is in the trace of the answer and in the log, but for
 // the user's password.
 func tacacsErrors(t *testing.T, p *process, token string) {
-	for op, c := range map[string]struct{ request, words string }{
-		"authn":      {`{"user":"bob","password":"looking-glass"}`, `server_msg \"no directory for ********\", data \"ldap1 refused\"`},
-		"authz":      {`{"user":"bob","command":"show"}`, `data \"no rules, see line 7\"`},
-		"accounting": {`{"user":"bob","status":"Stop"}`, `server_msg \"the disk is full\"`},
+	for op, c := range map[string]struct {
+		request, words string
+		status         int
+	}{
+		"authn":      {`{"user":"bob","password":"looking-glass"}`, `server_msg \"no directory for ********\", data \"ldap1 refused\"`, http.StatusGatewayTimeout},
+		"authz":      {`{"user":"bob","command":"show"}`, `data \"no rules, see line 7\"`, http.StatusGatewayTimeout},
+		"accounting": {`{"user":"bob","status":"Stop"}`, `server_msg \"the disk is full\"`, http.StatusOK}, // the record is stored
 	} {
 		server, url := tacacsAccount(t, p, token, "tacacs "+op)
 		server.fail(true)
 		a := call(t, token, "POST", url+"/"+op+"?trace=true", `{"data":`+c.request+`}`)
-		if a.Status < 500 || !strings.Contains(a.Body, `"outcome":"server error: the server answered ERROR, `+c.words) {
+		if a.Status != c.status || !strings.Contains(a.Body, `"outcome":"server error: the server answered ERROR, `+c.words) {
 			t.Errorf("%s: %d, and the trace does not say %s: %s", op, a.Status, c.words, a.Body)
 		}
 		eventually(t, "the log has the words of the "+op+" error", func() bool { return strings.Contains(p.log(), c.words) })

@@ -172,7 +172,7 @@ func (n *node) assemble() error {
 
 	processor := limits.NewProcessor()
 	acts := actionsOf(n.cfg, processor)
-	answers := func(account aaa.AccountID) { n.spool.Recovered(account) }
+	answers := func(document aaa.AccountID) { n.spool.Answers(document) }
 	n.radius = radius.New(radius.Options{Logger: n.log, Destinations: limits.NewDestinations(n.cfg.DestinationPackets), Answers: answers})
 	protocols := engines.NewRegistry(n.radius, tacacs.New(tacacs.EngineOptions{
 		Logger: n.log, Answers: answers,
@@ -221,6 +221,7 @@ func (n *node) assemble() error {
 		System:   n.system,
 		Actions:  acts.Specs(),
 		Sync:     n.follower.Sync,
+		Resent:   func(account aaa.AccountID) { n.spool.Resent(account) },
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})

@@ -16,6 +16,7 @@ type ErrorData struct {
 	Trace      *Trace        `json:"trace,omitempty"`
 	Excess     *Excess       `json:"excess,omitempty"`
 	Server     string        `json:"server,omitempty"`
+	Attempts   int           `json:"attempts,omitempty"`
 }
 
 // FieldData is a Field. Its names in JSON are those that nodes of earlier versions use.
@@ -43,7 +44,7 @@ func DataOf(err error) ErrorData {
 	default:
 		return ErrorData{Kind: KindInternal, Message: internalMessage}
 	}
-	d := ErrorData{Kind: e.Kind, Message: e.Message, RetryAfter: e.RetryAfter, Trace: e.Trace, Excess: e.Excess, Server: e.Server}
+	d := ErrorData{Kind: e.Kind, Message: e.Message, RetryAfter: e.RetryAfter, Trace: e.Trace, Excess: e.Excess, Server: e.Server, Attempts: e.Attempts}
 	for _, f := range e.Fields {
 		d.Fields = append(d.Fields, FieldData{f.Path, f.Rule, f.Message, valueData(f.Target), valueData(f.Value)})
 	}
@@ -65,7 +66,7 @@ func valueData(v Value) json.RawMessage {
 // Error makes the Error again. A kind that this version does not know becomes KindInternal, and what is no Value is left out: the
 // data may come from a process that strangers have taken over.
 func (d *ErrorData) Error() *Error {
-	e := &Error{Kind: d.Kind, Message: d.Message, RetryAfter: d.RetryAfter, Trace: d.Trace, Excess: d.Excess, Server: d.Server}
+	e := &Error{Kind: d.Kind, Message: d.Message, RetryAfter: d.RetryAfter, Trace: d.Trace, Excess: d.Excess, Server: d.Server, Attempts: d.Attempts}
 	if d.Kind >= numKinds {
 		e.Kind = KindInternal
 	}

@@ -36,7 +36,7 @@ func TestErrorsOfAllKindsAreSent(t *testing.T) {
 				{Path: "secret", Rule: "type", Message: "no text", Value: NewSecret("hush")},
 			},
 			Trace:  &Trace{Documents: []TraceDocument{{Account: "a", Note: "used"}}, UnusedKeys: []string{"k"}, Elapsed: 7},
-			Excess: &Excess{Limit: LimitSessions, Account: "a", Allowed: 5, From: "b"}, Server: "main",
+			Excess: &Excess{Limit: LimitSessions, Account: "a", Allowed: 5, From: "b"}, Server: "main", Attempts: 3,
 		}
 		want := *e
 		want.Err = nil

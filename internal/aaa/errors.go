@@ -37,6 +37,7 @@ type Error struct {
 	Trace      *Trace        // with KindNoAnswer and KindBadReply, when asked for
 	Excess     *Excess       // the limit that was reached
 	Server     string        // name of the server that was asked last; empty where none was
+	Attempts   int           // packets sent, over all servers
 	Err        error
 }
 

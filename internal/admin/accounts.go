@@ -207,7 +207,8 @@ func (s *Accounts) checkSpool(ctx context.Context, account aaa.AccountID) error 
 	if err != nil || n.Waiting+n.Parked == 0 {
 		return err
 	}
-	message := fmt.Sprintf("accounting records of the account are not delivered: %d wait and %d are parked; look at its aaa/spool", n.Waiting, n.Parked)
+	message := fmt.Sprintf("the account has accounting records that no server has taken: %d wait and %d are parked; wait until they are delivered, or drop them with DELETE /v2/accounts/%s/aaa/spool?all=true",
+		n.Waiting, n.Parked, account)
 	return &aaa.Error{
 		Kind: aaa.KindConflict, Message: message,
 		Fields: []aaa.Field{{Path: "id", Rule: "spool", Message: message, Target: 0, Value: n.Waiting + n.Parked}},

@@ -75,7 +75,10 @@ type Options struct {
 	Actions  *fsm.Actions // that tables may take
 	// Sync returns once this node uses every write made before the call, so that a
 	// writer sees its own write at once. Optional.
-	Sync   func(ctx context.Context) error
+	Sync func(ctx context.Context) error
+	// Resent is called when accounting records of an account were made due again, so that this node tries them at once
+	// even if the account's servers have been silent. Optional.
+	Resent func(aaa.AccountID)
 	Log    *slog.Logger
 	Bounds Bounds // zero members mean the defaults
 }

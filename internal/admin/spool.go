@@ -136,7 +136,7 @@ func (s *Spool) Get(ctx context.Context, who *Caller, account aaa.AccountID, id 
 	if kind := aaa.KindOf(err); kind == aaa.KindUnavailable || kind == aaa.KindNotFound || ctx.Err() != nil {
 		return WholeRecord{}, err
 	}
-	if err != nil { // it is to be seen and dropped all the same
+	if err != nil { // it can still be seen and dropped
 		v.Unreadable = true
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "an accounting record can't be opened",
 			slog.String("account", string(account)), slog.String("request_id", who.RequestID), slog.String("record", id), slog.String("error", err.Error()))
@@ -192,7 +192,7 @@ func (s *Spool) DropAll(ctx context.Context, who *Caller, account aaa.AccountID,
 	return s.drop(ctx, who, account, f)
 }
 
-// checkChosen refuses to take a forgotten filter for the wish to reach every record.
+// checkChosen refuses a call without a filter, unless all says that every record is meant.
 func checkChosen(f store.SpoolFilter, all bool) error {
 	switch chosen := f != (store.SpoolFilter{}); {
 	case !chosen && !all:
@@ -209,9 +209,13 @@ func (s *Spool) resend(ctx context.Context, who *Caller, account aaa.AccountID, 
 		return Changed{}, err
 	}
 	now := who.At.UTC().Truncate(time.Microsecond)
-	return s.bounded(ctx, func(ctx context.Context) (int64, error) {
+	done, err := s.bounded(ctx, func(ctx context.Context) (int64, error) {
 		return s.Store.Spool().Resend(ctx, account, f, now, now.Add(keep))
 	})
+	if done.Records > 0 && s.Resent != nil {
+		s.Resent(account)
+	}
+	return done, err
 }
 
 // drop deletes records. Once begun it goes on if the caller goes away, so that the log has the whole number.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -24,6 +25,7 @@ const (
 	leastPause  = 50 * time.Millisecond // between two looks: the database has others to serve
 	pauseShare  = 4                     // with Options.Pause, a look that takes long is followed by a pause of a part of it
 	forgetAfter = 10 * time.Minute      // what is known of an account without due records
+	warnEvery   = time.Minute           // while the store does not answer
 )
 
 // Options are the kind of records that a Scheduler works on.
@@ -72,13 +74,14 @@ const (
 type Scheduler[R any] struct {
 	Options[R]
 	places *places
+	warned atomic.Int64 // when the last failed claim was logged, in nanoseconds of the Unix time; 0: the last claim succeeded
 }
 
 // New makes a Scheduler.
 func New[R any](o Options[R]) *Scheduler[R] {
 	p := newPlaces(o.Places, o.OfAccount)
 	p.steady, p.answered = o.Steady, o.Answered
-	return &Scheduler[R]{o, p}
+	return &Scheduler[R]{Options: o, places: p}
 }
 
 // Run looks for due records until ctx ends. It returns when the work on all claimed records has ended.
@@ -144,8 +147,8 @@ func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) int {
 		unused[account]++
 		return true
 	})
-	if err != nil && ctx.Err() == nil {
-		s.Log.WarnContext(ctx, "due "+s.Name+" could not be claimed", "error", err)
+	if ctx.Err() == nil {
+		s.logClaim(ctx, now, err)
 	}
 	for _, r := range claimed {
 		account := s.Account(r)
@@ -165,6 +168,21 @@ func (s *Scheduler[R]) Look(ctx context.Context, under *sync.WaitGroup) int {
 		}
 	}
 	return len(claimed)
+}
+
+// logClaim logs that claims fail, once in a while, and that they succeed again.
+func (s *Scheduler[R]) logClaim(ctx context.Context, now time.Time, err error) {
+	last := s.warned.Load()
+	switch {
+	case err == nil:
+		if last != 0 && s.warned.CompareAndSwap(last, 0) {
+			s.Log.InfoContext(ctx, "due "+s.Name+" are claimed again")
+		}
+	case last == 0 || now.UnixNano()-last >= int64(warnEvery):
+		if s.warned.CompareAndSwap(last, now.UnixNano()) {
+			s.Log.WarnContext(ctx, "due "+s.Name+" could not be claimed", "error", err)
+		}
+	}
 }
 
 // work turns a panic into an error of this record alone. The record is claimed again after its lease.

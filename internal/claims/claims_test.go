@@ -232,3 +232,25 @@ func TestPause(t *testing.T) {
 		run.Wait()
 	})
 }
+
+// TestStoreAwayIsLoggedOnceAMinute: a store that is away for an hour does not fill the log, and its return is logged.
+func TestStoreAwayIsLoggedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := &table{away: errors.New("away")}
+	var log bytes.Buffer
+	o := b.options(&log)
+	o.Now = func() time.Time { return now }
+	s := New(o)
+	var under sync.WaitGroup
+	for range 3600 {
+		s.Look(t.Context(), &under)
+		now = now.Add(time.Second)
+	}
+	b.away = nil
+	s.Look(t.Context(), &under)
+	s.Look(t.Context(), &under)
+	if failed, again := strings.Count(log.String(), "could not be claimed"), strings.Count(log.String(), "are claimed again"); failed != 60 || again != 1 {
+		t.Errorf("%d lines, and %d of its return", failed, again)
+	}
+}

@@ -70,7 +70,7 @@ var settings = []struct {
 	{Advertise, "", "URL at which the other nodes of this database reach this one (default: the address of --admin-listen, else of --listen, where that names a host)"},
 	{TLSCert, "", "PEM file of the certificate chain with which the API is served over TLS; read again when it changes"},
 	{TLSKey, "", "PEM file of the certificate's private key; with --tls-cert alone"},
-	{DataDir, "./data", "folder of the embedded store, the key file and the first token"},
+	{DataDir, "./data", "folder of the embedded store, the key file, the first token and the journal of accounting records"},
 	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
 	{DictionaryDir, "", "folder of more system dictionaries, .json or FreeRADIUS text"},

@@ -65,6 +65,13 @@ func (a *ailing) means() Means {
 	return m
 }
 
+// told is how often an answer was told of.
+func (a *ailing) told() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.answers
+}
+
 func (a *ailing) counted(ctx context.Context) error {
 	a.mu.Lock()
 	a.asked = append(a.asked, time.Now())

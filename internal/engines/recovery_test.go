@@ -135,16 +135,16 @@ func TestAnswersAreTold(t *testing.T) {
 		}
 		a.succeed(1)
 		a.fail(FailuresToDead)
-		if a.answers != 0 {
-			t.Errorf("%d answers are told of before there was one", a.answers)
+		if a.told() != 0 {
+			t.Errorf("%d answers are told of before there was one", a.told())
 		}
 		time.Sleep(probeInterval * 11 / 10)
-		if a.answers != 1 || a.State() != Dead {
-			t.Errorf("%d are told of after the first good probe", a.answers)
+		if a.told() != 1 || a.State() != Dead {
+			t.Errorf("%d are told of after the first good probe", a.told())
 		}
 		time.Sleep(AnswersToAlive * probeInterval)
-		if a.answers != AnswersToAlive || a.State() != Alive {
-			t.Errorf("%d are told of until the server is alive", a.answers)
+		if a.told() != AnswersToAlive || a.State() != Alive {
+			t.Errorf("%d are told of until the server is alive", a.told())
 		}
 	})
 }

@@ -22,8 +22,8 @@ type Spool interface {
 	Take(ctx context.Context, r *spool.Record, run spool.Run) (res *aaa.Result, kept bool, err error)
 }
 
-// account runs an accounting request. Its record is stored before a server is asked, and is the caller's no more from then on. A request
-// that no server is needed for, or that there is none for, leaves nothing to deliver.
+// account runs an accounting request. Its record is stored before a server is asked, and from then on it does not depend on the caller. A
+// request that needs no server, or has none, is not stored.
 func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time) (*aaa.Result, error) {
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
@@ -40,7 +40,7 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	return g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting)
 }
 
-// keep stores a record, and sends it at once unless the caller is content with a stored one.
+// keep stores a record, and sends it at once unless the caller asked only for that.
 func (g *Gateway) keep(ctx context.Context, plan *plans.Plan, req *aaa.Request, r *spool.Record, start time.Time, stored bool) (*aaa.Result, error) {
 	ctx = context.WithoutCancel(ctx)
 	if stored {
@@ -66,22 +66,22 @@ func (g *Gateway) store(ctx context.Context, r *spool.Record) (*aaa.Result, erro
 	return resultOf(nil), nil
 }
 
-// resultOf is the answer to a request whose record is stored. err is what its first attempt came to, nil where there was none.
+// resultOf is the answer to a request whose record is stored. err is the failure of its first attempt, nil if none was made.
 func resultOf(err error) *aaa.Result {
 	res := &aaa.Result{Outcome: aaa.Stored, IsAuthorized: true}
 	var e *aaa.Error
 	switch {
 	case err == nil:
 	case errors.As(err, &e) && e.Kind != aaa.KindInternal:
-		res.Reason, res.Trace = e.Error(), e.Trace
+		res.Reason, res.Attempts, res.Trace = e.Error(), e.Attempts, e.Trace
 	default:
 		res.Reason = "an internal error" // the log has it
 	}
 	return res
 }
 
-// sendable is the request by which a record goes out. Each attempt says the same time of the event and the same session identifier, also
-// where the record brings none.
+// sendable is the request that sends a record. Each attempt has the same time of the event and the same session identifier, even if the record
+// brings none.
 func sendable(req *aaa.Request, r *spool.Record, values aaa.Values) *aaa.Request {
 	out := *req
 	out.Values, out.Happened = values, r.EventAt
@@ -91,8 +91,8 @@ func sendable(req *aaa.Request, r *spool.Record, values aaa.Values) *aaa.Request
 	return &out
 }
 
-// send asks the servers that take a record. A NAS that began or ended its accounting has lost its sessions: they are closed first, so
-// that a fall in between repeats it.
+// send asks the servers that take a record. A NAS that began or ended its accounting has lost its sessions: they are closed first, so that a
+// node that dies in between repeats it.
 func (g *Gateway) send(ctx context.Context, plan *plans.Plan, req *aaa.Request, r *spool.Record, start time.Time) (*aaa.Result, error) {
 	if r.Reboot != "" {
 		if err := g.Rebooted(ctx, r.Account, r.Reboot, r.EventAt); err != nil {
@@ -102,8 +102,8 @@ func (g *Gateway) send(ctx context.Context, plan *plans.Plan, req *aaa.Request, 
 	return g.router.Handle(ctx, plan, req, start)
 }
 
-// Deliver is the spool.Deliver of the service. A disabled account's records are delivered too: they tell of what was begun before. While
-// an account's servers are off or not enabled its records wait, since nobody said that they are to be dropped.
+// Deliver is the spool.Deliver of the service. A disabled account's records are delivered too: they belong to sessions that began before.
+// While an account's servers are off or not enabled, its records wait.
 func (g *Gateway) Deliver(ctx context.Context, r *spool.Record, values aaa.Values) (*aaa.Result, error) {
 	start := time.Now()
 	plan, err := g.tenants.Plan(ctx, r.Account)
@@ -149,7 +149,7 @@ func (g sessionAAA) Account(ctx context.Context, rec *session.Record) (res *aaa.
 	return g.store(context.WithoutCancel(ctx), r)
 }
 
-// hashed is a name for texts that are long or a caller's.
+// hashed makes a short name of texts that a caller chose.
 func hashed(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {

@@ -117,8 +117,8 @@ func TestAccountingIsStoredFirst(t *testing.T) {
 			} else if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Reason, c.reason) || (res.Reason == "") != (c.reason == "") {
 				t.Fatalf("%+v, %v", res, err)
 			}
-			if c.reason != "" && res.Trace == nil {
-				t.Error("the trace of the attempt is lost")
+			if c.reason != "" && (res.Trace == nil || res.Attempts != 1) {
+				t.Errorf("of the attempt the answer has the trace %v and %d packets", res.Trace, res.Attempts)
 			}
 			if got := n.counts(); got != c.counts {
 				t.Errorf("stored and taken are %v, want %v", got, c.counts)

@@ -70,8 +70,8 @@ func nasKeys(level *plans.CompiledDocument) []string {
 	return keys
 }
 
-// recordOf makes the record of a request that was received at a time, identified by the rules of a document. A time that can't be read
-// loses no record: then the time of receipt counts.
+// recordOf makes the record of a request. The document's rules say which keys identify it. If its time can't be read, the time of receipt
+// counts.
 func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Time) (*spool.Record, error) {
 	d := identity{level, req.Values}
 	r := newRecord(level, d)
@@ -110,7 +110,7 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 	return r, nil
 }
 
-// recordOfSession makes the record of one of a session's own. Its keys are known, whatever the document's rules say.
+// recordOfSession makes a record of a session's own accounting. Its keys are known, whatever the document's rules say.
 func recordOfSession(level *plans.CompiledDocument, rec *session.Record) *spool.Record {
 	r := newRecord(level, identity{level, rec.Values})
 	r.ID, r.Account, r.Kind, r.Session = rec.ID, rec.Account, rec.Kind, hashed("session of this service", rec.Session)
@@ -144,7 +144,7 @@ var statuses = map[string]uint64{
 
 var kinds = map[uint64]store.SpoolKind{statusStart: store.SpoolStart, statusInterim: store.SpoolInterim, statusStop: store.SpoolStop}
 
-// status is the record's Acct-Status-Type, 0 where it is another one. Of several the greatest counts: a TACACS+ watchdog may be a
+// status is the record's Acct-Status-Type, 0 if that is unknown. Of several the greatest counts: a TACACS+ watchdog may be a
 // start with an update (RFC 8907 §7.2). Engines make a record without one a Stop if it has a duration or an end, else a Start.
 func (d identity) status() (most uint64) {
 	key, _ := d.key(statusType)

@@ -34,7 +34,7 @@ func (g *Gateway) MaskRecord(ctx context.Context, stored store.SpoolRecord) (aaa
 }
 
 // maskKeys replaces secret values: those that rules of any operation put into hidden attributes, and those whose key is the name of a
-// secret. Without a document that has rules for accounting nobody knows what a key holds, so all values are masked.
+// secret. Without a document that has rules for accounting it is unknown what a key holds, so all values are masked.
 func maskKeys(values aaa.Values, plan *plans.Plan) aaa.Values {
 	hidden, known := recordSecrets(plan)
 	masked := make(aaa.Values, len(values))

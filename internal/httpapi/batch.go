@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	// batchLines is how many requests one call takes, batchAll how many lines with those that are blank.
+	// A call takes at most batchLines requests, and batchAll lines with the blank ones.
 	batchLines = 10_000
 	batchAll   = 2 * batchLines
-	// batchOctets is what a call costs of the budget. Half of it is for lines under way.
+	// batchOctets is what a call takes of the budget of bodies. Half of it is for lines under way.
 	batchOctets   = 1 << 20
 	batchUnderWay = batchOctets / 2
-	// A call looks whether its token still holds after a time, and after so many lines.
+	// A call checks its token again after recheckTime or recheckLines, whichever comes first.
 	recheckTime  = time.Second
 	recheckLines = 500
 )
@@ -148,7 +148,7 @@ func (b *batch) run() error {
 	return nil
 }
 
-// left reports whether a call's body ended since its caller went away.
+// left reports whether a call's body ended because its caller went away.
 func left(err error) bool {
 	var f *web.Failure
 	return errors.As(err, &f) && f.Err != nil && !errors.Is(f.Err, context.DeadlineExceeded) && !isTimeout(f.Err)
@@ -159,7 +159,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// takeLines reads the body to its end and has each line run. Its error is what kept it from the end.
+// takeLines reads the body to its end and runs each line. Its error says why it did not reach the end.
 func (b *batch) takeLines() error {
 	for {
 		if !b.out.room() {
@@ -207,7 +207,7 @@ func tooManyLines(taken int) *web.Failure {
 	}
 }
 
-// take has one line run, or answers what is wrong with it. An error ends the call.
+// take runs one line, or answers what is wrong with it. An error ends the call.
 func (b *batch) take(text []byte) error {
 	if now := time.Now(); now.Sub(b.checked) >= recheckTime || b.taken%recheckLines == 0 {
 		b.checked = now
@@ -250,7 +250,7 @@ func (b *batch) take(text []byte) error {
 	return nil
 }
 
-// requestID is that of the call with the number of the line.
+// requestID is the id of the call, with the number of the line.
 func (b *batch) requestID() string {
 	var room [160]byte
 	return string(strconv.AppendInt(append(append(room[:0], b.call.ID()...), '/'), int64(b.number), 10))

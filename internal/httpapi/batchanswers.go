@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	// freeUnread is how many octets of answers may wait for their reader at the cost of the call, maxUnread how many at that of
-	// the account: as much as nearly every call has, for those who read when all is sent.
+	// freeUnread is how many octets of answers may be unread at the cost of the call, and maxUnread how many at that of the account. Nearly every
+	// call fits into maxUnread, so a caller may send everything before it reads.
 	freeUnread = 64 << 10
 	maxUnread  = 4 << 20
 )
 
-// answers are those of a batch on their way to the caller. Whoever adds one never waits: while too many are unread, no
-// further line is taken.
+// answers are the answers of a batch on their way to the caller. Adding one never waits: while too many are unread, no further line is taken.
 type answers struct {
 	to     *web.Duplex
 	budget *admission.Budget
@@ -50,7 +49,7 @@ func (a *answers) start() {
 	go a.write()
 }
 
-// add takes the answer to a line, which is under way no more.
+// add takes the answer to a line, which is then no longer under way.
 func (a *answers) add(text []byte, weight int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,7 +59,7 @@ func (a *answers) add(text []byte, weight int) {
 	if a.err != nil {
 		return
 	}
-	if n := len(a.pending) + a.writing + len(text); n > a.held { // it tells of something done, and is not refused
+	if n := len(a.pending) + a.writing + len(text); n > a.held { // the line was run, so its answer is not refused
 		a.budget.HoldAnswer(&a.holding, a.as, int64(2*n), true) //nolint:errcheck // so it gives none
 		a.held = 2 * n
 	}

@@ -23,7 +23,7 @@ const (
 	endlessQueue = 1 << 20
 )
 
-// lanes bound the lines of batches, for each account over all of its calls: so that its other requests find workers.
+// lanes bound the lines of all batches of an account together, so that its other requests find workers.
 type lanes struct {
 	mu       sync.Mutex
 	accounts map[aaa.AccountID]*accountLanes
@@ -36,9 +36,9 @@ type accountLanes struct {
 
 func newLanes() *lanes { return &lanes{accounts: make(map[aaa.AccountID]*accountLanes)} }
 
-// enter gives a call the lanes of its account, with as many places as its workers and its requests a second allow now. leave is owed.
+// enter gives a call the lanes of its account, with as many places as its workers and its requests a second allow now. The caller must call leave.
 func (l *lanes) enter(account aaa.AccountID, workers int, perSecond int64) *accountLanes {
-	second := int(min(perSecond, mostStoring)) // what waits for the rate waits for a second at most
+	second := int(min(perSecond, mostStoring)) // so that a line waits at most a second for the rate
 	asking := max(1, min(workers*3/4, mostAsking, second))
 	storing := max(1, second)
 	l.mu.Lock()
@@ -80,14 +80,14 @@ func (a *accountLanes) of(j *job) *pool.Pool {
 // ratePatience is how long a line waits for the account's requests a second: as long as a request may take.
 const ratePatience = 30 * time.Second
 
-// ratePace gives lines that the account's rate refused their turn, as fast as the rate lets them through.
+// ratePace gives turns to lines that the account's rate refused, as fast as the rate allows.
 type ratePace struct {
 	mu   sync.Mutex
 	next time.Time
 }
 
-// again waits and is true if a request was refused by the rate, so by something that comes before it is run, and may be tried
-// again. giveUp is zero before its first refusal.
+// again waits for the request's turn and returns true if the rate refused it, that is, before it was run, and it may be tried again. giveUp is
+// zero before the first refusal.
 func (p *ratePace) again(ctx context.Context, refused error, giveUp *time.Time) bool {
 	var e *aaa.Error
 	if refused == nil || !errors.As(refused, &e) || e.Kind != aaa.KindLimited || e.Excess == nil || e.Excess.Limit != aaa.LimitRequestsPerSecond {
@@ -109,7 +109,7 @@ func (p *ratePace) again(ctx context.Context, refused error, giveUp *time.Time) 
 	}
 }
 
-// turn is when a refused request may try again, false if that is too late.
+// turn returns when a refused request may try again, false if that is too late.
 func (p *ratePace) turn(now, giveUp time.Time, refused *aaa.Error) (time.Time, bool) {
 	if refused.Excess.Allowed <= 0 {
 		return now, false

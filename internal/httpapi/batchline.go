@@ -61,8 +61,8 @@ var errLongLine = &web.Failure{Status: http.StatusRequestEntityTooLarge, Slug: w
 // errSkipped ends a call whose lines have too much that is not taken.
 var errSkipped = &web.Failure{Status: http.StatusRequestEntityTooLarge, Slug: web.SlugTooLarge, Detail: fmt.Sprintf("more than %d octets of the body are in lines that are too long", maxSkipped)}
 
-// next is the next line without its white space, valid until the call after. What the stream has behind its last line break is a
-// line, too, unless it ends before its end.
+// next returns the next line without white space around it, valid until the next call. Text after the last line break is a line too, if the
+// stream ends well.
 func (r *lineReader) next() ([]byte, error) {
 	seen := 0 // of the line that begins at r.at
 	for {
@@ -131,7 +131,7 @@ func (r *lineReader) skipLine() error {
 	}
 }
 
-// skipRest reads what else comes, so that who sends all before it reads comes to read.
+// skipRest reads the rest of the body, so that a caller that sends all before it reads gets to read.
 func (r *lineReader) skipRest() {
 	for r.err == nil && r.skipped <= maxSkipped {
 		r.skipped += r.end - r.at
@@ -152,7 +152,7 @@ type batchLine struct {
 // decodedOctets is about what a member or element costs once it is decoded.
 const decodedOctets = 48
 
-// weigh is about what a line costs in memory.
+// weigh estimates what a line costs in memory, in octets.
 func weigh(text []byte) int {
 	n := len(text)
 	if n < 1<<10 {
@@ -253,7 +253,7 @@ func (l *batchLine) readOp(members map[string]any) error {
 	return nil
 }
 
-// lineError is the fault of a line that is not as JSON must be. Its place is told within the line.
+// lineError is the fault of a line that is not valid JSON. It gives the place within the line.
 func lineError(err error) error {
 	var e *aaa.Error
 	if errors.As(err, &e) {

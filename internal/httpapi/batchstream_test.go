@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,7 +18,6 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/logging"
-	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
 
@@ -257,56 +254,6 @@ func TestBatchLeavesNoRequestBehind(t *testing.T) {
 	}
 }
 
-// When the caller goes away, its requests end as single ones do, while accounting that was taken goes on. Half a line is not run.
-func TestBatchWhoseCallerGoes(t *testing.T) {
-	t.Parallel()
-	for name, whole := range map[string]bool{"after the body": true, "within it": false} {
-		ended := make(chan string, 10)
-		began := make(chan string, 10)
-		let := make(chan struct{})
-		var log syncBuffer
-		w := newWorld(t, func(o *worldOptions) {
-			o.Requests = logging.NewRequests(&log, slog.LevelInfo, "node1")
-			o.Service = scripted{o.Service, 100, func(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
-				began <- req.Op.String()
-				if req.Op == aaa.Accounting {
-					<-let
-				} else {
-					<-ctx.Done()
-				}
-				ended <- fmt.Sprintf("%v: %v", req.Op, ctx.Err())
-				return accepted, ctx.Err()
-			}}
-		})
-		c := w.dial(w.served())
-		body := `{"id":"1","op":"authn","data":{"User-Name":"bob"}}` + "\n" + `{"id":"2","op":"accounting","data":{"User-Name":"bob"}}` + "\n"
-		length := len(body)
-		if !whole {
-			body += `{"id":"3","op":"accounting","data":{}}`
-			length = len(body) + 1
-		}
-		w.head(c, w.tenantToken, fmt.Sprintf("Content-Length: %d", length))
-		c.send("%s", body)
-		<-began
-		<-began
-		c.Close()
-		if got := <-ended; got != "authn: context canceled" {
-			t.Errorf("%s: %s", name, got)
-		}
-		close(let)
-		if got := <-ended; got != "accounting: <nil>" {
-			t.Errorf("%s: %s", name, got)
-		}
-		w.server.Close()
-		for w.api.Budget.Held() != 0 {
-			time.Sleep(time.Millisecond)
-		}
-		if len(began) > 0 {
-			t.Errorf("%s: half a line was run", name)
-		}
-	}
-}
-
 // A caller that stops reading holds no worker, and a bounded part of the memory. After a time the call ends.
 func TestBatchWhoseAnswersAreNotRead(t *testing.T) {
 	t.Parallel()
@@ -369,115 +316,6 @@ func TestBatchOfAPlainClient(t *testing.T) {
 	}
 }
 
-// Batches of an account leave a quarter of its workers to its other requests, and others theirs.
-func TestBatchesLeaveWorkers(t *testing.T) {
-	t.Parallel()
-	began, let := make(chan struct{}, 100), make(chan struct{})
-	w := newWorld(t, func(o *worldOptions) {
-		service := o.Service
-		o.Service = scripted{service, 0, func(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
-			if strings.Contains(req.ID, "/") {
-				began <- struct{}{}
-				<-let
-			}
-			return service.Handle(ctx, req)
-		}}
-	})
-	w.document(w.tenant) // of 5 workers
-	w.document(w.sibling)
-	var body strings.Builder
-	for i := range 20 {
-		fmt.Fprintf(&body, goodLine, i)
-	}
-	var done sync.WaitGroup
-	for range 2 {
-		done.Go(func() {
-			if _, _, end := answerLines(t, w.batch(w.tenantToken, w.tenant, "", body.String()).text); end.Lines != 20 || end.Errors != 0 {
-				t.Errorf("%+v", end)
-			}
-		})
-	}
-	for range 3 {
-		<-began
-	}
-	w.call(w.tenantToken, "POST", at(w.tenant, "/aaa/authn"), data(`{"User-Name":"bob"}`)).want(200)
-	w.call(w.token(w.sibling, token.Scopes()...), "POST", at(w.sibling, "/aaa/authn"), data(`{"User-Name":"bob"}`)).want(200)
-	w.api.lanes.mu.Lock()
-	running, waiting := w.api.lanes.accounts[w.tenant].asking.Depth()
-	w.api.lanes.mu.Unlock()
-	if len(began) > 0 || running != 3 || waiting > 2 {
-		t.Errorf("%d lines run, %d wait: two calls read on beyond what may run", running, waiting)
-	}
-	close(let)
-	done.Wait()
-	if n := len(w.api.lanes.accounts); n != 0 {
-		t.Errorf("the lanes of %d accounts are kept", n)
-	}
-}
-
-// A batch waits for its account's requests a second, where a single request is refused.
-func TestBatchWaitsForTheRate(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.document(w.tenant)
-	w.allow(w.tenant, `{"requests_per_second":40}`)
-	var body strings.Builder
-	for i := range 60 {
-		fmt.Fprintf(&body, goodLine, i)
-	}
-	byID, _, done := answerLines(t, w.batch(w.tenantToken, w.tenant, "", body.String()).text)
-	if done.Lines != 60 || done.Errors != 0 || len(byID) != 60 {
-		t.Errorf("%+v", done)
-	}
-	w.allow(w.tenant, `{"requests_per_second":0}`)
-	byID, _, _ = answerLines(t, w.batch(w.tenantToken, w.tenant, "", fmt.Sprintf(goodLine, 1)).text)
-	if a := byID["1"]; a.Error != "429" || a.RetryAfter != 1 || a.Message != web.SlugTooMany {
-		t.Errorf("%+v", a)
-	}
-}
-
-// Turns follow each other as fast as the rate is, and none is later than a line waits.
-func TestRatePace(t *testing.T) {
-	t.Parallel()
-	var p ratePace
-	now := time.Now()
-	refused := &aaa.Error{Kind: aaa.KindLimited, RetryAfter: time.Second, Excess: &aaa.Excess{Allowed: 10}}
-	for i := range 30 {
-		at, ok := p.turn(now, now.Add(2*time.Second), refused)
-		if want := now.Add(time.Second + time.Duration(i)*time.Second/10); ok != (i <= 10) || ok && !at.Equal(want) {
-			t.Errorf("turn %d: %v %v", i, at.Sub(now), ok)
-		}
-	}
-}
-
-// What is stored asks no server: more of it may wait, and none of it is counted among the workers.
-func TestBatchOfStoredRecords(t *testing.T) {
-	t.Parallel()
-	const lines = 500
-	var all sync.WaitGroup
-	all.Add(lines)
-	w := newWorld(t, func(o *worldOptions) {
-		o.Service = scripted{o.Service, 1, func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
-			if req.Op == aaa.Accounting != req.Stored {
-				return nil, errors.New("the wrong one is stored")
-			}
-			if req.Stored {
-				all.Done()
-				all.Wait() // for one commit
-			}
-			return accepted, nil
-		}}
-	})
-	var body strings.Builder
-	for i := range lines {
-		fmt.Fprintf(&body, `{"id":"%d","op":"accounting","data":{"User-Name":"bob"}}`+"\n", i)
-	}
-	fmt.Fprintf(&body, goodLine, lines)
-	if _, _, done := answerLines(t, w.batch(w.tenantToken, w.tenant, "?accept=stored", body.String()).text); done.Lines != lines+1 || done.Errors != 0 {
-		t.Errorf("%+v", done)
-	}
-}
-
 // The log has one line for a batch; a panic of one line is its own.
 func TestBatchLine(t *testing.T) {
 	t.Parallel()
@@ -510,46 +348,4 @@ func TestBatchLine(t *testing.T) {
 	if n := strings.Count(w.log.String(), `"panic"`); n == 0 || !strings.Contains(w.log.String(), `"request_id":"mine/2"`) {
 		t.Errorf("the panic is not logged: %s", w.log.String())
 	}
-}
-
-// A token that is revoked while a batch runs ends it.
-func TestBatchOfARevokedToken(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.document(w.tenant)
-	made := w.call(w.rootToken, "PUT", at(w.tenant, "/tokens"), "").want(201)
-	w.tenantToken = made.str("data", "token")
-	d := w.open(w.server.Client(), w.server.URL, fmt.Sprintf(goodLine, 0))
-	d.answer()
-	w.call(w.rootToken, "DELETE", at(w.tenant, "/tokens/"+made.str("data", "id")), "").want(200)
-	for i := 1; ; i++ {
-		d.send(fmt.Sprintf(goodLine, i))
-		if a := d.answer(); a.Status == "error" {
-			if a.Error != "401" || a.Line != i+1 {
-				t.Errorf("%+v", a)
-			}
-			break
-		}
-	}
-	if a := d.answer(); !a.Done {
-		t.Errorf("%+v", a)
-	}
-}
-
-// A node that stops takes no further line, and answers those it took.
-func TestBatchOfANodeThatStops(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.document(w.tenant)
-	d := w.open(w.server.Client(), w.server.URL, fmt.Sprintf(goodLine, 1))
-	d.answer()
-	w.api.Stop()
-	d.send(fmt.Sprintf(goodLine, 2))
-	if a := d.answer(); a.Error != "503" || a.Line != 2 || a.RetryAfter != 1 {
-		t.Errorf("%+v", a)
-	}
-	if a := d.answer(); !a.Done || a.Lines != 1 || a.Errors != 0 {
-		t.Errorf("%+v", a)
-	}
-	w.batch(w.tenantToken, w.tenant, "", fmt.Sprintf(goodLine, 1)).refused(503, "overloaded")
 }

@@ -13,8 +13,8 @@ import (
 // maxKey is how many octets an Idempotency-Key may have.
 const maxKey = 255
 
-// once makes a handler that runs one time for all requests with one Idempotency-Key, on whichever node they come. The others get the
-// answer of the first. A request without the header goes straight to the handler.
+// once makes a handler that runs once for all requests with one Idempotency-Key, on all nodes together. The others get the answer of the first.
+// A request without the header goes straight to the handler.
 func once(handle func(*API, *web.Call) error) func(*API, *web.Call) error {
 	return func(a *API, c *web.Call) error {
 		list, ok := c.Request().Header["Idempotency-Key"]
@@ -52,8 +52,8 @@ func once(handle func(*API, *web.Call) error) func(*API, *web.Call) error {
 	}
 }
 
-// keyed is a request as it is known by its key. A key belongs to the account of the token. What changes configuration may be
-// repeated by the same token alone: an answer may hold more than another one may see, such as a token's text.
+// keyed is a request as its key names it. A key belongs to the account of the token. Only the same token may repeat a change of configuration:
+// an answer may hold more than another token may see, such as a token's text.
 func keyed(c *web.Call, key string) idempotency.Request {
 	route := c.Route()
 	by := ""

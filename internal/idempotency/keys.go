@@ -50,7 +50,7 @@ type Options struct {
 	Now    func() time.Time // default time.Now
 }
 
-// Keys are the Idempotency-Keys that this node has to do with.
+// Keys runs requests once for each Idempotency-Key.
 type Keys struct {
 	o      Options
 	memory *memory
@@ -236,7 +236,7 @@ func (k *Keys) begin(ctx context.Context, r Request) (mine, first *store.Remembe
 // now is the time as both stores keep it.
 func (k *Keys) now() time.Time { return k.o.Now().UTC().Truncate(time.Microsecond) }
 
-// isAway reports whether an error says that the store is away. The next second nobody waits for it who can do without.
+// isAway reports whether an error says that the store is away. If so, requests that can do without the store do not ask it for a second.
 func (k *Keys) isAway(err error) bool {
 	if !errors.Is(err, store.ErrUnavailable) && aaa.KindOf(err) != aaa.KindUnavailable {
 		return false
@@ -265,7 +265,7 @@ func (k *Keys) finish(ctx context.Context, r *store.Remembered, answer []byte) b
 	return err == nil
 }
 
-// forget lets a request be tried again. If it can't be, the end of the claim does.
+// forget lets a request be tried again. If it fails, the end of the claim does so.
 func (k *Keys) forget(ctx context.Context, r *store.Remembered) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// packFrom is how many octets an answer has that is worth compressing.
+// packFrom is the length from which an answer is compressed, in octets.
 const packFrom = 4 << 10
 
 // The first octet of what is sealed.
@@ -16,7 +16,7 @@ const (
 	compressed = 'c'
 )
 
-// pack makes an answer short: one that repeats a dictionary of megabytes could not be sealed else.
+// pack makes an answer short: an answer with a dictionary of megabytes would be too long to be sealed.
 func pack(answer []byte) (string, error) {
 	if len(answer) < packFrom {
 		return string(plain) + string(answer), nil
@@ -36,7 +36,7 @@ func pack(answer []byte) (string, error) {
 	return b.String(), nil
 }
 
-// unpack is the reverse. The text was sealed, so nobody else made it.
+// unpack is the reverse. The text was sealed, so it is one of pack.
 func unpack(text string) ([]byte, error) {
 	if rest, ok := strings.CutPrefix(text, string(plain)); ok {
 		return []byte(rest), nil

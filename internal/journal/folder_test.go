@@ -24,7 +24,8 @@ func TestTwoOwners(t *testing.T) {
 	is(t, drained(t, b), 10, 20)
 }
 
-// TestTakeover: the entries of a process that is gone come with another's Drain, or at the next Open, in their order, and its folder goes away. Files that it has put aside are kept.
+// TestTakeover: the entries of a process that is gone come with another's Drain, or at the next Open, in their order, and its folder goes away.
+// Files that it has put aside are kept.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -387,8 +387,8 @@ func (x *run) noAnswer(ctx context.Context) error {
 			RetryAfter: time.Second, Err: x.failures.worst,
 		}
 	case x.failures.worst.Reason == engines.BadReply:
-		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failures.worst) + " (" + x.failures.describe(x.req.Account) + ")", Server: x.failures.last(), Err: x.failures.worst}
+		return &aaa.Error{Kind: aaa.KindBadReply, Message: badReplies(x.failures.worst) + " (" + x.failures.describe(x.req.Account) + ")", Server: x.failures.last(), Attempts: x.attempts, Err: x.failures.worst}
 	default:
-		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered: " + x.failures.describe(x.req.Account), Server: x.failures.last(), Err: x.failures.worst}
+		return &aaa.Error{Kind: aaa.KindNoAnswer, Message: "no AAA server answered: " + x.failures.describe(x.req.Account), Server: x.failures.last(), Attempts: x.attempts, Err: x.failures.worst}
 	}
 }

@@ -47,8 +47,8 @@ func (v *Vault) SealHeld(ctx context.Context, account aaa.AccountID, purpose, cl
 	return string(base64.RawURLEncoding.AppendEncode(out, text)), nil
 }
 
-// heldKey returns the key in memory while it may be trusted. All who need the store's wait for one query, but nobody waits for a store that was
-// away when it was last asked.
+// heldKey returns the key in memory while it may be trusted. Callers that need the store's key share one query. If the store was away at the
+// last query, the key in memory is returned at once.
 func (v *Vault) heldKey(ctx context.Context, account aaa.AccountID) (*dataKey, error) {
 	h, ok := v.cache.look(account)
 	if ok && time.Now().Before(h.askFrom) {
@@ -87,7 +87,7 @@ func (v *Vault) lookUp(ctx context.Context, account aaa.AccountID, within time.D
 	return nil, errors.Join(store.ErrUnavailable, err)
 }
 
-// postpone has SealHeld ask a store that is away later, if a key is in memory.
+// postpone notes that the store is away: SealHeld goes on with the key in memory, if there is one, for awayPause.
 func (c *keyCache) postpone(account aaa.AccountID) (*dataKey, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// MAC is a fingerprint of text that nobody can compare with guesses who has no more than the database: HMAC-SHA256 under a key
-// that is derived from the account's data key for this purpose.
+// MAC is a fingerprint of text: HMAC-SHA256 under a key that is derived from the account's data key for this purpose. The database alone is not
+// enough to test guesses against it.
 func (v *Vault) MAC(ctx context.Context, account aaa.AccountID, purpose string, text []byte) (sum [sha256.Size]byte, err error) {
 	key, ok := v.cache.get(account)
 	if !ok {

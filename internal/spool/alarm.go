@@ -11,15 +11,15 @@ import (
 const (
 	watchInterval = 10 * time.Second
 	tidyInterval  = 10 * time.Minute // of the ledgers of nodes that are gone
-	// ownSeries is how many accounts have series of their own: tenants decide how many have a backlog.
+	// ownSeries bounds the accounts with series of their own: otherwise tenants could raise the number of series.
 	ownSeries    = 100
 	mostBacklogs = 10_000 // read at once
-	// stuckAfter is how long a record may wait while others of its account are delivered, before that is an alarm.
+	// stuckAfter is how long a record may wait while others of its account are delivered. A longer wait is an alarm.
 	stuckAfter = time.Minute
 	alarmEvery = 5 * time.Minute
 )
 
-// watched is what was last read of what waits.
+// watched is the last reading of the backlogs.
 type watched struct {
 	at       time.Time
 	clock    func() time.Time
@@ -27,12 +27,12 @@ type watched struct {
 	stuck    int
 }
 
-// alarm reads what waits, for the metrics, and warns of backlogs that age although the account's servers take records: whatever the reason, delivery
-// does not keep up or passes records over, and no failed attempt tells of it.
+// alarm reads the backlogs for the metrics. It warns if records of an account age although its servers take others: then delivery is too slow or
+// passes records over, and no failed attempt would show it.
 type alarm struct {
 	s         *Spool
-	delivered map[aaa.AccountID]int64     // of the ledgers, when they were read last
-	since     map[aaa.AccountID]time.Time // the last delivery that was seen in the ledgers
+	delivered map[aaa.AccountID]int64     // by the ledgers, at the last reading
+	since     map[aaa.AccountID]time.Time // the last reading that showed a delivery
 	warned    map[aaa.AccountID]time.Time
 	parkFrom  int // in the list of backlogs, where the next look begins to park
 }
@@ -64,7 +64,7 @@ func (a *alarm) run(ctx context.Context) {
 func (a *alarm) look(ctx context.Context) {
 	list, err := a.s.o.Store.Backlogs(ctx, mostBacklogs)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !isAway(err) { // claims log that a store is away
 			a.s.o.Log.WarnContext(ctx, "the accounting records that wait could not be counted", "error", err)
 		}
 		return
@@ -95,7 +95,7 @@ func (a *alarm) look(ctx context.Context) {
 	}
 	a.delivered, a.since = delivered, since
 	a.s.delivery.ever.Store(&delivered)
-	for account, at := range a.warned { // an account that is stuck again is told of once in the time too
+	for account, at := range a.warned { // an account that is stuck again soon is not warned of twice
 		if _, ok := warned[account]; !ok && now.Sub(at) < alarmEvery {
 			warned[account] = at
 		}

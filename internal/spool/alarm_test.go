@@ -14,7 +14,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// TestAlarm: a backlog that ages while its account's servers take other records is an alarm, every five minutes. One that ages since nothing is taken is none.
+// TestAlarm: a backlog that ages while its account's servers take other records is an alarm, every five minutes. One that ages since nothing is
+// taken is none.
 func TestAlarm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -9,25 +9,25 @@ import (
 	"aaa-api/internal/store"
 )
 
-// settledBefore is how long a caller waits for the deletion of a record that was delivered. Most callers send the session's next record once they are answered,
-// and that one must not find this one in the store, or it waits for its turn behind it.
+// settledBefore is how long a caller waits until its delivered record is deleted. Most callers send the session's next record as soon as they
+// are answered: if that one found this one in the store, it would wait behind it.
 const settledBefore = 2 * time.Second
 
-// Held is a record that is safe, and that its caller delivers now.
+// Held is a stored record whose caller makes the first attempt to deliver it.
 type Held struct {
 	s      *Spool
 	record *Record
 	stored store.SpoolRecord // with its lease and revision
-	// settle takes what came of the attempt; nil: the store alone does. Its channel is closed when that is written.
+	// settle writes the outcome of the attempt, and closes its channel when that is done; nil: the store's settler does.
 	settle func(store.SpoolSettlement) <-chan struct{}
-	// Kept tells that the record is to be delivered later, without an attempt now: another record of its session is before it, it repeats one that waits, or
-	// the journal has it and may not be overtaken.
+	// Kept reports that no attempt is made now: an earlier record of the session waits, the record repeats another one, or records in the journal
+	// go first.
 	Kept bool
 }
 
-// Attempt runs the request with the record's values as they are now, and settles the record by what came of it. kept tells that the record
-// waits for another attempt: then err, an *aaa.Error, says why this one came to nothing, and the caller is told that the record is stored. Otherwise the result or the error is the caller's.
-// The attempt goes on to its end if the caller goes away.
+// Attempt runs the request with the record's values as they are now, and writes the outcome. If kept is true, the record waits for another
+// attempt, err (an *aaa.Error) says why this one failed, and the caller is told that the record is stored. Otherwise the result or the error is
+// the caller's. The attempt goes on if the caller goes away.
 func (h *Held) Attempt(ctx context.Context, run func(ctx context.Context, values aaa.Values) (*aaa.Result, error)) (res *aaa.Result, kept bool, err error) {
 	s, began := h.s, h.s.now()
 	ctx = context.WithoutCancel(ctx)

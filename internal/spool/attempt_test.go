@@ -83,8 +83,8 @@ func TestAttempt(t *testing.T) {
 	}
 }
 
-// TestAttemptStoreAway: a server took the record, and the store can't be told. The caller is answered all the same, soon, and the record is settled when
-// the store is back.
+// TestAttemptStoreAway: a server took the record, and the store can't be told. The caller is answered all the same, soon, and the record is
+// settled when the store is back.
 func TestAttemptStoreAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -25,8 +25,8 @@ type away struct {
 	mu    sync.Mutex
 	gone  bool // the store did not answer last
 	since time.Time
-	// unread: the journal has entries of another process, or more than were kept in mind. Then everything goes to the journal, so that nothing
-	// overtakes what is there.
+	// unread: the journal may have entries that are not in sessions, of another process or too many. Then all records go to the journal, so that
+	// none overtakes those entries.
 	unread   bool
 	sessions map[[16]byte]int // entries in the journal of each session
 	untold   int              // entries of sessions for which there was no room
@@ -73,7 +73,7 @@ func (i *intake) gone(err error) {
 	}
 	a.mu.Unlock()
 	if !was {
-		i.s.o.Log.Warn("the store is away: accounting records go to this node's journal", "error", err)
+		i.s.o.Log.Warn("the database is away: accounting records go to this node's journal", "error", err)
 	}
 }
 
@@ -85,7 +85,7 @@ func (i *intake) returned() {
 	a.gone = false
 	a.mu.Unlock()
 	if was {
-		i.s.o.Log.Info("the store is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond))
+		i.s.o.Log.Info("the database is back: accounting records go to it again", "after", i.s.now().Sub(since).Round(time.Millisecond).String())
 	}
 }
 
@@ -94,8 +94,8 @@ func sessionKey(account aaa.AccountID, session string) [16]byte {
 	return [16]byte(sum[:])
 }
 
-// part tells which records may go to the store, and which to the journal: all while the store is away, and else those that would overtake another one of
-// their session there.
+// part splits records into those for the store and those for the journal. While the store is away, all go to the journal; otherwise only those
+// that would overtake a record of their session there.
 func (a *away) part(list []*pending) (direct, later []*pending) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,7 +149,7 @@ func (a *away) untrack(account aaa.AccountID, session string) {
 	}
 }
 
-// journal writes records to the journal and tells each what became of it.
+// journal writes records to the journal and ends their wait.
 func (i *intake) journal(list []*pending) {
 	a := &i.away
 	var taken []*pending
@@ -190,7 +190,7 @@ func (i *intake) journal(list []*pending) {
 		}
 		a.mu.Unlock()
 		i.fail(taken, &aaa.Error{
-			Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away, and this node's journal can't be written",
+			Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away, and this node's journal can't be written; repeat the request",
 			RetryAfter: time.Second, Err: err,
 		})
 		return
@@ -208,8 +208,8 @@ func ends(o store.SpoolOutcome) bool {
 	return o == store.SpoolDelivered || o == store.SpoolWithdrawn || o == store.SpoolGone
 }
 
-// settleJournaled writes what the attempt of a journaled record came to. The store gets the outcome from the journal, or, if the record has moved there
-// meanwhile, as that of any other record. A failed attempt of a record that is in the journal needs nothing: the record stays.
+// settleJournaled writes the outcome of an attempt to deliver a journaled record: to the store if the record has moved there meanwhile,
+// otherwise to the journal. A failed attempt needs no entry in the journal: the record stays.
 func (i *intake) settleJournaled(h *Held, o store.SpoolSettlement) <-chan struct{} {
 	a := &i.away
 	key := keyOf(h.stored.ID)

@@ -94,7 +94,7 @@ func TestStoreAway(t *testing.T) {
 	if c := h.counts(); c.Acknowledged != 2*n+1 || c.Waiting != 2*n+1 {
 		t.Errorf("the ledger has %+v", c)
 	}
-	if s.away.is() || h.log.count("the store is away") != 1 || h.log.count("the store is back") != 1 || h.log.count(fmt.Sprintf("records=%d", 2*n+1)) != 1 {
+	if s.away.is() || h.log.count("the database is away") != 1 || h.log.count("the database is back") != 1 || h.log.count(fmt.Sprintf("records=%d", 2*n+1)) != 1 {
 		t.Errorf("the log is\n%s", &h.log.b)
 	}
 	if len(s.away.sessions) != 0 || s.away.untold != 0 || s.quota.of[h.account].at[inJournal] != (amount{}) {
@@ -104,6 +104,30 @@ func TestStoreAway(t *testing.T) {
 	h.must(s.Store(t.Context(), h.record(store.SpoolStart, "after")))
 	if h.store.appends.Load() != before+1 || len(h.rows()) != 2*n+2 {
 		t.Error("the next record does not go to the store")
+	}
+}
+
+// TestStoreStaysAway: the store is away and the journal is empty, as it is if it can't be written. The mover does not take that for the store's
+// return.
+func TestStoreStaysAway(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spool()
+	h.warm(s)
+	h.store.set(func() { h.store.away = true })
+	h.journal.err = errors.New("no disk")
+	h.is(s.Store(t.Context(), h.record(store.SpoolStart, "one")), aaa.KindUnavailable)
+	m := newMover(s.intake)
+	for range 3 {
+		m.move(t.Context())
+	}
+	if !s.away.is() || h.log.count("the database is back") != 0 {
+		t.Errorf("the log is\n%s", &h.log.b)
+	}
+	h.store.set(func() { h.store.away = false })
+	m.move(t.Context())
+	if s.away.is() || h.log.count("the database is back") != 1 {
+		t.Errorf("the log is\n%s", &h.log.b)
 	}
 }
 
@@ -161,7 +185,8 @@ func (plain) Open(_ context.Context, _ aaa.AccountID, _, sealed string) (aaa.Sec
 	return aaa.NewSecret(sealed), nil
 }
 
-// TestNoJournal: without a journal what the store does not take is refused, and so is all while the journal can't be written, and all that can't be sealed.
+// TestNoJournal: without a journal what the store does not take is refused, and so is all while the journal can't be written, and all that can't
+// be sealed.
 func TestNoJournal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -326,157 +351,6 @@ func TestJournalIsNotOvertaken(t *testing.T) {
 	}
 }
 
-// TestJournalOfAnotherProcess: records that a process attempted before it fell are left alone until the journal's outcomes are known, and then due at once.
-func TestJournalOfAnotherProcess(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	fallen := h.spool()
-	h.warm(fallen)
-	h.store.set(func() { h.store.away = true })
-	done, lost := h.hold(fallen, store.SpoolStart, "done"), h.hold(fallen, store.SpoolStart, "lost")
-	for n := range testGroup { // so that the outcome is in another batch
-		h.must(fallen.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint(n))))
-	}
-	h.settle(done, store.SpoolDelivered)
-	s := h.spool()
-	h.store.set(func() { h.store.away = false })
-	seen := false
-	h.store.fault = func(list []store.SpoolRecord) (bool, error) {
-		for _, r := range list {
-			if r.ID == done.stored.ID || r.ID == lost.stored.ID {
-				seen = true
-				if r.Lease.Until.Before(s.now().Add(moveLease / 2)) {
-					t.Errorf("the lease ends at %v", r.Lease.Until)
-				}
-			}
-		}
-		return false, nil
-	}
-	s.pass(t.Context())
-	rows := h.rows()
-	if i := slices.IndexFunc(rows, func(r store.SpoolRecord) bool { return r.ID == lost.stored.ID }); !seen || i < 0 || !rows[i].Lease.Until.IsZero() {
-		t.Errorf("the record without an outcome is row %d of %d", i, len(rows))
-	}
-	if slices.ContainsFunc(rows, func(r store.SpoolRecord) bool { return r.ID == done.stored.ID }) {
-		t.Error("the delivered record is still there")
-	}
-	if c := h.counts(); c.Delivered != 1 || c.Waiting != testGroup+1 {
-		t.Errorf("the ledger has %+v", c)
-	}
-}
-
-// TestMoveAgain: the store goes away again in the middle of a batch, which comes again. What was delivered meanwhile is not sent twice.
-func TestMoveAgain(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	s := h.spool()
-	h.warm(s)
-	h.store.set(func() { h.store.away = true })
-	for n := range testGroup + 10 {
-		h.must(s.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint(n))))
-	}
-	h.journal.batch = 2 * testGroup
-	calls := 0
-	h.store.set(func() {
-		h.store.away = false
-		h.store.fault = func([]store.SpoolRecord) (bool, error) {
-			if calls++; calls == 2 {
-				return false, store.ErrUnavailable
-			}
-			return false, nil
-		}
-	})
-	s.pass(t.Context())
-	rows := h.rows()
-	if len(rows) != testGroup || !s.away.is() {
-		t.Fatalf("%d rows", len(rows))
-	}
-	h.must(h.store.Spool.Settle(t.Context(), s.now(), []store.SpoolSettlement{{Account: h.account, ID: rows[0].ID, Revision: 1, Session: rows[0].Session}}))
-	s.pass(t.Context())
-	if n := len(h.rows()); n != testGroup+9 {
-		t.Errorf("%d rows", n)
-	}
-}
-
-// TestEntriesThatStay: an entry that can't be read and a record that the store refuses hold up nothing, and stay in the journal.
-func TestEntriesThatStay(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	s := h.spool()
-	h.warm(s)
-	h.must(h.journal.Append(t.Context(), [][]byte{{9, '{', '}'}, {}}))
-	h.store.set(func() { h.store.away = true })
-	for _, session := range []string{"one", "bad", "two"} {
-		h.must(s.Store(t.Context(), h.record(store.SpoolStart, session)))
-	}
-	h.store.set(func() {
-		h.store.away = false
-		h.store.fault = func(list []store.SpoolRecord) (bool, error) {
-			if slices.ContainsFunc(list, func(r store.SpoolRecord) bool { return r.Session == "bad" }) {
-				return false, errors.New("no such thing")
-			}
-			return false, nil
-		}
-	})
-	m := newMover(s.intake)
-	m.move(t.Context())
-	if n, _ := h.journal.Len(); n != 3 || len(h.rows()) != 2 || s.away.is() {
-		t.Errorf("%d entries, %d rows", n, len(h.rows()))
-	}
-	asked := h.store.appends.Load()
-	m.move(t.Context()) // within the minute
-	if h.store.appends.Load() != asked {
-		t.Error("what was refused is tried again at once")
-	}
-	h.store.set(func() { h.store.fault = nil })
-	m.drained = m.drained.Add(-refusedFor)
-	m.move(t.Context())
-	if n, _ := h.journal.Len(); n != 2 || len(h.rows()) != 3 {
-		t.Errorf("%d entries, %d rows", n, len(h.rows()))
-	}
-	if h.log.count("can't be read") < 2 || h.log.count("the store refuses") != 1 {
-		t.Errorf("the log is\n%s", &h.log.b)
-	}
-}
-
-// TestPutBackOnce: an entry that can't be read is there once, however often the pass over its segment fails.
-func TestPutBackOnce(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	s := h.spool()
-	h.warm(s)
-	h.must(h.journal.Append(t.Context(), [][]byte{{9, 'x'}}))
-	h.store.set(func() { h.store.away = true })
-	for n := range 4 * testGroup {
-		h.must(s.Store(t.Context(), h.record(store.SpoolStart, fmt.Sprint(n))))
-	}
-	h.store.set(func() { h.store.away = false })
-	h.journal.batch = 1 << 10
-	m := newMover(s.intake)
-	for range 3 {
-		calls := 0
-		h.store.set(func() {
-			h.store.fault = func([]store.SpoolRecord) (bool, error) {
-				if calls++; calls > 1 {
-					return false, store.ErrUnavailable
-				}
-				return false, nil
-			}
-		})
-		m.move(t.Context())
-	}
-	h.store.set(func() { h.store.fault = nil })
-	m.move(t.Context())
-	if n, _ := h.journal.Len(); n != 1 || len(h.rows()) != 4*testGroup {
-		t.Fatalf("%d entries, %d rows", n, len(h.rows()))
-	}
-	m.drained = m.drained.Add(-refusedFor)
-	m.move(t.Context())
-	if n, _ := h.journal.Len(); n != 1 || !slices.Equal(original(h.journal.entries[0]), []byte{9, 'x'}) {
-		t.Errorf("%d entries: %x", n, h.journal.entries)
-	}
-}
-
 // TestRunStops: run ends with its context; records are taken after that too.
 func TestRunStops(t *testing.T) {
 	t.Parallel()
@@ -496,38 +370,4 @@ func TestRunStops(t *testing.T) {
 	if len(h.rows()) != 2 {
 		t.Error("a record after the end is lost")
 	}
-}
-
-func FuzzDecodeEntry(f *testing.F) {
-	r := store.SpoolRecord{
-		Account: "0123456789abcdef0123456789abcdef", ID: "0123456789abcdef0123456789abcdef", Kind: store.SpoolStop, Session: "s", Payload: "sealed", User: "é",
-		EventAt: time.UnixMicro(1), ReceivedAt: time.UnixMicro(2), KeepUntil: time.UnixMicro(3),
-	}
-	record, err := recordEntry("boot", &r, true)
-	if err != nil {
-		f.Fatal(err)
-	}
-	done, err := doneEntry("boot", &r, store.SpoolWithdrawn)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, seed := range [][]byte{record, done, copyOf(record), {}, {entryVersion}, {entryVersion, '{', '}'}, record[:len(record)-1]} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := decodeEntry(original(b))
-		if err != nil {
-			return
-		}
-		if !aaa.IsID(e.ID) || !aaa.IsID(string(e.Account)) || len(e.User) > maxLabel {
-			t.Errorf("%+v passes", e)
-		}
-		again, err := e.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := decodeEntry(again); err != nil {
-			t.Errorf("%q does not come back: %v", again, err)
-		}
-	})
 }

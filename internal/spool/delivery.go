@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// leaseTime is for a wait in memory of up to a third of it, a whole request at servers, and the writing of its outcome.
+	// leaseTime covers a wait in memory of up to a third of it, a whole request at servers, and the write of its outcome.
 	leaseTime = 45 * time.Second
 	turnTime  = leaseTime / 3
-	// lateAfter is how long a record waits for its turn before that means that the account has too many claimed.
+	// lateAfter: if a record waits longer for its turn, the account has claimed too many.
 	lateAfter = time.Second
 
 	claimedAtOnce    = 2048 // records
@@ -39,8 +39,8 @@ type delivery struct {
 	*settler
 	*recoveries
 	woken  chan struct{}
-	behind atomic.Bool                             // a wake is to come
-	ever   atomic.Pointer[map[aaa.AccountID]int64] // what the ledgers say is delivered
+	behind atomic.Bool                             // a wake is scheduled
+	ever   atomic.Pointer[map[aaa.AccountID]int64] // deliveries by account, of all nodes
 	stop   chan struct{}                           // closed when no more attempts begin
 }
 
@@ -64,7 +64,7 @@ func newDelivery(s *Spool) *delivery {
 	return d
 }
 
-// answered reports whether a server of an account has ever taken a record, on whichever node and before whatever restart.
+// answered reports whether any node has ever delivered a record of an account, also before a restart.
 func (d *delivery) answered(account aaa.AccountID) bool {
 	if d.s.o.Answered != nil && d.s.o.Answered(account) {
 		return true
@@ -104,7 +104,7 @@ func (d *delivery) fallen(ctx context.Context) {
 	}
 }
 
-// wake has stored records looked for at once.
+// wake asks for a look at stored records at once.
 func (d *delivery) wake() {
 	select {
 	case d.woken <- struct{}{}:
@@ -112,7 +112,7 @@ func (d *delivery) wake() {
 	}
 }
 
-// wakeBehind has records looked for soon that waited behind others: one look for many of them.
+// wakeBehind asks for a look soon, at records that waited behind settled ones. One look serves many of them.
 func (d *delivery) wakeBehind() {
 	if d.behind.CompareAndSwap(false, true) {
 		time.AfterFunc(behindWake, func() {
@@ -146,7 +146,7 @@ func (d *delivery) turn(ctx context.Context, stored *store.SpoolRecord, claimed 
 	return d.turns.take(ctx, d.stop, stored.Account)
 }
 
-// finish has an outcome written and waits for it, so that what waits to be written is no more than what is claimed. A node that stops does not wait.
+// finish queues an outcome and waits until it is written, so that no more outcomes wait than records are claimed. A node that stops does not wait.
 func (d *delivery) finish(o store.SpoolSettlement) {
 	select {
 	case <-d.settle(o):
@@ -156,7 +156,7 @@ func (d *delivery) finish(o store.SpoolSettlement) {
 
 // attempt opens a record and runs it. The error is for the log.
 func (d *delivery) attempt(ctx context.Context, stored *store.SpoolRecord, began time.Time) (store.SpoolSettlement, claims.Outcome, error) {
-	r, err := unseal(ctx, d.s.o.Vault, *stored)
+	r, err := Open(ctx, d.s.o.Vault, *stored)
 	if err != nil {
 		return d.unopened(ctx, stored, began, err)
 	}
@@ -170,7 +170,7 @@ func (d *delivery) attempt(ctx context.Context, stored *store.SpoolRecord, began
 	return o, asked, nil
 }
 
-// unopened settles a record that does not open: its account may be deleted, or its key not be this node's.
+// unopened settles a record that can't be opened: its account is deleted, the store is away, or the key is not this node's.
 func (d *delivery) unopened(ctx context.Context, stored *store.SpoolRecord, began time.Time, err error) (store.SpoolSettlement, claims.Outcome, error) {
 	gone := false
 	if d.s.o.Limits != nil {
@@ -238,10 +238,10 @@ func (d *delivery) conclude(ctx context.Context, stored *store.SpoolRecord, v ve
 			o.Attempt.Reason = brief(fmt.Sprintf("no server took it within %v; last: %s", stored.KeepUntil.Sub(stored.ReceivedAt).Round(time.Second), v.reason))
 		}
 	case store.SpoolGone:
-		log.ErrorContext(ctx, "an accounting record was dropped since its account is deleted", "account", stored.Account, "record", stored.ID)
+		log.ErrorContext(ctx, "an accounting record is dropped because its account is deleted", "account", stored.Account, "record", stored.ID)
 	}
 	if o.Outcome == store.SpoolRefused {
-		log.WarnContext(ctx, "an accounting record was parked: it is kept until somebody sends it again or drops it",
+		log.WarnContext(ctx, "an accounting record is parked: it is kept until somebody sends it again or drops it",
 			"account", stored.Account, "record", stored.ID, "server", v.server, "reason", o.Attempt.Reason)
 	}
 	return o, asked

@@ -30,7 +30,8 @@ func (h *house) backlog(s *Spool, n int) {
 	}
 }
 
-// TestRealStore: records come in by two nodes that deliver beside each other, on a real store. Those of a session go out in their order, all once, and nothing waits then.
+// TestRealStore: records come in by two nodes that deliver beside each other, on a real store. Those of a session go out in their order, all
+// once, and nothing waits then.
 func TestRealStore(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -58,7 +58,7 @@ func (d *disk) room(kind store.SpoolKind, octets int) error {
 	}
 	if !within(d.used, d.size, shareWarned) && now.Sub(d.warned) >= warnEvery {
 		d.warned = now
-		d.s.o.Log.Warn("the disk of accounting records fills up", "used_kib", d.used, "size_kib", d.size)
+		d.s.o.Log.Warn("the disk of the data folder fills up: accounting records are refused from 95 % on", "used_kib", d.used, "size_kib", d.size)
 	}
 	if d.used >= d.size || !within(d.used, d.size, share(kind)) {
 		return noRoom("the disk", kind)

@@ -86,7 +86,7 @@ func (e entry) encode() ([]byte, error) {
 	return append([]byte{entryVersion}, text...), nil
 }
 
-// decodeEntry reads an entry and checks it, since a disk may hold anything. Its errors quote nothing of it.
+// decodeEntry reads an entry and checks it, because a disk may hold anything. Its errors do not quote it.
 func decodeEntry(b []byte) (*entry, error) {
 	if len(b) == 0 || len(b) > maxEntry {
 		return nil, fmt.Errorf("a journal entry has %d octets", len(b))

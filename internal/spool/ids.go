@@ -8,8 +8,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// ids makes the ids of records: 7 octets of microseconds since 1970, of which each id of a process has a later one, and 9 random
-// octets, so that those of other nodes differ.
+// ids makes the ids of records: 7 octets of microseconds since 1970, which grow from id to id, and 9 random octets, so that
+// other nodes make other ids.
 type ids struct{ last atomic.Int64 }
 
 func (g *ids) next(now time.Time) string {

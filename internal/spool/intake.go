@@ -13,7 +13,7 @@ import (
 const (
 	// holdLease is how long a record is left to the node that makes its first attempt. It is longer than any request takes.
 	holdLease = 45 * time.Second
-	// defaultKeep is how long a record waits that does not say.
+	// defaultKeep is how long a record without Keep waits.
 	defaultKeep = 24 * time.Hour
 )
 
@@ -41,15 +41,15 @@ func newIntake(s *Spool) *intake {
 	return i
 }
 
-// Store returns when a record is safe. It is delivered later, by whichever node is up. Its errors are *aaa.Error: KindLimited where the account
-// has as many records as it may, KindUnavailable where neither the store nor the journal takes the record.
+// Store returns when a record is safe. It is delivered later, by whichever node is up. Its errors are *aaa.Error: KindLimited if the account is
+// at its limit, KindUnavailable if neither the store nor the journal takes the record.
 func (i *intake) Store(ctx context.Context, r *Record) error {
 	_, err := i.add(ctx, r, store.Lease{})
 	i.s.o.Metrics.refused(err)
 	return err
 }
 
-// Hold is Store for a caller that makes the first attempt itself, by Attempt of what it returns.
+// Hold is Store for a caller that makes the first attempt itself, with the Attempt of the result.
 func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	p, err := i.add(ctx, r, store.Lease{Node: i.s.o.Node, Until: i.s.now().Add(holdLease)})
 	i.s.o.Metrics.refused(err)
@@ -61,7 +61,7 @@ func (i *intake) Hold(ctx context.Context, r *Record) (*Held, error) {
 	return h, nil
 }
 
-// settled takes what the attempt of a held record came to. The channel is closed when it is written.
+// settled writes the outcome of a held record's attempt. The channel is closed when it is written.
 func (i *intake) settled(h *Held, journaled bool, o store.SpoolSettlement) <-chan struct{} {
 	switch {
 	case o.Outcome == store.SpoolDelivered:
@@ -143,7 +143,7 @@ func notStored(err error) error {
 }
 
 func unavailable(err error) error {
-	return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away", RetryAfter: time.Second, Err: err}
+	return &aaa.Error{Kind: aaa.KindUnavailable, Message: "the accounting record can't be stored: the database is away; repeat the request", RetryAfter: time.Second, Err: err}
 }
 
 // isAway reports whether the store did not answer. What it was asked to write may be written.
@@ -151,7 +151,7 @@ func isAway(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// commit stores a group of records and tells each what became of it.
+// commit stores a group of records and ends their wait.
 func (i *intake) commit(list []*pending) {
 	direct, later := i.away.part(list)
 	i.store(direct)
@@ -179,7 +179,7 @@ func (i *intake) store(list []*pending) {
 	case err == nil && len(out) == len(list):
 		i.appended(list, out)
 	case err == nil:
-		i.fail(list, fmt.Errorf("the store told of %d records of %d", len(out), len(list)))
+		i.fail(list, fmt.Errorf("the store answered for %d records of %d", len(out), len(list)))
 	case isAway(err) && i.s.o.Journal != nil:
 		i.gone(err)
 		i.journal(list)

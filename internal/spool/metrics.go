@@ -119,12 +119,12 @@ var (
 	oldestDesc         = prometheus.NewDesc("aaa_api_spool_oldest_seconds", "How long ago the oldest waiting accounting record was received.", []string{"account"}, nil)
 	stuckDesc          = prometheus.NewDesc("aaa_api_spool_stuck_accounts", "Accounts with accounting records that wait for long while others of theirs are delivered.", nil, nil)
 	watchedDesc        = prometheus.NewDesc("aaa_api_spool_watched_seconds", "How long ago this node last read what waits.", nil, nil)
-	journalEntriesDesc = prometheus.NewDesc("aaa_api_spool_journal_entries", "Entries of this node's journal, which are moved into the store when it is back.", nil, nil)
+	journalEntriesDesc = prometheus.NewDesc("aaa_api_spool_journal_entries", "Entries of this node's journal, which are moved into the database when it is back.", nil, nil)
 	journalAsideDesc   = prometheus.NewDesc("aaa_api_spool_journal_aside", "Files of this node's journal that are damaged or of another database: they are put aside for somebody to look at.", nil, nil)
 	journalOctetsDesc  = prometheus.NewDesc("aaa_api_spool_journal_octets", "Octets of this node's journal.", nil, nil)
 )
 
-// backlogCollector shows what was last read of what waits: a scrape costs the store nothing.
+// backlogCollector shows the last reading of the backlogs: a scrape does not ask the store.
 type backlogCollector struct{ m *Metrics }
 
 // Describe implements prometheus.Collector.

@@ -60,7 +60,7 @@ func (m *mover) move(ctx context.Context) {
 	i, now := m.i, m.i.s.now()
 	n, _ := i.s.o.Journal.Len()
 	if n == m.refused && now.Sub(m.drained) < refusedFor && (n > 0 || now.Sub(m.drained) < adoptEvery) {
-		i.returned() // nothing tells, so the next group tries it
+		m.back(ctx)
 		return
 	}
 	m.records, m.refused, m.from, m.drained = 0, 0, time.Time{}, now
@@ -75,7 +75,7 @@ func (m *mover) move(ctx context.Context) {
 		return nil
 	})
 	if m.records > 0 {
-		i.s.o.Log.Info("accounting records moved from the journal to the store", "records", m.records, "from", m.from)
+		i.s.o.Log.Info("accounting records are moved from the journal to the database", "records", m.records, "from", m.from)
 	}
 	if err == nil {
 		err = m.release(ctx)
@@ -83,11 +83,12 @@ func (m *mover) move(ctx context.Context) {
 	switch {
 	case err == nil:
 		m.end()
+		m.back(ctx)
 	case ctx.Err() != nil:
 	case isAway(err):
 		i.gone(err)
 	default:
-		i.s.o.Log.Error("the journal of accounting records can't be moved to the store", "error", err)
+		i.s.o.Log.Error("the journal of accounting records can't be moved to the database", "error", err)
 	}
 }
 
@@ -108,7 +109,18 @@ func (m *mover) end() {
 		a.done.reset()
 	}
 	a.mu.Unlock()
-	m.i.returned()
+}
+
+// back asks the store whether it is back. A journal without entries does not show it.
+func (m *mover) back(ctx context.Context) {
+	if !m.i.away.is() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, countsTime)
+	defer cancel()
+	if _, err := m.i.s.o.Store.Counts(ctx, ""); !isAway(err) {
+		m.i.returned()
+	}
 }
 
 // batch moves entries into the store.
@@ -123,7 +135,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		e, err := decodeEntry(original(b))
 		switch {
 		case err != nil:
-			i.s.o.Log.Error("an entry of the journal is left there: it can't be read", "error", err)
+			i.s.o.Log.Error("an entry of the journal can't be read: it stays there", "error", err)
 			back = append(back, b)
 		case e.Done != nil:
 			ended[e.ID] = true
@@ -142,7 +154,7 @@ func (m *mover) batch(ctx context.Context, list [][]byte) error {
 		}
 	}
 	err := m.append(ctx, appends, of, func(e *entry, err error) {
-		i.s.o.Log.Error("the store refuses a record of the journal, which is left there", "account", e.Account, "record", e.ID, "error", err)
+		i.s.o.Log.Error("the database refuses an accounting record of the journal: it stays there and is tried again", "account", e.Account, "record", e.ID, "error", err)
 		back = append(back, raw[e])
 	})
 	if err != nil {
@@ -180,7 +192,7 @@ func (m *mover) putBack(ctx context.Context, list [][]byte) error {
 	return nil
 }
 
-// due returns the record of an entry as it is to be stored. ok is false if it is to be left out.
+// due returns the record of an entry as the store is to have it. ok is false if the store needs it no more.
 func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.SpoolRecord, ok bool) {
 	i := m.i
 	a := &i.away
@@ -218,7 +230,7 @@ func (m *mover) due(e *entry, ended map[string]bool, now time.Time) (r store.Spo
 	return r, true
 }
 
-// left takes note that a record is not in the journal any more: where it is now. It is called with away.mu.
+// left notes that a record has left the journal, and where it is now. It is called with away.mu.
 func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	a := &m.i.away
 	key := keyOf(e.ID)
@@ -232,7 +244,7 @@ func (m *mover) left(e *entry, r *store.SpoolRecord, to place) {
 	}
 }
 
-// append stores records. refuse gets those that the store does not take; its error is that the store is away.
+// append stores records. It calls refuse for each that the store does not take. Its error means that the store is away.
 func (m *mover) append(ctx context.Context, list []store.SpoolRecord, of []*entry, refuse func(*entry, error)) error {
 	if len(list) == 0 {
 		return nil

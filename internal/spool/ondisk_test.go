@@ -21,8 +21,8 @@ func (h *house) onDisk(folder string) *journal.Journal {
 	return j
 }
 
-// TestJournalOnDisk: what a process put into the journal's files while the store was away gets into the store by the next process, each record once. One that was
-// delivered does not, and an entry that can't be read stays.
+// TestJournalOnDisk: what a process put into the journal's files while the store was away gets into the store by the next process, each record
+// once. One that was delivered does not, and an entry that can't be read stays.
 func TestJournalOnDisk(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -23,7 +23,7 @@ const (
 	usageMemory = 1024             // accounts before the idle ones are forgotten
 )
 
-// Of each thousand of a bound, so many are for all kinds, for all but Interims, and for Stops too. Interims go first: the next one replaces them.
+// Thousandths of a bound up to which each kind of record is taken. Interims are refused first, because the next one replaces them.
 const (
 	shareWarned  = 800
 	shareInterim = 950
@@ -105,7 +105,7 @@ func (q *quota) get(account aaa.AccountID, now time.Time) *usage {
 	return u
 }
 
-// take counts a record, or says that the account has as many as it may. away: the store can't be asked.
+// take counts a record, or refuses it if the account is at its limit. away means that the store can't be asked.
 func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error {
 	account, err := q.s.o.Limits(ctx, r.Account)
 	if err != nil {
@@ -137,7 +137,7 @@ func (q *quota) take(ctx context.Context, r *store.SpoolRecord, away bool) error
 	records, octets := u.sum(nil)
 	q.mu.Unlock()
 	if warn {
-		q.s.o.Log.WarnContext(ctx, "accounting records fill the account's quota", "account", r.Account,
+		q.s.o.Log.WarnContext(ctx, "an account comes near the limit of its accounting records: they are refused from 95 % on", "account", r.Account,
 			aaa.LimitSpoolRecords.Name(), records, "of", account.Of(aaa.LimitSpoolRecords),
 			aaa.LimitSpoolOctets.Name(), octets, "of_octets", account.Of(aaa.LimitSpoolOctets))
 	}
@@ -163,7 +163,7 @@ func (u *usage) sum(r *store.SpoolRecord) (records, octets int64) {
 	return records, octets
 }
 
-// over tells which limit refuses a record.
+// over returns the limit that refuses a record, if there is one.
 func (u *usage) over(account *limits.Account, r *store.SpoolRecord) (aaa.Limit, bool) {
 	records, octets := u.sum(r)
 	switch s := share(r.Kind); {
@@ -209,7 +209,7 @@ func (q *quota) read(ctx context.Context, account aaa.AccountID) {
 	})
 }
 
-// shift tells that a record has come from one place to another.
+// shift notes that a record has come from one place to another.
 func (q *quota) shift(r *store.SpoolRecord, from, to place) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -225,7 +225,7 @@ func (u *usage) shift(r *store.SpoolRecord, from, to place) {
 	}
 }
 
-// kept tells that a record of the account waits.
+// kept notes that a record of the account waits.
 func (q *quota) kept(account aaa.AccountID) {
 	now := q.s.now()
 	q.mu.Lock()
@@ -233,8 +233,8 @@ func (q *quota) kept(account aaa.AccountID) {
 	q.get(account, now).kept = now
 }
 
-// backlog reports whether records of the account waited when the store was last seen. A record that is younger than a moment may be at
-// its server, unless this node knows that it waits.
+// backlog reports whether records of the account waited when the store was last seen. A record younger than backlogAge may just be at its
+// server: it counts only if this node knows that it waits.
 func (q *quota) backlog(account aaa.AccountID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -66,7 +66,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("%s records are refused at %d, want %d", c.kind, n, c.most)
 		}
 	}
-	if n := h.log.count("fill the account's quota"); n != 1 {
+	if n := h.log.count("comes near the limit"); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
 	// What is delivered makes room at once: before a record is refused, the store is asked, if its counts are old.
@@ -157,7 +157,7 @@ func TestDiskAndJournalFull(t *testing.T) {
 	if n, _ := h.journal.Len(); n != 6 {
 		t.Errorf("the journal has %d entries", n)
 	}
-	if h.log.count("the disk of accounting records fills up") != 1 {
+	if h.log.count("the disk of the data folder fills up") != 1 {
 		t.Errorf("the log is\n%s", &h.log.b)
 	}
 	unknown = true

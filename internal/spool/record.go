@@ -10,7 +10,7 @@ import (
 
 // Record is an accounting record on its way.
 type Record struct {
-	ID            string // of 32 hexadecimal characters; the Spool gives one where it is empty. A record that is handed over twice under one ID is one
+	ID            string // of 32 hexadecimal characters; empty: the Spool makes one. Two records with one ID are one record
 	Account       aaa.AccountID
 	Kind          store.SpoolKind
 	Session       string // hash of what names its session; empty: it waits for no other
@@ -32,7 +32,7 @@ type Body struct {
 	Reboot   string `json:"reboot,omitempty"` // hash of the NAS that began or ended its accounting; empty: none did
 }
 
-// Deliver runs an accounting request at the account's servers. An account that has nothing to send it to is answered by aaa.Off. Its errors are *aaa.Error.
+// Deliver runs an accounting request at the account's servers. If the account has no server, the result is aaa.Off. Its errors are *aaa.Error.
 type Deliver func(ctx context.Context, r *Record, values aaa.Values) (*aaa.Result, error)
 
 // Width is how many records of an account may be at its servers at once.

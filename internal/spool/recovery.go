@@ -12,12 +12,12 @@ import (
 // recoverPause is between two writes for accounts whose servers are back: a server that comes and goes must not make one for each of its answers.
 const recoverPause = 250 * time.Millisecond
 
-// recoveries has what waits tried at once where a server answers again.
+// recoveries has waiting records tried at once when a server may answer again.
 type recoveries struct {
 	s       *Spool
 	mu      sync.Mutex
-	pending map[aaa.AccountID]time.Duration // the silence that is over; 0: it may be over
-	answers map[aaa.AccountID]bool          // accounts a server of whose document answers
+	pending map[aaa.AccountID]time.Duration // accounts to try, with the silence that is over; 0: it may be over
+	answers map[aaa.AccountID]bool          // accounts whose document has a server that answers
 	kick    chan struct{}
 }
 
@@ -25,7 +25,8 @@ func newRecoveries(s *Spool) *recoveries {
 	return &recoveries{s: s, pending: make(map[aaa.AccountID]time.Duration), answers: make(map[aaa.AccountID]bool), kick: make(chan struct{}, 1)}
 }
 
-// Answers tells that a server of an account's document answers again: Recovered for the account and all below it. It does not wait.
+// Answers is called when a server of an account's document answers again. The document may serve the account and all accounts below it: those that
+// are silent are tried at once. It does not wait.
 func (c *recoveries) Answers(document aaa.AccountID) {
 	c.mu.Lock()
 	c.answers[document] = true
@@ -33,13 +34,11 @@ func (c *recoveries) Answers(document aaa.AccountID) {
 	c.wakeUp()
 }
 
-// Recovered tells that a server of these accounts answers again: what waits is tried at once. It does not wait. Accounts that are not known to be silent are
-// passed over.
-func (c *recoveries) Recovered(accounts ...aaa.AccountID) {
-	for _, account := range accounts {
-		if c.s.standings.silent(account) {
-			c.recover(account, 0)
-		}
+// Resent is called when records of an account were made due by hand. If its servers are silent, they are tried at once: the cause may be mended.
+// It does not wait.
+func (c *recoveries) Resent(account aaa.AccountID) {
+	if c.s.standings.silent(account) {
+		c.recover(account, 0)
 	}
 }
 

@@ -16,7 +16,8 @@ const (
 	repeatsEvery = repeatsKept     // a half of the memory is no older than that
 )
 
-// repeats knows the records that this node delivered in the last 5 minutes, or the last 65,536 of them: a NAS that did not hear of it sends them again.
+// repeats knows the records that this node delivered in the last 5 minutes, or the last 65,536 of them: a NAS that missed the answer sends them
+// again.
 type repeats struct {
 	mu     sync.Mutex
 	known  recent[[16]byte, delivered]
@@ -58,7 +59,7 @@ func (p *repeats) seen(r *store.SpoolRecord, now time.Time) bool {
 	return ok && now.Sub(d.at) <= repeatsKept && (r.Kind != store.SpoolInterim || d.event.Sub(r.EventAt).Abs() <= sameInterim)
 }
 
-// delivered tells that a server took a record: its repetitions are not stored in the next 5 minutes.
+// delivered notes that a server took a record, so that its repetitions are not stored for 5 minutes.
 func (i *intake) delivered(r *Record) {
 	i.repeats.note(r.Account, r.Kind, r.Digest, r.EventAt, i.s.now())
 }

@@ -36,13 +36,8 @@ func Sealed(ctx context.Context, vault secmod.HeldSealer, r *Record, now time.Ti
 	}, nil
 }
 
-// Open reads a stored record for those who look at it, not for delivery. Its Keep is not set.
+// Open reads a stored record. Its Keep is not set.
 func Open(ctx context.Context, vault secmod.Opener, stored store.SpoolRecord) (*Record, error) {
-	return unseal(ctx, vault, stored)
-}
-
-// unseal reads a stored record. Its Keep is not set.
-func unseal(ctx context.Context, vault secmod.Opener, stored store.SpoolRecord) (*Record, error) {
 	clear, err := vault.Open(ctx, stored.Account, purpose(stored.ID), stored.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("record %s of account %s: %w", stored.ID, stored.Account, err)

@@ -18,8 +18,8 @@ const (
 	lastSettle    = 5 * time.Second // for what is left when the node stops
 )
 
-// settler writes outcomes of attempts, many in one transaction: those that come while others are being written are the next group. What the store does
-// not take is tried again each second. Its goroutines end when nothing is left to write.
+// settler writes outcomes of attempts, many in one transaction: those that come while others are being written are the next group. What the
+// store does not take is tried again each second. Its goroutines end when nothing is left to write.
 type settler struct {
 	s       *Spool
 	mu      sync.Mutex
@@ -44,7 +44,7 @@ func newSettler(s *Spool) *settler {
 	return t
 }
 
-// settle has an outcome written soon, with others, and does not wait. The channel is closed when it is written, or given up since the node stops.
+// settle queues an outcome and does not wait. The channel is closed when it is written, or given up because the node stops.
 func (t *settler) settle(o store.SpoolSettlement) <-chan struct{} {
 	e := settlement{SpoolSettlement: o, since: t.s.now(), written: make(chan struct{})}
 	t.mu.Lock()
@@ -91,8 +91,8 @@ func (t *settler) next() []settlement {
 	return group
 }
 
-// write writes a group. If the store refuses it for another reason than being away, one of its outcomes may be at fault, so each is written alone. One that is
-// refused then is given up: the record's lease ends, and it is claimed again.
+// write writes a group. If the store refuses it for another reason than being away, one of its outcomes may be at fault, so each is written
+// alone. One that is refused then is given up: the record's lease ends, and it is claimed again.
 func (t *settler) write(group []settlement) {
 	err := t.try(group)
 	if err != nil && len(group) > 1 && t.open.Err() == nil {
@@ -114,7 +114,7 @@ func (t *settler) write(group []settlement) {
 	}
 }
 
-// try writes a group as often as the store is away. Its error is another one, or the last one when the node stops.
+// try writes a group, again and again while the store is away. Its error is of another kind, or the last one if the node stops.
 func (t *settler) try(group []settlement) error {
 	list := make([]store.SpoolSettlement, len(group))
 	for i, o := range group {
@@ -128,7 +128,7 @@ func (t *settler) try(group []settlement) error {
 			return err
 		}
 		if failures == 0 {
-			t.s.o.Log.Warn("outcomes of attempts to deliver accounting records wait for the store", "records", len(list), "error", err)
+			t.s.o.Log.Warn("outcomes of attempts to deliver accounting records wait for the database", "records", len(list), "error", err)
 		}
 		if backoff.Sleep(t.open, settleAgain) != nil {
 			return err

@@ -10,7 +10,7 @@ const (
 	quickSize = 250 * time.Millisecond // a transaction that takes no longer may be larger
 )
 
-// size is how many records a transaction has at most: fewer while the store is too slow for more, so that it gets some rather than none.
+// size is how many records a transaction has at most. It falls while the store is too slow for so many, so that some are stored rather than none.
 type size struct {
 	most int // at any time
 

@@ -21,8 +21,8 @@ type Options struct {
 	Journal Journal // nil: what comes while the store is away is refused
 	Deliver Deliver
 	Width   Width
-	// Answered reports whether an accounting server of an account has ever answered: while it is silent it is tried each second, others ever more rarely.
-	// nil: this node's own deliveries tell.
+	// Answered reports whether an accounting server of an account has ever answered: while it is silent it is tried each second, others ever
+	// more rarely. nil: this node's own deliveries tell.
 	Answered func(account aaa.AccountID) bool
 	// Within reports whether an account is another one or below it, so that servers of its document may serve it. nil: none is below another.
 	Within func(ctx context.Context, ancestor, account aaa.AccountID) (bool, error)

@@ -13,19 +13,20 @@ const (
 	// The waits of a record that is not taken while others of its account are.
 	firstWait = time.Second
 	maxWait   = 15 * time.Minute
-	// forgetStanding is how long an account is remembered that takes its records, and forgetSilence one that does not: its records are tried each minute.
+	// An account is remembered for forgetStanding after its last delivery, and for forgetSilence during a silence, because its records are tried
+	// each minute.
 	forgetStanding = 10 * time.Minute
 	forgetSilence  = 24 * time.Hour
 )
 
-// standings are how the accounts' servers took their last records, as this node saw it.
+// standings are how the last attempts of each account ended on this node.
 type standings struct {
 	mu    sync.Mutex
 	of    map[aaa.AccountID]*standing
 	swept time.Time
 }
 
-// standing is that of one account. It is in a silence when attempts came to nothing since the last delivery.
+// standing is that of one account. The account is in a silence if attempts have failed since its last delivery.
 type standing struct {
 	delivered time.Time // last
 	good      time.Time // since when records are delivered, without a silence of more than one record
@@ -36,7 +37,8 @@ type standing struct {
 
 func newStandings() *standings { return &standings{of: make(map[aaa.AccountID]*standing)} }
 
-// delivered notes a delivery. It returns the silence that it ends, zero if there was none, and whether that was one of more than one record.
+// delivered notes a delivery. silence is the silence that it ends, zero if there was none. sure reports that attempts of more than one record
+// had failed.
 func (l *standings) delivered(account aaa.AccountID, now time.Time) (silence time.Duration, sure bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,10 +53,10 @@ func (l *standings) delivered(account aaa.AccountID, now time.Time) (silence tim
 	return silence, sure
 }
 
-// failed notes an attempt that came to nothing. alone tells that others of the account were delivered meanwhile: the record is at fault and not the server. first
-// tells that a silence begins. due is when the record is tried again.
+// failed notes a failed attempt. alone reports that other records of the account were delivered meanwhile: then the record is at fault, not the
+// server. first reports that a silence begins. due is when the record is tried again.
 //
-// The wait of a record only grows by attempts that came to nothing while others were delivered: a server that was away for a day must not have made it grow.
+// The wait of a record grows only with attempts that failed while others were delivered: a server that was away for a day must not make it grow.
 func (l *standings) failed(r *store.SpoolRecord, began, now time.Time) (alone, first bool, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

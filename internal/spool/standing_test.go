@@ -7,7 +7,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// TestStanding: a record that fails while others are delivered is at fault and waits ever longer. One that fails while its server is silent is not, and does not, however often.
+// TestStanding: a record that fails while others are delivered is at fault and waits ever longer. One that fails while its server is silent is
+// not, and does not, however often.
 func TestStanding(t *testing.T) {
 	t.Parallel()
 	l := newStandings()

@@ -9,8 +9,8 @@ import (
 // Run sends a record with the values that it has now.
 type Run func(ctx context.Context, values aaa.Values) (*aaa.Result, error)
 
-// Take stores a record and makes the first attempt to deliver it. kept tells that it waits for another attempt, and err then says why
-// this one came to nothing; there is none where another record goes before it. Otherwise the result or the error is the caller's.
+// Take stores a record and makes the first attempt to deliver it. If kept is true, the record waits for another attempt, and err says why this
+// one failed; err is nil if none was made. Otherwise the result or the error is the caller's.
 func (s *Spool) Take(ctx context.Context, r *Record, run Run) (res *aaa.Result, kept bool, err error) {
 	held, err := s.Hold(ctx, r)
 	if err != nil {

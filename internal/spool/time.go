@@ -11,8 +11,8 @@ import (
 )
 
 // valuesAt returns the values of a record as they are sent at a time. Event-Timestamp (RFC 2869 §5.3) is when it happened and never changes.
-// Acct-Delay-Time (RFC 2866 §5.2) is the whole seconds since then: it counts the delay at receipt, which EventAt is before by, once. The record's own
-// values are returned if nothing differs, and never changed.
+// Acct-Delay-Time (RFC 2866 §5.2) is the whole seconds since then. EventAt includes the delay that the caller gave, so this delay is counted
+// once. The record's own values are returned if nothing differs, and never changed.
 func valuesAt(r *Record, now time.Time) aaa.Values {
 	v := r.Values
 	own := false

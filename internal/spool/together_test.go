@@ -11,7 +11,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// TestAttemptWhileItMoves: the store is back, and has a record of the journal before its attempt ends. The record is delivered once, and is gone then.
+// TestAttemptWhileItMoves: the store is back, and has a record of the journal before its attempt ends. The record is delivered once, and is gone
+// then.
 func TestAttemptWhileItMoves(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -25,8 +25,8 @@ type verdict struct {
 	after   time.Duration  // with SpoolReleased: when it may be tried again
 }
 
-// judge tells what an attempt came to. The caller of a direct one learns its end, so what no attempt can mend is withdrawn; a record that was acknowledged is
-// kept for somebody to look at.
+// judge says what an attempt came to. If no further attempt can succeed, a record whose caller waits for the answer (direct) is withdrawn, and
+// one that was acknowledged is parked for a person to look at.
 func judge(res *aaa.Result, err error, direct bool) verdict {
 	final := func(reason string) verdict {
 		if direct {

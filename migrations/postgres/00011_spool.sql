@@ -5,16 +5,18 @@
 -- +goose Up
 
 -- kind is 0 start, 1 interim, 2 stop, 3 other; state is 0 waiting, 1 parked. The waiting records of one session are delivered in
--- the order of kind and id. payload is sealed. due_at is when a waiting record is tried next; the node that claims it then holds it
--- until lease_until. attempts is a JSON array of the last attempts, server the one that the last of them asked.
+-- the order of kind and id; line is a hash of account and session, 0 for a record of none. payload is sealed. due_at is when a
+-- waiting record is tried next; the node that claims it then holds it until lease_until. attempts is a JSON array of the last attempts,
+-- server the one that the last of them asked.
 CREATE TABLE spool (
     account_id      text COLLATE "C" NOT NULL,
     id              text COLLATE "C" NOT NULL,
     revision        bigint NOT NULL,
-    kind            bigint NOT NULL,
+    kind            smallint NOT NULL,
     session         text COLLATE "C" NOT NULL,
+    line            bigint NOT NULL,
     digest          text COLLATE "C" NOT NULL,
-    state           bigint NOT NULL,
+    state           smallint NOT NULL,
     payload         text NOT NULL,
     acct_session_id text COLLATE "C" NOT NULL,
     user_name       text COLLATE "C" NOT NULL,
@@ -30,13 +32,13 @@ CREATE TABLE spool (
     server          text COLLATE "C" NOT NULL,
     PRIMARY KEY (account_id, id)
 );
--- As those of sessions, which migration 9 explains.
-CREATE INDEX spool_ready ON spool ((CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END))
-    WHERE due_at IS NOT NULL;
+-- As that of sessions, which migration 9 explains. There is none of all accounts: each index makes a record dearer to store, and few
+-- accounts have records at a time.
 CREATE INDEX spool_ready_by_account ON spool (account_id, (CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END))
     WHERE (CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) IS NOT NULL;
--- What waits before and behind a record of a session, without those that are parked.
-CREATE INDEX spool_session ON spool (account_id, session, state, kind, id) WHERE session <> '';
+-- What a session has, what waits of it first. A hash makes it half as large as the names would. account_id is in it for planners alone,
+-- which else may look by an index that begins with it.
+CREATE INDEX spool_session ON spool (line, account_id, state, kind, id) WHERE line <> 0;
 -- How old what waits is. The condition means state = 0 and is different, so that no planner takes this index, in which all that an
 -- account has waiting may stand, to look for one record.
 CREATE INDEX spool_oldest ON spool (account_id, received_at) WHERE parked_at IS NULL;

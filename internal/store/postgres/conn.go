@@ -58,7 +58,7 @@ func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) (err error) 
 		}
 	}()
 	for _, s := range list {
-		if err := readBatch(results, s.Row); err != nil {
+		if err := readBatch(results, s); err != nil {
 			return mapError(ctx, err)
 		}
 	}
@@ -66,9 +66,12 @@ func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) (err error) 
 }
 
 // readBatch reads the answer to the next statement of a batch.
-func readBatch(results pgx.BatchResults, row func(sqlstore.Scan) error) error {
-	if row == nil {
-		_, err := results.Exec()
+func readBatch(results pgx.BatchResults, s sqlstore.Statement) error {
+	if s.Row == nil {
+		tag, err := results.Exec()
+		if err == nil && s.Done != nil {
+			s.Done(tag.RowsAffected())
+		}
 		return err
 	}
 	rows, err := results.Query()
@@ -77,7 +80,7 @@ func readBatch(results pgx.BatchResults, row func(sqlstore.Scan) error) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
+		if err := s.Row(rows.Scan); err != nil {
 			return err
 		}
 	}
@@ -123,6 +126,9 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 
 // MaxRows keeps the parameters of a statement below the protocol's 65,535.
 func (d *driver) MaxRows() int { return 512 }
+
+// MaxInserted is as much: rows of one statement save messages and the work of beginning it.
+func (d *driver) MaxInserted() int { return 512 }
 
 // Exec runs a statement that may be run twice with the result of once.
 func (d *driver) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {

@@ -28,9 +28,10 @@ func TestSpoolIsCheap(t *testing.T) {
 	fill := func(account, session string, many int, parked bool, due any) {
 		t.Helper()
 		exec(`INSERT INTO spool (account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name, event_at, received_at, keep_until,
-				parked_at, due_at, node, tries, attempts, server)
+				parked_at, due_at, node, tries, attempts, server, line)
 			SELECT $1, md5($2 || n::text || $4::boolean::text), 1, 2, replace($2, '#', n::text), n::text, $4::boolean::int, repeat('x', 300), '', 'u' || n::text, $6, $6, $6,
-				CASE WHEN $4 THEN $6::timestamptz END, $5::timestamptz, '', 0, '', ''
+				CASE WHEN $4 THEN $6::timestamptz END, $5::timestamptz, '', 0, '', '',
+				('x' || left(encode(sha256(convert_to($1 || replace($2, '#', n::text), 'UTF8')), 'hex'), 16))::bit(64)::bigint | 1
 			FROM generate_series(1, $3::int) n`, account, session, many, parked, due, noon)
 		exec(`INSERT INTO spool_counts AS c VALUES ($1, 0, $2, CASE WHEN $3 THEN $2::bigint ELSE 0 END, 0, 0, 0, 300 * $2::bigint)
 			ON CONFLICT (account_id, part) DO UPDATE SET acknowledged = c.acknowledged + excluded.acknowledged`, account, many, parked)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"testing"
+	"time"
 
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/storetest"
@@ -16,5 +17,5 @@ func BenchmarkSpool(b *testing.B) {
 	storetest.BenchmarkSpool(b, s, func(r store.SpoolRecord) error {
 		_, err := s.driver.Exec(b.Context(), storetest.InsertRecord, storetest.RecordArgs(r)...)
 		return err
-	})
+	}, func() time.Duration { return storetest.Used(b) })
 }

@@ -22,12 +22,16 @@ const readers = 4
 // can't be cancelled in that time, so it is short and patiently tries again.
 const busyTimeout = 50 * time.Millisecond
 
+// logPages is how many pages of 4 KiB the log holds before they are moved into the file. A page that was written often since is moved once.
+const logPages = 4000
+
 // emptyTime bounds the wait for a writer that is in the way of emptyLog.
 const emptyTime = time.Second
 
 // pools are the connections to a file.
 type pools struct {
 	writer, reader *sql.DB
+	writes, reads  *statements // of each
 	file           os.FileInfo // what had the path before any of them was opened; nil where there was nothing
 }
 
@@ -36,17 +40,21 @@ func openPools(path string) (p *pools, err error) {
 	if p.writer, err = open(path, 1, ""); err != nil {
 		return nil, err
 	}
-	p.reader, err = open(path, readers, "&_pragma=query_only(1)")
-	return p, err
+	if p.reader, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
+		return nil, err
+	}
+	p.writes, p.reads = newStatements(p.writer), newStatements(p.reader)
+	return p, nil
 }
 
 // open makes a pool, whose connections are opened as they are needed. Writes are on the disk
 // when they are answered (synchronous=FULL), transactions take the write lock at their
-// beginning, and times are stored as microseconds.
+// beginning, and times are stored as microseconds. What undoes a statement that fails is kept in memory: else each page that it
+// changes is written to a file first.
 func open(path string, conns int, more string) (*sql.DB, error) {
 	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)"+
-		"&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
-		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), more)
+		"&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)&_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1%s",
+		(&url.URL{Path: path}).EscapedPath(), busyTimeout.Milliseconds(), logPages, more)
 	c, err := driverlib.NewConnector(dsn)
 	if err != nil {
 		return nil, err

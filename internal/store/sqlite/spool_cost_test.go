@@ -17,7 +17,7 @@ import (
 // table in memory, or with a key of one column, may read all that an account has.
 var steady = regexp.MustCompile(`^(` +
 	`SEARCH (spool|s) USING INDEX sqlite_autoindex_spool_1 \(account_id=\? AND id[=<>]\?( AND id<\?)?\)` +
-	`|SEARCH (spool|s|e|f) USING (COVERING )?INDEX spool_session \(account_id=\? AND session=\?.*\)` +
+	`|SEARCH (spool|s|e|f) USING (COVERING )?INDEX spool_session \(line=\?.*\)` +
 	`|(SEARCH|SCAN) (spool|s) USING (COVERING )?INDEX spool_ready.*` +
 	`|SEARCH spool USING INDEX spool_oldest \(account_id=\?\)` +
 	`|SEARCH spool USING (COVERING )?INDEX spool_server \(account_id=\?( AND server=\?)?\)` +

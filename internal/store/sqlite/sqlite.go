@@ -4,7 +4,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"sync"
@@ -76,7 +75,7 @@ func (d *driver) Query(ctx context.Context, row func(sqlstore.Scan) error, query
 		return row(scan)
 	}
 	return d.patiently(ctx, func(p *pools) (again bool, err error) {
-		err = conn{p.reader}.Query(ctx, seen, query, args...)
+		err = conn{onPool{p.reads}}.Query(ctx, seen, query, args...)
 		return !begun, err
 	})
 }
@@ -85,14 +84,17 @@ func (d *driver) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	return sqlstore.Each(ctx, d, list)
 }
 
-// MaxRows: a statement over many rows saves round trips alone, and SQLite has none.
-func (d *driver) MaxRows() int { return 1 }
+// MaxRows: a statement over many rows is begun once, and for each of its parameters SQLite goes through the list of their names.
+func (d *driver) MaxRows() int { return 64 }
+
+// MaxInserted: SQLite keeps a copy of each page that an insert of several rows changes, to undo it if one of them fails.
+func (d *driver) MaxInserted() int { return 1 }
 
 func (d *driver) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlstore.Timeout)
 	defer cancel()
 	err = d.patiently(ctx, func(p *pools) (again bool, err error) {
-		n, err = conn{p.writer}.Exec(ctx, query, args...)
+		n, err = conn{onPool{p.writes}}.Exec(ctx, query, args...)
 		return true, err
 	})
 	return n, err
@@ -108,10 +110,15 @@ func (d *driver) Write(ctx context.Context, fn func(context.Context, sqlstore.Co
 			return true, mapError(ctx, err)
 		}
 		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-		if err := fn(ctx, conn{tx}); err != nil {
+		on := newInTransaction(tx, p.writes)
+		if err := fn(ctx, conn{on}); err != nil {
 			return false, err
 		}
-		return false, mapError(ctx, tx.Commit())
+		err = tx.Commit()
+		if err == nil {
+			on.over(ctx)
+		}
+		return false, mapError(ctx, err)
 	})
 }
 
@@ -152,14 +159,16 @@ func (d *driver) Close() error {
 // conn runs statements on a pool or in a transaction.
 type conn struct {
 	on interface {
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+		prepared(ctx context.Context, text string) (preparedStatement, error)
 	}
 }
 
 func (c conn) Query(ctx context.Context, row func(sqlstore.Scan) error, query string, args ...any) error {
-	rows, err := c.on.QueryContext(ctx, query, args...)
+	p, err := c.on.prepared(ctx, query)
+	if err != nil {
+		return mapError(ctx, err)
+	}
+	rows, err := p.QueryContext(ctx, args...)
 	if err != nil {
 		return mapError(ctx, err)
 	}
@@ -173,56 +182,36 @@ func (c conn) Query(ctx context.Context, row func(sqlstore.Scan) error, query st
 }
 
 func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := c.on.ExecContext(ctx, query, args...)
+	p, err := c.on.prepared(ctx, query)
+	if err != nil {
+		return 0, mapError(ctx, err)
+	}
+	res, err := p.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, mapError(ctx, err)
 	}
 	return res.RowsAffected()
 }
 
-// Batch prepares a text once that statements of the batch have in common: SQLite takes longer to read it than to write a row.
+// Batch looks at ctx between statements that have a text in common, each of which is about a few rows: to be able to interrupt one, the
+// driver starts a goroutine for it.
 func (c conn) Batch(ctx context.Context, list []sqlstore.Statement) error {
 	times := make(map[string]int, 8)
 	for _, s := range list {
 		times[s.SQL]++
 	}
-	prepared := make(map[string]*sql.Stmt)
-	defer func() {
-		for _, p := range prepared {
-			_ = p.Close() // it holds nothing but memory
-		}
-	}()
+	whole := context.WithoutCancel(ctx)
 	for i, s := range list {
-		p := prepared[s.SQL]
-		if p == nil {
-			if times[s.SQL] == 1 {
-				if err := sqlstore.Each(ctx, c, list[i:i+1]); err != nil {
-					return err
-				}
-				continue
-			}
-			var err error
-			if p, err = c.on.PrepareContext(ctx, s.SQL); err != nil {
-				return mapError(ctx, err)
-			}
-			prepared[s.SQL] = p
+		if ctx.Err() != nil {
+			return mapError(ctx, ctx.Err())
 		}
-		if err := sqlstore.Each(ctx, conn{statement{p}}, list[i:i+1]); err != nil {
+		with := ctx
+		if times[s.SQL] > 1 {
+			with = whole
+		}
+		if err := sqlstore.Each(with, c, list[i:i+1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// statement runs a prepared statement, whatever the query says.
-type statement struct{ *sql.Stmt }
-
-func (s statement) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return s.Stmt.QueryContext(ctx, args...)
-}
-
-func (s statement) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
-	return s.Stmt.ExecContext(ctx, args...)
-}
-
-func (s statement) PrepareContext(context.Context, string) (*sql.Stmt, error) { return s.Stmt, nil }

@@ -13,7 +13,7 @@ import (
 )
 
 // claimable is a table whose rows become due and are claimed with a lease. It has account_id, a key that is unique in the account,
-// revision, due_at, lease_until and node, and two indexes on ready: all rows, and those of each account.
+// revision, due_at, lease_until and node, and two indexes on ready: all rows, if it is not apart, and those of each account.
 type claimable[K string | []byte, R any] struct {
 	db                  Driver
 	table, key, columns string
@@ -21,6 +21,7 @@ type claimable[K string | []byte, R any] struct {
 	cursor              *dueCursor
 	each                int    // rows of one account that one look reads at most, a multiple of dueCount
 	blocked             string // condition of a row that waits for another one; empty: none does
+	apart               bool   // it has the index of each account alone: accounts are asked, however little is ready
 }
 
 // ready is when a row can be claimed: when it is due, or when its lease ends. The indexes hold this expression. Each statement
@@ -47,8 +48,8 @@ func (c claimable[K, R]) dueColumns() string {
 	return `account_id, ` + c.key + `, revision, ` + c.blocked
 }
 
-// due looks first and claims then, one statement a row: if two nodes look at once, the revision lets one of them win, with no
-// lock that a distributed engine would lack.
+// due looks first and claims then: if two nodes look at once, the first claim makes a row no longer ready and the other node leaves it, with
+// no lock that a distributed engine would lack.
 //
 // A statement over all accounts fails as a whole while one worker of a distributed engine is away, or because the engine can't run
 // it. Then accounts are asked one by one, so that the rows of accounts whose worker answers are claimed.
@@ -56,7 +57,7 @@ func (c claimable[K, R]) due(ctx context.Context, now time.Time, lease store.Lea
 	chosen, err := c.choose(ctx, now, take)
 	if err == nil {
 		var claimed []R
-		if claimed, err = c.claim(ctx, chosen, lease); err == nil {
+		if claimed, err = c.claim(ctx, chosen, now, lease); err == nil {
 			return claimed, nil
 		}
 	}
@@ -90,47 +91,53 @@ type owed[K string | []byte] struct {
 // choose finds what is ready and takes of it, accounts in turn. It reads all that is ready if that is little. Else one account may
 // own all of it, so it looks for accounts. Blocked rows that it met are among what it returns.
 func (c claimable[K, R]) choose(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]dueRow[K], error) {
-	rows, err := all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
-		WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
-	if err != nil {
-		return nil, err
-	}
 	var accounts []*owed[K]
 	var chosen []dueRow[K]
-	if len(rows) == dueWindow {
+	many := c.apart
+	if !many {
+		rows, err := all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
+			WHERE due_at IS NOT NULL AND %[1]s <= $1 ORDER BY %[1]s LIMIT `)+fmt.Sprint(dueWindow), nullable(now))
+		if err != nil {
+			return nil, err
+		}
+		if many = len(rows) == dueWindow; !many {
+			rows, chosen = free(rows)
+			accounts = byAccount(rows)
+		}
+	}
+	if many {
+		var err error
 		if accounts, err = c.owed(ctx, now); err != nil {
 			return nil, err
 		}
-	} else {
-		rows, chosen = apart(rows)
-		accounts = byAccount(rows)
 	}
 	inTurn(accounts, take)
+	var list []Statement
 	for _, o := range accounts {
 		if o.rows == nil && o.taken > 0 {
-			read, err := c.readyOf(ctx, o.account, now, o.taken)
-			if err != nil {
-				return nil, err
-			}
-			var blocked []dueRow[K]
-			o.rows, blocked = apart(read)
-			chosen = append(chosen, blocked...)
+			list = append(list, c.readyOf(o.account, now, o.taken, &o.rows))
 		}
-		chosen = append(chosen, o.rows[:min(o.taken, len(o.rows))]...)
+	}
+	if err := c.db.Batch(ctx, list); err != nil {
+		return nil, err
+	}
+	for _, o := range accounts {
+		rows, blocked := free(o.rows)
+		chosen = append(append(chosen, blocked...), rows[:min(o.taken, len(rows))]...)
 	}
 	return chosen, nil
 }
 
-// apart takes the blocked rows out of a list.
-func apart[K string | []byte](rows []dueRow[K]) (free, blocked []dueRow[K]) {
+// free takes the blocked rows out of a list.
+func free[K string | []byte](rows []dueRow[K]) (rest, blocked []dueRow[K]) {
 	for _, r := range rows {
 		if r.blocked {
 			blocked = append(blocked, r)
 		} else {
-			free = append(free, r)
+			rest = append(rest, r)
 		}
 	}
-	return free, blocked
+	return rest, blocked
 }
 
 // byAccount sorts rows by account, in the order of the accounts' first ones.
@@ -188,62 +195,77 @@ func (c claimable[K, R]) owed(ctx context.Context, now time.Time) ([]*owed[K], e
 
 // readyOf reads rows of one account that are ready: so many, and some more where some may be blocked. The limit is one of a few and stands
 // in the text: a planner that does not know it may choose to sort all.
-func (c claimable[K, R]) readyOf(ctx context.Context, account aaa.AccountID, now time.Time, many int) ([]dueRow[K], error) {
+func (c claimable[K, R]) readyOf(account aaa.AccountID, now time.Time, many int, into *[]dueRow[K]) Statement {
 	if c.blocked != "" {
 		many += many/4 + blockedToo
 	}
 	limit := min((many+dueCount-1)/dueCount*dueCount, c.each)
-	return all(ctx, c.db, scanDueRow[K], `SELECT `+c.dueColumns()+c.sql(` FROM %[2]s
-		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `)+fmt.Sprint(limit), string(account), nullable(now))
+	return Statement{
+		SQL: `SELECT ` + c.dueColumns() + c.sql(` FROM %[2]s
+		WHERE account_id = $1 AND %[1]s IS NOT NULL AND %[1]s <= $2 ORDER BY %[1]s LIMIT `) + fmt.Sprint(limit),
+		Args: []any{string(account), nullable(now)},
+		Row: func(scan Scan) error {
+			r, err := scanDueRow[K](scan)
+			*into = append(*into, r)
+			return err
+		},
+	}
 }
 
 // blockedToo is how many rows of an account are read beside those that are wanted and a quarter of them.
 const blockedToo = 16
 
-// claim takes those of the rows that no other node has taken since they were read. Blocked ones it puts off until the lease ends, lest
-// the next look reads them again: the end of what they wait for makes them due. Rows are written in one order, so that nodes which
-// claim at once wait, and don't block each other.
-func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], lease store.Lease) ([]R, error) {
+// claim takes those of the rows that no other node has taken since they were read: they are ready still. Blocked ones it puts off until the
+// lease ends, lest the next look reads them again: the end of what they wait for makes them due. Rows are written in one order, so that
+// nodes which claim at once wait, and don't block each other.
+func (c claimable[K, R]) claim(ctx context.Context, chosen []dueRow[K], now time.Time, lease store.Lease) ([]R, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	claimed := make([]*R, len(chosen))
-	take := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $4, node = $5
-		WHERE account_id = $1 AND %[3]s = $2 AND revision = $3 RETURNING `) + c.columns
-	putOff := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = NULL, due_at = $4 WHERE account_id = $1 AND %[3]s = $2 AND revision = $3`)
+	rows := slices.Clone(chosen)
+	slices.SortFunc(rows, func(a, b dueRow[K]) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(string(a.key), string(b.key)))
+	})
+	rows, blocked := free(rows)
 	until := *nullable(lease.Until)
-	order := make([]int, len(chosen))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(chosen[a].account, chosen[b].account), cmp.Compare(string(chosen[a].key), string(chosen[b].key)))
-	})
-	err := c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
-		clear(claimed)
-		list := make([]Statement, len(order))
-		for n, i := range order {
-			r := chosen[i]
-			if r.blocked {
-				list[n] = Statement{putOff, []any{string(r.account), r.key, r.revision, until}, nil}
-				continue
-			}
-			list[n] = Statement{take, []any{string(r.account), r.key, r.revision, until, lease.Node}, func(scan Scan) error {
-				row, err := c.scan(scan)
-				claimed[i] = &row
-				return err
-			}}
+	var claimed map[claimKey]*R
+	var list []Statement
+	// The condition means that ready is not after now, and no index answers it: a planner could else read all that is ready.
+	take := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = $2, node = $3
+		WHERE account_id = $1 AND due_at <= $4 AND (lease_until IS NULL OR lease_until <= $4) AND %[3]s IN `)
+	eachAccount(rows, c.db.MaxRows(), func(r dueRow[K]) aaa.AccountID { return r.account }, func(account aaa.AccountID, set []dueRow[K]) {
+		args := append(make([]any, 0, 4+len(set)), string(account), until, lease.Node, nullable(now))
+		for _, r := range set {
+			args = append(args, r.key)
 		}
-		return tx.Batch(ctx, list)
+		list = append(list, Statement{SQL: take + among(len(set), 5) + ` RETURNING ` + c.key + `, ` + c.columns, Args: args, Row: func(scan Scan) error {
+			var key K
+			row, err := c.scan(func(dst ...any) error { return scan(append([]any{&key}, dst...)...) })
+			claimed[claimKey{account, string(key)}] = &row
+			return err
+		}})
 	})
-	if err != nil {
+	putOff := c.sql(`UPDATE %[2]s SET revision = revision + 1, lease_until = NULL, due_at = $4 WHERE account_id = $1 AND %[3]s = $2 AND revision = $3`)
+	for _, r := range blocked {
+		list = append(list, Statement{SQL: putOff, Args: []any{string(r.account), r.key, r.revision, until}})
+	}
+	if err := c.db.Write(ctx, func(ctx context.Context, tx Conn) error {
+		claimed = make(map[claimKey]*R, len(rows))
+		return tx.Batch(ctx, list)
+	}); err != nil {
 		return nil, err
 	}
-	won := make([]R, 0, len(chosen))
-	for _, r := range claimed {
-		if r != nil {
-			won = append(won, *r)
+	won := make([]R, 0, len(claimed))
+	for _, r := range chosen {
+		if row := claimed[claimKey{r.account, string(r.key)}]; row != nil {
+			won = append(won, *row)
 		}
 	}
 	return won, nil
+}
+
+// claimKey names a row.
+type claimKey struct {
+	account aaa.AccountID
+	key     string
 }

@@ -75,12 +75,12 @@ func (c claimable[K, R]) nextAccounts(ctx context.Context) ([]aaa.AccountID, err
 func (c claimable[K, R]) dueOf(ctx context.Context, account aaa.AccountID, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]R, error) {
 	ctx, cancel := context.WithTimeout(ctx, dueAccountTime)
 	defer cancel()
-	rows, err := c.readyOf(ctx, account, now, c.each)
-	if err != nil {
+	var rows []dueRow[K]
+	if err := c.db.Batch(ctx, []Statement{c.readyOf(account, now, c.each, &rows)}); err != nil {
 		return nil, err
 	}
-	free, blocked := apart(rows)
-	o := &owed[K]{account: account, ready: len(free)}
+	rows, blocked := free(rows)
+	o := &owed[K]{account: account, ready: len(rows)}
 	inTurn([]*owed[K]{o}, take)
-	return c.claim(ctx, append(blocked, free[:o.taken]...), lease)
+	return c.claim(ctx, append(blocked, rows[:o.taken]...), now, lease)
 }

@@ -22,7 +22,7 @@ type chain struct{ list []store.Account }
 // of makes the query of the chain of an account, empty where there is none. What an earlier try of the transaction read is forgotten.
 func (c *chain) of(id aaa.AccountID) Statement {
 	c.list = nil
-	return Statement{withUp + `SELECT id, limits FROM up ORDER BY step`, []any{string(id)}, func(scan Scan) error {
+	return Statement{SQL: withUp + `SELECT id, limits FROM up ORDER BY step`, Args: []any{string(id)}, Row: func(scan Scan) error {
 		a := store.Account{Path: []aaa.AccountID{}}
 		var text *string
 		if err := scan(&a.ID, &text); err != nil {

@@ -79,7 +79,7 @@ type maybe[T any] struct {
 // from makes the query. What an earlier try of the transaction read is forgotten.
 func (m *maybe[T]) from(read func(Scan) (T, error), sql string, args ...any) Statement {
 	*m = maybe[T]{}
-	return Statement{sql, args, func(scan Scan) (err error) {
+	return Statement{SQL: sql, Args: args, Row: func(scan Scan) (err error) {
 		m.found = true
 		m.v, err = read(scan)
 		return err
@@ -96,7 +96,10 @@ func Each(ctx context.Context, c Conn, list []Statement) error {
 	for _, s := range list {
 		var err error
 		if s.Row == nil {
-			_, err = c.Exec(ctx, s.SQL, s.Args...)
+			var n int64
+			if n, err = c.Exec(ctx, s.SQL, s.Args...); err == nil && s.Done != nil {
+				s.Done(n)
+			}
 		} else {
 			err = c.Query(ctx, s.Row, s.SQL, s.Args...)
 		}

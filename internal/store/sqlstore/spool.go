@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -39,13 +41,23 @@ var spoolStates = [...]store.SpoolState{store.SpoolWaiting, store.SpoolParked}
 
 const spoolInterim = 1 // in spoolKinds
 
+// spoolLine is a number by which the records of a session are found, 0 for a record of none: an index of numbers is smaller than one of
+// names. Two sessions of an account that had the same number would be delivered in one line; nothing is deleted by it alone.
+func spoolLine(account aaa.AccountID, session string) int64 {
+	if session == "" {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(string(account) + session))
+	return int64(binary.BigEndian.Uint64(sum[:8]) | 1)
+}
+
 func spoolKind(k store.SpoolKind) int64 { return int64(slices.Index(spoolKinds[:], k)) }
 
 // Conditions of a row. spoolBehindOther: another waiting record of its session is before it.
 const (
 	spoolUnleased    = `state = 0 AND lease_until IS NULL`
-	spoolBehindOther = `(session <> '' AND (SELECT e.id FROM spool e WHERE e.account_id = spool.account_id AND e.session = spool.session
-		AND e.session <> '' AND e.state = 0 ORDER BY e.kind, e.id LIMIT 1) <> id)`
+	spoolBehindOther = `(line <> 0 AND (SELECT e.id FROM spool e WHERE e.line = spool.line AND e.line <> 0 AND e.account_id = spool.account_id
+		AND e.state = 0 ORDER BY e.kind, e.id LIMIT 1) <> id)`
 )
 
 func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
@@ -68,8 +80,7 @@ func scanSpool(scan Scan) (r store.SpoolRecord, err error) {
 	return r, err
 }
 
-// plain makes a caller's text one that each database takes. PostgreSQL refuses what is no UTF-8, and U+0000, and with it the whole group
-// of records in which it comes.
+// plain makes a caller's text storable in each database. PostgreSQL refuses invalid UTF-8 and U+0000, and with them the whole group of records.
 func plain(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
@@ -96,7 +107,7 @@ func (k spoolKey) compare(other spoolKey) int {
 func (s spool) Due(ctx context.Context, now time.Time, lease store.Lease, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
 	return claimable[string, store.SpoolRecord]{
 		db: s.db, table: "spool", key: "id", columns: spoolColumns, scan: scanSpool, cursor: s.due,
-		each: spoolEach, blocked: spoolBehindOther,
+		each: spoolEach, blocked: spoolBehindOther, apart: true,
 	}.due(ctx, now, lease, take)
 }
 
@@ -140,10 +151,10 @@ func (s spool) recover(ctx context.Context, account aaa.AccountID, now, from tim
 		list := make([]Statement, len(ids))
 		for i, id := range ids {
 			list[i] = Statement{
-				`UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
+				SQL: `UPDATE spool SET revision = revision + 1, due_at = $3, lease_until = NULL
 				WHERE account_id = $1 AND id = $2 AND due_at > $3 AND (lease_until IS NULL OR lease_until <= $3) RETURNING id`,
-				[]any{string(account), id, nullable(now)},
-				func(scan Scan) error { n++; return scan(&id) },
+				Args: []any{string(account), id, nullable(now)},
+				Row:  func(scan Scan) error { n++; return scan(&id) },
 			}
 		}
 		return tx.Batch(ctx, list)

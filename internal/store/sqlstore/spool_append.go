@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,14 +12,24 @@ import (
 	"aaa-api/internal/store"
 )
 
-// Append reads what waits of the sessions of its records, set by set, and decides by it. It takes no locks for that: a transaction at the same time may
-// append to the same session or settle what is before. Neither is told to anybody before it is committed, so the two have no order yet,
-// and a record that was put behind one that is just settled is looked at again after behindFor.
+// Append reads what waits of the sessions of its records, set by set, and decides by it, without locks. A transaction at the same time may
+// append to the same session, or settle the record before: neither sees the other. A record that is put behind one that is just settled is
+// looked at again after behindFor.
 func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []store.SpoolAppended, err error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	part := s.parts.one()
+	out, err = s.append(ctx, list, part, false)
+	if errors.Is(err, store.ErrExists) {
+		out, err = s.append(ctx, list, part, true)
+	}
+	return out, err
+}
+
+// append is a try of Append, which is ErrExists where a record is there already, unless it is made for that: nearly all records are new,
+// and databases store one much faster if they need not be ready to leave it out.
+func (s spool) append(ctx context.Context, list []store.SpoolRecord, part int64, again bool) (out []store.SpoolAppended, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		a := newAppending(list, s.db.MaxRows())
 		if err := tx.Batch(ctx, a.look()); err != nil {
@@ -32,7 +43,7 @@ func (s spool) Append(ctx context.Context, list []store.SpoolRecord) (out []stor
 			return err
 		}
 		a.decide()
-		if err := tx.Batch(ctx, a.insert()); err != nil {
+		if err := tx.Batch(ctx, a.insert(again, s.db.MaxInserted())); err != nil {
 			return err
 		}
 		out = a.out
@@ -163,17 +174,17 @@ func (a *appending) repeats() (list []Statement) {
 			if r.Kind != store.SpoolInterim {
 				since, until = time.Unix(0, 0), time.Unix(1<<37, 0) // whenever
 			}
-			args = append(args, int64(i), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
+			args = append(args, int64(i), spoolLine(account, r.Session), r.Session, spoolKind(r.Kind), r.Digest, *nullable(since), *nullable(until))
 		}
 		one := func(state int) string {
-			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.account_id = $1 AND s.session = w.session AND s.session <> ''
+			return fmt.Sprintf(`(SELECT w.n FROM (SELECT digest, event_at FROM spool s WHERE s.line = w.line AND s.line <> 0 AND s.account_id = $1 AND s.session = w.session
 				AND s.state = %d AND s.kind = w.kind ORDER BY s.id DESC LIMIT %d) l WHERE l.digest = w.digest AND l.event_at >= w.since AND l.event_at <= w.until LIMIT 1)`,
 				state, repeatedAmong)
 		}
 		list = append(list, Statement{
-			`WITH w (n, session, kind, digest, since, until) AS (VALUES ` +
-				tuples(len(set), 2, "bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, args,
-			func(scan Scan) error {
+			SQL: `WITH w (n, line, session, kind, digest, since, until) AS (VALUES ` +
+				tuples(len(set), 2, "bigint,bigint,,bigint,,timestamptz,timestamptz") + `) SELECT n FROM w WHERE ` + one(0) + ` = w.n OR ` + one(1) + ` = w.n`, Args: args,
+			Row: func(scan Scan) error {
 				n, err := scanInt(scan)
 				if err == nil {
 					a.known[n] = true
@@ -193,13 +204,13 @@ const sameInterim = 2 * time.Second
 func firsts[T any](account aaa.AccountID, set []T, session func(T) string, found func(v T, parked bool, w waiting)) Statement {
 	args := []any{string(account)}
 	for i, v := range set {
-		args = append(args, int64(i), session(v))
+		args = append(args, int64(i), spoolLine(account, session(v)))
 	}
 	return Statement{
-		`WITH w (n, session) AS (VALUES ` + tuples(len(set), 2, "bigint,") + `)
+		SQL: `WITH w (n, line) AS (VALUES ` + tuples(len(set), 2, "bigint,bigint") + `)
 		SELECT n, (SELECT f.state || CASE WHEN f.lease_until IS NULL THEN '-' ELSE 'l' END || f.kind || f.id FROM spool f
-		WHERE f.account_id = $1 AND f.session = w.session AND f.session <> '' ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
-		args, func(scan Scan) error {
+		WHERE f.line = w.line AND f.line <> 0 AND f.account_id = $1 ORDER BY f.state, f.kind, f.id LIMIT 1) FROM w`,
+		Args: args, Row: func(scan Scan) error {
 			var n int64
 			var text *string
 			if err := scan(&n, &text); err != nil || text == nil {
@@ -233,8 +244,8 @@ func (a *appending) replace() (list []Statement) {
 		if !ok || l.first.id == "" || l.first.kind > spoolInterim {
 			continue
 		}
-		list = append(list, Statement{`DELETE FROM spool WHERE account_id = $1 AND session = $2 AND session <> '' AND kind = 1 AND id < $3 AND ` + spoolUnleased +
-			` RETURNING id, octet_length(payload)`, []any{string(l.account), l.session, a.list[n].ID}, func(scan Scan) error {
+		list = append(list, Statement{SQL: `DELETE FROM spool WHERE account_id = $1 AND line = $4 AND line <> 0 AND session = $2 AND kind = 1 AND id < $3 AND ` + spoolUnleased +
+			` RETURNING id, octet_length(payload)`, Args: []any{string(l.account), l.session, a.list[n].ID, spoolLine(l.account, l.session)}, Row: func(scan Scan) error {
 			var id string
 			var octets int64
 			err := scan(&id, &octets)
@@ -291,8 +302,13 @@ func (a *appending) decide() {
 	}
 }
 
-// insert stores the records. Those whose id is there already are left alone.
-func (a *appending) insert() (list []Statement) {
+// insert stores the records, so many by a statement. Again: those whose id is there already are left alone, so each has a statement, which
+// tells by how many it has written.
+func (a *appending) insert(again bool, most int) (list []Statement) {
+	unless := ""
+	if again {
+		unless, most = ` ON CONFLICT (account_id, id) DO NOTHING`, 1
+	}
 	fresh := make([]int, 0, len(a.order))
 	for _, i := range a.order {
 		if a.over[i] {
@@ -303,30 +319,25 @@ func (a *appending) insert() (list []Statement) {
 		}
 		fresh = append(fresh, i)
 	}
-	stored := make(map[int]store.SpoolAppended, len(fresh))
-	for _, i := range fresh {
-		stored[i], a.out[i] = a.out[i], store.SpoolRepeated
-	}
-	inSets(fresh, a.most, func(set []int) {
-		args := make([]any, 0, 20*len(set))
+	inSets(fresh, most, func(set []int) {
+		args := make([]any, 0, 21*len(set))
 		for _, i := range set {
 			r := &a.list[i]
 			args = append(args, string(r.Account), r.ID, int64(1), spoolKind(r.Kind), r.Session, r.Digest, int64(0), r.Payload, plain(r.AcctSessionID), plain(r.User),
 				*nullable(r.EventAt), *nullable(r.ReceivedAt), *nullable(r.KeepUntil), (*time.Time)(nil), *nullable(a.due[i]), nullable(a.lease[i].Until),
-				a.lease[i].Node, int64(0), "", "")
+				a.lease[i].Node, int64(0), "", "", spoolLine(r.Account, r.Session))
 		}
-		list = append(list, Statement{`INSERT INTO spool (` + spoolColumns + `) VALUES ` + tuples(len(set), 1, columns(20)) +
-			` ON CONFLICT (account_id, id) DO NOTHING RETURNING account_id, id`, args, func(scan Scan) error {
-			var k spoolKey
-			if err := scan(&k.account, &k.id); err != nil {
-				return err
+		list = append(list, Statement{SQL: `INSERT INTO spool (` + spoolColumns + `, line) VALUES ` + tuples(len(set), 1, columns(21)) +
+			unless, Args: args, Done: func(rows int64) {
+			if rows == 0 {
+				a.out[set[0]] = store.SpoolRepeated
+				return
 			}
-			i := a.there[k]
-			a.out[i] = stored[i]
-			d := a.ledger.of(k.account)
-			d.acknowledged++
-			d.octets += int64(len(a.list[i].Payload))
-			return nil
+			for _, i := range set {
+				d := a.ledger.of(a.list[i].Account)
+				d.acknowledged++
+				d.octets += int64(len(a.list[i].Payload))
+			}
 		}})
 	})
 	return list

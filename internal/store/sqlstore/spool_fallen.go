@@ -38,9 +38,9 @@ func (s spool) fallen(ctx context.Context, now time.Time, alive store.Lease) (n 
 		list := make([]Statement, len(keys))
 		for i, k := range keys {
 			list[i] = Statement{
-				`UPDATE spool SET revision = revision + 1, lease_until = NULL WHERE account_id = $1 AND id = $2 AND lease_until > $3 AND node <> $4 RETURNING id`,
-				[]any{string(k.account), k.id, *nullable(now), alive.Node},
-				func(scan Scan) error { var id string; n++; return scan(&id) },
+				SQL:  `UPDATE spool SET revision = revision + 1, lease_until = NULL WHERE account_id = $1 AND id = $2 AND lease_until > $3 AND node <> $4 RETURNING id`,
+				Args: []any{string(k.account), k.id, *nullable(now), alive.Node},
+				Row:  func(scan Scan) error { var id string; n++; return scan(&id) },
 			}
 		}
 		return tx.Batch(ctx, list)

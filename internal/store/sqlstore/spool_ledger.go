@@ -12,7 +12,7 @@ import (
 	"aaa-api/internal/store"
 )
 
-// spoolParts is in how many parts the ledger of an account is. Two transactions that write one part follow one another.
+// spoolParts is the number of parts of an account's ledger. Two transactions that write one part follow one another.
 const spoolParts = 8
 
 // parts gives transactions the parts of the ledger in turn, so that those under way at once write different ones.
@@ -39,7 +39,7 @@ func (l ledger) of(account aaa.AccountID) *spoolDelta {
 	return d
 }
 
-// gone takes a record that is deleted from what is there. What became of it is the caller's to add.
+// gone takes a deleted record from what is there. The caller adds what became of it.
 func (d *spoolDelta) gone(state, octets int64) {
 	if spoolStates[state] == store.SpoolParked {
 		d.parked--
@@ -68,12 +68,12 @@ func (l ledger) write(ctx context.Context, tx Conn, part int64) error {
 const spoolSums = `CAST(COALESCE(SUM(acknowledged), 0) AS bigint), CAST(COALESCE(SUM(parked), 0) AS bigint), CAST(COALESCE(SUM(delivered), 0) AS bigint),
 	CAST(COALESCE(SUM(replaced), 0) AS bigint), CAST(COALESCE(SUM(dropped), 0) AS bigint), CAST(COALESCE(SUM(octets), 0) AS bigint)`
 
-// into gives where spoolSums are scanned to.
+// spoolInto returns where spoolSums are scanned to.
 func spoolInto(c *store.SpoolCounts) []any {
 	return []any{&c.Acknowledged, &c.Parked, &c.Delivered, &c.Replaced, &c.Dropped, &c.Octets}
 }
 
-// wait fills in what is left.
+// wait fills in how many records wait: those that nothing else became of.
 func wait(c *store.SpoolCounts) {
 	c.Waiting = c.Acknowledged - c.Parked - c.Delivered - c.Replaced - c.Dropped
 }
@@ -88,9 +88,9 @@ func spoolCounts(ctx context.Context, c Conn, account aaa.AccountID) (counts sto
 // oldest asks when the oldest waiting record of an account was received.
 func oldest(account aaa.AccountID, into *time.Time) Statement {
 	return Statement{
-		`SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`,
-		[]any{string(account)},
-		func(scan Scan) error {
+		SQL:  `SELECT received_at FROM spool WHERE account_id = $1 AND parked_at IS NULL ORDER BY received_at LIMIT 1`,
+		Args: []any{string(account)},
+		Row: func(scan Scan) error {
 			err := scan(into)
 			*into = into.UTC()
 			return err
@@ -126,8 +126,7 @@ func (s spool) Backlogs(ctx context.Context, limit int) ([]store.SpoolBacklog, e
 	return list, s.db.Batch(ctx, ages)
 }
 
-// Tidy deletes the ledgers of accounts that are deleted, if nothing of them is left. Two statements, as an engine may keep the two
-// tables apart.
+// Tidy deletes the ledgers of accounts that are deleted, if nothing of them is left. Two statements, because an engine may keep the two tables apart.
 func (s spool) Tidy(ctx context.Context, _ time.Time) error {
 	for from := ""; ; {
 		ids, err := all(ctx, s.db, func(scan Scan) (id string, err error) { err = scan(&id); return id, err },
@@ -146,7 +145,7 @@ func (s spool) tidy(ctx context.Context, ids []string) error {
 	there := make(map[string]bool)
 	var list []Statement
 	inSets(ids, s.db.MaxRows(), func(part []string) {
-		list = append(list, Statement{`SELECT id FROM accounts WHERE id IN ` + among(len(part), 1), anys(part), func(scan Scan) error {
+		list = append(list, Statement{SQL: `SELECT id FROM accounts WHERE id IN ` + among(len(part), 1), Args: anys(part), Row: func(scan Scan) error {
 			var id string
 			err := scan(&id)
 			there[id] = true

@@ -71,7 +71,7 @@ func (s spool) List(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 // afterAll is after every id.
 const afterAll = "~"
 
-// window is the id before which so many records from one on are.
+// window returns the id up to which one window of records reaches, from a given id on.
 func (s spool) window(ctx context.Context, c Conn, account aaa.AccountID, from string, many int) (until string, err error) {
 	until = afterAll
 	_, err = one(ctx, c, func(scan Scan) error { return scan(&until) },
@@ -79,7 +79,7 @@ func (s spool) window(ctx context.Context, c Conn, account aaa.AccountID, from s
 	return until, err
 }
 
-// bulk has the chosen records written, in short transactions, up to the last one that is there at the beginning.
+// bulk writes the chosen records in short transactions, up to the last one that is there at the beginning.
 func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, write func(t *settling, ids []string) []Statement) (total int64, err error) {
 	var last string
 	if _, err := one(ctx, s.db, func(scan Scan) error { return scan(&last) },
@@ -128,12 +128,12 @@ func (s spool) bulk(ctx context.Context, account aaa.AccountID, f store.SpoolFil
 func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolFilter, now, keepUntil time.Time) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
 		args := append([]any{string(account), *nullable(now), *nullable(keepUntil)}, anys(ids)...)
-		// Those that wait first: those that are parked wait after the second statement.
+		// First the waiting ones: the second statement makes waiting ones of the parked.
 		again := func(state int, parked int64) Statement {
 			return Statement{
-				fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
-				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, args,
-				func(scan Scan) error {
+				SQL: fmt.Sprintf(`UPDATE spool SET revision = revision + 1, state = 0, parked_at = NULL, due_at = $2, keep_until = $3, lease_until = NULL
+				WHERE account_id = $1 AND state = %d AND (lease_until IS NULL OR lease_until <= $2) AND id IN `, state) + among(len(ids), 4) + ` RETURNING id`, Args: args,
+				Row: func(scan Scan) error {
 					var id string
 					t.ledger.of(account).parked += parked
 					return scan(&id)
@@ -147,8 +147,8 @@ func (s spool) Resend(ctx context.Context, account aaa.AccountID, f store.SpoolF
 // Drop implements store.Spool. A lease that is over counts as one until the record is claimed again.
 func (s spool) Drop(ctx context.Context, account aaa.AccountID, f store.SpoolFilter) (int64, error) {
 	return s.bulk(ctx, account, f, func(t *settling, ids []string) []Statement {
-		return []Statement{{`DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
-			` RETURNING session, state, octet_length(payload)`, append([]any{string(account)}, anys(ids)...), func(scan Scan) error {
+		return []Statement{{SQL: `DELETE FROM spool WHERE account_id = $1 AND lease_until IS NULL AND id IN ` + among(len(ids), 2) +
+			` RETURNING session, state, octet_length(payload)`, Args: append([]any{string(account)}, anys(ids)...), Row: func(scan Scan) error {
 			var k settled
 			err := scan(&k.session, &k.state, &k.octets)
 			t.gone(account, k).dropped++
@@ -170,9 +170,9 @@ func (s spool) Servers(ctx context.Context, account aaa.AccountID) ([]store.Spoo
 	for i := range list {
 		v := &list[i]
 		more[i] = Statement{
-			`SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
-			[]any{string(account), v.Server},
-			func(scan Scan) error {
+			SQL:  `SELECT received_at, attempts FROM spool WHERE account_id = $1 AND server = $2 AND server <> '' AND state = 0 ORDER BY received_at LIMIT 1`,
+			Args: []any{string(account), v.Server},
+			Row: func(scan Scan) error {
 				var text string
 				if err := scan(&v.Oldest, &text); err != nil {
 					return err

@@ -42,10 +42,10 @@ func (s spool) Park(ctx context.Context, account aaa.AccountID, now time.Time, n
 				return err
 			}
 			statements = append(statements, Statement{
-				`UPDATE spool SET revision = revision + 1, state = 1, parked_at = $4, due_at = NULL, lease_until = NULL, attempts = $5
+				SQL: `UPDATE spool SET revision = revision + 1, state = 1, parked_at = $4, due_at = NULL, lease_until = NULL, attempts = $5
 				WHERE account_id = $1 AND id = $2 AND revision = $3 AND state = 0 RETURNING revision`,
-				[]any{string(account), r.id, r.revision, *nullable(now), attempts},
-				func(scan Scan) error {
+				Args: []any{string(account), r.id, r.revision, *nullable(now), attempts},
+				Row: func(scan Scan) error {
 					_, err := scanInt(scan)
 					n++
 					t.over(account, r.session)

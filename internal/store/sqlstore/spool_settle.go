@@ -33,7 +33,7 @@ func newSettling(now time.Time, most int) *settling {
 	return &settling{now: now, most: most, known: make(map[spoolKey]settled), ended: make(map[[2]string]struct{}), ledger: make(ledger)}
 }
 
-// Settle implements store.Spool. What waits behind a failed or released record is not touched: it is not claimed before that one.
+// Settle implements store.Spool. Records behind a failed or released one are not touched: they are not claimed before it.
 func (s spool) Settle(ctx context.Context, now time.Time, list []store.SpoolSettlement) error {
 	if len(list) == 0 {
 		return nil
@@ -77,8 +77,8 @@ func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 			args = append(args, o.ID)
 		}
 		out = append(out, Statement{
-			`DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
-			args, func(scan Scan) error {
+			SQL:  `DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
+			Args: args, Row: func(scan Scan) error {
 				var k settled
 				err := scan(&k.session, &k.state, &k.octets)
 				t.gone(account, k).delivered++
@@ -89,7 +89,7 @@ func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 	return out
 }
 
-// gone takes a deleted record from the ledger, and its session goes on. What became of it is the caller's to add.
+// gone takes a deleted record from the ledger and lets its session go on. The caller adds what became of the record.
 func (t *settling) gone(account aaa.AccountID, k settled) *spoolDelta {
 	t.over(account, k.session)
 	d := t.ledger.of(account)
@@ -111,8 +111,8 @@ func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 			args = append(args, o.ID)
 		}
 		out = append(out, Statement{
-			`SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
-			args, func(scan Scan) error {
+			SQL:  `SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
+			Args: args, Row: func(scan Scan) error {
 				var id string
 				var k settled
 				err := scan(&id, &k.attempts, &k.state, &k.octets, &k.session)
@@ -124,7 +124,7 @@ func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 	return out
 }
 
-// outcomes writes what is no delivery, where the claim is still the one that was settled.
+// outcomes writes all outcomes but deliveries, if the claim is still the one that was settled.
 func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err error) {
 	for _, o := range list {
 		k, there := t.known[spoolKey{o.Account, o.ID}]
@@ -164,7 +164,7 @@ func (t *settling) outcomes(list []store.SpoolSettlement) (out []Statement, err 
 		default:
 			continue
 		}
-		out = append(out, Statement{sql, args, func(scan Scan) error {
+		out = append(out, Statement{SQL: sql, Args: args, Row: func(scan Scan) error {
 			_, err := scanInt(scan)
 			effect()
 			return err

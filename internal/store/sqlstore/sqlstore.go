@@ -45,6 +45,7 @@ type Statement struct {
 	SQL  string
 	Args []any
 	Row  func(Scan) error // is given each row of the answer; nil: there is none to read
+	Done func(rows int64) // is told how many rows a statement without Row has written
 }
 
 // Driver is a database. A statement given to its Conn is a transaction of its own.
@@ -57,8 +58,9 @@ type Driver interface {
 	// Notify wakes the readers of the change log after a commit. It never waits.
 	Notify()
 	Wake(ctx context.Context) <-chan struct{}
-	// MaxRows is how many rows one statement may write at most, or name.
+	// MaxRows is how many rows one statement may name at most, and MaxInserted how many it may insert.
 	MaxRows() int
+	MaxInserted() int
 	Close() error
 }
 

@@ -65,6 +65,20 @@ func testSpoolRepeated(t *testing.T, s store.Store) {
 	add(t, s, []store.SpoolRecord{other}, stored)
 	counts(t, s, a, store.SpoolCounts{Acknowledged: 8, Waiting: 7, Replaced: 1, Octets: must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a)).Octets, Oldest: noon})
 
+	// A list whose end was not heard of comes again with others.
+	var list []store.SpoolRecord
+	for n := range 20 {
+		list = append(list, spooled(a, 100+n, store.SpoolOther, ""))
+	}
+	add(t, s, list[5:15])
+	want := make([]store.SpoolAppended, len(list))
+	for n := 5; n < 15; n++ {
+		want[n] = repeated
+	}
+	add(t, s, list, want...)
+	now := must[store.SpoolCounts](t)(s.Spool().Counts(t.Context(), a))
+	counts(t, s, a, store.SpoolCounts{Acknowledged: 28, Waiting: 27, Replaced: 1, Octets: now.Octets, Oldest: noon})
+
 	// A parked record is stored, too.
 	got := dueRecords(t, s, noon)["1"]
 	settle(t, s, noon, settlement(got, store.SpoolRefused, time.Time{}))
