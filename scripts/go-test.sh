@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every test, with one PostgreSQL and one FreeRADIUS for the whole run, which withpg and
-# withfreeradius start and stop. SOAK is how often each test is run.
+# withfreeradius start and stop. SOAK is how often each test is run. With it the faults of accounting are played once at length, too.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,7 +29,12 @@ failed=0
 echo "== tests, with the race detector"
 # In the environment, so that what tests build themselves is built in the same way.
 # shellcheck disable=SC2086 # lists of packages
-GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $raced || failed=1
+SOAK='' GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $raced || failed=1
+if [ -n "${SOAK:-}" ]; then
+	echo "== faults of accounting, at length"
+	GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count=1 -timeout 60m \
+		-run '^Test(KilledNode|DatabaseAway|ServerBack|NeverAnswered|OneNASInASecond|TwoNodesDeliver|BacklogAges)$' ./cmd/aaa-api || failed=1
+fi
 echo "== tests against tacquito"
 # A module of its own, which ./... leaves out.
 (cd internal/engines/tacacs/tacquitotest && GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count="$count" -timeout "$((5 * count))m" ./...) || failed=1

@@ -26,6 +26,7 @@ func (n *node) newSpool(registry prometheus.Registerer) *spool.Spool {
 		},
 		Width:         func(account aaa.AccountID) int { return n.gateway.Width(account) },
 		JournalOctets: journalOctets, Disk: spool.DiskOf(n.cfg.DataDir), DiskHoldsStore: n.cfg.DatabaseURL.IsZero(),
+		Alone: n.cfg.DatabaseURL.IsZero(), // lockData sees to it
 	}
 	dir := filepath.Join(n.cfg.DataDir, "journal")
 	var err error

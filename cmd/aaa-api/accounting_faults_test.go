@@ -111,30 +111,47 @@ func TestDatabaseAway(t *testing.T) {
 	p := start(t, dir, env)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "away", b.port, "")
-	ctx, stop := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	load.Go(func() { l.run(ctx, 16, 500) })
+	begin := func() (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var load sync.WaitGroup
+		load.Go(func() { l.run(ctx, 16, 500) })
+		return func() { cancel(); load.Wait() }
+	}
+	stop := begin()
 	more := func(n int, when string) {
 		t.Helper()
 		before := l.count()
-		eventually(t, "records are taken "+when, func() bool { return l.count() > before+n })
+		within(t, 10*time.Minute, "records are taken "+when, func() bool { return l.count() > before+n })
 	}
 	more(100, "before")
+	if !soaking() { // what is under way when the database goes may wait for the end of a lease, 45 s
+		stop()
+		within(t, 20*time.Second, "what came right behind another one is delivered", func() bool { return l.ledger(t)["waiting"] == 0 })
+		l.name = "while away"
+	}
 	if err := cluster.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	more(short(300_000, 300), "while the database is away")
+	if !soaking() {
+		stop = begin()
+	}
+	more(short(50_000, 300), "while the database is away")
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
 	more(200, "after it is back")
+	if !soaking() { // so may what is under way when the node is killed
+		stop()
+		l.delivered(t, b)
+		p.stop()
+		return
+	}
 	if err := cluster.Crash(); err != nil {
 		t.Fatal(err)
 	}
 	more(100, "while it is away again")
 	p.kill()
 	stop()
-	load.Wait()
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -148,12 +165,23 @@ func TestDatabaseAway(t *testing.T) {
 // loses none.
 func TestServerBack(t *testing.T) {
 	t.Parallel()
-	dir := migratedDir(t)
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		serverBack(t, migratedDir(t), nil)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		serverBack(t, t.TempDir(), []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)})
+	})
+}
+
+func serverBack(t *testing.T, dir string, env []string) {
+	t.Helper()
 	b := startBilling(t)
-	p := start(t, dir, nil)
+	p := start(t, dir, env)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "back", b.port, `"accounting_delivery":"stored",`)
-	l.taken, l.refused = make(map[string][]string), make(map[int]int)
+	l.quiet()
 	post := func(session, status string) {
 		t.Helper()
 		code, result := l.post(t.Context(), session, status, "", "")
@@ -165,18 +193,19 @@ func TestServerBack(t *testing.T) {
 	post("first", "Start")
 	eventually(t, "the first record is delivered", func() bool { return b.count() == 1 })
 	b.silent.Store(true)
-	for i := range 200 {
+	sessions := short(200, 40)
+	for i := range sessions {
 		for _, status := range accountingStatuses {
 			post(fmt.Sprint("waits-", i), status)
 		}
 	}
 	p.stop()
-	p = start(t, dir, nil)
+	p = start(t, dir, env)
 	l.moved(p, l.id)
-	if counts := l.ledger(t); counts["waiting"] != 600 {
+	if counts := l.ledger(t); counts["waiting"] != float64(3*sessions) {
 		t.Errorf("after a restart wait %v", counts)
 	}
-	time.Sleep(time.Duration(short(60, 8)) * time.Second) // the server is silent past every timer
+	time.Sleep(time.Duration(short(60, 2)) * time.Second) // the server is silent past every timer
 	b.silent.Store(false)
 	back := time.Now()
 	eventually(t, "records are delivered", func() bool { return b.count() > 1 })
@@ -196,20 +225,21 @@ func TestNeverAnswered(t *testing.T) {
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "poisoned", b.port, `"accounting_delivery":"stored","accounting_keep":60,`)
-	l.taken, l.refused = make(map[string][]string), make(map[int]int)
-	for i := range 1000 {
+	l.quiet()
+	many := short(1000, 200)
+	for i := range many {
 		session := fmt.Sprint("good-", i)
-		if i == 500 {
+		if i == many/2 {
 			session = "poison"
 		}
 		if code, _ := l.post(t.Context(), session, "Start", "", ""); code != http.StatusOK {
 			t.Fatalf("record %d: %d", i, code)
 		}
 	}
-	eventually(t, "all others are delivered", func() bool { return b.count() == 999 && l.ledger(t)["delivered"] == 999 })
+	eventually(t, "all others are delivered", func() bool { return b.count() == many-1 })
 	eventually(t, "it alone waits", func() bool {
 		counts := l.ledger(t)
-		return counts["waiting"] == 1 && counts["parked"] == 0 && counts["delivered"] == 999
+		return counts["waiting"] == 1 && counts["parked"] == 0 && int(counts["delivered"]) == many-1
 	})
 	if !soaking() {
 		return // its minute is not waited for
@@ -246,8 +276,11 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "full", b.port, `"accounting_delivery":"stored",`)
-	l.taken, l.refused = make(map[string][]string), make(map[int]int)
-	padding := `,"padding":"` + strings.Repeat("0123456789abcdef", 1200) + `"`
+	l.quiet()
+	padding := ""
+	for n := range 8 {
+		padding += fmt.Sprintf(`,"padding-%d":%q`, n, strings.Repeat("0123456789abcdef", 240)) // a value has a bound
+	}
 	refusedAt := map[string]int{}
 	for i := 0; i < 5000 && len(refusedAt) < len(accountingStatuses); i++ {
 		for _, status := range accountingStatuses {
@@ -266,7 +299,8 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	if len(refusedAt) < len(accountingStatuses) {
 		t.Fatalf("the disk did not fill up: refused were %v of %d", refusedAt, l.answered)
 	}
-	if refusedAt["Interim-Update"] > refusedAt["Start"] || refusedAt["Start"] > refusedAt["Stop"] {
+	// One write of the database can take more of so small a disk than is between the bounds of two kinds.
+	if refusedAt["Interim-Update"] > refusedAt["Start"] || refusedAt["Start"] > refusedAt["Stop"]+2 {
 		t.Errorf("refused first: %v", refusedAt)
 	}
 	p.kill()
@@ -280,6 +314,9 @@ func TestDiskOfRecordsFull(t *testing.T) {
 // TestTwoNodesDeliver: of two nodes on one database one is killed, and the other delivers what it had stored.
 func TestTwoNodesDeliver(t *testing.T) {
 	t.Parallel()
+	if !soaking() {
+		t.Skip("waits for the end of leases, 45 s; part of make soak")
+	}
 	dir := t.TempDir()
 	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
 	b := startBilling(t)

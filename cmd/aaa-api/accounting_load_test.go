@@ -22,6 +22,7 @@ import (
 type billing struct {
 	port   int
 	silent atomic.Bool
+	slow   atomic.Int64 // a time.Duration before each answer
 
 	mu    sync.Mutex
 	taken map[string][]taken // by Acct-Session-Id, in order
@@ -55,6 +56,7 @@ func startBilling(t *testing.T, ignores ...func(session, status string) bool) *b
 			if b.silent.Load() || slices.ContainsFunc(ignores, func(f func(string, string) bool) bool { return f(session, status) }) {
 				return
 			}
+			time.Sleep(time.Duration(b.slow.Load()))
 			one := taken{status: status, delay: uint32(rfc2866.AcctDelayTime_Get(r.Packet)), at: time.Now()}
 			if at := rfc2869.EventTimestamp_Get(r.Packet); !at.IsZero() {
 				one.event = uint32(at.Unix())
@@ -110,7 +112,8 @@ func accountingDocument(port int, members string) string {
 	}
 	translation, _ := json.Marshal(rules)
 	doc := strings.Replace(documentFor(port), `"accounting":[]`, members+`"accounting":["one"],"accounting_avp_translation":`+string(translation), 1)
-	return strings.Replace(doc, `"retries":2,"timeout":20000`, `"retries":2,"timeout":1000`, 1)
+	doc = strings.Replace(doc, `"workers":32`, `"workers":128`, 1) // on a lossy network most wait for another attempt
+	return strings.Replace(doc, `"retries":2,"timeout":20000`, `"retries":2,"timeout":300`, 1)
 }
 
 // records is a load of accounting records, of which it notes those that the service has taken.
@@ -143,7 +146,7 @@ func (l *records) post(ctx context.Context, session, status, query string, more 
 func (l *records) run(ctx context.Context, writers, rate int) {
 	l.mu.Lock()
 	if l.taken == nil {
-		l.taken, l.refused = make(map[string][]string), make(map[int]int)
+		l.quiet()
 	}
 	l.mu.Unlock()
 	var all sync.WaitGroup
@@ -173,6 +176,12 @@ func (l *records) run(ctx context.Context, writers, rate int) {
 		})
 	}
 	all.Wait()
+}
+
+// quiet prepares a load whose records are sent one by one.
+func (l *records) quiet() *records {
+	l.taken, l.refused = make(map[string][]string), make(map[int]int)
+	return l
 }
 
 // note keeps what became of a record.
@@ -240,10 +249,15 @@ func (l *records) delivered(t *testing.T, b *billing) (twice int) {
 	return twice
 }
 
-// settled waits until no record of the account waits, and returns its ledger.
+// settled waits until no record of the account waits, in the store and in the node's journal, and returns its ledger.
 func (l *records) settled(t *testing.T) (counts map[string]float64) {
 	t.Helper()
-	eventually(t, "all records are delivered", func() bool {
+	within(t, time.Duration(short(5, 1))*time.Minute, "all records are delivered", func() bool {
+		at, _, _ := strings.Cut(*l.url.Load(), "/v2/")
+		m, err := tryCall(t.Context(), "", "GET", at+"/metrics", "")
+		if err != nil || !strings.Contains(m.Body, "\naaa_api_spool_journal_entries 0\n") {
+			return false
+		}
 		counts = l.ledger(t)
 		return counts != nil && counts["waiting"] == 0
 	})

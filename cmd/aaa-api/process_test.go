@@ -246,7 +246,7 @@ func tryCall(ctx context.Context, token, method, url, body string) (answer, erro
 		req.Header.Set("X-Auth-Token", token)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if strings.HasSuffix(url, "/batch") {
+	if path, _, _ := strings.Cut(url, "?"); strings.HasSuffix(path, "/batch") {
 		req.Header.Set("Content-Type", ndjson)
 	}
 	res, err := http.DefaultClient.Do(req)

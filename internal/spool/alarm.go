@@ -34,10 +34,11 @@ type alarm struct {
 	delivered map[aaa.AccountID]int64     // by the ledgers, at the last reading
 	since     map[aaa.AccountID]time.Time // the last reading that showed a delivery
 	warned    map[aaa.AccountID]time.Time
+	parkFrom  int // in the list of backlogs, where the next look begins to park
 }
 
 func newAlarm(s *Spool) *alarm {
-	return &alarm{s, make(map[aaa.AccountID]int64), make(map[aaa.AccountID]time.Time), make(map[aaa.AccountID]time.Time)}
+	return &alarm{s: s, delivered: make(map[aaa.AccountID]int64), since: make(map[aaa.AccountID]time.Time), warned: make(map[aaa.AccountID]time.Time)}
 }
 
 // run looks now and then, until ctx ends.
@@ -101,4 +102,5 @@ func (a *alarm) look(ctx context.Context) {
 	}
 	a.warned = warned
 	a.s.o.Metrics.watched.Store(&watched{at: now, clock: a.s.now, backlogs: list, stuck: stuck})
+	a.park(ctx, list, now)
 }

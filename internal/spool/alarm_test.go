@@ -84,6 +84,10 @@ func TestMetrics(t *testing.T) {
 					waiting += m.GetGauge().GetValue()
 				case "aaa_api_spool_journal_octets":
 					journal = m.GetGauge().GetValue()
+				case "aaa_api_spool_journal_aside":
+					if m.GetGauge().GetValue() != 3 {
+						t.Errorf("put aside are %v", m)
+					}
 				case "aaa_api_spool_oldest_seconds":
 					if m.GetGauge().GetValue() != 60 {
 						t.Errorf("the oldest is %v", m)
@@ -102,6 +106,8 @@ type journalOf struct {
 	Journal
 	entries, octets int64
 }
+
+func (j journalOf) Aside() int { return 3 }
 
 func (j journalOf) Len() (entries, octets int64) { return j.entries, j.octets }
 

@@ -54,7 +54,7 @@ func newDelivery(s *Spool) *delivery {
 		Name: "accounting records", Places: claimedAtOnce, OfAccount: claimedOfAccount, Pause: lookPause, Steady: steadyTry, Answered: d.answered,
 		Now: s.now, Log: s.o.Log, Wake: d.woken,
 		Claim: func(ctx context.Context, now time.Time, take func(aaa.AccountID) bool) ([]store.SpoolRecord, error) {
-			return s.o.Store.Due(ctx, now, s.lease(now), take)
+			return s.o.Store.Due(ctx, now, s.lease(now), s.disk.claims(take))
 		},
 		Account: func(r store.SpoolRecord) aaa.AccountID { return r.Account },
 		Work:    d.work,
@@ -86,8 +86,23 @@ func (d *delivery) run(ctx context.Context) {
 	under.Go(func() { newAlarm(d.s).run(ctx) })
 	under.Go(func() { d.recoveries.run(ctx) })
 	defer context.AfterFunc(ctx, func() { close(d.stop) })()
+	d.fallen(ctx)
 	d.scheduler.Run(ctx)
 	d.settler.close()
+}
+
+// fallen has the records delivered at once that a node worked on which fell.
+func (d *delivery) fallen(ctx context.Context) {
+	if !d.s.o.Alone {
+		return
+	}
+	n, err := d.s.o.Store.Fallen(ctx, d.s.now(), d.s.lease(d.s.now()))
+	switch {
+	case err != nil && ctx.Err() == nil:
+		d.s.o.Log.WarnContext(ctx, "records on which a fallen node worked wait for the end of their leases", "error", err)
+	case n > 0:
+		d.s.o.Log.InfoContext(ctx, "records on which a fallen node worked are delivered again", "records", n)
+	}
 }
 
 // wake asks for a look at stored records at once.

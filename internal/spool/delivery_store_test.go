@@ -154,6 +154,26 @@ func (s *rows) Recover(_ context.Context, account aaa.AccountID, now time.Time) 
 	return n, nil
 }
 
+func (s *rows) Park(_ context.Context, account aaa.AccountID, now time.Time, node string) (n int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		if n < 512 && r.Account == account && r.State == store.SpoolWaiting && !r.KeepUntil.After(now) && !r.Lease.Until.After(now) {
+			r.State, r.ParkedAt, r.DueAt = store.SpoolParked, now, time.Time{}
+			last := store.SpoolAttempt{}
+			if n := len(r.Attempts); n > 0 {
+				last = r.Attempts[n-1]
+			}
+			last.At, last.Node, last.Reason = now, node, fmt.Sprintf("no server took it within %v; last: %s", r.KeepUntil.Sub(r.ReceivedAt), last.Reason)
+			r.Attempts = append(slices.Clone(r.Attempts), last)
+			r.Attempts = r.Attempts[max(0, len(r.Attempts)-store.MaxSpoolAttempts):]
+			r.Revision++
+			n++
+		}
+	}
+	return n, nil
+}
+
 func (s *rows) Counts(_ context.Context, account aaa.AccountID) (store.SpoolCounts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

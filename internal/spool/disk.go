@@ -23,35 +23,36 @@ func DiskOf(folder string) Disk {
 	}
 }
 
-const diskEvery = time.Second // between two looks
+const (
+	diskEvery = time.Second // between two looks, where few records come
+	// diskReserve is left free, but no more than a quarter of the disk. A database on a disk that is wholly full can write no claim and no outcome,
+	// and its log can't be emptied: records would never be delivered, and the disk would stay full.
+	diskReserve = 64 << 20
+	// diskShare is the share of the free space after whose records a look is due: many of them can fill a disk in less than a second.
+	diskShare = 32
+	// diskWrites is how many octets an octet of a record takes: those in the database's log, in its file and in its indexes.
+	diskWrites = 3
+)
 
 // disk is the last look at a Disk.
 type disk struct {
 	s          *Spool
 	mu         sync.Mutex
 	looked     time.Time
-	used, size int64
+	used, size int64 // KiB; size is without the reserve
+	written    int64 // octets of records since the look
 	warned     time.Time
 }
 
 // room refuses a record for which the disk is too full.
-func (d *disk) room(kind store.SpoolKind) error {
+func (d *disk) room(kind store.SpoolKind, octets int) error {
 	if d.s.o.Disk == nil {
 		return nil
 	}
-	now := d.s.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Sub(d.looked) >= diskEvery {
-		d.looked = now
-		free, size, err := d.s.o.Disk()
-		if err != nil {
-			d.s.o.Log.Warn("the free space of the disk of accounting records is not known", "error", err)
-			d.size = 0
-			return nil
-		}
-		d.used, d.size = int64((size-min(free, size))>>10), int64(size>>10)
-	}
+	now := d.s.now()
+	d.look(now, octets)
 	if d.size == 0 {
 		return nil
 	}
@@ -63,6 +64,45 @@ func (d *disk) room(kind store.SpoolKind) error {
 		return noRoom("the disk", kind)
 	}
 	return nil
+}
+
+// look reads how full the disk is, now and then; mu is held.
+func (d *disk) look(now time.Time, octets int) {
+	d.written += diskWrites * int64(octets)
+	if now.Sub(d.looked) >= diskEvery || d.size > 0 && d.written > (d.size-d.used)<<10/diskShare {
+		d.looked, d.written = now, 0
+		free, size, err := d.s.o.Disk()
+		if err != nil {
+			d.s.o.Log.Warn("the free space of the disk of accounting records is not known", "error", err)
+			d.size = 0
+			return
+		}
+		d.used, d.size = int64((size-min(free, size))>>10), int64((size-min(diskReserve, size/4))>>10)
+	}
+}
+
+// tightClaims is how many records one transaction claims where the disk has less free than a few times the reserve. It writes them whole, and must leave room in what is left of the disk.
+const tightClaims = 32
+
+// claims bounds how many records one look may take.
+func (d *disk) claims(take func(aaa.AccountID) bool) func(aaa.AccountID) bool {
+	if d.s.o.Disk == nil || !d.s.o.DiskHoldsStore {
+		return take
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.look(d.s.now(), 0)
+	if d.size == 0 || d.size-d.used > 3*diskReserve>>10 {
+		return take
+	}
+	n := 0
+	return func(account aaa.AccountID) bool {
+		if n >= tightClaims || !take(account) {
+			return false
+		}
+		n++
+		return true
+	}
 }
 
 // journalRoom refuses a record for which the journal is too full. One account may have as much of it as is free, so that there is room for the
@@ -77,7 +117,7 @@ func (i *intake) journalRoom(r *store.SpoolRecord) error {
 			return noRoom("the account's part of the journal", r.Kind)
 		}
 	}
-	return i.disk.room(r.Kind)
+	return i.disk.room(r.Kind, len(r.Payload))
 }
 
 func noRoom(what string, kind store.SpoolKind) *aaa.Error {

@@ -269,3 +269,5 @@ func (h *house) is(err error, kind aaa.Kind) *aaa.Error {
 	}
 	return e
 }
+
+func (p *paper) Aside() int { return 0 }

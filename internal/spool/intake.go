@@ -89,17 +89,17 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 		p.kept = true
 		return p, nil
 	}
-	if i.s.o.DiskHoldsStore {
-		if err := i.disk.room(r.Kind); err != nil {
-			return nil, err
-		}
-	}
 	sealed, err := Sealed(ctx, i.s.o.Vault, r, now)
 	if err != nil {
 		return nil, notStored(err)
 	}
 	sealed.Lease = lease
 	p.record = sealed
+	if i.s.o.DiskHoldsStore {
+		if err := i.disk.room(r.Kind, len(sealed.Payload)); err != nil {
+			return nil, err
+		}
+	}
 	if err := i.quota.take(ctx, &p.record, i.away.is()); err != nil {
 		return nil, notStored(err)
 	}

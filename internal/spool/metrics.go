@@ -120,6 +120,7 @@ var (
 	stuckDesc          = prometheus.NewDesc("aaa_api_spool_stuck_accounts", "Accounts with accounting records that wait for long while others of theirs are delivered.", nil, nil)
 	watchedDesc        = prometheus.NewDesc("aaa_api_spool_watched_seconds", "How long ago this node last read what waits.", nil, nil)
 	journalEntriesDesc = prometheus.NewDesc("aaa_api_spool_journal_entries", "Entries of this node's journal, which are moved into the database when it is back.", nil, nil)
+	journalAsideDesc   = prometheus.NewDesc("aaa_api_spool_journal_aside", "Files of this node's journal that are damaged or of another database: they are put aside for somebody to look at.", nil, nil)
 	journalOctetsDesc  = prometheus.NewDesc("aaa_api_spool_journal_octets", "Octets of this node's journal.", nil, nil)
 )
 
@@ -128,7 +129,7 @@ type backlogCollector struct{ m *Metrics }
 
 // Describe implements prometheus.Collector.
 func (c backlogCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waitingDesc, parkedDesc, octetsDesc, oldestDesc, stuckDesc, watchedDesc, journalEntriesDesc, journalOctetsDesc} {
+	for _, d := range []*prometheus.Desc{waitingDesc, parkedDesc, octetsDesc, oldestDesc, stuckDesc, watchedDesc, journalEntriesDesc, journalOctetsDesc, journalAsideDesc} {
 		ch <- d
 	}
 }
@@ -142,6 +143,7 @@ func (c backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		entries, octets := (*j).Len()
 		gauge(journalEntriesDesc, float64(entries))
 		gauge(journalOctetsDesc, float64(octets))
+		gauge(journalAsideDesc, float64((*j).Aside()))
 	}
 	w := c.m.watched.Load()
 	if w == nil {

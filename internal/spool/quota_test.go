@@ -130,7 +130,7 @@ func TestDiskAndJournalFull(t *testing.T) {
 		for _, c := range []struct {
 			used                 uint64
 			interim, start, stop bool
-		}{{949, true, true, true}, {951, false, true, true}, {976, false, false, true}, {1000, false, false, false}} {
+		}{{889, true, true, true}, {890, false, true, true}, {913, false, false, true}, {936, false, false, false}} {
 			used.Store(c.used)
 			ahead.Add(int64(2 * diskEvery))
 			for kind, taken := range map[store.SpoolKind]bool{store.SpoolInterim: c.interim, store.SpoolStart: c.start, store.SpoolStop: c.stop} {
@@ -144,6 +144,13 @@ func TestDiskAndJournalFull(t *testing.T) {
 		}
 	}
 	check()
+	// Records that come fast are not all taken on what was seen before them.
+	used.Store(100)
+	ahead.Add(int64(2 * diskEvery))
+	h.must(s.Store(t.Context(), h.record(store.SpoolStop, aaa.NewID())))
+	used.Store(936)
+	h.must(s.Store(t.Context(), h.record(store.SpoolStop, aaa.NewID())))
+	h.is(s.disk.room(store.SpoolStop, 10<<20), aaa.KindUnavailable)
 	h.store.set(func() { h.store.away = true })
 	s.o.DiskHoldsStore = false
 	check()

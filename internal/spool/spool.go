@@ -28,6 +28,8 @@ type Options struct {
 	Within func(ctx context.Context, ancestor, account aaa.AccountID) (bool, error)
 	Limits func(ctx context.Context, account aaa.AccountID) (*limits.Account, error)
 	Node   string
+	// Alone: no other node has the store, so that the leases it has at the beginning are those of nodes that fell.
+	Alone bool
 
 	JournalOctets  int64 // the journal's bound; 0: it has none
 	Disk           Disk  // of the journal; nil: its free space is not looked at
@@ -52,6 +54,8 @@ type Journal interface {
 	Drain(ctx context.Context, take func(entries [][]byte) error) error
 	// Len is how many entries there are, and their octets.
 	Len() (entries, octets int64)
+	// Aside is how many of its files can't be used, wholly or in part, and are kept for somebody to look at.
+	Aside() int
 }
 
 // Spool takes accounting records and has them delivered. It is safe for use by many goroutines and on many nodes at once.

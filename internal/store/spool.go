@@ -152,8 +152,8 @@ type SpoolServer struct {
 // made in one transaction with configuration, so that a distributed engine can keep them by account.
 type Spool interface {
 	// Append stores records in one transaction, and tells what became of each. An Interim record deletes older ones of its session
-	// that wait without a lease. A record behind another one of its session is due when that one's end makes it due, and a lease's time
-	// later at the latest. Records without a session repeat none but by their id.
+	// that wait without a lease. A record behind another one of its session is due when that one's end makes it due, and looked
+	// at two seconds later in any case. Records without a session repeat none but by their id.
 	// A record that was appended before, by a try whose end was not heard of, is SpoolRepeated. That its account exists is not checked.
 	Append(ctx context.Context, list []SpoolRecord) ([]SpoolAppended, error)
 	// Due claims records, as Sessions.Due does, of each session the first one alone. It leaves out payloads of more than MaxSpoolInline
@@ -165,6 +165,13 @@ type Spool interface {
 	// Recover makes the waiting records of an account due at once, but for those with a lease and those behind others, and says how many
 	// were not.
 	Recover(ctx context.Context, account aaa.AccountID, now time.Time) (int64, error)
+
+	// Park parks records of an account whose KeepUntil is over, of the oldest ones a bounded number in one call, and says how many. Those with a lease are
+	// left alone. node is remembered with why.
+	Park(ctx context.Context, account aaa.AccountID, now time.Time, node string) (int64, error)
+
+	// Fallen ends the leases of all nodes but alive.Node, which are known to have ended. No lease ends later than alive.Until.
+	Fallen(ctx context.Context, now time.Time, alive Lease) (int64, error)
 
 	// Get returns one record. ErrNotFound: it is not there, or delivered.
 	Get(ctx context.Context, account aaa.AccountID, id string) (SpoolRecord, error)

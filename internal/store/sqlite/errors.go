@@ -11,6 +11,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"aaa-api/internal/store"
+	"aaa-api/internal/store/sqlstore"
 )
 
 // mapError turns the driver's errors into the contract's. A cancelled caller
@@ -44,7 +45,9 @@ func mapError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	switch primary(err) {
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_FULL, lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
+	case lib.SQLITE_FULL:
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, sqlstore.ErrFull, err)
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return err

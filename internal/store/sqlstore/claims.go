@@ -61,7 +61,7 @@ func (c claimable[K, R]) due(ctx context.Context, now time.Time, lease store.Lea
 			return claimed, nil
 		}
 	}
-	if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, ErrUnsupported) || ctx.Err() != nil {
+	if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, ErrUnsupported) || errors.Is(err, ErrFull) || ctx.Err() != nil {
 		return nil, err
 	}
 	return c.dueByAccount(ctx, now, lease, take, err)

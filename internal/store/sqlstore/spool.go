@@ -24,9 +24,10 @@ type spool struct {
 const (
 	// spoolEach is how many records of one account one look reads: nodes work on many at once.
 	spoolEach = 1024
-	// behindFor is after how long a record that waits behind another one is looked at in any case: two transactions that don't see each other's
-	// rows can leave it behind one that is gone. It is as long as a lease.
-	behindFor = 45 * time.Second
+	// behindFor is when a record that waits behind another one is looked at if the other's end has not made it due: two
+	// transactions that don't see each other's rows can do that, and often do where a caller sends the records of a session one right after the other. The
+	// first look at what is still behind puts it off for a lease's time.
+	behindFor = 2 * time.Second
 )
 
 const spoolColumns = `account_id, id, revision, kind, session, digest, state, payload, acct_session_id, user_name,

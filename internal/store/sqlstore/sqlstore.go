@@ -20,6 +20,9 @@ const Timeout = 5 * time.Second
 // ErrUnsupported marks the error of a statement that the engine can't do, as a distributed one can't do every one.
 var ErrUnsupported = errors.New("the database cannot do this")
 
+// ErrFull marks the error of a transaction for which the disk has no room.
+var ErrFull = errors.New("the disk is full")
+
 // ErrLocked marks an ErrUnavailable of a database that does answer: another transaction held a row for longer than this one may wait.
 var ErrLocked = errors.New("another transaction holds the row")
 

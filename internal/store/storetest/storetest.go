@@ -88,6 +88,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"texts of records":                                 testSpoolTexts,
 		"many records":                                     testSpoolMany,
 		"backlogs":                                         testSpoolBacklogs,
+		"records whose time is over":                       testSpoolParked,
+		"records of fallen nodes":                          testSpoolFallen,
 		"requests are run once":                            testIdempotency,
 		"one of many nodes runs a request":                 testIdempotencyRace,
 		"records of a session in their order":              testSpoolOrder,
