@@ -45,7 +45,7 @@ func (s *statements) keep(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.by[text]; other != nil {
-		_ = p.Close() // it holds nothing but memory
+		_ = p.Close() //nolint:sqlclosecheck // another caller's is kept, this one holds nothing but memory
 		return other, nil
 	}
 	s.by[text] = p
@@ -97,7 +97,7 @@ func (c *inTransaction) prepared(ctx context.Context, text string) (preparedStat
 // over keeps what the transaction, which has ended, has used.
 func (c *inTransaction) over(ctx context.Context) {
 	for text := range c.missed {
-		if _, err := c.kept.keep(ctx, text); err != nil {
+		if _, err := c.kept.keep(ctx, text); err != nil { //nolint:sqlclosecheck // it is kept
 			return // it is prepared again when it is needed
 		}
 	}
