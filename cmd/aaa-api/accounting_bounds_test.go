@@ -198,7 +198,7 @@ func TestQuotaOfRecords(t *testing.T) {
 		}
 		return l.note(session, status, code)
 	}
-	const told = "accounting records fill the account's quota"
+	const told = "an account comes near the limit of its accounting records"
 	for _, c := range []struct {
 		status string
 		until  int

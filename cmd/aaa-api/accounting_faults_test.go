@@ -267,7 +267,7 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	if err := os.Mkdir(disk, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=24m"); err != nil {
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=48m"); err != nil {
 		t.Skipf("a file system can't be mounted here: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
@@ -278,7 +278,7 @@ func TestDiskOfRecordsFull(t *testing.T) {
 	l := accountingTenant(t, p, token, "full", b.port, `"accounting_delivery":"stored",`)
 	l.quiet()
 	padding := ""
-	for n := range 8 {
+	for n := range 14 {
 		padding += fmt.Sprintf(`,"padding-%d":%q`, n, strings.Repeat("0123456789abcdef", 240)) // a value has a bound
 	}
 	refusedAt := map[string]int{}

@@ -23,7 +23,7 @@ const readers = 4
 const busyTimeout = 50 * time.Millisecond
 
 // logPages is how many pages of 4 KiB the log holds before they are moved into the file. A page that was written often since is moved once.
-const logPages = 4000
+const logPages = 2000
 
 // emptyTime bounds the wait for a writer that is in the way of emptyLog.
 const emptyTime = time.Second
