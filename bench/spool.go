@@ -85,7 +85,7 @@ func accountingLines(call string) []byte {
 
 // batch sends lines in one call and returns how many of the answers are good.
 func (p *spooling) batch(ctx context.Context, token string, lines []byte, good string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.svc.address+"/v2/accounts/"+p.account+"/aaa/batch", bytes.NewReader(lines))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.svc.address+"/v2/accounts/"+p.account+"/aaa/batch?accept=stored", bytes.NewReader(lines))
 	if err != nil {
 		return 0, err
 	}
