@@ -18,7 +18,7 @@ type Held struct {
 	s      *Spool
 	record *Record
 	stored store.SpoolRecord // with its lease and revision
-	// settle writes the outcome of the attempt, and closes its channel when that is done; nil: the store's settler does.
+	// settle writes the outcome of the attempt, and closes its channel when that is done.
 	settle func(store.SpoolSettlement) <-chan struct{}
 	// Kept reports that no attempt is made now: an earlier record of the session waits, the record repeats another one, or records in the journal
 	// go first.
@@ -28,7 +28,7 @@ type Held struct {
 // Attempt runs the request with the record's values as they are now, and writes the outcome. If kept is true, the record waits for another
 // attempt, err (an *aaa.Error) says why this one failed, and the caller is told that the record is stored. Otherwise the result or the error is
 // the caller's. The attempt goes on if the caller goes away.
-func (h *Held) Attempt(ctx context.Context, run func(ctx context.Context, values aaa.Values) (*aaa.Result, error)) (res *aaa.Result, kept bool, err error) {
+func (h *Held) Attempt(ctx context.Context, run Run) (res *aaa.Result, kept bool, err error) {
 	s, began := h.s, h.s.now()
 	ctx = context.WithoutCancel(ctx)
 	res, err = safely(ctx, func(ctx context.Context) (*aaa.Result, error) { return run(ctx, valuesAt(h.record, began)) })
@@ -36,11 +36,7 @@ func (h *Held) Attempt(ctx context.Context, run func(ctx context.Context, values
 	o, asked := s.conclude(ctx, &h.stored, v, began, err)
 	s.scheduler.Tell(h.stored.Account, asked)
 	kept = o.Outcome != store.SpoolDelivered && o.Outcome != store.SpoolWithdrawn
-	settle := s.settle
-	if h.settle != nil {
-		settle = h.settle
-	}
-	if written := settle(o); !kept {
+	if written := h.settle(o); !kept {
 		late := time.NewTimer(settledBefore)
 		defer late.Stop()
 		select {

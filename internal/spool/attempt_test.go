@@ -19,7 +19,7 @@ func (w *world) held(s *Spool, session string) *Held {
 	if _, err := w.rows.Append(w.t.Context(), []store.SpoolRecord{r}); err != nil {
 		w.t.Fatal(err)
 	}
-	return &Held{s: s, stored: r, record: &Record{
+	return &Held{s: s, settle: s.settle, stored: r, record: &Record{
 		ID: r.ID, Account: r.Account, EventAt: r.EventAt.Add(-10 * time.Second),
 		Body: Body{Values: aaa.Values{"u": "bob", "d": json.Number("10")}, DelayKey: "d"},
 	}}

@@ -79,8 +79,8 @@ func (i *intake) settled(h *Held, journaled bool, o store.SpoolSettlement) <-cha
 func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pending, error) {
 	now := i.s.now()
 	i.complete(r, now)
-	p := &pending{hold: !lease.Until.IsZero(), done: make(chan struct{})}
-	p.record = store.SpoolRecord{Account: r.Account, ID: r.ID, Kind: r.Kind, Session: r.Session, Digest: r.Digest, AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt, ReceivedAt: now, KeepUntil: now.Add(r.Keep)}
+	p := &pending{record: unsealed(r, now), hold: !lease.Until.IsZero(), done: make(chan struct{})}
+	p.record.Lease = lease
 	if err := checkStored(&p.record); err != nil {
 		return nil, &aaa.Error{Message: "the accounting record is malformed", Err: err}
 	}
@@ -89,14 +89,12 @@ func (i *intake) add(ctx context.Context, r *Record, lease store.Lease) (*pendin
 		p.kept = true
 		return p, nil
 	}
-	sealed, err := Sealed(ctx, i.s.o.Vault, r, now)
-	if err != nil {
+	var err error
+	if p.record.Payload, err = seal(ctx, i.s.o.Vault, r); err != nil {
 		return nil, notStored(err)
 	}
-	sealed.Lease = lease
-	p.record = sealed
 	if i.s.o.DiskHoldsStore {
-		if err := i.disk.room(r.Kind, len(sealed.Payload)); err != nil {
+		if err := i.disk.room(r.Kind, len(p.record.Payload)); err != nil {
 			return nil, err
 		}
 	}

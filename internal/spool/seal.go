@@ -19,21 +19,30 @@ func purpose(id string) string { return "spool/" + id }
 
 // Sealed returns a record that has its ID as it is stored: waiting, due now, without a lease.
 func Sealed(ctx context.Context, vault secmod.HeldSealer, r *Record, now time.Time) (store.SpoolRecord, error) {
+	stored := unsealed(r, now)
+	var err error
+	stored.Payload, err = seal(ctx, vault, r)
+	return stored, err
+}
+
+// unsealed is a record as it is stored, without its Payload.
+func unsealed(r *Record, now time.Time) store.SpoolRecord {
+	return store.SpoolRecord{
+		Account: r.Account, ID: r.ID, Revision: 1, Kind: r.Kind, Session: r.Session, Digest: r.Digest, State: store.SpoolWaiting,
+		AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt.UTC().Truncate(time.Microsecond), ReceivedAt: now, KeepUntil: now.Add(r.Keep), DueAt: now,
+	}
+}
+
+// seal makes the Payload of a record that has its ID.
+func seal(ctx context.Context, vault secmod.HeldSealer, r *Record) (string, error) {
 	clear, err := json.Marshal(r.Body)
 	if err != nil {
-		return store.SpoolRecord{}, aaa.Errorf(aaa.KindBadInput, "the record has a value that can't be stored: %w", err)
+		return "", aaa.Errorf(aaa.KindBadInput, "the record has a value that can't be stored: %w", err)
 	}
 	if len(clear) > MaxBody {
-		return store.SpoolRecord{}, aaa.Errorf(aaa.KindBadInput, "the record has %d octets, and may have %d", len(clear), MaxBody)
+		return "", aaa.Errorf(aaa.KindBadInput, "the record has %d octets, and may have %d", len(clear), MaxBody)
 	}
-	payload, err := vault.SealHeld(ctx, r.Account, purpose(r.ID), string(clear))
-	if err != nil {
-		return store.SpoolRecord{}, err
-	}
-	return store.SpoolRecord{
-		Account: r.Account, ID: r.ID, Revision: 1, Kind: r.Kind, Session: r.Session, Digest: r.Digest, State: store.SpoolWaiting, Payload: payload,
-		AcctSessionID: r.AcctSessionID, User: r.User, EventAt: r.EventAt.UTC().Truncate(time.Microsecond), ReceivedAt: now, KeepUntil: now.Add(r.Keep), DueAt: now,
-	}, nil
+	return vault.SealHeld(ctx, r.Account, purpose(r.ID), string(clear))
 }
 
 // Open reads a stored record. Its Keep is not set.
