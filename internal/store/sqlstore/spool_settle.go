@@ -69,16 +69,21 @@ func (s spool) Settle(ctx context.Context, now time.Time, list []store.SpoolSett
 
 func settledAccount(o store.SpoolSettlement) aaa.AccountID { return o.Account }
 
+// settledArgs are an account and the ids of records of it.
+func settledArgs(account aaa.AccountID, set []store.SpoolSettlement) []any {
+	args := []any{string(account)}
+	for _, o := range set {
+		args = append(args, o.ID)
+	}
+	return args
+}
+
 // deliver deletes delivered records.
 func (t *settling) deliver(list []store.SpoolSettlement) (out []Statement) {
 	eachAccount(list, t.most, settledAccount, func(account aaa.AccountID, set []store.SpoolSettlement) {
-		args := []any{string(account)}
-		for _, o := range set {
-			args = append(args, o.ID)
-		}
 		out = append(out, Statement{
 			SQL:  `DELETE FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2) + ` RETURNING session, state, octet_length(payload)`,
-			Args: args, Row: func(scan Scan) error {
+			Args: settledArgs(account, set), Row: func(scan Scan) error {
 				var k settled
 				err := scan(&k.session, &k.state, &k.octets)
 				t.gone(account, k).delivered++
@@ -106,13 +111,9 @@ func (t *settling) over(account aaa.AccountID, session string) {
 // look reads the records of other outcomes.
 func (t *settling) look(list []store.SpoolSettlement) (out []Statement) {
 	eachAccount(list, t.most, settledAccount, func(account aaa.AccountID, set []store.SpoolSettlement) {
-		args := []any{string(account)}
-		for _, o := range set {
-			args = append(args, o.ID)
-		}
 		out = append(out, Statement{
 			SQL:  `SELECT id, attempts, state, octet_length(payload), session FROM spool WHERE account_id = $1 AND id IN ` + among(len(set), 2),
-			Args: args, Row: func(scan Scan) error {
+			Args: settledArgs(account, set), Row: func(scan Scan) error {
 				var id string
 				var k settled
 				err := scan(&id, &k.attempts, &k.state, &k.octets, &k.session)
