@@ -58,21 +58,13 @@ type Backlog struct {
 func recordOf(r store.SpoolRecord, now time.Time) Record {
 	v := Record{
 		ID: r.ID, State: r.State, Kind: r.Kind, AcctSessionID: r.AcctSessionID, User: r.User,
-		EventAt: r.EventAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), KeepUntil: r.KeepUntil.UTC(), DueAt: utc(r.DueAt), ParkedAt: utc(r.ParkedAt),
+		EventAt: r.EventAt, ReceivedAt: r.ReceivedAt, KeepUntil: r.KeepUntil, DueAt: r.DueAt, ParkedAt: r.ParkedAt,
 		InDelivery: r.Lease.Until.After(now), Tries: r.Tries,
 	}
 	if n := len(r.Attempts); n > 0 {
 		v.Server, v.Reason = r.Attempts[n-1].Server, r.Attempts[n-1].Reason
 	}
 	return v
-}
-
-// utc is t in UTC, the zero time as it is.
-func utc(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC()
 }
 
 // maxRecords is how many records one reading of a list takes from the store.
@@ -93,16 +85,12 @@ func (s *Spool) Backlog(ctx context.Context, account aaa.AccountID) (Backlog, er
 	if err != nil {
 		return Backlog{}, err
 	}
-	counts.Oldest = utc(counts.Oldest)
 	servers, err := s.Store.Spool().Servers(ctx, account)
 	if err != nil {
 		return Backlog{}, err
 	}
 	if servers == nil {
 		servers = []store.SpoolServer{}
-	}
-	for i := range servers {
-		servers[i].Oldest = utc(servers[i].Oldest)
 	}
 	return Backlog{counts, servers}, nil
 }
@@ -128,9 +116,6 @@ func (s *Spool) Get(ctx context.Context, who *Caller, account aaa.AccountID, id 
 	v := WholeRecord{Record: recordOf(r, who.At), Attempts: r.Attempts}
 	if v.Attempts == nil {
 		v.Attempts = []store.SpoolAttempt{}
-	}
-	for i := range v.Attempts {
-		v.Attempts[i].At = utc(v.Attempts[i].At)
 	}
 	v.Keys, v.RequestID, err = s.Opener.MaskRecord(ctx, r)
 	if kind := aaa.KindOf(err); kind == aaa.KindUnavailable || kind == aaa.KindNotFound || ctx.Err() != nil {
