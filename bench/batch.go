@@ -64,13 +64,7 @@ func runBatch(ctx context.Context, l load) (t tally, err error) {
 	}
 	begun := time.Now()
 	for time.Since(begun).Seconds() < l.Seconds {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.Address+path, strings.NewReader(lines.String()))
-		if err != nil {
-			return t, err
-		}
-		req.Header.Set("X-Auth-Token", token)
-		req.Header.Set("Content-Type", "application/x-ndjson")
-		if err := t.readBatch(req, l.Want); err != nil {
+		if err := t.batch(ctx, "http://"+l.Address+path, token, lines.String(), l.Want); err != nil {
 			return t, err
 		}
 	}
@@ -78,8 +72,14 @@ func runBatch(ctx context.Context, l load) (t tally, err error) {
 	return t, nil
 }
 
-// readBatch counts the answers of one call.
-func (t *tally) readBatch(req *http.Request, want string) error {
+// batch makes one call and counts its answers.
+func (t *tally) batch(ctx context.Context, url, token, lines, want string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(lines))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Auth-Token", token)
+	req.Header.Set("Content-Type", "application/x-ndjson")
 	resp, err := apiClient.Do(req)
 	if err != nil {
 		return err

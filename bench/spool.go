@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -75,43 +74,23 @@ func (p *spooling) prepare(ctx context.Context, backend, delivery string) (err e
 }
 
 // accountingLines are the lines of one call, each a Start of a session of its own.
-func accountingLines(call string) []byte {
-	var b bytes.Buffer
+func accountingLines(call string) string {
+	var b strings.Builder
 	for i := range batchLines {
 		fmt.Fprintf(&b, `{"id":"%d","op":"accounting","data":{"User-Name":"bob@example.com","Acct-Status-Type":"Start","Acct-Session-Id":"%s-%d","Acct-Output-Octets":"4711"}}`+"\n", i, call, i)
 	}
-	return b.Bytes()
+	return b.String()
 }
 
 // batch sends lines in one call and returns how many of the answers are good.
-func (p *spooling) batch(ctx context.Context, token string, lines []byte, good string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.svc.address+"/v2/accounts/"+p.account+"/aaa/batch?accept=stored", bytes.NewReader(lines))
-	if err != nil {
-		return 0, err
+func (p *spooling) batch(ctx context.Context, token, lines string) (int, error) {
+	var t tally
+	err := t.batch(ctx, "http://"+p.svc.address+"/v2/accounts/"+p.account+"/aaa/batch?accept=stored", token, lines, storedAnswer)
+	good := t.Requests - t.Bad
+	if err == nil && t.Bad > 0 {
+		err = fmt.Errorf("of %d answers %d are good, a bad one: %.300s", t.Requests, good, t.FirstBad)
 	}
-	req.Header.Set("X-Auth-Token", token)
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	resp, err := apiClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	n := 0
-	answers := bufio.NewScanner(resp.Body)
-	var bad string
-	for answers.Scan() {
-		switch line := answers.Bytes(); {
-		case bytes.Contains(line, []byte(good)):
-			n++
-		case bytes.Contains(line, []byte(`"done":true`)):
-		case bad == "":
-			bad = answers.Text()
-		}
-	}
-	if bad != "" {
-		return n, fmt.Errorf("of %d answers %d are good, a bad one: %.300s", batchLines, n, bad)
-	}
-	return n, answers.Err()
+	return good, err
 }
 
 // storedAnswer is the text of an answer that a record is taken.
@@ -125,7 +104,7 @@ func (p *spooling) batches(ctx context.Context, long time.Duration) (rate float6
 	for _, token := range p.tokens {
 		g.Go(func() error {
 			for time.Since(begun) < long {
-				n, err := p.batch(gctx, token, accountingLines("b"+strconv.FormatInt(calls.Add(1), 10)+strconv.FormatInt(begun.UnixNano(), 36)), storedAnswer)
+				n, err := p.batch(gctx, token, accountingLines("b"+strconv.FormatInt(calls.Add(1), 10)+strconv.FormatInt(begun.UnixNano(), 36)))
 				answered.Add(int64(n))
 				if err != nil {
 					return err
@@ -218,7 +197,7 @@ func singleInserts(ctx context.Context, url string, long time.Duration) (float64
 	if err = errors.Join(err, conn.Close(ctx)); err != nil {
 		return 0, err
 	}
-	payload := string(bytes.Repeat([]byte("x"), 300))
+	payload := strings.Repeat("x", 300)
 	begun := time.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	for w := range batchCallers {

@@ -111,7 +111,7 @@ func delivered(ctx context.Context, s settings, dir string, rows []row) error {
 	}
 	b.silent.Store(true)
 	for i := range backlog / batchLines {
-		if _, err := p.batch(ctx, p.tokens[0], accountingLines(fmt.Sprint("back", i)), storedAnswer); err != nil {
+		if _, err := p.batch(ctx, p.tokens[0], accountingLines(fmt.Sprint("back", i))); err != nil {
 			return err
 		}
 	}
