@@ -74,10 +74,13 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
+	"line":       {"aaa"},
+	"operations": {"aaa", "admin", "gateway", "idempotency", "limits", "line", "token"},
+
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "logging", "pool", "schema", "store", "token", "web", "/"},
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "line", "logging", "operations", "pool", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -34,6 +34,7 @@ import (
 	"aaa-api/internal/journal"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
@@ -225,7 +226,11 @@ func (n *node) assemble() error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
+	parts := &operations.Parts{
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Stale: n.follower.Stale, Log: n.log,
+	}
 	n.api = httpapi.New(httpapi.Options{
+		Line:     parts,
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,

@@ -5,8 +5,14 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/line"
 	"aaa-api/internal/web"
 )
+
+// from is who asks for an operation, and about which account.
+func from(c *web.Call) line.From {
+	return line.From{Token: c.Token(), Account: c.Account(), RequestID: c.ID(), At: c.Start()}
+}
 
 // caller is who sent a request.
 func caller(c *web.Call) *admin.Caller {

@@ -10,6 +10,7 @@ import (
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
@@ -47,6 +48,8 @@ type Check struct {
 // Options are the parts that the API works with. All but the ones marked
 // optional must be there.
 type Options struct {
+	// Line reaches the operations of the security module: an *operations.Parts, or the line to another process.
+	Line     line.Caller
 	Store    Pinger
 	Tree     Tree
 	Service  gateway.Service

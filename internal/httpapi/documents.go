@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
 )
@@ -25,7 +26,7 @@ func (a *API) getDocument(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.Admin.Documents.Get(c.Context(), c.Account(), known)
+	d, err := operations.GetDocument.Call(c.Context(), a.Line, from(c), operations.KnownDocument{Known: known})
 	if err != nil {
 		return advise(err, aaa.KindNotFound, makeDocument)
 	}

@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/logging"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -161,6 +162,9 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		fn(&o)
 	}
 	o.Admin = admin.New(o.config)
+	o.Line = &operations.Parts{
+		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: o.Admin, Keys: o.Keys, Stale: o.Stale, Log: log,
+	}
 	w.api = New(o.Options)
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)

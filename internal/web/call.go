@@ -77,6 +77,9 @@ func (c *Call) ID() string { return c.id }
 // Start is when the request came.
 func (c *Call) Start() time.Time { return c.start }
 
+// Token is the token as it came. It is empty at a public route.
+func (c *Call) Token() string { return c.token }
+
 // Who is the holder of the token. It is zero at a public route.
 func (c *Call) Who() *token.Principal { return &c.who }
 
