@@ -27,6 +27,7 @@ type Served struct {
 	*Parts
 	Who     *admin.Caller // the holder of the token; zero for a public operation
 	Account aaa.AccountID // that the call is about
+	leave   func()        // gives the turn of heavy work back; nil: not held
 }
 
 // all lists the operations by number. Both ends of a line are the same build, so they have the same numbers.
@@ -68,6 +69,7 @@ func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q 
 		var none R
 		return none, err
 	}
+	s.begin(ctx, &o.access)
 	defer s.end()
 	return o.serve(ctx, s, q)
 }
