@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
@@ -28,8 +27,10 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/peer"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -37,6 +38,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -46,6 +48,7 @@ import (
 type world struct {
 	t        testing.TB
 	api      *API
+	parts    *operations.Parts
 	admin    *admin.Service
 	store    store.Store
 	backend  *backend
@@ -63,8 +66,31 @@ type world struct {
 // worldOptions are what a test may change.
 type worldOptions struct {
 	Options
+	inside
 	config admin.Options
 }
+
+// inside is the security module, as far as tests change it.
+type inside struct {
+	Tree     Tree
+	Verifier Verifier
+	Service  gateway.Service
+	Keys     *idempotency.Keys
+	Stale    func() bool
+	Store    operations.Pinger
+	Ready    []Check
+	Peers    peer.Messages
+}
+
+// What tests stand in for.
+type (
+	Tree interface {
+		operations.Tree
+		Warm() int
+	}
+	Verifier = operations.Verifier
+	Check    = operations.Check
+)
 
 // syncBuffer is a log that may be read while it is written.
 type syncBuffer struct {
@@ -146,13 +172,16 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	records.service = service
 	o := worldOptions{
 		Options: Options{
-			Store: st, Tree: tenants, Service: service, Verifier: verifier, Log: log,
-			Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+			Log:      log,
 			Meter:    web.NewMeter(metrics),
 			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
+			Refusals: tenants.Refusals(),
 			Bad:      web.NewBadMeter(metrics),
-			Keys:     idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 			Node:     "node1", Version: "test",
+		},
+		inside: inside{
+			Store: st, Tree: tenants, Service: service, Verifier: verifier,
+			Keys: idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 		},
 		config: admin.Options{
 			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
@@ -166,9 +195,11 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	w.admin = admin.New(o.config)
 	o.Limits.TextBody = w.admin.Bounds().TextBody
 	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
-	o.Line = &operations.Parts{
-		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
+	w.parts = &operations.Parts{
+		Tree: o.Tree, Verifier: o.Verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
+		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
 	}
+	o.Line = w.lineTo(w.parts)
 	w.api = New(o.Options)
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
@@ -195,6 +226,9 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	ok(t, follower.Sync(ctx))
 	return w
 }
+
+// lineTo is how the API reaches the security module.
+func (w *world) lineTo(parts *operations.Parts) line.Caller { return parts }
 
 // direct is a Spool that keeps nothing: each record has one attempt.
 type direct struct{ service *gateway.Gateway }
