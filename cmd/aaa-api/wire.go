@@ -228,7 +228,7 @@ func (n *node) assemble() error {
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
 	heavy := admission.NewHeavy(admission.HeavyAtOnce())
 	parts := &operations.Parts{
-		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Stale: n.follower.Stale, Log: n.log,
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
 	}
 	n.api = httpapi.New(httpapi.Options{
 		Line:     parts,

@@ -166,10 +166,12 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	w.admin = admin.New(o.config)
 	o.Limits.TextBody = w.admin.Bounds().TextBody
 	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
-	o.Line = &operations.Parts{
+	parts := &operations.Parts{
 		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
 	}
+	o.Line = parts
 	w.api = New(o.Options)
+	parts.Budget = w.api.Budget
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
 
