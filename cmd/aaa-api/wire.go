@@ -228,7 +228,7 @@ func (n *node) assemble() error {
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
 	heavy := admission.NewHeavy(admission.HeavyAtOnce())
 	parts := &operations.Parts{
-		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Stale: n.follower.Stale, Log: n.log,
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
 		Readiness: operations.NewReadiness(n.store, n.tenants.Warm,
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),

@@ -195,8 +195,11 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	w.admin = admin.New(o.config)
 	o.Limits.TextBody = w.admin.Bounds().TextBody
 	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
+	if o.Budget == nil {
+		o.Budget = admission.NewBudget(admission.OctetsFor(0), nil)
+	}
 	w.parts = &operations.Parts{
-		Tree: o.Tree, Verifier: o.Verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
+		Tree: o.Tree, Verifier: o.Verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Budget: o.Budget, Stale: o.Stale, Log: log,
 		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
 	}
 	o.Line = w.lineTo(w.parts)

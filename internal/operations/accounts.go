@@ -26,7 +26,7 @@ type Moving struct {
 // The operations on the tree of accounts: see admin.Accounts. New accounts are made below the account of the call.
 var (
 	CreateAccount = define("accounts.create", writes, func(ctx context.Context, s *Served, q *Members) (admin.Account, error) {
-		members, err := s.members(q.Sent)
+		members, err := s.members(ctx, q.Sent)
 		if err != nil {
 			return admin.Account{}, err
 		}
@@ -36,14 +36,14 @@ var (
 		return s.Admin.Accounts.Get(ctx, s.Account)
 	})
 	ReplaceAccount = define("accounts.replace", writes, func(ctx context.Context, s *Served, q *Members) (admin.Account, error) {
-		members, err := s.members(q.Sent)
+		members, err := s.members(ctx, q.Sent)
 		if err != nil {
 			return admin.Account{}, err
 		}
 		return s.Admin.Accounts.Replace(ctx, s.Who, s.Account, members, q.Expected)
 	})
 	PatchAccount = define("accounts.patch", writes, func(ctx context.Context, s *Served, q *Members) (admin.Account, error) {
-		members, err := s.members(q.Sent)
+		members, err := s.members(ctx, q.Sent)
 		if err != nil {
 			return admin.Account{}, err
 		}

@@ -47,13 +47,13 @@ var (
 		return s.Admin.Dictionaries.Get(ctx, s.Who, s.Account, q.Key, q.AsText, q.Known)
 	})
 	CreateDictionary = define("dictionaries.create", writes, func(ctx context.Context, s *Served, q *admin.DictionaryUpload) (admin.Dictionary, error) {
-		if err := s.dictionary(q); err != nil {
+		if err := s.dictionary(ctx, q); err != nil {
 			return admin.Dictionary{}, err
 		}
 		return s.Admin.Dictionaries.Create(ctx, s.Who, s.Account, *q)
 	})
 	ReplaceDictionary = define("dictionaries.replace", writes, func(ctx context.Context, s *Served, q *DictionaryWritten) (admin.Dictionary, error) {
-		if err := s.dictionary(&q.Upload); err != nil {
+		if err := s.dictionary(ctx, &q.Upload); err != nil {
 			return admin.Dictionary{}, err
 		}
 		return s.Admin.Dictionaries.Replace(ctx, s.Who, s.Account, q.Key, q.Upload, q.Expected)
@@ -71,6 +71,6 @@ var (
 )
 
 // dictionary holds a dictionary to the octets that it may have.
-func (s *Served) dictionary(u *admin.DictionaryUpload) error {
-	return s.upload(len(u.Name)+len(u.Text)+len(u.Value), dict.MaxBytes)
+func (s *Served) dictionary(ctx context.Context, u *admin.DictionaryUpload) error {
+	return s.upload(ctx, len(u.Name)+len(u.Text)+len(u.Value), dict.MaxBytes)
 }

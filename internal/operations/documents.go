@@ -46,21 +46,21 @@ var (
 		return s.Admin.Documents.Get(ctx, s.Account, q.Known)
 	})
 	CreateDocument = define("documents.create", writesDocument, func(ctx context.Context, s *Served, q *Written) (admin.Document, error) {
-		value, err := s.value(q.Sent)
+		value, err := s.value(ctx, q.Sent)
 		if err != nil {
 			return admin.Document{}, err
 		}
 		return s.Admin.Documents.Create(ctx, s.Who, s.Account, value)
 	})
 	ReplaceDocument = define("documents.replace", writesDocument, func(ctx context.Context, s *Served, q *Written) (admin.Document, error) {
-		value, err := s.value(q.Sent)
+		value, err := s.value(ctx, q.Sent)
 		if err != nil {
 			return admin.Document{}, err
 		}
 		return s.Admin.Documents.Replace(ctx, s.Who, s.Account, value, q.Expected)
 	})
 	PatchDocument = define("documents.patch", writesDocument, func(ctx context.Context, s *Served, q *Written) (admin.Document, error) {
-		value, err := s.value(q.Sent)
+		value, err := s.value(ctx, q.Sent)
 		if err != nil {
 			return admin.Document{}, err
 		}

@@ -100,6 +100,9 @@ func (s *Served) end() {
 	if s.leave != nil {
 		s.leave()
 	}
+	if s.Budget != nil {
+		s.Budget.Release(&s.holding)
+	}
 }
 
 // enabled refuses the credentials of an account that is gone or disabled.

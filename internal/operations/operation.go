@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/line"
 )
 
@@ -31,6 +32,7 @@ type Served struct {
 	Who     *admin.Caller // the holder of the token; zero for a public operation
 	Account aaa.AccountID // that the call is about
 	leave   func()        // gives the turn of heavy work back; nil: not held
+	holding admission.Holding
 }
 
 // all lists the operations by number. Both ends of a line are the same build, so they have the same numbers.

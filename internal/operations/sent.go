@@ -40,41 +40,44 @@ func (s *Served) begin(ctx context.Context, a *Access) {
 	if s.Heavy == nil || a.Scope == token.ScopeRequest { // AAA requests are not heavy
 		return
 	}
-	enter := func(node bool) (err error) {
-		if s.leave == nil {
-			s.leave, err = s.Heavy.Enter(ctx, s.Who.Principal.Account, node)
-		}
-		return err
-	}
 	s.Who.Heavy = func(octets int) error {
-		if octets < admission.HeavyOctets {
-			return nil
+		if octets >= admission.HeavyOctets && s.leave == nil && s.Budget != nil {
+			if err := s.Budget.HoldShared(&s.holding, int64(octets)); err != nil { // of what waits with what it has read
+				return err
+			}
 		}
-		return enter(true)
+		return s.heavy(ctx, octets)
 	}
-	s.Who.HeavyCheck = func(octets int) error { return enter(octets >= admission.HeavyOctets) }
+	s.Who.HeavyCheck = func(octets int) error { return s.enter(ctx, octets >= admission.HeavyOctets) }
 }
 
-// heavy waits for a turn to work on a text of so many octets, see admin.Caller.
-func (s *Served) heavy(octets int) error {
-	if s.Who.Heavy == nil {
+// heavy waits for a turn to work on a text of so many octets that was sent, which is held where it was received.
+func (s *Served) heavy(ctx context.Context, octets int) error {
+	if octets < admission.HeavyOctets {
 		return nil
 	}
-	return s.Who.Heavy(octets)
+	return s.enter(ctx, true)
+}
+
+func (s *Served) enter(ctx context.Context, node bool) (err error) {
+	if s.leave == nil && s.Heavy != nil {
+		s.leave, err = s.Heavy.Enter(ctx, s.Who.Principal.Account, node)
+	}
+	return err
 }
 
 // value takes the data of a document that was sent, and waits for the turn to check it.
-func (s *Served) value(d aaa.Decoded) (any, error) {
+func (s *Served) value(ctx context.Context, d aaa.Decoded) (any, error) {
 	octets, err := schema.Check(d.Value, s.Admin.Bounds().Document)
 	if err != nil {
 		return nil, err
 	}
-	return d.Value, s.heavy(int(octets))
+	return d.Value, s.heavy(ctx, int(octets))
 }
 
 // members takes the data of an object that was sent.
-func (s *Served) members(d aaa.Decoded) (map[string]any, error) {
-	v, err := s.value(d)
+func (s *Served) members(ctx context.Context, d aaa.Decoded) (map[string]any, error) {
+	v, err := s.value(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +89,11 @@ func (s *Served) members(d aaa.Decoded) (map[string]any, error) {
 }
 
 // upload holds a text that was sent to the octets that it may have, and waits for the turn to compile it.
-func (s *Served) upload(octets int, most int64) error {
+func (s *Served) upload(ctx context.Context, octets int, most int64) error {
 	if int64(octets) > most {
 		return aaa.Errorf(aaa.KindTooLong, "the upload has %d octets, at most %d are allowed", octets, most)
 	}
-	return s.heavy(octets)
+	return s.heavy(ctx, octets)
 }
 
 // checkPage refuses a page that no list has.

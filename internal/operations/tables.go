@@ -50,13 +50,13 @@ var (
 		return s.Admin.Tables.Get(ctx, s.Who, s.Account, q.Name, q.Form, q.Known)
 	})
 	CreateTable = define("tables.create", writes, func(ctx context.Context, s *Served, q *admin.TableUpload) (admin.Table, error) {
-		if err := s.table(q); err != nil {
+		if err := s.table(ctx, q); err != nil {
 			return admin.Table{}, err
 		}
 		return s.Admin.Tables.Create(ctx, s.Who, s.Account, *q)
 	})
 	ReplaceTable = define("tables.replace", writes, func(ctx context.Context, s *Served, q *TableWritten) (admin.Table, error) {
-		if err := s.table(&q.Upload); err != nil {
+		if err := s.table(ctx, &q.Upload); err != nil {
 			return admin.Table{}, err
 		}
 		return s.Admin.Tables.Replace(ctx, s.Who, s.Account, q.Upload, q.Expected)
@@ -64,8 +64,8 @@ var (
 	DeleteTable = define("tables.delete", writes, func(ctx context.Context, s *Served, q *ExpectedName) (admin.TextInfo, error) {
 		return s.Admin.Tables.Delete(ctx, s.Who, s.Account, q.Name, q.Expected)
 	})
-	CheckTable = define("tables.check", reads, func(_ context.Context, s *Served, q *admin.TableUpload) (admin.TableCheck, error) {
-		if err := s.table(q); err != nil {
+	CheckTable = define("tables.check", reads, func(ctx context.Context, s *Served, q *admin.TableUpload) (admin.TableCheck, error) {
+		if err := s.table(ctx, q); err != nil {
 			return admin.TableCheck{}, err
 		}
 		return s.Admin.Tables.Check(s.Who, *q)
@@ -76,9 +76,9 @@ var (
 )
 
 // table holds a table to the octets that it may have. Those of its members are bounded by what they become as text, too.
-func (s *Served) table(u *admin.TableUpload) error {
-	if err := s.upload(len(u.Text), s.Admin.Bounds().TextBody); err != nil {
+func (s *Served) table(ctx context.Context, u *admin.TableUpload) error {
+	if err := s.upload(ctx, len(u.Text), s.Admin.Bounds().TextBody); err != nil {
 		return err
 	}
-	return s.upload(len(u.Members), fsm.MaxJSON)
+	return s.upload(ctx, len(u.Members), fsm.MaxJSON)
 }

@@ -35,7 +35,7 @@ var (
 		return listed(s.Admin.Tokens.List(ctx, s.Account, *q))
 	})
 	CreateToken = define("tokens.create", writes, func(ctx context.Context, s *Served, q *Wanted) (Minted, error) {
-		members, err := s.members(q.Sent)
+		members, err := s.members(ctx, q.Sent)
 		if err != nil {
 			return Minted{}, err
 		}
@@ -46,7 +46,7 @@ var (
 		return Revoked{n}, err
 	})
 	RotateKey = define("tokens.rotate_key", writes, func(ctx context.Context, s *Served, q *Wanted) (Minted, error) {
-		members, err := s.members(q.Sent)
+		members, err := s.members(ctx, q.Sent)
 		if err != nil {
 			return Minted{}, err
 		}

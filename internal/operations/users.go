@@ -32,13 +32,13 @@ var (
 		return s.Admin.Users.Get(ctx, s.Who, s.Account, q.Name, q.Known)
 	})
 	CreateUsers = define("users.create", writes, func(ctx context.Context, s *Served, q *admin.UsersUpload) (admin.UsersFile, error) {
-		if err := s.upload(len(q.Text), s.Admin.Bounds().TextBody); err != nil {
+		if err := s.upload(ctx, len(q.Text), s.Admin.Bounds().TextBody); err != nil {
 			return admin.UsersFile{}, err
 		}
 		return s.Admin.Users.Create(ctx, s.Who, s.Account, *q)
 	})
 	ReplaceUsers = define("users.replace", writes, func(ctx context.Context, s *Served, q *UsersWritten) (admin.UsersFile, error) {
-		if err := s.upload(len(q.Upload.Text), s.Admin.Bounds().TextBody); err != nil {
+		if err := s.upload(ctx, len(q.Upload.Text), s.Admin.Bounds().TextBody); err != nil {
 			return admin.UsersFile{}, err
 		}
 		return s.Admin.Users.Replace(ctx, s.Who, s.Account, q.Upload, q.Expected)
