@@ -80,7 +80,7 @@ var rules = map[string][]string{
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone, of token its Principal and scopes
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"},                                                                                 // of the store its Page alone, of token its Principal and scopes
 	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "limits", "line", "logging", "operations", "peer", "pool", "schema", "store", "tally", "token", "web", "/"}, // of admin, gateway, store and token plain data alone
 
 	"/migrations": {},

@@ -316,6 +316,13 @@ func (b *batch) runOne(j *job, buf []byte) (answer []byte) {
 	return append(buf, "}\n"...)
 }
 
+// asks is who asks for a line.
+func (b *batch) asks(j *job) line.From {
+	from := b.from
+	from.RequestID = j.req.ID
+	return from
+}
+
 // handle runs a request. Accounting goes on when the caller goes away: the record was handed over.
 func (b *batch) handle(j *job) (res *aaa.Result, err error) {
 	ctx := b.asking
@@ -324,7 +331,7 @@ func (b *batch) handle(j *job) (res *aaa.Result, err error) {
 	}
 	var giveUp time.Time
 	for {
-		res, err = operations.Handle.Ask(ctx, b.api.Line, b.from, &j.req)
+		res, err = operations.Handle.Ask(ctx, b.api.Line, b.asks(j), &j.req)
 		if !b.pace.again(ctx, err, &giveUp) {
 			return res, err
 		}
@@ -340,7 +347,7 @@ func (b *batch) appendDryRun(buf []byte, j *job) ([]byte, error) {
 	defer leave()
 	var giveUp time.Time
 	for {
-		run, err := operations.DryRun.Ask(b.asking, b.api.Line, b.from, &j.req)
+		run, err := operations.DryRun.Ask(b.asking, b.api.Line, b.asks(j), &j.req)
 		if b.pace.again(b.asking, err, &giveUp) {
 			continue
 		}

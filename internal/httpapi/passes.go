@@ -39,7 +39,6 @@ func newPasses() *passes {
 	return &passes{xsync.NewMap[passKey, recentPass](), time.Now}
 }
 
-
 func (p *passes) get(e *web.Entry) (web.Pass, bool) {
 	r, ok := p.recent.Load(passKey{e.Token, e.Account, e.Reach})
 	if !ok || !p.now().Before(r.ends) {

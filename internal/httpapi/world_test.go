@@ -7,11 +7,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +30,7 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/limits"
 	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/operations"
@@ -164,6 +168,11 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		Standard: standard, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
+	own, refusals := metrics, tenants.Refusals() // of the API's process
+	if across() {
+		own, refusals = prometheus.NewRegistry(), &limits.Counts{}
+		own.MustRegister(refusals.Collector())
+	}
 	records := &direct{}
 	service := gateway.New(gateway.Options{
 		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1",
@@ -173,11 +182,11 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	o := worldOptions{
 		Options: Options{
 			Log:      log,
-			Meter:    web.NewMeter(metrics),
+			Meter:    web.NewMeter(own),
 			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
-			Refusals: tenants.Refusals(),
-			Bad:      web.NewBadMeter(metrics),
-			Node:     "node1", Version: "test",
+			Refusals: refusals, Apart: across(),
+			Bad:  web.NewBadMeter(own),
+			Node: "node1", Version: "test",
 		},
 		inside: inside{
 			Store: st, Tree: tenants, Service: service, Verifier: verifier,
@@ -203,6 +212,9 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
 	}
 	o.Line = w.lineTo(w.parts)
+	if across() {
+		o.Own = own
+	}
 	w.api = New(o.Options)
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
@@ -230,8 +242,42 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	return w
 }
 
+// across reports tests in which the API reaches the security module over a line, as processes of their own do.
+func across() bool { return os.Getenv("AAA_API_TEST_LINE") == "across" }
+
 // lineTo is how the API reaches the security module.
-func (w *world) lineTo(parts *operations.Parts) line.Caller { return parts }
+func (w *world) lineTo(parts *operations.Parts) line.Caller {
+	if !across() {
+		return parts
+	}
+	front, back := pair(w.t)
+	here, leave := parts.For("front1")
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	serves := line.New(back, line.Options{Handler: here, Log: log, Peer: "front1", NameOf: operations.NameOf})
+	calls := line.New(front, line.Options{Log: log, Peer: "secmod"})
+	w.t.Cleanup(func() {
+		calls.Close()
+		calls.Wait()
+		serves.Wait()
+		leave()
+	})
+	return calls
+}
+
+// pair are the two ends of a socketpair.
+func pair(t testing.TB) (one, other net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	ok(t, err)
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "line")
+		ends[i], err = net.FileConn(f)
+		ok(t, err)
+		ok(t, f.Close())
+	}
+	return ends[0], ends[1]
+}
 
 // direct is a Spool that keeps nothing: each record has one attempt.
 type direct struct{ service *gateway.Gateway }

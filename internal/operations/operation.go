@@ -8,6 +8,7 @@ package operations
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
@@ -68,6 +69,14 @@ func add[Q, R any](o *Operation[Q, R]) *Operation[Q, R] {
 func (o *Operation[Q, R]) checked(check func(*Q) error) *Operation[Q, R] {
 	o.check = check
 	return o
+}
+
+// NameOf is the Name of an operation by its number, for the log of a line.
+func NameOf(number uint16) string {
+	if int(number) < len(all) {
+		return all[number].Name()
+	}
+	return strconv.Itoa(int(number))
 }
 
 // Name is how logs and metrics call the operation, such as documents.get.
