@@ -75,7 +75,7 @@ var rules = map[string][]string{
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
 	"line":       {"aaa"},
-	"operations": {"aaa", "admin", "gateway", "idempotency", "limits", "line", "token"},
+	"operations": {"aaa", "admin", "admission", "dict", "fsm", "gateway", "idempotency", "limits", "line", "schema", "store", "token"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

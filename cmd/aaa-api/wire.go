@@ -226,15 +226,15 @@ func (n *node) assemble() error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
+	heavy := admission.NewHeavy(admission.HeavyAtOnce())
 	parts := &operations.Parts{
-		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Stale: n.follower.Stale, Log: n.log,
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
 	}
 	n.api = httpapi.New(httpapi.Options{
 		Line:     parts,
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
-		Admin:    n.admin,
 		Keys:     n.keys,
 		Verifier: verifier,
 		Stale:    n.follower.Stale,
@@ -247,6 +247,7 @@ func (n *node) assemble() error {
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Bad:      web.NewBadMeter(registry),
 		Budget:   n.budget,
+		Heavy:    heavy,
 		Node:     n.name,
 		Version:  buildVersion(),
 		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},

@@ -21,6 +21,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
@@ -45,6 +46,7 @@ import (
 type world struct {
 	t        testing.TB
 	api      *API
+	admin    *admin.Service
 	store    store.Store
 	backend  *backend
 	server   *httptest.Server
@@ -161,11 +163,15 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	for _, fn := range change {
 		fn(&o)
 	}
-	o.Admin = admin.New(o.config)
-	o.Line = &operations.Parts{
-		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: o.Admin, Keys: o.Keys, Stale: o.Stale, Log: log,
+	w.admin = admin.New(o.config)
+	o.Limits.TextBody = w.admin.Bounds().TextBody
+	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
+	parts := &operations.Parts{
+		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
 	}
+	o.Line = parts
 	w.api = New(o.Options)
+	parts.Budget = w.api.Budget
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
 

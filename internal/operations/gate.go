@@ -79,7 +79,14 @@ func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, 
 }
 
 // end gives back what the call held.
-func (s *Served) end() {}
+func (s *Served) end() {
+	if s.leave != nil {
+		s.leave()
+	}
+	if s.Budget != nil {
+		s.Budget.Release(&s.holding)
+	}
+}
 
 // enabled refuses the credentials of an account that is gone or disabled.
 func (p *Parts) enabled(ctx context.Context, id aaa.AccountID) error {

@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/line"
 )
 
@@ -27,6 +28,8 @@ type Served struct {
 	*Parts
 	Who     *admin.Caller // the holder of the token; zero for a public operation
 	Account aaa.AccountID // that the call is about
+	leave   func()        // gives the turn of heavy work back; nil: not held
+	holding admission.Holding
 }
 
 // all lists the operations by number. Both ends of a line are the same build, so they have the same numbers.
@@ -68,6 +71,7 @@ func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q 
 		var none R
 		return none, err
 	}
+	s.begin(ctx, &o.access)
 	defer s.end()
 	return o.serve(ctx, s, q)
 }

@@ -6,6 +6,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/limits"
@@ -20,6 +21,8 @@ type Parts struct {
 	Service  gateway.Service
 	Admin    *admin.Service // of configuration
 	Keys     *idempotency.Keys
+	Heavy    *admission.Heavy  // turns of checking and compiling; optional: nothing waits
+	Budget   *admission.Budget // of what waits for them; optional
 	// Stale reports whether what this node has in memory is too old to be used: then calls that need a credential are refused. Optional.
 	Stale func() bool
 	Log   *slog.Logger

@@ -136,7 +136,7 @@ func putScratch(b *[]byte) {
 
 // WriteHeader notes the status for the log.
 func (c *Call) WriteHeader(status int) {
-	c.endHeavy() // how fast the client reads is its own affair
+	c.EndHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
 	}
@@ -167,7 +167,7 @@ func (c *Call) finish() {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
-	c.endHeavy()
+	c.EndHeavy()
 	if c.buffer != nil {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil
