@@ -23,11 +23,15 @@ func once(handle func(*API, *web.Call) error) func(*API, *web.Call) error {
 			return aaa.Invalid(aaa.Field{Path: "Idempotency-Key", Rule: "syntax", Message: "must be one text of 1 to 255 octets", Target: operations.MaxKey})
 		}
 		asked := keyed(c, list[0])
-		begun, err := operations.KeyBegin.Ask(c.Context(), a.Line, from(c), &asked)
+		begin := operations.KeyBegin
+		if c.Route().Scope == mayWrite {
+			begin = operations.KeyBeginWrite
+		}
+		begun, err := begin.Ask(c.Context(), a.Line, from(c), &asked)
 		if err == nil && begun.Waits {
 			c.StepAside()
 			asked.Wait = true
-			begun, err = operations.KeyBegin.Ask(c.Context(), a.Line, from(c), &asked)
+			begun, err = begin.Ask(c.Context(), a.Line, from(c), &asked)
 		}
 		if err != nil {
 			return err
@@ -84,7 +88,7 @@ func keyed(c *web.Call, key string) operations.Keyed {
 		h.Write([]byte(part))
 	}
 	h.Write(c.Body())
-	k := operations.Keyed{Operation: route.Method + " " + c.Request().URL.Path, Key: key, Writes: route.Scope == mayWrite}
+	k := operations.Keyed{Operation: route.Method + " " + c.Request().URL.Path, Key: key}
 	h.Sum(k.Digest[:0])
 	return k
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"strings"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/idempotency"
-	"aaa-api/internal/token"
 )
 
 // Keyed is a request that came with an Idempotency-Key. The key is the token's account's.
@@ -15,10 +15,7 @@ type Keyed struct {
 	Operation string // what is done to what
 	Key       string
 	Digest    [sha256.Size]byte // of what is asked
-	// Writes: the request changes configuration. Then the same token alone may repeat it: an answer may hold more than another token may see,
-	// such as a token's text.
-	Writes bool
-	Wait   bool // for the run of another request with the key, to its end
+	Wait      bool              // for the run of another request with the key, to its end
 }
 
 // KeyBegun is what comes of a Keyed.
@@ -32,18 +29,27 @@ type KeyBegun struct {
 // errWaits ends a look at a key whose request runs.
 var errWaits = errors.New("the request runs")
 
-// KeyBegin begins the run of a request under its key, or finds how it was answered. The request's own operation asks what the caller may do to the
-// account.
-var KeyBegin = define("keys.begin", Access{Reach: OnDocument}, func(ctx context.Context, s *Served, q *Keyed) (b KeyBegun, err error) {
-	r := idempotency.Request{Account: s.Who.Account, Operation: q.Operation, Key: q.Key, Digest: q.Digest, NeedsStore: q.Writes}
-	scope := token.ScopeRequest
-	if q.Writes {
-		scope = token.ScopeWrite
-		r.Digest = sha256.Sum256(append([]byte(s.Who.TokenID), q.Digest[:]...))
+// KeyBegin begins the run of a request under its key, or finds how it was answered. What the caller may do to the account is asked by the
+// request's own operation.
+var KeyBegin = define("keys.begin", asks, func(ctx context.Context, s *Served, q *Keyed) (KeyBegun, error) {
+	if strings.HasPrefix(q.Operation, ofWrites) {
+		return KeyBegun{}, aaa.Errorf(aaa.KindBadInput, "the name is one of a change")
 	}
-	if !s.Who.Can(scope) {
-		return b, lacks(scope)
-	}
+	return s.beginKey(ctx, q, idempotency.Request{Operation: q.Operation, Digest: q.Digest})
+}).checked(checkKeyed)
+
+// KeyBeginWrite is KeyBegin of a request that changes configuration. The same token alone may repeat it: an answer may hold more than
+// another token may see, such as a token's text.
+var KeyBeginWrite = define("keys.begin_write", writesDocument, func(ctx context.Context, s *Served, q *Keyed) (KeyBegun, error) {
+	own := sha256.Sum256(append([]byte(s.Who.TokenID), q.Digest[:]...))
+	return s.beginKey(ctx, q, idempotency.Request{Operation: ofWrites + q.Operation, Digest: own, NeedsStore: true})
+}).checked(checkKeyed)
+
+// ofWrites begins the names of changes, so that nobody who may only send AAA requests finds the answer to one.
+const ofWrites = "write "
+
+func (s *Served) beginKey(ctx context.Context, q *Keyed, r idempotency.Request) (b KeyBegun, err error) {
+	r.Account, r.Key = s.Who.Account, q.Key
 	b.Run, b.Ticket, b.Kept, err = s.runs().Begin(ctx, s.Keys, r, func(id string) error {
 		if !q.Wait {
 			return errWaits
@@ -54,12 +60,14 @@ var KeyBegin = define("keys.begin", Access{Reach: OnDocument}, func(ctx context.
 		return KeyBegun{Waits: true}, nil
 	}
 	return b, err
-}).checked(func(q *Keyed) error {
+}
+
+func checkKeyed(q *Keyed) error {
 	if q.Key == "" || len(q.Key) > MaxKey || len(q.Operation) > maxNameOctets {
 		return aaa.Errorf(aaa.KindBadInput, "a request with an Idempotency-Key has a key of 1 to %d octets and a short name", MaxKey)
 	}
 	return nil
-})
+}
 
 // MaxKey is how many octets an Idempotency-Key may have.
 const MaxKey = 255
