@@ -53,6 +53,7 @@ type world struct {
 	t        testing.TB
 	api      *API
 	parts    *operations.Parts
+	apart    bool // a line leads to the parts
 	admin    *admin.Service
 	store    store.Store
 	backend  *backend
@@ -143,11 +144,24 @@ func newWorld(t testing.TB, change ...func(*worldOptions)) *world {
 // newWorldOn is newWorld on a store that is migrated and empty. The end of the test closes it.
 func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *world {
 	t.Helper()
+	return newWorldAs(t, st, across(), change...)
+}
+
+// newWorldApart is newWorld with the API in a process of its own, as far as a test can tell.
+func newWorldApart(t testing.TB, change ...func(*worldOptions)) *world {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
+	ok(t, err)
+	return newWorldAs(t, st, true, change...)
+}
+
+func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldOptions)) *world {
+	t.Helper()
 	ctx := t.Context()
 	system, err := systemDictionaries()
 	ok(t, err)
 
-	w := &world{t: t, store: st, backend: &backend{}, log: &syncBuffer{}}
+	w := &world{t: t, store: st, backend: &backend{}, log: &syncBuffer{}, apart: apart}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	vault := secmod.New(memoryKEK{}, st.Keys())
 	registry := engines.NewRegistry(w.backend)
@@ -169,7 +183,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	})
 	ok(t, err)
 	own, refusals := metrics, tenants.Refusals() // of the API's process
-	if across() {
+	if w.apart {
 		own, refusals = prometheus.NewRegistry(), &limits.Counts{}
 		own.MustRegister(refusals.Collector())
 	}
@@ -184,7 +198,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Log:      log,
 			Meter:    web.NewMeter(own),
 			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
-			Refusals: refusals, Apart: across(),
+			Refusals: refusals, Apart: w.apart,
 			Bad:  web.NewBadMeter(own),
 			Node: "node1", Version: "test",
 		},
@@ -212,7 +226,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
 	}
 	o.Line = w.lineTo(w.parts)
-	if across() {
+	if w.apart {
 		o.Own = own
 	}
 	w.api = New(o.Options)
@@ -247,7 +261,7 @@ func across() bool { return os.Getenv("AAA_API_TEST_LINE") == "across" }
 
 // lineTo is how the API reaches the security module.
 func (w *world) lineTo(parts *operations.Parts) line.Caller {
-	if !across() {
+	if !w.apart {
 		return parts
 	}
 	front, back := pair(w.t)

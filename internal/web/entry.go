@@ -117,19 +117,6 @@ func (c *Call) enter() error {
 	return nil
 }
 
-// stillAllowed checks once more whether a writer may write: the body may have taken minutes to come, and the token may have been
-// revoked meanwhile, or the account moved or disabled.
-func (c *Call) stillAllowed() error {
-	if c.route.Scope != MayWrite {
-		return nil
-	}
-	pass, err := c.admit(c.entry(c.token))
-	if err == nil && pass.Missed != nil {
-		err = pass.Missed.Error()
-	}
-	return err
-}
-
 // Recheck tells whether the caller may still do what the gate allowed: a stream may last for long. It changes nothing of the
 // call, so that others may use it meanwhile.
 func (c *Call) Recheck() error {

@@ -49,9 +49,6 @@ func (c *Call) pass() error {
 	if c.route.Method != http.MethodGet && !c.route.IfMatch && len(c.r.Header["If-Match"]) > 0 {
 		return errNoCondition
 	}
-	if err := c.stillAllowed(); err != nil {
-		return err
-	}
 	err := c.route.Handle(c)
 	c.losePlace(err)
 	return err
