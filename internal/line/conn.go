@@ -25,7 +25,7 @@ type Options struct {
 
 	MaxRequest    int           // octets of a request; default 16 MiB
 	MaxAnswer     int           // octets of an answer; default 64 MiB
-	Calls         int           // in flight, in each direction; default 4096
+	Calls         int           // in flight, in each direction; default 65,536, as slow servers of some tenants must not take the calls of all
 	RequestOctets int           // of the requests in flight, in each direction; default 64 MiB, and MaxRequest at least
 	Queue         int           // octets that wait to be written, beyond which answers and calls wait; default 4 MiB
 	Stall         time.Duration // how long the peer may take nothing while others wait for room in the queue; default 10 s
@@ -34,7 +34,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	setDefault(&o.MaxRequest, 16<<20)
 	setDefault(&o.MaxAnswer, 64<<20)
-	setDefault(&o.Calls, 4096)
+	setDefault(&o.Calls, 1<<16)
 	setDefault(&o.RequestOctets, 64<<20)
 	setDefault(&o.Queue, 4<<20)
 	setDefault(&o.Stall, 10*time.Second)
