@@ -149,11 +149,11 @@ func BenchmarkCodec(b *testing.B) {
 		var q aaa.Request
 		var r *aaa.Result
 		out, err := Append(buffer, &authn)
-		if err != nil || Read(out, &q) != nil {
+		if err != nil || Read(string(out), &q) != nil {
 			b.Fatal(err)
 		}
 		out, err = Append(buffer, &accepted)
-		if err != nil || Read(out, &r) != nil {
+		if err != nil || Read(string(out), &r) != nil {
 			b.Fatal(err)
 		}
 	})

@@ -15,7 +15,7 @@ type served struct {
 	callHead
 	id      uint32
 	octets  int
-	request []byte
+	request string
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
