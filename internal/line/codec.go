@@ -87,9 +87,6 @@ func Read(form string, data any) error {
 	return nil
 }
 
-// byReflection leaves the coders by hand out, for the benchmark that shows what they are good for.
-var byReflection = false
-
 // maker makes the coders of a type and of those in it.
 type maker map[reflect.Type]*coder
 
@@ -104,9 +101,9 @@ func (m maker) make(t reflect.Type) *coder {
 		c.write, c.read = writeTime, readTime
 	case hasBinaryForm(t):
 		c.write, c.read = writeBinary, readBinary
-	case t == requestType && !byReflection:
+	case t == requestType:
 		c.write, c.read = writeRequest, readRequest
-	case t == resultType && !byReflection:
+	case t == resultType:
 		c.write, c.read = resultCoder(m.make(reflect.TypeFor[aaa.Trace]()))
 	default:
 		m.ofKind(c, t)

@@ -71,6 +71,7 @@ type Conn struct {
 	asked   int                // octets of the calls in waiting
 	taken   int                // octets of the calls in serving
 	refused int                // calls refused since one was taken
+	idle    []chan *served     // goroutines that wait for a call
 
 	out     []byte        // frames to write
 	spare   []byte        // for out, when that is being written
@@ -139,6 +140,10 @@ func (c *Conn) fail(reason error) {
 	c.waiting = map[uint32]*waiter{}
 	c.out, c.spare = nil, nil
 	c.wake()
+	for _, w := range c.idle {
+		close(w)
+	}
+	c.idle = nil
 	c.mu.Unlock()
 	c.end()
 	_ = c.nc.Close()

@@ -61,9 +61,36 @@ func (c *Conn) called(in *input, id uint32, octets int) error {
 	c.mu.Lock()
 	c.serving[id] = s
 	c.taken += octets
+	var w chan *served
+	if last := len(c.idle) - 1; last >= 0 {
+		w, c.idle = c.idle[last], c.idle[:last]
+	}
 	c.mu.Unlock()
-	c.work.Go(func() { c.serve(s) })
+	if w == nil {
+		w = make(chan *served, 1)
+		c.work.Go(func() { c.worker(w) })
+	}
+	w <- s
 	return nil
+}
+
+// idleWorkers is how many goroutines wait for calls. Their stacks have grown already, which costs a new one more than all else of a call.
+const idleWorkers = 64
+
+// worker serves one call after another.
+func (c *Conn) worker(calls chan *served) {
+	for s := range calls {
+		c.serve(s)
+		c.mu.Lock()
+		stays := c.err == nil && len(c.idle) < idleWorkers
+		if stays {
+			c.idle = append(c.idle, calls)
+		}
+		c.mu.Unlock()
+		if !stays {
+			return
+		}
+	}
 }
 
 // refuse answers a call that was not taken. Such answers need no room in the queue: called bounds them.
