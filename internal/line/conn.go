@@ -1,12 +1,13 @@
 package line
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,11 +54,9 @@ func setDefault[T int | time.Duration](v *T, to T) {
 
 // Conn is one end of a line. Both ends may call, and serve.
 type Conn struct {
-	o    Options
-	nc   net.Conn
-	raw  syscall.RawConn // nil where the connection has none
-	base context.Context // of what is served; ends with the line
-	end  context.CancelFunc
+	o   Options
+	nc  net.Conn
+	raw syscall.RawConn // nil where the connection has none
 
 	done    chan struct{} // closed at the end of the line
 	work    sync.WaitGroup
@@ -107,7 +106,6 @@ func New(nc net.Conn, o Options) *Conn {
 	if s, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
 	}
-	c.base, c.end = context.WithCancel(context.Background())
 	c.work.Go(c.read)
 	return c
 }
@@ -144,8 +142,11 @@ func (c *Conn) fail(reason error) {
 		close(w)
 	}
 	c.idle = nil
+	served := slices.Collect(maps.Values(c.serving))
 	c.mu.Unlock()
-	c.end()
+	for _, s := range served {
+		s.cancel()
+	}
 	_ = c.nc.Close()
 	for _, w := range left {
 		if !w.abandoned {

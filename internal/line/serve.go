@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"strconv"
@@ -54,11 +55,16 @@ func (c *Conn) called(in *input, id uint32, octets int) error {
 		return broken("it sent a call without a head")
 	}
 	if s.left > 0 {
-		s.ctx, s.cancel = context.WithTimeout(c.base, s.left)
+		s.ctx, s.cancel = context.WithTimeout(context.Background(), s.left)
 	} else {
-		s.ctx, s.cancel = context.WithCancel(c.base)
+		s.ctx, s.cancel = context.WithCancel(context.Background())
 	}
 	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		s.cancel()
+		return io.EOF
+	}
 	c.serving[id] = s
 	c.taken += octets
 	var w chan *served
@@ -135,7 +141,7 @@ func (c *Conn) serve(s *served) {
 func (c *Conn) answer(s *served, frame []byte) {
 	finish(frame)
 	c.mu.Lock()
-	_ = c.waitForRoom(c.base, len(frame))
+	_ = c.waitForRoom(context.Background(), len(frame))
 	delete(c.serving, s.id)
 	c.taken -= s.octets
 	c.send(frame)
