@@ -8,7 +8,6 @@ package operations
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
@@ -69,14 +68,6 @@ func add[Q, R any](o *Operation[Q, R]) *Operation[Q, R] {
 func (o *Operation[Q, R]) checked(check func(*Q) error) *Operation[Q, R] {
 	o.check = check
 	return o
-}
-
-// NameOf is the Name of an operation by its number, for the log of a line.
-func NameOf(number uint16) string {
-	if int(number) < len(all) {
-		return all[number].Name()
-	}
-	return strconv.Itoa(int(number))
 }
 
 // Name is how logs and metrics call the operation, such as documents.get.
@@ -150,6 +141,14 @@ func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, de
 		return nil, aaa.Errorf(aaa.KindBadInput, "the request id is no line of %d octets at the most", maxRequestID)
 	}
 	return all[operation].from(ctx, p, from, decode)
+}
+
+// NameOf is the name of the operation with a number, for the log of a line.
+func NameOf(operation uint16) string {
+	if int(operation) >= len(all) {
+		return fmt.Sprintf("operation %d", operation)
+	}
+	return all[operation].Name()
 }
 
 // Call implements line.Caller, for what has an operation's number alone. Operations that are called in their own process don't come here.
