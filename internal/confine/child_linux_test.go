@@ -26,12 +26,13 @@ const nobody = 65534
 
 // scenarios are what a child does, by name.
 var scenarios = map[string]func(in input) any{
-	"deeds":   deedsScenario,
-	"front":   frontScenario,
-	"module":  moduleScenario,
-	"main":    mainScenario,
-	"lacking": lackingScenario,
-	"locked":  lockedScenario,
+	"deeds":    deedsScenario,
+	"front":    frontScenario,
+	"module":   moduleScenario,
+	"main":     mainScenario,
+	"lacking":  lackingScenario,
+	"locked":   lockedScenario,
+	"diverged": divergedScenario,
 }
 
 // input is what a child is told on its standard input.
@@ -58,14 +59,14 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
-	if dir, err := binary(); err == nil {
+	if dir, err := testBinary(); err == nil {
 		os.RemoveAll(filepath.Dir(dir)) //nolint:errcheck // it is a temporary folder
 	}
 	os.Exit(code)
 }
 
-// binary is a copy of the test binary that every user may run.
-var binary = sync.OnceValues(func() (string, error) {
+// testBinary is a copy of the test binary that every user may run.
+var testBinary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "confine")
 	if err != nil {
 		return "", err
@@ -101,7 +102,7 @@ type child struct {
 // start begins a scenario. Files are the descriptors 3 and on of the child.
 func start(t *testing.T, name string, who *syscall.Credential, in input, files ...*os.File) *child {
 	t.Helper()
-	path, err := binary()
+	path, err := testBinary()
 	if err != nil {
 		t.Fatal(err)
 	}

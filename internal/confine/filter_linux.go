@@ -35,18 +35,22 @@ type test struct {
 	null       bool   // a pointer: all 64 bits are zero
 }
 
-// filterCalls installs the filter of a role on all threads. A front may make the calls that a list names, and a security module, whose work is
-// not known as well, all but those of a list. Neither begins a process.
+// filterCalls installs the filter of a role on all threads.
 func filterCalls(role Role) []Missing {
-	p := filter{allow, frontCalls, checkedCalls(uint32(os.Getpid())), refuse}
-	if role == SecurityModule {
-		p = filter{refuse, moduleCalls, []checkedCall{cloneThread}, allow}
-	}
-	raw, err := bpf.Assemble(p.program())
+	raw, err := bpf.Assemble(filterOf(role).program())
 	if err != nil {
 		return refused("seccomp", err)
 	}
 	return refused("seccomp", install(raw))
+}
+
+// filterOf returns the filter of a role. A front may make the calls that a list names. A security module, whose calls are many, may make
+// all but those of a list. Neither begins a process.
+func filterOf(role Role) filter {
+	if role == Front {
+		return filter{verdict: allow, plain: frontCalls, checked: checkedCalls(uint32(os.Getpid())), others: refuse} //nolint:gosec // positive
+	}
+	return filter{verdict: refuse, plain: moduleCalls, checked: []checkedCall{cloneThread}, others: allow}
 }
 
 // install hands the filter to the kernel. On success the result is zero; a positive one is a thread that has another filter, and then

@@ -247,12 +247,7 @@ func secret(t *testing.T) string {
 
 // frontScenario serves HTTP on descriptor 3 and copies datagrams on 4, with threads from before Apply, garbage collections, and the address-space limit.
 func frontScenario(in input) any {
-	for range 8 {
-		go func() { runtime.LockOSThread(); select {} }()
-	}
-	for runtime.NumGoroutine() < 9 {
-		runtime.Gosched()
-	}
+	threads()
 	missing, err := Apply(in.Rules)
 	if err != nil {
 		return report{Err: err.Error()}

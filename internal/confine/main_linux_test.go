@@ -1,12 +1,17 @@
 package confine
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -22,8 +27,42 @@ func mainScenario(in input) any {
 		return strings.TrimSpace(string(out))
 	}
 	before := id()
+	threads()
 	missing, err := Apply(in.Rules)
-	return report{Missing: missing, Err: said(err), Deeds: outcomes{"before": before, "after": id()}}
+	return report{Missing: missing, Err: said(err), Deeds: outcomes{"before": before, "after": id(), "threads": status("NoNewPrivs")}}
+}
+
+// threads starts some that are there when Apply runs.
+func threads() {
+	started := make(chan struct{})
+	for range 8 {
+		go func() { runtime.LockOSThread(); started <- struct{}{}; select {} }()
+	}
+	for range 8 {
+		<-started
+	}
+}
+
+// status returns a line of the status of all threads: its value, or their values if they differ.
+func status(name string) string {
+	files, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		return err.Error()
+	}
+	var values []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err.Error()
+		}
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, name+":\t"); ok {
+				values = append(values, strings.TrimSpace(value))
+			}
+		}
+	}
+	slices.Sort(values)
+	return strings.Join(slices.Compact(values), " ")
 }
 
 // TestNoNewPrivileges starts a setuid program of root's from a main process.
@@ -44,7 +83,7 @@ func TestNoNewPrivileges(t *testing.T) {
 	if r.Err != "ok" || len(r.Missing) > 0 {
 		t.Errorf("%s %v", r.Err, r.Missing)
 	}
-	r.Deeds.expect(t, outcomes{"before": "0", "after": "65534"})
+	r.Deeds.expect(t, outcomes{"before": "0", "after": "65534", "threads": "1"})
 }
 
 // lackingScenario applies a front's rules where the kernel knows neither Landlock nor seccomp: a filter hides them.
@@ -76,6 +115,56 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		}
 		r.Deeds.expect(t, outcomes{"open": "ok"})
 	})
+}
+
+// divergedScenario filters the calls of a process one of whose threads has a filter already.
+func divergedScenario(input) any {
+	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
+		panic(err)
+	}
+	started := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		open := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: allow}}
+		prog := unix.SockFprog{Len: 1, Filter: &open[0]}
+		_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog)))
+		if e != 0 {
+			panic(e)
+		}
+		started <- struct{}{}
+		select {}
+	}()
+	<-started
+	runtime.LockOSThread()
+	return report{Missing: filterCalls(Front)}
+}
+
+// TestFilterOfSomeThreads is a filter that the kernel gives to no thread, with a call that does not fail.
+func TestFilterOfSomeThreads(t *testing.T) {
+	t.Parallel()
+	r := answer[report](t, start(t, "diverged", nil, input{}))
+	if len(r.Missing) != 1 || r.Missing[0].Name != "seccomp" || !strings.Contains(r.Missing[0].Why, "has a filter of its own") {
+		t.Errorf("%v", r.Missing)
+	}
+}
+
+// TestCallsOfOtherArchitectures gives the filters a call of 32-bit programs, whose numbers mean other calls.
+func TestCallsOfOtherArchitectures(t *testing.T) {
+	t.Parallel()
+	for _, f := range []filter{filterOf(Front), filterOf(SecurityModule)} {
+		vm, err := bpf.NewVM(f.program())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for arch, want := range map[uint32]uint32{auditArch: allow, unix.AUDIT_ARCH_I386: refuse, unix.AUDIT_ARCH_ARM: refuse} {
+			data := make([]byte, 64) // the machine of this package reads big-endian numbers
+			binary.BigEndian.PutUint32(data[offNumber:], unix.SYS_READ)
+			binary.BigEndian.PutUint32(data[offArch:], arch)
+			if got, err := vm.Run(data); err != nil || uint32(got) != want {
+				t.Errorf("architecture %x: %x %v", arch, uint32(got), err)
+			}
+		}
+	}
 }
 
 func TestOlderLandlockIsNamed(t *testing.T) {

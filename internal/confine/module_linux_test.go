@@ -39,7 +39,7 @@ func moduleScenario(in input) any {
 	readFile := func(path string) func() error {
 		return func() error { _, err := os.ReadFile(path); return err }
 	}
-	r.Deeds = outcomes{}
+	r.Deeds = outcomes{"capabilities": status("CapEff")}
 	for name, deed := range map[string]func() error{
 		"sqlite":        func() error { return useSQLite(data + "/store.db") },
 		"sync a folder": func() error { return syncFolder(data) },
@@ -80,6 +80,7 @@ func moduleScenario(in input) any {
 		"listen unbound": func() error { return withSocket(func(fd int) error { return unix.Listen(fd, 1) }) },
 		"bind TCP":       func() error { return withSocket(func(fd int) error { return unix.Bind(fd, &unix.SockaddrInet4{}) }) },
 		"fork":           forked(uintptr(unix.SIGCHLD)),
+		"x32":            func() error { _, _, e := unix.RawSyscall(0x40000000|unix.SYS_GETPID, 0, 0, 0); return e },
 		"io_uring":       func() error { _, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); return e },
 		"abstract":       dial("unix", "@"+in.Unix),
 		"signal":         func() error { return unix.Kill(os.Getppid(), 0) },
@@ -208,6 +209,11 @@ func TestSecurityModule(t *testing.T) {
 		if err := os.Symlink(target, live+"/cert.pem"); err != nil {
 			t.Fatal(err)
 		}
+		if os.Getuid() == 0 && who == nil {
+			if err := errors.Join(os.Chown(target, nobody, nobody), os.Chmod(target, 0o600)); err != nil {
+				t.Fatal(err) // the security module that runs as root reads what belongs to others
+			}
+		}
 		sockets := folder("sockets")
 		for _, name := range []string{sockets + "/.s.PGSQL.5432", "@" + sockets + "/.s.PGSQL.5432"} {
 			l, err := net.Listen("unix", name)
@@ -241,11 +247,14 @@ func TestSecurityModule(t *testing.T) {
 		want := outcomes{
 			"read elsewhere": "EACCES", "truncate": "EACCES", "write /tmp": "EACCES", "write /etc": "EACCES", "write settings": "EACCES",
 			"symlink out": "EACCES", "device": "EACCES|EPERM", "abstract": "EPERM", "signal": "EPERM", "other process": "EACCES",
-			"exec": "EPERM", "exec own": "EPERM", "become": "EPERM", "fork": "EPERM", "ptrace": "EPERM", "io_uring": "EPERM",
+			"exec": "EPERM", "exec own": "EPERM", "x32": "EPERM", "become": "EPERM", "fork": "EPERM", "ptrace": "EPERM", "io_uring": "EPERM",
 			"listen": "EPERM|EACCES", "listen unbound": "EPERM", "bind TCP": "EACCES",
 		}
 		if who != nil || os.Getuid() != 0 {
 			want["shadow"] = "EACCES" // root's file is root's
+			want["capabilities"] = "0000000000000000"
+		} else {
+			want["capabilities"] = "000000000000000f"
 		}
 		for name := range r.Deeds {
 			if _, ok := want[name]; !ok {
