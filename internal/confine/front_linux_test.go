@@ -134,9 +134,9 @@ func (in input) apply() (missing []Missing, err error) {
 	return filterCalls(in.Rules.Role), nil
 }
 
-// startProgram runs a program without the /dev/null that os/exec opens.
+// startProgram runs a program without the /dev/null that os/exec opens. A child of this package ends at once, as it has no input.
 func startProgram(path string) error {
-	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{})
+	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{Env: []string{childEnv + "=deeds"}})
 	if err == nil {
 		_, err = unix.Wait4(pid, nil, 0, nil)
 	}
