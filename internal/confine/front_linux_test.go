@@ -321,13 +321,13 @@ func TestFrontServes(t *testing.T) {
 		l.Close()        //nolint:errcheck // so that a child that ends refuses connections
 		listener.Close() //nolint:errcheck // as above
 		url := "http://" + l.Addr().String()
-		body := bytes.Repeat([]byte("x"), 1<<20)
+		body := bytes.Repeat([]byte("x"), 1<<18)
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 		defer client.CloseIdleConnections()
 		var wg sync.WaitGroup
 		for range 32 {
 			wg.Go(func() {
-				for range 8 {
+				for range 4 {
 					res, err := client.Post(url+"/echo", "text/plain", bytes.NewReader(body))
 					if err != nil {
 						t.Error(err)
