@@ -2,6 +2,7 @@ package confine
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,9 +19,10 @@ func Apply(r Rules) ([]Missing, error) {
 	if err := closeMemory(); err != nil {
 		return nil, err
 	}
-	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
+	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return nil, fmt.Errorf("new privileges are not forbidden: %w", err)
 	}
+	time.Now().Zone() // reads the time zone, which a front can't do later: Go would go on in UTC without a word
 	missing := limitAddressSpace(r.AddressSpace)
 	if r.Role == Main {
 		return missing, nil
@@ -76,7 +78,7 @@ func dropCapabilities(role Role) []Missing {
 	}
 	sets = [2]unix.CapUserData{{Effective: low, Permitted: low}, {}}
 	return refused("capabilities",
-		allThreads(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets)), 0))
+		allThreads(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets))))
 }
 
 // refused names a protection whose system call failed.
@@ -88,9 +90,9 @@ func refused(name string, err error) []Missing {
 }
 
 // allThreads makes a system call on every thread: what prctl(2) and capset(2) change is the calling thread's alone.
-func allThreads(call, a, b, c uintptr) error {
+func allThreads(call, a, b uintptr) error {
 	// prctl(2) wants zeros in the arguments that it does not use, and psx.Syscall3 leaves them undefined where it is C code.
-	if _, _, e := psx.Syscall6(call, a, b, c, 0, 0, 0); e != 0 {
+	if _, _, e := psx.Syscall6(call, a, b, 0, 0, 0, 0); e != 0 {
 		return e
 	}
 	return nil

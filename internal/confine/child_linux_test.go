@@ -111,7 +111,7 @@ func start(t *testing.T, name string, who *syscall.Credential, in input, files .
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), path)
-	cmd.Env = []string{childEnv + "=" + name}
+	cmd.Env = []string{childEnv + "=" + name, "TZ=Europe/Berlin"}
 	cmd.Dir = "/"
 	cmd.Stdin = strings.NewReader(string(text))
 	var said strings.Builder

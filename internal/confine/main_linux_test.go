@@ -97,7 +97,7 @@ func lackingScenario(in input) any {
 	if err != nil {
 		panic(err)
 	}
-	if err := errors.Join(allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0), install(raw)); err != nil {
+	if err := errors.Join(allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1), install(raw)); err != nil {
 		panic(err)
 	}
 	missing, err := Apply(in.Rules)
@@ -119,7 +119,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 
 // divergedScenario filters the calls of a process one of whose threads has a filter already.
 func divergedScenario(input) any {
-	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
+	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		panic(err)
 	}
 	started := make(chan struct{})
