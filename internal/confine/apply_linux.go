@@ -22,7 +22,7 @@ func Apply(r Rules) ([]Missing, error) {
 	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return nil, fmt.Errorf("new privileges are not forbidden: %w", err)
 	}
-	time.Now().Zone() // reads the time zone, which a front can't do later: Go would go on in UTC without a word
+	_, _ = time.Now().Zone() // reads the time zone, which a front can't do later: Go would go on in UTC without a word
 	missing := limitAddressSpace(r.AddressSpace)
 	if r.Role == Main {
 		return missing, nil
