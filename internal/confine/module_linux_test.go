@@ -68,11 +68,17 @@ func moduleScenario(in input) any {
 		"dial UNIX":   dial("unix", in.Unix),
 		"bind UDP":    func() error { c, err := net.ListenPacket("udp", "127.0.0.1:0"); return errors.Join(err, closeConn(c)) },
 
-		"shadow":         readFile("/etc/shadow"),
-		"read elsewhere": readFile(in.Secret),
-		"truncate":       func() error { return os.Truncate(in.Secret, 1) },
-		"write /tmp":     func() error { return os.WriteFile("/tmp/confine-"+filepath.Base(in.Dir), nil, 0o600) },
-		"write /etc":     func() error { return os.WriteFile("/etc/confine-test", nil, 0o600) },
+		"shadow":          readFile("/etc/shadow"),
+		"read elsewhere":  readFile(in.Secret),
+		"truncate":        func() error { return os.Truncate(in.Secret, 1) },
+		"write elsewhere": func() error { return os.WriteFile(in.Secret, nil, 0o600) },
+		"write /etc": func() error {
+			f, err := os.OpenFile("/etc/passwd", os.O_WRONLY, 0)
+			if err == nil {
+				err = f.Close()
+			}
+			return err
+		},
 		"exec":           func() error { return startProgram("/bin/true") },
 		"become":         func() error { return becomeProgram(in, "/bin/true") },
 		"exec own":       func() error { return startProgram(data + "/program") },
@@ -254,7 +260,7 @@ func TestSecurityModule(t *testing.T) {
 			t.Fatalf("%s %v", r.Err, r.Missing)
 		}
 		want := outcomes{
-			"read elsewhere": "EACCES", "truncate": "EACCES", "write /tmp": "EACCES", "write /etc": "EACCES", "write settings": "EACCES",
+			"read elsewhere": "EACCES", "truncate": "EACCES", "write elsewhere": "EACCES", "write /etc": "EACCES", "write settings": "EACCES",
 			"symlink out": "EACCES", "device": "EACCES|EPERM", "abstract": "EPERM", "signal": "EPERM", "other process": "EACCES",
 			"exec": "EPERM", "exec own": "EPERM", "x32": "EPERM", "become": "EPERM", "fork": "EPERM", "ptrace": "EPERM", "io_uring": "EPERM",
 			"listen": "EPERM|EACCES", "listen unbound": "EPERM", "bind TCP": "EACCES",
