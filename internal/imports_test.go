@@ -25,6 +25,7 @@ var rules = map[string][]string{
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
 	"config":     {"egress"},
+	"confine":    {},
 	"egress":     {},
 	"intern":     {},
 	"limits":     {"aaa"},
