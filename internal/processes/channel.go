@@ -169,11 +169,15 @@ func (c *Channel) Receive() (*Message, error) {
 	}
 	rights := make([]byte, syscall.CmsgSpace(4*maxFiles))
 	n, nr, flags, _, err := c.conn.ReadMsgUnix(c.read, rights)
+	if errors.Is(err, syscall.ECONNRESET) {
+		// The other end has ended without reading all. What it sent before is there still: the kernel tells this once, and first.
+		n, nr, flags, _, err = c.conn.ReadMsgUnix(c.read, rights)
+	}
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
 	if err != nil {
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) {
-			err = io.EOF
-		}
-		return nil, err
+		return nil, fmt.Errorf("control channel: %w", err)
 	}
 	files, err := received(rights[:nr])
 	m := &Message{Files: files}

@@ -46,7 +46,8 @@ type Family struct {
 	failures []error    // of children while the family stops
 	first    chan error // of a child that ends before the family has started
 	ready    chan *Message
-	begun    bool // fronts serve
+	begun    bool // fronts are told to serve
+	started  bool // all serve: what ends from now on is started anew
 }
 
 // member is one place of the family, whoever fills it.
@@ -115,6 +116,9 @@ func (f *Family) Serve(ctx context.Context) error {
 			return nil
 		}
 	}
+	f.mu.Lock()
+	f.started = true
+	f.mu.Unlock()
 	return nil
 }
 
@@ -263,7 +267,7 @@ func (f *Family) ended(m *member, child *Child) {
 		}
 		return
 	}
-	if !f.begun {
+	if !f.started {
 		f.fail(err)
 		return
 	}
