@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -106,7 +104,7 @@ func TestOneNASInASecond(t *testing.T) {
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "burst", b.port, "").quiet()
-	before := resident(t, p)
+	before := p.residentPeak()>>10
 	sessions := short(6667, 300)
 	var calls sync.WaitGroup
 	for from := 0; from < sessions; from += 1000 {
@@ -148,32 +146,12 @@ func TestOneNASInASecond(t *testing.T) {
 		statuses[0], statuses[1], statuses[2] = accountingStatuses[0], accountingStatuses[1], accountingStatuses[2]
 	}
 	l.delivered(t, b)
-	after := resident(t, p)
+	after := p.residentPeak()>>10
 	t.Logf("%d KiB at rest, %d at most", before, after)
 	if after-before > 256<<10 && !raced {
 		t.Errorf("the node took %d KiB for %d records", after-before, 3*sessions)
 	}
 	p.stop()
-}
-
-// resident is the most memory that a process had, in KiB.
-func resident(t *testing.T, p *process) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		t.Skipf("this system does not tell the memory of a process: %v", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(v), "kB")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	t.Fatalf("no VmHWM in %s", text)
-	return 0
 }
 
 // TestQuotaOfRecords fills an account's quota: a warning first, then Interims are refused, then Starts and others, then Stops. What is delivered makes room.

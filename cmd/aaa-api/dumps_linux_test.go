@@ -41,24 +41,29 @@ func TestMemoryIsClosed(t *testing.T) {
 	p := launchAs(t, dir, nil, func(cmd *exec.Cmd) { cmd.Path, cmd.SysProcAttr = binary, user })
 	p.await()
 
-	pid := p.cmd.Process.Pid
-	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
-		t.Errorf("core files are written:\n%s", limits)
-	}
-	for _, name := range []string{"mem", "environ", "maps"} {
-		read := exec.CommandContext(t.Context(), "head", "-c", "1", fmt.Sprintf("/proc/%d/%s", pid, name))
-		read.SysProcAttr = user
-		if out, err := read.CombinedOutput(); err == nil || !strings.Contains(string(out), "Permission denied") {
-			t.Errorf("%s can be opened: %v %s", name, err, out)
+	for _, pid := range p.family() {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+			t.Errorf("core files are written:\n%s", limits)
+		}
+		for _, name := range []string{"mem", "environ", "maps"} {
+			read := exec.CommandContext(t.Context(), "head", "-c", "1", fmt.Sprintf("/proc/%d/%s", pid, name))
+			read.SysProcAttr = user
+			if out, err := read.CombinedOutput(); err == nil || !strings.Contains(string(out), "Permission denied") {
+				t.Errorf("%s can be opened: %v %s", name, err, out)
+			}
 		}
 	}
-	if m := call(t, "", "GET", p.url+"/metrics", "").want(t, http.StatusOK); !strings.Contains(m.Body, "\nprocess_open_fds ") ||
-		!strings.Contains(m.Body, "\nprocess_resident_memory_bytes ") {
-		t.Error("the metrics of the process are gone")
+	m := call(t, "", "GET", p.url+"/metrics", "").want(t, http.StatusOK).Body
+	for _, name := range []string{"process_open_fds", "process_resident_memory_bytes"} {
+		for _, process := range []string{"secmod", "front 0"} {
+			if !strings.Contains(m, fmt.Sprintf("\n%s{process=%q} ", name, process)) {
+				t.Errorf("no metric %s of the process %s", name, process)
+			}
+		}
 	}
 	p.stop()
 }
