@@ -104,7 +104,7 @@ func TestOneNASInASecond(t *testing.T) {
 	p := start(t, dir, nil)
 	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "burst", b.port, "").quiet()
-	before := p.residentPeak()>>10
+	before := p.residentPeak() >> 10
 	sessions := short(6667, 300)
 	var calls sync.WaitGroup
 	for from := 0; from < sessions; from += 1000 {
@@ -146,7 +146,7 @@ func TestOneNASInASecond(t *testing.T) {
 		statuses[0], statuses[1], statuses[2] = accountingStatuses[0], accountingStatuses[1], accountingStatuses[2]
 	}
 	l.delivered(t, b)
-	after := p.residentPeak()>>10
+	after := p.residentPeak() >> 10
 	t.Logf("%d KiB at rest, %d at most", before, after)
 	if after-before > 256<<10 && !raced {
 		t.Errorf("the node took %d KiB for %d records", after-before, 3*sessions)

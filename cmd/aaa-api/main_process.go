@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"aaa-api/internal/config"
@@ -50,6 +51,7 @@ type parent struct {
 	secmod *syscall.Credential // likewise
 	memory shares
 	family *processes.Family
+	begun  int // security modules so far
 }
 
 // childVariables are all that children's environment has: nothing, but in tests.
@@ -136,11 +138,15 @@ func (p *parent) start(ctx context.Context) error {
 	return nil
 }
 
-// moduleStart makes the first message to a security module.
+// moduleStart makes the first message to a security module. Each has a name of its own, as a node has that is started anew: one that took
+// the name of another would leave alone what that one worked on, as its own.
 func (p *parent) moduleStart() (any, []*os.File) {
-	at := p.at.endpoints()
+	at, name := p.at.endpoints(), p.node
+	if p.begun++; p.begun > 1 {
+		name += "-" + strconv.Itoa(p.begun)
+	}
 	return moduleStart{
-		Settings: p.values, Node: p.node, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
+		Settings: p.values, Node: name, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
 		User: p.cfg.UserSecmod, Memory: p.memory.secmod, Environment: inheritedBy(moduleVariables),
 	}, nil
 }
