@@ -45,6 +45,8 @@ type parent struct {
 	log    *slog.Logger
 	node   string
 	binary string // the path of this program
+
+	upgrades chan os.Signal
 	at     sockets
 	files  []*os.File          // the sockets, as children get them
 	front  *syscall.Credential // whom fronts run as; nil: as main
@@ -66,7 +68,7 @@ func serveApart(ctx context.Context, cfg *config.Config, values map[string]strin
 }
 
 func (p *parent) run(ctx context.Context) (err error) {
-	if p.binary, err = os.Executable(); err != nil {
+	if p.binary, err = programPath(); err != nil {
 		return err
 	}
 	if p.memory, err = sharesOf(memoryOf(p.cfg.MemoryLimit), p.cfg.Fronts); err != nil {
@@ -85,10 +87,11 @@ func (p *parent) run(ctx context.Context) (err error) {
 	if p.files, err = p.at.files(); err != nil {
 		return err
 	}
-	hangUps, upgrades := reloads(), make(chan os.Signal, 1)
+	hangUps := reloads()
 	defer signal.Stop(hangUps)
-	signal.Notify(upgrades, syscall.SIGUSR2)
-	defer signal.Stop(upgrades)
+	p.upgrades = make(chan os.Signal, 1)
+	signal.Notify(p.upgrades, syscall.SIGUSR2)
+	defer signal.Stop(p.upgrades)
 	if err := p.start(ctx); err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ func (p *parent) run(ctx context.Context) (err error) {
 		select {
 		case <-hangUps:
 			p.family.Reload()
-		case <-upgrades:
+		case <-p.upgrades:
 			if err := p.upgrade(ctx); err != nil {
 				return err
 			}
