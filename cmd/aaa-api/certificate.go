@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,10 @@ type certificate struct {
 	pair              atomic.Pointer[tls.Certificate]
 	before            atomic.Pointer[tls.Certificate] // the pair before; nil: there was none
 
-	used    string // contents of the files that pair is of
-	refused string // what the last look found instead, if it was no pair
-	looks   int    // that found it
+	mu      sync.Mutex // of a look
+	used    string     // contents of the files that pair is of
+	refused string     // what the last look found instead, if it was no pair
+	looks   int        // that found it
 }
 
 // loadCertificate reads the pair, which must be good at the start.
@@ -63,22 +65,32 @@ func (c *certificate) read() (found string, err error) {
 
 // look takes a changed pair. One that is not good changes nothing, and is logged once, when it is found a second
 // time: the first look may have met files that are being written.
-func (c *certificate) look(ctx context.Context) {
+func (c *certificate) look(ctx context.Context) { c.lookAgain(ctx, 2) }
+
+// reload is look where an operator says that the files are written: what is no good is logged at once.
+func (c *certificate) reload(ctx context.Context) { c.lookAgain(ctx, 1) }
+
+// lookAgain logs a pair that is not good when as many looks have found it as patience says.
+func (c *certificate) lookAgain(ctx context.Context, patience int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	before := c.pair.Load()
 	found, err := c.read()
-	switch now := c.pair.Load(); {
-	case err == nil:
+	now := c.pair.Load()
+	if err == nil {
 		c.refused, c.looks = "", 0
 		if now != before {
 			c.log.InfoContext(ctx, "the TLS certificate has changed", "file", c.certFile, "not_after", now.Leaf.NotAfter)
 		}
-	case found != c.refused:
-		c.refused, c.looks = found, 1
-	default:
-		if c.looks++; c.looks == 2 {
-			c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
-				"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
-		}
+		return
+	}
+	if found != c.refused {
+		c.refused, c.looks = found, 0
+	}
+	if c.looks++; c.looks == patience || patience == 1 {
+		c.looks = max(c.looks, 2) // the next look does not say it again
+		c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
+			"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
 	}
 }
 

@@ -21,6 +21,7 @@ func (p *process) family() []int {
 	if len(list) < 3 {
 		p.t.Fatalf("the processes are %v", list)
 	}
+	slices.Sort(list[1:])
 	return list
 }
 

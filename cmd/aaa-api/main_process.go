@@ -47,13 +47,13 @@ type parent struct {
 	binary string // the path of this program
 
 	upgrades chan os.Signal
-	at     sockets
-	files  []*os.File          // the sockets, as children get them
-	front  *syscall.Credential // whom fronts run as; nil: as main
-	secmod *syscall.Credential // likewise
-	memory shares
-	family *processes.Family
-	begun  int // security modules so far
+	at       sockets
+	files    []*os.File          // the sockets, as children get them
+	front    *syscall.Credential // whom fronts run as; nil: as main
+	secmod   *syscall.Credential // likewise
+	memory   shares
+	family   *processes.Family
+	begun    int // security modules so far
 }
 
 // childVariables are all that children's environment has: nothing, but in tests.
