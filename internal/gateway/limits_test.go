@@ -97,6 +97,10 @@ func TestRequestsOverTheRate(t *testing.T) {
 			_, err := f.gateway.ReportSession(ctx, customer, sid, aaa.Usage{}, nil)
 			return err
 		},
+		"SUSPEND": func(ctx context.Context) error {
+			_, err := f.gateway.SuspendSession(ctx, customer, sid, aaa.Usage{}, nil)
+			return err
+		},
 		"CLOSE": func(ctx context.Context) error {
 			_, err := f.gateway.CloseSession(ctx, customer, sid, "", aaa.Usage{}, nil)
 			return err

@@ -54,11 +54,15 @@ type Sessions interface {
 	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
 	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
-	// OpenSession (OPEN) begins accounting with a Start and gives what the accept configured. A session whose
-	// Start is neither delivered nor stored is not open, and the error is accounting's.
+	// OpenSession (OPEN) gives what the accept configured and makes the caller the session's holder. The first one begins accounting with
+	// a Start: if that is neither delivered nor stored the session is not open, and the error is accounting's. A later one resumes the
+	// session. Of the verbs after INIT and CONT, one that names a former holder (the key holder) is KindConflict.
 	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// ReportSession (INTERIM) takes counters. One smaller than before is KindBadInput, by the path that usage has for it.
 	ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
+	// SuspendSession (SUSPEND) takes the last counters of a client that went away: OPEN resumes the session within cookie_timeout, else
+	// it ends with Lost-Carrier.
+	SuspendSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. The Stop is delivered later.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)

@@ -1,0 +1,458 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/store"
+)
+
+// TestResume: until its cookie_timeout a suspended session is resumed on any node, after a restart too, with the same accounting and
+// what the accept configured. Once that time is over it is not, and the session ends with one Stop of that moment.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(w *world) {
+		for document, patience := range map[int]time.Duration{0: 300 * time.Second, 40: 40 * time.Second} {
+			w.aaa.terms.Documents[0].CookieTimeout = document
+			sid := w.opened(w.manager("a"), aaa.Values{"Framed-IP-Address": "192.0.2.9", "Idle-Timeout": number(20)})
+			first := w.is(w.manager("a"), sid, Opened, "")
+			w.suspend(w.manager("b"), sid)
+			s := w.is(w.manager("a"), sid, Suspended, "")
+			if !s.SuspendedAt.Equal(w.clock.now()) || !s.ExpiresAt.Equal(w.clock.now().Add(patience)) || !s.Open {
+				t.Errorf("a suspended session is %+v", s)
+			}
+			w.clock.pass(patience - time.Second)
+			w.manager("a").settle(w.ctx)
+			a, err := w.manager("c").OpenSession(w.ctx, w.mine, sid, aaa.Values{"Acct-Session-Id": "another"})
+			w.must(err)
+			if a.Result != aaa.SessionResumed || a.Session.AcctSessionID != first.AcctSessionID || a.AVPs.Value("Framed-IP-Address") != "192.0.2.9" || a.Keys["ip"] != "192.0.2.7" || a.Holder == "" {
+				t.Errorf("T-1 s: OPEN answers %+v", a)
+			}
+			if s := w.is(w.manager("a"), sid, Opened, ""); !s.SuspendedAt.IsZero() || !s.ExpiresAt.Equal(w.clock.now().Add(20*time.Second)) || !s.OpenedAt.Equal(first.OpenedAt) {
+				t.Errorf("a resumed session is %+v", s)
+			}
+			if n := len(w.aaa.take()); n > 0 {
+				t.Errorf("%d records of a session that goes on", n)
+			}
+
+			w.suspend(w.manager("a"), sid)
+			away := w.clock.now()
+			w.clock.pass(patience + time.Second)
+			_, err = w.manager("b").OpenSession(w.ctx, w.mine, sid, nil) // no node has ended it yet
+			w.refused(err, aaa.KindConflict)
+			w.manager("c").settle(w.ctx)
+			_, err = w.manager("b").OpenSession(w.ctx, w.mine, sid, nil)
+			w.refused(err, aaa.KindConflict)
+			stops := w.aaa.records()
+			if s := w.is(w.manager("a"), sid, Closed, "Lost-Carrier"); !s.EndedAt.Equal(away.Add(patience)) || len(stops) != 1 || !stops[0].At.Equal(s.EndedAt) {
+				t.Fatalf("T+1 s: ended at %v with %+v", s.EndedAt, stops)
+			}
+			if v := stops[0].Values; v["Acct-Status-Type"] != "Stop" || v["Acct-Terminate-Cause"] != "Lost-Carrier" || v["Acct-Session-Id"] != first.AcctSessionID {
+				t.Errorf("the Stop is %v", v)
+			}
+		}
+	})
+}
+
+// TestResumedCounters: each holder's counters begin at 0 and add to what was used before; the clock's Acct-Session-Time leaves out
+// the time away. No record shows less than the one before it, and none goes out while the session is suspended.
+func TestResumedCounters(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(w *world) {
+		w.aaa.terms.Documents[0].InterimInterval = 60
+		m := w.manager("a")
+		sid := w.opened(m, nil)
+		report := func(usage aaa.Usage) error {
+			_, err := m.ReportSession(w.ctx, w.mine, sid, usage, nil)
+			return err
+		}
+		resume := func() {
+			t.Helper()
+			m = w.manager("next")
+			_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+			w.must(err)
+		}
+		w.clock.pass(30 * time.Second)
+		w.must(report(used(1000, 10)))
+		a, err := m.SuspendSession(w.ctx, w.mine, sid, used(1<<32, 20, 3), nil)
+		w.must(err)
+		if want := (aaa.Counters{InputOctets: 1 << 32, OutputOctets: 20, InputPackets: 3, SessionTime: 30}); a.Result != aaa.SessionSuspended || a.Session.Counters != want {
+			t.Errorf("SUSPEND answers %+v", a)
+		}
+		w.clock.pass(200 * time.Second)
+		m.settle(w.ctx)
+		if n := len(w.aaa.take()); n > 0 {
+			t.Errorf("%d interim records of a suspended session", n)
+		}
+		resume()
+		w.must(report(used(5, 7)))
+		err = report(used(4))
+		w.refused(err, aaa.KindBadInput)
+		var e *aaa.Error
+		if !errors.As(err, &e) || e.Fields[0].Target != uint64(5) {
+			t.Errorf("a counter that went back: %+v", err)
+		}
+		err = report(used(math.MaxUint64))
+		w.refused(err, aaa.KindBadInput)
+		if !errors.As(err, &e) || e.Fields[0].Rule != "maximum" || e.Fields[0].Target != uint64(math.MaxUint64-1<<32) {
+			t.Errorf("a sum over 64 bits: %+v", err)
+		}
+		w.clock.pass(59 * time.Second)
+		m.settle(w.ctx)
+		w.clock.pass(time.Second)
+		m.settle(w.ctx)
+		shows := func(what string, octets, sent, packets, seconds uint64) {
+			t.Helper()
+			records := w.aaa.take()
+			if len(records) != 1 {
+				t.Fatalf("%s: %d records", what, len(records))
+			}
+			for key, want := range map[string]uint64{
+				"Acct-Input-Octets-64": octets, "Acct-Output-Octets-64": sent, "Acct-Input-Packets": packets, "Acct-Session-Time": seconds,
+			} {
+				if got := records[0][key]; got != number(want) {
+					t.Errorf("%s: %s is %v, want %d", what, key, got, want)
+				}
+			}
+		}
+		shows("interim", 1<<32+5, 27, 3, 90)
+		// Now the holder counts the time itself, and loses the session to one that doesn't.
+		w.must(report(aaa.Usage{aaa.SessionTime: {Count: 70, Path: "time"}}))
+		w.clock.pass(10 * time.Second)
+		if s := w.is(m, sid, Opened, ""); s.Counters.SessionTime != 100 {
+			t.Errorf("the caller's own time makes %d", s.Counters.SessionTime)
+		}
+		resume()
+		w.clock.pass(5 * time.Second)
+		_, err = m.CloseSession(w.ctx, w.mine, sid, "", used(1), nil)
+		w.must(err)
+		shows("Stop", 1<<32+6, 27, 3, 105)
+	})
+}
+
+// TestSuspendedTimeouts: Session-Timeout counts through a suspension and Idle-Timeout does not, which begins anew with the resumption.
+func TestSuspendedTimeouts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	sid := w.opened(m, aaa.Values{"Session-Timeout": number(400), "Idle-Timeout": number(100)})
+	opened := w.clock.now()
+	w.clock.pass(50 * time.Second)
+	w.suspend(m, sid)
+	w.clock.pass(200 * time.Second)
+	m.settle(w.ctx)
+	_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	w.clock.pass(99 * time.Second)
+	m.settle(w.ctx)
+	w.is(m, sid, Opened, "")
+	w.suspend(m, sid)
+	w.clock.pass(50 * time.Second)
+	m.settle(w.ctx)
+	w.suspendedFor(m, sid, opened.Add(400*time.Second))
+	w.clock.pass(time.Hour)
+	m.settle(w.ctx)
+	if s := w.is(m, sid, Closed, "Session-Timeout"); !s.EndedAt.Equal(opened.Add(400 * time.Second)) {
+		t.Errorf("ended at %v", s.EndedAt)
+	}
+	stops := w.aaa.records()
+	if len(stops) != 1 || stops[0].Values["Acct-Session-Time"] != number(149) {
+		t.Errorf("records %+v", stops)
+	}
+}
+
+func (w *world) suspendedFor(m *Manager, sid string, until time.Time) {
+	w.t.Helper()
+	s, err := m.Session(w.ctx, w.mine, sid)
+	w.must(err)
+	if s.SuspendedAt.IsZero() || !s.ExpiresAt.Equal(until) {
+		w.t.Fatalf("the session is %+v, want one that is suspended until %v", s, until)
+	}
+}
+
+// superseded checks that an error tells a former holder that it is one.
+func (w *world) superseded(what string, err error) {
+	w.t.Helper()
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != aaa.KindConflict || !strings.Contains(e.Message, "superseded") || len(e.Fields) != 1 || e.Fields[0].Path != HolderKey || e.Fields[0].Rule != "superseded" {
+		w.t.Errorf("%s by a former holder: %+v", what, err)
+	}
+}
+
+// TestSuperseded: OPEN makes its caller the holder. Each verb of the holder before it is refused and changes nothing, in the
+// session's every place; a caller that names no holder goes on as before.
+func TestSuperseded(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(w *world) {
+		a, b := w.manager("a"), w.manager("b")
+		sid := w.start(a).SID
+		as := func(holder string) aaa.Values { return aaa.Values{HolderKey: holder, "seen": holder} }
+		open := func(m *Manager, values aaa.Values) *aaa.SessionAnswer {
+			t.Helper()
+			got, err := m.OpenSession(w.ctx, w.mine, sid, values)
+			w.must(err)
+			return got
+		}
+		first := open(a, nil).Holder
+		if again := open(a, as(first)); again.Holder == first || again.Result != aaa.SessionResumed {
+			t.Errorf("OPEN of its own session: %+v", again)
+		}
+		second := open(b, nil).Holder
+		if second == first || second == "" {
+			t.Fatalf("holders %q, %q", first, second)
+		}
+		for _, suspended := range []bool{false, true} {
+			if suspended {
+				_, err := b.SuspendSession(w.ctx, w.mine, sid, aaa.Usage{}, as(second))
+				w.must(err)
+			}
+			before, err := a.get(w.ctx, w.mine, sid)
+			w.must(err)
+			_, err = a.OpenSession(w.ctx, w.mine, sid, as(first))
+			w.superseded("OPEN", err)
+			_, err = a.ReportSession(w.ctx, w.mine, sid, used(9), as(first))
+			w.superseded("INTERIM", err)
+			_, err = a.SuspendSession(w.ctx, w.mine, sid, used(9), as(first))
+			w.superseded("SUSPEND", err)
+			_, err = a.CloseSession(w.ctx, w.mine, sid, "", used(9), as(first))
+			w.superseded("CLOSE", err)
+			if after, err := a.get(w.ctx, w.mine, sid); err != nil || after.rec.Revision != before.rec.Revision {
+				t.Errorf("a former holder wrote the session: %v", err)
+			}
+		}
+		third := open(b, as(second)).Holder
+		_, err := b.ReportSession(w.ctx, w.mine, sid, used(1), as(third))
+		w.must(err)
+		_, err = b.ReportSession(w.ctx, w.mine, sid, used(2), nil)
+		w.must(err)
+		_, err = b.ReportSession(w.ctx, w.mine, sid, used(2), aaa.Values{HolderKey: 3})
+		w.refused(err, aaa.KindBadInput)
+		w.aaa.records()
+		c, err := b.CloseSession(w.ctx, w.mine, sid, "", used(3), as(third))
+		w.must(err)
+		stop := w.aaa.records()
+		if c.Holder != "" || len(stop) != 1 || stop[0].Values["seen"] != third || stop[0].Values[HolderKey] != nil {
+			t.Errorf("CLOSE answers %+v with the record %+v", c, stop)
+		}
+	})
+}
+
+// TestHolderIsSealed: the store and the log hold no holder in clear.
+func TestHolderIsSealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	sid := w.start(m).SID
+	a, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	b, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	_, err = m.ReportSession(w.ctx, w.mine, sid, aaa.Usage{}, aaa.Values{HolderKey: a.Holder})
+	w.superseded("INTERIM", err)
+	for _, holder := range []string{a.Holder, b.Holder} {
+		if strings.Contains(w.rows(), holder) || strings.Contains(w.log.String(), holder) || strings.Contains(err.Error(), holder) {
+			t.Errorf("the holder %q is shown", holder)
+		}
+	}
+}
+
+// TestResumeAgainstExpiry: where a client comes back on one node as another node, whose clock is ahead, ends the session, one of them has
+// its way: the session is open without a Stop, or it is ended with one and the client was refused.
+func TestResumeAgainstExpiry(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(w *world) {
+		a := w.manager("a")
+		ahead := &clock{at: w.clock.now()}
+		b := w.manager("b", func(o *Options) { o.Now = ahead.now })
+		const sessions = 24
+		var sids []string
+		for range sessions {
+			sid := w.opened(a, nil)
+			w.suspend(a, sid)
+			sids = append(sids, sid)
+		}
+		w.clock.pass(aaa.DefaultCookieTimeout*time.Second - time.Second)
+		ahead.pass(aaa.DefaultCookieTimeout*time.Second + time.Second)
+		w.aaa.records()
+		errs := make([]error, sessions)
+		var under sync.WaitGroup
+		under.Go(func() { b.settle(w.ctx) })
+		for i, sid := range sids {
+			under.Go(func() { _, errs[i] = a.OpenSession(w.ctx, w.mine, sid, nil) })
+		}
+		under.Wait()
+		b.settle(w.ctx)
+		stops := map[any]int{}
+		for _, r := range w.aaa.records() {
+			if r.Kind != store.SpoolStop {
+				t.Errorf("a record %+v", r.Values)
+			}
+			stops[r.Values["Acct-Session-Id"]]++
+		}
+		resumed := 0
+		for i, sid := range sids {
+			s, err := a.Session(w.ctx, w.mine, sid)
+			w.must(err)
+			switch {
+			case errs[i] == nil && s.Open && s.SuspendedAt.IsZero() && stops[s.AcctSessionID] == 0:
+				resumed++
+			case aaa.KindOf(errs[i]) == aaa.KindConflict && !s.Open && s.Cause == "Lost-Carrier" && stops[s.AcctSessionID] == 1:
+			default:
+				t.Errorf("OPEN gives %v, the session is %+v with %d Stops", errs[i], s, stops[s.AcctSessionID])
+			}
+		}
+		t.Logf("%d of %d were resumed", resumed, sessions)
+	})
+}
+
+// TestFallenNodeOfASuspended: a suspended session that a node claimed to end, and did not, another node ends when the lease is over.
+func TestFallenNodeOfASuspended(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(w *world) {
+		m := w.manager("a")
+		sid := w.opened(m, nil)
+		w.suspend(m, sid)
+		w.clock.pass(aaa.DefaultCookieTimeout * time.Second)
+		if list, err := w.store.Sessions().Due(w.ctx, m.now(), w.manager("fallen").lease(m.now()), func(aaa.AccountID) bool { return true }); err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		m.settle(w.ctx)
+		w.is(m, sid, Suspended, "")
+		w.clock.pass(leaseTime)
+		m.settle(w.ctx)
+		w.is(m, sid, Closed, "Lost-Carrier")
+		if n := len(w.aaa.take()); n != 1 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
+
+// TestOpenedTwiceAtOnce: an OPEN that comes while another one waits for the answer to the Start waits too. It resumes the session if the
+// Start is taken; if the Start is refused, it begins with one of its own.
+func TestOpenedTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, taken := range map[string]bool{"taken": true, "refused": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a, b := w.manager("a"), w.manager("b")
+			sid := w.start(a).SID
+			waiting, asked := make(chan struct{}), make(chan struct{})
+			var starts atomic.Int32
+			w.aaa.acct = func(*aaa.Request) (*aaa.Result, error) {
+				if starts.Add(1) > 1 {
+					return &aaa.Result{Outcome: aaa.Accept}, nil
+				}
+				close(asked)
+				<-waiting
+				if taken {
+					return &aaa.Result{Outcome: aaa.Accept}, nil
+				}
+				return &aaa.Result{Outcome: aaa.Reject}, nil
+			}
+			var under sync.WaitGroup
+			var once sync.Once
+			first := make(chan *aaa.SessionAnswer, 1)
+			under.Go(func() {
+				got, err := a.OpenSession(w.ctx, w.mine, sid, nil)
+				if err != nil {
+					t.Error(err)
+				}
+				first <- got
+			})
+			<-asked
+			var one *aaa.SessionAnswer
+			b.pause = func(context.Context, time.Duration) error {
+				once.Do(func() { close(waiting); one = <-first })
+				return nil
+			}
+			two, err := b.OpenSession(w.ctx, w.mine, sid, nil)
+			w.must(err)
+			under.Wait()
+			want := []any{aaa.SessionOpened, aaa.SessionResumed, int32(1)}
+			if !taken {
+				want = []any{aaa.SessionRejected, aaa.SessionOpened, int32(2)}
+			}
+			if diff := cmp.Diff(want, []any{one.Result, two.Result, starts.Load()}); diff != "" {
+				t.Errorf("the answers and the Starts (-want +got):\n%s", diff)
+			}
+			w.is(a, sid, Opened, "")
+		})
+	}
+}
+
+// TestStartWithoutItsNode: a session whose node fell before it wrote that the Start was taken is resumed after a while.
+func TestStartWithoutItsNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	sid := w.opened(m, nil)
+	s, err := m.get(w.ctx, w.mine, sid)
+	w.must(err)
+	s.Starting = true
+	w.must(m.save(w.ctx, s))
+	m.pause = func(context.Context, time.Duration) error { return nil }
+	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.refused(err, aaa.KindBusy)
+	w.clock.pass(underWay)
+	a, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	if a.Result != aaa.SessionResumed || len(w.aaa.take()) > 0 {
+		t.Errorf("OPEN answers %+v", a)
+	}
+}
+
+// TestSuspendedMeanwhile: an interim record that is handed over while the session is suspended and resumed keeps its number: the next
+// one is another record and shows no less time.
+func TestSuspendedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aaa.terms.Documents[0].InterimInterval = 60
+	m := w.manager("a")
+	for _, resumed := range []bool{true, false} {
+		sid := w.opened(m, nil)
+		var once sync.Once
+		w.aaa.acct = func(*aaa.Request) (*aaa.Result, error) {
+			once.Do(func() {
+				w.suspend(m, sid)
+				if resumed {
+					_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+					w.must(err)
+				}
+			})
+			return &aaa.Result{Outcome: aaa.Accept}, nil
+		}
+		w.clock.pass(60 * time.Second)
+		m.settle(w.ctx)
+		if !resumed {
+			w.is(m, sid, Suspended, "")
+			_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
+			w.must(err)
+		}
+		w.clock.pass(60 * time.Second)
+		m.settle(w.ctx)
+		var ids []string
+		var times []aaa.Value
+		for _, r := range w.aaa.records() {
+			if s := w.is(m, sid, Opened, ""); s.AcctSessionID == r.Values["Acct-Session-Id"] {
+				ids, times = append(ids, r.ID), append(times, r.Values["Acct-Session-Time"])
+			}
+		}
+		if len(ids) != 2 || !slices.IsSorted(ids) || ids[0] == ids[1] || cmp.Diff([]aaa.Value{number(60), number(120)}, times) != "" {
+			t.Errorf("resumed %v: records %v with the times %v", resumed, ids, times)
+		}
+		_, err := m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, nil)
+		w.must(err)
+		w.aaa.records()
+	}
+}
