@@ -66,7 +66,7 @@ type Sessions interface {
 	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. The Stop is delivered later.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
-	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
+	// CloseSessionByID is CloseSession by the derived id, for the account's administrators: an empty cause is Admin-Reset.
 	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)

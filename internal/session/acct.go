@@ -40,12 +40,13 @@ const (
 	causeIdle        = "Idle-Timeout"
 	causeTimeout     = "Session-Timeout"
 	causeUser        = "User-Error"
+	causeAdmin       = "Admin-Reset"
 	causeReboot      = "NAS-Reboot"
 )
 
 // causes are the values of RFC 2866 §5.10.
 var causes = []string{
-	CauseUserRequest, causeCarrier, causeLost, causeIdle, causeTimeout, "Admin-Reset", "Admin-Reboot", "Port-Error", "NAS-Error",
+	CauseUserRequest, causeCarrier, causeLost, causeIdle, causeTimeout, causeAdmin, "Admin-Reboot", "Port-Error", "NAS-Error",
 	"NAS-Request", causeReboot, "Port-Unneeded", "Port-Preempted", "Port-Suspended", "Service-Unavailable", "Callback", causeUser, "Host-Request",
 }
 

@@ -41,9 +41,9 @@ func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, 
 	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cmp.Or(cause, CauseUserRequest), usage, values)
 }
 
-// CloseSessionByID is CloseSession for one who knows the derived id alone.
+// CloseSessionByID is CloseSession for an administrator, who knows the derived id alone: an empty cause means Admin-Reset.
 func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
-	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cmp.Or(cause, CauseUserRequest), usage, values)
+	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cmp.Or(cause, causeAdmin), usage, values)
 }
 
 func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {

@@ -456,3 +456,27 @@ func TestSuspendedMeanwhile(t *testing.T) {
 		w.aaa.records()
 	}
 }
+
+// TestAdministrator: who closes a session by its derived id, suspended or not, ends it at once, with Admin-Reset unless told otherwise.
+func TestAdministrator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	for cause, want := range map[string]string{"": "Admin-Reset", "Port-Error": "Port-Error"} {
+		for _, suspended := range []bool{false, true} {
+			sid := w.opened(m, nil)
+			if suspended {
+				w.suspend(m, sid)
+			}
+			id := w.is(m, sid, map[bool]Place{false: Opened, true: Suspended}[suspended], "").ID
+			_, err := m.CloseSessionByID(w.ctx, w.mine, id, cause, aaa.Usage{}, nil)
+			w.must(err)
+			w.is(m, sid, Closed, want)
+			if r := w.aaa.records(); len(r) != 1 || r[0].Values["Acct-Terminate-Cause"] != want {
+				t.Errorf("records %+v", r)
+			}
+			_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
+			w.refused(err, aaa.KindConflict)
+		}
+	}
+}
