@@ -185,7 +185,7 @@ func (w *tenancy) state() string {
 		texts, err := w.store.Texts().All(ctx, a.ID)
 		ok(w.t, err)
 		dump(texts)
-		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.Page{Limit: web.MaxPage})
+		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.SessionsBy{}, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(sessions)
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})
