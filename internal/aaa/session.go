@@ -39,6 +39,13 @@ type Session struct {
 	Cause       string    // of its end: Acct-Terminate-Cause (RFC 2866 §5.10) by name
 }
 
+// SessionFilter says which sessions a list has; the zero value is all.
+type SessionFilter struct {
+	User string // the user's name
+	// State is a SessionState, or one of three parts of SessionCompleted: open, suspended, closed. Open does not include suspended.
+	State string
+}
+
 // DefaultCookieTimeout is for how many seconds a suspended session can be resumed if its document does not say.
 const DefaultCookieTimeout = 300
 

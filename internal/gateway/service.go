@@ -72,11 +72,12 @@ type Sessions interface {
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
 	// SessionByID is Session by the derived id, for the account's administrators.
 	SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error)
-	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end.
-	Sessions(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end. A page that is not
+	// full may have a next one. A filter by an unknown state is KindBadInput.
+	Sessions(ctx context.Context, account aaa.AccountID, filter aaa.SessionFilter, page store.Page) (list []aaa.Session, next string, err error)
 	// SessionsBelow lists those of the account and of all below it, by account and derived id. A page that is not
 	// full may have a next one.
-	SessionsBelow(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	SessionsBelow(ctx context.Context, account aaa.AccountID, filter aaa.SessionFilter, page store.Page) (list []aaa.Session, next string, err error)
 }
 
 // DryRun is what a request would do.

@@ -144,7 +144,7 @@ func TestSession(t *testing.T) {
 
 	s, err := f.gateway.Session(f.ctx, id, a.SID)
 	f.must(err)
-	list, next, err := f.gateway.Sessions(f.ctx, id, store.Page{Limit: 1})
+	list, next, err := f.gateway.Sessions(f.ctx, id, aaa.SessionFilter{User: "alice", State: "closed"}, store.Page{Limit: 1})
 	f.must(err)
 	if len(list) != 1 || next != "" || list[0] != *s || s.State != aaa.SessionCompleted || s.EndedAt != now {
 		t.Errorf("the session is %+v, the list %+v", s, list)

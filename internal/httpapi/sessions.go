@@ -104,9 +104,20 @@ func (a *API) listSessions(c *web.Call) error {
 	if descendants {
 		fetch, key = a.Service.SessionsBelow, func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
 	}
+	filter := sessionFilter(c)
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		return fetch(ctx, c.Account(), p)
+		return fetch(ctx, c.Account(), filter, p)
 	}, key, func(s aaa.Session) any { return viewSession(s) })
+}
+
+// sessionFilter takes the filters by which the store finds sessions. Empty ones stay with those of any list, and equal no member.
+func sessionFilter(c *web.Call) (f aaa.SessionFilter) {
+	for key, at := range map[string]*string{"user": &f.User, "state": &f.State} {
+		if c.Query().Get("filter_"+key) != "" {
+			*at = c.TakeFilters(key)[key]
+		}
+	}
+	return f
 }
 
 // byID reports whether the path names a session by its derived id. That is no key to it, as the SID is: who

@@ -358,6 +358,17 @@ func TestSessionsOfDescendants(t *testing.T) {
 	if got := list("&page_size=1&filter_user=twice&filter_state=cont"); got[w.tenant] != 1 || got[w.child] != 1 || len(got) != 2 {
 		t.Errorf("of twice: %v", got)
 	}
+	for query, want := range map[string]int{
+		"filter_user=bob": 3, "filter_user=nobody": 0, "filter_user=": 0, "filter_state=": 0, "filter_state=completed": 3, "filter_state=cont": 2,
+		"filter_state=open": 0, "filter_user=bob&filter_open=false": 3, "filter_user=twice&filter_rounds=1": 0,
+	} {
+		if got := list("&page_size=2&" + query); got[w.tenant]+got[w.child] != want {
+			t.Errorf("%s lists %v, want %d", query, got, want)
+		}
+	}
+	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?filter_state=away"), "").refused(400, web.SlugInvalid); r.at("data", "filter_state") == nil {
+		t.Errorf("%s", r.text)
+	}
 	if got := list("&filter_account_id=" + string(w.child)); got[w.child] != want[w.child] || len(got) != 1 {
 		t.Errorf("of the child: %v", got)
 	}

@@ -38,7 +38,7 @@ func TestDisabledAccount(t *testing.T) {
 	w.refused(err, aaa.KindForbidden)
 	_, err = m.OpenSession(w.ctx, w.mine, idle, nil)
 	w.refused(err, aaa.KindForbidden)
-	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
+	list, _, err := m.Sessions(w.ctx, w.mine, aaa.SessionFilter{}, store.Page{})
 	w.must(err)
 	if len(list) != 5 || revision(asked) != before[0] || revision(idle) != before[1] || len(w.aaa.take()) > 0 {
 		t.Errorf("a refused verb wrote or sent something: %+v", list)

@@ -196,7 +196,7 @@ func (m *Manager) pack(ctx context.Context, s *session) error {
 	if s.Private, err = m.vault.Seal(ctx, s.rec.Account, purpose(s.rec.Hash), string(clear)); err != nil {
 		return err
 	}
-	s.rec.DueAt = s.due()
+	s.rec.DueAt, s.rec.UserHash, s.rec.Suspended = s.due(), userHash(s.User), s.place() == Suspended
 	s.rec.Body, err = json.Marshal(s.body)
 	return err
 }
