@@ -377,6 +377,11 @@ func TestOpenedTwiceAtOnce(t *testing.T) {
 				return nil
 			}
 			two, err := b.OpenSession(w.ctx, w.mine, sid, nil)
+			once.Do(func() {
+				t.Error("the second OPEN did not wait")
+				close(waiting)
+				one = <-first
+			})
 			w.must(err)
 			under.Wait()
 			want := []any{aaa.SessionOpened, aaa.SessionResumed, int32(1)}
