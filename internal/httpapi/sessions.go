@@ -21,6 +21,7 @@ type sessionView struct {
 	Account       aaa.AccountID    `json:"account_id"`
 	State         aaa.SessionState `json:"state"`
 	Open          bool             `json:"open"`
+	Suspended     bool             `json:"suspended,omitempty"`
 	User          string           `json:"user,omitempty"`
 	Server        string           `json:"server,omitempty"`
 	Rounds        int              `json:"rounds"`
@@ -31,11 +32,12 @@ type sessionView struct {
 	SessionTimeout  int          `json:"session_timeout,omitempty"`
 	IdleTimeout     int          `json:"idle_timeout,omitempty"`
 
-	CreatedAt time.Time `json:"created_at"`
-	OpenedAt  time.Time `json:"opened_at,omitzero"`
-	EndedAt   time.Time `json:"ended_at,omitzero"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	Cause     string    `json:"cause,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	OpenedAt    time.Time `json:"opened_at,omitzero"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	EndedAt     time.Time `json:"ended_at,omitzero"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	Cause       string    `json:"cause,omitempty"`
 }
 
 type countersView struct {
@@ -48,10 +50,10 @@ type countersView struct {
 
 func viewSession(s aaa.Session) sessionView {
 	return sessionView{
-		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
+		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, Suspended: !s.SuspendedAt.IsZero(), User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
 		Counters:        countersView(s.Counters),
 		InterimInterval: s.InterimInterval, SessionTimeout: s.SessionTimeout, IdleTimeout: s.IdleTimeout,
-		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
+		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), SuspendedAt: s.SuspendedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
 	}
 }
 
@@ -63,6 +65,7 @@ type stepView struct {
 	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
 	// Challenge is the id of a challenge, which its answer brings back.
 	Challenge string      `json:"challenge,omitempty"`
+	Holder    string      `json:"holder,omitempty"` // of an opened session
 	Session   sessionView `json:"session"`
 	Keys      aaa.Values  `json:"keys,omitempty"`
 	AVPs      aaa.Values  `json:"avps,omitempty"`
@@ -73,7 +76,7 @@ func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Holder: s.Holder, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
@@ -171,6 +174,16 @@ func (a *API) reportSession(c *web.Call) error {
 		return err
 	}
 	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), usage, values)
+	return replyStep(c, step, err)
+}
+
+// suspendSession is SUSPEND.
+func (a *API) suspendSession(c *web.Call) error {
+	usage, values, err := usage(c)
+	if err != nil {
+		return err
+	}
+	step, err := a.Service.SuspendSession(c.Context(), c.Account(), c.Param("sid"), usage, values)
 	return replyStep(c, step, err)
 }
 
