@@ -462,6 +462,30 @@ func TestSuspendedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestResumeOfAnEarlierVersion: a session that was opened by a version without holders is suspended and resumed as any other.
+func TestResumeOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	sid := w.opened(m, nil)
+	s, err := m.get(w.ctx, w.mine, sid)
+	w.must(err)
+	s.HeldAt, s.private.Holder = time.Time{}, ""
+	w.must(m.save(w.ctx, s))
+	w.clock.pass(100 * time.Second)
+	_, err = m.SuspendSession(w.ctx, w.mine, sid, used(7), nil)
+	w.must(err)
+	w.clock.pass(50 * time.Second)
+	_, err = m.OpenSession(w.ctx, w.mine, sid, nil)
+	w.must(err)
+	w.clock.pass(3 * time.Second)
+	a, err := m.CloseSession(w.ctx, w.mine, sid, "", used(2), nil)
+	w.must(err)
+	if want := (aaa.Counters{InputOctets: 9, SessionTime: 103}); a.Session.Counters != want {
+		t.Errorf("the counters are %+v, want %+v", a.Session.Counters, want)
+	}
+}
+
 // TestAdministrator: who closes a session by its derived id, suspended or not, ends it at once, with Admin-Reset unless told otherwise.
 func TestAdministrator(t *testing.T) {
 	t.Parallel()
