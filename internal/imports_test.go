@@ -25,6 +25,7 @@ var rules = map[string][]string{
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
 	"config":     {"egress"},
+	"confine":    {},
 	"egress":     {},
 	"intern":     {},
 	"limits":     {"aaa"},
@@ -74,10 +75,14 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
+	"line":       {"aaa"},
+	"operations": {"aaa", "admin", "admission", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
+	"tally":      {},
+
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "logging", "pool", "schema", "store", "token", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"},                                                                                 // of the store its Page alone, of token its Principal and scopes
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "limits", "line", "logging", "operations", "peer", "pool", "schema", "store", "tally", "token", "web", "/"}, // of admin, gateway, store and token plain data alone
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -110,7 +110,7 @@ var errTooManyGuesses = &Failure{
 	Detail: "too many invalid credentials came from this address; valid ones are taken all the same",
 }
 
-// Guess implements token.Guard.
+// Guess charges the request's source for a credential that somebody may have made up.
 func (c *Call) Guess() error {
 	if !c.server.guesses.take(sourceOf(c.r), c.start) {
 		c.countBad(true)
