@@ -25,7 +25,7 @@ func takeHolder(values aaa.Values) (holder string, rest aaa.Values, err error) {
 	return holder, rest, nil
 }
 
-// allows is where a verb leads from the session's place. It refuses a verb of a former holder, whatever the place.
+// allows is where a verb leads from the session's place. While the session is open or suspended it refuses any verb of a former holder.
 func (s *session) allows(v Verb, holder string) (Place, error) {
 	if holder != "" && holder != s.private.Holder && s.place().accounted() {
 		const why = "superseded: the session was opened again since"
