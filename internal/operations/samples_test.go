@@ -119,6 +119,9 @@ var samples = map[string]sample{
 	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),
 	"keys.end":         plain(public, KeyEnded{Answer: []byte("{}")}),
 
+	"tls.certificate": plain(public, KnownCertificate{}),
+	"tls.sign":        plain(public, Signing{Fingerprint: "x", Hash: 5, Message: make([]byte, 32)}),
+
 	"admit":          plain(public, Entry{Reach: OnAccount, Rate: true}),
 	"reaches":        {public, func(s *site) any { return &Named{[]aaa.AccountID{s.tenant, s.sibling}} }},
 	"login.check":    plain(public, KeyShown{Key: "no key"}),
