@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"aaa-api/internal/logging"
@@ -12,8 +13,9 @@ import (
 
 // The roles of children: the hidden subcommands that main starts them with.
 const (
-	moduleRole = "process-secmod"
-	frontRole  = "process-front"
+	rolePrefix = "process-"
+	moduleRole = rolePrefix + "secmod"
+	frontRole  = rolePrefix + "front"
 )
 
 // isChild reports whether a command line is a child's.
@@ -40,6 +42,7 @@ func runChild(args []string) int {
 	if err != nil || start.Kind != processes.Start {
 		return 1 // main is gone
 	}
+	processes.Name("aaa-" + strings.TrimPrefix(args[0], rolePrefix))
 	c := &child{Channel: channel, lines: logging.NewWriter(wholeLines(os.Stderr)), start: start}
 	if args[0] == moduleRole {
 		err = c.secmod()

@@ -136,6 +136,10 @@ func TestKilledFront(t *testing.T) {
 	if n := len(slices.DeleteFunc(slices.Clone(one), func(mine bool) bool { return !mine })); n < 8 || n > 56 {
 		t.Errorf("one of two fronts has %d of 64 connections", n)
 	}
+	eventually(t, "a scrape has the requests of both", func() bool {
+		m := call(t, "", "GET", p.url+"/metrics", "").want(t, http.StatusOK).Body
+		return metric(t, m, `aaa_api_http_requests_total{`) >= 64
+	})
 	counted := func() float64 {
 		m := call(t, "", "GET", p.url+"/metrics", "").want(t, http.StatusOK).Body
 		return metric(t, m, `aaa_api_http_requests_total{`)

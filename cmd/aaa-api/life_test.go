@@ -46,8 +46,8 @@ func (p *process) children() map[string][]int {
 			}
 			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 			words := strings.Split(string(line), "\x00")
-			if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "process-") }); i >= 0 {
-				role := strings.TrimPrefix(words[i], "process-")
+			if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, rolePrefix) }); i >= 0 {
+				role := strings.TrimPrefix(words[i], rolePrefix)
 				of[role] = append(of[role], pid)
 			}
 		}

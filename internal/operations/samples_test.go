@@ -119,6 +119,7 @@ var samples = map[string]sample{
 	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),
 	"keys.end":         plain(public, KeyEnded{Answer: []byte("{}")}),
 
+	"metrics.report":  plain(public, Families{Octets: []byte{}}),
 	"tls.certificate": plain(public, KnownCertificate{}),
 	"tls.sign":        plain(public, Signing{Fingerprint: "x", Hash: 5, Message: make([]byte, 32)}),
 

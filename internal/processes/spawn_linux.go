@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Supported says whether this system has what children need.
@@ -29,4 +33,14 @@ func fromParent(fd int) error {
 		return errors.New("its parent is another one")
 	}
 	return nil
+}
+
+// Name sets what ps and top call this process, which would be exe: main starts its children by /proc/self/exe. It is to be called early, as it
+// does nothing on another thread than the first.
+func Name(name string) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if b, err := unix.ByteSliceFromString(name); err == nil && unix.Gettid() == os.Getpid() {
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0) //nolint:gosec // the kernel copies it
+	}
 }

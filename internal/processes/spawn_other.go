@@ -15,3 +15,6 @@ func attributes(user *syscall.Credential) *syscall.SysProcAttr {
 }
 
 func fromParent(int) error { return errors.New("only Linux has such processes") }
+
+// Name does nothing.
+func Name(string) {}
