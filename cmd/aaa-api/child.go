@@ -18,6 +18,13 @@ const (
 	frontRole  = rolePrefix + "front"
 )
 
+// init runs on the first thread, whose name is the process's.
+func init() {
+	if isChild(os.Args[1:]) {
+		processes.Name("aaa-" + strings.TrimPrefix(os.Args[1], rolePrefix))
+	}
+}
+
 // isChild reports whether a command line is a child's.
 func isChild(args []string) bool {
 	return len(args) > 0 && (args[0] == moduleRole || args[0] == frontRole)
@@ -42,7 +49,6 @@ func runChild(args []string) int {
 	if err != nil || start.Kind != processes.Start {
 		return 1 // main is gone
 	}
-	processes.Name("aaa-" + strings.TrimPrefix(args[0], rolePrefix))
 	c := &child{Channel: channel, lines: logging.NewWriter(wholeLines(os.Stderr)), start: start}
 	if args[0] == moduleRole {
 		err = c.secmod()

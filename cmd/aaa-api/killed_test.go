@@ -126,6 +126,11 @@ func TestKilledFront(t *testing.T) {
 	if len(fronts) != 2 {
 		t.Fatalf("the fronts are %v", fronts)
 	}
+	for pid, want := range map[int]string{fronts[0]: "aaa-front\n", p.theModule(): "aaa-secmod\n"} {
+		if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || string(name) != want {
+			t.Errorf("process %d is called %q, %v; want %q", pid, name, err, want)
+		}
+	}
 	list := callers(t, p, 64)
 	one, other := servedBy(t, fronts[0], list), servedBy(t, fronts[1], list)
 	for i := range list {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -35,12 +34,10 @@ func fromParent(fd int) error {
 	return nil
 }
 
-// Name sets what ps and top call this process, which would be exe: main starts its children by /proc/self/exe. It is to be called early, as it
-// does nothing on another thread than the first.
+// Name sets what ps and top call this process, which would be exe: main starts its children by /proc/self/exe. It is to be called on the first
+// thread, as an init function is.
 func Name(name string) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if b, err := unix.ByteSliceFromString(name); err == nil && unix.Gettid() == os.Getpid() {
+	if b, err := unix.ByteSliceFromString(name); err == nil {
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0) //nolint:gosec // the kernel copies it
 	}
 }
