@@ -184,6 +184,12 @@ func TestHangUp(t *testing.T) {
 			overwrite(t, key, string(fresh))
 			second := trusting(t, cert)
 			hangUp()
+			if isolation == "none" {
+				if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the log tells that there is no upgrade", func() bool { return strings.Contains(p.log(), "no upgrade: a node that is one process") })
+			}
 			eventually(t, "the new pair is served", func() bool { return serves(second) && !serves(first) })
 			p.stop()
 			if strings.Contains(p.log(), "has ended") {
