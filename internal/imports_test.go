@@ -65,8 +65,8 @@ var rules = map[string][]string{
 
 	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
 
-	"plans":   {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
+	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"journal": {"atomicfile"},
