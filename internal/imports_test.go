@@ -71,12 +71,12 @@ var rules = map[string][]string{
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
 	"admission": {"aaa", "limits"},
-	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
 	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "logging", "pool", "schema", "store", "token", "web", "/"},
 

@@ -208,3 +208,16 @@ func (b *Board) present(queue []*subject) []*subject {
 	}
 	return slices.DeleteFunc(queue, func(s *subject) bool { return s.gone.Load() })
 }
+
+// Subject is what a ban by hand is about.
+type Subject struct {
+	store.Ban               // without a ban
+	BanTime   time.Duration // that a ban lasts by the document
+}
+
+// Subject names a subject for a ban by hand.
+func (b *Board) Subject(account aaa.AccountID, p *Policy, key, value string) Subject {
+	return Subject{store.Ban{
+		BanKey: store.BanKey{Account: account, ID: b.idOf(account, p.Document, key, value).String()}, Document: p.Document, Key: key, Value: shown(value),
+	}, p.BanTime}
+}
