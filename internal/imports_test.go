@@ -26,6 +26,7 @@ var rules = map[string][]string{
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
 	"config":     {"egress"},
+	"confine":    {},
 	"egress":     {},
 	"intern":     {},
 	"limits":     {"aaa"},
@@ -75,10 +76,13 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
+	"line":       {"aaa"},
+	"operations": {"aaa", "admin", "admission", "dict", "fsm", "gateway", "idempotency", "limits", "line", "schema", "store", "token"},
+
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "logging", "pool", "schema", "store", "token", "web", "/"},
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "line", "logging", "operations", "pool", "schema", "store", "token", "web", "/"},
 
 	"/migrations": {},
 	"/schemas":    {},

@@ -35,6 +35,7 @@ import (
 	"aaa-api/internal/journal"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
@@ -236,11 +237,15 @@ func (n *node) assemble(banKey [32]byte) error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
+	heavy := admission.NewHeavy(admission.HeavyAtOnce())
+	parts := &operations.Parts{
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
+	}
 	n.api = httpapi.New(httpapi.Options{
+		Line:     parts,
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,
-		Admin:    n.admin,
 		Keys:     n.keys,
 		Verifier: verifier,
 		Stale:    n.follower.Stale,
@@ -253,6 +258,7 @@ func (n *node) assemble(banKey [32]byte) error {
 		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Bad:      web.NewBadMeter(registry),
 		Budget:   n.budget,
+		Heavy:    heavy,
 		Node:     n.name,
 		Version:  buildVersion(),
 		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},

@@ -36,7 +36,7 @@ func New(o Options) *API {
 		lanes:   newLanes(),
 	}
 	a.web = web.New(web.Options{
-		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
+		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget, Heavy: o.Heavy,
 		LogPath: withoutSIDs,
 		Node:    o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"time"
 
-	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
@@ -47,11 +47,12 @@ type Check struct {
 // Options are the parts that the API works with. All but the ones marked
 // optional must be there.
 type Options struct {
+	// Line reaches the operations of the security module: an *operations.Parts, or the line to another process.
+	Line     line.Caller
 	Store    Pinger
 	Tree     Tree
 	Service  gateway.Service
 	Verifier Verifier
-	Admin    *admin.Service // of configuration
 	Keys     *idempotency.Keys
 	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential
 	// are refused. Optional.
@@ -73,6 +74,8 @@ type Options struct {
 	// AdminApart leaves /metrics, the details of /readyz and Peers to API.Operators alone.
 	AdminApart bool
 
+	// Heavy gives the turns of heavy work, which are those of operations in the same process too. Optional: the API has its own.
+	Heavy *admission.Heavy
 	// Budget is of the memory that bodies and answers hold. Optional: the default one.
 	Budget *admission.Budget
 
@@ -85,12 +88,16 @@ type Options struct {
 type Limits struct {
 	web.Limits
 	DictionaryBody int64 // octets of a dictionary upload; default 8 MiB
+	TextBody       int64 // octets of a table or a users file as text; default 1 MiB, as admin.Bounds
 }
 
 func (l Limits) withDefaults() Limits {
 	l.Limits = l.Limits.WithDefaults()
 	if l.DictionaryBody == 0 {
 		l.DictionaryBody = 8 << 20
+	}
+	if l.TextBody == 0 {
+		l.TextBody = 1 << 20
 	}
 	return l
 }

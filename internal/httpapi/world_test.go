@@ -21,6 +21,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
@@ -29,6 +30,7 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/logging"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -45,6 +47,7 @@ import (
 type world struct {
 	t        testing.TB
 	api      *API
+	admin    *admin.Service
 	store    store.Store
 	backend  *backend
 	server   *httptest.Server
@@ -163,8 +166,15 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	for _, fn := range change {
 		fn(&o)
 	}
-	o.Admin = admin.New(o.config)
+	w.admin = admin.New(o.config)
+	o.Limits.TextBody = w.admin.Bounds().TextBody
+	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
+	parts := &operations.Parts{
+		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Stale: o.Stale, Log: log,
+	}
+	o.Line = parts
 	w.api = New(o.Options)
+	parts.Budget = w.api.Budget
 	w.key, w.vault, w.sync = key, vault, follower.Sync
 	w.contract = contractChecker(t)
 

@@ -55,31 +55,7 @@ func (c *Call) asked(by *limits.Account) admission.Answer {
 	return admission.Answer{Account: by, URI: c.r.URL.RequestURI()}
 }
 
-// Heavy waits until a text of so many octets may be decoded, checked or compiled; short ones need not wait. The turn lasts
-// until the answer is sent. The account's turn to write comes after it: a holder of that one must not wait for this.
-func (c *Call) Heavy(octets int) error {
-	if octets < admission.HeavyOctets {
-		return nil
-	}
-	if c.leaveHeavy == nil {
-		if err := c.holdShared(int64(octets)); err != nil { // of what waits, which no place bounds
-			return err
-		}
-	}
-	return c.enterHeavy(true)
-}
-
-func (c *Call) enterHeavy(node bool) (err error) {
-	if c.leaveHeavy == nil {
-		if c.place != nil {
-			c.place.LeaveNode()
-		}
-		c.leaveHeavy, err = c.server.heavy.Enter(c.Context(), c.who.Account, node)
-	}
-	return err
-}
-
-// heavyBody waits until the body may be decoded. Those of AAA requests are not heavy.
+// heavyBody waits until the body may be decoded; the turn lasts until EndHeavy. Those of AAA requests are not heavy.
 func (c *Call) heavyBody() error {
 	if c.route.Scope == Public || c.route.Scope == MayRequest {
 		return nil
@@ -87,15 +63,24 @@ func (c *Call) heavyBody() error {
 	if len(c.body) < admission.HeavyOctets {
 		return nil
 	}
-	return c.enterHeavy(true) // the body is held already
+	if c.leaveHeavy != nil {
+		return nil
+	}
+	c.LeaveNode()
+	var err error
+	c.leaveHeavy, err = c.server.heavy.Enter(c.Context(), c.who.Account, true)
+	return err
 }
 
-// HeavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows its
-// sender: an account has one at a time, whatever their length.
-func (c *Call) HeavyCheck(octets int) error { return c.enterHeavy(octets >= admission.HeavyOctets) }
+// LeaveNode gives the node's place back before the request waits for heavy work.
+func (c *Call) LeaveNode() {
+	if c.place != nil {
+		c.place.LeaveNode()
+	}
+}
 
-// endHeavy gives the turn back.
-func (c *Call) endHeavy() {
+// EndHeavy gives the turn of heavy work back: the body is decoded.
+func (c *Call) EndHeavy() {
 	if c.leaveHeavy != nil {
 		c.leaveHeavy()
 		c.leaveHeavy = nil

@@ -77,6 +77,9 @@ func (c *Call) ID() string { return c.id }
 // Start is when the request came.
 func (c *Call) Start() time.Time { return c.start }
 
+// Token is the token as it came. It is empty at a public route.
+func (c *Call) Token() string { return c.token }
+
 // Who is the holder of the token. It is zero at a public route.
 func (c *Call) Who() *token.Principal { return &c.who }
 
@@ -133,7 +136,7 @@ func putScratch(b *[]byte) {
 
 // WriteHeader notes the status for the log.
 func (c *Call) WriteHeader(status int) {
-	c.endHeavy() // how fast the client reads is its own affair
+	c.EndHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
 	}
@@ -164,7 +167,7 @@ func (c *Call) finish() {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
-	c.endHeavy()
+	c.EndHeavy()
 	if c.buffer != nil {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil

@@ -44,6 +44,8 @@ type Options struct {
 	Bad func(limited bool)
 	// Budget is of the memory that bodies and answers hold. Optional: a default one.
 	Budget *admission.Budget
+	// Heavy gives the turns of heavy work. Optional: the server's own.
+	Heavy *admission.Heavy
 
 	// LogPath hides the secrets in a path that is logged. Optional.
 	LogPath func(path string) string

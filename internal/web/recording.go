@@ -52,7 +52,7 @@ var errNotRecorded = &Failure{Status: http.StatusInternalServerError, Slug: Slug
 // StepAside gives back the place and the turn that the request holds, while it waits for another one to end.
 func (c *Call) StepAside() {
 	c.aside = true
-	c.endHeavy()
+	c.EndHeavy()
 	c.leavePlace()
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func New(o Options) *Server {
 		Options: o,
 		limiter: NewLimiter(o.Limits.Rate, o.Limits.Burst),
 		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
-		heavy:   admission.NewHeavy(admission.HeavyAtOnce()),
+		heavy:   cmp.Or(o.Heavy, admission.NewHeavy(admission.HeavyAtOnce())),
 		places:  admission.NewPlaces(),
 		meters:  make(map[routeKey]func(int, time.Duration)),
 	}

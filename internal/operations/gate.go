@@ -1,0 +1,121 @@
+package operations
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/admin"
+	"aaa-api/internal/line"
+	"aaa-api/internal/token"
+)
+
+// Reach says what an operation is about, and so what its gate checks.
+type Reach uint8
+
+// What operations are about.
+const (
+	OnToken    Reach = iota // the token's own account, or none
+	OnAccount               // the account that the call names, which must be the token's own or below it
+	OnDocument              // likewise, or the system configuration: the root account's tokens only
+)
+
+// Access is the authority that an operation asks for.
+type Access struct {
+	Public bool   // no token is needed
+	Scope  string // of package token; empty: any valid token
+	Reach  Reach
+}
+
+// Accesses that many operations have.
+var (
+	public   = Access{Public: true}
+	anyToken = Access{}
+	reads    = Access{Scope: token.ScopeRead, Reach: OnAccount}
+	writes   = Access{Scope: token.ScopeWrite, Reach: OnAccount}
+	asks     = Access{Scope: token.ScopeRequest, Reach: OnAccount}
+
+	readsDocument  = Access{Scope: token.ScopeRead, Reach: OnDocument}
+	writesDocument = Access{Scope: token.ScopeWrite, Reach: OnDocument}
+)
+
+// Errors of the gate.
+var (
+	ErrTooOld = &aaa.Error{
+		Kind: aaa.KindUnavailable, RetryAfter: 2 * time.Second,
+		Message: "the database could not be reached for too long, so this node can't tell whether what it remembers still holds",
+	}
+	ErrNoToken       = &aaa.Error{Kind: aaa.KindUnauthorized, Message: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
+	ErrNoSuchAccount = &aaa.Error{Kind: aaa.KindNotFound, Message: "there is no such account"}
+	ErrNoSystem      = &aaa.Error{Kind: aaa.KindNotFound, Message: "the token does not reach the system configuration: only one of the root account does"}
+	ErrDisabled      = &aaa.Error{Kind: aaa.KindForbidden, Message: "the token's account, or one above it, is disabled"}
+)
+
+// pass is the gate of every operation, in the process that holds the secrets: whoever calls has shown nothing but a token.
+func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, error) {
+	s := &Served{Parts: p, Account: from.Account}
+	if a.Public {
+		s.Who = &admin.Caller{RequestID: from.RequestID, At: from.At}
+		return s, nil
+	}
+	if p.Stale != nil && p.Stale() {
+		return nil, ErrTooOld
+	}
+	who, err := p.Verifier.Verify(ctx, from.Token, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.enabled(ctx, who.Account); err != nil {
+		return nil, err
+	}
+	if s.Account, err = p.reach(ctx, a.Reach, who.Account, from.Account); err != nil {
+		return nil, err
+	}
+	if a.Scope != "" && !who.Can(a.Scope) {
+		return nil, &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + a.Scope}
+	}
+	s.Who = &admin.Caller{Principal: who, RequestID: from.RequestID, At: from.At}
+	return s, nil
+}
+
+// end gives back what the call held.
+func (s *Served) end() {
+	if s.leave != nil {
+		s.leave()
+	}
+	if s.Budget != nil {
+		s.Budget.Release(&s.holding)
+	}
+}
+
+// enabled refuses the credentials of an account that is gone or disabled.
+func (p *Parts) enabled(ctx context.Context, id aaa.AccountID) error {
+	enabled, err := p.Tree.Enabled(ctx, id)
+	switch {
+	case aaa.KindOf(err) == aaa.KindNotFound:
+		return ErrNoToken // the account is gone, and its credentials with it
+	case err != nil:
+		return err
+	case !enabled:
+		return ErrDisabled
+	}
+	return nil
+}
+
+// reach is the account that a call is about. Whatever the token does not reach is as if it were not there.
+func (p *Parts) reach(ctx context.Context, r Reach, own, named aaa.AccountID) (aaa.AccountID, error) {
+	if r == OnToken || named == own {
+		return own, nil
+	}
+	missing := ErrNoSuchAccount
+	if named == aaa.SystemConfig && r == OnDocument {
+		missing = ErrNoSystem
+	} else if _, err := aaa.ParseAccountID(string(named)); err != nil {
+		return "", missing
+	}
+	within, err := p.Tree.Within(ctx, own, named)
+	if aaa.KindOf(err) == aaa.KindNotFound || err == nil && !within {
+		return "", missing
+	}
+	return named, err
+}

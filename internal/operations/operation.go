@@ -1,0 +1,107 @@
+// Package operations defines what the security module does for the other processes: each operation once, with the authority that it
+// asks for, whether it is called in the same process or over the line.
+//
+// A file holds the operations about one noun. An operation is a variable: handlers call its Call, and the process that serves finds it by
+// its number.
+package operations
+
+import (
+	"context"
+	"fmt"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
+	"aaa-api/internal/line"
+)
+
+// Operation is one thing that the security module does, from a request Q to an answer R. Both are plain data.
+type Operation[Q, R any] struct {
+	number uint16
+	name   string
+	access Access
+	serve  func(ctx context.Context, s *Served, q *Q) (R, error)
+}
+
+// Served is a call that passed the gate.
+type Served struct {
+	*Parts
+	Who     *admin.Caller // the holder of the token; zero for a public operation
+	Account aaa.AccountID // that the call is about
+	leave   func()        // gives the turn of heavy work back; nil: not held
+	holding admission.Holding
+}
+
+// all lists the operations by number. Both ends of a line are the same build, so they have the same numbers.
+var all []served
+
+// served is an operation of any types.
+type served interface {
+	Name() string
+	// from decodes the request, asks the gate, runs the operation.
+	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
+	// walk shows a pointer to the request and one to the answer, for tests of what crosses.
+	types() (request, answer any)
+}
+
+// define makes an operation, at start alone.
+func define[Q, R any](name string, access Access, serve func(context.Context, *Served, *Q) (R, error)) *Operation[Q, R] {
+	o := &Operation[Q, R]{number: uint16(len(all)), name: name, access: access, serve: serve} //nolint:gosec // there are a hundred
+	all = append(all, o)
+	return o
+}
+
+// Name is how logs and metrics call the operation, such as documents.get.
+func (o *Operation[Q, R]) Name() string { return o.name }
+
+// Call runs the operation for who asks. The errors are *aaa.Error, those of the gate (Access) among them, or ctx's.
+func (o *Operation[Q, R]) Call(ctx context.Context, to line.Caller, from line.From, q Q) (R, error) {
+	if here, ok := to.(*Parts); ok {
+		return o.run(ctx, here, &from, &q)
+	}
+	var r R
+	err := to.Call(ctx, o.number, &from, &q, &r)
+	return r, err
+}
+
+// run asks the gate and does the work.
+func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q *Q) (R, error) {
+	s, err := p.pass(ctx, &o.access, from)
+	if err != nil {
+		var none R
+		return none, err
+	}
+	s.begin(ctx, &o.access)
+	defer s.end()
+	return o.serve(ctx, s, q)
+}
+
+func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error) {
+	q := new(Q)
+	if err := decode(q); err != nil {
+		return nil, err
+	}
+	r, err := o.run(ctx, p, from, q)
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+func (o *Operation[Q, R]) types() (request, answer any) { return new(Q), new(R) }
+
+// Serve implements line.Handler.
+func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, decode func(any) error) (any, error) {
+	if int(operation) >= len(all) {
+		return nil, aaa.Errorf(aaa.KindInternal, "there is no operation %d", operation)
+	}
+	return all[operation].from(ctx, p, from, decode)
+}
+
+// Call implements line.Caller, for what has an operation's number alone. Operations that are called in their own process don't come here.
+func (p *Parts) Call(context.Context, uint16, *line.From, any, any) error {
+	return fmt.Errorf("an operation of this process is called by Operation.Call")
+}
+
+// None is the request of an operation that needs to know nothing beyond line.From, and the answer of one that has nothing to say.
+type None struct{}
