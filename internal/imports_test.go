@@ -77,12 +77,13 @@ var rules = map[string][]string{
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
 	"line":       {"aaa"},
-	"operations": {"aaa", "admin", "admission", "dict", "fsm", "gateway", "idempotency", "limits", "line", "schema", "store", "token"},
+	"operations": {"aaa", "admin", "admission", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
+	"tally":      {},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "line", "logging", "operations", "pool", "schema", "store", "token", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"},                                                                                 // of the store its Page alone, of token its Principal and scopes
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "limits", "line", "logging", "operations", "peer", "pool", "schema", "store", "tally", "token", "web", "/"}, // of admin, gateway, store and token plain data alone
 
 	"/migrations": {},
 	"/schemas":    {},

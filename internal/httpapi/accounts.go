@@ -150,6 +150,12 @@ func (a *API) getLimits(c *web.Call) error {
 	if err != nil {
 		return err
 	}
+	octets := aaa.LimitBodyOctets.Name() // this process holds them
+	if l, ok := got.Limits[octets]; ok {
+		holds := a.web.Holds(c.Account())
+		l.Used = &holds
+		got.Limits[octets] = l
+	}
 	return c.Reply(web.Answer{Data: got})
 }
 

@@ -34,7 +34,7 @@ func (a *API) getDocument(c *web.Call) error {
 	if done, err := c.NotModified(web.ETag(d.Revision)); done || err != nil {
 		return err
 	}
-	servers, err := a.Service.Learnt(c.Context(), c.Account())
+	servers, err := operations.Learnt.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
 
@@ -69,29 +70,42 @@ func (a *API) deleteKey(c *web.Call) error {
 
 // apiAuth trades an API key for a token that lives shortly, and no longer than the key.
 func (a *API) apiAuth(c *web.Call) error {
-	if err := c.CheckFresh(); err != nil {
-		return err
-	}
-	key, err := c.OnlyText("api_key", 256)
+	key, err := c.OnlyText("api_key", operations.MaxAPIKey)
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.Context(), key, c)
-	if err := c.Judged(err); err != nil {
+	holder, err := a.keyHolder(c, key)
+	if err != nil {
 		return err
 	}
-	if err := a.logins.Allow(c, who.TokenID); err != nil {
+	if err := a.logins.Allow(c, holder.TokenID); err != nil {
 		return err
 	}
-	if err := c.CheckEnabled(who.Account); err != nil {
-		return err
-	}
-	c.SetAccount(who.Account)
+	c.SetHolder(holder.Account, key)
 	session, err := operations.TradeKey.Call(c.Context(), a.Line, from(c), operations.KeyTraded{Key: key})
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: tokenView{Token: session.Token}, Members: []web.Member{{Name: "auth_token", Value: session.Text}}}.Created(""))
+}
+
+// keyHolder is whose an API key is. As with tokens, the sender of one that somebody may have made up is charged before it is looked up, and that of
+// one that is none afterwards.
+func (a *API) keyHolder(c *web.Call, key string) (*token.Principal, error) {
+	holder, err := operations.CheckKey.Call(c.Context(), a.Line, from(c), operations.KeyShown{Key: key})
+	if err == nil && holder.Guess {
+		if err := c.Guess(); err != nil {
+			return nil, err
+		}
+		holder, err = operations.CheckKey.Call(c.Context(), a.Line, from(c), operations.KeyShown{Key: key, Guessed: true})
+	}
+	if err := c.Judged(err); err != nil {
+		return nil, err
+	}
+	if holder.Guess { // the security module does not keep its word
+		return nil, web.ErrNoToken
+	}
+	return &holder.Who, nil
 }
 
 // whoami tells a token's account and scopes.

@@ -51,29 +51,46 @@ var (
 	ErrDisabled      = &aaa.Error{Kind: aaa.KindForbidden, Message: "the token's account, or one above it, is disabled"}
 )
 
-// pass is the gate of every operation, in the process that holds the secrets: whoever calls has shown nothing but a token.
-func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, error) {
-	s := &Served{Parts: p, Account: from.Account}
+// authorize is the gate of every operation, in the process that holds the secrets: whoever calls has shown nothing but a token. It
+// returns who holds the token, and the account that the call is about.
+func (p *Parts) authorize(ctx context.Context, a *Access, from *line.From) (who token.Principal, account aaa.AccountID, err error) {
 	if a.Public {
-		s.Who = &admin.Caller{RequestID: from.RequestID, At: from.At}
-		return s, nil
+		return who, from.Account, nil
 	}
+	if who, err = p.verify(ctx, from.Token, nil); err != nil {
+		return who, "", err
+	}
+	if err = p.enabled(ctx, who.Account); err != nil {
+		return who, "", err
+	}
+	if account, err = p.reach(ctx, a.Reach, who.Account, from.Account); err != nil {
+		return who, "", err
+	}
+	if a.Scope != "" && !who.Can(a.Scope) {
+		return who, "", lacks(a.Scope)
+	}
+	return who, account, nil
+}
+
+func lacks(scope string) error {
+	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + scope}
+}
+
+// verify returns whose a token is, unless what is in memory is too old to tell.
+func (p *Parts) verify(ctx context.Context, text string, g token.Guard) (token.Principal, error) {
 	if p.Stale != nil && p.Stale() {
-		return nil, ErrTooOld
+		return token.Principal{}, ErrTooOld
 	}
-	who, err := p.Verifier.Verify(ctx, from.Token, nil)
+	return p.Verifier.Verify(ctx, text, g)
+}
+
+// pass takes a call through the gate.
+func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, error) {
+	who, account, err := p.authorize(ctx, a, from)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.enabled(ctx, who.Account); err != nil {
-		return nil, err
-	}
-	if s.Account, err = p.reach(ctx, a.Reach, who.Account, from.Account); err != nil {
-		return nil, err
-	}
-	if a.Scope != "" && !who.Can(a.Scope) {
-		return nil, &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + a.Scope}
-	}
+	s := &Served{Parts: p, Account: account}
 	s.Who = &admin.Caller{Principal: who, RequestID: from.RequestID, At: from.At}
 	return s, nil
 }

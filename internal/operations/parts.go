@@ -10,10 +10,12 @@ import (
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/peer"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/token"
 )
 
-// Parts are what the operations work with: the inside of the security module. It serves the calls of other processes (Serve), and those
+// Parts are what the operations work with: the inside of the security module. It serves the calls of other processes (For, Serve), and those
 // of its own by Operation.Call. All but the members marked optional must be there.
 type Parts struct {
 	Tree     Tree
@@ -26,6 +28,12 @@ type Parts struct {
 	// Stale reports whether what this node has in memory is too old to be used: then calls that need a credential are refused. Optional.
 	Stale func() bool
 	Log   *slog.Logger
+
+	Readiness *Readiness
+	Peers     peer.Messages // of other nodes; optional
+	Metrics   *tally.Board  // optional
+
+	front *front // the other process that calls; nil: this one does
 }
 
 // Tree answers questions about accounts from memory.
@@ -36,10 +44,6 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Limits is what the account may use.
 	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
-	// Refusals counts what limits refused.
-	Refusals() *limits.Counts
-	// Warm is how many accounts are in memory, whose AAA requests need no store.
-	Warm() int
 }
 
 // Verifier finds out whose a credential is. One unknown, revoked or run out is an *aaa.Error of KindUnauthorized.

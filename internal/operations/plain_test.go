@@ -37,7 +37,7 @@ func TestAnswersCross(t *testing.T) {
 		octets, err := line.Append(nil, v)
 		ok(t, err)
 		back := reflect.New(reflect.TypeOf(v).Elem()).Interface()
-		ok(t, line.Read(octets, back))
+		ok(t, line.Read(string(octets), back))
 		if diff := cmp.Diff(v, back); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

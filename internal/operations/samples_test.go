@@ -103,5 +103,31 @@ var samples = map[string]sample{
 	"spool.resend_all": plain(writes, Chosen{Filters: map[string]string{"user": "bob"}}),
 	"spool.drop_all":   plain(writes, Chosen{Filters: map[string]string{"user": "bob"}}),
 
-	"requests.handle": plain(asks, aaa.Request{Op: aaa.Authn, Values: aaa.Values{"User-Name": "bob"}}),
+	"requests.handle":     plain(asks, aaa.Request{Op: aaa.Authn, Values: aaa.Values{"User-Name": "bob"}}),
+	"requests.dryrun":     plain(asks, aaa.Request{Op: aaa.Authz, Values: aaa.Values{"User-Name": "bob"}, Trace: true}),
+	"requests.workers":    plain(asks, None{}),
+	"servers.learnt":      plain(readsDocument, None{}),
+	"documents.effective": plain(reads, OfOperation{Op: aaa.Custom}),
+
+	"sessions.start":    plain(asks, aaa.Request{Values: aaa.Values{"User-Name": "bob"}}),
+	"sessions.continue": plain(asks, OfSession{SID: someID, Values: aaa.Values{"answer": "x"}}),
+	"sessions.open":     plain(asks, OfSession{SID: someID}),
+	"sessions.report":   plain(asks, OfSession{SID: someID, Usage: aaa.Usage{aaa.InputOctets: {Count: 1, Path: "counters.input_octets"}}}),
+	"sessions.close":    plain(asks, OfSession{SID: someID, Cause: "Idle-Timeout"}),
+	"sessions.close.id": plain(writes, OfSession{SID: "0123456789ab"}),
+	"sessions.get":      plain(reads, OfSession{SID: someID}),
+	"sessions.get.id":   plain(writes, OfSession{SID: "0123456789ab"}),
+	"sessions.list":     plain(reads, SessionPage{Page: aPage, Below: true}),
+
+	"keys.begin":       plain(asks, Keyed{Operation: "POST /", Key: "key"}),
+	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),
+	"keys.end":         plain(public, KeyEnded{Answer: []byte("{}")}),
+
+	"admit":          plain(public, Entry{Reach: OnAccount, Rate: true}),
+	"reaches":        {public, func(s *site) any { return &Named{[]aaa.AccountID{s.tenant, s.sibling}} }},
+	"login.check":    plain(public, KeyShown{Key: "no key"}),
+	"peers.head":     plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x"}),
+	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
+	"metrics":        plain(public, Families{Octets: []byte{}}),
+	"ready":          plain(public, None{}),
 }

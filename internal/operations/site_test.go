@@ -30,6 +30,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/token"
 )
 
@@ -120,8 +121,9 @@ func newSite(t testing.TB) *site {
 	})
 	s := &site{t: t, store: st, key: key, vault: vault, sync: follower.Sync, parts: &Parts{
 		Tree: tenants, Verifier: verifier, Service: service, Log: log,
-		Keys:  idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
-		Heavy: admission.NewHeavy(admission.HeavyAtOnce()),
+		Keys:      idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
+		Heavy:     admission.NewHeavy(admission.HeavyAtOnce()),
+		Readiness: NewReadiness(st, tenants.Warm), Metrics: tally.New("secmod", metrics),
 		Admin: admin.New(admin.Options{
 			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry), Sync: follower.Sync,

@@ -18,23 +18,21 @@ func (c *Call) charged() *limits.Account {
 	if a := c.holding.Account(); a != nil {
 		return a
 	}
-	return c.spender()
+	return c.Spender()
 }
 
 // ownHolding charges the token's account with what the request held before its token was known, for the body that the token
 // is in, and with what it takes later: strangers' part is for strangers.
 func (c *Call) ownHolding() {
 	if c.holding.Account() != nil {
-		c.server.Budget.Transfer(&c.holding, c.spender())
+		c.server.Budget.Transfer(&c.holding, c.Spender())
 	}
 }
 
-// spender is the account of the token, that of strangers before the token is known.
-func (c *Call) spender() *limits.Account {
+// Spender is the account of the token, that of strangers before the token is known.
+func (c *Call) Spender() *limits.Account {
 	if c.who.TokenID != "" {
-		if a, err := c.server.Accounts.Limits(c.Context(), c.who.Account); err == nil {
-			return a
-		}
+		return c.server.spenders.of(c.who.Account, c.bodyOctets)
 	}
 	return c.server.Budget.Strangers()
 }
@@ -96,9 +94,9 @@ func (c *Call) takePlace() (err error) {
 		return err
 	}
 	if c.route.onlyReads() {
-		return c.server.Budget.Fits(c.asked(c.spender()))
+		return c.server.Budget.Fits(c.asked(c.Spender()))
 	}
-	return c.server.Budget.Room(c.spender())
+	return c.server.Budget.Room(c.Spender())
 }
 
 // Patience is how long one request waits for a store that hangs before those behind it fail with its error.
@@ -118,16 +116,4 @@ func (c *Call) leavePlace() {
 		c.place = nil
 		p.Leave()
 	}
-}
-
-// checkRate takes a request that is no AAA request from the rate of the token's account.
-func (c *Call) checkRate() error {
-	if c.route.Scope == MayRequest {
-		return nil // the gateway's
-	}
-	have, err := c.server.Accounts.Limits(c.Context(), c.who.Account)
-	if err != nil {
-		return err
-	}
-	return have.Take(aaa.LimitAPIRequests, time.Now()) // what came before may have taken long
 }
