@@ -77,7 +77,8 @@ var rules = map[string][]string{
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
 	"line":       {"aaa"},
-	"operations": {"aaa", "admin", "admission", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
+	"processes":  {"backoff"},
+	"operations": {"aaa", "admin", "admission", "backoff", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
 	"tally":      {},
 
 	"admission": {"aaa", "limits"},
