@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/document"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
@@ -25,6 +26,7 @@ type Gateway struct {
 	spool   Spool
 	clock   func() time.Time
 	metrics *Metrics
+	bans    *bans.Board
 
 	hashCost usersfile.Cost
 }
@@ -43,6 +45,7 @@ type Options struct {
 	URL      string           // at which other nodes reach it; optional: they don't
 	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
+	Bans     *bans.Board    // optional: nobody is banned
 	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
 }
@@ -53,7 +56,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, hashCost: o.HashCost,
 	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
@@ -181,6 +184,9 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	e := &Effective{
 		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
 		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
+	}
+	for _, p := range route.Bans {
+		e.Bans = append(e.Bans, EffectiveBans{p.Document, p.By})
 	}
 	levels := route.Levels
 	if route.Off() { // whose document says so is the last step of the walk

@@ -90,6 +90,11 @@ var samples = map[string]sample{
 	"tokens.whoami":     plain(anyToken, None{}),
 	"tokens.trade_key":  plain(public, KeyTraded{Key: "no key"}),
 
+	"bans.list":       plain(reads, BansPart{Below: true, Page: aPage}),
+	"bans.add":        plain(writes, BanWritten{Sent: decoded(`{"key":"User-Name","value":"eve","seconds":60}`)}),
+	"bans.lift":       plain(writes, BanNamed{ID: someID}),
+	"bans.lift_value": plain(writes, BannedValue{Key: "User-Name", Value: "eve"}),
+
 	"spool.list":       plain(reads, RecordsPart{Filters: map[string]string{"state": "parked"}, Page: aPage}),
 	"spool.backlog":    plain(reads, None{}),
 	"spool.get":        plain(reads, Record{ID: someID}),
