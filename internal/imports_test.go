@@ -68,9 +68,10 @@ var rules = map[string][]string{
 	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
+	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
+	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
