@@ -76,7 +76,7 @@ var rules = map[string][]string{
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
 	"line":       {"aaa"},
-	"operations": {"aaa", "admin", "gateway", "idempotency", "limits", "line", "token"},
+	"operations": {"aaa", "admin", "engines", "gateway", "idempotency", "limits", "line", "plans", "store", "tail", "token"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

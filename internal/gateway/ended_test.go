@@ -31,7 +31,9 @@ func TestTail(t *testing.T) {
 	f.put("sibling", doc("off"))
 	renamed := strings.ReplaceAll(doc("on", "a"), `"request_key":"User-Name"`, `"request_key":"login"`)
 	reply := func(o aaa.Outcome) { // of the server, from now on
-		f.engine.set("a", func(*engines.Request) (*engines.Reply, error) { return &engines.Reply{Outcome: o, Attempts: 1, Prompt: "?"}, nil })
+		f.engine.set("a", func(*engines.Request) (*engines.Reply, error) {
+			return &engines.Reply{Outcome: o, Attempts: 1, Prompt: "?"}, nil
+		})
 	}
 	alice := map[string]any{"User-Name": "alice", "User-Password": "s3cr3t-user"}
 	f.mustAsk("customer", aaa.Authn, alice)

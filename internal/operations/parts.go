@@ -23,6 +23,9 @@ type Parts struct {
 	// Stale reports whether what this node has in memory is too old to be used: then calls that need a credential are refused. Optional.
 	Stale func() bool
 	Log   *slog.Logger
+	Local *Local // for operators; optional if there are none
+
+	operators bool // see Operators
 }
 
 // Tree answers questions about accounts from memory.

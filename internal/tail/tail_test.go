@@ -77,8 +77,10 @@ func TestFilter(t *testing.T) {
 	t.Parallel()
 	tail := New()
 	for i, e := range []Entry{
-		{Account: "a", User: "alice", Outcome: "accept"}, {Account: "b", User: "alice", Outcome: "reject"},
-		{Account: "a", User: "bob", Outcome: "reject"}, {Account: "a", User: "alice", Outcome: "reject"},
+		{Account: "a", User: "alice", Outcome: "accept"},
+		{Account: "b", User: "alice", Outcome: "reject"},
+		{Account: "a", User: "bob", Outcome: "reject"},
+		{Account: "a", User: "alice", Outcome: "reject"},
 	} {
 		e.ID = fmt.Sprint(i)
 		tail.Add(&e)

@@ -1,0 +1,100 @@
+package operations
+
+import (
+	"context"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/plans"
+	"aaa-api/internal/tail"
+)
+
+// Local is what the operators of this machine see of the process, whichever account it belongs to.
+type Local struct {
+	Tail    *tail.Tail
+	Servers Servers
+	// Root is the account above all.
+	Root func(context.Context) (aaa.AccountID, error)
+	// Status is the state of the process.
+	Status func(context.Context) Status
+}
+
+// Servers are those of all documents in memory.
+type Servers interface {
+	Servers(fn func(document aaa.AccountID, s *plans.Server))
+}
+
+// Operators are the Parts as the operators of this machine reach them: they alone may run operations with Access.Operator, and no others. Who
+// is one, the owner of the line decides.
+func (p *Parts) Operators() *Parts {
+	o := *p
+	o.operators = true
+	return &o
+}
+
+// Status is the state of the security module.
+type Status struct {
+	Node     string
+	Version  string
+	Store    string        // path or URL, without a password
+	Fault    string        // why the store is not there; empty: it is
+	Seen     time.Duration // how long ago its changes were read
+	Accounts int           // in memory
+	Requests uint64        // AAA requests since the start
+	Lacks    []string      // what the kernel lacks for the isolation of processes, by name
+	Spool    SpoolStatus
+	Journal  JournalStatus
+}
+
+// SpoolStatus tells of the accounting records of all nodes.
+type SpoolStatus struct {
+	Waiting int64     `json:"waiting"`
+	Parked  int64     `json:"parked"`
+	Octets  int64     `json:"octets"`
+	Oldest  time.Time `json:"oldest,omitzero"` // when the oldest waiting record was received
+}
+
+// JournalStatus tells of the journal of this node.
+type JournalStatus struct {
+	Entries int64 `json:"entries"`
+	Octets  int64 `json:"octets"`
+	Aside   int   `json:"aside"` // files that somebody has to look at
+}
+
+// NodeStatus returns the state of the process.
+var NodeStatus = define("operators.status", operators, func(ctx context.Context, s *Served, _ *None) (Status, error) {
+	return s.Local.Status(ctx), nil
+})
+
+// below is an account and all below it, any if it is empty.
+func (s *Served) below(ctx context.Context, top aaa.AccountID) (func(aaa.AccountID) bool, error) {
+	if top == "" {
+		return nil, nil //nolint:nilnil // no condition
+	}
+	if err := s.exists(ctx, top); err != nil {
+		return nil, err
+	}
+	return func(id aaa.AccountID) bool {
+		within, err := s.Tree.Within(ctx, top, id)
+		return err == nil && within
+	}, nil
+}
+
+func (s *Served) exists(ctx context.Context, id aaa.AccountID) error {
+	if _, err := aaa.ParseAccountID(string(id)); err != nil {
+		return aaa.Invalid(aaa.Field{Path: "account", Rule: "pattern", Message: "is no id of an account: 32 hexadecimal characters"})
+	}
+	_, err := s.Tree.Enabled(ctx, id)
+	if aaa.KindOf(err) == aaa.KindNotFound {
+		return ErrNoSuchAccount
+	}
+	return err
+}
+
+// top is the account asked for, the root if there is none.
+func (s *Served) top(ctx context.Context, id aaa.AccountID) (aaa.AccountID, error) {
+	if id == "" {
+		return s.Local.Root(ctx)
+	}
+	return id, s.exists(ctx, id)
+}
