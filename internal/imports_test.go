@@ -75,8 +75,9 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
-	"line":       {"aaa"},
-	"operations": {"aaa", "admin", "engines", "gateway", "idempotency", "limits", "line", "plans", "store", "tail", "token"},
+	"line":        {"aaa"},
+	"adminsocket": {"line"},
+	"operations":  {"aaa", "admin", "engines", "gateway", "idempotency", "limits", "line", "plans", "spool", "store", "tail", "token"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

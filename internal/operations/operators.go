@@ -6,6 +6,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/plans"
+	"aaa-api/internal/spool"
 	"aaa-api/internal/tail"
 )
 
@@ -42,23 +43,7 @@ type Status struct {
 	Accounts int           // in memory
 	Requests uint64        // AAA requests since the start
 	Lacks    []string      // what the kernel lacks for the isolation of processes, by name
-	Spool    SpoolStatus
-	Journal  JournalStatus
-}
-
-// SpoolStatus tells of the accounting records of all nodes.
-type SpoolStatus struct {
-	Waiting int64     `json:"waiting"`
-	Parked  int64     `json:"parked"`
-	Octets  int64     `json:"octets"`
-	Oldest  time.Time `json:"oldest,omitzero"` // when the oldest waiting record was received
-}
-
-// JournalStatus tells of the journal of this node.
-type JournalStatus struct {
-	Entries int64 `json:"entries"`
-	Octets  int64 `json:"octets"`
-	Aside   int   `json:"aside"` // files that somebody has to look at
+	Spool    spool.Status
 }
 
 // NodeStatus returns the state of the process.
