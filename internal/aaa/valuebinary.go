@@ -336,4 +336,3 @@ func (r *valueReader) pairs(depth int) map[string]any {
 	}
 	return m
 }
-

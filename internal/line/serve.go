@@ -1,0 +1,177 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+
+	"aaa-api/internal/aaa"
+)
+
+// served is a call of the other end.
+type served struct {
+	callHead
+	id      uint32
+	octets  int
+	request []byte
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+// called takes a call, or refuses it without keeping its octets. Too many calls are refused as busy; a peer that goes on regardless is cut off.
+func (c *Conn) called(in *input, id uint32, octets int) error {
+	c.mu.Lock()
+	twice := c.serving[id] != nil
+	full := len(c.serving) >= c.o.Calls || c.taken+octets > c.o.RequestOctets
+	if full {
+		c.refused++
+	} else {
+		c.refused = 0
+	}
+	refused := c.refused
+	c.mu.Unlock()
+	switch {
+	case twice:
+		return brokenf("it called %d twice at once", id)
+	case refused > c.o.Calls:
+		return brokenf("it makes more than %d calls at once, though they are refused", c.o.Calls)
+	case full:
+		if err := in.skip(octets); err != nil {
+			return halfOf(err)
+		}
+		c.refuse(id)
+		return nil
+	}
+	body, err := in.take(octets)
+	if err != nil {
+		return halfOf(err)
+	}
+	s := &served{id: id, octets: octets}
+	var ok bool
+	if s.callHead, s.request, ok = readCallHead(body); !ok {
+		return broken("it sent a call without a head")
+	}
+	if s.left > 0 {
+		s.ctx, s.cancel = context.WithTimeout(c.base, s.left)
+	} else {
+		s.ctx, s.cancel = context.WithCancel(c.base)
+	}
+	c.mu.Lock()
+	c.serving[id] = s
+	c.taken += octets
+	c.mu.Unlock()
+	c.work.Go(func() { c.serve(s) })
+	return nil
+}
+
+// refuse answers a call that was not taken. Such answers need no room in the queue: called bounds them.
+func (c *Conn) refuse(id uint32) {
+	frame := getBuffer()
+	defer putBuffer(frame)
+	*frame = c.errorFrame(*frame, id, busy())
+	c.mu.Lock()
+	c.send(*frame)
+}
+
+// cancel ends the context of a call. One that is answered already is no fault: the frames met.
+func (c *Conn) cancel(id uint32) {
+	c.mu.Lock()
+	s := c.serving[id]
+	c.mu.Unlock()
+	if s != nil {
+		s.cancel()
+	}
+}
+
+// serve runs a call and sends its answer. A panic, or a handler that ends its goroutine, fails the one call.
+func (c *Conn) serve(s *served) {
+	frame := getBuffer()
+	ended := false
+	defer func() {
+		if !ended {
+			if p := recover(); p != nil {
+				c.o.Log.LogAttrs(s.ctx, slog.LevelError, "panic", append(c.about(s), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))...)
+			}
+			*frame = c.errorFrame(*frame, s.id, &aaa.Error{Kind: aaa.KindInternal})
+		}
+		c.answer(s, *frame)
+		putBuffer(frame)
+		s.cancel()
+	}()
+	*frame = c.run(*frame, s)
+	ended = true
+}
+
+// answer queues the frame that answers a call, and forgets the call.
+func (c *Conn) answer(s *served, frame []byte) {
+	finish(frame)
+	c.mu.Lock()
+	_ = c.waitForRoom(c.base, len(frame))
+	delete(c.serving, s.id)
+	c.taken -= s.octets
+	c.send(frame)
+}
+
+// run is the frame that answers a call.
+func (c *Conn) run(b []byte, s *served) (frame []byte) {
+	answer, err := c.o.Handler.Serve(s.ctx, s.operation, &s.from, func(request any) error {
+		if err := Read(s.request, request); err != nil {
+			return &aaa.Error{Message: "the request can't be read", Err: err}
+		}
+		return nil
+	})
+	if err == nil {
+		if frame, err = Append(begin(b, frameAnswer, s.id), answer); err == nil && len(frame)-headOctets > c.o.MaxAnswer {
+			err = &aaa.Error{Message: "the answer is longer than " + strconv.Itoa(c.o.MaxAnswer) + " octets"}
+		}
+	}
+	if err != nil {
+		c.tell(s, err)
+		frame = c.errorFrame(b, s.id, err)
+	}
+	return frame
+}
+
+// errorFrame is the frame of an error. One that can't be sent becomes an internal error.
+func (c *Conn) errorFrame(b []byte, id uint32, err error) []byte {
+	d := aaa.DataOf(err)
+	frame, werr := Append(begin(b[:0], frameError, id), &d)
+	if werr != nil || len(frame)-headOctets > c.o.MaxAnswer {
+		d = aaa.ErrorData{Kind: d.Kind, Message: "the error is too long to be told", RetryAfter: d.RetryAfter}
+		frame, _ = Append(begin(b[:0], frameError, id), &d)
+	}
+	finish(frame)
+	return frame
+}
+
+// tell logs what the other end is not told of an error.
+func (c *Conn) tell(s *served, err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	var e *aaa.Error
+	level := slog.LevelError
+	if errors.As(err, &e) && e.Kind != aaa.KindInternal {
+		if e.Err == nil {
+			return
+		}
+		level = slog.LevelInfo
+		err = e.Err
+	}
+	c.o.Log.LogAttrs(s.ctx, level, "operation failed", append(c.about(s), slog.String("error", err.Error()))...)
+}
+
+// about is how the log calls a call. Its token is not in it.
+func (c *Conn) about(s *served) []slog.Attr {
+	name := ""
+	if c.o.NameOf != nil {
+		name = c.o.NameOf(s.operation)
+	} else {
+		name = strconv.Itoa(int(s.operation))
+	}
+	return []slog.Attr{
+		slog.String("operation", name), slog.String("account", string(s.from.Account)), slog.String("request_id", s.from.RequestID),
+	}
+}
