@@ -55,6 +55,9 @@ func coderOf(t reflect.Type) (*coder, error) {
 
 // Append adds the binary form of what a pointer points to.
 func Append(b []byte, data any) ([]byte, error) {
+	if raw, ok := data.(*Raw); ok {
+		return append(b, *raw...), nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return nil, fmt.Errorf("%T is no pointer to plain data", data)
@@ -69,6 +72,10 @@ func Append(b []byte, data any) ([]byte, error) {
 // Read fills in what a pointer points to, which is its zero value before. The octets may be a stranger's. The value shares
 // no memory with them. The error says nothing of what is in them.
 func Read(b []byte, data any) error {
+	if raw, ok := data.(*Raw); ok {
+		*raw = append(Raw(nil), b...)
+		return nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("%T is no pointer to plain data", data)
