@@ -39,6 +39,7 @@ type served interface {
 	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
 	// walk shows a pointer to the request and one to the answer, for tests of what crosses.
 	types() (request, answer any)
+	forOperators() bool
 }
 
 // define makes an operation, at start alone.
@@ -85,6 +86,8 @@ func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, d
 }
 
 func (o *Operation[Q, R]) types() (request, answer any) { return new(Q), new(R) }
+
+func (o *Operation[Q, R]) forOperators() bool { return o.access.Operator }
 
 // Serve implements line.Handler.
 func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, decode func(any) error) (any, error) {

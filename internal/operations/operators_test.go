@@ -35,6 +35,9 @@ func TestOperators(t *testing.T) {
 	t.Parallel()
 	parts := &Parts{Local: &Local{}}
 	isOperators := func(name string) bool { return strings.HasPrefix(name, "operators.") }
+	if a, b := Protocol(), Protocol(); a != b || len(a) != 16 {
+		t.Errorf("the protocol is %q, then %q", a, b)
+	}
 	front, operators := callEverything(t, parts), callEverything(t, parts.Operators())
 	if len(front)+len(operators) != len(all) || len(operators) == 0 || len(front) == 0 {
 		t.Errorf("of %d operations fronts may try %d, operators %d", len(all), len(front), len(operators))
