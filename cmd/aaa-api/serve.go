@@ -46,10 +46,14 @@ The first start makes the key file, the root account and a token for it.`,
 
 // serve runs a node that logs to lines until ctx ends, and then lets it finish what it has begun.
 func serve(ctx context.Context, cfg *config.Config, lines *logging.Writer, out io.Writer) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	n, err := openNode(ctx, cfg, lines)
 	if err != nil {
 		return err
 	}
+	operators := n.openToOperators(ctx, stop)
+	defer operators.Close() //nolint:errcheck // the last of all: ctl stop waits for it
 	defer func() {
 		err = errors.Join(err, n.Close())
 		n.log.InfoContext(ctx, "stopped")

@@ -41,6 +41,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
+	"aaa-api/internal/tail"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
@@ -68,6 +69,8 @@ type node struct {
 	admin    *admin.Service
 	keys     *idempotency.Keys
 	api      *httpapi.API
+	tail     *tail.Tail
+	parts    *operations.Parts
 	memory   int64 // that the node may use; 0: nobody says
 	budget   *admission.Budget
 	clients  *web.Connections
@@ -202,8 +205,9 @@ func (n *node) assemble() error {
 	}
 	n.url = n.advertised()
 	n.spool = n.newSpool(registry)
+	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
-		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(),
+		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
@@ -226,11 +230,12 @@ func (n *node) assemble() error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
-	parts := &operations.Parts{
+	n.parts = &operations.Parts{
 		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Stale: n.follower.Stale, Log: n.log,
+		Local: n.local(),
 	}
 	n.api = httpapi.New(httpapi.Options{
-		Line:     parts,
+		Line:     n.parts,
 		Store:    n.store,
 		Tree:     n.tenants,
 		Service:  n.gateway,

@@ -81,6 +81,9 @@ type account struct {
 // New makes an empty Tail.
 func New() *Tail { return &Tail{accounts: xsync.NewMap[aaa.AccountID, *account](), most: allSlots} }
 
+// Count is how many requests there have been.
+func (t *Tail) Count() uint64 { return t.seq.Load() }
+
 // Add keeps the summary of a request, and sets its number.
 func (t *Tail) Add(e *Entry) {
 	e.Seq = t.seq.Add(1)
