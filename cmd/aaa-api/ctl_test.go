@@ -169,11 +169,11 @@ func (c *ctl) follow(args ...string) *followed {
 
 func (c *ctl) testRequests(t *testing.T, f *followed) {
 	type request struct {
-		Time                                             time.Time
-		Account                                          string `json:"account_id"`
+		Time                                     time.Time
+		Account                                  string `json:"account_id"`
 		Operation, User, Outcome, Server, Reason string
-		Millis                                           float64 `json:"ms"`
-		ID                                               string  `json:"request_id"`
+		Millis                                   float64 `json:"ms"`
+		ID                                       string  `json:"request_id"`
 	}
 	var list []request
 	c.json(&list, "requests")
@@ -313,8 +313,15 @@ func (c *ctl) begin(body string) string {
 
 func (c *ctl) testCommandLines(t *testing.T) {
 	for _, args := range [][]string{
-		{"servers", "--state", "tired"}, {"servers", "--account", "x"}, {"requests", "--last", "100000"}, {"disconnect"}, {"disconnect", "x", "--user", "y"},
-		{"status", "--output", "xml"}, {"status", "more"}, {"session"}, {"statsu"},
+		{"servers", "--state", "tired"},
+		{"servers", "--account", "x"},
+		{"requests", "--last", "100000"},
+		{"disconnect"},
+		{"disconnect", "x", "--user", "y"},
+		{"status", "--output", "xml"},
+		{"status", "more"},
+		{"session"},
+		{"statsu"},
 	} {
 		c.fails(2, args...)
 	}

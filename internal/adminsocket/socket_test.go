@@ -41,7 +41,9 @@ type scripted struct {
 	fault          error
 }
 
-func (s *scripted) Node() Node { return Node{Version: "v", Processes: []Process{{Role: "main", PID: 7}}} }
+func (s *scripted) Node() Node {
+	return Node{Version: "v", Processes: []Process{{Role: "main", PID: 7}}}
+}
 
 func (s *scripted) Reload(context.Context) error { s.reloads.Add(1); return s.fault }
 

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/plans"
 	"aaa-api/internal/tail"
 )
 
@@ -69,5 +70,55 @@ func TestTail(t *testing.T) {
 	}, "\n")
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestServersInMemory: what is known of servers is there without asking them: exchanges under way, and the last one without an answer, which
+// outlasts an edit that keeps the server.
+func TestServersInMemory(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put("reseller", doc("on", "a", "!off"))
+	asked, answer := make(chan struct{}), make(chan struct{})
+	f.engine.set("a", func(*engines.Request) (*engines.Reply, error) {
+		close(asked)
+		<-answer
+		return silent(nil)
+	})
+	known := func() string {
+		var list []string
+		f.tenants.Servers(func(document aaa.AccountID, s *plans.Server) {
+			line := fmt.Sprintf("%s %d", s.Name, s.InFlight())
+			if document != f.ids["reseller"] {
+				line += " of another"
+			}
+			if trouble := s.Trouble(); trouble != nil && !trouble.At.IsZero() {
+				line += " " + trouble.Failure.Error()
+			}
+			list = append(list, line)
+		})
+		return strings.Join(list, ", ")
+	}
+	if got := known(); got != "" {
+		t.Errorf("before the document is used: %s", got)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = f.ask("customer", aaa.Authn, map[string]any{"User-Name": "alice"})
+	}()
+	<-asked
+	if got := known(); got != "a 1" {
+		t.Errorf("while it is asked: %s", got)
+	}
+	close(answer)
+	<-done
+	if got := known(); got != "a 0 no answer" {
+		t.Errorf("after its silence: %s", got)
+	}
+	f.put("reseller", with(doc("on", "a"), `"session_timeout":7`))
+	f.must(f.warm("customer"))
+	if got := known(); got != "a 0 no answer" {
+		t.Errorf("after an edit that keeps it: %s", got)
 	}
 }
