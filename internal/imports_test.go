@@ -20,6 +20,7 @@ const module = "aaa-api"
 // internal/. A package that is missing here fails the test: a new package needs a decision.
 var rules = map[string][]string{
 	"aaa":        {},
+	"bans":       {"aaa", "store"},
 	"atomicfile": {},
 	"backoff":    {},
 	"charset":    {},
@@ -64,14 +65,14 @@ var rules = map[string][]string{
 
 	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
 
-	"plans":   {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
+	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
@@ -80,7 +81,7 @@ var rules = map[string][]string{
 	"operations":  {"aaa", "admin", "engines", "gateway", "idempotency", "limits", "line", "plans", "spool", "store", "tail", "token"},
 
 	"admission": {"aaa", "limits"},
-	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
 	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "line", "logging", "operations", "pool", "schema", "store", "token", "web", "/"},
 

@@ -21,6 +21,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
@@ -62,6 +63,7 @@ type node struct {
 	tenants  *plans.Cache
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
+	bans     *bans.Board
 	spool    *spool.Spool
 	journal  *journal.Journal // nil: it could not be opened
 	radius   *radius.Engine
@@ -136,9 +138,14 @@ func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_
 	if err := n.listen(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.assemble(); err != nil {
+	banKey, err := n.vault.MAC(ctx, aaa.SystemConfig, "bans", nil)
+	if err != nil {
 		return nil, err
 	}
+	if err := n.assemble(banKey); err != nil {
+		return nil, err
+	}
+	n.bans.Sync(ctx) // who is banned stays so over a restart
 	n.start(ctx)
 	// From here on the caches follow every change.
 	if err := n.follower.Sync(ctx); err != nil {
@@ -166,8 +173,8 @@ func (n *node) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines.
-func (n *node) assemble() error {
+// assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines. banKey is that of bans.Options.
+func (n *node) assemble(banKey [32]byte) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -196,9 +203,12 @@ func (n *node) assemble() error {
 	if err != nil {
 		return err
 	}
+	n.bans = bans.New(bans.Options{
+		Store: n.store.Bans(), Node: n.name, Key: banKey, Log: n.log, Values: n.cfg.LogUser, Metrics: bans.NewMetrics(registry),
+	})
 	routes, err := router.New(router.Options{
 		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes,
-		Processor: processor, Log: n.log,
+		Processor: processor, Bans: n.bans, Log: n.log,
 	})
 	if err != nil {
 		return err
@@ -208,7 +218,7 @@ func (n *node) assemble() error {
 	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
-		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
@@ -221,6 +231,7 @@ func (n *node) assemble() error {
 		Tree:     n.tenants,
 		Users:    n.gateway,
 		Opener:   n.gateway,
+		Banner:   n.gateway,
 		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
@@ -314,6 +325,7 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.deleteExpired(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
+	n.background.Go(func() { n.bans.Run(ctx) })
 	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	n.background.Go(func() { tuneGC(ctx) })
 	if n.certificate != nil {

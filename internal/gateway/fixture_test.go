@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
@@ -43,6 +44,7 @@ type fixture struct {
 	asked    *scriptedAuthorizer
 	metrics  *prometheus.Registry
 	ids      map[string]aaa.AccountID
+	passed   time.Duration // of the clock of bans, beside the time that passes by itself
 }
 
 var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
@@ -91,6 +93,7 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.metrics = reg
 	routes, err := router.New(router.Options{
 		Authorizer: f.asked, Actions: acts, Metrics: router.NewMetrics(reg), Standard: std, Log: log,
+		Bans: bans.New(bans.Options{Store: db.Bans(), Node: "a", Now: f.clock, Log: log, Metrics: bans.NewMetrics(reg)}),
 	})
 	f.must(err)
 	o := Options{
@@ -107,6 +110,9 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.account("sibling", "reseller")
 	return f
 }
+
+// clock is what bans go by.
+func (f *fixture) clock() time.Time { return time.Now().Add(f.passed) }
 
 // direct is a Spool that keeps nothing: each record has one attempt.
 type direct struct{ *fixture }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/document"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
@@ -27,6 +28,7 @@ type Gateway struct {
 	clock   func() time.Time
 	metrics *Metrics
 	tail    *tail.Tail
+	bans    *bans.Board
 
 	hashCost usersfile.Cost
 }
@@ -46,6 +48,7 @@ type Options struct {
 	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
 	Tail     *tail.Tail     // keeps a summary of each request; optional: nothing does
+	Bans     *bans.Board    // optional: nobody is banned
 	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
 }
@@ -56,7 +59,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, tail: o.Tail, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, hashCost: o.HashCost,
 	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),

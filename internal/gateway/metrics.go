@@ -26,7 +26,7 @@ type Metrics struct {
 var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
 	aaa.KindBusy: "busy", aaa.KindLimited: "limited", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
-	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
+	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal", aaa.KindBanned: "banned",
 }
 
 // cancelled names the requests that ended since their callers went away.

@@ -14,7 +14,7 @@ import (
 // are parted: what crosses it is plain data, which another process can be sent, and none of it gives a stored secret away.
 type Service interface {
 	// Handle runs an AAA request. An accounting request whose record no server takes now is answered by aaa.Stored. The errors are *aaa.Error: KindBadInput, KindNotFound,
-	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
+	// KindForbidden (account disabled), KindBanned (a login), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
 	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
 	// Repeat tells the request that runs under a RepeatID of the account that it has come again. One that has ended, or not

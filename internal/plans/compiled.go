@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/egress"
@@ -61,6 +62,8 @@ type Seldom struct {
 
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
+
+	Bans *bans.Policy // nil: none
 
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
@@ -173,6 +176,7 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
+	level.Bans = bans.NewPolicy(level.Account, doc.Bans)
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders

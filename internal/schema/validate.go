@@ -26,6 +26,7 @@ const (
 	Account    = "account"
 	Dictionary = "dictionary"
 	Token      = "token"
+	Ban        = "ban"     // a ban by hand
 	Request    = "request" // the data of an AAA request
 	FSM        = "fsm"     // state machine table
 )
