@@ -72,7 +72,7 @@ func (s *Bans) Add(ctx context.Context, who *Caller, account aaa.AccountID, memb
 	if seconds, ok := members["seconds"].(json.Number); ok {
 		n, err := seconds.Int64()
 		if err != nil {
-			return Ban{}, aaa.Invalid(aaa.Field{Path: "seconds", Rule: "type", Message: "must be a whole number"}) // 1e2 is one to the schema
+			return Ban{}, err // no whole number in digits, which the schema refuses
 		}
 		subject.BanTime = time.Duration(n) * time.Second
 	}

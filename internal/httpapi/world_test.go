@@ -22,6 +22,7 @@ import (
 	"aaa-api/internal/actions"
 	"aaa-api/internal/admin"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
@@ -52,6 +53,7 @@ type world struct {
 	contract *checker
 	key      token.Key
 	vault    *secmod.Vault
+	bans     *bans.Board
 	sync     func(context.Context) error
 
 	root, tenant, child, sibling aaa.AccountID
@@ -131,14 +133,15 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	standard, err := router.StandardOf(system.Default())
 	ok(t, err)
 	metrics := prometheus.NewRegistry()
+	w.bans = bans.New(bans.Options{Store: st.Bans(), Node: aaa.NewID(), Log: log, Metrics: bans.NewMetrics(metrics)})
 	routes, err := router.New(router.Options{
 		Authorizer: authorizer.New(), Actions: everyAction, Metrics: router.NewMetrics(metrics),
-		Standard: standard, Deadline: 5 * time.Second, Log: log,
+		Standard: standard, Bans: w.bans, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
 	records := &direct{}
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1", Bans: w.bans,
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	records.service = service
@@ -153,7 +156,7 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 			Node:     "node1", Version: "test",
 		},
 		config: admin.Options{
-			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry),
 			Sync:     follower.Sync,
 		},

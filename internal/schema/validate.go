@@ -31,7 +31,7 @@ const (
 	FSM        = "fsm"     // state machine table
 )
 
-var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Request, FSM}
+var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Ban, Request, FSM}
 
 // base is where the compiler believes the schemas to be.
 const base = "aaa-api:///"

@@ -73,10 +73,20 @@ func TestRetreat(t *testing.T) {
 	source := netip.MustParseAddr("192.0.2.1")
 	g.take(source, now)
 	for _, step := range []struct{ after, want time.Duration }{
-		{0, time.Second}, {600 * time.Millisecond, 400 * time.Millisecond}, {400 * time.Millisecond, 2 * time.Second}, {2 * time.Second, 4 * time.Second},
-		{4 * time.Second, 8 * time.Second}, {8 * time.Second, 16 * time.Second}, {16 * time.Second, 32 * time.Second}, {32 * time.Second, 64 * time.Second},
-		{64 * time.Second, 128 * time.Second}, {128 * time.Second, 256 * time.Second}, {256 * time.Second, 300 * time.Second}, {300 * time.Second, 300 * time.Second},
-		{599 * time.Second, 300 * time.Second}, {600 * time.Second, time.Second},
+		{0, time.Second},
+		{600 * time.Millisecond, 400 * time.Millisecond},
+		{400 * time.Millisecond, 2 * time.Second},
+		{2 * time.Second, 4 * time.Second},
+		{4 * time.Second, 8 * time.Second},
+		{8 * time.Second, 16 * time.Second},
+		{16 * time.Second, 32 * time.Second},
+		{32 * time.Second, 64 * time.Second},
+		{64 * time.Second, 128 * time.Second},
+		{128 * time.Second, 256 * time.Second},
+		{256 * time.Second, 300 * time.Second},
+		{300 * time.Second, 300 * time.Second},
+		{599 * time.Second, 300 * time.Second},
+		{600 * time.Second, time.Second},
 	} {
 		g.sources[source].left, g.sources[source].at = 0, now.Add(step.after)
 		if now = now.Add(step.after); g.take(source, now) != step.want {
