@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ Tables are for people. --output json is for programs: one value, times in RFC 33
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		ctlStatus(env), ctlServers(env), ctlRequests(env), ctlSessions(env), ctlSession(env), ctlDisconnect(env), ctlReload(env), ctlStop(env),
+		ctlStatus(env), ctlServers(env), ctlRequests(env), ctlSessions(env), ctlSession(env), ctlDisconnect(env), ctlBans(env), ctlBan(env), ctlUnban(env), ctlReload(env), ctlStop(env),
 	)
 	return cmd
 }
@@ -77,7 +78,7 @@ func (v *verb) runs(do func(ctx context.Context, n *reached) error) *cobra.Comma
 		}
 		defer n.line.Close()
 		n.page = page{cmd.OutOrStdout(), cmd.ErrOrStderr(), *v.output == "json"}
-		return told(do(cmd.Context(), n))
+		return v.told(do(cmd.Context(), n))
 	}
 	return v.Command
 }
@@ -112,13 +113,22 @@ func runOn[Q, R any](ctx context.Context, n *reached, o *operations.Operation[Q,
 	return o.Call(ctx, n.line, from(), q)
 }
 
-// told names the flag that an error of the node is about.
-func told(err error) error {
+// told names the part of the command line that an error of the node is about.
+func (v *verb) told(err error) error {
 	var e *aaa.Error
 	if !errors.As(err, &e) || len(e.Fields) != 1 {
 		return err
 	}
-	return fmt.Errorf("%w: --%s: %s", errUsage, e.Fields[0].Path, e.Fields[0].Message)
+	name := e.Fields[0].Path
+	switch {
+	case v.Flags().Lookup(name) != nil:
+		name = "--" + name
+	case name == "seconds":
+		name = "--for"
+	default:
+		name = strings.ToUpper(name)
+	}
+	return fmt.Errorf("%w: %s: %s", errUsage, name, e.Fields[0].Message)
 }
 
 // accountBelow adds --account to a verb.

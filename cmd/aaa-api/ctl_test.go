@@ -74,7 +74,19 @@ func TestCtl(t *testing.T) {
 	t.Parallel()
 	dir := migratedDir(t)
 	c := &ctl{t: t, dir: dir}
-	for _, args := range [][]string{{"status"}, {"servers"}, {"requests"}, {"sessions"}, {"session", "x"}, {"disconnect", "x"}, {"reload"}, {"stop"}} {
+	for _, args := range [][]string{
+		{"status"},
+		{"servers"},
+		{"requests"},
+		{"sessions"},
+		{"session", "x"},
+		{"disconnect", "x"},
+		{"bans"},
+		{"ban", "k", "v", "--account=x"},
+		{"unban", "k", "--account=x"},
+		{"reload"},
+		{"stop"},
+	} {
 		if said := c.fails(3, args...); !strings.Contains(said, "no node runs on the data folder "+filepath.Join(dir, "data")) {
 			t.Errorf("without a node: %s", said)
 		}
@@ -88,6 +100,7 @@ func TestCtl(t *testing.T) {
 	t.Run("status", c.testStatus)
 	t.Run("requests", func(t *testing.T) { c.testRequests(t, follower) })
 	t.Run("sessions", c.testSessions)
+	t.Run("bans", c.testBans)
 	t.Run("servers", c.testServers) // it breaks the tenant's document
 	t.Run("command lines", c.testCommandLines)
 	t.Run("another user", c.testOtherUser)
@@ -297,6 +310,58 @@ func (c *ctl) testSessions(t *testing.T) {
 	}
 	if said := c.fails(1, "session", "0123456789ab"); !strings.Contains(said, "no such session") {
 		t.Errorf("%s", said)
+	}
+}
+
+func (c *ctl) testBans(t *testing.T) {
+	call(t, readToken(t, c.dir, "admin.token"), http.MethodPatch, c.url+"/v2/accounts/"+string(demoProvider)+"/aaa", `{"data":{"bans":{"by":["User-Name"],"points":{"reject":10}}}}`).want(t, http.StatusOK)
+	of := "--account=" + string(demoTenant)
+	type ban struct {
+		ID, Key, Value, Reason string
+		Account                string `json:"account_id"`
+		By                     string `json:"token_id"`
+		Until                  time.Time
+	}
+	var one ban
+	c.json(&one, "ban", "User-Name", "bob", of, "--for", "1h", "--reason", "stolen laptop")
+	if one.Account != string(demoTenant) || one.Key != "User-Name" || one.Value != "bob" || one.By != "operator" || one.Reason != "stolen laptop" || time.Until(one.Until) > time.Hour {
+		t.Errorf("%+v", one)
+	}
+	login := `{"data":{"User-Name":"bob","User-Password":"wonderland"}}`
+	if a := call(t, c.token, http.MethodPost, c.tenant+"/authn", login); a.Status != http.StatusTooManyRequests {
+		t.Errorf("a banned login: %s", a.Body)
+	}
+	if got := columns(c.table("requests", "--outcome", "banned")[1]); got[4] != "bob" || len(got) != 9 {
+		t.Errorf("the request: %q", got)
+	}
+	var all []ban
+	if c.json(&all, "bans"); len(all) != 1 || all[0].ID != one.ID {
+		t.Errorf("%+v", all)
+	}
+	if got := columns(c.table("bans", "--account", string(demoProvider))[1]); len(got) != 8 || got[1] != one.ID || got[3] != "bob" || got[6] != "operator" {
+		t.Errorf("%q", got)
+	}
+	if got := c.table("unban", one.ID, of); got[0] != "1 lifted" {
+		t.Errorf("%q", got)
+	}
+	if said := c.fails(1, "unban", "User-Name", "bob", of); !strings.Contains(said, "no such ban") {
+		t.Errorf("%s", said)
+	}
+	if a := call(t, c.token, http.MethodPost, c.tenant+"/authn", login); a.Status != http.StatusOK {
+		t.Errorf("after that: %s", a.Body)
+	}
+	if got := c.table("ban", "User-Name", "bob", of); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	var lifted struct{ Bans int }
+	if c.json(&lifted, "unban", "User-Name", "bob", of); lifted.Bans != 1 {
+		t.Errorf("%+v", lifted)
+	}
+	if got := c.table("bans"); len(got) != 1 {
+		t.Errorf("left: %q", got)
+	}
+	for _, args := range [][]string{{"ban", "Nothing", "bob", of}, {"ban", "User-Name", " ", of}, {"ban", "User-Name", "bob", of, "--for=1ms"}, {"ban", "User-Name", "bob", of, "--for=9000h"}, {"unban", "x"}} {
+		c.fails(2, args...)
 	}
 }
 

@@ -28,6 +28,9 @@ type Access struct {
 	Reach    Reach
 }
 
+// operatorID stands for the id of a token where an operator has none.
+const operatorID = "operator"
+
 // Accesses that many operations have.
 var (
 	public   = Access{Public: true}
@@ -64,6 +67,9 @@ func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, 
 	}
 	if a.Public || a.Operator {
 		s.Who = &admin.Caller{RequestID: from.RequestID, At: from.At}
+		if a.Operator {
+			s.Who.TokenID = operatorID
+		}
 		return s, nil
 	}
 	if p.Stale != nil && p.Stale() {
