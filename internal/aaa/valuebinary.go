@@ -37,8 +37,11 @@ func (v Values) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what CheckValues refuses.
-func (v *Values) UnmarshalBinary(data []byte) error {
-	r := valueReader{rest: string(data)}
+func (v *Values) UnmarshalBinary(data []byte) error { return v.ReadBinary(string(data)) }
+
+// ReadBinary is UnmarshalBinary of a string, whose memory the values share.
+func (v *Values) ReadBinary(data string) error {
+	r := valueReader{rest: data}
 	m := r.pairs(maxDepth)
 	*v = nil
 	if !r.whole() {
@@ -54,8 +57,11 @@ func (v Decoded) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (v *Decoded) UnmarshalBinary(data []byte) error {
-	r := valueReader{rest: string(data), json: true}
+func (v *Decoded) UnmarshalBinary(data []byte) error { return v.ReadBinary(string(data)) }
+
+// ReadBinary is UnmarshalBinary of a string, whose memory the value shares.
+func (v *Decoded) ReadBinary(data string) error {
+	r := valueReader{rest: data, json: true}
 	value := r.value(MaxDecodedDepth)
 	v.Value = nil
 	if !r.whole() {
@@ -185,6 +191,11 @@ func (r *valueReader) octet() byte {
 }
 
 func (r *valueReader) uvarint() uint64 {
+	if r.rest != "" && r.rest[0] < 0x80 { // nearly all lengths
+		n := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return n
+	}
 	var n uint64
 	for shift := 0; shift < 64; shift += 7 {
 		c := r.octet()

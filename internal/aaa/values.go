@@ -63,10 +63,26 @@ func checkMap(m map[string]any, depth int) error {
 
 // checkNumber refuses a json.Number that would be no JSON.
 func checkNumber(n json.Number) error {
+	if isNatural(string(n)) { // nearly all
+		return nil
+	}
 	if c := n.String(); c == "" || c[0] != '-' && (c[0] < '0' || c[0] > '9') || !json.Valid([]byte(c)) {
 		return errors.New("a number is no JSON number")
 	}
 	return nil
+}
+
+// isNatural reports whether a text is decimal digits without a leading zero.
+func isNatural(s string) bool {
+	if s == "" || s[0] == '0' && len(s) > 1 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // MarshalJSON implements json.Marshaler. It refuses what CheckValues refuses.

@@ -14,7 +14,7 @@ type waiter struct {
 	octets    int           // of the call
 	abandoned bool          // the caller went away; the other end answers all the same. Under Conn.mu.
 	kind      byte          // of the frame that answers; 0: the line ended
-	body      []byte
+	body      string
 }
 
 var waiters = sync.Pool{New: func() any { return &waiter{ready: make(chan struct{}, 1)} }}
@@ -43,7 +43,7 @@ func (c *Conn) Call(ctx context.Context, operation uint16, from *From, request, 
 		return err
 	}
 	kind, body := w.kind, w.body
-	w.kind, w.body = 0, nil
+	w.kind, w.body = 0, ""
 	waiters.Put(w)
 	switch kind {
 	case frameAnswer:
@@ -111,7 +111,7 @@ func (c *Conn) ask(ctx context.Context, frame []byte) (*waiter, error) {
 }
 
 // answered hands a frame to the caller who waits for it. It reports whether there is a call of that id.
-func (c *Conn) answered(kind byte, id uint32, body []byte) bool {
+func (c *Conn) answered(kind byte, id uint32, body string) bool {
 	c.mu.Lock()
 	w := c.waiting[id]
 	if w == nil {

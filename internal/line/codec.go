@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"sync"
 	"time"
+
+	"aaa-api/internal/aaa"
 )
 
 // The binary form of plain data. Both ends of a line are the same build, so fields have no names: they follow one another in the order of
@@ -69,11 +71,10 @@ func Append(b []byte, data any) ([]byte, error) {
 	return c.write(b, p.Elem(), maxNesting)
 }
 
-// Read fills in what a pointer points to, which is its zero value before. The octets may be a stranger's. The value shares
-// no memory with them. The error says nothing of what is in them.
-func Read(b []byte, data any) error {
+// Read fills in what a pointer points to, which is its zero value before. The form may be a stranger's; the error says nothing of what is in it.
+func Read(form string, data any) error {
 	if raw, ok := data.(*Raw); ok {
-		*raw = append(Raw(nil), b...)
+		*raw = Raw(form)
 		return nil
 	}
 	p := reflect.ValueOf(data)
@@ -84,7 +85,7 @@ func Read(b []byte, data any) error {
 	if err != nil {
 		return err
 	}
-	r := reader{rest: b}
+	r := reader{rest: form}
 	c.read(&r, p.Elem(), maxNesting)
 	if r.failed || len(r.rest) > 0 {
 		p.Elem().SetZero()
@@ -107,6 +108,10 @@ func (m maker) make(t reflect.Type) *coder {
 		c.write, c.read = writeTime, readTime
 	case hasBinaryForm(t):
 		c.write, c.read = writeBinary, readBinary
+	case t == requestType:
+		c.write, c.read = writeRequest, readRequest
+	case t == resultType:
+		c.write, c.read = resultCoder(m.make(reflect.TypeFor[aaa.Trace]()))
 	default:
 		m.ofKind(c, t)
 	}
@@ -299,31 +304,36 @@ func (m maker) fields(c *coder, t reflect.Type) {
 
 // writeBinary writes the length and the binary form that the type has of its own.
 func writeBinary(b []byte, v reflect.Value, _ int) ([]byte, error) {
-	at := len(b)
-	b, err := v.Addr().Interface().(encoding.BinaryAppender).AppendBinary(append(b, 0, 0, 0, 0)) //nolint:forcetypeassert // hasBinaryForm
-	if err != nil {
-		return nil, err
-	}
+	return appendPrefixed(b, v.Addr().Interface().(encoding.BinaryAppender)) //nolint:forcetypeassert // hasBinaryForm
+}
+
+// setLength writes the length of what follows the four octets at a place.
+func setLength(b []byte, at int) error {
 	n := len(b) - at - lengthOctets
 	if n > math.MaxUint32 {
-		return nil, errNesting
+		return errNesting
 	}
 	binary.BigEndian.PutUint32(b[at:], uint32(n)) //nolint:gosec // not longer
-	return b, nil
+	return nil
 }
 
 func readBinary(r *reader, v reflect.Value, _ int) {
-	if len(r.rest) < lengthOctets {
-		r.fail()
+	form := r.prefixed()
+	if r.failed {
 		return
 	}
-	n := uint64(binary.BigEndian.Uint32(r.rest))
-	r.rest = r.rest[lengthOctets:]
-	text := r.take(n)
-	if !r.failed && v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(text) != nil { //nolint:forcetypeassert // hasBinaryForm
-		r.fail()
+	var err error
+	switch v := v.Addr().Interface().(type) {
+	case binaryReader:
+		err = v.ReadBinary(form)
+	case encoding.BinaryUnmarshaler:
+		err = v.UnmarshalBinary([]byte(form))
 	}
+	r.failIf(err != nil)
 }
+
+// binaryReader is an encoding.BinaryUnmarshaler that keeps parts of a string instead of copies.
+type binaryReader interface{ ReadBinary(form string) error }
 
 // A time is its seconds and nanoseconds in UTC: of the zone and the monotonic clock nothing crosses.
 func writeTime(b []byte, v reflect.Value, _ int) ([]byte, error) {
@@ -377,8 +387,8 @@ func writeFloat(b []byte, v reflect.Value, _ int) ([]byte, error) {
 }
 
 func readFloat(r *reader, v reflect.Value, _ int) {
-	if b := r.take(8); !r.failed {
-		v.SetFloat(math.Float64frombits(binary.BigEndian.Uint64(b)))
+	if s := r.take(8); !r.failed {
+		v.SetFloat(math.Float64frombits(binary.BigEndian.Uint64([]byte(s))))
 	}
 }
 
@@ -395,5 +405,5 @@ func readOctets(r *reader, v reflect.Value, _ int) {
 		v.SetZero()
 		return
 	}
-	v.SetBytes(append([]byte{}, r.take(uint64(n))...)) //nolint:gosec // not negative
+	v.SetBytes([]byte(r.take(uint64(n)))) //nolint:gosec // not negative
 }

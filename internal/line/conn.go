@@ -1,12 +1,13 @@
 package line
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,7 +26,7 @@ type Options struct {
 
 	MaxRequest    int           // octets of a request; default 16 MiB
 	MaxAnswer     int           // octets of an answer; default 64 MiB
-	Calls         int           // in flight, in each direction; default 4096
+	Calls         int           // in flight, in each direction; default 65,536, as slow servers of some tenants must not take the calls of all
 	RequestOctets int           // of the requests in flight, in each direction; default 64 MiB, and MaxRequest at least
 	Queue         int           // octets that wait to be written, beyond which answers and calls wait; default 4 MiB
 	Stall         time.Duration // how long the peer may take nothing while others wait for room in the queue; default 10 s
@@ -34,7 +35,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	setDefault(&o.MaxRequest, 16<<20)
 	setDefault(&o.MaxAnswer, 64<<20)
-	setDefault(&o.Calls, 4096)
+	setDefault(&o.Calls, 1<<16)
 	setDefault(&o.RequestOctets, 64<<20)
 	setDefault(&o.Queue, 4<<20)
 	setDefault(&o.Stall, 10*time.Second)
@@ -53,11 +54,9 @@ func setDefault[T int | time.Duration](v *T, to T) {
 
 // Conn is one end of a line. Both ends may call, and serve.
 type Conn struct {
-	o    Options
-	nc   net.Conn
-	raw  syscall.RawConn // nil where the connection has none
-	base context.Context // of what is served; ends with the line
-	end  context.CancelFunc
+	o   Options
+	nc  net.Conn
+	raw syscall.RawConn // nil where the connection has none
 
 	done    chan struct{} // closed at the end of the line
 	work    sync.WaitGroup
@@ -71,6 +70,7 @@ type Conn struct {
 	asked   int                // octets of the calls in waiting
 	taken   int                // octets of the calls in serving
 	refused int                // calls refused since one was taken
+	idle    []chan *served     // goroutines that wait for a call
 
 	out     []byte        // frames to write
 	spare   []byte        // for out, when that is being written
@@ -106,7 +106,6 @@ func New(nc net.Conn, o Options) *Conn {
 	if s, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
 	}
-	c.base, c.end = context.WithCancel(context.Background())
 	c.work.Go(c.read)
 	return c
 }
@@ -139,8 +138,15 @@ func (c *Conn) fail(reason error) {
 	c.waiting = map[uint32]*waiter{}
 	c.out, c.spare = nil, nil
 	c.wake()
+	for _, w := range c.idle {
+		close(w)
+	}
+	c.idle = nil
+	served := slices.Collect(maps.Values(c.serving))
 	c.mu.Unlock()
-	c.end()
+	for _, s := range served {
+		s.cancel()
+	}
 	_ = c.nc.Close()
 	for _, w := range left {
 		if !w.abandoned {

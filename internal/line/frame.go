@@ -78,11 +78,9 @@ func appendCallHead(b []byte, ctx context.Context, operation uint16, from *From)
 }
 
 // readCallHead reads the head of a call; rest is the request.
-func readCallHead(body []byte) (h callHead, rest []byte, ok bool) {
+func readCallHead(body string) (h callHead, rest string, ok bool) {
 	r := reader{rest: body}
-	if op := r.take(2); op != nil {
-		h.operation = binary.BigEndian.Uint16(op)
-	}
+	h.operation = uint16(r.octet())<<8 | uint16(r.octet())
 	left := r.uvarint()
 	r.failIf(left > 1<<63-1)
 	h.left = time.Duration(left) //nolint:gosec // not larger

@@ -123,7 +123,7 @@ func TestTooManyCalls(t *testing.T) {
 			t.Fatal(kind, id, err)
 		}
 		var d aaa.ErrorData
-		if err := Read(body, &d); err != nil || d.Kind != aaa.KindBusy || d.RetryAfter == 0 {
+		if err := Read(string(body), &d); err != nil || d.Kind != aaa.KindBusy || d.RetryAfter == 0 {
 			t.Fatal(d, err)
 		}
 	}

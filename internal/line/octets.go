@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// reader reads octets that a stranger may have written. After a fault it reads nothing more.
+// reader reads octets that a stranger may have written. The texts that it returns share the memory of the frame, so that a frame
+// is one allocation. After a fault it reads nothing more.
 type reader struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 func (r *reader) fail() {
 	r.failed = true
-	r.rest = nil
+	r.rest = ""
 }
 
 func (r *reader) failIf(fault bool) {
@@ -33,43 +34,61 @@ func (r *reader) octet() byte {
 }
 
 func (r *reader) uvarint() uint64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 {
-		r.fail()
-		return 0
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // nearly all lengths
+		n := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return n
 	}
-	r.rest = r.rest[size:]
-	return n
+	var n uint64
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		c := r.rest[i]
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break
+		}
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
+	}
+	r.fail()
+	return 0
 }
 
 func (r *reader) varint() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.fail()
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
+	n := r.uvarint()
+	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // zigzag: the bits are what counts
 }
 
-// take returns the next n octets, which belong to the frame.
-func (r *reader) take(n uint64) []byte {
+// take returns the next n octets.
+func (r *reader) take(n uint64) string {
 	if n > uint64(len(r.rest)) {
 		r.fail()
-		return nil
+		return ""
 	}
-	b := r.rest[:n]
+	s := r.rest[:n]
 	r.rest = r.rest[n:]
-	return b
+	return s
 }
 
-func (r *reader) text() string { return string(r.take(r.uvarint())) }
+// prefixed returns what has its length in four octets before it.
+func (r *reader) prefixed() string {
+	if len(r.rest) < lengthOctets {
+		r.fail()
+		return ""
+	}
+	n := uint64(r.rest[0])<<24 | uint64(r.rest[1])<<16 | uint64(r.rest[2])<<8 | uint64(r.rest[3])
+	r.rest = r.rest[lengthOctets:]
+	return r.take(n)
+}
+
+func (r *reader) text() string { return r.take(r.uvarint()) }
 
 // bounded is text, of no more than most octets.
 func (r *reader) bounded(most int) string {
 	n := r.uvarint()
 	r.failIf(n > uint64(most)) //nolint:gosec // not negative
-	return string(r.take(n))
+	return r.take(n)
 }
 
 // count reads how many elements follow, each of so many octets at least; none means nil.

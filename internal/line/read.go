@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"unsafe"
 )
 
 // atOnce is how much is read at once. Longer frames have memory of their own, which grows as they arrive.
@@ -142,14 +143,11 @@ func (in *input) fill(n int) error {
 	return nil
 }
 
-// take returns the next n octets in memory of their own, which grows as they arrive.
-func (in *input) take(n int) ([]byte, error) {
+// take returns the next n octets. The memory of many grows as they arrive.
+func (in *input) take(n int) (string, error) {
 	if n <= cap(in.b) {
 		b, err := in.next(n)
-		if err != nil {
-			return nil, unexpected(err)
-		}
-		return append(make([]byte, 0, n), b...), nil
+		return string(b), unexpected(err)
 	}
 	all := append([]byte(nil), in.b[in.start:]...) // less than n
 	in.b, in.start = in.b[:0], 0
@@ -158,10 +156,10 @@ func (in *input) take(n int) ([]byte, error) {
 		got, err := in.from.Read(all[len(all):min(n, cap(all))])
 		all = all[:len(all)+got]
 		if err != nil && len(all) < n {
-			return nil, unexpected(err)
+			return "", unexpected(err)
 		}
 	}
-	return all, nil
+	return unsafe.String(unsafe.SliceData(all), n), nil // nobody else has the octets, and nobody changes them
 }
 
 // skip passes over the next n octets.

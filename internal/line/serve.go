@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"strconv"
@@ -15,7 +16,7 @@ type served struct {
 	callHead
 	id      uint32
 	octets  int
-	request []byte
+	request string
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -54,16 +55,48 @@ func (c *Conn) called(in *input, id uint32, octets int) error {
 		return broken("it sent a call without a head")
 	}
 	if s.left > 0 {
-		s.ctx, s.cancel = context.WithTimeout(c.base, s.left)
+		s.ctx, s.cancel = context.WithTimeout(context.Background(), s.left)
 	} else {
-		s.ctx, s.cancel = context.WithCancel(c.base)
+		s.ctx, s.cancel = context.WithCancel(context.Background())
 	}
 	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		s.cancel()
+		return io.EOF
+	}
 	c.serving[id] = s
 	c.taken += octets
+	var w chan *served
+	if last := len(c.idle) - 1; last >= 0 {
+		w, c.idle = c.idle[last], c.idle[:last]
+	}
 	c.mu.Unlock()
-	c.work.Go(func() { c.serve(s) })
+	if w == nil {
+		w = make(chan *served, 1)
+		c.work.Go(func() { c.worker(w) })
+	}
+	w <- s
 	return nil
+}
+
+// idleWorkers is how many goroutines wait for calls. Their stacks have grown already, which costs a new one more than all else of a call.
+const idleWorkers = 64
+
+// worker serves one call after another.
+func (c *Conn) worker(calls chan *served) {
+	for s := range calls {
+		c.serve(s)
+		c.mu.Lock()
+		stays := c.err == nil && len(c.idle) < idleWorkers
+		if stays {
+			c.idle = append(c.idle, calls)
+		}
+		c.mu.Unlock()
+		if !stays {
+			return
+		}
+	}
 }
 
 // refuse answers a call that was not taken. Such answers need no room in the queue: called bounds them.
@@ -108,7 +141,7 @@ func (c *Conn) serve(s *served) {
 func (c *Conn) answer(s *served, frame []byte) {
 	finish(frame)
 	c.mu.Lock()
-	_ = c.waitForRoom(c.base, len(frame))
+	_ = c.waitForRoom(context.Background(), len(frame))
 	delete(c.serving, s.id)
 	c.taken -= s.octets
 	c.send(frame)

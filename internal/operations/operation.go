@@ -37,7 +37,7 @@ type served interface {
 	Name() string
 	// from decodes the request, asks the gate, runs the operation.
 	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
-	// walk shows a pointer to the request and one to the answer, for tests of what crosses.
+	// types shows a pointer to the request and one to the answer, for tests of what crosses.
 	types() (request, answer any)
 	forOperators() bool
 }
@@ -95,6 +95,14 @@ func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, de
 		return nil, aaa.Errorf(aaa.KindInternal, "there is no operation %d", operation)
 	}
 	return all[operation].from(ctx, p, from, decode)
+}
+
+// NameOf is the name of the operation with a number, for the log of a line.
+func NameOf(operation uint16) string {
+	if int(operation) >= len(all) {
+		return fmt.Sprintf("operation %d", operation)
+	}
+	return all[operation].Name()
 }
 
 // Call implements line.Caller, for what has an operation's number alone. Operations that are called in their own process don't come here.
