@@ -22,7 +22,7 @@ those by hand. BY is empty for the former, and else the id of the token that ban
 	return v.runs(func(ctx context.Context, n *reached) error {
 		list := []admin.Ban{}
 		for q := (operations.AskBans{Account: aaa.AccountID(*account)}); ; {
-			page, err := runOn(ctx, n, operations.ListBans, q)
+			page, err := runOn(ctx, n, operations.OperatorBans, q)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ member bans of a document in force for the account names.`,
 		if *last < 0 || *last%time.Second != 0 {
 			return fmt.Errorf("%w: --for is a number of whole seconds, such as 90s or 12h", errUsage)
 		}
-		b, err := runOn(ctx, n, operations.AddBan, operations.NewBan{
+		b, err := runOn(ctx, n, operations.OperatorBan, operations.NewBan{
 			Account: aaa.AccountID(*account), Key: v.Flags().Arg(0), Value: v.Flags().Arg(1), Seconds: int64(*last / time.Second), Reason: *reason,
 		})
 		if err != nil {
@@ -81,7 +81,7 @@ func ctlUnban(env environment) *cobra.Command {
 		if v.Flags().NArg() == 2 {
 			q.ID, q.Key, q.Value = "", v.Flags().Arg(0), v.Flags().Arg(1)
 		}
-		lifted, err := runOn(ctx, n, operations.LiftBan, q)
+		lifted, err := runOn(ctx, n, operations.OperatorUnban, q)
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ records wait, and what the kernel lacks for the isolation of processes.`, "  aaa
 			return err
 		}
 		s := statusView{Node: node, Uptime: time.Since(node.Started).Seconds(), Lacks: []string{}}
-		inside, err := runOn(ctx, n, operations.NodeStatus, operations.None{})
+		inside, err := runOn(ctx, n, operations.OperatorStatus, operations.None{})
 		if err != nil { // the security module may be starting: all else is told
 			s.Fault = err.Error()
 		}

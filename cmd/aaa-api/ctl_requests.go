@@ -79,7 +79,7 @@ func lastRequests(ctx context.Context, n *reached, q operations.AskRequests) ([]
 	if q.Limit == 0 { // which would mean all
 		return nil, nil
 	}
-	return runOn(ctx, n, operations.LastRequests, q)
+	return runOn(ctx, n, operations.OperatorRequests, q)
 }
 
 // restartPause is how long a follower waits for a security module that is starting.
@@ -95,7 +95,7 @@ func followRequests(ctx context.Context, n *reached, q operations.AskRequests) e
 	all := q
 	all.Limit = operations.MaxTail
 	begin := func() (uint64, error) {
-		f, err := runOn(ctx, n, operations.FollowRequests, operations.FollowFrom{AskRequests: all, Begin: true})
+		f, err := runOn(ctx, n, operations.OperatorFollow, operations.FollowFrom{AskRequests: all, Begin: true})
 		return f.Next, err
 	}
 	after, err := begin()
@@ -114,7 +114,7 @@ func followRequests(ctx context.Context, n *reached, q operations.AskRequests) e
 		}
 	}
 	for {
-		f, err := runOn(ctx, n, operations.FollowRequests, operations.FollowFrom{AskRequests: all, After: after})
+		f, err := runOn(ctx, n, operations.OperatorFollow, operations.FollowFrom{AskRequests: all, After: after})
 		if aaa.KindOf(err) == aaa.KindUnavailable && n.line.Err() == nil { // the security module is starting anew
 			fmt.Fprintln(n.notes, "the security module is being restarted: requests may be missing here")
 			for aaa.KindOf(err) == aaa.KindUnavailable && n.line.Err() == nil && backoff.Sleep(ctx, restartPause) == nil {

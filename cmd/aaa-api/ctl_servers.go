@@ -20,7 +20,7 @@ document, which accounts below may inherit.`, "  aaa-api ctl servers --state dea
 	account := v.accountBelow("only those of this account's document and of documents below it")
 	state := v.Flags().String("state", "", "only those that are alive, zombie, dead or unknown")
 	return v.runs(func(ctx context.Context, n *reached) error {
-		list, err := runOn(ctx, n, operations.ListServers, operations.AskServers{Account: aaa.AccountID(*account), State: *state})
+		list, err := runOn(ctx, n, operations.OperatorServers, operations.AskServers{Account: aaa.AccountID(*account), State: *state})
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // allSessions calls fn with each session asked for.
 func allSessions(ctx context.Context, n *reached, q operations.AskSessions, fn func(aaa.Session) error) error {
 	for {
-		list, err := runOn(ctx, n, operations.ListSessions, q)
+		list, err := runOn(ctx, n, operations.OperatorSessions, q)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func ctlSession(env environment) *cobra.Command {
 		"  aaa-api ctl session 518eefdf2f2f", cobra.ExactArgs(1))
 	account := v.Flags().String("account", "", "the session's account")
 	return v.runs(func(ctx context.Context, n *reached) error {
-		s, err := runOn(ctx, n, operations.OneSession, operations.NamedSession{Account: aaa.AccountID(*account), ID: v.Flags().Arg(0)})
+		s, err := runOn(ctx, n, operations.OperatorSession, operations.NamedSession{Account: aaa.AccountID(*account), ID: v.Flags().Arg(0)})
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ What the user's device does about it is not for this service: its NAS learns not
 	return v.runs(func(ctx context.Context, n *reached) error {
 		var ended []aaa.Session
 		end := func(account aaa.AccountID, id string) error {
-			s, err := runOn(ctx, n, operations.Disconnect, operations.NamedSession{Account: account, ID: id})
+			s, err := runOn(ctx, n, operations.OperatorDisconnect, operations.NamedSession{Account: account, ID: id})
 			if err == nil {
 				ended = append(ended, *s)
 			}

@@ -25,8 +25,8 @@ type BanList struct {
 	Next string // empty: there are no more
 }
 
-// ListBans returns a page of the bans of all nodes.
-var ListBans = define("operators.bans", operators, func(ctx context.Context, s *Served, q *AskBans) (BanList, error) {
+// OperatorBans returns a page of the bans of all nodes.
+var OperatorBans = define("operators.bans", operators, func(ctx context.Context, s *Served, q *AskBans) (BanList, error) {
 	top, err := s.top(ctx, q.Account)
 	if err != nil {
 		return BanList{}, err
@@ -45,8 +45,8 @@ type NewBan struct {
 	Reason  string
 }
 
-// AddBan bans a value of a key.
-var AddBan = define("operators.ban", operators, func(ctx context.Context, s *Served, q *NewBan) (admin.Ban, error) {
+// OperatorBan bans a value of a key.
+var OperatorBan = define("operators.ban", operators, func(ctx context.Context, s *Served, q *NewBan) (admin.Ban, error) {
 	if err := s.exists(ctx, q.Account); err != nil {
 		return admin.Ban{}, err
 	}
@@ -68,8 +68,8 @@ type OldBan struct {
 	Value   string
 }
 
-// LiftBan ends bans.
-var LiftBan = define("operators.unban", operators, func(ctx context.Context, s *Served, q *OldBan) (admin.Lifted, error) {
+// OperatorUnban ends bans.
+var OperatorUnban = define("operators.unban", operators, func(ctx context.Context, s *Served, q *OldBan) (admin.Lifted, error) {
 	if err := s.exists(ctx, q.Account); err != nil {
 		return admin.Lifted{}, err
 	}

@@ -46,8 +46,8 @@ type Status struct {
 	Spool    spool.Status
 }
 
-// NodeStatus returns the state of the process.
-var NodeStatus = define("operators.status", operators, func(ctx context.Context, s *Served, _ *None) (Status, error) {
+// OperatorStatus returns the state of the process.
+var OperatorStatus = define("operators.status", operators, func(ctx context.Context, s *Served, _ *None) (Status, error) {
 	return s.Local.Status(ctx), nil
 })
 

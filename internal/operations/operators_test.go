@@ -55,7 +55,7 @@ func TestOperators(t *testing.T) {
 	if got := callEverything(t, (&Parts{}).Operators()); len(got) > 0 {
 		t.Errorf("a process without anything for operators runs %v", got)
 	}
-	if _, err := LastRequests.Call(t.Context(), parts, line.From{}, AskRequests{}); err != ErrNotHere { //nolint:errorlint // it itself
+	if _, err := OperatorRequests.Call(t.Context(), parts, line.From{}, AskRequests{}); err != ErrNotHere { //nolint:errorlint // it itself
 		t.Errorf("a front in the same process: %v", err)
 	}
 }

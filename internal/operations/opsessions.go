@@ -28,8 +28,8 @@ type SessionList struct {
 	Next     string // empty: there are no more
 }
 
-// ListSessions returns a page of the sessions of all nodes.
-var ListSessions = define("operators.sessions", operators, func(ctx context.Context, s *Served, q *AskSessions) (SessionList, error) {
+// OperatorSessions returns a page of the sessions of all nodes.
+var OperatorSessions = define("operators.sessions", operators, func(ctx context.Context, s *Served, q *AskSessions) (SessionList, error) {
 	top, err := s.top(ctx, q.Account)
 	if err != nil {
 		return SessionList{}, err
@@ -61,8 +61,8 @@ type NamedSession struct {
 
 var errNoSession = &aaa.Error{Kind: aaa.KindNotFound, Message: "there is no such session"}
 
-// OneSession returns a session.
-var OneSession = define("operators.session", operators, func(ctx context.Context, s *Served, q *NamedSession) (*aaa.Session, error) {
+// OperatorSession returns a session.
+var OperatorSession = define("operators.session", operators, func(ctx context.Context, s *Served, q *NamedSession) (*aaa.Session, error) {
 	return s.session(ctx, q)
 })
 
@@ -93,8 +93,8 @@ func (s *Served) session(ctx context.Context, q *NamedSession) (*aaa.Session, er
 	}
 }
 
-// Disconnect ends a session at once.
-var Disconnect = define("operators.disconnect", operators, func(ctx context.Context, s *Served, q *NamedSession) (*aaa.Session, error) {
+// OperatorDisconnect ends a session at once.
+var OperatorDisconnect = define("operators.disconnect", operators, func(ctx context.Context, s *Served, q *NamedSession) (*aaa.Session, error) {
 	found, err := s.session(ctx, q)
 	if err != nil {
 		return nil, err

@@ -45,8 +45,8 @@ const stateUnknown = "unknown"
 // badness orders the states of servers in lists.
 var badness = map[string]int{engines.Dead.String(): 0, engines.Zombie.String(): 1, stateUnknown: 2, engines.Alive.String(): 3}
 
-// ListServers returns what this node knows of servers.
-var ListServers = define("operators.servers", operators, func(ctx context.Context, s *Served, q *AskServers) (ServerList, error) {
+// OperatorServers returns what this node knows of servers.
+var OperatorServers = define("operators.servers", operators, func(ctx context.Context, s *Served, q *AskServers) (ServerList, error) {
 	if _, ok := badness[q.State]; !ok && q.State != "" {
 		return ServerList{}, aaa.Invalid(aaa.Field{Path: "state", Rule: "enum", Message: "must be alive, zombie, dead or unknown"})
 	}

@@ -49,8 +49,8 @@ func (s *Served) filter(ctx context.Context, q *AskRequests) (*tail.Filter, erro
 	return &tail.Filter{Account: below, User: q.User, Outcome: q.Outcome}, err
 }
 
-// LastRequests returns the last requests of this node, the oldest first.
-var LastRequests = define("operators.requests", operators, func(ctx context.Context, s *Served, q *AskRequests) ([]tail.Entry, error) {
+// OperatorRequests returns the last requests of this node, the oldest first.
+var OperatorRequests = define("operators.requests", operators, func(ctx context.Context, s *Served, q *AskRequests) ([]tail.Entry, error) {
 	f, err := s.filter(ctx, q)
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ var LastRequests = define("operators.requests", operators, func(ctx context.Cont
 	return s.Local.Tail.Last(f, q.limit()), nil
 })
 
-// FollowRequests waits for requests for up to ten seconds. Nothing of a follower is kept between two calls, so one that stops calling
+// OperatorFollow waits for requests for up to ten seconds. Nothing of a follower is kept between two calls, so one that stops calling
 // holds nothing up.
-var FollowRequests = define("operators.follow", operators, func(ctx context.Context, s *Served, q *FollowFrom) (Followed, error) {
+var OperatorFollow = define("operators.follow", operators, func(ctx context.Context, s *Served, q *FollowFrom) (Followed, error) {
 	f, err := s.filter(ctx, &q.AskRequests)
 	if err != nil {
 		return Followed{}, err
