@@ -131,8 +131,8 @@ func TestFair(t *testing.T) {
 	for i := range 20 { // all others' rings shrink, and then there is no room
 		add(tail, fmt.Sprint("new", i), noon.Add(2*time.Second), "n")
 	}
-	if tail.slots > tail.most {
-		t.Errorf("%d slots of %d", tail.slots, tail.most)
+	if tail.slots > tail.most || len(tail.order) != tail.most/firstRing {
+		t.Errorf("%d slots of %d, for %d accounts", tail.slots, tail.most, len(tail.order))
 	}
 	if got := ids(tail.Last(only("quiet"), 9)); got != "q1 q2 q3" {
 		t.Errorf("the quiet account has %q after others came", got)
