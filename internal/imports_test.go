@@ -26,6 +26,7 @@ var rules = map[string][]string{
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
 	"config":     {"egress"},
+	"confine":    {},
 	"egress":     {},
 	"intern":     {},
 	"limits":     {"aaa"},
@@ -78,12 +79,16 @@ var rules = map[string][]string{
 
 	"line":        {"aaa"},
 	"adminsocket": {"line"},
-	"operations":  {"aaa", "admin", "engines", "gateway", "idempotency", "limits", "line", "plans", "spool", "store", "tail", "token"},
+	"operations": {
+		"aaa", "admin", "admission", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"spool", "store", "tail", "tally", "token",
+	},
+	"tally": {},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
-	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"}, // of the store its Page alone
-	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "idempotency", "limits", "line", "logging", "operations", "pool", "schema", "store", "token", "web", "/"},
+	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"},                                                                                 // of the store its Page alone, of token its Principal and scopes
+	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "limits", "line", "logging", "operations", "peer", "pool", "schema", "store", "tally", "token", "web", "/"}, // of admin, gateway, store and token plain data alone
 
 	"/migrations": {},
 	"/schemas":    {},

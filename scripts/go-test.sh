@@ -41,6 +41,8 @@ echo "== tests against tacquito"
 echo "== tests"
 # shellcheck disable=SC2086
 CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $plain || failed=1
+echo "== the API, with a line to the security module"
+AAA_API_TEST_LINE=across CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count=1 -timeout 5m ./internal/httpapi || failed=1
 echo "== memory under attack"
 # By itself: it measures a process, and its attackers take the processor from others.
 CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -vet=off -count=1 -run '^TestMemoryUnderAttack$' ./cmd/aaa-api || failed=1

@@ -107,6 +107,10 @@ func ctlReload(env environment) *cobra.Command {
 	v := newVerb(env, "reload", "Read certificates and the configuration again", `Have the node read its certificates and configuration again, as SIGHUP does. What is no good is not taken: the
 command then fails and says why, and the node goes on with what it had.`, "  aaa-api ctl reload", cobra.NoArgs)
 	return v.runs(func(ctx context.Context, n *reached) error {
+		// First what holds the keys, then all others.
+		if _, err := runOn(ctx, n, operations.OperatorReload, operations.None{}); err != nil {
+			return err
+		}
 		if err := adminsocket.Reload(ctx, n.line); err != nil {
 			return err
 		}

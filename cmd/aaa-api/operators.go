@@ -22,7 +22,7 @@ const pingTime = 2 * time.Second
 // local is what operators of this machine see of the security module.
 func (n *node) local() *operations.Local {
 	return &operations.Local{
-		Tail: n.tail, Servers: n.tenants, Status: n.status,
+		Tail: n.tail, Servers: n.tenants, Status: n.status, Reload: n.reload,
 		Root: func(ctx context.Context) (aaa.AccountID, error) {
 			root, err := n.store.Accounts().Root(ctx)
 			return root.ID, err
@@ -42,6 +42,15 @@ func (n *node) status(ctx context.Context) operations.Status {
 		s.Fault = err.Error()
 	}
 	return s
+}
+
+// reload reads again what may have changed.
+func (n *node) reload(ctx context.Context) error {
+	n.log.InfoContext(ctx, "reload")
+	if n.certificate == nil {
+		return nil
+	}
+	return n.certificate.reload(ctx)
 }
 
 // openToOperators serves the admin socket until it is closed. A node whose folder takes none goes without.
@@ -76,14 +85,8 @@ func (a *alone) Node() adminsocket.Node {
 	return out
 }
 
-// Reload implements adminsocket.Main.
-func (a *alone) Reload(ctx context.Context) error {
-	a.node.log.InfoContext(ctx, "an operator asks for a reload")
-	if a.node.certificate == nil {
-		return nil
-	}
-	return a.node.certificate.reload(ctx)
-}
+// Reload implements adminsocket.Main: operations.OperatorReload has done it.
+func (a *alone) Reload(context.Context) error { return nil }
 
 // Stop implements adminsocket.Main.
 func (a *alone) Stop() {

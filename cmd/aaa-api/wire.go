@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
@@ -43,6 +42,7 @@ import (
 	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
 	"aaa-api/internal/tail"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
@@ -241,28 +241,25 @@ func (n *node) assemble(banKey [32]byte) error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
+	heavy := admission.NewHeavy(admission.HeavyAtOnce())
 	n.parts = &operations.Parts{
-		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Stale: n.follower.Stale, Log: n.log,
-		Local: n.local(),
+		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
+		Readiness: operations.NewReadiness(n.store, n.tenants.Warm,
+			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
+		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
+		Metrics: tally.New("secmod", registry),
+		Local:   n.local(),
 	}
 	n.api = httpapi.New(httpapi.Options{
 		Line:     n.parts,
-		Store:    n.store,
-		Tree:     n.tenants,
-		Service:  n.gateway,
-		Admin:    n.admin,
-		Keys:     n.keys,
-		Verifier: verifier,
-		Stale:    n.follower.Stale,
 		Log:      n.log,
 		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
 		LogUser:  n.cfg.LogUser,
-		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Meter:    web.NewMeter(registry),
-		Ready:    []httpapi.Check{{Name: "serving", Ask: n.serving}, {Name: "security module", Ask: n.vault.Check}, {Name: "caches", Ask: n.fresh}},
-		Peers:    peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Bad:      web.NewBadMeter(registry),
+		Refusals: n.tenants.Refusals(),
 		Budget:   n.budget,
+		Heavy:    heavy,
 		Node:     n.name,
 		Version:  buildVersion(),
 		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},

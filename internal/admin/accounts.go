@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -27,7 +26,7 @@ type Account struct {
 	ParentID  *aaa.AccountID `json:"parent_id"` // null for the root
 	Enabled   bool           `json:"enabled"`
 	Limits    *aaa.Limits    `json:"limits,omitempty"`
-	Networks  []netip.Prefix `json:"server_networks,omitempty"`
+	Networks  []string       `json:"server_networks,omitempty"`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
 
@@ -37,7 +36,7 @@ type Account struct {
 
 func accountOf(a store.Account) Account {
 	v := Account{
-		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: a.ServerNetworks,
+		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: prefixes(a.ServerNetworks),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), Revision: a.Revision,
 	}
 	if a.ParentID != "" {

@@ -43,16 +43,16 @@ func (s *Accounts) Ancestors(ctx context.Context, who *Caller, account aaa.Accou
 	return above, nil
 }
 
-// Node is an account with those below it.
+// Node is an account of a tree.
 type Node struct {
-	ID       aaa.AccountID `json:"id"`
-	Name     string        `json:"name"`
-	Enabled  bool          `json:"enabled"`
-	Children []*Node       `json:"children"`
+	ID      aaa.AccountID
+	Parent  aaa.AccountID
+	Name    string
+	Enabled bool
 }
 
-// Subtree returns an account with all its descendants, nested. More than most of them are a conflict.
-func (s *Accounts) Subtree(ctx context.Context, account aaa.AccountID, most int) (*Node, error) {
+// Subtree returns an account and then all its descendants, by id. More than most of them are a conflict.
+func (s *Accounts) Subtree(ctx context.Context, account aaa.AccountID, most int) ([]Node, error) {
 	top, err := s.stored(ctx, account)
 	if err != nil {
 		return nil, err
@@ -64,20 +64,9 @@ func (s *Accounts) Subtree(ctx context.Context, account aaa.AccountID, most int)
 	if next != "" {
 		return nil, aaa.Errorf(aaa.KindConflict, "more than %d accounts", most)
 	}
-	nodes := make(map[aaa.AccountID]*Node, len(below)+1)
-	node := func(a store.Account) *Node {
-		n := &Node{ID: a.ID, Name: a.Name, Enabled: a.Enabled, Children: []*Node{}}
-		nodes[a.ID] = n
-		return n
+	nodes := make([]Node, 0, len(below)+1)
+	for _, a := range append([]store.Account{top}, below...) {
+		nodes = append(nodes, Node{a.ID, a.ParentID, a.Name, a.Enabled})
 	}
-	root := node(top)
-	for _, one := range below {
-		node(one)
-	}
-	for _, one := range below {
-		if parent := nodes[one.ParentID]; parent != nil {
-			parent.Children = append(parent.Children, nodes[one.ID])
-		}
-	}
-	return root, nil
+	return nodes, nil
 }

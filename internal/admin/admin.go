@@ -156,8 +156,8 @@ type Caller struct {
 	token.Principal
 	RequestID string    // for the log
 	At        time.Time // when the request came
-	// Heavy waits for a turn to work on a text of so many octets, which lasts until the operation's answer is out. It is the
-	// process's own and does not travel with a Caller; nil: nothing waits.
+	// Heavy waits for a turn to work on a stored text of so many octets, which lasts until the operation ends. It is the
+	// process's own and does not travel with a Caller; nil: nothing waits. Texts that were sent have waited already.
 	Heavy func(octets int) error
 	// HeavyCheck is Heavy for what stores nothing, of which an account has one at a time.
 	HeavyCheck func(octets int) error

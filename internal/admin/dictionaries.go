@@ -200,7 +200,7 @@ func (s *Dictionaries) compile(ctx context.Context, account aaa.AccountID, u Dic
 	// Names stand for what is there once the upload has taken its predecessor's place.
 	others := visible.Without(d.Name, old).Join(s.System.Default())
 	var entries []dict.Entry
-	if u.Value == nil {
+	if len(u.Value) == 0 {
 		var notes []aaa.Field
 		entries, notes, err = dict.ParseUpload(u.Text, others, s.System.Default())
 		for _, f := range notes {

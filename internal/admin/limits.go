@@ -28,7 +28,7 @@ func (b *base) checkSize(ctx context.Context, account aaa.AccountID, octets int)
 type Allowance struct {
 	Account  aaa.AccountID    `json:"account_id"`
 	Limits   map[string]Limit `json:"limits"`
-	Networks []netip.Prefix   `json:"server_networks"`
+	Networks []string         `json:"server_networks"`
 }
 
 // Limit is one limit of an account.
@@ -60,9 +60,6 @@ func (s *Accounts) Limits(ctx context.Context, who *Caller, account aaa.AccountI
 	if err != nil {
 		return Allowance{}, err
 	}
-	if networks == nil {
-		networks = []netip.Prefix{}
-	}
 	all := make(map[string]Limit, aaa.NumLimits)
 	for l := range aaa.NumLimits {
 		v := Limit{Source: "default", Bounds: aaa.LimitTable[l].Unit}
@@ -81,7 +78,16 @@ func (s *Accounts) Limits(ctx context.Context, who *Caller, account aaa.AccountI
 		}
 		all[l.Name()] = v
 	}
-	return Allowance{account, all, networks}, nil
+	return Allowance{account, all, prefixes(networks)}, nil
+}
+
+// prefixes are networks as readers see them.
+func prefixes(list []netip.Prefix) []string {
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = p.String()
+	}
+	return texts
 }
 
 // reaches reports whether the caller reaches an account.

@@ -147,7 +147,7 @@ type parsed struct {
 // parse reads and compiles an upload.
 func (s *Tables) parse(u TableUpload) parsed {
 	var p parsed
-	if u.Members == nil {
+	if len(u.Members) == 0 {
 		p.text = string(u.Text)
 		p.source, _ = fsm.ParseText(u.Text)
 		_, p.errors, p.warnings = fsm.Check(u.Text, s.Actions)

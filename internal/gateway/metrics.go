@@ -43,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), &limitCollector{t.Refusals()}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), t.Refusals().Collector(), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))

@@ -10,8 +10,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// Service is the AAA service as the HTTP side sees it. It is the line along which the front process and the security module
-// are parted: what crosses it is plain data, which another process can be sent, and none of it gives a stored secret away.
+// Service is the AAA service as operations see it. What it takes and gives is plain data, which another process can be sent, and none of it
+// gives a stored secret away.
 type Service interface {
 	// Handle runs an AAA request. An accounting request whose record no server takes now is answered by aaa.Stored. The errors are *aaa.Error: KindBadInput, KindNotFound,
 	// KindForbidden (account disabled), KindBanned (a login), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the

@@ -1,12 +1,11 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
-	"aaa-api/internal/store"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/web"
 )
 
@@ -25,7 +24,7 @@ func (a *API) createAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.Admin.Accounts.Create(c.Context(), caller(c), c.Account(), data)
+	made, err := operations.CreateAccount.Call(c.Context(), a.Line, from(c), operations.Members{Sent: aaa.Decoded{Value: data}})
 	if f := faultOf(err, "depth"); f != nil && c.Param("id") == "" { // the request has no id that the fault could name
 		return aaa.Errorf(aaa.KindConflict, "the token's account can have no children: %s", f.Message)
 	}
@@ -37,7 +36,7 @@ func (a *API) createAccount(c *web.Call) error {
 }
 
 func (a *API) getAccount(c *web.Call) error {
-	got, err := a.Admin.Accounts.Get(c.Context(), c.Account())
+	got, err := operations.GetAccount.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}
@@ -48,12 +47,12 @@ func (a *API) getAccount(c *web.Call) error {
 }
 
 // replaceAccount sets all of an account: what the client leaves out gets its default.
-func (a *API) replaceAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Replace) }
+func (a *API) replaceAccount(c *web.Call) error { return a.updateAccount(c, operations.ReplaceAccount) }
 
 // patchAccount merges what the client sent into the account (RFC 7396).
-func (a *API) patchAccount(c *web.Call) error { return updateAccount(c, a.Admin.Accounts.Patch) }
+func (a *API) patchAccount(c *web.Call) error { return a.updateAccount(c, operations.PatchAccount) }
 
-func updateAccount(c *web.Call, update func(context.Context, *admin.Caller, aaa.AccountID, map[string]any, aaa.Revisions) (admin.Account, error)) error {
+func (a *API) updateAccount(c *web.Call, update *operations.Operation[operations.Members, admin.Account]) error {
 	data, err := c.Data()
 	if err != nil {
 		return err
@@ -62,7 +61,7 @@ func updateAccount(c *web.Call, update func(context.Context, *admin.Caller, aaa.
 	if err != nil {
 		return err
 	}
-	got, err := update(c.Context(), caller(c), c.Account(), data, expected)
+	got, err := update.Call(c.Context(), a.Line, from(c), operations.Members{Sent: aaa.Decoded{Value: data}, Expected: expected})
 	if err != nil {
 		return err
 	}
@@ -74,39 +73,54 @@ func (a *API) deleteAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	old, err := a.Admin.Accounts.Delete(c.Context(), caller(c), c.Account(), expected)
+	old, err := operations.DeleteAccount.Call(c.Context(), a.Line, from(c), operations.Expecting{Expected: expected})
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: old})
 }
 
-func (a *API) children(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Children) }
+func (a *API) children(c *web.Call) error {
+	return web.ServeList(c, listOf(a, c, operations.ListChildren), accountKey, accountRow)
+}
 
-func (a *API) descendants(c *web.Call) error { return listAccounts(c, a.Admin.Accounts.Descendants) }
-
-func listAccounts(c *web.Call, list func(context.Context, aaa.AccountID, store.Page) ([]admin.Account, string, error)) error {
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Account, string, error) {
-		return list(ctx, c.Account(), p)
-	}, accountKey, accountRow)
+func (a *API) descendants(c *web.Call) error {
+	return web.ServeList(c, listOf(a, c, operations.ListDescendants), accountKey, accountRow)
 }
 
 // ancestors lists those above the account, the topmost first, as far as the token reaches.
 func (a *API) ancestors(c *web.Call) error {
-	above, err := a.Admin.Accounts.Ancestors(c.Context(), caller(c), c.Account())
+	above, err := operations.Ancestors.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}
 	return web.ServeList(c, web.SlicePage(above, accountKey), accountKey, accountRow)
 }
 
+// treeNode is an account with those below it.
+type treeNode struct {
+	ID       aaa.AccountID `json:"id"`
+	Name     string        `json:"name"`
+	Enabled  bool          `json:"enabled"`
+	Children []*treeNode   `json:"children"`
+}
+
 // subtree gives the account with all its descendants, nested.
 func (a *API) subtree(c *web.Call) error {
-	root, err := a.Admin.Accounts.Subtree(c.Context(), c.Account(), web.MaxList)
+	list, err := operations.Subtree.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return advise(err, aaa.KindConflict, "page through /descendants instead")
 	}
-	return c.Reply(web.Answer{Data: root})
+	nodes := make(map[aaa.AccountID]*treeNode, len(list))
+	for _, n := range list {
+		nodes[n.ID] = &treeNode{ID: n.ID, Name: n.Name, Enabled: n.Enabled, Children: []*treeNode{}}
+	}
+	for _, n := range list {
+		if parent := nodes[n.Parent]; parent != nil {
+			parent.Children = append(parent.Children, nodes[n.ID])
+		}
+	}
+	return c.Reply(web.Answer{Data: nodes[c.Account()]})
 }
 
 // moveAccount puts an account below another that the token reaches.
@@ -115,15 +129,11 @@ func (a *API) moveAccount(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	to, err := aaa.ParseAccountID(text)
-	if err != nil {
-		return aaa.Invalid(aaa.Field{Path: "to", Rule: "pattern", Message: err.Error()})
-	}
 	confirmed, err := c.Flag("confirm")
 	if err != nil {
 		return err
 	}
-	moved, err := a.Admin.Accounts.Move(c.Context(), caller(c), c.Account(), to, confirmed)
+	moved, err := operations.MoveAccount.Call(c.Context(), a.Line, from(c), operations.Moving{To: text, Confirmed: confirmed})
 	if f := faultOf(err, "outcome"); f != nil {
 		f.Message += "; ?confirm=true moves it all the same"
 		return &aaa.Error{Kind: aaa.KindConflict, Message: f.Message, Fields: []aaa.Field{*f}}
@@ -136,9 +146,15 @@ func (a *API) moveAccount(c *web.Call) error {
 
 // getLimits shows what an account may use and reach, and what it uses.
 func (a *API) getLimits(c *web.Call) error {
-	got, err := a.Admin.Accounts.Limits(c.Context(), caller(c), c.Account())
+	got, err := operations.GetLimits.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
+	}
+	octets := aaa.LimitBodyOctets.Name() // this process holds them
+	if l, ok := got.Limits[octets]; ok {
+		holds := a.web.Holds(c.Account())
+		l.Used = &holds
+		got.Limits[octets] = l
 	}
 	return c.Reply(web.Answer{Data: got})
 }

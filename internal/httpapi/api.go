@@ -4,20 +4,19 @@ import (
 	"net/http"
 
 	"aaa-api/internal/document"
+	"aaa-api/internal/peer"
 	"aaa-api/internal/web"
 )
 
 // API is the http.Handler of the service.
 type API struct {
 	Options
-	web         *web.Server
-	door        *web.Door    // of the API
-	operators   *web.Door    // of the admin listener
-	logins      *web.Limiter // of sessions made, by API key
-	storeReads  storeCheck
-	storeWrites storeCheck
-	docs        *docs
-	lanes       *lanes
+	web       *web.Server
+	door      *web.Door    // of the API
+	operators *web.Door    // of the admin listener
+	logins    *web.Limiter // of sessions made, by API key
+	docs      *docs
+	lanes     *lanes
 }
 
 // How many sessions an API key gives: each is a row in the store.
@@ -35,8 +34,12 @@ func New(o Options) *API {
 		docs:    newDocs(),
 		lanes:   newLanes(),
 	}
+	entrance := &gate{line: o.Line}
+	if o.Apart {
+		entrance.passes = newPasses()
+	}
 	a.web = web.New(web.Options{
-		Accounts: o.Tree, Verifier: o.Verifier, Log: o.Log, Requests: o.Requests, Stale: o.Stale, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget,
+		Gate: entrance, Log: o.Log, Requests: o.Requests, Refusals: o.Refusals, Meter: o.Meter, Bad: o.Bad, Budget: o.Budget, Heavy: o.Heavy,
 		LogPath: withoutSIDs,
 		Node:    o.Node, Version: o.Version, Limits: o.Limits.Limits,
 	})
@@ -63,7 +66,7 @@ func (a *API) openDoors() {
 			api = append(api, r)
 		}
 	}
-	peers := a.Peers
+	var peers web.Peers = peer.NewDoor(peerMessages{a.Line})
 	a.operators = a.web.NewDoor(operated, peers)
 	if a.AdminApart {
 		peers = nil

@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"context"
-
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
-	"aaa-api/internal/store"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/web"
 )
 
@@ -15,14 +13,11 @@ func (a *API) listBans(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	fetch, key := a.Admin.Bans.List, func(b admin.Ban) string { return b.ID }
+	list, key := operations.ListBans, func(b admin.Ban) string { return b.ID }
 	if descendants {
-		fetch, key = a.Admin.Bans.ListBelow, func(b admin.Ban) string { return string(b.Account) + "/" + b.ID }
+		list, key = operations.ListBansBelow, func(b admin.Ban) string { return string(b.Account) + "/" + b.ID }
 	}
-	who := caller(c)
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Ban, string, error) {
-		return fetch(ctx, who, c.Account(), p)
-	}, key, func(b admin.Ban) any { return b })
+	return web.ServeList(c, listOf(a, c, list), key, func(b admin.Ban) any { return b })
 }
 
 // addBan bans a value of a request key.
@@ -31,7 +26,7 @@ func (a *API) addBan(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.Admin.Bans.Add(c.Context(), caller(c), c.Account(), data)
+	made, err := operations.AddBan.Call(c.Context(), a.Line, from(c), operations.Wanted{Sent: aaa.Decoded{Value: data}})
 	if err != nil {
 		return err
 	}
@@ -40,7 +35,7 @@ func (a *API) addBan(c *web.Call) error {
 
 // liftBan ends a ban.
 func (a *API) liftBan(c *web.Call) error {
-	was, err := a.Admin.Bans.Lift(c.Context(), caller(c), c.Account(), c.Param("ban"))
+	was, err := operations.LiftBan.Call(c.Context(), a.Line, from(c), operations.BanID{ID: c.Param("ban")})
 	if err != nil {
 		return err
 	}
@@ -56,7 +51,7 @@ func (a *API) liftValue(c *web.Call) error {
 		}
 		sent[i] = c.Query().Get(name)
 	}
-	lifted, err := a.Admin.Bans.LiftValue(c.Context(), caller(c), c.Account(), sent[0], sent[1])
+	lifted, err := operations.LiftValue.Call(c.Context(), a.Line, from(c), operations.BannedValue{Key: sent[0], Value: sent[1]})
 	if err != nil {
 		return err
 	}

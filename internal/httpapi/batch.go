@@ -16,6 +16,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
+	"aaa-api/internal/line"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/pool"
 	"aaa-api/internal/web"
 )
@@ -27,7 +29,7 @@ const (
 	// batchOctets is what a call takes of the budget of bodies. Half of it is for lines under way.
 	batchOctets   = 1 << 20
 	batchUnderWay = batchOctets / 2
-	// A call checks its token again after recheckTime or recheckLines, whichever comes first.
+	// A call checks its token again after recheckTime or recheckLines, whichever comes first, and once a line was refused by it.
 	recheckTime  = time.Second
 	recheckLines = 500
 )
@@ -37,6 +39,7 @@ const (
 type batch struct {
 	api    *API
 	call   *web.Call
+	from   line.From // who asks
 	stream *web.Duplex
 	lines  *lineReader
 	out    *answers
@@ -53,6 +56,7 @@ type batch struct {
 	failed        atomic.Int64
 	begun         bool // the head of the answer is out
 	checked       time.Time
+	refused       atomic.Bool // a line was refused since its token is good no more
 
 	jobs     chan *job
 	workers  int
@@ -77,15 +81,7 @@ func (a *API) batch(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	workers, err := a.Service.Workers(c.Context(), c.Account())
-	if err != nil {
-		return err
-	}
-	own, err := a.Tree.Limits(c.Context(), c.Account())
-	if err != nil {
-		return err
-	}
-	spender, err := a.Tree.Limits(c.Context(), c.Who().Account)
+	work, err := operations.Workers.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}
@@ -94,15 +90,15 @@ func (a *API) batch(c *web.Call) error {
 		return err
 	}
 	b := &batch{
-		api: a, call: c, stream: stream, lines: newLineReader(stream), stored: stored, reads: newLineDecoder(),
+		api: a, call: c, from: from(c), stream: stream, lines: newLineReader(stream), stored: stored, reads: newLineDecoder(),
 		checked: c.Start(), always: context.WithoutCancel(c.Context()),
-		lanes: a.lanes.enter(c.Account(), workers, own.Of(aaa.LimitRequestsPerSecond)),
+		lanes: a.lanes.enter(c.Account(), work.Workers, work.PerSecond),
 	}
 	defer a.lanes.leave(c.Account())
 	defer b.lines.close()
 	b.asking, b.cancel = context.WithCancel(c.Context())
 	defer b.cancel()
-	b.out = newAnswers(stream, a.Budget, admission.Answer{Account: spender, URI: c.Request().URL.RequestURI()}, b.cancel)
+	b.out = newAnswers(stream, a.Budget, admission.Answer{Account: c.Spender(), URI: c.Request().URL.RequestURI()}, b.cancel)
 	b.jobs = make(chan *job, mostUnderWay)
 	defer b.out.close()  // after the workers
 	defer b.endWorkers() // also if this goroutine panics
@@ -209,7 +205,7 @@ func tooManyLines(taken int) *web.Failure {
 
 // take runs one line, or answers what is wrong with it. An error ends the call.
 func (b *batch) take(text []byte) error {
-	if now := time.Now(); now.Sub(b.checked) >= recheckTime || b.taken%recheckLines == 0 {
+	if now := time.Now(); now.Sub(b.checked) >= recheckTime || b.taken%recheckLines == 0 || b.refused.Load() {
 		b.checked = now
 		if err := b.call.Recheck(); err != nil {
 			return err
@@ -312,9 +308,19 @@ func (b *batch) runOne(j *job, buf []byte) (answer []byte) {
 		}
 	}
 	if err != nil {
+		if aaa.KindOf(err) == aaa.KindUnauthorized {
+			b.refused.Store(true)
+		}
 		return b.appendError(buf[:0], j.id, 0, err)
 	}
 	return append(buf, "}\n"...)
+}
+
+// asks is who asks for a line.
+func (b *batch) asks(j *job) line.From {
+	from := b.from
+	from.RequestID = j.req.ID
+	return from
 }
 
 // handle runs a request. Accounting goes on when the caller goes away: the record was handed over.
@@ -325,7 +331,7 @@ func (b *batch) handle(j *job) (res *aaa.Result, err error) {
 	}
 	var giveUp time.Time
 	for {
-		res, err = b.api.Service.Handle(ctx, &j.req)
+		res, err = operations.Handle.Ask(ctx, b.api.Line, b.asks(j), &j.req)
 		if !b.pace.again(ctx, err, &giveUp) {
 			return res, err
 		}
@@ -341,7 +347,7 @@ func (b *batch) appendDryRun(buf []byte, j *job) ([]byte, error) {
 	defer leave()
 	var giveUp time.Time
 	for {
-		run, err := b.api.Service.DryRun(b.asking, &j.req)
+		run, err := operations.DryRun.Ask(b.asking, b.api.Line, b.asks(j), &j.req)
 		if b.pace.again(b.asking, err, &giveUp) {
 			continue
 		}

@@ -73,12 +73,14 @@ func TestBatchOfARevokedToken(t *testing.T) {
 	w.call(w.rootToken, "DELETE", at(w.tenant, "/tokens/"+made.str("data", "id")), "").want(200)
 	for i := 1; ; i++ {
 		d.send(fmt.Sprintf(goodLine, i))
-		if a := d.answer(); a.Status == "error" {
-			if a.Error != "401" || a.Line != i+1 {
-				t.Errorf("%+v", a)
-			}
-			break
+		a := d.answer()
+		if a.Status != "error" || a.ID != "" && a.Error == "401" { // a line that was taken before is refused by its id
+			continue
 		}
+		if a.Error != "401" || a.Line != i+1 {
+			t.Errorf("%+v", a)
+		}
+		break
 	}
 	if a := d.answer(); !a.Done {
 		t.Errorf("%+v", a)

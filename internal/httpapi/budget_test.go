@@ -117,14 +117,12 @@ func TestTokenInTheBodySpendsItsAccountsPart(t *testing.T) {
 	if n := w.api.Budget.Strangers().Used(aaa.LimitBodyOctets).Load(); n != 0 {
 		t.Errorf("strangers hold %d octets", n)
 	}
-	own, err := w.api.Tree.Limits(t.Context(), w.tenant)
-	ok(t, err)
-	if n := own.Used(aaa.LimitBodyOctets).Load(); n < admission.FreeAnswer || b.status != 200 {
+	if n := w.api.web.Holds(w.tenant); n < admission.FreeAnswer || b.status != 200 {
 		t.Errorf("status %d, the account holds %d octets", b.status, n)
 	}
 	close(b.release)
 	<-ended
-	if n := w.api.Budget.Held(); n != 0 || own.Used(aaa.LimitBodyOctets).Load() != 0 {
+	if n := w.api.Budget.Held(); n != 0 || w.api.web.Holds(w.tenant) != 0 {
 		t.Errorf("%d octets are held after the end", n)
 	}
 }

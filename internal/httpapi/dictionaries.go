@@ -2,13 +2,12 @@ package httpapi
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/schema"
-	"aaa-api/internal/store"
 	"aaa-api/internal/web"
 )
 
@@ -21,9 +20,7 @@ func (a *API) listDictionaries(c *web.Call) error {
 	if system {
 		return a.listSystemDictionaries(c)
 	}
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Dictionary, string, error) {
-		return a.Admin.Dictionaries.List(ctx, c.Account(), p)
-	}, func(d admin.Dictionary) string { return d.Name }, func(d admin.Dictionary) any { return d })
+	return web.ServeList(c, listOf(a, c, operations.ListDictionaries), func(d admin.Dictionary) string { return d.Name }, func(d admin.Dictionary) any { return d })
 }
 
 // getDictionary gives one of the account's dictionaries by id or by name, or a system one by name.
@@ -33,7 +30,7 @@ func (a *API) getDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.Admin.Dictionaries.Get(c.Context(), caller(c), c.Account(), c.Param("dict"), form == formText, known)
+	d, err := operations.GetDictionary.Call(c.Context(), a.Line, fromWaiting(c), operations.KnownDictionary{Key: c.Param("dict"), AsText: form == formText, Known: known})
 	if aaa.KindOf(err) == aaa.KindNotFound {
 		if err := a.getSystemDictionary(c); aaa.KindOf(err) != aaa.KindNotFound {
 			return err
@@ -64,7 +61,7 @@ func (a *API) createDictionary(c *web.Call) error {
 	if sent.Name == "" {
 		return errNoName
 	}
-	made, err := a.Admin.Dictionaries.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := operations.CreateDictionary.Call(c.Context(), a.Line, from(c), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -86,7 +83,7 @@ func (a *API) replaceDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.Admin.Dictionaries.Replace(c.Context(), caller(c), c.Account(), key, sent, expected)
+	got, err := operations.ReplaceDictionary.Call(c.Context(), a.Line, from(c), operations.DictionaryWritten{Key: key, Upload: sent, Expected: expected})
 	if err != nil {
 		return err
 	}
@@ -98,7 +95,7 @@ func (a *API) deleteDictionary(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	old, err := a.Admin.Dictionaries.Delete(c.Context(), caller(c), c.Account(), c.Param("dict"), expected)
+	old, err := operations.DeleteDictionary.Call(c.Context(), a.Line, from(c), operations.ExpectedKey{Key: c.Param("dict"), Expected: expected})
 	if err != nil {
 		return err
 	}
@@ -157,12 +154,16 @@ func checkMembers(data map[string]any) error {
 
 func (a *API) listSystemDictionaries(c *web.Call) error {
 	key := func(d admin.SystemDictionary) string { return d.Name }
-	return web.ServeList(c, web.SlicePage(a.Admin.Dictionaries.ListSystem(), key), key, func(d admin.SystemDictionary) any { return d })
+	all, err := operations.ListSystemDictionaries.Call(c.Context(), a.Line, from(c), operations.None{})
+	if err != nil {
+		return err
+	}
+	return web.ServeList(c, web.SlicePage(all, key), key, func(d admin.SystemDictionary) any { return d })
 }
 
 func (a *API) getSystemDictionary(c *web.Call) error {
 	asText := c.Accepted(web.FormJSON, formText) == formText
-	d, err := a.Admin.Dictionaries.GetSystem(caller(c), c.Param("dict"), asText)
+	d, err := operations.GetSystemDictionary.Call(c.Context(), a.Line, fromWaiting(c), operations.SystemDictionary{Name: c.Param("dict"), AsText: asText})
 	if err != nil {
 		return err
 	}

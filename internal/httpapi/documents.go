@@ -8,6 +8,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
@@ -33,7 +34,7 @@ func (a *API) getDocument(c *web.Call) error {
 	if done, err := c.NotModified(web.ETag(d.Revision)); done || err != nil {
 		return err
 	}
-	servers, err := a.Service.Learnt(c.Context(), c.Account())
+	servers, err := operations.Learnt.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func replyDocument(c *web.Call, d admin.Document) error {
 }
 
 func (a *API) createDocument(c *web.Call) error {
-	d, err := a.Admin.Documents.Create(c.Context(), caller(c), c.Account(), c.Sent())
+	d, err := operations.CreateDocument.Call(c.Context(), a.Line, from(c), operations.Written{Sent: aaa.Decoded{Value: c.Sent()}})
 	if err != nil {
 		return advise(err, aaa.KindConflict, changeDocument)
 	}
@@ -66,17 +67,21 @@ func (a *API) createDocument(c *web.Call) error {
 	return c.Reply(answer.Created(c.Request().URL.Path))
 }
 
-func (a *API) replaceDocument(c *web.Call) error { return updateDocument(c, a.Admin.Documents.Replace) }
+func (a *API) replaceDocument(c *web.Call) error {
+	return a.updateDocument(c, operations.ReplaceDocument, from)
+}
 
 // patchDocument merges what the client sent into the document (RFC 7396).
-func (a *API) patchDocument(c *web.Call) error { return updateDocument(c, a.Admin.Documents.Patch) }
+func (a *API) patchDocument(c *web.Call) error {
+	return a.updateDocument(c, operations.PatchDocument, fromWaiting)
+}
 
-func updateDocument(c *web.Call, update func(context.Context, *admin.Caller, aaa.AccountID, any, aaa.Revisions) (admin.Document, error)) error {
+func (a *API) updateDocument(c *web.Call, update *operations.Operation[operations.Written, admin.Document], from func(*web.Call) line.From) error {
 	expected, err := c.Expected()
 	if err != nil {
 		return err
 	}
-	d, err := update(c.Context(), caller(c), c.Account(), c.Sent(), expected)
+	d, err := update.Call(c.Context(), a.Line, from(c), operations.Written{Sent: aaa.Decoded{Value: c.Sent()}, Expected: expected})
 	if err != nil {
 		return advise(err, aaa.KindNotFound, makeDocument)
 	}
@@ -88,7 +93,7 @@ func (a *API) deleteDocument(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.Admin.Documents.Delete(c.Context(), caller(c), c.Account(), expected)
+	d, err := operations.DeleteDocument.Call(c.Context(), a.Line, from(c), operations.Expecting{Expected: expected})
 	if err != nil {
 		return advise(err, aaa.KindNotFound, makeDocument)
 	}
@@ -99,18 +104,18 @@ func (a *API) deleteDocument(c *web.Call) error {
 func (a *API) listRevisions(c *web.Call) error {
 	key := func(r admin.Revision) string { return strconv.FormatInt(r.Revision, 10) }
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Revision, string, error) {
-		var from int64
+		var first int64
 		if p.Start != "" {
 			var err error
-			if from, err = strconv.ParseInt(p.Start, 10, 64); err != nil || from < 1 {
+			if first, err = strconv.ParseInt(p.Start, 10, 64); err != nil || first < 1 {
 				return nil, "", aaa.Invalid(aaa.Field{Path: "start_key", Rule: "type", Message: "must be the next_start_key of the page before: the number of a revision"})
 			}
 		}
-		part, next, err := a.Admin.Documents.Revisions(ctx, c.Account(), from, p.Limit)
-		if err != nil || next == 0 {
-			return part, "", err
+		part, err := operations.ListRevisions.Call(ctx, a.Line, from(c), operations.HistoryPart{From: first, Limit: p.Limit})
+		if err != nil || part.Next == 0 {
+			return part.Rows, "", err
 		}
-		return part, strconv.FormatInt(next, 10), nil
+		return part.Rows, strconv.FormatInt(part.Next, 10), nil
 	}, key, func(r admin.Revision) any { return r })
 }
 
@@ -133,7 +138,7 @@ func (a *API) getRevision(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.Admin.Documents.GetRevision(c.Context(), c.Account(), n, known)
+	d, err := operations.GetRevision.Call(c.Context(), a.Line, from(c), operations.KnownRevision{Revision: n, Known: known})
 	if err != nil {
 		return err
 	}
@@ -156,7 +161,7 @@ func (a *API) rollBack(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.Admin.Documents.RollBack(c.Context(), caller(c), c.Account(), n, expected)
+	d, err := operations.RollBack.Call(c.Context(), a.Line, fromWaiting(c), operations.ExpectedRevision{Revision: n, Expected: expected})
 	if err != nil {
 		return advise(err, aaa.KindConflict, "use DELETE") // the revision is a deletion
 	}

@@ -1,12 +1,7 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"maps"
-
-	"aaa-api/internal/aaa"
-	"aaa-api/internal/document"
-	"aaa-api/internal/gateway"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/web"
 )
 
@@ -16,36 +11,9 @@ func (a *API) effective(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.Service.Effective(c.Context(), c.Account(), op)
+	e, err := operations.Effective.Call(c.Context(), a.Line, from(c), operations.OfOperation{Op: op})
 	if err != nil {
 		return err
 	}
-	for i := range e.Levels {
-		if err := a.veil(c, &e.Levels[i]); err != nil {
-			return err
-		}
-	}
 	return c.Reply(web.Answer{Data: e})
-}
-
-// veil takes out of a document that the token does not reach, and so could not read, what the account does not
-// inherit of it. Of one that says off that is all but the mode.
-func (a *API) veil(c *web.Call, l *gateway.EffectiveLevel) error {
-	within, err := a.Tree.Within(c.Context(), c.Who().Account, l.Account)
-	if within || err != nil && aaa.KindOf(err) != aaa.KindNotFound {
-		return err
-	}
-	if l.Mode == aaa.ModeOff {
-		l.Document = json.RawMessage(`{"aaa_mode":"off"}`)
-		l.Dicts = map[string]gateway.DictionarySource{}
-		l.FSM = gateway.TableSource{Name: "sequential", Owner: aaa.SystemConfig} // that of a document which names none
-	} else if l.Document, err = document.ForHeirs(l.Document); err != nil {
-		return err
-	}
-	var left map[string]json.RawMessage
-	if err := json.Unmarshal(l.Document, &left); err != nil {
-		return err
-	}
-	maps.DeleteFunc(l.Sources, func(member string, _ aaa.AccountID) bool { return left[member] == nil })
-	return nil
 }

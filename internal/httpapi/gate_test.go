@@ -399,25 +399,3 @@ func TestDocsPage(t *testing.T) {
 	}
 	w.do(ask{method: "GET", path: "/docs/nothing"}).refused(404, "not_found")
 }
-
-// Half an answer before a panic must not look like a whole one.
-func TestPanicWithinAnAnswer(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *worldOptions) {
-		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(strings.Repeat("x", 10_000)))
-			panic("half way")
-		})
-	})
-	resp, err := w.server.Client().Get(w.server.URL + "/metrics")
-	if err == nil {
-		_, err = io.ReadAll(resp.Body)
-		ok(t, resp.Body.Close())
-	}
-	if err == nil {
-		t.Error("the answer ended as if it were whole")
-	}
-	if !strings.Contains(w.log.String(), `"panic":"half way"`) {
-		t.Error("the panic is not in the log")
-	}
-}

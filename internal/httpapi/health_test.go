@@ -90,13 +90,7 @@ func TestReadyz(t *testing.T) {
 }
 
 // storeAsked sets when /readyz last asked the store.
-func (w *world) storeAsked(at time.Time) {
-	for _, s := range []*storeCheck{&w.api.storeReads, &w.api.storeWrites} {
-		s.mu.Lock()
-		s.asked = at
-		s.mu.Unlock()
-	}
-}
+func (w *world) storeAsked(at time.Time) { w.parts.Readiness.Forget(at) }
 
 // hangingStore is a store whose reads or writes don't end, as far as /readyz asks, before the question is given up.
 type hangingStore struct {

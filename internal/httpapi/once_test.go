@@ -22,11 +22,12 @@ import (
 
 // another is another node on the store of w, with keys of its own; its clock is ahead by so much.
 func (w *world) another(ahead time.Duration) *world {
-	o := w.api.Options
-	o.Keys = idempotency.New(idempotency.Options{
+	o, parts := w.api.Options, *w.parts
+	parts.Keys = idempotency.New(idempotency.Options{
 		Store: w.store.Idempotency(), Vault: secmod.New(memoryKEK{}, w.store.Keys()), Node: aaa.NewID(), Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Now: func() time.Time { return time.Now().Add(ahead) },
 	})
+	o.Line = w.lineTo(&parts)
 	other := *w
 	other.api = New(o)
 	other.server = httptest.NewServer(other.api)

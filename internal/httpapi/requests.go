@@ -9,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/gateway"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/web"
 )
@@ -40,7 +41,7 @@ func aaaRequest(op aaa.Op) func(*API, *web.Call) error {
 		if op == aaa.Accounting {
 			return a.account(c, &req)
 		}
-		res, err := a.Service.Handle(c.Context(), &req)
+		res, err := operations.Handle.Ask(c.Context(), a.Line, from(c), &req)
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func (a *API) account(c *web.Call, req *aaa.Request) error {
 	if r := c.Recording(); r != nil {
 		req.RepeatID = r.ID
 	}
-	res, err := a.Service.Handle(context.WithoutCancel(c.Context()), req)
+	res, err := operations.Handle.Ask(context.WithoutCancel(c.Context()), a.Line, from(c), req)
 	if err != nil {
 		return err
 	}
@@ -213,7 +214,7 @@ func (a *API) dryRun(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	run, err := a.Service.DryRun(c.Context(), &aaa.Request{ID: c.ID(), Account: c.Account(), Op: op, Values: values, Trace: true})
+	run, err := operations.DryRun.Call(c.Context(), a.Line, from(c), aaa.Request{ID: c.ID(), Op: op, Values: values, Trace: true})
 	if err != nil {
 		return err
 	}

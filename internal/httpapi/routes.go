@@ -19,7 +19,7 @@ const (
 	jsonBody                   // the envelope {"data": …}
 	maybeJSON                  // the same, and may be left out
 	upload                     // the same, or the text of a dictionary; up to Limits.DictionaryBody
-	textUpload                 // the same, or the text of a table or a users file; up to admin.Bounds.TextBody
+	textUpload                 // the same, or the text of a table or a users file; up to Limits.TextBody
 	stream                     // NDJSON, read while the answer is written
 )
 
@@ -54,7 +54,7 @@ func (r *route) on(a *API) web.Route {
 	case upload:
 		w.Body, w.MaxBody, w.MaxText = web.Upload, a.Limits.DictionaryBody, a.Limits.DictionaryBody
 	case textUpload:
-		w.Body, w.MaxBody, w.MaxText = web.Upload, jsonOfText*a.Admin.Bounds().TextBody, a.Admin.Bounds().TextBody
+		w.Body, w.MaxBody, w.MaxText = web.Upload, jsonOfText*a.Limits.TextBody, a.Limits.TextBody
 	}
 	if r.pattern == atSession {
 		w.ScopeOf = sessionScope

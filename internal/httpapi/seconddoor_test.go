@@ -32,7 +32,7 @@ func parsed(t *testing.T, text string) any {
 func TestAdminShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, who, s := t.Context(), w.operator(), w.api.Admin
+	ctx, who, s := t.Context(), w.operator(), w.admin
 	none := aaa.Revisions{}
 	seen := 0
 	show := func(what string) func(v any, err error) {
@@ -83,7 +83,7 @@ func TestTwoDoors(t *testing.T) {
 		})
 		all.Go(func() {
 			patch := map[string]any{fmt.Sprint("x-other-", n): true}
-			if _, err := w.api.Admin.Documents.Patch(t.Context(), w.operator(), w.tenant, patch, aaa.Revisions{}); err != nil {
+			if _, err := w.admin.Documents.Patch(t.Context(), w.operator(), w.tenant, patch, aaa.Revisions{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -99,7 +99,7 @@ func TestTwoDoors(t *testing.T) {
 func TestAdminChecksItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, s := t.Context(), w.api.Admin
+	ctx, s := t.Context(), w.admin
 	tenant := &admin.Caller{Principal: token.Principal{TokenID: "t", Account: w.tenant, Scopes: []string{token.ScopeRead}}, At: time.Now()}
 	fromKey := &admin.Caller{Principal: token.Principal{TokenID: "t", Account: w.tenant, Scopes: token.Scopes(), KeyID: "k"}, At: time.Now()}
 	w.upload("PUT", at(w.tenant, "/aaa/fsm/above"), aTable).want(201)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
@@ -93,7 +94,7 @@ func (a *API) startSession(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.StartSession(c.Context(), &aaa.Request{ID: c.ID(), Account: c.Account(), Op: aaa.Authn, Values: values})
+	step, err := operations.StartSession.Call(c.Context(), a.Line, from(c), aaa.Request{ID: c.ID(), Op: aaa.Authn, Values: values})
 	return replyStep(c, step, err)
 }
 
@@ -103,12 +104,13 @@ func (a *API) listSessions(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	fetch, key := a.Service.Sessions, func(s aaa.Session) string { return s.ID }
+	key := func(s aaa.Session) string { return s.ID }
 	if descendants {
-		fetch, key = a.Service.SessionsBelow, func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
+		key = func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
 	}
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		return fetch(ctx, c.Account(), p)
+		got, err := operations.ListSessions.Call(ctx, a.Line, from(c), operations.SessionPage{Page: p, Below: descendants})
+		return got.Rows, got.Next, err
 	}, key, func(s aaa.Session) any { return viewSession(s) })
 }
 
@@ -125,11 +127,11 @@ func sessionScope(c *web.Call) web.Scope {
 }
 
 func (a *API) getSession(c *web.Call) error {
-	get := a.Service.Session
+	get := operations.Session
 	if byID(c) {
-		get = a.Service.SessionByID
+		get = operations.SessionByID
 	}
-	s, err := get(c.Context(), c.Account(), c.Param("sid"))
+	s, err := get.Call(c.Context(), a.Line, from(c), operations.OfSession{SID: c.Param("sid")})
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,7 @@ func (a *API) continueSession(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.ContinueSession(c.Context(), c.Account(), c.Param("sid"), values, c.ID())
+	step, err := operations.ContinueSession.Call(c.Context(), a.Line, from(c), operations.OfSession{SID: c.Param("sid"), Values: values})
 	return replyStep(c, step, err)
 }
 
@@ -152,7 +154,7 @@ func (a *API) openSession(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.OpenSession(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), values)
+	step, err := operations.OpenSession.Call(context.WithoutCancel(c.Context()), a.Line, from(c), operations.OfSession{SID: c.Param("sid"), Values: values})
 	return replyStep(c, step, err)
 }
 
@@ -162,7 +164,7 @@ func (a *API) reportSession(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.Service.ReportSession(c.Context(), c.Account(), c.Param("sid"), usage, values)
+	step, err := operations.ReportSession.Call(c.Context(), a.Line, from(c), operations.OfSession{SID: c.Param("sid"), Values: values, Usage: usage})
 	return replyStep(c, step, err)
 }
 
@@ -172,11 +174,12 @@ func (a *API) closeSession(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	closes := a.Service.CloseSession
+	closes := operations.CloseSession
 	if byID(c) {
-		closes = a.Service.CloseSessionByID
+		closes = operations.CloseSessionByID
 	}
-	step, err := closes(context.WithoutCancel(c.Context()), c.Account(), c.Param("sid"), c.Query().Get("cause"), usage, values)
+	asked := operations.OfSession{SID: c.Param("sid"), Values: values, Usage: usage, Cause: c.Query().Get("cause")}
+	step, err := closes.Call(context.WithoutCancel(c.Context()), a.Line, from(c), asked)
 	return replyStep(c, step, err)
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -222,13 +223,9 @@ func TestSIDsAreNotLogged(t *testing.T) {
 // peersOf answers messages of which the body is "good".
 type peersOf struct{}
 
-func (peersOf) Serve(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != "POST" || r.ContentLength != 4 {
-		return false
-	}
-	w.WriteHeader(http.StatusOK)
-	return true
-}
+func (peersOf) Check(context.Context, string, string) bool { return true }
+
+func (peersOf) Answer(_ context.Context, _, _, body string) (string, bool) { return "", body == "good" }
 
 // The address at which nodes speak to each other is no part of the contract, and to all others
 // nothing is there, whatever the method.

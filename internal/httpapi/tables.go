@@ -2,13 +2,13 @@ package httpapi
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
 )
@@ -23,21 +23,18 @@ func (a *API) listTables(c *web.Call) error {
 		return err
 	}
 	if system {
-		return web.ServeList(c, web.SlicePage(a.Admin.Tables.BuiltIns(), textKey), textKey, textRow)
+		all, err := operations.ListBuiltInTables.Call(c.Context(), a.Line, from(c), operations.None{})
+		if err != nil {
+			return err
+		}
+		return web.ServeList(c, web.SlicePage(all, textKey), textKey, textRow)
 	}
-	return listTexts(c, a.Admin.Tables.List)
+	return web.ServeList(c, listOf(a, c, operations.ListTables), textKey, textRow)
 }
 
 func textKey(t admin.TextInfo) string { return t.Name }
 
 func textRow(t admin.TextInfo) any { return t }
-
-// listTexts lists the account's tables or users files.
-func listTexts(c *web.Call, list func(context.Context, aaa.AccountID, store.Page) ([]admin.TextInfo, string, error)) error {
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.TextInfo, string, error) {
-		return list(ctx, c.Account(), p)
-	}, textKey, textRow)
-}
 
 // addressOf is where a table or users file of the account is read.
 func addressOf(c *web.Call, kind store.TextKind, name string) string {
@@ -45,12 +42,12 @@ func addressOf(c *web.Call, kind store.TextKind, name string) string {
 }
 
 // deleteText deletes the table or users file that the path names.
-func deleteText(c *web.Call, del func(context.Context, *admin.Caller, aaa.AccountID, string, aaa.Revisions) (admin.TextInfo, error)) error {
+func (a *API) deleteText(c *web.Call, del *operations.Operation[operations.ExpectedName, admin.TextInfo]) error {
 	expected, err := c.Expected()
 	if err != nil {
 		return err
 	}
-	old, err := del(c.Context(), caller(c), c.Account(), c.Param("name"), expected)
+	old, err := del.Call(c.Context(), a.Line, from(c), operations.ExpectedName{Name: c.Param("name"), Expected: expected})
 	if err != nil {
 		return err
 	}
@@ -79,7 +76,7 @@ func (a *API) getTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Admin.Tables.Get(c.Context(), caller(c), c.Account(), c.Param("name"), formOf[form], known)
+	t, err := operations.GetTable.Call(c.Context(), a.Line, fromWaiting(c), operations.KnownTable{Name: c.Param("name"), Form: formOf[form], Known: known})
 	if err != nil {
 		return err
 	}
@@ -162,7 +159,7 @@ func (a *API) createTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.Admin.Tables.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := operations.CreateTable.Call(c.Context(), a.Line, from(c), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -179,14 +176,14 @@ func (a *API) replaceTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.Admin.Tables.Replace(c.Context(), caller(c), c.Account(), sent, expected)
+	got, err := operations.ReplaceTable.Call(c.Context(), a.Line, from(c), operations.TableWritten{Upload: sent, Expected: expected})
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: got, Revision: got.Revision, Warnings: warningsOf(got.Warnings)})
 }
 
-func (a *API) deleteTable(c *web.Call) error { return deleteText(c, a.Admin.Tables.Delete) }
+func (a *API) deleteTable(c *web.Call) error { return a.deleteText(c, operations.DeleteTable) }
 
 // checkTable tells all that is wrong with a table, and stores nothing.
 func (a *API) checkTable(c *web.Call) error {
@@ -194,7 +191,7 @@ func (a *API) checkTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.Admin.Tables.Check(caller(c), sent)
+	result, err := operations.CheckTable.Call(c.Context(), a.Line, fromWaiting(c), sent)
 	if err != nil {
 		return err
 	}
@@ -207,7 +204,7 @@ func (a *API) simulateTable(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	walk, err := a.Admin.Tables.Simulate(c.Context(), caller(c), c.Account(), c.Param("name"), script)
+	walk, err := operations.SimulateTable.Call(c.Context(), a.Line, fromWaiting(c), operations.TableScript{Name: c.Param("name"), Script: script})
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,10 @@
 package httpapi
 
 import (
-	"context"
-
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
-	"aaa-api/internal/store"
+	"aaa-api/internal/operations"
+	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
 
@@ -17,9 +16,7 @@ type tokenView struct {
 }
 
 func (a *API) listTokens(c *web.Call) error {
-	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]admin.Token, string, error) {
-		return a.Admin.Tokens.List(ctx, c.Account(), p)
-	}, func(t admin.Token) string { return t.ID }, func(t admin.Token) any { return tokenView{Token: t} })
+	return web.ServeList(c, listOf(a, c, operations.ListTokens), func(t admin.Token) string { return t.ID }, func(t admin.Token) any { return tokenView{Token: t} })
 }
 
 // createToken makes a token of the account with at most the scopes of the one who asks.
@@ -28,11 +25,11 @@ func (a *API) createToken(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := a.Admin.Tokens.Create(c.Context(), caller(c), c.Account(), data)
+	made, err := operations.CreateToken.Call(c.Context(), a.Line, from(c), operations.Wanted{Sent: aaa.Decoded{Value: data}})
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: tokenView{Token: made, Text: text}}.Created(""))
+	return c.Reply(web.Answer{Data: tokenView{Token: made.Token, Text: made.Text}}.Created(""))
 }
 
 // revokeToken ends a token and all that came from it. With ?orphan=true it ends the token alone.
@@ -42,11 +39,11 @@ func (a *API) revokeToken(c *web.Call) error {
 		return err
 	}
 	id := c.Param("token")
-	revoked, err := a.Admin.Tokens.Revoke(c.Context(), caller(c), c.Account(), id, orphan)
+	revoked, err := operations.RevokeToken.Call(c.Context(), a.Line, from(c), operations.Revocation{ID: id, Orphan: orphan})
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: map[string]any{"id": id, "revoked": revoked}})
+	return c.Reply(web.Answer{Data: map[string]any{"id": id, "revoked": revoked.Tokens}})
 }
 
 // rotateKey gives the account a new API key, shown this once; an older one ends with its sessions.
@@ -55,16 +52,16 @@ func (a *API) rotateKey(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := a.Admin.Tokens.RotateKey(c.Context(), caller(c), c.Account(), data)
+	made, err := operations.RotateKey.Call(c.Context(), a.Line, from(c), operations.Wanted{Sent: aaa.Decoded{Value: data}})
 	if err != nil {
 		return err
 	}
-	return c.Reply(web.Answer{Data: tokenView{Token: made, APIKey: text}}.Created(""))
+	return c.Reply(web.Answer{Data: tokenView{Token: made.Token, APIKey: made.Text}}.Created(""))
 }
 
 // deleteKey ends the account's API key and the sessions made with it.
 func (a *API) deleteKey(c *web.Call) error {
-	old, err := a.Admin.Tokens.DeleteKey(c.Context(), caller(c), c.Account())
+	old, err := operations.DeleteKey.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return advise(err, aaa.KindNotFound, "make one with PUT")
 	}
@@ -73,34 +70,47 @@ func (a *API) deleteKey(c *web.Call) error {
 
 // apiAuth trades an API key for a token that lives shortly, and no longer than the key.
 func (a *API) apiAuth(c *web.Call) error {
-	if err := c.CheckFresh(); err != nil {
-		return err
-	}
-	key, err := c.OnlyText("api_key", 256)
+	key, err := c.OnlyText("api_key", operations.MaxAPIKey)
 	if err != nil {
 		return err
 	}
-	who, err := a.Verifier.VerifyKey(c.Context(), key, c)
+	holder, err := a.keyHolder(c, key)
+	if err != nil {
+		return err
+	}
+	if err := a.logins.Allow(c, holder.TokenID); err != nil {
+		return err
+	}
+	c.SetHolder(holder.Account, key)
+	session, err := operations.TradeKey.Call(c.Context(), a.Line, from(c), operations.KeyTraded{Key: key})
+	if err != nil {
+		return err
+	}
+	return c.Reply(web.Answer{Data: tokenView{Token: session.Token}, Members: []web.Member{{Name: "auth_token", Value: session.Text}}}.Created(""))
+}
+
+// keyHolder is whose an API key is. As with tokens, the sender of one that somebody may have made up is charged before it is looked up, and that of
+// one that is none afterwards.
+func (a *API) keyHolder(c *web.Call, key string) (*token.Principal, error) {
+	holder, err := operations.CheckKey.Call(c.Context(), a.Line, from(c), operations.KeyShown{Key: key})
+	if err == nil && holder.Guess {
+		if err := c.Guess(); err != nil {
+			return nil, err
+		}
+		holder, err = operations.CheckKey.Call(c.Context(), a.Line, from(c), operations.KeyShown{Key: key, Guessed: true})
+	}
 	if err := c.Judged(err); err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.logins.Allow(c, who.TokenID); err != nil {
-		return err
+	if holder.Guess { // the security module does not keep its word
+		return nil, web.ErrNoToken
 	}
-	if err := c.CheckEnabled(who.Account); err != nil {
-		return err
-	}
-	c.SetAccount(who.Account)
-	session, text, err := a.Admin.Tokens.Session(c.Context(), &admin.Caller{Principal: who, RequestID: c.ID(), At: c.Start()})
-	if err != nil {
-		return err
-	}
-	return c.Reply(web.Answer{Data: tokenView{Token: session}, Members: []web.Member{{Name: "auth_token", Value: text}}}.Created(""))
+	return &holder.Who, nil
 }
 
 // whoami tells a token's account and scopes.
 func (a *API) whoami(c *web.Call) error {
-	who, err := a.Admin.Tokens.Identity(c.Context(), caller(c))
+	who, err := operations.WhoAmI.Call(c.Context(), a.Line, from(c), operations.None{})
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,15 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/operations"
 	"aaa-api/internal/schema"
 	"aaa-api/internal/store"
 	"aaa-api/internal/web"
 )
 
-func (a *API) listUsers(c *web.Call) error { return listTexts(c, a.Admin.Users.List) }
+func (a *API) listUsers(c *web.Call) error {
+	return web.ServeList(c, listOf(a, c, operations.ListUsers), textKey, textRow)
+}
 
 // getUsers gives a users file as text or JSON, as Accept asks for.
 func (a *API) getUsers(c *web.Call) error {
@@ -21,7 +24,7 @@ func (a *API) getUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.Admin.Users.Get(c.Context(), caller(c), c.Account(), c.Param("name"), known)
+	f, err := operations.GetUsers.Call(c.Context(), a.Line, fromWaiting(c), operations.KnownUsers{Name: c.Param("name"), Known: known})
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (a *API) createUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.Admin.Users.Create(c.Context(), caller(c), c.Account(), sent)
+	made, err := operations.CreateUsers.Call(c.Context(), a.Line, from(c), sent)
 	if err != nil {
 		return advise(err, aaa.KindConflict, "replace it with POST")
 	}
@@ -60,14 +63,14 @@ func (a *API) replaceUsers(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	got, err := a.Admin.Users.Replace(c.Context(), caller(c), c.Account(), sent, expected)
+	got, err := operations.ReplaceUsers.Call(c.Context(), a.Line, from(c), operations.UsersWritten{Upload: sent, Expected: expected})
 	if err != nil {
 		return err
 	}
 	return c.Reply(web.Answer{Data: got, Revision: got.Revision})
 }
 
-func (a *API) deleteUsers(c *web.Call) error { return deleteText(c, a.Admin.Users.Delete) }
+func (a *API) deleteUsers(c *web.Call) error { return a.deleteText(c, operations.DeleteUsers) }
 
 // sentUsers reads a users file from the body: text, or JSON with the members text, name and share. What else came with it
 // when it was read means nothing.
@@ -114,7 +117,7 @@ func (a *API) jsonUsers(c *web.Call) (sent admin.UsersUpload, err error) {
 			faults = append(faults, aaa.Field{Path: member, Rule: "unknown", Message: schema.Unknown("there is no such member", member, []string{"name", "text", "share"})})
 		}
 	}
-	most := a.Admin.Bounds().TextBody
+	most := a.Limits.TextBody
 	v, given := data["text"]
 	text, ok := v.(string)
 	switch {

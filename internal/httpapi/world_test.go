@@ -7,20 +7,23 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
@@ -28,8 +31,11 @@ import (
 	"aaa-api/internal/engines"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/limits"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/peer"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -37,6 +43,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/token"
 	"aaa-api/internal/web"
 )
@@ -46,6 +53,9 @@ import (
 type world struct {
 	t        testing.TB
 	api      *API
+	parts    *operations.Parts
+	apart    bool // a line leads to the parts
+	admin    *admin.Service
 	store    store.Store
 	backend  *backend
 	server   *httptest.Server
@@ -63,8 +73,31 @@ type world struct {
 // worldOptions are what a test may change.
 type worldOptions struct {
 	Options
+	inside
 	config admin.Options
 }
+
+// inside is the security module, as far as tests change it.
+type inside struct {
+	Tree     Tree
+	Verifier Verifier
+	Service  gateway.Service
+	Keys     *idempotency.Keys
+	Stale    func() bool
+	Store    operations.Pinger
+	Ready    []Check
+	Peers    peer.Messages
+}
+
+// What tests stand in for.
+type (
+	Tree interface {
+		operations.Tree
+		Warm() int
+	}
+	Verifier = operations.Verifier
+	Check    = operations.Check
+)
 
 // syncBuffer is a log that may be read while it is written.
 type syncBuffer struct {
@@ -113,11 +146,24 @@ func newWorld(t testing.TB, change ...func(*worldOptions)) *world {
 // newWorldOn is newWorld on a store that is migrated and empty. The end of the test closes it.
 func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *world {
 	t.Helper()
+	return newWorldAs(t, st, across(), change...)
+}
+
+// newWorldApart is newWorld with the API in a process of its own, as far as a test can tell.
+func newWorldApart(t testing.TB, change ...func(*worldOptions)) *world {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), storetest.File(t, sqlite.Migrate))
+	ok(t, err)
+	return newWorldAs(t, st, true, change...)
+}
+
+func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldOptions)) *world {
+	t.Helper()
 	ctx := t.Context()
 	system, err := systemDictionaries()
 	ok(t, err)
 
-	w := &world{t: t, store: st, backend: &backend{}, log: &syncBuffer{}}
+	w := &world{t: t, store: st, backend: &backend{}, log: &syncBuffer{}, apart: apart}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	vault := secmod.New(memoryKEK{}, st.Keys())
 	registry := engines.NewRegistry(w.backend)
@@ -139,6 +185,11 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 		Standard: standard, Bans: w.bans, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
+	own, refusals := metrics, tenants.Refusals() // of the API's process
+	if w.apart {
+		own, refusals = prometheus.NewRegistry(), &limits.Counts{}
+		own.MustRegister(refusals.Collector())
+	}
 	records := &direct{}
 	service := gateway.New(gateway.Options{
 		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1", Bans: w.bans,
@@ -147,13 +198,16 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	records.service = service
 	o := worldOptions{
 		Options: Options{
-			Store: st, Tree: tenants, Service: service, Verifier: verifier, Log: log,
-			Metrics:  promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-			Meter:    web.NewMeter(metrics),
+			Log:      log,
+			Meter:    web.NewMeter(own),
 			Requests: logging.NewRequests(w.log, slog.LevelDebug, "node1"),
-			Bad:      web.NewBadMeter(metrics),
-			Keys:     idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
-			Node:     "node1", Version: "test",
+			Refusals: refusals, Apart: w.apart,
+			Bad:  web.NewBadMeter(own),
+			Node: "node1", Version: "test",
+		},
+		inside: inside{
+			Store: st, Tree: tenants, Service: service, Verifier: verifier,
+			Keys: idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 		},
 		config: admin.Options{
 			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
@@ -164,9 +218,19 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	for _, fn := range change {
 		fn(&o)
 	}
-	o.Admin = admin.New(o.config)
-	o.Line = &operations.Parts{
-		Tree: tenants, Verifier: verifier, Service: o.Service, Admin: o.Admin, Keys: o.Keys, Stale: o.Stale, Log: log,
+	w.admin = admin.New(o.config)
+	o.Limits.TextBody = w.admin.Bounds().TextBody
+	o.Heavy = admission.NewHeavy(admission.HeavyAtOnce())
+	if o.Budget == nil {
+		o.Budget = admission.NewBudget(admission.OctetsFor(0), nil)
+	}
+	w.parts = &operations.Parts{
+		Tree: o.Tree, Verifier: o.Verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Budget: o.Budget, Stale: o.Stale, Log: log,
+		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
+	}
+	o.Line = w.lineTo(w.parts)
+	if w.apart {
+		o.Own = own
 	}
 	w.api = New(o.Options)
 	w.key, w.vault, w.sync = key, vault, follower.Sync
@@ -193,6 +257,43 @@ func newWorldOn(t testing.TB, st store.Store, change ...func(*worldOptions)) *wo
 	w.tenantToken = w.token(w.tenant, token.Scopes()...)
 	ok(t, follower.Sync(ctx))
 	return w
+}
+
+// across reports tests in which the API reaches the security module over a line, as processes of their own do.
+func across() bool { return os.Getenv("AAA_API_TEST_LINE") == "across" }
+
+// lineTo is how the API reaches the security module.
+func (w *world) lineTo(parts *operations.Parts) line.Caller {
+	if !w.apart {
+		return parts
+	}
+	front, back := pair(w.t)
+	here, leave := parts.For("front1")
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	serves := line.New(back, line.Options{Handler: here, Log: log, Peer: "front1", NameOf: operations.NameOf})
+	calls := line.New(front, line.Options{Log: log, Peer: "secmod"})
+	w.t.Cleanup(func() {
+		calls.Close()
+		calls.Wait()
+		serves.Wait()
+		leave()
+	})
+	return calls
+}
+
+// pair are the two ends of a socketpair.
+func pair(t testing.TB) (one, other net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	ok(t, err)
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "line")
+		ends[i], err = net.FileConn(f)
+		ok(t, err)
+		ok(t, f.Close())
+	}
+	return ends[0], ends[1]
 }
 
 // direct is a Spool that keeps nothing: each record has one attempt.

@@ -41,7 +41,7 @@ func TestManyWriters(t *testing.T) {
 			t.Errorf("the change of writer %d is lost", n)
 		}
 	}
-	if n := w.api.Admin.Writers().Len(); n != 0 {
+	if n := w.admin.Writers().Len(); n != 0 {
 		t.Errorf("turns of %d accounts are left", n)
 	}
 }

@@ -144,14 +144,24 @@ func request(key, body string) Request {
 
 // do asks a node; the run gives what fn does, if fn is not nil.
 func (c *cluster) do(ctx context.Context, node int, r Request, fn func() ([]byte, error)) (string, bool, error) {
-	answer, replayed, err := c.nodes[node].Do(ctx, r, func(context.Context, string) ([]byte, error) {
-		c.runs.Add(1)
-		if fn != nil {
-			return fn()
-		}
-		return []byte("answer of " + r.Key), nil
-	}, func(string) error { c.told.Add(1); return nil })
-	return string(answer), replayed, err
+	return c.doAs(ctx, c.nodes[node].Own(), node, r, fn)
+}
+
+// doAs is do of a process.
+func (c *cluster) doAs(ctx context.Context, process *Runs, node int, r Request, fn func() ([]byte, error)) (string, bool, error) {
+	run, ticket, kept, err := process.Begin(ctx, c.nodes[node], r, func(string) error { c.told.Add(1); return nil })
+	if run == "" {
+		return string(kept), kept != nil, err
+	}
+	var answer []byte
+	defer func() { process.End(ctx, ticket, answer) }() // also after a panic
+	c.runs.Add(1)
+	if fn == nil {
+		answer = []byte("answer of " + r.Key)
+	} else if answer, err = fn(); err != nil {
+		answer = nil
+	}
+	return string(answer), false, err
 }
 
 // want asks a node and checks the answer.

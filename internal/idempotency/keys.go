@@ -20,10 +20,12 @@ import (
 	"aaa-api/internal/store"
 )
 
+// RunTime is how long a run may take: it must end before its claim does.
+const RunTime = 50 * time.Second
+
 const (
 	life       = 24 * time.Hour   // of an answer
 	claimTime  = 60 * time.Second // of a node: a repetition runs anew after it, if there is no answer
-	runTime    = 50 * time.Second // of a run, which must end before its claim does
 	waitTime   = 30 * time.Second // of a repetition, for the first request
 	endTime    = 5 * time.Second  // of the write after a run
 	beginTime  = 2 * time.Second  // of the write before a run that does without the store if need be
@@ -54,6 +56,7 @@ type Options struct {
 type Keys struct {
 	o      Options
 	memory *memory
+	own    *Runs        // of this process
 	away   atomic.Int64 // until when the store is taken to be away, in nanoseconds of the Unix time
 }
 
@@ -68,8 +71,11 @@ func New(o Options) *Keys {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Keys{o: o, memory: newMemory(o.Memory, o.Life, o.Now)}
+	return &Keys{o: o, memory: newMemory(o.Memory, o.Life, o.Now), own: NewRuns()}
 }
+
+// Own are the runs of this process.
+func (k *Keys) Own() *Runs { return k.own }
 
 // DeleteExpired deletes the answers that are a day old.
 func (k *Keys) DeleteExpired(ctx context.Context) error {
@@ -117,68 +123,86 @@ var (
 	}
 )
 
-// Do runs a request, or returns the answer of an earlier run, of any node. While the first one runs, a repetition waits for it, until
-// ctx ends or for half a minute; wait is called before that, with the id that run was given. A run does not end with ctx. A run that
-// fails is not remembered: each caller that waited for it tries the request itself.
-func (k *Keys) Do(ctx context.Context, r Request,
-	run func(ctx context.Context, id string) ([]byte, error), wait func(id string) error,
-) (answer []byte, replayed bool, err error) {
+// Run is a request that runs under its key. Whoever began it must End it.
+type Run struct {
+	ID string // under which the request runs, the same for its repetitions
+
+	keys    *Keys
+	entry   *entry            // nil: memory has no room for it
+	claimed *store.Remembered // nil: the store does not know of it
+	keep    bool              // the answer in memory, too
+	ended   atomic.Bool
+}
+
+// Begin begins the run of a request, which is then the only one on all nodes together, or returns the answer of an earlier run. While
+// another one runs it waits, until ctx ends or for half a minute; wait is called before that, with the id of that run, and its error ends
+// the wait. A run that fails is not remembered: each caller that waited for it may begin one.
+func (k *Keys) Begin(ctx context.Context, r Request, wait func(id string) error) (run *Run, answer []byte, err error) {
 	n := r.name()
 	waiting, cancel := context.WithTimeoutCause(ctx, waitTime, errRunning)
 	defer cancel()
 	for {
 		e, mine := k.memory.enter(r.Account, n, r.Digest)
 		if e == nil || mine {
-			return k.lead(ctx, waiting, r, e, run, wait)
+			return k.lead(waiting, r, e, wait)
 		}
 		if e.digest != r.Digest {
-			return nil, false, errOther
+			return nil, nil, errOther
 		}
 		if !e.ended() {
 			if err := wait(n.id()); err != nil {
-				return nil, false, err
+				return nil, nil, err
 			}
 		}
 		select {
 		case <-e.done:
 			if e.answer != nil {
-				return e.answer, true, nil
+				return nil, e.answer, nil
 			}
 		case <-waiting.Done():
-			return nil, false, context.Cause(waiting)
+			return nil, nil, context.Cause(waiting)
 		}
 	}
 }
 
-// lead runs a request that this node does not run yet, if no node does. e is nil if memory has no room for it.
-func (k *Keys) lead(ctx, waiting context.Context, r Request, e *entry,
-	run func(ctx context.Context, id string) ([]byte, error), wait func(id string) error,
-) (answer []byte, replayed bool, err error) {
-	keep := !r.NeedsStore
-	if e != nil {
-		defer func() {
-			e.answer = answer
-			k.memory.leave(e, keep)
-		}()
-	}
-	claimed, answer, err := k.claim(waiting, r, wait)
-	if err != nil || answer != nil {
-		return answer, answer != nil, err
-	}
-	done := false
+// lead begins a request that this node does not run yet, if no node does. e is nil if memory has no room for it.
+func (k *Keys) lead(ctx context.Context, r Request, e *entry, wait func(id string) error) (_ *Run, answer []byte, err error) {
+	run := &Run{ID: r.name().id(), keys: k, entry: e, keep: !r.NeedsStore}
+	begun := false
 	defer func() {
-		if claimed != nil && !done { // a panic is one way to come here
-			k.forget(ctx, claimed)
+		if !begun { // a panic is one way to come here
+			run.leave(answer)
 		}
 	}()
-	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
-	defer cancel()
-	answer, err = run(running, r.name().id())
-	done = err == nil
-	if done && claimed != nil && !k.finish(ctx, claimed, answer) {
-		keep = true // this node at least knows it
+	run.claimed, answer, err = k.claim(ctx, r, wait)
+	if err != nil || answer != nil {
+		return nil, answer, err
 	}
-	return answer, false, err
+	begun = true
+	return run, nil, nil
+}
+
+// leave lets those go on who wait for the run on this node.
+func (r *Run) leave(answer []byte) {
+	if r.entry != nil {
+		r.entry.answer = answer
+		r.keys.memory.leave(r.entry, r.keep)
+	}
+}
+
+// End ends a run with the answer that repetitions get, or with nil if it failed. Only the first call does something.
+func (r *Run) End(ctx context.Context, answer []byte) {
+	if r.ended.Swap(true) {
+		return
+	}
+	defer func() { r.leave(answer) }()
+	switch {
+	case r.claimed == nil:
+	case answer == nil:
+		r.keys.forget(ctx, r.claimed)
+	case !r.keys.finish(ctx, r.claimed, answer):
+		r.keep = true // this node at least knows it
+	}
 }
 
 // claim takes a request for this node, or finds its answer. Without either, the store is away and the request runs all the same.

@@ -251,10 +251,10 @@ func TestARunOutlivesItsCaller(t *testing.T) {
 	c := newCluster(t, 2)
 	ctx, leave := context.WithCancel(t.Context())
 	r := request("k", "")
-	_, _, err := c.nodes[0].Do(ctx, r, func(ctx context.Context, _ string) ([]byte, error) {
+	_, _, err := c.do(ctx, 0, r, func() ([]byte, error) {
 		leave()
-		return []byte("done"), ctx.Err()
-	}, nil)
+		return []byte("done"), nil
+	})
 	if err != nil {
 		t.Error(err)
 	}

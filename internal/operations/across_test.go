@@ -21,19 +21,6 @@ import (
 	"aaa-api/internal/token"
 )
 
-// TestOperationsArePlainData: what an operation is asked and answers crosses the line whole.
-func TestOperationsArePlainData(t *testing.T) {
-	t.Parallel()
-	for _, o := range all {
-		request, answer := o.types()
-		for what, data := range map[string]any{"request": request, "answer": answer} {
-			if err := line.CheckPlain(reflect.TypeOf(data).Elem()); err != nil {
-				t.Errorf("%s: %s:\n%v", o.Name(), what, err)
-			}
-		}
-	}
-}
-
 const (
 	own     aaa.AccountID = "00000000000000000000000000000001"
 	below   aaa.AccountID = "00000000000000000000000000000002"

@@ -59,41 +59,64 @@ var (
 	ErrDisabled      = &aaa.Error{Kind: aaa.KindForbidden, Message: "the token's account, or one above it, is disabled"}
 )
 
-// pass is the gate of every operation, in the process that holds the secrets: whoever calls has shown nothing but a token.
-func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, error) {
-	s := &Served{Parts: p, Account: from.Account}
-	if a.Operator != p.operators || a.Operator && p.Local == nil {
-		return nil, ErrNotHere
+// authorize is the gate of every operation, in the process that holds the secrets: whoever calls has shown nothing but a token. It
+// returns who holds the token, and the account that the call is about.
+func (p *Parts) authorize(ctx context.Context, a *Access, from *line.From) (who token.Principal, account aaa.AccountID, err error) {
+	switch {
+	case a.Operator != p.operators || a.Operator && p.Local == nil:
+		return who, "", ErrNotHere
+	case a.Operator:
+		return token.Principal{TokenID: operatorID}, from.Account, nil
+	case a.Public:
+		return who, from.Account, nil
 	}
-	if a.Public || a.Operator {
-		s.Who = &admin.Caller{RequestID: from.RequestID, At: from.At}
-		if a.Operator {
-			s.Who.TokenID = operatorID
-		}
-		return s, nil
+	if who, err = p.verify(ctx, from.Token, nil); err != nil {
+		return who, "", err
 	}
+	if err = p.enabled(ctx, who.Account); err != nil {
+		return who, "", err
+	}
+	if account, err = p.reach(ctx, a.Reach, who.Account, from.Account); err != nil {
+		return who, "", err
+	}
+	if a.Scope != "" && !who.Can(a.Scope) {
+		return who, "", lacks(a.Scope)
+	}
+	return who, account, nil
+}
+
+func lacks(scope string) error {
+	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + scope}
+}
+
+// verify returns whose a token is, unless what is in memory is too old to tell.
+func (p *Parts) verify(ctx context.Context, text string, g token.Guard) (token.Principal, error) {
 	if p.Stale != nil && p.Stale() {
-		return nil, ErrTooOld
+		return token.Principal{}, ErrTooOld
 	}
-	who, err := p.Verifier.Verify(ctx, from.Token, nil)
+	return p.Verifier.Verify(ctx, text, g)
+}
+
+// pass takes a call through the gate.
+func (p *Parts) pass(ctx context.Context, a *Access, from *line.From) (*Served, error) {
+	who, account, err := p.authorize(ctx, a, from)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.enabled(ctx, who.Account); err != nil {
-		return nil, err
-	}
-	if s.Account, err = p.reach(ctx, a.Reach, who.Account, from.Account); err != nil {
-		return nil, err
-	}
-	if a.Scope != "" && !who.Can(a.Scope) {
-		return nil, &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + a.Scope}
-	}
+	s := &Served{Parts: p, Account: account}
 	s.Who = &admin.Caller{Principal: who, RequestID: from.RequestID, At: from.At}
 	return s, nil
 }
 
 // end gives back what the call held.
-func (s *Served) end() {}
+func (s *Served) end() {
+	if s.leave != nil {
+		s.leave()
+	}
+	if s.Budget != nil {
+		s.Budget.Release(&s.holding)
+	}
+}
 
 // enabled refuses the credentials of an account that is gone or disabled.
 func (p *Parts) enabled(ctx context.Context, id aaa.AccountID) error {

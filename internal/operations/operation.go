@@ -11,6 +11,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/line"
 )
 
@@ -20,6 +21,9 @@ type Operation[Q, R any] struct {
 	name   string
 	access Access
 	serve  func(ctx context.Context, s *Served, q *Q) (R, error)
+	// quick is serve of an operation that each AAA request calls: it costs no allocation. from's Account passed the gate.
+	quick func(ctx context.Context, p *Parts, from line.From, q *Q) (R, error)
+	check func(q *Q) error // of a request that came from another process; nil: any is good
 }
 
 // Served is a call that passed the gate.
@@ -27,6 +31,8 @@ type Served struct {
 	*Parts
 	Who     *admin.Caller // the holder of the token; zero for a public operation
 	Account aaa.AccountID // that the call is about
+	leave   func()        // gives the turn of heavy work back; nil: not held
+	holding admission.Holding
 }
 
 // all lists the operations by number. Both ends of a line are the same build, so they have the same numbers.
@@ -35,17 +41,33 @@ var all []served
 // served is an operation of any types.
 type served interface {
 	Name() string
-	// from decodes the request, asks the gate, runs the operation.
+	// from decodes the request and checks it, asks the gate, runs the operation.
 	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
-	// types shows a pointer to the request and one to the answer, for tests of what crosses.
+	// types gives pointers to a request and to an answer, for tests of what crosses.
 	types() (request, answer any)
 	forOperators() bool
 }
 
 // define makes an operation, at start alone.
 func define[Q, R any](name string, access Access, serve func(context.Context, *Served, *Q) (R, error)) *Operation[Q, R] {
-	o := &Operation[Q, R]{number: uint16(len(all)), name: name, access: access, serve: serve} //nolint:gosec // there are a hundred
+	return add(&Operation[Q, R]{name: name, access: access, serve: serve})
+}
+
+// defineQuick is define for what each AAA request calls.
+func defineQuick[Q, R any](name string, access Access, quick func(context.Context, *Parts, line.From, *Q) (R, error)) *Operation[Q, R] {
+	return add(&Operation[Q, R]{name: name, access: access, quick: quick})
+}
+
+func add[Q, R any](o *Operation[Q, R]) *Operation[Q, R] {
+	o.number = uint16(len(all)) //nolint:gosec // there are a hundred
 	all = append(all, o)
+	return o
+}
+
+// checked gives the operation a check of requests that come from another process: the handlers there have checked them already, but the
+// process may be in the hands of strangers.
+func (o *Operation[Q, R]) checked(check func(*Q) error) *Operation[Q, R] {
+	o.check = check
 	return o
 }
 
@@ -54,21 +76,40 @@ func (o *Operation[Q, R]) Name() string { return o.name }
 
 // Call runs the operation for who asks. The errors are *aaa.Error, those of the gate (Access) among them, or ctx's.
 func (o *Operation[Q, R]) Call(ctx context.Context, to line.Caller, from line.From, q Q) (R, error) {
+	return o.Ask(ctx, to, from, &q)
+}
+
+// Ask is Call for a request that lies in memory already.
+func (o *Operation[Q, R]) Ask(ctx context.Context, to line.Caller, from line.From, q *Q) (R, error) {
 	if here, ok := to.(*Parts); ok {
-		return o.run(ctx, here, &from, &q)
+		return o.run(ctx, here, &from, q)
 	}
+	return o.across(ctx, to, from, q)
+}
+
+// across is a function of its own so that from stays off the heap where nothing crosses.
+func (o *Operation[Q, R]) across(ctx context.Context, to line.Caller, from line.From, q *Q) (R, error) {
 	var r R
-	err := to.Call(ctx, o.number, &from, &q, &r)
+	err := to.Call(ctx, o.number, &from, q, &r)
 	return r, err
 }
 
 // run asks the gate and does the work.
-func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q *Q) (R, error) {
+func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q *Q) (r R, err error) {
+	if o.quick != nil {
+		_, account, err := p.authorize(ctx, &o.access, from)
+		if err != nil {
+			return r, err
+		}
+		passed := *from
+		passed.Account = account
+		return o.quick(ctx, p, passed, q)
+	}
 	s, err := p.pass(ctx, &o.access, from)
 	if err != nil {
-		var none R
-		return none, err
+		return r, err
 	}
+	s.begin(ctx, &o.access)
 	defer s.end()
 	return o.serve(ctx, s, q)
 }
@@ -77,6 +118,11 @@ func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, d
 	q := new(Q)
 	if err := decode(q); err != nil {
 		return nil, err
+	}
+	if o.check != nil {
+		if err := o.check(q); err != nil {
+			return nil, err
+		}
 	}
 	r, err := o.run(ctx, p, from, q)
 	if err != nil {
@@ -93,6 +139,9 @@ func (o *Operation[Q, R]) forOperators() bool { return o.access.Operator }
 func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, decode func(any) error) (any, error) {
 	if int(operation) >= len(all) {
 		return nil, aaa.Errorf(aaa.KindInternal, "there is no operation %d", operation)
+	}
+	if len(from.RequestID) > maxRequestID || !aaa.IsLine(from.RequestID) {
+		return nil, aaa.Errorf(aaa.KindBadInput, "the request id is no line of %d octets at the most", maxRequestID)
 	}
 	return all[operation].from(ctx, p, from, decode)
 }

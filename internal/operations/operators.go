@@ -18,6 +18,8 @@ type Local struct {
 	Root func(context.Context) (aaa.AccountID, error)
 	// Status is the state of the process.
 	Status func(context.Context) Status
+	// Reload reads again what may have changed. An error says what is no good and not taken.
+	Reload func(context.Context) error
 }
 
 // Servers are those of all documents in memory.
@@ -49,6 +51,11 @@ type Status struct {
 // OperatorStatus returns the state of the process.
 var OperatorStatus = define("operators.status", operators, func(ctx context.Context, s *Served, _ *None) (Status, error) {
 	return s.Local.Status(ctx), nil
+})
+
+// OperatorReload has the process read again what may have changed.
+var OperatorReload = define("operators.reload", operators, func(ctx context.Context, s *Served, _ *None) (None, error) {
+	return None{}, s.Local.Reload(ctx)
 })
 
 // below is an account and all below it, any if it is empty.

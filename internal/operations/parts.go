@@ -6,13 +6,16 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/limits"
+	"aaa-api/internal/peer"
+	"aaa-api/internal/tally"
 	"aaa-api/internal/token"
 )
 
-// Parts are what the operations work with: the inside of the security module. It serves the calls of other processes (Serve), and those
+// Parts are what the operations work with: the inside of the security module. It serves the calls of other processes (For, Serve), and those
 // of its own by Operation.Call. All but the members marked optional must be there.
 type Parts struct {
 	Tree     Tree
@@ -20,12 +23,19 @@ type Parts struct {
 	Service  gateway.Service
 	Admin    *admin.Service // of configuration
 	Keys     *idempotency.Keys
+	Heavy    *admission.Heavy  // turns of checking and compiling; optional: nothing waits
+	Budget   *admission.Budget // of what waits for them; optional
 	// Stale reports whether what this node has in memory is too old to be used: then calls that need a credential are refused. Optional.
 	Stale func() bool
 	Log   *slog.Logger
-	Local *Local // for operators; optional if there are none
 
-	operators bool // see Operators
+	Readiness *Readiness
+	Peers     peer.Messages // of other nodes; optional
+	Metrics   *tally.Board  // optional
+	Local     *Local        // for operators; optional if there are none
+
+	front     *front // the other process that calls; nil: this one does
+	operators bool   // see Operators
 }
 
 // Tree answers questions about accounts from memory.
@@ -36,10 +46,6 @@ type Tree interface {
 	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
 	// Limits is what the account may use.
 	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
-	// Refusals counts what limits refused.
-	Refusals() *limits.Counts
-	// Warm is how many accounts are in memory, whose AAA requests need no store.
-	Warm() int
 }
 
 // Verifier finds out whose a credential is. One unknown, revoked or run out is an *aaa.Error of KindUnauthorized.

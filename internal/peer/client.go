@@ -65,7 +65,7 @@ func (c *Client) Continue(ctx context.Context, url string, account aaa.AccountID
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) > maxMessage {
+	if len(sealed) > MaxMessage {
 		return nil, aaa.Errorf(aaa.KindBadInput, "the values are too long for the node that holds the login")
 	}
 	reply, err := c.post(ctx, url, first, sealed)

@@ -29,16 +29,16 @@ const (
 	messagePurpose = "peer/continue/message/"
 	answerPurpose  = "peer/continue/answer/"
 
-	// headName is the header that has the head, maxHead its longest text.
+	// headName is the header that has the head, MaxHead its longest text.
 	headName = "X-Aaa-Api-Head"
-	maxHead  = 4 << 10
+	MaxHead  = 4 << 10
 
 	// window is by how much the clocks of two nodes may differ, with the way between them.
 	window = time.Minute
 
-	// maxMessage and maxAnswer bound sealed texts, in octets. A message is little more than the
+	// MaxMessage and maxAnswer bound sealed texts, in octets. A message is little more than the
 	// body of a request (256 KiB), whose JSON can grow to twice its length when it is written anew.
-	maxMessage = 768 << 10
+	MaxMessage = 768 << 10
 	maxAnswer  = 2 << 20
 )
 

@@ -46,3 +46,15 @@ func (n *nonces) use(id nonce, at time.Time) error {
 	n.now[id] = struct{}{}
 	return nil
 }
+
+// unused reports a nonce that was used.
+func (n *nonces) unused(id nonce, _ time.Time) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, inNow := n.now[id]
+	_, inPast := n.past[id]
+	if inNow || inPast {
+		return errSeen
+	}
+	return nil
+}

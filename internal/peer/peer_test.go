@@ -97,6 +97,7 @@ type pair struct {
 	vault  *secmod.Vault
 	client *Client
 	server *Server
+	door   *Door
 	url    string
 	log    bytes.Buffer
 
@@ -130,12 +131,13 @@ func newPair(t *testing.T, serve Continue) *pair {
 		p.bodies = append(p.bodies, string(body))
 		p.mu.Unlock()
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if !p.server.Serve(w, r) {
+		if !p.door.Serve(w, r) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
 	t.Cleanup(web.Close)
 	p.server = NewServer(p.vault, web.URL, serving, log) // before the first request
+	p.door = NewDoor(p.server)
 	p.client, p.url = NewClient(p.vault, log), web.URL
 	return p
 }
@@ -277,10 +279,10 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 		"empty": "", "clear": `{"to":"` + p.url + `"}`, "cut": first[:len(first)-5], "longer": first + "A",
 		"another key":           elsewhere(newVault(t), aaa.SystemConfig, headPurpose),
 		"another purpose":       elsewhere(p.vault, aaa.SystemConfig, "servers/x/secret"),
-		"a message":             good[:min(len(good), maxHead)],
+		"a message":             good[:min(len(good), MaxHead)],
 		"an answer":             elsewhere(p.vault, aaa.SystemConfig, answerPurposeOf(nonce{1})),
 		"a tenant's key":        elsewhere(p.vault, account, headPurpose),
-		"too long":              first + strings.Repeat("A", maxHead),
+		"too long":              first + strings.Repeat("A", MaxHead),
 		"too old":               changed(func(h *head) { h.At -= (window + time.Second).Milliseconds() }),
 		"of the future":         changed(func(h *head) { h.At += (window + 5*time.Second).Milliseconds() }),
 		"for another node":      changed(func(h *head) { h.To = "http://192.0.2.1:8000" }),
@@ -302,7 +304,7 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 		r.ContentLength = int64(len(good))
 		r.Header.Set(headName, text)
 		w := httptest.NewRecorder()
-		if p.server.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 || body.read {
+		if p.door.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 || body.read {
 			t.Errorf("%s: answered, or its body was read: %v", name, body.read)
 		}
 	}
@@ -312,7 +314,7 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	_, other := p.message(t, nonce{2}, func(*head) {})
 	n := byte(10)
 	for name, body := range map[string]string{
-		"cut": good[:len(good)-5], "longer": good + "A", "line end": good + "\n", "of another head": other, "too long": good + strings.Repeat("A", maxMessage),
+		"cut": good[:len(good)-5], "longer": good + "A", "line end": good + "\n", "of another head": other, "too long": good + strings.Repeat("A", MaxMessage),
 	} {
 		n++
 		first, _ := p.message(t, nonce{n}, func(*head) {})
@@ -327,7 +329,7 @@ func TestWhatIsNoGoodMessageIsRefusedWithoutAWord(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		r.Header.Set(headName, first)
-		if p.server.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 {
+		if p.door.Serve(w, r) || w.Body.Len() > 0 || len(w.Header()) > 0 {
 			t.Errorf("%s %s was answered: %v", r.Method, r.URL, w)
 		}
 	}
@@ -395,29 +397,34 @@ func TestNoncesAreKeptAsLongAsTheyMatter(t *testing.T) {
 	ok(t, n.use(nonce{3}, now.Add(20*window)))
 }
 
-// With all places taken the next is told to come again, and the nonce is used up.
+// With all places taken, where messages are read or where they are served, the next is told to come again.
 func TestMessagesInFlightAreBounded(t *testing.T) {
 	t.Parallel()
-	entered, release := make(chan struct{}), make(chan struct{})
-	p := newPair(t, func(context.Context, aaa.AccountID, string, aaa.Values, string) (*aaa.SessionAnswer, error) {
-		entered <- struct{}{}
-		<-release
-		return &aaa.SessionAnswer{}, nil
-	})
-	p.server.places = make(chan struct{}, 1)
-	first := make(chan error, 1)
-	go func() {
+	for _, few := range []func(*pair){
+		func(p *pair) { p.server.places = make(chan struct{}, 1) },
+		func(p *pair) { p.door.places = make(chan struct{}, 1) },
+	} {
+		entered, release := make(chan struct{}), make(chan struct{})
+		p := newPair(t, func(context.Context, aaa.AccountID, string, aaa.Values, string) (*aaa.SessionAnswer, error) {
+			entered <- struct{}{}
+			<-release
+			return &aaa.SessionAnswer{}, nil
+		})
+		few(p)
+		first := make(chan error, 1)
+		go func() {
+			_, err := p.ask(t, nil)
+			first <- err
+		}()
+		<-entered
 		_, err := p.ask(t, nil)
-		first <- err
-	}()
-	<-entered
-	_, err := p.ask(t, nil)
-	var e *aaa.Error
-	if !errors.As(err, &e) || e.Kind != aaa.KindBusy || e.RetryAfter == 0 {
-		t.Errorf("the second: %v", err)
+		var e *aaa.Error
+		if !errors.As(err, &e) || e.Kind != aaa.KindBusy || e.RetryAfter == 0 {
+			t.Errorf("the second: %v", err)
+		}
+		close(release)
+		ok(t, <-first)
 	}
-	close(release)
-	ok(t, <-first)
 }
 
 // What stands in for the other node can neither lead the client elsewhere nor make up an answer.

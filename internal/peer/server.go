@@ -3,10 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net/http"
-	"strconv"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,7 +15,7 @@ import (
 // maxInFlight is how many messages of other nodes are served at once.
 const maxInFlight = 256
 
-// Server serves messages of other nodes.
+// Server knows messages of other nodes, and serves them. Door brings them.
 type Server struct {
 	vault  HeldVault
 	self   string // URL of this node
@@ -40,50 +37,42 @@ func NewServer(v HeldVault, self string, serve Continue, log *slog.Logger) *Serv
 	}
 }
 
-// Serve answers a message. It returns false, with nothing written, for whatever is none or
-// is not good (any more): the caller answers that like any address at which nothing is.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodPost || r.URL.Path != Path {
-		return false
-	}
-	id, err := s.admit(r)
-	if err != nil {
-		return false
-	}
-	var m *message
-	var o outcome
-	select {
-	case s.places <- struct{}{}:
-		defer func() { <-s.places }()
-		if m, err = s.read(w, r, id); err != nil {
-			return false
-		}
-		o = s.run(r.Context(), m)
-	default:
-		o.Error = &aaa.ErrorData{Kind: aaa.KindBusy, Message: "too many logins are continued at once", RetryAfter: time.Second}
-	}
-	sealed, err := s.seal(r.Context(), id, o)
-	if err != nil {
-		s.log.ErrorContext(r.Context(), "the answer to another node cannot be sealed", "error", err)
-		return false
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(sealed)))
-	w.WriteHeader(http.StatusOK)
-	io.WriteString(w, sealed) //nolint:errcheck,gosec // plain text, sealed; the other node may be gone: nobody to tell
-	return true
+// Check implements Messages.
+func (s *Server) Check(ctx context.Context, from, head string) bool {
+	_, err := s.admit(ctx, from, head, s.nonces.unused)
+	return err == nil
 }
 
-// errRefused is the reason for all that does not open: who sent it learns nothing, and the log could be flooded.
-var errRefused = errors.New("no message of a node of this service")
+// Answer implements Messages.
+func (s *Server) Answer(ctx context.Context, from, head, body string) (sealed string, ok bool) {
+	id, err := s.admit(ctx, from, head, s.nonces.use)
+	if err != nil {
+		return "", false
+	}
+	o := outcome{Error: &aaa.ErrorData{Kind: aaa.KindBusy, Message: "too many logins are continued at once", RetryAfter: time.Second}}
+	if body != "" {
+		select {
+		case s.places <- struct{}{}:
+			defer func() { <-s.places }()
+			m, err := s.read(ctx, from, id, body)
+			if err != nil {
+				return "", false
+			}
+			o = s.run(ctx, m)
+		default:
+		}
+	}
+	if sealed, err = s.seal(ctx, id, o); err != nil {
+		s.log.ErrorContext(ctx, "the answer to another node cannot be sealed", "error", err)
+		return "", false
+	}
+	return sealed, true
+}
 
 // admit opens a message's head and holds it against place, time and the nonces seen. Once the head is known to be a
 // node's, a reason to refuse it goes to the log.
-func (s *Server) admit(r *http.Request) (nonce, error) {
-	if r.ContentLength < 1 || r.ContentLength > maxMessage {
-		return nonce{}, errRefused
-	}
-	clear, err := s.openHead(r)
+func (s *Server) admit(ctx context.Context, from, text string, note func(nonce, time.Time) error) (nonce, error) {
+	clear, err := s.openHead(ctx, text)
 	if errors.Is(err, secmod.ErrSealed) {
 		return nonce{}, errRefused
 	}
@@ -93,32 +82,34 @@ func (s *Server) admit(r *http.Request) (nonce, error) {
 	}
 	var id nonce
 	if err == nil {
-		id, err = s.check(&h)
+		id, err = s.check(&h, note)
 	}
 	if err != nil {
-		s.log.WarnContext(r.Context(), "a message of another node was refused", "from", r.RemoteAddr, "error", err)
+		s.log.WarnContext(ctx, "a message of another node was refused", "from", from, "error", err)
 	}
 	return id, err
 }
+
+// errRefused is the reason for all that does not open: who sent it learns nothing, and the log could be flooded.
+var errRefused = errors.New("no message of a node of this service")
 
 // storedEvery is how often a head that the key in memory does not open makes the vault ask the store, where
 // another key may be since a backup was put back.
 const storedEvery = 5 * time.Second
 
-func (s *Server) openHead(r *http.Request) (aaa.Secret, error) {
-	text := r.Header.Get(headName)
-	if len(text) > maxHead {
+func (s *Server) openHead(ctx context.Context, text string) (aaa.Secret, error) {
+	if len(text) > MaxHead {
 		return aaa.Secret{}, secmod.ErrSealed
 	}
 	clear, err := s.vault.OpenHeld(aaa.SystemConfig, headPurpose, text)
 	if errors.Is(err, secmod.ErrSealed) && s.stored.Allow() {
-		return s.vault.Open(r.Context(), aaa.SystemConfig, headPurpose, text)
+		return s.vault.Open(ctx, aaa.SystemConfig, headPurpose, text)
 	}
 	return clear, err
 }
 
 // check holds an authentic head against place, time and the nonces seen.
-func (s *Server) check(h *head) (nonce, error) {
+func (s *Server) check(h *head, note func(nonce, time.Time) error) (nonce, error) {
 	if len(h.Nonce) != nonceBytes || h.To == "" || h.To != s.self {
 		return nonce{}, errors.New("it is meant for another node: is each node's --advertise its own?")
 	}
@@ -127,22 +118,21 @@ func (s *Server) check(h *head) (nonce, error) {
 		return nonce{}, errors.New("it was sent " + age.Round(time.Second).String() + " ago by this node's clock: are the nodes' clocks set?")
 	}
 	id := nonce(h.Nonce)
-	return id, s.nonces.use(id, now)
+	return id, note(id, now)
 }
 
 // read reads the message of a head.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, id nonce) (*message, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
-	if err != nil {
+func (s *Server) read(ctx context.Context, from string, id nonce, body string) (*message, error) {
+	if len(body) > MaxMessage {
 		return nil, errRefused
 	}
-	clear, err := s.vault.Open(r.Context(), aaa.SystemConfig, messagePurposeOf(id), string(body))
+	clear, err := s.vault.Open(ctx, aaa.SystemConfig, messagePurposeOf(id), body)
 	var m message
 	if err == nil {
 		err = aaa.DecodeJSON([]byte(clear.Reveal()), &m)
 	}
 	if err != nil {
-		s.log.WarnContext(r.Context(), "a message of another node does not open", "from", r.RemoteAddr, "error", err)
+		s.log.WarnContext(ctx, "a message of another node does not open", "from", from, "error", err)
 		return nil, err
 	}
 	return &m, nil

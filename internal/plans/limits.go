@@ -13,6 +13,10 @@ import (
 // Limits returns what an account may use, the same for as long as the account is in memory. It follows changes by itself.
 // The errors are those of Plan.
 func (t *Cache) Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error) {
+	if n, ok := t.nodes.Load(id); ok && n.state.Load() != nil && n.bounded.Load() { // as each request finds it
+		t.touch(n)
+		return n.limits, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, planTime)
 	defer cancel()
 	for ctx.Err() == nil {

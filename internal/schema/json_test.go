@@ -222,6 +222,9 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(standard(t, string(data)), got); diff != "" {
 			t.Fatalf("differs from encoding/json:\n%s", diff)
 		}
+		if octets, err := Check(got, int64(len(data))); err != nil {
+			t.Fatalf("Check refuses it, of %d octets: %v", octets, err)
+		}
 	})
 }
 

@@ -18,23 +18,21 @@ func (c *Call) charged() *limits.Account {
 	if a := c.holding.Account(); a != nil {
 		return a
 	}
-	return c.spender()
+	return c.Spender()
 }
 
 // ownHolding charges the token's account with what the request held before its token was known, for the body that the token
 // is in, and with what it takes later: strangers' part is for strangers.
 func (c *Call) ownHolding() {
 	if c.holding.Account() != nil {
-		c.server.Budget.Transfer(&c.holding, c.spender())
+		c.server.Budget.Transfer(&c.holding, c.Spender())
 	}
 }
 
-// spender is the account of the token, that of strangers before the token is known.
-func (c *Call) spender() *limits.Account {
+// Spender is the account of the token, that of strangers before the token is known.
+func (c *Call) Spender() *limits.Account {
 	if c.who.TokenID != "" {
-		if a, err := c.server.Accounts.Limits(c.Context(), c.who.Account); err == nil {
-			return a
-		}
+		return c.server.spenders.of(c.who.Account, c.bodyOctets)
 	}
 	return c.server.Budget.Strangers()
 }
@@ -55,31 +53,7 @@ func (c *Call) asked(by *limits.Account) admission.Answer {
 	return admission.Answer{Account: by, URI: c.r.URL.RequestURI()}
 }
 
-// Heavy waits until a text of so many octets may be decoded, checked or compiled; short ones need not wait. The turn lasts
-// until the answer is sent. The account's turn to write comes after it: a holder of that one must not wait for this.
-func (c *Call) Heavy(octets int) error {
-	if octets < admission.HeavyOctets {
-		return nil
-	}
-	if c.leaveHeavy == nil {
-		if err := c.holdShared(int64(octets)); err != nil { // of what waits, which no place bounds
-			return err
-		}
-	}
-	return c.enterHeavy(true)
-}
-
-func (c *Call) enterHeavy(node bool) (err error) {
-	if c.leaveHeavy == nil {
-		if c.place != nil {
-			c.place.LeaveNode()
-		}
-		c.leaveHeavy, err = c.server.heavy.Enter(c.Context(), c.who.Account, node)
-	}
-	return err
-}
-
-// heavyBody waits until the body may be decoded. Those of AAA requests are not heavy.
+// heavyBody waits until the body may be decoded; the turn lasts until EndHeavy. Those of AAA requests are not heavy.
 func (c *Call) heavyBody() error {
 	if c.route.Scope == Public || c.route.Scope == MayRequest {
 		return nil
@@ -87,15 +61,24 @@ func (c *Call) heavyBody() error {
 	if len(c.body) < admission.HeavyOctets {
 		return nil
 	}
-	return c.enterHeavy(true) // the body is held already
+	if c.leaveHeavy != nil {
+		return nil
+	}
+	c.LeaveNode()
+	var err error
+	c.leaveHeavy, err = c.server.heavy.Enter(c.Context(), c.who.Account, true)
+	return err
 }
 
-// HeavyCheck waits until texts of so many octets may be checked. A check stores nothing, so that nothing else slows its
-// sender: an account has one at a time, whatever their length.
-func (c *Call) HeavyCheck(octets int) error { return c.enterHeavy(octets >= admission.HeavyOctets) }
+// LeaveNode gives the node's place back before the request waits for heavy work.
+func (c *Call) LeaveNode() {
+	if c.place != nil {
+		c.place.LeaveNode()
+	}
+}
 
-// endHeavy gives the turn back.
-func (c *Call) endHeavy() {
+// EndHeavy gives the turn of heavy work back: the body is decoded.
+func (c *Call) EndHeavy() {
 	if c.leaveHeavy != nil {
 		c.leaveHeavy()
 		c.leaveHeavy = nil
@@ -111,9 +94,9 @@ func (c *Call) takePlace() (err error) {
 		return err
 	}
 	if c.route.onlyReads() {
-		return c.server.Budget.Fits(c.asked(c.spender()))
+		return c.server.Budget.Fits(c.asked(c.Spender()))
 	}
-	return c.server.Budget.Room(c.spender())
+	return c.server.Budget.Room(c.Spender())
 }
 
 // Patience is how long one request waits for a store that hangs before those behind it fail with its error.
@@ -133,16 +116,4 @@ func (c *Call) leavePlace() {
 		c.place = nil
 		p.Leave()
 	}
-}
-
-// checkRate takes a request that is no AAA request from the rate of the token's account.
-func (c *Call) checkRate() error {
-	if c.route.Scope == MayRequest {
-		return nil // the gateway's
-	}
-	have, err := c.server.Accounts.Limits(c.Context(), c.who.Account)
-	if err != nil {
-		return err
-	}
-	return have.Take(aaa.LimitAPIRequests, time.Now()) // what came before may have taken long
 }

@@ -37,17 +37,19 @@ type Call struct {
 	start     time.Time
 	tunnelled bool // the method came from the query or the body
 
-	guessed  bool // the credential is charged to its source
-	who      token.Principal
-	account  aaa.AccountID // of the URL; the token's own where the URL names none
-	query    url.Values    // nil without a query
-	read     bool          // body holds the whole body
-	body     []byte
-	buffer   *bytes.Buffer     // body's memory, pooled
-	envelope map[string]any    // the body decoded; nil before
-	token    string            // as it came
-	place    *admission.Place  // to work on configuration; nil: none
-	holding  admission.Holding // of the node's budget
+	guessed    bool  // the credential is charged to its source
+	asks       Entry // of the gate, last
+	who        token.Principal
+	account    aaa.AccountID // of the URL; the token's own where the URL names none
+	query      url.Values    // nil without a query
+	read       bool          // body holds the whole body
+	body       []byte
+	buffer     *bytes.Buffer     // body's memory, pooled
+	envelope   map[string]any    // the body decoded; nil before
+	token      string            // as it came
+	bodyOctets int64             // limit of the token's account
+	place      *admission.Place  // to work on configuration; nil: none
+	holding    admission.Holding // of the node's budget
 
 	recording *Recording // that takes the answer; nil: it is sent
 	aside     bool       // the request gave its place and turn back, to wait for another one
@@ -77,7 +79,7 @@ func (c *Call) ID() string { return c.id }
 // Start is when the request came.
 func (c *Call) Start() time.Time { return c.start }
 
-// Token is the token as it came. It is empty at a public route.
+// Token is the token as it came. It is empty at a public route before SetHolder.
 func (c *Call) Token() string { return c.token }
 
 // Who is the holder of the token. It is zero at a public route.
@@ -86,8 +88,8 @@ func (c *Call) Who() *token.Principal { return &c.who }
 // Account is the account that the URL names, the token's own if it names none.
 func (c *Call) Account() aaa.AccountID { return c.account }
 
-// SetAccount names the account of the request, for the handler of a public route.
-func (c *Call) SetAccount(id aaa.AccountID) { c.account = id }
+// SetHolder names the account of the request and the credential that shows it, for the handler of a public route.
+func (c *Call) SetHolder(id aaa.AccountID, credential string) { c.account, c.token = id, credential }
 
 // Route is the route that the request took, nil before it is found.
 func (c *Call) Route() *Route { return c.route }
@@ -136,7 +138,7 @@ func putScratch(b *[]byte) {
 
 // WriteHeader notes the status for the log.
 func (c *Call) WriteHeader(status int) {
-	c.endHeavy() // how fast the client reads is its own affair
+	c.EndHeavy() // how fast the client reads is its own affair
 	if c.status == 0 {
 		c.status = status
 	}
@@ -167,7 +169,7 @@ func (c *Call) finish() {
 			defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}
-	c.endHeavy()
+	c.EndHeavy()
 	if c.buffer != nil {
 		putBuffer(c.buffer)
 		c.body, c.buffer = nil, nil

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
@@ -46,5 +48,31 @@ func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Half an answer before a panic must not look like a whole one.
+func TestPanicWithinAnAnswer(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	door := New(Options{Log: slog.New(slog.NewJSONHandler(&log, nil))}).NewDoor([]Route{{
+		Method: "GET", Pattern: "/half",
+		Handle: func(c *Call) error {
+			_, _ = c.Write(bytes.Repeat([]byte("x"), 10_000))
+			panic("half way")
+		},
+	}}, nil)
+	server := httptest.NewServer(door)
+	resp, err := server.Client().Get(server.URL + "/half")
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		ok(t, resp.Body.Close())
+	}
+	if err == nil {
+		t.Error("the answer ended as if it were whole")
+	}
+	server.Close()
+	if !strings.Contains(log.String(), `"panic":"half way"`) {
+		t.Error("the panic is not in the log")
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -10,24 +11,22 @@ import (
 // explain names the limit that was reached, the account that set it if the caller reaches that, and what to do.
 func (c *Call) explain(f *Failure) {
 	e := f.Excess
-	c.server.Accounts.Refusals().Refused(e.Limit)
+	c.server.Refusals.Refused(e.Limit)
 	name := e.Limit.Name()
 	whose := "an account above"
-	if c.Reaches(e.Account) {
+	raise := cmp.Or(e.From, e.Account) // where the value has to be raised
+	reached := c.reached(e.Account, raise)
+	if reached[0] {
 		whose = "account " + string(e.Account)
 	}
 	set, next := "the default", "an account above can raise it"
 	switch {
-	case e.From != "" && c.Reaches(e.From):
+	case e.From != "" && reached[1]:
 		set = "set on account " + string(e.From)
 	case e.From != "":
 		set = "set by an account above"
 	}
-	raise := e.From // where the value has to be raised
-	if raise == "" {
-		raise = e.Account
-	}
-	if raise != c.who.Account && c.who.Account != "" && c.Reaches(raise) {
+	if raise != c.who.Account && c.who.Account != "" && reached[1] {
 		next = fmt.Sprintf(`raise it with PATCH /v2/accounts/%s {"data": {"limits": {"%s": …}}}`, raise, name)
 	}
 	switch f.Status {
@@ -40,12 +39,10 @@ func (c *Call) explain(f *Failure) {
 	f.Fields = []aaa.Field{{Path: "limits." + name, Rule: "limit", Message: f.Detail, Target: e.Allowed}}
 }
 
-// Reaches reports whether the caller's token reaches an account.
-func (c *Call) Reaches(id aaa.AccountID) bool {
-	who := c.who.Account
-	if who == "" {
-		who = c.account // an API key's
+// reached tells which of some accounts the caller's credential reaches.
+func (c *Call) reached(accounts ...aaa.AccountID) []bool {
+	if c.token == "" {
+		return make([]bool, len(accounts))
 	}
-	within, err := c.server.Accounts.Within(c.Context(), who, id)
-	return err == nil && within
+	return c.server.Gate.Reaches(c, accounts)
 }

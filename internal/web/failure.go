@@ -49,13 +49,11 @@ const (
 
 // Failures that never vary.
 var (
-	ErrNoRoute       = &Failure{Status: http.StatusNotFound, Slug: "not_found", Detail: "there is nothing at this address: /docs describes the API"}
-	errBadPath       = &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier, Detail: "nothing can have the name in the path: names are UTF-8 without the character U+0000"}
-	errNoSystem      = &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier, Detail: "the token does not reach the system configuration: only one of the root account does"}
-	ErrNoSuchAccount = &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier, Detail: "there is no such account"}
-	ErrNoToken       = &Failure{Status: http.StatusUnauthorized, Slug: SlugToken, Detail: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
-	errVerb          = &Failure{Status: http.StatusBadRequest, Slug: "invalid_method", Detail: "verb must be GET, PUT, POST, PATCH or DELETE, and agree with the method"}
-	errNoCondition   = aaa.Invalid(aaa.Field{Path: "If-Match", Rule: "unsupported", Message: "this operation takes no If-Match"})
+	ErrNoRoute     = &Failure{Status: http.StatusNotFound, Slug: "not_found", Detail: "there is nothing at this address: /docs describes the API"}
+	errBadPath     = &Failure{Status: http.StatusNotFound, Slug: SlugIdentifier, Detail: "nothing can have the name in the path: names are UTF-8 without the character U+0000"}
+	ErrNoToken     = &Failure{Status: http.StatusUnauthorized, Slug: SlugToken, Detail: "a valid token is needed: in X-Auth-Token, or in Authorization after Bearer"}
+	errVerb        = &Failure{Status: http.StatusBadRequest, Slug: "invalid_method", Detail: "verb must be GET, PUT, POST, PATCH or DELETE, and agree with the method"}
+	errNoCondition = aaa.Invalid(aaa.Field{Path: "If-Match", Rule: "unsupported", Message: "this operation takes no If-Match"})
 )
 
 func tooLarge(limit int64) *Failure {

@@ -113,7 +113,7 @@ func tooManyGuesses(wait time.Duration) *Failure {
 	}
 }
 
-// Guess implements token.Guard.
+// Guess charges the request's source for a credential that somebody may have made up.
 func (c *Call) Guess() error {
 	if wait := c.server.guesses.take(sourceOf(c.r), c.start); wait > 0 {
 		c.countBad(true)

@@ -1,49 +1,29 @@
 package web
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/logging"
-	"aaa-api/internal/token"
 )
-
-// Accounts answers questions about accounts from memory. Errors unwrap to an *aaa.Error.
-type Accounts interface {
-	// Within reports whether id is ancestor itself or below it.
-	Within(ctx context.Context, ancestor, id aaa.AccountID) (bool, error)
-	// Enabled reports whether the account and all of its ancestors are enabled.
-	Enabled(ctx context.Context, id aaa.AccountID) (bool, error)
-	// Limits is what the account may use.
-	Limits(ctx context.Context, id aaa.AccountID) (*limits.Account, error)
-	// Refusals counts what limits refused.
-	Refusals() *limits.Counts
-}
-
-// Verifier finds out whose a token is. A token unknown, revoked or run out is an *aaa.Error of KindUnauthorized.
-type Verifier interface {
-	Verify(ctx context.Context, text string, g token.Guard) (token.Principal, error)
-}
 
 // Options are the parts that a Server works with. All but the ones marked optional must be there.
 type Options struct {
-	Accounts Accounts
-	Verifier Verifier
+	Gate     Gate
 	Log      *slog.Logger
 	Requests *logging.Requests // takes a line of each request; optional: there are none, and Log gets those of failures
-	// Stale reports whether what this node has in memory is too old to be used: then requests that need a credential are
-	// refused. Optional.
-	Stale func() bool
 	// Meter makes the observer of one route; it is called for each route once, at start. Optional.
 	Meter func(method, route string) func(status int, took time.Duration)
 	// Bad counts a credential that is none, limited if it was not looked at. Optional.
 	Bad func(limited bool)
 	// Budget is of the memory that bodies and answers hold. Optional: a default one.
 	Budget *admission.Budget
+	// Refusals counts what limits of accounts refused and answers tell. Optional.
+	Refusals *limits.Counts
+	// Heavy gives the turns of heavy work. Optional: the server's own.
+	Heavy *admission.Heavy
 
 	// LogPath hides the secrets in a path that is logged. Optional.
 	LogPath func(path string) string

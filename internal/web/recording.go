@@ -52,11 +52,11 @@ var errNotRecorded = &Failure{Status: http.StatusInternalServerError, Slug: Slug
 // StepAside gives back the place and the turn that the request holds, while it waits for another one to end.
 func (c *Call) StepAside() {
 	c.aside = true
-	c.endHeavy()
+	c.EndHeavy()
 	c.leavePlace()
 }
 
-// stepIn takes back what StepAside gave. The caller may have lost its rights meanwhile.
+// stepIn takes back what StepAside gave.
 func (c *Call) stepIn() error {
 	if !c.aside {
 		return nil
@@ -65,10 +65,7 @@ func (c *Call) stepIn() error {
 	if err := c.takePlace(); err != nil {
 		return err
 	}
-	if err := c.heavyBody(); err != nil {
-		return err
-	}
-	return c.stillAllowed()
+	return c.heavyBody()
 }
 
 // keptAnswer is an Answer as it is stored.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,18 +12,20 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"aaa-api/internal/admission"
+	"aaa-api/internal/limits"
 )
 
 // Server is what all requests of a node share. NewDoor gives its handlers.
 type Server struct {
 	Options
-	limiter *Limiter // of requests, by token
-	guesses *guesses // of credentials that are none, by source address
-	heavy   *admission.Heavy
-	places  *admission.Places
-	meters  map[routeKey]func(int, time.Duration)
-	stops   atomic.Bool
-	tail    []byte // the constant end of every envelope: version and node
+	limiter  *Limiter // of requests, by token
+	guesses  *guesses // of credentials that are none, by source address
+	heavy    *admission.Heavy
+	places   *admission.Places
+	spenders *spenders
+	meters   map[routeKey]func(int, time.Duration)
+	stops    atomic.Bool
+	tail     []byte // the constant end of every envelope: version and node
 }
 
 // New makes a Server.
@@ -31,13 +34,17 @@ func New(o Options) *Server {
 	if o.Budget == nil {
 		o.Budget = admission.NewBudget(admission.OctetsFor(0), nil)
 	}
+	if o.Refusals == nil {
+		o.Refusals = &limits.Counts{}
+	}
 	s := &Server{
-		Options: o,
-		limiter: NewLimiter(o.Limits.Rate, o.Limits.Burst),
-		guesses: newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
-		heavy:   admission.NewHeavy(admission.HeavyAtOnce()),
-		places:  admission.NewPlaces(),
-		meters:  make(map[routeKey]func(int, time.Duration)),
+		Options:  o,
+		limiter:  NewLimiter(o.Limits.Rate, o.Limits.Burst),
+		guesses:  newGuesses(o.Limits.BadRate, o.Limits.BadBurst),
+		heavy:    cmp.Or(o.Heavy, admission.NewHeavy(admission.HeavyAtOnce())),
+		places:   admission.NewPlaces(),
+		spenders: newSpenders(o.Refusals),
+		meters:   make(map[routeKey]func(int, time.Duration)),
 	}
 	s.tail = AppendString(append(s.tail, `,"version":`...), o.Version)
 	s.tail = AppendString(append(s.tail, `,"node":`...), o.Node)

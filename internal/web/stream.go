@@ -173,25 +173,6 @@ func (s *Duplex) End() {
 	}
 }
 
-// Recheck tells whether the caller may still do what the gate allowed: a stream may last for long. It changes nothing of the
-// call, so that others may use it meanwhile.
-func (c *Call) Recheck() error {
-	if err := c.CheckFresh(); err != nil {
-		return err
-	}
-	who, err := c.principal(c.token)
-	if err != nil {
-		return err
-	}
-	if within, err := c.server.Accounts.Within(c.Context(), who.Account, c.account); err != nil || !within {
-		if err == nil || aaa.KindOf(err) == aaa.KindNotFound {
-			return ErrNoSuchAccount
-		}
-		return err
-	}
-	return nil
-}
-
 // Place waits for a place to work on configuration, for one of many requests in a call.
 func (c *Call) Place() (leave func(), err error) {
 	p, err := c.server.places.Take(c.Context(), c.who.Account)
