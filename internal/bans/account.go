@@ -29,7 +29,7 @@ type subject struct {
 	key    string
 	value  string
 	ban    store.Ban // with what the store has not yet
-	mine   bool      // the ban began on this node
+	mine   bool      // the ban began on this node, which tells of its end
 	marked bool      // it is among Board.banned
 	stored bool      // the store has something of it
 
@@ -197,7 +197,7 @@ func (s *subject) mark() {
 // unmark takes the ban out of force.
 func (s *subject) unmark() {
 	if s.marked {
-		s.marked = false
+		s.marked, s.mine = false, false
 		s.of.live.Add(-1)
 		s.of.board.banned.Delete(s.id)
 	}

@@ -1,6 +1,7 @@
 package bans
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -171,7 +172,6 @@ func (b *Board) begun(s *subject) {
 // ended tells of a ban that is over; its account's mu is held.
 func (b *Board) ended(s *subject) {
 	if s.mine {
-		s.mine = false
 		b.tell(s, "a ban ends")
 	}
 }
@@ -179,10 +179,10 @@ func (b *Board) ended(s *subject) {
 func (b *Board) tell(s *subject, message string, more ...slog.Attr) {
 	attrs := append([]slog.Attr{
 		slog.String("account", string(s.of.id)), slog.String("document", string(s.ban.Document)), slog.String("ban", s.id.String()),
-		slog.String("key", s.key),
+		slog.String("key", cmp.Or(s.key, s.ban.Key)),
 	}, more...)
 	if b.values {
-		attrs = append(attrs, slog.String("value", shown(s.value)))
+		attrs = append(attrs, slog.String("value", cmp.Or(s.ban.Value, shown(s.value))))
 	}
 	b.log.LogAttrs(context.Background(), slog.LevelInfo, message, attrs...)
 }

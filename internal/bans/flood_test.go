@@ -95,3 +95,28 @@ func TestFullNode(t *testing.T) {
 	}
 	bounded(t, n)
 }
+
+// TestFloodOfTheStore: what gives way in memory is deleted in the store, so that a flood grows neither.
+func TestFloodOfTheStore(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	n, p := newNode(t, "n", s, newClock()), policy("User-Name")
+	n.bounds = bounds{node: 100, account: 50, bans: 25}
+	n.rejected(8, p, user("eve"))
+	for i := range 500 {
+		n.rejected(1, p, user(fmt.Sprint("stranger", i)))
+		if i%25 == 0 {
+			n.Sync(t.Context())
+		}
+	}
+	n.Sync(t.Context())
+	bounded(t, n)
+	list, _, err := s.Since(t.Context(), 0, 1000)
+	if err != nil || len(list) > 50 {
+		t.Errorf("%d rows are stored, %v", len(list), err)
+	}
+	other := newNode(t, "other", s, newClock())
+	if other.Sync(t.Context()); other.banned(p, user("eve")) == 0 {
+		t.Error("a flood takes a ban out of the store")
+	}
+}

@@ -181,6 +181,15 @@ func TestUnban(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Author != "token" || list[0].Reason != "why" || list[0].Value != "2001:db8::/64" {
 			t.Errorf("the list is %+v, %v", list, err)
 		}
+		c.pass(time.Minute)
+		if exchange(t, a, b); a.banned(p, values) != 0 || b.banned(p, values) != 0 {
+			t.Error("a ban by hand does not end")
+		}
+		for _, n := range []*node{a, b} { // the lifted one began on a, the one by hand on b
+			if log := n.logged.String(); strings.Count(log, "a ban ends") != 1 {
+				t.Errorf("the log of %s is\n%s", n.node, log)
+			}
+		}
 	})
 }
 

@@ -218,7 +218,7 @@ func (b *Board) read(ctx context.Context) error {
 			continue
 		}
 		for _, row := range list {
-			b.Know(row)
+			b.know(row, false)
 			b.cursor = row.Seq
 		}
 		if len(list) < mostRead {
@@ -228,10 +228,17 @@ func (b *Board) read(ctx context.Context) error {
 	return nil
 }
 
-// Know makes what is stored of a subject known, such as a ban by hand.
+// Know makes a ban by hand known that was made or lifted on this node.
 func (b *Board) Know(row store.Ban) {
+	if b != nil {
+		b.know(row, true)
+	}
+}
+
+// know makes what is stored of a subject known.
+func (b *Board) know(row store.Ban, mine bool) {
 	i, ok := parseID(row.ID)
-	if b == nil || !ok {
+	if !ok {
 		return
 	}
 	now := b.clock()
@@ -252,6 +259,7 @@ func (b *Board) Know(row store.Ban) {
 		b.begun(s)
 		b.enqueue(s)
 	}
+	s.mine = s.mine || mine && s.marked
 }
 
 // sweep takes what is over out of memory.

@@ -27,7 +27,7 @@ func (g *Gateway) BanSubjects(ctx context.Context, account aaa.AccountID, key, v
 	if list == nil {
 		slices.Sort(keys)
 		return nil, aaa.Invalid(aaa.Field{
-			Path: "key", Rule: "enum", Message: "must be a key that the member bans of a document in force names", Target: slices.Compact(keys), Value: key,
+			Path: "key", Rule: "enum", Message: "must be a key that the member bans of a document in force names", Target: slices.Compact(keys), Value: aaa.Shorten(key),
 		})
 	}
 	return list, nil

@@ -59,12 +59,6 @@ var samples = map[string]sample{
 	"documents.revision":  plain(readsDocument, KnownRevision{Revision: 1}),
 	"documents.roll_back": plain(writesDocument, ExpectedRevision{Revision: 1}),
 
-	"bans.list":       plain(reads, aPage),
-	"bans.below":      plain(reads, aPage),
-	"bans.add":        plain(writes, Wanted{Sent: decoded(`{"key":"User-Name","value":"bob"}`)}),
-	"bans.lift":       plain(writes, BanID{ID: someID}),
-	"bans.lift_value": plain(writes, BannedValue{Key: "User-Name", Value: "bob"}),
-
 	"dictionaries.list":        plain(reads, aPage),
 	"dictionaries.get":         plain(reads, KnownDictionary{Key: "acme", AsText: true}),
 	"dictionaries.create":      plain(writes, admin.DictionaryUpload{Name: "acme", Text: []byte("VENDOR Acme 99999\n")}),
@@ -95,6 +89,11 @@ var samples = map[string]sample{
 	"tokens.delete_key": plain(writes, None{}),
 	"tokens.whoami":     plain(anyToken, None{}),
 	"tokens.trade_key":  plain(public, KeyTraded{Key: "no key"}),
+
+	"bans.list":       plain(reads, BansPart{Below: true, Page: aPage}),
+	"bans.add":        plain(writes, BanWritten{Sent: decoded(`{"key":"User-Name","value":"eve","seconds":60}`)}),
+	"bans.lift":       plain(writes, BanNamed{ID: someID}),
+	"bans.lift_value": plain(writes, BannedValue{Key: "User-Name", Value: "eve"}),
 
 	"spool.list":       plain(reads, RecordsPart{Filters: map[string]string{"state": "parked"}, Page: aPage}),
 	"spool.backlog":    plain(reads, None{}),

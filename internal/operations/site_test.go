@@ -110,12 +110,13 @@ func newSite(t testing.TB) *site {
 	standard, err := router.StandardOf(system.Default())
 	ok(t, err)
 	metrics := prometheus.NewRegistry()
+	board := bans.New(bans.Options{Store: st.Bans(), Node: aaa.NewID(), Log: log, Metrics: bans.NewMetrics(metrics)})
 	routes, err := router.New(router.Options{
-		Authorizer: authorizer.New(), Actions: every, Metrics: router.NewMetrics(metrics), Standard: standard, Deadline: 5 * time.Second, Log: log,
+		Authorizer: authorizer.New(), Actions: every, Metrics: router.NewMetrics(metrics), Standard: standard, Bans: board, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Spool: noSpool{}, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: noSpool{}, Sessions: st.Sessions(), Node: "node1", Bans: board,
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	s := &site{t: t, store: st, key: key, vault: vault, sync: follower.Sync, parts: &Parts{
@@ -124,7 +125,7 @@ func newSite(t testing.TB) *site {
 		Heavy:     admission.NewHeavy(admission.HeavyAtOnce()),
 		Readiness: NewReadiness(st, tenants.Warm), Metrics: tally.New("secmod", metrics),
 		Admin: admin.New(admin.Options{
-			Store: st, Opener: service, Banner: banner{}, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
+			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry), Sync: follower.Sync,
 		}),
 	}}
@@ -205,12 +206,3 @@ func decoded(text string) aaa.Decoded {
 func about(text string, account aaa.AccountID) *line.From {
 	return &line.From{Token: text, Account: account, RequestID: "r", At: time.Now()}
 }
-
-// banner is a node whose documents score by any key.
-type banner struct{}
-
-func (banner) BanSubjects(_ context.Context, account aaa.AccountID, key, value string) ([]bans.Subject, error) {
-	return []bans.Subject{{Ban: store.Ban{BanKey: store.BanKey{Account: account, ID: someID}, Document: account, Key: key, Value: value}, BanTime: time.Hour}}, nil
-}
-
-func (banner) KnowBan(store.Ban) {}
