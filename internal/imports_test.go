@@ -79,8 +79,9 @@ var rules = map[string][]string{
 
 	"line":        {"aaa"},
 	"adminsocket": {"line"},
+	"processes":   {"backoff"},
 	"operations": {
-		"aaa", "admin", "admission", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
 		"spool", "store", "tail", "tally", "token",
 	},
 	"tally": {},

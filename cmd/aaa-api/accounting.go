@@ -18,7 +18,7 @@ const journalOctets = 1 << 30
 
 // newSpool makes what keeps accounting records, with a journal in the data folder. A node that can't write there refuses
 // accounting while the database is away, and does all else.
-func (n *node) newSpool(registry prometheus.Registerer) *spool.Spool {
+func (n *module) newSpool(registry prometheus.Registerer) *spool.Spool {
 	o := spool.Options{
 		Store: n.store.Spool(), Vault: n.vault, Within: n.tenants.Within, Limits: n.tenants.Limits, Node: n.name, Metrics: spool.NewMetrics(registry), Log: n.log,
 		Deliver: func(ctx context.Context, r *spool.Record, values aaa.Values) (*aaa.Result, error) {
@@ -40,7 +40,7 @@ func (n *node) newSpool(registry prometheus.Registerer) *spool.Spool {
 }
 
 // database tells the node's database from others, to what is kept outside of it.
-func (n *node) database() (id [32]byte) {
+func (n *module) database() (id [32]byte) {
 	mac := hmac.New(sha256.New, n.tokenKey[:])
 	mac.Write([]byte("journal"))
 	mac.Sum(id[:0])

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/operations"
 )
 
 // certificateEvery is how often the certificate's files are read again. They are small, and
@@ -22,6 +23,7 @@ type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 	pair              atomic.Pointer[tls.Certificate]
+	before            atomic.Pointer[tls.Certificate] // the pair before; nil: there was none
 
 	mu      sync.Mutex // of a look
 	used    string     // contents of the files that pair is of
@@ -56,6 +58,7 @@ func (c *certificate) read() (found string, err error) {
 	if err != nil {
 		return found, err // its texts hold nothing of the key
 	}
+	c.before.Store(c.pair.Load())
 	c.pair.Store(&pair)
 	c.used = found
 	return found, nil
@@ -110,10 +113,15 @@ func (c *certificate) follow(ctx context.Context) {
 	}
 }
 
-// config is the listener's: each handshake has the pair of its moment.
-func (c *certificate) config() *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
+// Current implements operations.KeyPairs.
+func (c *certificate) Current() *tls.Certificate { return c.pair.Load() }
+
+// ByFingerprint implements operations.KeyPairs.
+func (c *certificate) ByFingerprint(fingerprint string) *tls.Certificate {
+	for _, pair := range []*tls.Certificate{c.pair.Load(), c.before.Load()} {
+		if pair != nil && operations.Fingerprint(pair) == fingerprint {
+			return pair
+		}
 	}
+	return nil
 }

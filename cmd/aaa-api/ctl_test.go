@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,17 @@ func columns(line string) []string {
 // TestCtl runs each verb against a node, in both forms.
 func TestCtl(t *testing.T) {
 	t.Parallel()
+	for _, isolation := range []string{"none", "process"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			if isolation != "process" || runtime.GOOS == "linux" {
+				testCtl(t, isolation)
+			}
+		})
+	}
+}
+
+func testCtl(t *testing.T, isolation string) {
 	dir := migratedDir(t)
 	c := &ctl{t: t, dir: dir}
 	for _, args := range [][]string{
@@ -91,7 +103,7 @@ func TestCtl(t *testing.T) {
 			t.Errorf("without a node: %s", said)
 		}
 	}
-	c.process = start(t, dir, nil, "--demo", "--admin-listen=127.0.0.1:0")
+	c.process = start(t, dir, nil, "--demo", "--admin-listen=127.0.0.1:0", "--isolation="+isolation)
 	c.tenant, c.token = c.url+"/v2/accounts/"+string(demoTenant)+"/aaa", readToken(t, dir, "demo.token")
 	follower := c.follow("--outcome", "reject", "--user", "mallory")
 	c.post("/authn", `{"data":{"User-Name":"alice","User-Password":"wonderland"}}`).has(t, "AAA-Result", "accept")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,13 +13,13 @@ import (
 
 // lockData makes this process the only node of an embedded store: two would each keep what they know of sessions, pools
 // and servers to themselves. The kernel gives the lock back however the process ends.
-func lockData(cfg *config.Config) (release func() error, err error) {
+func lockData(ctx context.Context, cfg *config.Config) (release func() error, err error) {
 	path := filepath.Join(cfg.DataDir, "serve.lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = soon(ctx, syscall.EWOULDBLOCK, func() error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) })
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		_ = f.Close()

@@ -81,7 +81,7 @@ func (d *demo) Close() error { return d.server.Close() }
 
 // startDemo starts the RADIUS server and makes what is missing of the sample accounts. What
 // is there from an earlier start stays as it is, but for the server's port.
-func startDemo(ctx context.Context, n *node) (_ *demo, err error) {
+func startDemo(ctx context.Context, n *module) (_ *demo, err error) {
 	s, err := startDemoServer(ctx, demoPort(ctx, n.store), n.log)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 var demoNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // demoCreate stores an account's document unless there is one.
-func demoCreate(ctx context.Context, n *node, account aaa.AccountID, text string) error {
+func demoCreate(ctx context.Context, n *module, account aaa.AccountID, text string) error {
 	// A document of the user's stays, whatever became of what the demo's own needs.
 	if _, err := n.store.Documents().Get(ctx, account); !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -190,7 +190,7 @@ func demoServerOf(body json.RawMessage) map[string]any {
 
 // demoMovePort writes the server's port into the stored document where it is another than
 // the last time. The rest stays as it is, its secrets too.
-func demoMovePort(ctx context.Context, n *node, port int) error {
+func demoMovePort(ctx context.Context, n *module, port int) error {
 	doc, err := n.store.Documents().Get(ctx, demoProvider)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 )
 
 // firstStart makes the root account and its first token where there is no root account
-// yet. Of several nodes that start at once on one database, one does it.
-func firstStart(ctx context.Context, n *node, out io.Writer) error {
+// yet. Of several nodes that start at once on one database, one does it. The token is shown where out is a terminal.
+func firstStart(ctx context.Context, n *module, out io.Writer, terminal bool) error {
 	root, err := n.store.Accounts().Root(ctx)
 	if err == nil {
 		return warnWithoutToken(ctx, n, root.ID)
@@ -43,7 +43,7 @@ func firstStart(ctx context.Context, n *node, out io.Writer) error {
 		return errors.Join(fmt.Errorf("writing the token: %w", err), rerr)
 	}
 	n.log.InfoContext(ctx, "first start: the root account was made", "account", root.ID, "token_file", path)
-	if !isTerminal(out) { // a log or a journal, which others may read
+	if !terminal { // a log or a journal, which others may read
 		_, err = fmt.Fprintf(out, "First start. The root account is %s. Its token is in %s.\n", root.ID, path)
 		return err
 	}
@@ -58,7 +58,7 @@ func isTerminal(out io.Writer) bool {
 }
 
 // warnWithoutToken tells of a root account that nobody can reach: a first start was cut short, or the last token revoked.
-func warnWithoutToken(ctx context.Context, n *node, root aaa.AccountID) error {
+func warnWithoutToken(ctx context.Context, n *module, root aaa.AccountID) error {
 	list, _, err := n.store.Tokens().List(ctx, root, store.Page{Limit: 1})
 	if err != nil {
 		return fmt.Errorf("looking for tokens: %w", err)

@@ -101,7 +101,7 @@ written again, and parks the accounting records that wait. Until then requests o
 		}
 		return withStore(cmd, env, func(ctx context.Context, cfg *config.Config, st store.Store) error {
 			if cfg.DatabaseURL.IsZero() {
-				unlock, err := lockData(cfg)
+				unlock, err := lockData(ctx, cfg)
 				if err != nil {
 					return err
 				}

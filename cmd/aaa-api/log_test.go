@@ -68,7 +68,7 @@ func TestStopWhileNobodyReadsTheLog(t *testing.T) {
 	read, write := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, environment{
+		ended <- run(ctx, []string{"serve", "--isolation=none", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, environment{
 			stdin: strings.NewReader(""), stdout: cancels(cancel), stderr: write, // the node prints after it has logged
 		})
 	}()

@@ -21,26 +21,21 @@ import (
 var version = "dev"
 
 // stopSignals ask the process to end.
-var stopSignals = stopping()
-
-// stopping leaves out SIGHUP, which a terminal that is closed sends, where the process was started to ignore it: nohup.
-func stopping() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
-}
+var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
 func main() {
 	if err := forbidDumps(); err != nil {
 		fmt.Fprintf(os.Stderr, "aaa-api: %v\n", err) // a sandbox may forbid it; all else works
 	}
+	if isChild(os.Args[1:]) {
+		os.Exit(runChild(os.Args[1:]))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
 	// After the first signal the next one ends the process at once, unless a node drains.
 	context.AfterFunc(ctx, stop)
+	held := heldSockets()
 	os.Exit(run(ctx, os.Args[1:], environment{
-		vars: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		vars: os.Environ(), held: held, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
 
@@ -49,6 +44,7 @@ type environment struct {
 	vars           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	held           []*os.File // listening sockets of the program before, which this one takes the place of
 }
 
 // errUsage marks an error of how the command was called: exit code 2.

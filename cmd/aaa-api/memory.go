@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,22 +13,51 @@ import (
 	"time"
 
 	"aaa-api/internal/admission"
+	"aaa-api/internal/config"
 )
 
 // memoryLimit is how much memory the node may use, 0 where nothing says. The collector is told of nine tenths of it: the
 // rest is for what it does not count. An operator's GOMEMLIMIT is left alone.
 func memoryLimit(set int64) int64 {
-	limit := set
-	if limit == 0 {
-		if soft := debug.SetMemoryLimit(-1); soft < math.MaxInt64 {
-			return soft
-		}
-		if limit = containerLimit("/sys/fs/cgroup", "/proc/self/cgroup"); limit == 0 {
-			return 0
-		}
+	limit := memoryOf(set)
+	if limit > 0 && (set > 0 || debug.SetMemoryLimit(-1) == math.MaxInt64) {
+		debug.SetMemoryLimit(limit / 10 * 9)
 	}
-	debug.SetMemoryLimit(limit / 10 * 9)
 	return limit
+}
+
+// memoryOf is how much memory the node may use, 0 where nothing says.
+func memoryOf(set int64) int64 {
+	if set > 0 {
+		return set
+	}
+	if soft := debug.SetMemoryLimit(-1); soft < math.MaxInt64 {
+		return soft
+	}
+	return containerLimit("/sys/fs/cgroup", "/proc/self/cgroup")
+}
+
+// shares are what each process may use of the node's memory; 0: nobody says.
+type shares struct{ secmod, front int64 }
+
+// What main takes, and the least that the others do.
+const (
+	mainShare  = 24 << 20
+	leastShare = 32 << 20
+)
+
+// sharesOf gives the fronts a quarter of the memory together, but each what it needs to live.
+func sharesOf(memory int64, fronts int) (shares, error) {
+	if memory == 0 {
+		return shares{}, nil
+	}
+	rest, n := memory-mainShare, int64(fronts)
+	all := max(rest/4, min(rest/2, n*40<<20))
+	s := shares{secmod: rest - all, front: all / n}
+	if s.front < leastShare || s.secmod < leastShare {
+		return s, fmt.Errorf("%d MiB of memory are too little for %d fronts, each of which takes %d MiB: set --%s or --%s", memory>>20, fronts, leastShare>>20, config.Memory, config.Fronts)
+	}
+	return s, nil
 }
 
 // containerLimit is the memory limit of the control group that this process is in, 0 without one.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"os/user"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/adminsocket"
+	"aaa-api/internal/config"
+	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
 )
 
@@ -20,7 +23,7 @@ var started = time.Now()
 const pingTime = 2 * time.Second
 
 // local is what operators of this machine see of the security module.
-func (n *node) local() *operations.Local {
+func (n *module) local() *operations.Local {
 	return &operations.Local{
 		Tail: n.tail, Servers: n.tenants, Status: n.status, Reload: n.reload,
 		Root: func(ctx context.Context) (aaa.AccountID, error) {
@@ -31,9 +34,9 @@ func (n *node) local() *operations.Local {
 }
 
 // status is the state of the security module.
-func (n *node) status(ctx context.Context) operations.Status {
+func (n *module) status(ctx context.Context) operations.Status {
 	s := operations.Status{
-		Node: n.name, Version: buildVersion(), Store: n.storeName(), Seen: n.follower.Lag(),
+		Node: n.name, Version: buildVersion(), Store: storeName(n.cfg), Seen: n.follower.Lag(),
 		Accounts: n.tenants.Warm(), Requests: n.tail.Count(), Spool: n.spool.Status(),
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
@@ -44,61 +47,60 @@ func (n *node) status(ctx context.Context) operations.Status {
 	return s
 }
 
-// reload reads again what may have changed.
-func (n *node) reload(ctx context.Context) error {
-	n.log.InfoContext(ctx, "reload")
-	if n.certificate == nil {
-		return nil
-	}
-	return n.certificate.reload(ctx)
-}
-
 // openToOperators serves the admin socket until it is closed. A node whose folder takes none goes without.
-func (n *node) openToOperators(ctx context.Context, stop context.CancelFunc) io.Closer {
+func openToOperators(ctx context.Context, cfg *config.Config, log *slog.Logger, main adminsocket.Main, module line.Handler) io.Closer {
 	hello := adminsocket.Hello{Version: buildVersion(), Protocol: operations.Protocol()}
-	s, err := adminsocket.Listen(n.cfg.DataDir, adminsocket.Policy{}, hello, n.log)
+	s, err := adminsocket.Listen(cfg.DataDir, adminsocket.Policy{}, hello, log)
 	if err != nil {
-		n.log.WarnContext(ctx, "there is no admin socket, so aaa-api ctl can't reach this node", "folder", n.cfg.DataDir, "error", err)
+		log.WarnContext(ctx, "there is no admin socket, so aaa-api ctl can't reach this node", "folder", cfg.DataDir, "error", err)
 		return io.NopCloser(nil)
 	}
-	go s.Serve(adminsocket.NewHandler(&alone{n, stop}, n.parts.Operators()))
+	go s.Serve(adminsocket.NewHandler(main, module))
 	return s
 }
 
-// alone is a node of one process as its operators see it.
-type alone struct {
-	node *node
-	stop context.CancelFunc
-}
-
-// Node implements adminsocket.Main.
-func (a *alone) Node() adminsocket.Node {
-	n := a.node
-	out := adminsocket.Node{
-		Version: buildVersion(), PID: os.Getpid(), Isolation: "none", Started: started, Stopping: n.draining.Load(),
-		Processes: []adminsocket.Process{{Role: "main", PID: os.Getpid(), User: userName(), Started: started}},
-		Listeners: []adminsocket.Listener{{Name: "api", Address: n.listener.Addr().String(), TLS: n.certificate != nil}},
+// listenersAt are a node's, as its operators see them.
+func listenersAt(at endpoints, tls bool) []adminsocket.Listener {
+	list := []adminsocket.Listener{{Name: "api", Address: at.String(), TLS: tls}}
+	if at.admin != nil {
+		list = append(list, adminsocket.Listener{Name: "admin", Address: at.adminText()})
 	}
-	if n.adminListener != nil {
-		out.Listeners = append(out.Listeners, adminsocket.Listener{Name: "admin", Address: n.adminAddress()})
-	}
-	return out
+	return list
 }
 
-// Reload implements adminsocket.Main: operations.OperatorReload has done it.
-func (a *alone) Reload(context.Context) error { return nil }
-
-// Stop implements adminsocket.Main.
-func (a *alone) Stop() {
-	a.node.log.Info("an operator stops the node")
-	a.stop()
+// thisProcess is main as operators see it.
+func thisProcess() adminsocket.Process {
+	return adminsocket.Process{Role: "main", PID: os.Getpid(), User: userName(os.Geteuid()), Started: started}
 }
 
-// userName is the user of this process, by number if it has no name.
-func userName() string {
-	id := strconv.Itoa(os.Geteuid())
+// userName is a user's name, its number if it has none.
+func userName(uid int) string {
+	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil {
 		return u.Username
 	}
 	return id
+}
+
+// alone is a node of one process as its operators see it.
+type alone struct {
+	module *module
+	end    context.CancelFunc
+}
+
+// Node implements adminsocket.Main.
+func (a *alone) Node() adminsocket.Node {
+	return adminsocket.Node{
+		Version: buildVersion(), PID: os.Getpid(), Isolation: config.IsolationNone, Started: started, Stopping: a.module.draining.Load(),
+		Processes: []adminsocket.Process{thisProcess()}, Listeners: listenersAt(a.module.at, a.module.certificate != nil),
+	}
+}
+
+// Reload implements adminsocket.Main: the security module reloads by itself, and what is read again is in use within seconds.
+func (a *alone) Reload(context.Context) error { return nil }
+
+// Stop implements adminsocket.Main.
+func (a *alone) Stop() {
+	a.module.log.Info("an operator stops the node")
+	a.end()
 }

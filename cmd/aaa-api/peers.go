@@ -14,13 +14,13 @@ import (
 
 // advertised is the URL at which other nodes reach this one: at the listener that takes their messages. It is empty
 // where only the settings could tell and don't: a wildcard address names no host.
-func (n *node) advertised() string {
+func (n *module) advertised() string {
 	if n.cfg.Advertise != "" {
 		return n.cfg.Advertise
 	}
-	addr, scheme := n.listener.Addr(), n.scheme()
-	if n.adminListener != nil {
-		addr, scheme = n.adminListener.Addr(), "http"
+	addr, scheme := n.at.operators(), n.scheme()
+	if n.at.admin != nil {
+		scheme = "http"
 	}
 	if tcp, ok := addr.(*net.TCPAddr); !ok || tcp.IP.IsUnspecified() {
 		return ""
@@ -30,32 +30,32 @@ func (n *node) advertised() string {
 
 // warnUnreachable says what will not work where the node may be one of several, which a shared
 // database makes possible, and the others have no way to it.
-func (n *node) warnUnreachable(ctx context.Context) {
+func (n *module) warnUnreachable(ctx context.Context) {
 	why := n.unreachable()
 	if why == "" || n.cfg.DatabaseURL.IsZero() {
 		return
 	}
 	n.log.WarnContext(ctx, why+", so other nodes of the database can't reach it: "+
 		"a login that began here with a TACACS+ dialogue fails when its next answer comes to another node; "+
-		"if there are others, set --advertise http://HOST:PORT", "url", n.url, "address", n.listener.Addr().String(), "admin_address", n.adminAddress())
+		"if there are others, set --advertise http://HOST:PORT", "url", n.url, "address", n.at.String(), "admin_address", n.at.adminText())
 }
 
 // unreachable says why no other node reaches this one; it is empty where one may.
-func (n *node) unreachable() string {
+func (n *module) unreachable() string {
 	if n.url == "" {
 		return "the address that this node listens on names no host"
 	}
 	if n.cfg.Advertise != "" {
-		if n.adminListener != nil && portOf(n.url) == portOf(n.scheme()+"://"+n.listener.Addr().String()) && portOf(n.url) != portOf("http://"+n.adminAddress()) {
+		if n.at.admin != nil && portOf(n.url) == portOf(n.scheme()+"://"+n.at.String()) && portOf(n.url) != portOf("http://"+n.at.adminText()) {
 			return "--advertise names the port of the API, and the admin listener takes the messages of other nodes"
 		}
 		return ""
 	}
-	if n.adminListener != nil && isLoopback(n.adminListener.Addr()) && !isLoopback(n.listener.Addr()) {
+	if n.at.admin != nil && isLoopback(n.at.admin) && !isLoopback(n.at.api) {
 		return "the admin listener takes the messages of other nodes and has a loopback address"
 	}
-	if n.adminListener == nil && n.certificate != nil {
-		if err := n.certificate.pair.Load().Leaf.VerifyHostname(hostOf(n.listener.Addr())); err != nil {
+	if n.at.admin == nil && n.certificate != nil {
+		if err := n.certificate.pair.Load().Leaf.VerifyHostname(hostOf(n.at.api)); err != nil {
 			return "the TLS certificate does not name the address that this node listens on"
 		}
 	}

@@ -33,9 +33,9 @@ func TestAdvertised(t *testing.T) {
 		{"", "10.0.0.1:8000", "[::]:9000", false, ""},
 		{"http://node1.example:9000", "10.0.0.1:8000", "10.0.0.1:9000", false, "http://node1.example:9000"},
 	} {
-		n := &node{cfg: &config.Config{Advertise: tc.set, AdminListen: tc.admin}, listener: listensAt(t, tc.listens)}
+		n := &module{cfg: &config.Config{Advertise: tc.set, AdminListen: tc.admin}, at: endpoints{api: listensAt(t, tc.listens)}}
 		if tc.admin != "" {
-			n.adminListener = listensAt(t, tc.admin)
+			n.at.admin = listensAt(t, tc.admin)
 		}
 		if tc.tls {
 			n.certificate = &certificate{}
@@ -47,21 +47,13 @@ func TestAdvertised(t *testing.T) {
 	}
 }
 
-// at is a listener that only tells its address.
-type at struct {
-	net.Listener
-	addr net.Addr
-}
-
-func (a at) Addr() net.Addr { return a.addr }
-
-func listensAt(t *testing.T, address string) net.Listener {
+func listensAt(t *testing.T, address string) net.Addr {
 	t.Helper()
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return at{addr: addr}
+	return addr
 }
 
 // A node that may have others beside it, and that they can't reach, says so once, and how to put it right.
@@ -99,16 +91,21 @@ func TestUnreachableNodeWarns(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log bytes.Buffer
-		n := &node{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil))}
-		if err := n.listen(t.Context()); err != nil {
+		n := &module{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil))}
+		taken, err := listen(t.Context(), cfg, nil)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if n.at = taken.endpoints(); cfg.TLSCert != "" {
+			if n.certificate, err = loadCertificate(cfg.TLSCert, cfg.TLSKey, n.log); err != nil {
+				t.Fatal(err)
+			}
 		}
 		n.url = n.advertised()
 		n.warnUnreachable(t.Context())
 		checkWarnings(t, tc.name, log.String(), tc.want)
-		n.listener.Close()
-		if n.adminListener != nil {
-			n.adminListener.Close()
+		if err := taken.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -23,8 +23,9 @@ import (
 const runAsCommand = "AAA_API_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsCommand) != "" {
-		main() // does not return
+	if os.Getenv(runAsCommand) != "" || isChild(os.Args[1:]) {
+		childVariables = []string{"GORACE=" + os.Getenv("GORACE")} // a child says what it is by its arguments
+		main()                                                     // does not return
 	}
 	os.Exit(m.Run())
 }
@@ -90,7 +91,7 @@ func here(t *testing.T, dir, stdin string, env []string, args ...string) (stdout
 	defer cancel()
 	var out, errs bytes.Buffer
 	code = run(ctx, args, environment{
-		vars: append([]string{"AAA_API_DATA_DIR=" + filepath.Join(dir, "data")}, env...), stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs,
+		vars: append([]string{"AAA_API_DATA_DIR=" + filepath.Join(dir, "data"), "AAA_API_ISOLATION=none"}, env...), stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs,
 	})
 	return out.String(), errs.String(), code
 }

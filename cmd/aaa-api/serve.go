@@ -7,16 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/httpapi"
 	"aaa-api/internal/logging"
-	"aaa-api/internal/web"
 )
 
 // finishTime bounds how long a stopping node waits for requests in flight: the
@@ -36,121 +36,110 @@ The first start makes the key file, the root account and a token for it.`,
 			if err != nil {
 				return err
 			}
+			if cfg.Isolation == config.IsolationProcess {
+				values, err := config.Values(cmd.Flags(), env.vars)
+				if err != nil {
+					return err
+				}
+				return serveApart(cmd.Context(), cfg, values, env)
+			}
 			lines := logging.NewWriter(env.stderr)
-			return errors.Join(serve(cmd.Context(), cfg, lines, env.stdout), lines.Close())
+			return errors.Join(serveHere(cmd.Context(), cfg, lines, env), lines.Close())
 		},
 	}
 	config.AddFlags(cmd.Flags(), config.All()...)
 	return cmd
 }
 
-// serve runs a node that logs to lines until ctx ends, and then lets it finish what it has begun.
-func serve(ctx context.Context, cfg *config.Config, lines *logging.Writer, out io.Writer) (err error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	n, err := openNode(ctx, cfg, lines)
+// serveHere runs a node in this process alone. It logs to lines until ctx ends, and then finishes what it has begun.
+func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, env environment) (err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	at, err := listen(ctx, cfg, env.held)
 	if err != nil {
 		return err
 	}
-	operators := n.openToOperators(ctx, stop)
+	memory := memoryLimit(cfg.MemoryLimit)
+	n, err := openModule(ctx, cfg, lines, nodeName(), at.endpoints(), memory)
+	if err != nil {
+		return errors.Join(err, at.Close())
+	}
+	operators := openToOperators(ctx, cfg, n.log, &alone{n, end}, n.parts.Operators())
 	defer operators.Close() //nolint:errcheck // the last of all: ctl stop waits for it
 	defer func() {
-		err = errors.Join(err, n.Close())
+		err = errors.Join(err, at.Close(), n.Close())
 		n.log.InfoContext(ctx, "stopped")
 	}()
-	if err := firstStart(ctx, n, out); err != nil {
+	set := frontSettingsOf(cfg, n.name, 1, memory)
+	f := newFront(&set, at, n.parts, lines, n.registry, n.budget, func(o *httpapi.Options) {
+		o.Refusals, o.Heavy = n.tenants.Refusals(), n.heavy
+	})
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go tuneGC(background, heapHeadroom)
+	go watchMemory(background, memory, n.budget)
+	demo, err := n.welcome(ctx, env.stdout, isTerminal(env.stdout))
+	if err != nil {
 		return err
 	}
-	if cfg.Demo {
-		d, err := startDemo(ctx, n)
-		if err != nil {
-			return fmt.Errorf("demo: %w", err)
-		}
-		defer d.Close()                               //nolint:errcheck // it only answers; nothing can be lost
-		url := baseURL(n.scheme(), n.listener.Addr()) // the listener takes connections already
-		if err := d.explain(out, url, cfg.TLSCert); err != nil {
-			return err
-		}
+	defer demo.Close() //nolint:errcheck // it only answers; nothing can be lost
+	if err := f.followCertificate(background); err != nil {
+		return err
 	}
-	return n.serve(ctx)
-}
-
-// serve answers on the listeners until ctx ends. Then /readyz answers 503. After the settings' time to
-// drain the listeners close, and requests in flight have finishTime.
-func (n *node) serve(ctx context.Context) error {
-	servers, failed := n.startServers()
-	n.warnUnreachable(ctx)
-	n.log.InfoContext(ctx, "serving", "address", n.listener.Addr().String(), "tls", n.certificate != nil, "admin_address", n.adminAddress(),
-		"version", buildVersion(), "store", n.storeName())
+	f.start()
+	logServing(ctx, n.log, cfg, at.endpoints())
+	hangUps := reloads()
+	defer signal.Stop(hangUps)
+	go func() {
+		for range hangUps {
+			_ = n.reload(background) // the log has it
+			f.reload(background)
+		}
+	}()
 
 	select {
-	case err := <-failed:
+	case err := <-f.failed:
 		return err
 	case <-ctx.Done():
 	}
-	if err := n.drain(ctx, failed); err != nil {
+	if err := drain(ctx, n.log, cfg, func() { n.draining.Store(true) }, f.failed); err != nil {
 		return err
 	}
 	n.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
-	n.api.Stop()
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
-	var err error
-	for _, server := range servers { // the API's first: metrics and other nodes are served to the end
-		serr := server.Shutdown(finish)
-		if errors.Is(serr, context.DeadlineExceeded) {
-			serr = errors.Join(fmt.Errorf("requests were still in flight after %v", finishTime), server.Close())
-		}
-		err = errors.Join(err, serr)
-	}
-	for range servers {
-		if serr := <-failed; !errors.Is(serr, http.ErrServerClosed) {
-			err = errors.Join(err, serr)
-		}
-	}
-	if n.gateway.Wait(finish) != nil {
-		err = errors.Join(err, fmt.Errorf("requests that were answered were still under way to more servers after %v", finishTime))
-	}
-	return err
+	return errors.Join(f.stop(finish, finishTime), n.finish(finish))
 }
 
-// startServers serves the API, and the admin listener where there is one. Each server's end is sent to failed.
-func (n *node) startServers() (servers []*http.Server, failed chan error) {
-	failed = make(chan error, 2)
-	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
-		server := web.NewHTTPServer(l.Addr().String(), h)
-		server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
-		servers = append(servers, server)
-		go func() { failed <- serve(server) }()
-	}
-	if n.certificate == nil {
-		start(n.listener, n.api, func(s *http.Server) error { return s.Serve(n.clients.Listener(n.listener)) })
-	} else {
-		start(n.listener, n.api, func(s *http.Server) error {
-			s.TLSConfig = n.certificate.config()
-			return s.ServeTLS(n.clients.Listener(n.listener), "", "")
-		})
-	}
-	if n.adminListener != nil {
-		start(n.adminListener, n.api.Operators(), func(s *http.Server) error { return s.Serve(n.adminListener) })
-	}
-	return servers, failed
+// logServing says that a node takes requests.
+func logServing(ctx context.Context, log *slog.Logger, cfg *config.Config, at endpoints) {
+	log.InfoContext(ctx, "serving", "address", at.String(), "tls", cfg.TLSCert != "", "admin_address", at.adminText(),
+		"version", buildVersion(), "store", storeName(cfg))
 }
 
-// drain makes /readyz answer 503 and lets the node go on serving for the settings' time, so that
-// balancers notice before it is gone. A signal ends the wait; an error is the server's.
-func (n *node) drain(ctx context.Context, failed <-chan error) error {
-	if n.cfg.Drain == 0 {
-		n.draining.Store(true)
+// reloads has a value for each SIGHUP, but where the process was started to ignore it: nohup.
+func reloads() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(c, syscall.SIGHUP)
+	}
+	return c
+}
+
+// drain has /readyz answer 503, by the function given, while all else goes on for the settings' time, so that
+// balancers notice before the node is gone. A signal ends the wait; an error is that of what serves.
+func drain(ctx context.Context, log *slog.Logger, cfg *config.Config, begin func(), failed <-chan error) error {
+	if cfg.Drain == 0 {
+		begin()
 		return nil
 	}
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, stopSignals...) // first: who sees the 503 may send the next signal
 	defer signal.Stop(again)
-	n.draining.Store(true)
-	over := time.NewTimer(n.cfg.Drain)
+	begin()
+	over := time.NewTimer(cfg.Drain)
 	defer over.Stop()
-	n.log.InfoContext(ctx, "draining: /readyz answers 503, all else goes on", "for", n.cfg.Drain.String())
+	log.InfoContext(ctx, "draining: /readyz answers 503, all else goes on", "for", cfg.Drain.String())
 	select {
 	case err := <-failed:
 		return err
@@ -160,24 +149,44 @@ func (n *node) drain(ctx context.Context, failed <-chan error) error {
 	return nil
 }
 
-// storeName is the database as logs may show it.
-func (n *node) storeName() string {
-	if n.cfg.DatabaseURL.IsZero() {
-		return n.cfg.StorePath()
+// welcome makes what a first start has to make, and the demo, and writes for the operator what there is to say to out.
+func (n *module) welcome(ctx context.Context, out io.Writer, terminal bool) (io.Closer, error) {
+	if err := firstStart(ctx, n, out, terminal); err != nil {
+		return nil, err
 	}
-	return n.cfg.DatabaseURL.String()
+	if !n.cfg.Demo {
+		return io.NopCloser(nil), nil
+	}
+	d, err := startDemo(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	// The listener takes connections already.
+	if err := d.explain(out, baseURL(n.scheme(), n.at.api), n.cfg.TLSCert); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
-// adminAddress is where the admin listener is, empty where there is none.
-func (n *node) adminAddress() string {
-	if n.adminListener == nil {
-		return ""
+// finish waits until ctx ends for what goes on behind answers that were given.
+func (n *module) finish(ctx context.Context) error {
+	begun := time.Now()
+	if n.gateway.Wait(ctx) != nil {
+		return fmt.Errorf("requests that were answered were still under way to more servers after %v", time.Since(begun).Round(time.Second))
 	}
-	return n.adminListener.Addr().String()
+	return nil
+}
+
+// storeName is the database as logs may show it.
+func storeName(cfg *config.Config) string {
+	if cfg.DatabaseURL.IsZero() {
+		return cfg.StorePath()
+	}
+	return cfg.DatabaseURL.String()
 }
 
 // scheme is what the API's listener speaks.
-func (n *node) scheme() string {
+func (n *module) scheme() string {
 	if n.certificate != nil {
 		return "https"
 	}

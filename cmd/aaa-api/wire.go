@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,6 @@ import (
 	"aaa-api/internal/engines/radius"
 	"aaa-api/internal/engines/tacacs"
 	"aaa-api/internal/gateway"
-	"aaa-api/internal/httpapi"
 	"aaa-api/internal/idempotency"
 	"aaa-api/internal/journal"
 	"aaa-api/internal/limits"
@@ -46,11 +44,10 @@ import (
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
 	"aaa-api/internal/usersfile"
-	"aaa-api/internal/web"
 )
 
-// node is one running instance of the service: every part of it, wired.
-type node struct {
+// module is the inside of the security module: all that lies behind the line, wired.
+type module struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	lines    *logging.Writer // what log writes to
@@ -70,18 +67,18 @@ type node struct {
 	follower *store.Follower
 	admin    *admin.Service
 	keys     *idempotency.Keys
-	api      *httpapi.API
+	verifier *token.Verifier
 	tail     *tail.Tail
 	parts    *operations.Parts
-	memory   int64 // that the node may use; 0: nobody says
+	memory   int64 // that the process may use; 0: nobody says
 	budget   *admission.Budget
-	clients  *web.Connections
-	listener net.Listener // taken before the parts are put together, since they are told the address
+	heavy    *admission.Heavy
+	at       endpoints    // where the node listens
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
 
-	adminListener net.Listener // nil: the API's has all
-	certificate   *certificate // of the API's listener; nil: it speaks plain HTTP
+	certificate *certificate // of the API's listener; nil: it speaks plain HTTP
+	registry    *prometheus.Registry
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
@@ -93,17 +90,20 @@ type node struct {
 // write: what is written on one node is then in use on all others within a second.
 const reloadInterval = 500 * time.Millisecond
 
-// openNode makes a node that is ready to serve: database migrated, seal opened,
+// newLog writes the log of a process of the node called name.
+func newLog(lines *logging.Writer, level slog.Level, name string) *slog.Logger {
+	return slog.New(tenantlog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: level}))).With("node", name)
+}
+
+// openModule makes a security module that is ready to serve a node's fronts, which listen at endpoints: database migrated, seal opened,
 // dictionaries loaded, change log followed. Close it afterwards.
-func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_ *node, err error) {
+func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, name string, at endpoints, memory int64) (_ *module, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
-	n := &node{cfg: cfg, name: nodeName(), unlock: func() error { return nil }}
-	n.log = slog.New(tenantlog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.LogLevel}))).With("node", n.name)
-	n.lines = lines
+	n := &module{cfg: cfg, name: name, at: at, memory: memory, lines: lines, log: newLog(lines, cfg.LogLevel, name), unlock: func() error { return nil }}
 	if cfg.DatabaseURL.IsZero() {
-		if n.unlock, err = lockData(cfg); err != nil {
+		if n.unlock, err = lockData(ctx, cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -135,8 +135,10 @@ func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_
 	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
 		return nil, err
 	}
-	if err := n.listen(ctx); err != nil {
-		return nil, err
+	if cfg.TLSCert != "" {
+		if n.certificate, err = loadCertificate(cfg.TLSCert, cfg.TLSKey, n.log); err != nil {
+			return nil, err
+		}
 	}
 	banKey, err := n.vault.MAC(ctx, aaa.SystemConfig, "bans", nil)
 	if err != nil {
@@ -154,28 +156,11 @@ func openNode(ctx context.Context, cfg *config.Config, lines *logging.Writer) (_
 	return n, nil
 }
 
-// listen takes the addresses of the settings and reads the certificate.
-func (n *node) listen(ctx context.Context) (err error) {
-	if n.cfg.TLSCert != "" {
-		if n.certificate, err = loadCertificate(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
-			return err
-		}
-	}
-	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	if n.cfg.AdminListen == "" {
-		return nil
-	}
-	if n.adminListener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.AdminListen); err != nil {
-		return fmt.Errorf("--admin-listen: %w", err)
-	}
-	return nil
-}
-
-// assemble puts the parts of the straight line together: HTTP, gateway, tenants, router, engines. banKey is that of bans.Options.
-func (n *node) assemble(banKey [32]byte) error {
+// assemble puts the parts of the straight line together that lie behind HTTP: gateway, tenants, router, engines. banKey is that of
+// bans.Options.
+func (n *module) assemble(banKey [32]byte) error {
 	registry := prometheus.NewRegistry()
+	n.registry = registry
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "aaa_api_log_lines_dropped_total", Help: "Log lines dropped since whatever takes the log took it too slowly.",
@@ -192,11 +177,11 @@ func (n *node) assemble(banKey [32]byte) error {
 	n.tenants = plans.New(plans.Options{
 		Store: n.store, Opener: n.vault, System: n.system, Engines: protocols, Actions: acts.Specs(), Log: n.log,
 		HashCost: usersfile.Cost(n.cfg.HashCost),
-		Egress:   &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.listeners()...)},
+		Egress:   &egress.Rules{Open: n.cfg.ServerNetworks, Ports: n.cfg.ServerPorts, Own: egress.Listening(n.at.list()...)},
 	})
-	verifier := token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
+	n.verifier = token.NewVerifier(n.store.Tokens(), n.tokenKey, time.Now)
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
-	n.follower.Subscribe(verifier.Changed) // first: the tenants' may wait for the store
+	n.follower.Subscribe(n.verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
 
 	attributes, err := router.StandardOf(n.system.Default())
@@ -223,9 +208,6 @@ func (n *node) assemble(banKey [32]byte) error {
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
-	n.memory = memoryLimit(n.cfg.MemoryLimit)
-	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
-	n.clients = web.NewConnections(int(n.cfg.MaxConnections), registry)
 	n.admin = admin.New(admin.Options{
 		Store:    n.store,
 		Tree:     n.tenants,
@@ -241,45 +223,25 @@ func (n *node) assemble(banKey [32]byte) error {
 		Log:      n.log,
 	})
 	n.keys = idempotency.New(idempotency.Options{Store: n.store.Idempotency(), Vault: n.vault, Node: n.name, Log: n.log})
-	heavy := admission.NewHeavy(admission.HeavyAtOnce())
+	n.heavy = admission.NewHeavy(admission.HeavyAtOnce())
+	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
 	n.parts = &operations.Parts{
-		Tree: n.tenants, Verifier: verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
+		Tree: n.tenants, Verifier: n.verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: n.heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
 		Readiness: operations.NewReadiness(n.store, n.tenants.Warm,
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
 		Local:   n.local(),
 	}
-	n.api = httpapi.New(httpapi.Options{
-		Line:     n.parts,
-		Log:      n.log,
-		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
-		LogUser:  n.cfg.LogUser,
-		Meter:    web.NewMeter(registry),
-		Bad:      web.NewBadMeter(registry),
-		Refusals: n.tenants.Refusals(),
-		Budget:   n.budget,
-		Heavy:    heavy,
-		Node:     n.name,
-		Version:  buildVersion(),
-		Limits:   httpapi.Limits{Limits: web.Limits{BadRate: badRate(n.cfg)}},
-
-		AdminApart: n.adminListener != nil,
-	})
-	return nil
-}
-
-// badRate is the setting as the API takes it: a negative rate is no limit.
-func badRate(cfg *config.Config) float64 {
-	if cfg.BadCredentials == 0 {
-		return -1
+	if n.certificate != nil {
+		n.parts.KeyPairs = n.certificate
 	}
-	return float64(cfg.BadCredentials)
+	return nil
 }
 
 // hasAuthorizer reports whether the system configuration registers an external authoriser.
 // It decides about a warning on write, so it asks the store and takes silence for a no.
-func (n *node) hasAuthorizer(ctx context.Context, name string) bool {
+func (n *module) hasAuthorizer(ctx context.Context, name string) bool {
 	doc, err := n.store.Documents().Get(ctx, aaa.SystemConfig)
 	if err != nil {
 		return false
@@ -297,7 +259,7 @@ func (n *node) hasAuthorizer(ctx context.Context, name string) bool {
 // errDraining is why a node that stops is not ready.
 var errDraining = errors.New("the node is stopping")
 
-func (n *node) serving(context.Context) error {
+func (n *module) serving(context.Context) error {
 	if n.draining.Load() {
 		return errDraining
 	}
@@ -305,7 +267,7 @@ func (n *node) serving(context.Context) error {
 }
 
 // fresh says why a node is not ready that could not read the changes for too long.
-func (n *node) fresh(context.Context) error {
+func (n *module) fresh(context.Context) error {
 	if n.follower.Stale() {
 		return fmt.Errorf("the change log was not read for %v, which is more than --%s %v", n.follower.Lag().Round(time.Second), config.MaxStaleness, n.cfg.MaxStaleness)
 	}
@@ -313,7 +275,7 @@ func (n *node) fresh(context.Context) error {
 }
 
 // start runs what goes on beside the requests, until Close.
-func (n *node) start(ctx context.Context) {
+func (n *module) start(ctx context.Context) {
 	// A signal ends what is served first: the background goes on until Close.
 	records, stopSpool := context.WithCancel(context.WithoutCancel(ctx))
 	n.stopSpool = stopSpool
@@ -324,15 +286,13 @@ func (n *node) start(ctx context.Context) {
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
 	n.background.Go(func() { n.bans.Run(ctx) })
 	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
-	n.background.Go(func() { tuneGC(ctx) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })
 	}
-	n.background.Go(func() { watchMemory(ctx, n.memory, n.budget) })
 }
 
 // deleteExpired deletes tokens and kept answers that ran out, every ten minutes. They mean nothing without that, too.
-func (n *node) deleteExpired(ctx context.Context) {
+func (n *module) deleteExpired(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -351,7 +311,7 @@ func (n *node) deleteExpired(ctx context.Context) {
 }
 
 // Close stops what runs in the background, the delivery of accounting records last, and closes the store. No request may be in flight.
-func (n *node) Close() error {
+func (n *module) Close() error {
 	if n.stop != nil {
 		n.stop()
 	}
@@ -363,14 +323,6 @@ func (n *node) Close() error {
 	var err error
 	if n.journal != nil {
 		err = n.journal.Close()
-	}
-	for _, l := range []net.Listener{n.listener, n.adminListener} {
-		if l == nil {
-			continue
-		}
-		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) { // serve has closed it
-			err = errors.Join(err, cerr)
-		}
 	}
 	if n.radius != nil {
 		err = errors.Join(err, n.radius.Close())
@@ -416,13 +368,4 @@ func nodeName() string {
 		host = "node"
 	}
 	return host + "-" + aaa.NewID()[:6]
-}
-
-// listeners are the addresses that the node listens at.
-func (n *node) listeners() []net.Addr {
-	list := []net.Addr{n.listener.Addr()}
-	if n.adminListener != nil {
-		list = append(list, n.adminListener.Addr())
-	}
-	return list
 }

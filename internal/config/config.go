@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
@@ -40,6 +41,11 @@ const (
 	ServerPorts   = "server-ports"
 	MaxStaleness  = "max-staleness"
 	Demo          = "demo"
+
+	Isolation  = "isolation"
+	Fronts     = "fronts"
+	UserFront  = "user-front"
+	UserSecmod = "user-secmod"
 
 	BadCredentials = "bad-credentials"
 	TLSCert        = "tls-cert"
@@ -87,8 +93,29 @@ var settings = []struct {
 	{BadCredentials, "20", "how many invalid tokens and API keys a second one address may send before it gets 429 for them, five times as many at once; 0 is no limit"},
 	{UnixPasswordFile, "", "file in the form of shadow(5) or htpasswd by which the action UNIX-PW checks passwords; default: it checks none"},
 	{UnixPasswordAccounts, "", "ids of the accounts whose state machine tables may use UNIX-PW, separated by commas"},
+	{Isolation, isolation(), "process: what parses strangers' input and what holds secrets are processes of their own (Linux alone); none: all is one process"},
+	{Fronts, "1", "processes that serve HTTP, 1 to 64; with --isolation=process alone"},
+	{UserFront, "", "user, or user:group, that the fronts run as where aaa-api is started as root (default nobody)"},
+	{UserSecmod, "", "user, or user:group, that the security module runs as where aaa-api is started as root (default: root)"},
 	{Demo, "false", "also run a small RADIUS server and a sample tenant, and print commands to try"},
 }
+
+// The values of Isolation.
+const (
+	IsolationProcess = "process"
+	IsolationNone    = "none"
+)
+
+// isolation is the default of Isolation.
+func isolation() string {
+	if runtime.GOOS == "linux" {
+		return IsolationProcess
+	}
+	return IsolationNone
+}
+
+// maxFronts bounds Fronts. No machine has a use for more.
+const maxFronts = 64
 
 // Config is a complete, checked configuration.
 type Config struct {
@@ -114,6 +141,11 @@ type Config struct {
 	TLSKey             string         // empty exactly where TLSCert is
 	MaxConnections     int64          // at least 16
 	MemoryLimit        int64          // octets; 0: as the surroundings say
+
+	Isolation  string // IsolationProcess or IsolationNone
+	Fronts     int    // 1 to maxFronts
+	UserFront  string // empty: nobody
+	UserSecmod string // empty: main's
 
 	UnixPasswordFile     string   // empty or an existing file
 	UnixPasswordAccounts []string // account ids; with UnixPasswordFile alone
@@ -153,6 +185,44 @@ func AddFlags(fs *pflag.FlagSet, names ...string) {
 // os.Environ returns it), then the defaults. An empty variable counts as absent. The
 // error names every fault found, by flag or variable.
 func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
+	k, err := merge(fs, environ)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{k: k, fs: fs}
+	r.errs = append(r.errs, unknownVariables(environ)...)
+	return r.config()
+}
+
+// Values are the settings as texts, by the name of their flag, for Restore in another process. They hold secrets.
+func Values(fs *pflag.FlagSet, environ []string) (map[string]string, error) {
+	k, err := merge(fs, environ)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(settings))
+	for _, s := range settings {
+		values[s.name] = k.String(s.name)
+	}
+	return values, nil
+}
+
+// Restore reads the settings from what Values returned.
+func Restore(values map[string]string) (*Config, error) {
+	k := koanf.New("/")
+	all := make(map[string]any, len(values))
+	for name, value := range values {
+		all[name] = value
+	}
+	if err := k.Load(confmap.Provider(all, "/"), nil); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	r := reader{k: k, fs: pflag.NewFlagSet("", pflag.ContinueOnError)}
+	return r.config()
+}
+
+// merge puts together where the settings come from.
+func merge(fs *pflag.FlagSet, environ []string) (*koanf.Koanf, error) {
 	k := koanf.New("/") // no setting has a slash: keys are never taken apart
 	defaults := map[string]any{}
 	for _, s := range settings {
@@ -175,9 +245,12 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 	); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	return k, nil
+}
 
-	r := reader{k: k, fs: fs}
-	r.errs = append(r.errs, unknownVariables(environ)...)
+// config checks all settings.
+func (r *reader) config() (*Config, error) {
+	k := r.k
 	c := &Config{
 		Listen:        r.hostPort(Listen),
 		AdminListen:   r.hostPort(AdminListen),
@@ -204,6 +277,9 @@ func Load(fs *pflag.FlagSet, environ []string) (*Config, error) {
 		TLSKey:  r.file(TLSKey),
 
 		UnixPasswordFile: r.file(UnixPasswordFile),
+
+		Isolation: r.isolation(), Fronts: int(r.number(Fronts, 1, maxFronts)),
+		UserFront: k.String(UserFront), UserSecmod: k.String(UserSecmod),
 	}
 	r.together(TLSCert, TLSKey)
 	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {

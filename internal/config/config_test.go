@@ -36,7 +36,7 @@ func load(t *testing.T, environ []string, args ...string) (*Config, error) {
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8000", DataDir: "./data", KeyFile: "data/secret.key", MaxStaleness: 10 * time.Minute, BadCredentials: 20,
-		DestinationPackets: 5000, MaxConnections: 4096, HashCost: 14,
+		DestinationPackets: 5000, MaxConnections: 4096, HashCost: 14, Isolation: isolation(), Fronts: 1,
 		ServerPorts: []egress.Ports{{From: 49, To: 49}, {From: 88, To: 88}, {From: 300, To: 300}, {From: 1024, To: 65535}},
 	}
 }
@@ -101,6 +101,42 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// Another process gets the same settings from the texts.
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		args []string
+	}{
+		"defaults": {},
+		"many": {
+			env:  []string{"AAA_API_DATABASE_URL=postgres://u:hunter2@db.example/aaa", "AAA_API_DRAIN=15s", "AAA_API_LOG_LEVEL=warn"},
+			args: []string{"--listen=[::1]:0", "--memory-limit=2GiB", "--server-networks=127.0.0.0/8,::1", "--demo", "--fronts=3", "--user-front=www-data", "--advertise="},
+		},
+	} {
+		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		AddFlags(fs, All()...)
+		if err := fs.Parse(tc.args); err != nil {
+			t.Fatal(err)
+		}
+		want, err := Load(fs, tc.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := Values(fs, tc.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Restore(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(DatabaseURL{}), cmpopts.EquateComparable(netip.Prefix{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -157,6 +193,9 @@ func TestRefused(t *testing.T) {
 		"staleness of no unit":  {args: []string{"--max-staleness=600"}, want: `--max-staleness: "600" is not a time`},
 		"credentials, negative": {args: []string{"--bad-credentials=-1"}, want: `--bad-credentials: "-1" is not a whole number of 0 to 1000000`},
 		"credentials a second":  {env: []string{"AAA_API_BAD_CREDENTIALS=20/s"}, want: `AAA_API_BAD_CREDENTIALS: "20/s" is not a whole number`},
+		"isolation":             {args: []string{"--isolation=yes"}, want: `--isolation: "yes" is not process or none`},
+		"no fronts":             {args: []string{"--fronts=0"}, want: `--fronts: "0" is not a whole number of 1 to 64`},
+		"fronts":                {env: []string{"AAA_API_FRONTS=65"}, want: `AAA_API_FRONTS: "65" is not a whole number of 1 to 64`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},
 		"keyword form":          {args: []string{"--database-url=host=h password=hunter2"}, want: "--database-url: it does not begin"},

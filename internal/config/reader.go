@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -208,6 +209,17 @@ func (r *reader) octets(name string) int64 {
 		return 0
 	}
 	return n * unit
+}
+
+func (r *reader) isolation() string {
+	v := r.k.String(Isolation)
+	switch {
+	case v != IsolationProcess && v != IsolationNone:
+		r.fail(Isolation, "%q is not %s or %s", v, IsolationProcess, IsolationNone)
+	case v == IsolationProcess && runtime.GOOS != "linux":
+		r.fail(Isolation, "%s works on Linux alone", v)
+	}
+	return v
 }
 
 func (r *reader) boolean(name string) bool {

@@ -43,6 +43,8 @@ type served interface {
 	Name() string
 	// from decodes the request and checks it, asks the gate, runs the operation.
 	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
+	// hot reports whether each AAA request calls it.
+	hot() bool
 	// types gives pointers to a request and to an answer, for tests of what crosses.
 	types() (request, answer any)
 	forOperators() bool
@@ -131,9 +133,14 @@ func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, d
 	return &r, nil
 }
 
+func (o *Operation[Q, R]) hot() bool { return o.quick != nil }
+
 func (o *Operation[Q, R]) types() (request, answer any) { return new(Q), new(R) }
 
 func (o *Operation[Q, R]) forOperators() bool { return o.access.Operator }
+
+// Hot reports whether each AAA request calls an operation. Such calls have a line of their own, so that large ones don't delay them.
+func Hot(operation uint16) bool { return int(operation) < len(all) && all[operation].hot() }
 
 // Serve implements line.Handler.
 func (p *Parts) Serve(ctx context.Context, operation uint16, from *line.From, decode func(any) error) (any, error) {

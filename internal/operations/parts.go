@@ -29,6 +29,7 @@ type Parts struct {
 	Stale func() bool
 	Log   *slog.Logger
 
+	KeyPairs  KeyPairs // of the API's listener; optional: it speaks plain HTTP
 	Readiness *Readiness
 	Peers     peer.Messages // of other nodes; optional
 	Metrics   *tally.Board  // optional

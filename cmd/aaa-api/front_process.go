@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"aaa-api/internal/admission"
+	"aaa-api/internal/httpapi"
+	"aaa-api/internal/line"
+	"aaa-api/internal/operations"
+	"aaa-api/internal/processes"
+)
+
+// front is the process of a front: it serves HTTP until main tells it to stop.
+func (c *child) front() error {
+	var set frontStart
+	if err := c.start.Decode(&set); err != nil {
+		return err
+	}
+	tune(set.Environment, set.Settings.Memory)
+	at, err := socketsOf(c.start.Files)
+	if err != nil {
+		return err
+	}
+	for _, f := range c.start.Files {
+		f.Close() //nolint:errcheck,gosec // the listeners are copies
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	to := new(trunk)
+	budget := admission.NewBudget(admission.OctetsFor(set.Settings.Memory), registry)
+	f := newFront(&set.Settings, at, to, c.lines, registry, budget, func(o *httpapi.Options) { o.Apart, o.Own = true, registry })
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go tuneGC(ctx, frontHeadroom)
+	go watchMemory(ctx, set.Settings.Memory, budget)
+	said := c.messages()
+	for {
+		select {
+		case err := <-f.failed:
+			return err
+		case m := <-said:
+			switch m.Kind {
+			case processes.Line:
+				err = to.connect(m, f)
+			case processes.Serve:
+				if err = f.followCertificate(ctx); err == nil {
+					f.start()
+					err = c.Send(processes.Ready, struct{}{})
+				}
+			case processes.Reload:
+				f.reload(ctx)
+			case processes.Stop:
+				within, err := until(m)
+				if err != nil {
+					return err
+				}
+				finish, end := context.WithTimeout(context.Background(), within)
+				defer end()
+				return f.stop(finish, within)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// trunk is a front's way to the security module: two lines, so that large calls don't delay small ones. They are made anew with the
+// security module.
+type trunk struct{ lines atomic.Pointer[lines] }
+
+type lines struct{ calls, bulk *line.Conn }
+
+// connect takes new lines in the place of those before.
+func (t *trunk) connect(m *processes.Message, f *front) error {
+	ends, err := lineEnds(m)
+	if err != nil {
+		return err
+	}
+	o := line.Options{Log: f.log, Peer: "security module", NameOf: operations.NameOf}
+	before := t.lines.Swap(&lines{calls: line.New(ends[0], o), bulk: line.New(ends[1], o)})
+	if before != nil {
+		before.calls.Close()
+		before.bulk.Close()
+	}
+	return nil
+}
+
+// Call implements line.Caller.
+func (t *trunk) Call(ctx context.Context, operation uint16, from *line.From, request, answer any) error {
+	l := t.lines.Load()
+	if l == nil {
+		return line.Away()
+	}
+	if !operations.Hot(operation) {
+		return l.bulk.Call(ctx, operation, from, request, answer)
+	}
+	return l.calls.Call(ctx, operation, from, request, answer)
+}

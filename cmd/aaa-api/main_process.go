@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"aaa-api/internal/config"
+	"aaa-api/internal/logging"
+	"aaa-api/internal/processes"
+)
+
+// moduleStart is what the security module is told at its start.
+type moduleStart struct {
+	Settings    map[string]string // as config.Restore takes them
+	Node        string
+	API, Admin  string // addresses; Admin may be empty
+	Terminal    bool   // what is printed is on a terminal
+	User        string // that the process runs as; empty: main's
+	Memory      int64  // octets that the process may use; 0: nobody says
+	Environment []string
+}
+
+// moduleReady is what the security module says when it is ready.
+type moduleReady struct{ Print string }
+
+// frontStart is what a front is told at its start.
+type frontStart struct {
+	Settings    frontSettings
+	Environment []string
+}
+
+// parent is main: the process that an operator starts. It holds the listening sockets and the life of its children, and neither
+// secrets nor strangers' input.
+type parent struct {
+	cfg    *config.Config
+	values map[string]string
+	env    environment
+	lines  *logging.Writer
+	log    *slog.Logger
+	node   string
+	binary string // the path of this program
+	at     sockets
+	files  []*os.File          // the sockets, as children get them
+	front  *syscall.Credential // whom fronts run as; nil: as main
+	secmod *syscall.Credential // likewise
+	memory shares
+	family *processes.Family
+}
+
+// childVariables are all that children's environment has: nothing, but in tests.
+var childVariables []string
+
+// serveApart runs a node as processes until ctx ends, and then lets them finish what they have begun.
+func serveApart(ctx context.Context, cfg *config.Config, values map[string]string, env environment) error {
+	p := &parent{cfg: cfg, values: values, env: env, node: nodeName()}
+	p.openLog()
+	err := p.run(ctx)
+	return errors.Join(err, p.lines.Close())
+}
+
+func (p *parent) run(ctx context.Context) (err error) {
+	if p.binary, err = os.Executable(); err != nil {
+		return err
+	}
+	if p.memory, err = sharesOf(memoryOf(p.cfg.MemoryLimit), p.cfg.Fronts); err != nil {
+		return err
+	}
+	if p.front, p.secmod, err = p.users(); err != nil {
+		return err
+	}
+	if err := makeDataDirFor(p.cfg, p.secmod); err != nil {
+		return err
+	}
+	if p.at, err = listen(ctx, p.cfg, p.env.held); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.closeSockets()) }()
+	if p.files, err = p.at.files(); err != nil {
+		return err
+	}
+	hangUps, upgrades := reloads(), make(chan os.Signal, 1)
+	defer signal.Stop(hangUps)
+	signal.Notify(upgrades, syscall.SIGUSR2)
+	defer signal.Stop(upgrades)
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	defer func() { p.log.InfoContext(ctx, "stopped") }()
+	for ctx.Err() == nil {
+		select {
+		case <-hangUps:
+			p.family.Reload()
+		case <-upgrades:
+			if err := p.upgrade(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+		}
+	}
+	if err := drain(ctx, p.log, p.cfg, p.family.Drain, nil); err != nil {
+		return err
+	}
+	p.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
+	return errors.Join(p.closeSockets(), p.family.Stop(finishTime))
+}
+
+// start starts the children, and prints what the security module has to say.
+func (p *parent) start(ctx context.Context) error {
+	p.family = processes.New(processes.Options{
+		Program: processes.Program{Path: "/proc/self/exe", Name: "aaa-api", Env: childVariables, Log: p.env.stderr},
+		Module:  moduleRole, Front: frontRole, Fronts: p.cfg.Fronts,
+		ModuleUser: p.secmod, FrontUser: p.front,
+		StartModule: p.moduleStart, StartFront: p.frontStart,
+		Log: p.log,
+	})
+	message, err := p.family.Start(ctx)
+	if err != nil {
+		return err
+	}
+	var ready moduleReady
+	if err := message.Decode(&ready); err != nil {
+		return errors.Join(err, p.family.Stop(finishTime))
+	}
+	if _, err := io.WriteString(p.env.stdout, ready.Print); err != nil {
+		return errors.Join(err, p.family.Stop(finishTime))
+	}
+	if err := p.family.Serve(ctx); err != nil {
+		return err
+	}
+	logServing(ctx, p.log, p.cfg, p.at.endpoints())
+	return nil
+}
+
+// moduleStart makes the first message to a security module.
+func (p *parent) moduleStart() (any, []*os.File) {
+	at := p.at.endpoints()
+	return moduleStart{
+		Settings: p.values, Node: p.node, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
+		User: p.cfg.UserSecmod, Memory: p.memory.secmod, Environment: inheritedBy(moduleVariables),
+	}, nil
+}
+
+// frontStart makes the first message to a front.
+func (p *parent) frontStart() (any, []*os.File) {
+	return frontStart{Settings: frontSettingsOf(p.cfg, p.node, p.cfg.Fronts, p.memory.front), Environment: inheritedBy(frontVariables)}, p.files
+}
+
+// closeSockets ends main's hold on the sockets. Fronts have their own.
+func (p *parent) closeSockets() (err error) {
+	for _, f := range p.files {
+		if cerr := f.Close(); !errors.Is(cerr, os.ErrClosed) {
+			err = errors.Join(err, cerr)
+		}
+	}
+	return errors.Join(err, p.at.Close())
+}

@@ -1,0 +1,22 @@
+package main
+
+import "context"
+
+// reload reads again what may have changed: the certificate. The key file and the file of passwords are read when they are used.
+func (n *module) reload(ctx context.Context) error {
+	n.log.InfoContext(ctx, "reload")
+	if n.certificate == nil {
+		return nil
+	}
+	return n.certificate.reload(ctx)
+}
+
+// reload takes what the security module has read again.
+func (f *front) reload(ctx context.Context) {
+	if f.certificate == nil {
+		return
+	}
+	if err := f.certificate.look(ctx); err != nil {
+		f.log.WarnContext(ctx, "the TLS certificate is not to be had, the one before stays in use", "error", err)
+	}
+}
