@@ -37,10 +37,11 @@ func ctlSessions(env environment) *cobra.Command {
 		"  aaa-api ctl sessions --user alice\n  aaa-api ctl sessions --account de300000000000000000000000000002 --ended --output json", cobra.NoArgs)
 	account := v.accountBelow("only those of this account and of all below it")
 	user := v.Flags().String("user", "", "only those of this user")
+	state := v.Flags().String("state", "", "only those in this state: inactive, init, cont, completed, failed, or of completed open, suspended or closed")
 	ended := v.Flags().Bool("ended", false, "also those that have ended")
 	return v.runs(func(ctx context.Context, n *reached) error {
 		list, views := []aaa.Session{}, []any{}
-		if err := allSessions(ctx, n, operations.AskSessions{Account: aaa.AccountID(*account), User: *user, Ended: *ended}, func(s aaa.Session) error {
+		if err := allSessions(ctx, n, operations.AskSessions{Account: aaa.AccountID(*account), User: *user, State: *state, Ended: *ended}, func(s aaa.Session) error {
 			list, views = append(list, s), append(views, httpapi.ViewSession(s))
 			return nil
 		}); err != nil {
@@ -62,6 +63,8 @@ func standing(s aaa.Session) string {
 		return "ended: " + s.Cause
 	case !s.EndedAt.IsZero():
 		return "ended"
+	case !s.SuspendedAt.IsZero():
+		return "suspended"
 	case s.Open:
 		return "open"
 	}
@@ -109,6 +112,7 @@ func sessionTable(w io.Writer, s *aaa.Session) {
 		{"Acct-Session-Id", s.AcctSessionID},
 		{"created", moment(s.CreatedAt)},
 		{"opened", moment(s.OpenedAt)},
+		{"suspended", moment(s.SuspendedAt)},
 		{"ended", moment(s.EndedAt)},
 		{"ends by itself", moment(s.ExpiresAt)},
 		{"octets in, out", fmt.Sprint(s.Counters.InputOctets, ", ", s.Counters.OutputOctets)},

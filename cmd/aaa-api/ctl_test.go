@@ -314,6 +314,9 @@ func (c *ctl) testSessions(t *testing.T) {
 	if got := c.table("sessions"); len(got) != 2 || !strings.Contains(got[1], "alice@example.org") {
 		t.Errorf("left: %q", got)
 	}
+	if got := c.table("sessions", "--state", "closed"); len(got) != 3 {
+		t.Errorf("closed: %q", got)
+	}
 	if got := c.table("sessions", "--ended"); len(got) != 4 {
 		t.Errorf("with the ended ones: %q", got)
 	}

@@ -10,7 +10,7 @@ import (
 const (
 	// sessionPage is how many sessions are read at a time.
 	sessionPage = 200
-	// sessionPages bounds the pages that one call reads to find sessions of a user.
+	// sessionPages bounds the pages that one call reads to find the sessions asked for.
 	sessionPages = 50
 )
 
@@ -18,6 +18,7 @@ const (
 type AskSessions struct {
 	Account aaa.AccountID // with all below; empty: the root account
 	User    string        // empty: any
+	State   string        // of aaa.SessionFilter; empty: all that have not ended
 	Ended   bool          // also those that have ended
 	Start   string        // Next of the page before
 }
@@ -35,14 +36,15 @@ var OperatorSessions = define("operators.sessions", operators, func(ctx context.
 		return SessionList{}, err
 	}
 	out := SessionList{Next: q.Start}
+	filter := aaa.SessionFilter{User: q.User, State: q.State}
 	for range sessionPages {
 		var list []aaa.Session
-		list, out.Next, err = s.Service.SessionsBelow(ctx, top, store.Page{Start: out.Next, Limit: sessionPage})
+		list, out.Next, err = s.Service.SessionsBelow(ctx, top, filter, store.Page{Start: out.Next, Limit: sessionPage})
 		if err != nil {
 			return SessionList{}, err
 		}
 		for _, v := range list {
-			if (q.User == "" || v.User == q.User) && (q.Ended || v.EndedAt.IsZero()) {
+			if q.Ended || q.State != "" || v.EndedAt.IsZero() {
 				out.Sessions = append(out.Sessions, v)
 			}
 		}
@@ -79,7 +81,7 @@ func (s *Served) session(ctx context.Context, q *NamedSession) (*aaa.Session, er
 	}
 	for next := ""; ; {
 		var list []aaa.Session
-		if list, next, err = s.Service.SessionsBelow(ctx, root, store.Page{Start: next, Limit: sessionPage}); err != nil {
+		if list, next, err = s.Service.SessionsBelow(ctx, root, aaa.SessionFilter{}, store.Page{Start: next, Limit: sessionPage}); err != nil {
 			return nil, err
 		}
 		for i := range list {
