@@ -27,7 +27,7 @@ const (
 // Board is the points and bans that a node knows. All methods are safe for use by many goroutines; those of a nil Board do nothing.
 type Board struct {
 	store   store.Bans
-	node    string
+	writer  string // names the lists that are written: no other Board has had it
 	key     [32]byte
 	now     func() time.Time
 	log     *slog.Logger
@@ -59,7 +59,7 @@ type bounds struct{ node, account, bans int }
 // Options are the parts that a Board works with. All but the ones marked optional must be there.
 type Options struct {
 	Store   store.Bans
-	Node    string           // this node's name, which no other has had
+	Node    string           // this node's name
 	Key     [32]byte         // of the MAC by which the store knows subjects: the same on all nodes
 	Now     func() time.Time // optional: time.Now
 	Log     *slog.Logger
@@ -73,7 +73,7 @@ func New(o Options) *Board {
 		o.Now = time.Now
 	}
 	b := &Board{
-		store: o.Store, node: o.Node, key: o.Key, now: o.Now, log: o.Log, values: o.Values, metrics: o.Metrics,
+		store: o.Store, writer: o.Node + "-" + aaa.NewID(), key: o.Key, now: o.Now, log: o.Log, values: o.Values, metrics: o.Metrics,
 		bounds: bounds{mostOfNode, mostOfAccount, MostBans},
 		banned: xsync.NewMap[id, int64](), accounts: xsync.NewMap[aaa.AccountID, *account](),
 	}

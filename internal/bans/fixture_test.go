@@ -68,6 +68,7 @@ func (s *away) Since(ctx context.Context, after int64, limit int) ([]store.Ban, 
 type node struct {
 	*Board
 	t       *testing.T
+	name    string
 	store   *away
 	logged  *bytes.Buffer
 	account aaa.AccountID
@@ -91,7 +92,7 @@ func openStore(t *testing.T) store.Bans {
 // newNode makes a Board on a store, nil for one that is away.
 func newNode(t *testing.T, name string, on store.Bans, c *clock) *node {
 	t.Helper()
-	n := &node{t: t, store: &away{Bans: on, gone: on == nil}, logged: new(bytes.Buffer), account: tenant}
+	n := &node{t: t, name: name, store: &away{Bans: on, gone: on == nil}, logged: new(bytes.Buffer), account: tenant}
 	n.Board = New(Options{
 		Store: n.store, Node: name, Key: [32]byte{1}, Now: c.now, Log: slog.New(slog.NewTextHandler(n.logged, nil)),
 		Metrics: NewMetrics(prometheus.NewRegistry()),

@@ -55,7 +55,7 @@ func exchange(t *testing.T, nodes ...*node) {
 		for _, n := range nodes {
 			n.Sync(t.Context())
 			if n.away != n.store.gone && !n.store.lost {
-				t.Fatalf("the store is away for %s:\n%s", n.node, n.logged)
+				t.Fatalf("the store is away for %s:\n%s", n.name, n.logged)
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func TestUnban(t *testing.T) {
 		}
 		for _, n := range []*node{a, b} { // the lifted one began on a, the one by hand on b
 			if log := n.logged.String(); strings.Count(log, "a ban ends") != 1 {
-				t.Errorf("the log of %s is\n%s", n.node, log)
+				t.Errorf("the log of %s is\n%s", n.name, log)
 			}
 		}
 	})
@@ -247,6 +247,21 @@ func TestNodeBegins(t *testing.T) {
 	})
 }
 
+// TestNodeBeginsAgain: what a process counts is not taken for a list of the one before it, which had the same name.
+func TestNodeBeginsAgain(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *clock, a, b *node) {
+		p := policy("User-Name")
+		for _, n := range []*node{a, newNode(t, "a", a.store, c), newNode(t, "a", a.store, c)} {
+			n.rejected(3, p, user("eve"))
+			exchange(t, n)
+		}
+		if exchange(t, b); b.banned(p, user("eve")) == 0 {
+			t.Error("points of a process with the name of another one are lost")
+		}
+	})
+}
+
 // TestExpired: what is over is deleted, in memory and in the store.
 func TestExpired(t *testing.T) {
 	t.Parallel()
@@ -259,7 +274,7 @@ func TestExpired(t *testing.T) {
 		exchange(t, a, b)
 		for _, n := range []*node{a, b} {
 			if n.subjects.Load() != 0 || n.accounts.Size() != 0 || n.Board.banned.Size() != 0 {
-				t.Errorf("%s has %d subjects, %d accounts, %d bans", n.node, n.subjects.Load(), n.accounts.Size(), n.Board.banned.Size())
+				t.Errorf("%s has %d subjects, %d accounts, %d bans", n.name, n.subjects.Load(), n.accounts.Size(), n.Board.banned.Size())
 			}
 		}
 		if list, _, err := a.store.Since(t.Context(), 0, 10); err != nil || len(list) != 0 {

@@ -87,7 +87,7 @@ func (b *Board) flush(ctx context.Context) error {
 		for i := range b.batch {
 			keys[i] = b.batch[i].key
 		}
-		list, err := b.store.Merge(ctx, b.node, b.number, b.clock(), keys, func(i int, stored store.Ban) store.Ban { return b.batch[i].merge(stored) })
+		list, err := b.store.Merge(ctx, b.writer, b.number, b.clock(), keys, func(i int, stored store.Ban) store.Ban { return b.batch[i].merge(stored) })
 		if err != nil {
 			return err
 		}
