@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,9 @@ records wait, and what the kernel lacks for the isolation of processes.`, "  aaa
 			s.Fault = err.Error()
 		}
 		s.Name, s.Accounts, s.Requests, s.Spool = inside.Node, inside.Accounts, inside.Requests, inside.Spool
-		s.Lacks = append(s.Lacks, inside.Lacks...)
+		s.Lacks = slices.Concat(s.Lacks, node.Lacks, inside.Lacks)
+		slices.Sort(s.Lacks)
+		s.Lacks = slices.Compact(s.Lacks)
 		s.Store = storeView{inside.Store, cmp.Or(inside.Fault, "ok"), inside.Seen.Seconds()}
 		return n.print(s, s.table)
 	})

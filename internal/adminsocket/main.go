@@ -26,6 +26,7 @@ type Node struct {
 	Stopping  bool       `json:"stopping"`
 	Processes []Process  `json:"processes"`
 	Listeners []Listener `json:"listeners"`
+	Lacks     []string   `json:"lacks"` // what the kernel lacks for the isolation of processes, by name
 }
 
 // Process is one of a node's.

@@ -53,7 +53,7 @@ func TestBannedLogin(t *testing.T) {
 	refused("the same user", err)
 	_, err = f.gateway.StartSession(f.ctx, &aaa.Request{Account: f.ids["customer"], Values: values()})
 	refused("a session", err)
-	if list, _, err := f.gateway.Sessions(f.ctx, f.ids["customer"], store.Page{}); err != nil || len(list) != 1 {
+	if list, _, err := f.gateway.Sessions(f.ctx, f.ids["customer"], aaa.SessionFilter{}, store.Page{}); err != nil || len(list) != 1 {
 		t.Errorf("a session of a banned login is stored: %+v, %v", list, err)
 	}
 	for _, op := range []aaa.Op{aaa.Authz, aaa.Accounting, aaa.Custom} {
