@@ -1,6 +1,7 @@
 package adminsocket
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"aaa-api/internal/line"
 )
@@ -76,38 +79,41 @@ func Listen(folder string, policy Policy, hello Hello, log *slog.Logger) (*Socke
 		_ = c.Close()
 		return nil, ErrInUse
 	}
-	// The socket gets its place only once nobody else may open it.
-	first := path + "." + strconv.Itoa(os.Getpid())
-	if err := os.Remove(first); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch left, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, err
+	case left.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("%s is no socket: move it away", path)
+	default:
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
-	short, done, err := shortPath(first)
+	short, done, err := shortPath(path)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	l, err := (&net.ListenConfig{Control: closed}).Listen(context.Background(), "unix", short)
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false)
-	s := &Socket{path: path, policy: policy, hello: hello, log: log, l: l, conns: make(map[*line.Conn]struct{})}
+	s := &Socket{path: path, policy: policy, hello: hello, log: log, l: l.(*net.UnixListener), conns: make(map[*line.Conn]struct{})} //nolint:forcetypeassert // of a unix socket
+	s.l.SetUnlinkOnClose(false)
 	s.hello.PID = os.Getpid()
-	if err := s.place(first); err != nil {
-		return nil, errors.Join(err, l.Close(), os.Remove(first))
+	if s.file, err = os.Lstat(path); err == nil && s.file.Mode().Perm() != 0o600 { // a system where closed does nothing
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close(), os.Remove(path))
 	}
 	return s, nil
 }
 
-// place closes the file to others and gives it its name.
-func (s *Socket) place(first string) (err error) {
-	if err := os.Chmod(first, 0o600); err != nil {
-		return err
-	}
-	if s.file, err = os.Lstat(first); err != nil {
-		return err
-	}
-	return os.Rename(first, s.path)
+// closed gives a socket the permissions that its file has from the first moment on: a change by path could hit another file.
+func closed(_, _ string, c syscall.RawConn) error {
+	return c.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), 0o600) }) //nolint:gosec // a descriptor
 }
 
 // Serve serves who is let in, until Close.

@@ -146,6 +146,22 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// TestInTheWay: what is no socket is left alone.
+func TestInTheWay(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, Name)
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(folder, Policy{}, Hello{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is no socket") {
+		t.Errorf("a file in the way: %v", err)
+	}
+	if text, err := os.ReadFile(path); string(text) != "mine" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
 // TestOtherUser: another user is refused, by the file and, where that is open, by the node.
 func TestOtherUser(t *testing.T) {
 	t.Parallel()
