@@ -59,14 +59,13 @@ func later(a, b time.Time) time.Time {
 }
 
 // takeBan gives b the ban of another one, unless it was lifted since or b's lasts longer.
-func takeBan(b *store.Ban, of *store.Ban) bool {
+func takeBan(b, of *store.Ban) {
 	if !of.Until.After(b.Until) || !of.BannedAt.After(b.LiftedAt) {
-		return false
+		return
 	}
 	begin(b, of.BannedAt, of.Until)
 	b.Author, b.Reason = of.Author, of.Reason
 	b.ExpiresAt = later(b.ExpiresAt, b.Until)
-	return true
 }
 
 // Lift ends a ban at a time, with the points from before. What is stored tells other nodes of it until the ban would have ended.

@@ -188,6 +188,9 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
 		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
 	}
+	for _, p := range route.Bans {
+		e.Bans = append(e.Bans, EffectiveBans{p.Document, p.By})
+	}
 	levels := route.Levels
 	if route.Off() { // whose document says so is the last step of the walk
 		levels = []*plans.CompiledDocument{route.Walk[len(route.Walk)-1].Level}

@@ -112,6 +112,13 @@ type Effective struct {
 	Outcome string           `json:"outcome"` // servers, off, local_accept, authz_apps (external authorisers alone), no_servers
 	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried; of off, the one document that says so
 	Workers EffectiveWorkers `json:"workers"`
+	Bans    []EffectiveBans  `json:"bans,omitempty"` // of authn: the documents that ban, the account's own first
+}
+
+// EffectiveBans is a document whose bans hold for an account. It may be none of the levels: one without servers bans too.
+type EffectiveBans struct {
+	Account aaa.AccountID `json:"account_id"`
+	By      []string      `json:"by"` // without keys that hold secrets
 }
 
 // EffectiveLevel is one document in force, whole.

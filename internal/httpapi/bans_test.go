@@ -19,6 +19,12 @@ func TestBans(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.call(w.rootToken, "PUT", at(w.tenant, "/aaa"), data(banning("User-Name"))).want(201)
+	if e := w.call(w.tenantToken, "GET", at(w.child, "/aaa/effective?op=authn"), "").want(200); e.str("data", "bans", "0", "account_id") != string(w.tenant) || e.str("data", "bans", "0", "by", "0") != "User-Name" {
+		t.Error(e.text)
+	}
+	if e := w.call(w.tenantToken, "GET", at(w.child, "/aaa/effective?op=authz"), "").want(200); e.at("data", "bans") != nil {
+		t.Error(e.text)
+	}
 	login := func(name string) reply {
 		return w.call(w.tenantToken, "POST", at(w.child, "/aaa/authn"), data(`{"User-Name":"`+name+`","User-Password":"x"}`))
 	}

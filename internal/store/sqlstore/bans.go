@@ -133,11 +133,11 @@ func (s bans) List(ctx context.Context, account aaa.AccountID, now time.Time, p 
 
 // Below goes through the accounts as Sessions.Below does.
 func (s bans) Below(ctx context.Context, account aaa.AccountID, now time.Time, p store.Page) ([]store.Ban, string, error) {
-	top, err := accounts{s.db}.Get(ctx, account)
+	top, err := accounts(s).Get(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
-	tree := subtree{accounts: accounts{s.db}, top: top}
+	tree := subtree{accounts: accounts(s), top: top}
 	at, id, _ := strings.Cut(p.Start, "/")
 	var list []store.Ban
 	for range belowLookups {
