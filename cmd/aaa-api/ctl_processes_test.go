@@ -67,6 +67,28 @@ func TestCtlProcesses(t *testing.T) {
 		t.Fatal("the follower shows nothing")
 	}
 	told()
+
+	// One that does not run any more holds nothing up, and goes on where it was.
+	if err := f.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		call(t, c.token, http.MethodPost, c.tenant+"/authn", `{"data":{"User-Name":"alice","User-Password":"wonderland"}}`).want(t, http.StatusOK)
+	}
+	if err := f.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		select {
+		case line := <-lines:
+			if !strings.Contains(line, "alice") {
+				t.Fatalf("after a stop the follower shows %q", line)
+			}
+		case <-time.After(patience):
+			t.Fatal("the follower shows nothing after a stop")
+		}
+	}
+
 	if err := syscall.Kill(s.Processes[1].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
