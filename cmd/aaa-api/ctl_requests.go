@@ -67,11 +67,10 @@ With --output json --follow each line is an object. A line {"missed":N} tells of
 			}
 			return n.print(views, func(w io.Writer) { requestTable(w, list) })
 		}
-		err := followRequests(ctx, n, q)
-		if ctx.Err() != nil { // Ctrl-C is how one ends it
-			return nil
+		if err := followRequests(ctx, n, q); ctx.Err() == nil {
+			return err
 		}
-		return err
+		return nil // Ctrl-C is how one ends it
 	})
 }
 

@@ -38,7 +38,7 @@ const maxHello = 4096
 
 // Dial reaches the node of a data folder. protocol is what it must speak.
 func Dial(ctx context.Context, folder, protocol string) (*line.Conn, Hello, error) {
-	c, err := dial(filepath.Join(folder, Name))
+	c, err := dial(ctx, filepath.Join(folder, Name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, Hello{}, ErrNotRunning
@@ -61,13 +61,13 @@ func Dial(ctx context.Context, folder, protocol string) (*line.Conn, Hello, erro
 	return nil, hello, errors.Join(err, c.Close())
 }
 
-func dial(path string) (net.Conn, error) {
+func dial(ctx context.Context, path string) (net.Conn, error) {
 	short, done, err := shortPath(path)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return net.DialTimeout("unix", short, helloTime)
+	return (&net.Dialer{Timeout: helloTime}).DialContext(ctx, "unix", short)
 }
 
 // readHello reads the first line, and nothing of what follows.

@@ -14,7 +14,7 @@ func shortPath(path string) (short string, done func(), err error) {
 	if len(path) < maxPath {
 		return path, func() {}, nil
 	}
-	folder, err := os.Open(filepath.Dir(path))
+	folder, err := os.Open(filepath.Dir(path)) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return "", nil, err
 	}

@@ -75,7 +75,7 @@ type Socket struct {
 // Listen makes the socket of a data folder. What a process that is gone has left there is replaced.
 func Listen(folder string, policy Policy, hello Hello, log *slog.Logger) (*Socket, error) {
 	path := filepath.Join(folder, Name)
-	if c, err := dial(path); err == nil {
+	if c, err := dial(context.Background(), path); err == nil {
 		_ = c.Close()
 		return nil, ErrInUse
 	}

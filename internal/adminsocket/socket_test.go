@@ -223,7 +223,7 @@ func TestHostileClient(t *testing.T) {
 	folder := t.TempDir()
 	open(t, folder, Policy{})
 	for _, sends := range []string{"", "\x00", strings.Repeat("\xff", 1<<20), "GET / HTTP/1.1\r\n\r\n", "{}\n"} {
-		c, err := dial(filepath.Join(folder, Name))
+		c, err := dial(t.Context(), filepath.Join(folder, Name))
 		if err != nil {
 			t.Fatal(err)
 		}
