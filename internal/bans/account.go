@@ -68,33 +68,32 @@ func (a *account) subject(i id, now time.Time) *subject {
 	s := &subject{of: a, id: i, ban: store.Ban{BanKey: store.BanKey{Account: a.id, ID: i.String()}}}
 	a.subjects[i] = s
 	a.size.Add(1)
-	a.board.subjects.Add(1)
 	return s
 }
 
-// room makes room for one more subject. Of a few that chance chooses, the one with the fewest points gives way: a flood of new subjects, with
+// room takes a place for one more subject. Of a few that chance chooses, the one with the fewest points gives way: a flood of new subjects, with
 // few points each, does not free one that has many. A ban never gives way to one of its own account. If the node is full, the account
 // with the most subjects makes room, so that a flood in one account frees none in others. mu is held.
 func (a *account) room(now time.Time) bool {
 	b := a.board
-	if len(a.subjects) >= b.bounds.account {
-		return a.evict(now, false)
-	}
-	if b.subjects.Load() < int64(b.bounds.node) {
+	switch {
+	case b.subjects.Add(1) <= int64(b.bounds.node) && len(a.subjects) < b.bounds.account,
+		len(a.subjects) < b.bounds.account && a.takesFrom(b.largest.Load(), now),
+		a.evict(now, false),
+		len(a.subjects) < b.bounds.account && a.takesFrom(b.weigh(), now):
 		return true
 	}
-	most := b.largest.Load()
-	if most == nil {
-		most = b.weigh()
-	}
+	b.subjects.Add(-1)
+	return false
+}
+
+// takesFrom makes an account that has more subjects make room. mu is held.
+func (a *account) takesFrom(most *account, now time.Time) bool {
 	if most == nil || most == a || !most.mu.TryLock() { // two accounts must not wait for each other
-		return a.evict(now, false)
+		return false
 	}
 	defer most.mu.Unlock()
-	if len(most.subjects) <= len(a.subjects) {
-		return a.evict(now, false)
-	}
-	return most.evict(now, false) || most.evict(now, true)
+	return len(most.subjects) > len(a.subjects) && (most.evict(now, false) || most.evict(now, true))
 }
 
 // weigh finds the account with the most subjects.
@@ -169,21 +168,20 @@ func (a *account) drop(s *subject, forget bool) {
 
 // score adds points to what the node knows, and reports whether a ban begins. If the account has as many bans as it may, it does not.
 func (s *subject) score(points int64, at time.Time) bool {
-	before := s.ban
-	if !score(&s.ban, points, at, s.policy) {
-		return false
-	}
-	if s.of.live.Load() >= int64(s.of.board.bounds.bans) {
-		s.of.board.metrics.full.Inc()
-		s.ban = before
-		s.ban.Score, s.ban.LastAt = s.policy.MaxScore-1, at
-		expire(&s.ban, s.policy.ResetTime)
+	full := s.of.full()
+	if !score(&s.ban, points, at, s.policy, full) {
+		if full && s.ban.Score == s.policy.MaxScore-1 {
+			s.of.board.metrics.full.Inc()
+		}
 		return false
 	}
 	s.pending = 0 // they are spent
 	s.mark()
 	return true
 }
+
+// full reports whether no more bans begin in the account.
+func (a *account) full() bool { return a.live.Load() >= int64(a.board.bounds.bans) }
 
 // mark puts the ban in force.
 func (s *subject) mark() {

@@ -20,7 +20,7 @@ import (
 const (
 	mostOfNode    = 100_000 // subjects
 	mostOfAccount = 10_000  // of them those of one account
-	// MostBans is how many bans an account can have at a time. They are the subjects that do not give way.
+	// MostBans is how many bans an account can have at a time, and a few more that begin at once. They are the subjects that do not give way.
 	MostBans = mostOfAccount / 2
 )
 

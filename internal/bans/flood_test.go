@@ -2,7 +2,9 @@ package bans
 
 import (
 	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 )
@@ -38,10 +40,16 @@ func TestFlood(t *testing.T) {
 
 func bounded(t *testing.T, n *node) {
 	t.Helper()
+	boundedBut(t, n, 0)
+}
+
+// boundedBut is bounded of an account that may have more bans: those that requests begin while the store makes others.
+func boundedBut(t *testing.T, n *node, more int) {
+	t.Helper()
 	var subjects int64
 	n.accounts.Range(func(_ aaa.AccountID, a *account) bool {
 		subjects += int64(len(a.subjects))
-		if len(a.subjects) > n.bounds.account || a.live.Load() > int64(n.bounds.bans) || a.size.Load() != int64(len(a.subjects)) {
+		if len(a.subjects) > n.bounds.account || a.live.Load() > int64(n.bounds.bans+more) || a.size.Load() != int64(len(a.subjects)) {
 			t.Errorf("account %s has %d subjects, %d bans", a.id, len(a.subjects), a.live.Load())
 		}
 		return true
@@ -118,5 +126,44 @@ func TestFloodOfTheStore(t *testing.T) {
 	other := newNode(t, "other", s, newClock())
 	if other.Sync(t.Context()); other.banned(p, user("eve")) == 0 {
 		t.Error("a flood takes a ban out of the store")
+	}
+}
+
+// TestAtOnce: requests of several accounts, in a node that is full, beside the exchange with the store.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	n, p := newNode(t, "n", openStore(t), c), policy("User-Name", "Calling-Station-Id")
+	n.bounds = bounds{node: 200, account: 60, bans: 20}
+	accounts := make([]aaa.AccountID, 8)
+	var asking sync.WaitGroup
+	for i := range accounts {
+		accounts[i] = aaa.AccountID(fmt.Sprintf("%032x", i))
+		asking.Go(func() {
+			for at := range 2000 {
+				values := aaa.Values{"User-Name": fmt.Sprint("user", at%100), "Calling-Station-Id": fmt.Sprintf("2001:db8:0:%x::1", at%50)}
+				if n.Refuse(accounts[i], []*Policy{p}, values) == nil {
+					n.Rejected(accounts[i], []*Policy{p}, values)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { asking.Wait(); close(done) }()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		n.Sync(t.Context())
+		c.pass(10 * time.Second)
+	}
+	boundedBut(t, n, n.bounds.account)
+	for _, account := range accounts { // however much went on before
+		n.account = account
+		if n.rejected(8, p, user("eve")); n.banned(p, user("eve")) == 0 && n.lock(account).live.Load() < int64(n.bounds.bans) {
+			t.Errorf("account %s bans nobody", account)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func (b *Board) flush(ctx context.Context) error {
 		for i := range b.batch {
 			keys[i] = b.batch[i].key
 		}
-		list, err := b.store.Merge(ctx, b.writer, b.number, b.clock(), keys, func(i int, stored store.Ban) store.Ban { return b.batch[i].merge(stored) })
+		list, err := b.store.Merge(ctx, b.writer, b.number, b.clock(), keys, b.merging())
 		if err != nil {
 			return err
 		}
@@ -97,6 +97,23 @@ func (b *Board) flush(ctx context.Context) error {
 		b.batch = nil
 	}
 	return b.forget(ctx)
+}
+
+// merging adds the batch to what is stored.
+func (b *Board) merging() func(i int, stored store.Ban) store.Ban {
+	begun := make(map[*account]int64) // bans that the batch makes
+	return func(i int, stored store.Ban) store.Ban {
+		if i == 0 {
+			clear(begun) // the transaction may run again
+		}
+		d := &b.batch[i]
+		of := d.subject.of
+		merged := d.merge(stored, of.live.Load()+begun[of] >= int64(b.bounds.bans))
+		if d.began {
+			begun[of]++
+		}
+		return merged
+	}
 }
 
 // gather takes what the store has not yet out of the queues, bans first.
@@ -155,8 +172,8 @@ func (s *subject) delta() (d delta, ok bool) {
 	return d, true
 }
 
-// merge adds to what is stored. It may be called again for another state of the store.
-func (d *delta) merge(stored store.Ban) store.Ban {
+// merge adds to what is stored. It may be called again for another state of the store. full: the account may have no more bans.
+func (d *delta) merge(stored store.Ban, full bool) store.Ban {
 	b := stored
 	d.began = false
 	b.Document = d.ban.Document
@@ -164,7 +181,7 @@ func (d *delta) merge(stored store.Ban) store.Ban {
 		takeBan(&b, &d.ban)
 	}
 	if d.points > 0 {
-		d.began = score(&b, d.points, d.at, d.policy)
+		d.began = score(&b, d.points, d.at, d.policy, full)
 	}
 	if !b.Until.IsZero() && b.Key == "" {
 		b.Key, b.Value = d.name, d.value

@@ -7,8 +7,8 @@ import (
 )
 
 // score adds points that a subject got at a time, and reports whether its ban begins. Points during a ban, and from before it was
-// lifted, are void.
-func score(b *store.Ban, points int64, at time.Time, p *Policy) (began bool) {
+// lifted, are void. If the account is full of bans, the score stays below that of one.
+func score(b *store.Ban, points int64, at time.Time, p *Policy, full bool) (began bool) {
 	if at.Before(b.Until) || !at.After(b.LiftedAt) {
 		return false
 	}
@@ -18,7 +18,11 @@ func score(b *store.Ban, points int64, at time.Time, p *Policy) (began bool) {
 	}
 	b.Score += points
 	b.LastAt = later(b.LastAt, at)
-	if b.Score >= p.MaxScore {
+	switch {
+	case b.Score < p.MaxScore:
+	case full:
+		b.Score = p.MaxScore - 1
+	default:
 		begin(b, at, at.Add(p.BanTime))
 		began = true
 	}
