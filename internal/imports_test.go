@@ -70,16 +70,21 @@ var rules = map[string][]string{
 	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
+	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
-	"line":       {"aaa"},
-	"processes":  {"backoff"},
-	"operations": {"aaa", "admin", "admission", "backoff", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
-	"tally":      {},
+	"line":        {"aaa"},
+	"adminsocket": {"line"},
+	"processes":   {"backoff"},
+	"operations": {
+		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"spool", "store", "tail", "tally", "token",
+	},
+	"tally": {},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

@@ -39,6 +39,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
+	"aaa-api/internal/tail"
 	"aaa-api/internal/tally"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
@@ -67,6 +68,7 @@ type module struct {
 	admin    *admin.Service
 	keys     *idempotency.Keys
 	verifier *token.Verifier
+	tail     *tail.Tail
 	parts    *operations.Parts
 	memory   int64 // that the process may use; 0: nobody says
 	budget   *admission.Budget
@@ -198,8 +200,9 @@ func (n *module) assemble(banKey [32]byte) error {
 	}
 	n.url = n.advertised()
 	n.spool = n.newSpool(registry)
+	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
-		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(),
+		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
@@ -228,6 +231,7 @@ func (n *module) assemble(banKey [32]byte) error {
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
+		Local:   n.local(),
 	}
 	if n.certificate != nil {
 		n.parts.KeyPairs = n.certificate

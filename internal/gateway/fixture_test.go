@@ -28,6 +28,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/tail"
 )
 
 // fixture is the service on a real store, with an engine that answers by script.
@@ -97,7 +98,7 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.must(err)
 	o := Options{
 		Tenants: f.tenants, Router: routes, Vault: vault, Spool: direct{f}, Sessions: db.Sessions(), Node: "a",
-		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Log: log,
+		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Tail: tail.New(), Log: log,
 	}
 	for _, fn := range change {
 		fn(&o)

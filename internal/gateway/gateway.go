@@ -14,6 +14,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
+	"aaa-api/internal/tail"
 	"aaa-api/internal/usersfile"
 )
 
@@ -26,6 +27,7 @@ type Gateway struct {
 	spool   Spool
 	clock   func() time.Time
 	metrics *Metrics
+	tail    *tail.Tail
 	bans    *bans.Board
 
 	hashCost usersfile.Cost
@@ -45,6 +47,7 @@ type Options struct {
 	URL      string           // at which other nodes reach it; optional: they don't
 	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
+	Tail     *tail.Tail     // keeps a summary of each request; optional: nothing does
 	Bans     *bans.Board    // optional: nobody is banned
 	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
@@ -56,7 +59,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, hashCost: o.HashCost,
 	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
@@ -78,7 +81,7 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	return g.finish(ctx, plan, req, start, err)
 }
 
-// finish runs a request unless err keeps it from that, and counts it.
+// finish runs a request unless err keeps it from that, and counts it. plan is nil if there is none.
 func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
@@ -88,7 +91,7 @@ func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request
 			res, err = g.router.Handle(ctx, plan, req, start)
 		}
 	}
-	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
+	g.ended(ctx, plan, req, start, res, err)
 	return res, err
 }
 

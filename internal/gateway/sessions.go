@@ -115,7 +115,7 @@ func (g *Gateway) banned(ctx context.Context, req *aaa.Request) error {
 	login := *req
 	login.Op = aaa.Authn
 	if err = g.router.Banned(plan, &login); err != nil {
-		g.metrics.count(ctx, aaa.Authn, nil, err, time.Since(start))
+		g.ended(ctx, plan, &login, start, nil, err)
 	}
 	return err
 }

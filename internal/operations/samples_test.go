@@ -130,5 +130,8 @@ var samples = map[string]sample{
 	"peers.head":     plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x"}),
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
-	"ready":          plain(public, None{}),
+
+	"tls.certificate": plain(public, KnownCertificate{}),
+	"tls.sign":        plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
+	"ready":           plain(public, None{}),
 }

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unique"
 	"unsafe"
@@ -119,6 +120,9 @@ type Server struct {
 	Rules [aaa.NumOps]*translate.Binding
 	print fingerprint
 	mode  aaa.AVPMode
+
+	asked   atomic.Int32 // exchanges under way
+	trouble atomic.Pointer[Trouble]
 }
 
 // Channels is the channel set of a request or of a block_* entry: bits of
@@ -233,6 +237,7 @@ func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server
 	if old := previous.find(config.Name); old != nil {
 		if old.print == s.print {
 			s.Client = old.Client
+			s.trouble.Store(old.trouble.Load())
 			return s, nil
 		}
 		next.Previous = old.Client
