@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/operations"
 )
 
@@ -65,13 +66,18 @@ func (c *certificate) read() (found string, err error) {
 
 // look takes a changed pair. One that is not good changes nothing, and is logged once, when it is found a second
 // time: the first look may have met files that are being written.
-func (c *certificate) look(ctx context.Context) { c.lookAgain(ctx, 2) }
+func (c *certificate) look(ctx context.Context) { _ = c.lookAgain(ctx, 2) } // the log has it
 
 // reload is look where an operator says that the files are written: what is no good is logged at once.
-func (c *certificate) reload(ctx context.Context) { c.lookAgain(ctx, 1) }
+func (c *certificate) reload(ctx context.Context) error {
+	if err := c.lookAgain(ctx, 1); err != nil {
+		return aaa.Errorf(aaa.KindConflict, "the TLS certificate is no good, the one before stays in use: %w", err)
+	}
+	return nil
+}
 
 // lookAgain logs a pair that is not good when as many looks have found it as patience says.
-func (c *certificate) lookAgain(ctx context.Context, patience int) {
+func (c *certificate) lookAgain(ctx context.Context, patience int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.pair.Load()
@@ -82,7 +88,7 @@ func (c *certificate) lookAgain(ctx context.Context, patience int) {
 		if now != before {
 			c.log.InfoContext(ctx, "the TLS certificate has changed", "file", c.certFile, "not_after", now.Leaf.NotAfter)
 		}
-		return
+		return nil
 	}
 	if found != c.refused {
 		c.refused, c.looks = found, 0
@@ -92,6 +98,7 @@ func (c *certificate) lookAgain(ctx context.Context, patience int) {
 		c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
 			"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
 	}
+	return err
 }
 
 // follow looks until ctx ends.

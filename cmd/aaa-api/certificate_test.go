@@ -245,14 +245,20 @@ func TestCertificateLooks(t *testing.T) {
 	// An operator who says that the files are written is told at once, and each time.
 	overwrite(t, key, "another fault")
 	for range 2 {
-		c.reload(context.Background())
+		if err := c.reload(context.Background()); err == nil {
+			t.Error("a fault is not told")
+		}
 		look(0, "three.example", 1)
 	}
 	look(5, "three.example", 0)
 	certificateFiles(t, dir, "four.example")
-	c.reload(context.Background())
+	if err := c.reload(context.Background()); err != nil {
+		t.Error(err)
+	}
 	look(0, "four.example", 1)
-	c.reload(context.Background())
+	if err := c.reload(context.Background()); err != nil {
+		t.Error(err)
+	}
 	look(0, "four.example", 0)
 	overwrite(t, key, string(fresh))
 

@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/processes"
 )
@@ -52,8 +54,12 @@ type parent struct {
 	front    *syscall.Credential // whom fronts run as; nil: as main
 	secmod   *syscall.Credential // likewise
 	memory   shares
-	family   *processes.Family
-	begun    int // security modules so far
+	children atomic.Pointer[processes.Family] // of now; a failed upgrade makes others
+	begun    int                              // security modules so far
+
+	operators atomic.Pointer[line.Conn] // to the security module
+	draining  atomic.Bool
+	end       context.CancelFunc // begins the end of the node
 }
 
 // childVariables are all that children's environment has: nothing, but in tests.
@@ -68,6 +74,8 @@ func serveApart(ctx context.Context, cfg *config.Config, values map[string]strin
 }
 
 func (p *parent) run(ctx context.Context) (err error) {
+	ctx, p.end = context.WithCancel(ctx)
+	defer p.end()
 	if p.binary, err = programPath(); err != nil {
 		return err
 	}
@@ -95,11 +103,13 @@ func (p *parent) run(ctx context.Context) (err error) {
 	if err := p.start(ctx); err != nil {
 		return err
 	}
+	operators := openToOperators(ctx, p.cfg, p.log, p, line.Relay{To: p.module})
+	defer operators.Close() //nolint:errcheck // the last of all: ctl stop waits for it
 	defer func() { p.log.InfoContext(ctx, "stopped") }()
 	for ctx.Err() == nil {
 		select {
 		case <-hangUps:
-			p.family.Reload()
+			p.family().Reload()
 		case <-p.upgrades:
 			if err := p.upgrade(ctx); err != nil {
 				return err
@@ -107,34 +117,39 @@ func (p *parent) run(ctx context.Context) (err error) {
 		case <-ctx.Done():
 		}
 	}
-	if err := drain(ctx, p.log, p.cfg, p.family.Drain, nil); err != nil {
+	p.draining.Store(true)
+	if err := drain(ctx, p.log, p.cfg, p.family().Drain, nil); err != nil {
 		return err
 	}
 	p.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
-	return errors.Join(p.closeSockets(), p.family.Stop(finishTime))
+	return errors.Join(p.closeSockets(), p.family().Stop(finishTime))
 }
+
+// family are the children.
+func (p *parent) family() *processes.Family { return p.children.Load() }
 
 // start starts the children, and prints what the security module has to say.
 func (p *parent) start(ctx context.Context) error {
-	p.family = processes.New(processes.Options{
+	p.children.Store(processes.New(processes.Options{
 		Program: processes.Program{Path: "/proc/self/exe", Name: "aaa-api", Env: childVariables, Log: p.env.stderr},
 		Module:  moduleRole, Front: frontRole, Fronts: p.cfg.Fronts,
 		ModuleUser: p.secmod, FrontUser: p.front,
 		StartModule: p.moduleStart, StartFront: p.frontStart,
-		Log: p.log,
-	})
-	message, err := p.family.Start(ctx)
+		Operators: p.connectOperators,
+		Log:       p.log,
+	}))
+	message, err := p.family().Start(ctx)
 	if err != nil {
 		return err
 	}
 	var ready moduleReady
 	if err := message.Decode(&ready); err != nil {
-		return errors.Join(err, p.family.Stop(finishTime))
+		return errors.Join(err, p.family().Stop(finishTime))
 	}
 	if _, err := io.WriteString(p.env.stdout, ready.Print); err != nil {
-		return errors.Join(err, p.family.Stop(finishTime))
+		return errors.Join(err, p.family().Stop(finishTime))
 	}
-	if err := p.family.Serve(ctx); err != nil {
+	if err := p.family().Serve(ctx); err != nil {
 		return err
 	}
 	logServing(ctx, p.log, p.cfg, p.at.endpoints())

@@ -80,7 +80,7 @@ func (p *parent) upgrade(ctx context.Context) error {
 		return nil
 	}
 	p.log.InfoContext(ctx, "upgrade: finishing what is in flight, new connections wait", "to", strings.TrimSpace(string(version)))
-	if err := p.family.Stop(finishTime); err != nil {
+	if err := p.family().Stop(finishTime); err != nil {
 		p.log.WarnContext(ctx, "not all was finished before the upgrade", "error", err)
 	}
 	if ctx.Err() != nil {
