@@ -162,3 +162,43 @@ func TestUpgrade(t *testing.T) {
 		t.Error("the port is open still")
 	}
 }
+
+// TestUpgradeTLS upgrades a node again and again under connections with TLS, of HTTP/1.1 and HTTP/2, each of which has one request.
+func TestUpgradeTLS(t *testing.T) {
+	t.Parallel()
+	dir := migratedDir(t)
+	cert, key := certificateFiles(t, dir, "")
+	p := start(t, dir, nil, "--tls-cert="+cert, "--tls-key="+key)
+	url := "https://" + strings.TrimPrefix(p.url, "http://") + "/healthz"
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	var answered [2]atomic.Int64
+	for i, protocol := range []string{"HTTP/2.0", "HTTP/1.1"} {
+		client := trusting(t, cert)
+		client.Transport.(*http.Transport).ForceAttemptHTTP2 = protocol == "HTTP/2.0"
+		load.Go(func() {
+			for ctx.Err() == nil {
+				res, _, err := ask(t, client, url)
+				if err != nil || res.StatusCode != http.StatusOK || res.Proto != protocol {
+					t.Errorf("a connection of %s fails: %v, %v", protocol, res, err)
+					return
+				}
+				answered[i].Add(1)
+			}
+		})
+	}
+	for n := range short(20, 3) {
+		had := []int64{answered[0].Load(), answered[1].Load()}
+		eventually(t, "connections are answered", func() bool { return answered[0].Load() > had[0]+10 && answered[1].Load() > had[1]+10 })
+		before := p.family()
+		if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, before[1:]...)
+		eventually(t, "the node serves again", func() bool { return strings.Count(p.log(), `"msg":"serving"`) == n+2 })
+	}
+	stop()
+	load.Wait()
+	p.stop()
+}
