@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -144,6 +145,9 @@ func TestTLS(t *testing.T) {
 // TestHangUp has a node that gets a SIGHUP read its files again, and go on in all else.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("the tests run under nohup, so that their processes ignore SIGHUP too")
+	}
 	for _, isolation := range []string{"process", "none"} {
 		t.Run(isolation, func(t *testing.T) {
 			t.Parallel()
