@@ -55,6 +55,11 @@ func measureProcesses(ctx context.Context, s settings, dir string) []row {
 		return append(rows, fail(err)...)
 	}
 	rows = append(rows, processRows(gateways, rates)...)
+	calls, err := lineRows(ctx, s.rounds)
+	if err != nil {
+		return append(rows, fail(err)...)
+	}
+	rows = append(rows, calls...)
 	again, err := restartRow(ctx, gateways[0])
 	if err != nil {
 		return append(rows, fail(err)...)
