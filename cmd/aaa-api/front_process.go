@@ -82,12 +82,19 @@ func (t *trunk) connect(m *processes.Message, f *front) error {
 		return err
 	}
 	o := line.Options{Log: f.log, Peer: "security module", NameOf: operations.NameOf}
-	before := t.lines.Swap(&lines{calls: line.New(ends[0], o), bulk: line.New(ends[1], o)})
+	before := t.lines.Swap(&lines{calls: line.New(ends[0], callsOnly(o)), bulk: line.New(ends[1], o)})
 	if before != nil {
 		before.calls.Close()
 		before.bulk.Close()
 	}
 	return nil
+}
+
+// callsOnly are the options of either end of the line of AAA requests. What a request becomes in memory is a multiple of its octets, so
+// they are few; the calls are many, as slow servers of some tenants must not take the calls of all.
+func callsOnly(o line.Options) line.Options {
+	o.MaxRequest, o.Calls = 1<<20, 1<<16
+	return o
 }
 
 // Call implements line.Caller.
