@@ -68,7 +68,7 @@ func termsOf(plan *plans.Plan) session.Terms {
 func sessionDocument(l *plans.CompiledDocument) session.Document {
 	d := session.Document{
 		Account: l.Account, Keys: make(map[string]string),
-		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval,
+		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval, CookieTimeout: l.CookieTimeout,
 	}
 	for _, attribute := range session.Attributes {
 		if key := l.Key(aaa.Authn, attribute); key != "" {
@@ -99,7 +99,25 @@ func (g *Gateway) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	if err := g.admit(ctx, req.Account); err != nil {
 		return nil, err
 	}
+	if err := g.banned(ctx, req); err != nil {
+		return nil, err
+	}
 	return g.Manager.StartSession(ctx, req)
+}
+
+// banned is the error of a login that a ban answers: no session is stored for it.
+func (g *Gateway) banned(ctx context.Context, req *aaa.Request) error {
+	start := time.Now()
+	plan, err := g.plan(ctx, req.Account)
+	if err != nil {
+		return err
+	}
+	login := *req
+	login.Op = aaa.Authn
+	if err = g.router.Banned(plan, &login); err != nil {
+		g.ended(ctx, plan, &login, start, nil, err)
+	}
+	return err
 }
 
 // ContinueSession implements Sessions.
@@ -124,6 +142,14 @@ func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 		return nil, err
 	}
 	return g.Manager.ReportSession(ctx, account, sid, usage, values)
+}
+
+// SuspendSession implements Sessions.
+func (g *Gateway) SuspendSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.SuspendSession(ctx, account, sid, usage, values)
 }
 
 // CloseSession implements Sessions.

@@ -82,6 +82,8 @@ const (
 	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
 	atSpool          = atDocument + "/spool"
 	atRecord         = atSpool + "/{record}"
+	atBans           = atDocument + "/bans"
+	atBan            = atBans + "/{ban}"
 	atSystemV1       = "/v1/system_configs/circlemaker"
 	atSystem         = "/v2/system_configs/circlemaker"
 	atSystemRevision = atSystem + "/revisions/{n}"
@@ -141,6 +143,7 @@ var routes = []route{
 	{"POST", atSession + "/continue", mayRequest, onAccount, jsonBody, "", false, (*API).continueSession},
 	{"POST", atSession + "/open", mayRequest, onAccount, maybeJSON, "", false, (*API).openSession},
 	{"POST", atSession + "/interim", mayRequest, onAccount, maybeJSON, "", false, (*API).reportSession},
+	{"POST", atSession + "/suspend", mayRequest, onAccount, maybeJSON, "", false, (*API).suspendSession},
 	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
 
 	{"GET", atSpool, mayRead, onAccount, noBody, paged, false, (*API).listRecords},
@@ -149,6 +152,11 @@ var routes = []route{
 	{"GET", atRecord, mayRead, onAccount, noBody, "", false, (*API).getRecord},
 	{"DELETE", atRecord, mayWrite, onAccount, noBody, "", false, (*API).dropRecord},
 	{"POST", atRecord + "/resend", mayWrite, onAccount, noBody, "", false, (*API).resendRecord},
+
+	{"GET", atBans, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listBans},
+	{"POST", atBans, mayWrite, onAccount, jsonBody, "", false, (*API).addBan},
+	{"DELETE", atBans, mayWrite, onAccount, noBody, "key value", false, (*API).liftValue},
+	{"DELETE", atBan, mayWrite, onAccount, noBody, "", false, (*API).liftBan},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
 	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, once((*API).createDictionary)},

@@ -90,6 +90,11 @@ var samples = map[string]sample{
 	"tokens.whoami":     plain(anyToken, None{}),
 	"tokens.trade_key":  plain(public, KeyTraded{Key: "no key"}),
 
+	"bans.list":       plain(reads, BansPart{Below: true, Page: aPage}),
+	"bans.add":        plain(writes, BanWritten{Sent: decoded(`{"key":"User-Name","value":"eve","seconds":60}`)}),
+	"bans.lift":       plain(writes, BanNamed{ID: someID}),
+	"bans.lift_value": plain(writes, BannedValue{Key: "User-Name", Value: "eve"}),
+
 	"spool.list":       plain(reads, RecordsPart{Filters: map[string]string{"state": "parked"}, Page: aPage}),
 	"spool.backlog":    plain(reads, None{}),
 	"spool.get":        plain(reads, Record{ID: someID}),
@@ -108,11 +113,12 @@ var samples = map[string]sample{
 	"sessions.continue": plain(asks, OfSession{SID: someID, Values: aaa.Values{"answer": "x"}}),
 	"sessions.open":     plain(asks, OfSession{SID: someID}),
 	"sessions.report":   plain(asks, OfSession{SID: someID, Usage: aaa.Usage{aaa.InputOctets: {Count: 1, Path: "counters.input_octets"}}}),
+	"sessions.suspend":  plain(asks, OfSession{SID: someID, Values: aaa.Values{"holder": "x"}, Usage: aaa.Usage{aaa.InputOctets: {Count: 1, Path: "counters.input_octets"}}}),
 	"sessions.close":    plain(asks, OfSession{SID: someID, Cause: "Idle-Timeout"}),
 	"sessions.close.id": plain(writes, OfSession{SID: "0123456789ab"}),
 	"sessions.get":      plain(reads, OfSession{SID: someID}),
 	"sessions.get.id":   plain(writes, OfSession{SID: "0123456789ab"}),
-	"sessions.list":     plain(reads, SessionPage{Page: aPage, Below: true}),
+	"sessions.list":     plain(reads, SessionPage{Filter: aaa.SessionFilter{User: "bob", State: "open"}, Page: aPage, Below: true}),
 
 	"keys.begin":       plain(asks, Keyed{Operation: "POST /", Key: "key"}),
 	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),
@@ -124,5 +130,8 @@ var samples = map[string]sample{
 	"peers.head":     plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x"}),
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
-	"ready":          plain(public, None{}),
+
+	"tls.certificate": plain(public, KnownCertificate{}),
+	"tls.sign":        plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
+	"ready":           plain(public, None{}),
 }

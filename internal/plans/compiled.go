@@ -12,11 +12,13 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unique"
 	"unsafe"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/egress"
@@ -57,9 +59,12 @@ type Seldom struct {
 
 	SessionTimeout  int // seconds an AAA session lasts where the accept does not say; 0: for ever
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
+	CookieTimeout   int // seconds in which a suspended AAA session can be resumed; 0: aaa.DefaultCookieTimeout
 
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
+
+	Bans *bans.Policy // nil: none
 
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
@@ -115,6 +120,9 @@ type Server struct {
 	Rules [aaa.NumOps]*translate.Binding
 	print fingerprint
 	mode  aaa.AVPMode
+
+	asked   atomic.Int32 // exchanges under way
+	trouble atomic.Pointer[Trouble]
 }
 
 // Channels is the channel set of a request or of a block_* entry: bits of
@@ -166,9 +174,10 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.Revision = stored.Revision
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
-	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
+	level.SessionTimeout, level.InterimInterval, level.CookieTimeout = doc.SessionTimeout, doc.LocalInterimUpdateInterval, doc.CookieTimeout
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
+	level.Bans = bans.NewPolicy(level.Account, doc.Bans)
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders
@@ -228,6 +237,7 @@ func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server
 	if old := previous.find(config.Name); old != nil {
 		if old.print == s.print {
 			s.Client = old.Client
+			s.trouble.Store(old.trouble.Load())
 			return s, nil
 		}
 		next.Previous = old.Client
