@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ func (c *child) front() error {
 		return err
 	}
 	tune(set.Environment, set.Settings.Memory)
+	runtime.GOMAXPROCS(set.Processors)
 	at, err := socketsOf(c.start.Files)
 	if err != nil {
 		return err
@@ -68,6 +70,11 @@ func (c *child) front() error {
 		}
 	}
 }
+
+// processorsOf is how many of the machine's processors a front uses at once: its share, as the security module and other fronts work
+// beside it. A runtime that has all of them wakes threads up to look for work where there is none: on two processors, a front that has
+// one takes a tenth less of their time for a request.
+func processorsOf(all, fronts int) int { return max(1, (all+fronts)/(fronts+1)) }
 
 // trunk is a front's way to the security module: two lines, so that large calls don't delay small ones. They are made anew with the
 // security module.
