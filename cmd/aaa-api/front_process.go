@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ func (c *child) front() error {
 		return err
 	}
 	tune(set.Environment, set.Settings.Memory)
+	runtime.GOMAXPROCS(set.Processors)
 	at, err := socketsOf(c.start.Files)
 	if err != nil {
 		return err
@@ -69,6 +71,11 @@ func (c *child) front() error {
 	}
 }
 
+// processorsOf is how many of the machine's processors a front uses at once: its share, as the security module and other fronts work
+// beside it. A runtime that has all of them wakes threads up to look for work where there is none: two fronts on two processors take
+// 15 % less of their time for a request with one each.
+func processorsOf(all, fronts int) int { return max(1, (all+fronts)/(fronts+1)) }
+
 // trunk is a front's way to the security module: two lines, so that large calls don't delay small ones. They are made anew with the
 // security module.
 type trunk struct{ lines atomic.Pointer[lines] }
@@ -82,12 +89,19 @@ func (t *trunk) connect(m *processes.Message, f *front) error {
 		return err
 	}
 	o := line.Options{Log: f.log, Peer: "security module", NameOf: operations.NameOf}
-	before := t.lines.Swap(&lines{calls: line.New(ends[0], o), bulk: line.New(ends[1], o)})
+	before := t.lines.Swap(&lines{calls: line.New(ends[0], callsOnly(o)), bulk: line.New(ends[1], o)})
 	if before != nil {
 		before.calls.Close()
 		before.bulk.Close()
 	}
 	return nil
+}
+
+// callsOnly are the options of either end of the line of AAA requests. What a request becomes in memory is a multiple of its octets, so
+// they are few; the calls are many, as slow servers of some tenants must not take the calls of all.
+func callsOnly(o line.Options) line.Options {
+	o.MaxRequest, o.Calls = 1<<20, 1<<16
+	return o
 }
 
 // Call implements line.Caller.

@@ -131,8 +131,12 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 	}
 	parts, leave := n.parts.For(name)
 	var both sync.WaitGroup
-	for _, end := range ends {
-		conn := line.New(end, line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf})
+	for i, end := range ends {
+		o := line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf}
+		if i == 0 {
+			o = callsOnly(o)
+		}
+		conn := line.New(end, o)
 		s.mu.Lock()
 		if s.conns == nil {
 			s.conns = map[*line.Conn]struct{}{}

@@ -13,6 +13,11 @@ import (
 	"aaa-api/internal/backoff"
 )
 
+// frontSlack is how late the threads of a front may wake up from sleep. Go's runtime looks every 20 µs whether a thread hangs, in a process
+// that is busy and idle by turns, as a front is: with the 50 µs that the kernel gives each thread, that takes 4 % of a request's processor
+// time. A security module is not so patient: its threads hang when they write to a disk.
+const frontSlack = time.Millisecond
+
 // How soon a child that has ended is started anew: at once, but for one that ends again and again.
 const (
 	firstPause   = 100 * time.Millisecond
@@ -134,13 +139,13 @@ func (f *Family) fail(err error) {
 
 // start fills a place. f.mu is held.
 func (f *Family) start(m *member) error {
-	role, user, body := f.o.Front, f.o.FrontUser, f.o.StartFront
+	role, user, body, slack := f.o.Front, f.o.FrontUser, f.o.StartFront, frontSlack
 	args := []string{role, fmt.Sprint(m.front)}
 	if m == f.module {
-		role, user, body = f.o.Module, f.o.ModuleUser, f.o.StartModule
+		role, user, body, slack = f.o.Module, f.o.ModuleUser, f.o.StartModule, 0
 		args = []string{role}
 	}
-	child, err := f.o.Program.Spawn(user, args...)
+	child, err := f.o.Program.Spawn(user, slack, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}

@@ -5,6 +5,7 @@ package processes
 import (
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Supported says whether this system has what children need.
@@ -15,3 +16,5 @@ func attributes(user *syscall.Credential) *syscall.SysProcAttr {
 }
 
 func fromParent(int) error { return errors.New("only Linux has such processes") }
+
+func setSlack(time.Duration) {}
