@@ -1,13 +1,14 @@
 package line
 
 import (
+	"encoding"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
-	"unsafe"
-
-	"aaa-api/internal/aaa"
+	"time"
 )
 
 // The binary form of plain data. Both ends of a line are the same build, so fields have no names: they follow one another in the order of
@@ -23,11 +24,10 @@ var (
 	errTooLong = errors.New("the value is too long")
 )
 
-// coder writes and reads values of one type, by where they lie: reflection of each field of each call takes longer than all else here.
-// The type is that of the coder, which maker sees to.
+// coder writes and reads values of one type. Values are addressable.
 type coder struct {
-	write func(b []byte, p unsafe.Pointer, depth int) ([]byte, error)
-	read  func(r *reader, p unsafe.Pointer, depth int) // the value is zero before
+	write func(b []byte, v reflect.Value, depth int) ([]byte, error)
+	read  func(r *reader, v reflect.Value, depth int)
 }
 
 // Coders by type. One that is being made, of a type that holds itself, is found here too.
@@ -67,7 +67,7 @@ func Append(b []byte, data any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.write(b, p.UnsafePointer(), maxNesting)
+	return c.write(b, p.Elem(), maxNesting)
 }
 
 // Read fills in what a pointer points to, which is its zero value before. The form may be a stranger's; the error says nothing of what is in it.
@@ -85,7 +85,7 @@ func Read(form string, data any) error {
 		return err
 	}
 	r := reader{rest: form}
-	c.read(&r, p.UnsafePointer(), maxNesting)
+	c.read(&r, p.Elem(), maxNesting)
 	if r.failed || len(r.rest) > 0 {
 		p.Elem().SetZero()
 		return errDamaged
@@ -105,12 +105,8 @@ func (m maker) make(t reflect.Type) *coder {
 	switch {
 	case t == timeType:
 		c.write, c.read = writeTime, readTime
-	case t == valuesType:
-		*c = binaryForm[aaa.Values]()
-	case t == avpsType:
-		*c = binaryForm[aaa.AVPs]()
 	case hasBinaryForm(t):
-		*c = anyBinaryForm(t)
+		c.write, c.read = writeBinary, readBinary
 	default:
 		m.ofKind(c, t)
 	}
@@ -123,30 +119,12 @@ func (m maker) ofKind(c *coder, t reflect.Type) {
 		c.write, c.read = writeBool, readBool
 	case reflect.String:
 		c.write, c.read = writeString, readString
-	case reflect.Int:
-		*c = signed[int]()
-	case reflect.Int8:
-		*c = signed[int8]()
-	case reflect.Int16:
-		*c = signed[int16]()
-	case reflect.Int32:
-		*c = signed[int32]()
-	case reflect.Int64:
-		*c = signed[int64]()
-	case reflect.Uint:
-		*c = unsigned[uint]()
-	case reflect.Uint8:
-		*c = unsigned[uint8]()
-	case reflect.Uint16:
-		*c = unsigned[uint16]()
-	case reflect.Uint32:
-		*c = unsigned[uint32]()
-	case reflect.Uint64:
-		*c = unsigned[uint64]()
-	case reflect.Float32:
-		*c = float[float32]()
-	case reflect.Float64:
-		*c = float[float64]()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		c.write, c.read = writeInt, readInt
+	case reflect.Uint8, reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		c.write, c.read = writeUint, readUint
+	case reflect.Float32, reflect.Float64:
+		c.write, c.read = writeFloat, readFloat
 	case reflect.Pointer:
 		m.pointer(c, t)
 	case reflect.Slice:
@@ -168,23 +146,23 @@ func (m maker) ofKind(c *coder, t reflect.Type) {
 
 func (m maker) pointer(c *coder, t reflect.Type) {
 	elem := m.make(t.Elem())
-	c.write = func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
-		to := *(*unsafe.Pointer)(p)
-		if to == nil {
+	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
+		if v.IsNil() {
 			return append(b, 0), nil
 		}
 		if depth == 0 {
 			return nil, errNesting
 		}
-		return elem.write(append(b, 1), to, depth-1)
+		return elem.write(append(b, 1), v.Elem(), depth-1)
 	}
-	c.read = func(r *reader, p unsafe.Pointer, depth int) {
+	c.read = func(r *reader, v reflect.Value, depth int) {
 		switch there := r.octet(); {
 		case there == 0:
+			v.SetZero()
 		case there == 1 && depth > 0:
-			to := reflect.New(t.Elem()).UnsafePointer()
-			*(*unsafe.Pointer)(p) = to
-			elem.read(r, to, depth-1)
+			p := reflect.New(t.Elem())
+			elem.read(r, p.Elem(), depth-1)
+			v.Set(p)
 		default:
 			r.fail()
 		}
@@ -195,9 +173,8 @@ func (m maker) pointer(c *coder, t reflect.Type) {
 const grown = 64
 
 func (m maker) slice(c *coder, t reflect.Type) {
-	elem, least, size := m.make(t.Elem()), leastOctets(t.Elem()), t.Elem().Size()
-	c.write = func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
-		v := reflect.NewAt(t, p).Elem()
+	elem, least := m.make(t.Elem()), leastOctets(t.Elem())
+	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		if v.IsNil() {
 			return append(b, 0), nil
 		}
@@ -206,30 +183,27 @@ func (m maker) slice(c *coder, t reflect.Type) {
 		}
 		b = appendCount(b, v.Len())
 		var err error
-		first := v.UnsafePointer()
 		for i := range v.Len() {
-			if b, err = elem.write(b, unsafe.Add(first, uintptr(i)*size), depth-1); err != nil {
+			if b, err = elem.write(b, v.Index(i), depth-1); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
 	}
-	c.read = func(r *reader, p unsafe.Pointer, depth int) {
+	c.read = func(r *reader, v reflect.Value, depth int) {
 		n, none := r.count(least)
 		if none || depth == 0 {
 			r.failIf(!none)
+			v.SetZero()
 			return
 		}
-		v := reflect.NewAt(t, p).Elem()
 		v.Set(reflect.MakeSlice(t, min(n, grown), min(n, grown)))
-		first := v.UnsafePointer()
 		for i := range n {
 			if i == v.Len() {
 				v.Grow(1)
 				v.SetLen(min(n, v.Cap()))
-				first = v.UnsafePointer()
 			}
-			if elem.read(r, unsafe.Add(first, uintptr(i)*size), depth-1); r.failed {
+			if elem.read(r, v.Index(i), depth-1); r.failed {
 				return
 			}
 		}
@@ -237,19 +211,19 @@ func (m maker) slice(c *coder, t reflect.Type) {
 }
 
 func (m maker) array(c *coder, t reflect.Type) {
-	elem, size, n := m.make(t.Elem()), t.Elem().Size(), t.Len()
-	c.write = func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
+	elem := m.make(t.Elem())
+	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		var err error
-		for i := range n {
-			if b, err = elem.write(b, unsafe.Add(p, uintptr(i)*size), depth); err != nil {
+		for i := range t.Len() {
+			if b, err = elem.write(b, v.Index(i), depth); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
 	}
-	c.read = func(r *reader, p unsafe.Pointer, depth int) {
-		for i := 0; i < n && !r.failed; i++ {
-			elem.read(r, unsafe.Add(p, uintptr(i)*size), depth)
+	c.read = func(r *reader, v reflect.Value, depth int) {
+		for i := 0; i < t.Len() && !r.failed; i++ {
+			elem.read(r, v.Index(i), depth)
 		}
 	}
 }
@@ -257,8 +231,7 @@ func (m maker) array(c *coder, t reflect.Type) {
 func (m maker) mapping(c *coder, t reflect.Type) {
 	key, elem := m.make(t.Key()), m.make(t.Elem())
 	least := leastOctets(t.Key()) + leastOctets(t.Elem())
-	c.write = func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
-		v := reflect.NewAt(t, p).Elem()
+	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		if v.IsNil() {
 			return append(b, 0), nil
 		}
@@ -267,62 +240,165 @@ func (m maker) mapping(c *coder, t reflect.Type) {
 		}
 		b = appendCount(b, v.Len())
 		var err error
-		k, e := reflect.New(t.Key()), reflect.New(t.Elem())
+		k, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 		for pairs := v.MapRange(); pairs.Next(); {
-			k.Elem().SetIterKey(pairs)
-			e.Elem().SetIterValue(pairs)
-			if b, err = key.write(b, k.UnsafePointer(), depth-1); err != nil {
+			k.SetIterKey(pairs)
+			e.SetIterValue(pairs)
+			if b, err = key.write(b, k, depth-1); err != nil {
 				return nil, err
 			}
-			if b, err = elem.write(b, e.UnsafePointer(), depth-1); err != nil {
+			if b, err = elem.write(b, e, depth-1); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
 	}
-	c.read = func(r *reader, p unsafe.Pointer, depth int) {
+	c.read = func(r *reader, v reflect.Value, depth int) {
 		n, none := r.count(least)
 		if none || depth == 0 {
 			r.failIf(!none)
+			v.SetZero()
 			return
 		}
 		all := reflect.MakeMapWithSize(t, min(n, grown))
 		for range n {
-			k, e := reflect.New(t.Key()), reflect.New(t.Elem())
-			key.read(r, k.UnsafePointer(), depth-1)
-			if elem.read(r, e.UnsafePointer(), depth-1); r.failed {
+			k, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+			key.read(r, k, depth-1)
+			if elem.read(r, e, depth-1); r.failed {
 				return
 			}
-			all.SetMapIndex(k.Elem(), e.Elem())
+			all.SetMapIndex(k, e)
 		}
 		r.failIf(all.Len() != n) // a key came twice
-		reflect.NewAt(t, p).Elem().Set(all)
+		v.Set(all)
 	}
 }
 
 func (m maker) fields(c *coder, t reflect.Type) {
-	type field struct {
-		*coder
-		at uintptr
-	}
-	list := make([]field, t.NumField())
+	list := make([]*coder, t.NumField())
 	for i := range list {
-		list[i] = field{m.make(t.Field(i).Type), t.Field(i).Offset}
+		list[i] = m.make(t.Field(i).Type)
 	}
-	c.write = func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
+	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		var err error
-		for i := range list {
-			if b, err = list[i].write(b, unsafe.Add(p, list[i].at), depth); err != nil {
+		for i, f := range list {
+			if b, err = f.write(b, v.Field(i), depth); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
 	}
-	c.read = func(r *reader, p unsafe.Pointer, depth int) {
-		for i := range list {
-			if list[i].read(r, unsafe.Add(p, list[i].at), depth); r.failed {
+	c.read = func(r *reader, v reflect.Value, depth int) {
+		for i, f := range list {
+			if f.read(r, v.Field(i), depth); r.failed {
 				return
 			}
 		}
 	}
+}
+
+// writeBinary writes the length and the binary form that the type has of its own.
+func writeBinary(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	at := len(b)
+	b, err := v.Addr().Interface().(encoding.BinaryAppender).AppendBinary(append(b, 0, 0, 0, 0)) //nolint:forcetypeassert // hasBinaryForm
+	if err != nil {
+		return nil, err
+	}
+	n := len(b) - at - lengthOctets
+	if n > math.MaxUint32 {
+		return nil, errTooLong
+	}
+	binary.BigEndian.PutUint32(b[at:], uint32(n)) //nolint:gosec // not longer
+	return b, nil
+}
+
+func readBinary(r *reader, v reflect.Value, _ int) {
+	form := r.prefixed()
+	if r.failed {
+		return
+	}
+	var err error
+	switch v := v.Addr().Interface().(type) {
+	case binaryReader:
+		err = v.ReadBinary(form)
+	case encoding.BinaryUnmarshaler:
+		err = v.UnmarshalBinary([]byte(form))
+	}
+	r.failIf(err != nil)
+}
+
+// binaryReader is an encoding.BinaryUnmarshaler that keeps parts of a string instead of copies.
+type binaryReader interface{ ReadBinary(form string) error }
+
+// A time is its seconds and nanoseconds in UTC: of the zone and the monotonic clock nothing crosses.
+func writeTime(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	return appendTime(b, *v.Addr().Interface().(*time.Time)), nil //nolint:forcetypeassert // timeType
+}
+
+func readTime(r *reader, v reflect.Value, _ int) {
+	*v.Addr().Interface().(*time.Time) = r.time() //nolint:forcetypeassert // timeType
+}
+
+func writeBool(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	if v.Bool() {
+		return append(b, 1), nil
+	}
+	return append(b, 0), nil
+}
+
+func readBool(r *reader, v reflect.Value, _ int) {
+	c := r.octet()
+	r.failIf(c > 1)
+	v.SetBool(c == 1)
+}
+
+func writeString(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	return appendText(b, v.String()), nil
+}
+func readString(r *reader, v reflect.Value, _ int) { v.SetString(r.text()) }
+
+func writeInt(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	return binary.AppendVarint(b, v.Int()), nil
+}
+
+func readInt(r *reader, v reflect.Value, _ int) {
+	n := r.varint()
+	r.failIf(v.OverflowInt(n))
+	v.SetInt(n)
+}
+
+func writeUint(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	return binary.AppendUvarint(b, v.Uint()), nil
+}
+
+func readUint(r *reader, v reflect.Value, _ int) {
+	n := r.uvarint()
+	r.failIf(v.OverflowUint(n))
+	v.SetUint(n)
+}
+
+func writeFloat(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(v.Float())), nil
+}
+
+func readFloat(r *reader, v reflect.Value, _ int) {
+	if s := r.take(8); !r.failed {
+		v.SetFloat(math.Float64frombits(binary.BigEndian.Uint64([]byte(s))))
+	}
+}
+
+func writeOctets(b []byte, v reflect.Value, _ int) ([]byte, error) {
+	if v.IsNil() {
+		return append(b, 0), nil
+	}
+	return append(appendCount(b, v.Len()), v.Bytes()...), nil
+}
+
+func readOctets(r *reader, v reflect.Value, _ int) {
+	n, none := r.count(1)
+	if none {
+		v.SetZero()
+		return
+	}
+	v.SetBytes([]byte(r.take(uint64(n)))) //nolint:gosec // not negative
 }
