@@ -44,7 +44,7 @@ func (c *child) secmod() (err error) {
 	s := &secmodProcess{child: c, opened: make(chan *module), stop: make(chan time.Duration, 1), cancel: cancel}
 	go s.hear(ctx)
 
-	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory)
+	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory, confineModule(cfg))
 	if err != nil {
 		return err
 	}

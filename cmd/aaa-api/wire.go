@@ -69,6 +69,7 @@ type module struct {
 	memory   int64 // that the process may use; 0: nobody says
 	budget   *admission.Budget
 	heavy    *admission.Heavy
+	lacks    lacking
 	at       endpoints    // where the node listens
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -92,8 +93,8 @@ func newLog(lines *logging.Writer, level slog.Level, name string) *slog.Logger {
 }
 
 // openModule makes a security module that is ready to serve a node's fronts, which listen at endpoints: database migrated, seal opened,
-// dictionaries loaded, change log followed. Close it afterwards.
-func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, name string, at endpoints, memory int64) (_ *module, err error) {
+// dictionaries loaded, process confined, change log followed. Close it afterwards.
+func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, name string, at endpoints, memory int64, confined confinement) (_ *module, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
@@ -136,6 +137,10 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 			return nil, err
 		}
 	}
+	if n.lacks, err = confined(); err != nil {
+		return nil, err
+	}
+	n.lacks.warn(ctx, n.log)
 	if err := n.assemble(); err != nil {
 		return nil, err
 	}
@@ -212,7 +217,7 @@ func (n *module) assemble() error {
 	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
 	n.parts = &operations.Parts{
 		Tree: n.tenants, Verifier: n.verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: n.heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
-		Readiness: operations.NewReadiness(n.store, n.tenants.Warm,
+		Readiness: operations.NewReadiness(n.store, n.tenants.Warm, n.lacks.lines(),
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
