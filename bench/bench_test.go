@@ -6,14 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2869"
 
@@ -200,29 +199,32 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// TestProcess reads this process's own figures from /proc.
+// TestProcess reads the figures of a child and of the child's own child from /proc.
 func TestProcess(t *testing.T) {
 	t.Parallel()
-	self, err := os.FindProcess(os.Getpid())
+	// The inner shell works for a while, says so, and stays.
+	p, err := startProcess(t.Context(), "sh", "-c", `sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; exec tail -f /dev/null' & wait`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: &exec.Cmd{Process: self}}
-	if n, err := p.resident(); err != nil || n < 1<<20 || n > 1<<34 {
-		t.Errorf("resident %d, %v", n, err)
+	if line, err := p.stdout.ReadString('\n'); err != nil || line != "done\n" {
+		t.Fatalf("%q, %v", line, err)
 	}
-	var usage unix.Rusage
-	before, err := p.processor()
-	if err != nil {
-		t.Fatal(err)
+	pids, err := family(p.cmd.Process.Pid)
+	if err != nil || len(pids) != 2 || pids[0] != p.cmd.Process.Pid {
+		t.Fatalf("the family is %v, %v", pids, err)
 	}
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
+	defer syscall.Kill(pids[1], syscall.SIGKILL) //nolint:errcheck // nothing waits for it
+	outer, err := residentOf(pids[0])
+	if sum, serr := p.resident(); err != nil || serr != nil || outer < 1<<16 || sum <= outer {
+		t.Errorf("resident %d of the child and %d of both, %v, %v", outer, sum, err, serr)
 	}
-	after, err := p.processor()
-	want := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	if slack := 20 * time.Millisecond; err != nil || want < before-slack || want > after+slack {
-		t.Errorf("processor time %v to %v, getrusage says %v (%v)", before, after, want, err)
+	inner, err := statOf(pids[1])
+	if sum, serr := p.processor(); err != nil || serr != nil || inner.processor < 20*time.Millisecond || sum < inner.processor || inner.parent != pids[0] {
+		t.Errorf("%+v of the inner process, %v of both, %v, %v", inner, sum, err, serr)
+	}
+	if n, err := p.descriptors(); err != nil || n < 6 {
+		t.Errorf("%d descriptors, %v", n, err)
 	}
 }
 

@@ -71,7 +71,7 @@ func measure(args []string) error {
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, batch, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk, spool")
+	only := fs.String("only", "", "comma-separated measurements: rest, processes, batch, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk, spool")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -99,6 +99,7 @@ func measure(args []string) error {
 		run  func(context.Context, settings, string) []row
 	}{
 		{"rest", measureREST},
+		{"processes", measureProcesses},
 		{"batch", measureBatch},
 		{"client", measureClient},
 		{"tacacs", measureTACACS},

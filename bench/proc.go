@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -108,49 +109,113 @@ func (p *process) stop() error {
 	return p.cmd.Wait()
 }
 
-// resident is the child's resident memory in octets.
-func (p *process) resident() (int64, error) {
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
+// resident is the resident memory of the child and of its children, in octets. What they share is counted once for each.
+func (p *process) resident() (sum int64, err error) {
+	pids, err := family(p.cmd.Process.Pid)
+	for _, pid := range pids {
+		n, rerr := residentOf(pid)
+		sum, err = sum+n, errors.Join(err, rerr)
+	}
+	return sum, err
+}
+
+// residentOf is the resident memory of one process.
+func residentOf(pid int) (int64, error) { return octetsOf(pid, "status", "VmRSS:") }
+
+// shareOf is the resident memory of one process, where a page counts in parts for all processes that have it.
+func shareOf(pid int) (int64, error) { return octetsOf(pid, "smaps_rollup", "Pss:") }
+
+// octetsOf reads a line of a process's file in KiB.
+func octetsOf(pid int, file, name string) (int64, error) {
+	text, err := os.ReadFile(procFile(pid, file))
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name); ok {
 			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("%s has no VmRSS", p.cmd.Path)
+	return 0, fmt.Errorf("process %d has no %s", pid, name)
 }
 
-// descriptors is how many the child has open.
-func (p *process) descriptors() (int, error) {
-	open, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd"))
-	return len(open), err
+// descriptors is how many the child and its children have open.
+func (p *process) descriptors() (sum int, err error) {
+	pids, err := family(p.cmd.Process.Pid)
+	for _, pid := range pids {
+		open, rerr := os.ReadDir(procFile(pid, "fd"))
+		sum, err = sum+len(open), errors.Join(err, rerr)
+	}
+	return sum, err
 }
 
-// processor is the processor time that the child has used, to a hundredth of a second.
-func (p *process) processor() (time.Duration, error) {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "stat"))
+// processor is the processor time that the child and its children have used, to a hundredth of a second each. Those that
+// ended count with who waited for them.
+func (p *process) processor() (sum time.Duration, err error) {
+	pids, err := family(p.cmd.Process.Pid)
+	for _, pid := range pids {
+		s, rerr := statOf(pid)
+		sum, err = sum+s.processor, errors.Join(err, rerr)
+	}
+	return sum, err
+}
+
+// stat is what proc(5) tells of a process.
+type stat struct {
+	parent    int
+	processor time.Duration
+}
+
+func statOf(pid int) (s stat, err error) {
+	text, err := os.ReadFile(procFile(pid, "stat"))
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	// proc(5): the name in brackets may hold anything; utime and stime are the 12th and 13th field behind it.
-	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')'):]), " ")
+	// proc(5): the name in brackets may hold anything; the parent is the 2nd field behind it, and 12th to 15th are utime, stime and
+	// those of children that ended.
+	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')'):]), " ")
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("%s has no processor time", p.cmd.Path)
+	if len(fields) < 15 {
+		return s, fmt.Errorf("process %d has no processor time", pid)
 	}
-	ticks := 0
-	for _, f := range fields[11:13] {
+	if s.parent, err = strconv.Atoi(fields[1]); err != nil {
+		return s, err
+	}
+	for _, f := range fields[11:15] {
 		n, err := strconv.Atoi(f)
 		if err != nil {
-			return 0, err
+			return s, err
 		}
-		ticks += n
+		s.processor += time.Duration(n) * (time.Second / 100)
 	}
-	return time.Duration(ticks) * (time.Second / 100), nil
+	return s, nil
 }
+
+// family is a process and all that descends from it.
+func family(pid int) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	children := make(map[int][]int)
+	for _, e := range entries {
+		child, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if s, err := statOf(child); err == nil { // else it ended meanwhile
+			children[s.parent] = append(children[s.parent], child)
+		}
+	}
+	list := []int{pid}
+	for i := 0; i < len(list); i++ {
+		list = append(list, children[list[i]]...)
+	}
+	return list, nil
+}
+
+func procFile(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }
 
 // tail keeps the last of what a child wrote to its standard error.
 type tail struct{ b []byte }

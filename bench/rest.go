@@ -114,8 +114,8 @@ func restRows(generator string, gateways []*gateway, rates map[string][]float64)
 const accepted = `"AAA-Result":"accept"`
 
 // startGateway starts a build of the service with an account whose one server is the backend.
-func startGateway(ctx context.Context, binary, dir, backend string) (_ *gateway, err error) {
-	svc, err := startService(ctx, binary, dir)
+func startGateway(ctx context.Context, binary, dir, backend string, more ...string) (_ *gateway, err error) {
+	svc, err := startService(ctx, binary, dir, more...)
 	if err != nil {
 		return nil, err
 	}

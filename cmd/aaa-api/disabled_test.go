@@ -70,19 +70,23 @@ func serveAccounting(t *testing.T) (*accounted, int) {
 	return a, conn.LocalAddr().(*net.UDPAddr).Port
 }
 
+// accountedDocument has the server at port told of sessions, with more members.
+func accountedDocument(port int, members string) string {
+	rules := []string{}
+	for _, name := range []string{"Acct-Status-Type", "Acct-Session-Id", "Acct-Terminate-Cause"} {
+		rules = append(rules, fmt.Sprintf(`{"request_key":%q,"attribute":%q,"request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`, name, name))
+	}
+	return strings.Replace(documentFor(port), `"accounting":[]`, `"accounting":["one"],`+members+`,
+		"accounting_avp_translation":[`+strings.Join(rules, ",")+`]`, 1)
+}
+
 // disabledSessions disables an account that has sessions: nothing more is opened, and what is open goes
 // on to be told of until its timeout or a token of those above closes it, with a Stop.
 func disabledSessions(t *testing.T, p *process, token string) {
 	told, port := serveAccounting(t)
 	made := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"Acme"}}`).want(t, http.StatusCreated)
 	account := p.url + "/v2/accounts/" + fmt.Sprint(made.Data["id"])
-	rules := []string{}
-	for _, name := range []string{"Acct-Status-Type", "Acct-Session-Id", "Acct-Terminate-Cause"} {
-		rules = append(rules, fmt.Sprintf(`{"request_key":%q,"attribute":%q,"request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`, name, name))
-	}
-	document := strings.Replace(documentFor(port), `"accounting":[]`, `"accounting":["one"],"local_interim_update_interval":1,
-		"accounting_avp_translation":[`+strings.Join(rules, ",")+`]`, 1)
-	call(t, token, "PUT", account+"/aaa", document).want(t, http.StatusCreated)
+	call(t, token, "PUT", account+"/aaa", accountedDocument(port, `"local_interim_update_interval":1`)).want(t, http.StatusCreated)
 	sessions := account + "/aaa/sessions"
 	login := func(user string) string { return `{"data":{"User-Name":"` + user + `","User-Password":"wonderland"}}` }
 	begin := func(user string) string {

@@ -143,7 +143,7 @@ func parkRecords(ctx context.Context, records store.Spool, account aaa.AccountID
 // endSessions ends the sessions whose sealed part can't be read any more. No Stop goes out: what it would tell is lost.
 func endSessions(ctx context.Context, st store.Store, account aaa.AccountID) error {
 	for p := (store.Page{Limit: lostPage}); ; {
-		list, next, err := st.Sessions().List(ctx, account, p)
+		list, next, err := st.Sessions().List(ctx, account, store.SessionsBy{}, p)
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,7 @@ type Document struct {
 	BlockAuthz      []Block `json:"block_authz,omitempty"`
 
 	SessionTimeout             int `json:"session_timeout,omitempty"`               // seconds
+	CookieTimeout              int `json:"cookie_timeout,omitempty"`                // seconds; 0 means DefaultCookieTimeout
 	LocalInterimUpdateInterval int `json:"local_interim_update_interval,omitempty"` // seconds
 
 	AccountingDelivery string `json:"accounting_delivery,omitempty"` // DeliveryAnswered (default) or DeliveryStored

@@ -19,7 +19,7 @@ type Session struct {
 	ID            string // derived of the SID: what logs and lists show
 	Account       AccountID
 	State         SessionState
-	Open          bool
+	Open          bool // a suspended one too
 	User          string
 	Server        string // that answered last
 	Rounds        int    // challenges answered
@@ -32,10 +32,22 @@ type Session struct {
 
 	CreatedAt time.Time
 	OpenedAt  time.Time // zero before it is opened
-	EndedAt   time.Time // zero before its end
-	ExpiresAt time.Time // when it ends by itself unless something happens; zero: never
-	Cause     string    // of its end: Acct-Terminate-Cause (RFC 2866 §5.10) by name
+	// SuspendedAt is when its client went away; zero unless the session is suspended.
+	SuspendedAt time.Time
+	EndedAt     time.Time // zero before its end
+	ExpiresAt   time.Time // when it ends by itself unless something happens; zero: never
+	Cause       string    // of its end: Acct-Terminate-Cause (RFC 2866 §5.10) by name
 }
+
+// SessionFilter says which sessions a list has; the zero value is all.
+type SessionFilter struct {
+	User string // the user's name
+	// State is a SessionState, or one of three parts of SessionCompleted: open, suspended, closed. Open does not include suspended.
+	State string
+}
+
+// DefaultCookieTimeout is for how many seconds a suspended session can be resumed if its document does not say.
+const DefaultCookieTimeout = 300
 
 // Counters are what a session has used. They never go back.
 type Counters struct {
@@ -55,7 +67,9 @@ const (
 	SessionRejected      SessionResult = "rejected"
 	SessionChallenge     SessionResult = "challenge"
 	SessionOpened        SessionResult = "opened"
+	SessionResumed       SessionResult = "resumed"
 	SessionUpdated       SessionResult = "updated"
+	SessionSuspended     SessionResult = "suspended"
 	SessionClosed        SessionResult = "closed"
 )
 
@@ -67,6 +81,7 @@ type SessionAnswer struct {
 	Echo   bool   // with a challenge: what is typed may be shown
 	// Challenge is the id of a challenge. Its answer brings it back, so that it answers no other one.
 	Challenge string
+	Holder    string // of OPEN: later verbs bring it back, so that a former holder is known
 	Session   Session
 	Keys      Values // what the rules mapped back
 	AVPs      AVPs   // reply attributes that no rule took

@@ -97,6 +97,10 @@ func TestRequestsOverTheRate(t *testing.T) {
 			_, err := f.gateway.ReportSession(ctx, customer, sid, aaa.Usage{}, nil)
 			return err
 		},
+		"SUSPEND": func(ctx context.Context) error {
+			_, err := f.gateway.SuspendSession(ctx, customer, sid, aaa.Usage{}, nil)
+			return err
+		},
 		"CLOSE": func(ctx context.Context) error {
 			_, err := f.gateway.CloseSession(ctx, customer, sid, "", aaa.Usage{}, nil)
 			return err
@@ -113,7 +117,7 @@ func TestRequestsOverTheRate(t *testing.T) {
 	if sent := f.engine.take(); len(sent) != 0 {
 		t.Errorf("%v were asked", sent)
 	}
-	if list, _, err := f.store.Sessions().List(f.ctx, customer, store.Page{}); err != nil || len(list) != 1 {
+	if list, _, err := f.store.Sessions().List(f.ctx, customer, store.SessionsBy{}, store.Page{}); err != nil || len(list) != 1 {
 		t.Errorf("%d sessions are stored, %v", len(list), err)
 	}
 	f.mustAsk("sibling", aaa.Authn, login)

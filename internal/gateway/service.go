@@ -54,25 +54,30 @@ type Sessions interface {
 	ContinueSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 	// ContinueSessionHere is ContinueSession for what another node passes on: it is done here.
 	ContinueSessionHere(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
-	// OpenSession (OPEN) begins accounting with a Start and gives what the accept configured. A session whose
-	// Start is neither delivered nor stored is not open, and the error is accounting's.
+	// OpenSession (OPEN) gives what the accept configured and makes the caller the session's holder. The first one begins accounting with
+	// a Start: if that is neither delivered nor stored the session is not open, and the error is accounting's. A later one resumes the
+	// session. Of the verbs after INIT and CONT, one that names a former holder (the key holder) is KindConflict.
 	OpenSession(ctx context.Context, account aaa.AccountID, sid string, values aaa.Values) (*aaa.SessionAnswer, error)
 	// ReportSession (INTERIM) takes counters. One smaller than before is KindBadInput, by the path that usage has for it.
 	ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
+	// SuspendSession (SUSPEND) takes the last counters of a client that went away: OPEN resumes the session within cookie_timeout, else
+	// it ends with Lost-Carrier.
+	SuspendSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// CloseSession (CLOSE) ends a session, with a Stop where it was open; usage are the last counters. cause
 	// is a name of RFC 2866 §5.10, User-Request where it is empty. The Stop is delivered later.
 	CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
-	// CloseSessionByID is CloseSession by the derived id, for the account's administrators.
+	// CloseSessionByID is CloseSession by the derived id, for the account's administrators: an empty cause is Admin-Reset.
 	CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error)
 	// Session returns a session.
 	Session(ctx context.Context, account aaa.AccountID, sid string) (*aaa.Session, error)
 	// SessionByID is Session by the derived id, for the account's administrators.
 	SessionByID(ctx context.Context, account aaa.AccountID, id string) (*aaa.Session, error)
-	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end.
-	Sessions(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	// Sessions lists an account's sessions by derived id; next is where the next page starts, empty at the end. A page that is not
+	// full may have a next one. A filter by an unknown state is KindBadInput.
+	Sessions(ctx context.Context, account aaa.AccountID, filter aaa.SessionFilter, page store.Page) (list []aaa.Session, next string, err error)
 	// SessionsBelow lists those of the account and of all below it, by account and derived id. A page that is not
 	// full may have a next one.
-	SessionsBelow(ctx context.Context, account aaa.AccountID, page store.Page) (list []aaa.Session, next string, err error)
+	SessionsBelow(ctx context.Context, account aaa.AccountID, filter aaa.SessionFilter, page store.Page) (list []aaa.Session, next string, err error)
 }
 
 // DryRun is what a request would do.

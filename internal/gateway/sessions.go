@@ -68,7 +68,7 @@ func termsOf(plan *plans.Plan) session.Terms {
 func sessionDocument(l *plans.CompiledDocument) session.Document {
 	d := session.Document{
 		Account: l.Account, Keys: make(map[string]string),
-		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval,
+		SessionTimeout: l.SessionTimeout, InterimInterval: l.InterimInterval, CookieTimeout: l.CookieTimeout,
 	}
 	for _, attribute := range session.Attributes {
 		if key := l.Key(aaa.Authn, attribute); key != "" {
@@ -124,6 +124,14 @@ func (g *Gateway) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 		return nil, err
 	}
 	return g.Manager.ReportSession(ctx, account, sid, usage, values)
+}
+
+// SuspendSession implements Sessions.
+func (g *Gateway) SuspendSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	if err := g.admit(ctx, account); err != nil {
+		return nil, err
+	}
+	return g.Manager.SuspendSession(ctx, account, sid, usage, values)
 }
 
 // CloseSession implements Sessions.

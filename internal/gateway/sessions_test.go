@@ -70,12 +70,13 @@ func (f *fixture) attribute(name string, value ...byte) aaa.AVP {
 	return aaa.AVP{Attr: a, Value: value}
 }
 
-// TestSession takes a session through the real line: challenge, accept, Start, interim update, Stop, each with its attributes.
+// TestSession takes a session through the real line: challenge, accept, Start, interim update, suspension, resumption, Stop, each with
+// its attributes.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } })
-	f.put("customer", sessionDoc(t, `"session_timeout": 3600, "local_interim_update_interval": 30`))
+	f.put("customer", sessionDoc(t, `"session_timeout": 3600, "cookie_timeout": 90, "local_interim_update_interval": 30`))
 	id := f.ids["customer"]
 	f.engine.set("one", func(req *engines.Request) (*engines.Reply, error) {
 		for _, a := range req.AVPs {
@@ -125,13 +126,25 @@ func TestSession(t *testing.T) {
 	check("interim", map[string]any{
 		"Acct-Status-Type": "Alive", "Acct-Session-Time": "30", "Acct-Input-Octets": "1", "Acct-Input-Gigawords": "1",
 	})
-	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{}, nil)
+	f.engine.take()
+	away, err := f.gateway.SuspendSession(f.ctx, id, a.SID, aaa.Usage{}, nil)
 	f.must(err)
-	check("Stop", map[string]any{"Acct-Status-Type": "Stop", "Acct-Terminate-Cause": "User-Request", "Class": "0x0102", "Acct-Session-Id": acctID})
+	if !away.Session.SuspendedAt.Equal(now) || !away.Session.ExpiresAt.Equal(now.Add(90*time.Second)) {
+		t.Errorf("SUSPEND answers %+v", away)
+	}
+	now = now.Add(89 * time.Second)
+	back, err := f.gateway.OpenSession(f.ctx, id, a.SID, nil)
+	f.must(err)
+	if back.Session.AcctSessionID != acctID || back.Result != aaa.SessionResumed || cmp.Diff(c.Keys, back.Keys) != "" || len(f.engine.take()) > 0 {
+		t.Errorf("OPEN answers %+v, then %+v", c, back)
+	}
+	_, err = f.gateway.CloseSession(f.ctx, id, a.SID, "", aaa.Usage{aaa.InputOctets: {Count: 2, Path: "in"}}, nil)
+	f.must(err)
+	check("Stop", map[string]any{"Acct-Status-Type": "Stop", "Acct-Terminate-Cause": "User-Request", "Class": "0x0102", "Acct-Session-Id": acctID, "Acct-Input-Octets": "3"})
 
 	s, err := f.gateway.Session(f.ctx, id, a.SID)
 	f.must(err)
-	list, next, err := f.gateway.Sessions(f.ctx, id, store.Page{Limit: 1})
+	list, next, err := f.gateway.Sessions(f.ctx, id, aaa.SessionFilter{User: "alice", State: "closed"}, store.Page{Limit: 1})
 	f.must(err)
 	if len(list) != 1 || next != "" || list[0] != *s || s.State != aaa.SessionCompleted || s.EndedAt != now {
 		t.Errorf("the session is %+v, the list %+v", s, list)

@@ -141,6 +141,7 @@ var routes = []route{
 	{"POST", atSession + "/continue", mayRequest, onAccount, jsonBody, "", false, (*API).continueSession},
 	{"POST", atSession + "/open", mayRequest, onAccount, maybeJSON, "", false, (*API).openSession},
 	{"POST", atSession + "/interim", mayRequest, onAccount, maybeJSON, "", false, (*API).reportSession},
+	{"POST", atSession + "/suspend", mayRequest, onAccount, maybeJSON, "", false, (*API).suspendSession},
 	{"DELETE", atSession, mayRequest, onAccount, maybeJSON, "cause", false, (*API).closeSession},
 
 	{"GET", atSpool, mayRead, onAccount, noBody, paged, false, (*API).listRecords},

@@ -22,6 +22,7 @@ type sessionView struct {
 	Account       aaa.AccountID    `json:"account_id"`
 	State         aaa.SessionState `json:"state"`
 	Open          bool             `json:"open"`
+	Suspended     bool             `json:"suspended,omitempty"`
 	User          string           `json:"user,omitempty"`
 	Server        string           `json:"server,omitempty"`
 	Rounds        int              `json:"rounds"`
@@ -32,11 +33,12 @@ type sessionView struct {
 	SessionTimeout  int          `json:"session_timeout,omitempty"`
 	IdleTimeout     int          `json:"idle_timeout,omitempty"`
 
-	CreatedAt time.Time `json:"created_at"`
-	OpenedAt  time.Time `json:"opened_at,omitzero"`
-	EndedAt   time.Time `json:"ended_at,omitzero"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	Cause     string    `json:"cause,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	OpenedAt    time.Time `json:"opened_at,omitzero"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	EndedAt     time.Time `json:"ended_at,omitzero"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	Cause       string    `json:"cause,omitempty"`
 }
 
 type countersView struct {
@@ -49,10 +51,10 @@ type countersView struct {
 
 func viewSession(s aaa.Session) sessionView {
 	return sessionView{
-		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
+		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, Suspended: !s.SuspendedAt.IsZero(), User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
 		Counters:        countersView(s.Counters),
 		InterimInterval: s.InterimInterval, SessionTimeout: s.SessionTimeout, IdleTimeout: s.IdleTimeout,
-		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
+		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), SuspendedAt: s.SuspendedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
 	}
 }
 
@@ -64,6 +66,7 @@ type stepView struct {
 	Echo   *bool             `json:"echo,omitempty"`   // with a challenge
 	// Challenge is the id of a challenge, which its answer brings back.
 	Challenge string      `json:"challenge,omitempty"`
+	Holder    string      `json:"holder,omitempty"` // of an opened session
 	Session   sessionView `json:"session"`
 	Keys      aaa.Values  `json:"keys,omitempty"`
 	AVPs      aaa.Values  `json:"avps,omitempty"`
@@ -74,7 +77,7 @@ func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	if err != nil {
 		return err
 	}
-	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
+	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Holder: s.Holder, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
 	}
@@ -105,10 +108,21 @@ func (a *API) listSessions(c *web.Call) error {
 	if descendants {
 		key = func(s aaa.Session) string { return string(s.Account) + "/" + s.ID }
 	}
+	filter := sessionFilter(c)
 	return web.ServeList(c, func(ctx context.Context, p store.Page) ([]aaa.Session, string, error) {
-		got, err := operations.ListSessions.Call(ctx, a.Line, from(c), operations.SessionPage{Page: p, Below: descendants})
+		got, err := operations.ListSessions.Call(ctx, a.Line, from(c), operations.SessionPage{Filter: filter, Page: p, Below: descendants})
 		return got.Rows, got.Next, err
 	}, key, func(s aaa.Session) any { return viewSession(s) })
+}
+
+// sessionFilter takes the filters by which the store finds sessions. Empty ones stay with those of any list, and equal no member.
+func sessionFilter(c *web.Call) (f aaa.SessionFilter) {
+	for key, at := range map[string]*string{"user": &f.User, "state": &f.State} {
+		if c.Query().Get("filter_"+key) != "" {
+			*at = c.TakeFilters(key)[key]
+		}
+	}
+	return f
 }
 
 // byID reports whether the path names a session by its derived id. That is no key to it, as the SID is: who
@@ -162,6 +176,16 @@ func (a *API) reportSession(c *web.Call) error {
 		return err
 	}
 	step, err := operations.ReportSession.Call(c.Context(), a.Line, from(c), operations.OfSession{SID: c.Param("sid"), Values: values, Usage: usage})
+	return replyStep(c, step, err)
+}
+
+// suspendSession is SUSPEND.
+func (a *API) suspendSession(c *web.Call) error {
+	usage, values, err := usage(c)
+	if err != nil {
+		return err
+	}
+	step, err := operations.SuspendSession.Call(c.Context(), a.Line, from(c), operations.OfSession{SID: c.Param("sid"), Values: values, Usage: usage})
 	return replyStep(c, step, err)
 }
 

@@ -291,7 +291,7 @@ func TestSessionsByID(t *testing.T) {
 		w.call(w.tenantToken, method, base+strings.ToUpper(id)+"A", "").refused(404, web.SlugIdentifier) // nor a SID
 	}
 	w.do(ask{method: "POST", path: base + id + "?verb=DELETE", token: requester}).refused(403, web.SlugForbidden)
-	for _, verb := range []string{"continue", "open", "interim"} {
+	for _, verb := range []string{"continue", "open", "interim", "suspend"} {
 		w.call(w.tenantToken, "POST", base+id+"/"+verb, data(`{"answer":"1"}`)).refused(404, web.SlugIdentifier)
 	}
 	if n := w.backend.requests() - sent; n > 0 {
@@ -307,6 +307,64 @@ func TestSessionsByID(t *testing.T) {
 		t.Errorf("%d requests: %s", w.backend.requests()-sent, over.text)
 	}
 	w.call(w.tenantToken, "POST", base+sid+"/interim", "").refused(409, web.SlugConflict)
+}
+
+// A token of an account above suspends, resumes and closes a session as the account's own does. The former holder is refused by name, and
+// what closes the session by its derived id is an administrator.
+func TestSessionsAreSuspended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.document(w.child)
+	base := at(w.child, "/aaa/sessions")
+	own := w.token(w.child, token.Scopes()...)
+	sid := w.session(w.child, "bob")
+	verb := func(text, verb, body string) reply {
+		t.Helper()
+		return w.call(text, "POST", base+"/"+sid+"/"+verb, body)
+	}
+	verb(own, "suspend", "").refused(409, web.SlugConflict)
+	open := verb(own, "open", "").want(200)
+	holder := open.str("data", "holder")
+	verb(own, "suspend", data(`{"counters":{"octets":1}}`)).refused(400, web.SlugInvalid)
+	verb(own, "suspend", data(`{"holder":{}}`)).refused(400, web.SlugInvalid)
+	if r := verb(own, "suspend", data(`{"holder":false}`)).refused(400, web.SlugInvalid); r.at("data", "holder") == nil {
+		t.Errorf("%s", r.text)
+	}
+	away := verb(w.tenantToken, "suspend", data(`{"counters":{"input_octets":7},"holder":"`+holder+`"}`)).want(200)
+	if away.at("data", "result") != "suspended" || away.at("data", "session", "suspended") != true || away.at("data", "session", "open") != true ||
+		away.str("data", "session", "suspended_at") == "" || away.str("data", "session", "expires_at") == "" || away.at("data", "holder") != nil {
+		t.Errorf("%s", away.text)
+	}
+	verb(own, "interim", "").refused(409, web.SlugConflict)
+	for state, want := range map[string]any{"suspended": 1.0, "open": 0.0, "completed": 1.0} {
+		if r := w.call(w.rootToken, "GET", at(w.tenant, "/aaa/sessions?descendants=true&filter_user=bob&filter_state="+state), "").want(200); r.at("page_size") != want {
+			t.Errorf("%s: %s", state, r.text)
+		}
+	}
+	back := verb(w.tenantToken, "open", "").want(200)
+	if back.at("data", "result") != "resumed" || back.at("data", "keys", "Reply-Message") != "hello bob" || back.at("data", "session", "suspended") != nil ||
+		back.at("data", "session", "acct_session_id") != open.at("data", "session", "acct_session_id") || back.str("data", "holder") == holder {
+		t.Errorf("%s", back.text)
+	}
+	for _, r := range []reply{
+		verb(own, "interim", data(`{"holder":"`+holder+`"}`)), verb(own, "suspend", data(`{"holder":"`+holder+`"}`)), verb(own, "open", data(`{"holder":"`+holder+`"}`)),
+		w.call(own, "DELETE", base+"/"+sid, data(`{"holder":"`+holder+`"}`)),
+	} {
+		if r.refused(409, web.SlugConflict); r.at("data", "holder", "superseded") == nil {
+			t.Errorf("%s", r.text)
+		}
+	}
+	if r := verb(own, "interim", data(`{"counters":{"input_octets":5},"holder":"`+back.str("data", "holder")+`"}`)).want(200); r.at("data", "session", "counters", "input_octets") != 12.0 {
+		t.Errorf("%s", r.text)
+	}
+	if r := w.call(w.tenantToken, "DELETE", base+"/"+back.str("data", "session", "id"), "").want(200); r.at("data", "session", "cause") != "Admin-Reset" {
+		t.Errorf("%s", r.text)
+	}
+	for _, secret := range []string{sid, holder, back.str("data", "holder")} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("%q is in the log:\n%s", secret, w.log)
+		}
+	}
 }
 
 // A provider lists the sessions of the accounts below with its own, by account and id, in pages and with filters; nobody
@@ -354,6 +412,17 @@ func TestSessionsOfDescendants(t *testing.T) {
 	}
 	if got := list("&page_size=1&filter_user=twice&filter_state=cont"); got[w.tenant] != 1 || got[w.child] != 1 || len(got) != 2 {
 		t.Errorf("of twice: %v", got)
+	}
+	for query, want := range map[string]int{
+		"filter_user=bob": 3, "filter_user=nobody": 0, "filter_user=": 0, "filter_state=": 0, "filter_state=completed": 3, "filter_state=cont": 2,
+		"filter_state=open": 0, "filter_user=bob&filter_open=false": 3, "filter_user=twice&filter_rounds=1": 0,
+	} {
+		if got := list("&page_size=2&" + query); got[w.tenant]+got[w.child] != want {
+			t.Errorf("%s lists %v, want %d", query, got, want)
+		}
+	}
+	if r := w.call(w.tenantToken, "GET", at(w.tenant, "/aaa/sessions?filter_state=away"), "").refused(400, web.SlugInvalid); r.at("data", "filter_state") == nil {
+		t.Errorf("%s", r.text)
 	}
 	if got := list("&filter_account_id=" + string(w.child)); got[w.child] != want[w.child] || len(got) != 1 {
 		t.Errorf("of the child: %v", got)

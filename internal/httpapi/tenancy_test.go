@@ -70,6 +70,7 @@ var samples = map[string]sample{
 	"POST " + atSession + "/continue":         {body: data(`{"User-Password":"42"}`), status: 200, spends: true},
 	"POST " + atSession + "/open":             {status: 200, spends: true},
 	"POST " + atSession + "/interim":          {body: data(`{"counters":{"input_octets":1}}`), status: 200},
+	"POST " + atSession + "/suspend":          {body: data(`{"counters":{"input_octets":2}}`), status: 200, spends: true},
 	"DELETE " + atSession:                     {query: "?cause=Admin-Reset", status: 200, spends: true},
 	"GET " + atSpool:                          {status: 200},
 	"DELETE " + atSpool:                       {query: "?filter_state=parked", status: 200},
@@ -127,10 +128,11 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
 		w.do(ask{method: "PUT", path: at(id, path+name), token: w.rootToken, body: text, header: asText}).want(201)
 	}
-	waiting, loggedIn, open := w.session(id, "twice"), w.session(id, "bob"), w.session(id, "bob")
+	waiting, loggedIn, open, leaving := w.session(id, "twice"), w.session(id, "bob"), w.session(id, "bob"), w.session(id, "bob")
 	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+open+"/open"), "").want(200)
+	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+leaving+"/open"), "").want(200)
 	w.ids[id] = map[string]string{
-		"{sid}": waiting, "{sid}/open": loggedIn + "/open", "{sid}/interim": open + "/interim",
+		"{sid}": waiting, "{sid}/open": loggedIn + "/open", "{sid}/interim": open + "/interim", "{sid}/suspend": leaving + "/suspend",
 		"{n}": "1", "{record}": w.record(id, `{"User-Name":"bob"}`, failed("server1")),
 		"{name}":  name,
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
@@ -185,7 +187,7 @@ func (w *tenancy) state() string {
 		texts, err := w.store.Texts().All(ctx, a.ID)
 		ok(w.t, err)
 		dump(texts)
-		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.Page{Limit: web.MaxPage})
+		sessions, _, err := w.store.Sessions().List(ctx, a.ID, store.SessionsBy{}, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(sessions)
 		tokens, _, err := w.store.Tokens().List(ctx, a.ID, store.Page{})

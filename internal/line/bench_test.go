@@ -171,26 +171,3 @@ func BenchmarkCodec(b *testing.B) {
 		}
 	})
 }
-
-// BenchmarkCodecByReflection is BenchmarkCodec without the coders by hand.
-func BenchmarkCodecByReflection(b *testing.B) {
-	type (
-		request aaa.Request
-		result  aaa.Result
-	)
-	buffer := make([]byte, 0, 4096)
-	sent, answered := request(authn), result(*accepted)
-	measure(b, 1, func() {
-		var q request
-		var r *result
-		out, err := Append(buffer, &sent)
-		if err != nil || Read(string(out), &q) != nil {
-			b.Fatal(err)
-		}
-		p := &answered
-		out, err = Append(buffer, &p)
-		if err != nil || Read(string(out), &r) != nil {
-			b.Fatal(err)
-		}
-	})
-}

@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"sync"
 	"time"
-
-	"aaa-api/internal/aaa"
 )
 
 // The binary form of plain data. Both ends of a line are the same build, so fields have no names: they follow one another in the order of
@@ -23,6 +21,7 @@ const maxNesting = 64
 var (
 	errDamaged = errors.New("the binary form is damaged")
 	errNesting = errors.New("the value is nested too deeply")
+	errTooLong = errors.New("the value is too long")
 )
 
 // coder writes and reads values of one type. Values are addressable.
@@ -101,10 +100,6 @@ func (m maker) make(t reflect.Type) *coder {
 		c.write, c.read = writeTime, readTime
 	case hasBinaryForm(t):
 		c.write, c.read = writeBinary, readBinary
-	case t == requestType:
-		c.write, c.read = writeRequest, readRequest
-	case t == resultType:
-		c.write, c.read = resultCoder(m.make(reflect.TypeFor[aaa.Trace]()))
 	default:
 		m.ofKind(c, t)
 	}
@@ -297,17 +292,17 @@ func (m maker) fields(c *coder, t reflect.Type) {
 
 // writeBinary writes the length and the binary form that the type has of its own.
 func writeBinary(b []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendPrefixed(b, v.Addr().Interface().(encoding.BinaryAppender)) //nolint:forcetypeassert // hasBinaryForm
-}
-
-// setLength writes the length of what follows the four octets at a place.
-func setLength(b []byte, at int) error {
+	at := len(b)
+	b, err := v.Addr().Interface().(encoding.BinaryAppender).AppendBinary(append(b, 0, 0, 0, 0)) //nolint:forcetypeassert // hasBinaryForm
+	if err != nil {
+		return nil, err
+	}
 	n := len(b) - at - lengthOctets
 	if n > math.MaxUint32 {
-		return errNesting
+		return nil, errTooLong
 	}
 	binary.BigEndian.PutUint32(b[at:], uint32(n)) //nolint:gosec // not longer
-	return nil
+	return b, nil
 }
 
 func readBinary(r *reader, v reflect.Value, _ int) {

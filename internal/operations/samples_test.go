@@ -108,11 +108,12 @@ var samples = map[string]sample{
 	"sessions.continue": plain(asks, OfSession{SID: someID, Values: aaa.Values{"answer": "x"}}),
 	"sessions.open":     plain(asks, OfSession{SID: someID}),
 	"sessions.report":   plain(asks, OfSession{SID: someID, Usage: aaa.Usage{aaa.InputOctets: {Count: 1, Path: "counters.input_octets"}}}),
+	"sessions.suspend":  plain(asks, OfSession{SID: someID, Values: aaa.Values{"holder": "x"}, Usage: aaa.Usage{aaa.InputOctets: {Count: 1, Path: "counters.input_octets"}}}),
 	"sessions.close":    plain(asks, OfSession{SID: someID, Cause: "Idle-Timeout"}),
 	"sessions.close.id": plain(writes, OfSession{SID: "0123456789ab"}),
 	"sessions.get":      plain(reads, OfSession{SID: someID}),
 	"sessions.get.id":   plain(writes, OfSession{SID: "0123456789ab"}),
-	"sessions.list":     plain(reads, SessionPage{Page: aPage, Below: true}),
+	"sessions.list":     plain(reads, SessionPage{Filter: aaa.SessionFilter{User: "bob", State: "open"}, Page: aPage, Below: true}),
 
 	"keys.begin":       plain(asks, Keyed{Operation: "POST /", Key: "key"}),
 	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),

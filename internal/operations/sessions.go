@@ -28,7 +28,7 @@ var (
 		return s.Service.ContinueSession(ctx, s.Account, q.SID, q.Values, s.Who.RequestID)
 	}).checked(checkSession)
 
-	// OpenSession begins accounting.
+	// OpenSession begins accounting, or resumes a session.
 	OpenSession = define("sessions.open", asks, func(ctx context.Context, s *Served, q *OfSession) (*aaa.SessionAnswer, error) {
 		return s.Service.OpenSession(ctx, s.Account, q.SID, q.Values)
 	}).checked(checkSession)
@@ -36,6 +36,11 @@ var (
 	// ReportSession takes counters.
 	ReportSession = define("sessions.report", asks, func(ctx context.Context, s *Served, q *OfSession) (*aaa.SessionAnswer, error) {
 		return s.Service.ReportSession(ctx, s.Account, q.SID, q.Usage, q.Values)
+	}).checked(checkSession)
+
+	// SuspendSession keeps a session for a client that went away.
+	SuspendSession = define("sessions.suspend", asks, func(ctx context.Context, s *Served, q *OfSession) (*aaa.SessionAnswer, error) {
+		return s.Service.SuspendSession(ctx, s.Account, q.SID, q.Usage, q.Values)
 	}).checked(checkSession)
 
 	// CloseSession ends a session.
@@ -61,8 +66,9 @@ var (
 
 // SessionPage asks for a part of the list of sessions.
 type SessionPage struct {
-	Page  store.Page
-	Below bool // those of the accounts below it, too
+	Filter aaa.SessionFilter
+	Page   store.Page
+	Below  bool // those of the accounts below it, too
 }
 
 // ListSessions lists an account's sessions.
@@ -71,8 +77,13 @@ var ListSessions = define("sessions.list", reads, func(ctx context.Context, s *S
 	if q.Below {
 		list = s.Service.SessionsBelow
 	}
-	return listed(list(ctx, s.Account, q.Page))
-}).checked(func(q *SessionPage) error { return checkPage(q.Page) })
+	return listed(list(ctx, s.Account, q.Filter, q.Page))
+}).checked(func(q *SessionPage) error {
+	if len(q.Filter.User) > maxNameOctets || len(q.Filter.State) > maxNameOctets {
+		return aaa.Errorf(aaa.KindBadInput, "a filter of sessions is too long")
+	}
+	return checkPage(q.Page)
+})
 
 // Octets that a path and a query may have, which name a session and a cause.
 const maxNameOctets = 32 << 10

@@ -57,6 +57,7 @@ type Seldom struct {
 
 	SessionTimeout  int // seconds an AAA session lasts where the accept does not say; 0: for ever
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
+	CookieTimeout   int // seconds in which a suspended AAA session can be resumed; 0: aaa.DefaultCookieTimeout
 
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
@@ -166,7 +167,7 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.Revision = stored.Revision
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
-	level.SessionTimeout, level.InterimInterval = doc.SessionTimeout, doc.LocalInterimUpdateInterval
+	level.SessionTimeout, level.InterimInterval, level.CookieTimeout = doc.SessionTimeout, doc.LocalInterimUpdateInterval, doc.CookieTimeout
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
 	level.AuthzApps = doc.AuthzApps

@@ -59,7 +59,7 @@ func (s *session) accept(res *aaa.Result, doc *Document) {
 		p.Name = name
 	}
 	p.AcceptKeys, p.AcceptAVPs = res.Keys, res.AVPs
-	s.SessionTimeout, s.InterimInterval = doc.SessionTimeout, doc.InterimInterval
+	s.SessionTimeout, s.InterimInterval, s.CookieTimeout = doc.SessionTimeout, doc.InterimInterval, doc.CookieTimeout
 	if n := whole(doc.attribute(res, "Session-Timeout")); n > 0 {
 		s.SessionTimeout = n
 	}

@@ -35,16 +35,18 @@ var (
 // Acct-Terminate-Cause by name, those that sessions end of by themselves.
 const (
 	CauseUserRequest = "User-Request"
+	causeCarrier     = "Lost-Carrier"
 	causeLost        = "Lost-Service"
 	causeIdle        = "Idle-Timeout"
 	causeTimeout     = "Session-Timeout"
 	causeUser        = "User-Error"
+	causeAdmin       = "Admin-Reset"
 	causeReboot      = "NAS-Reboot"
 )
 
 // causes are the values of RFC 2866 §5.10.
 var causes = []string{
-	CauseUserRequest, "Lost-Carrier", causeLost, causeIdle, causeTimeout, "Admin-Reset", "Admin-Reboot", "Port-Error", "NAS-Error",
+	CauseUserRequest, causeCarrier, causeLost, causeIdle, causeTimeout, causeAdmin, "Admin-Reboot", "Port-Error", "NAS-Error",
 	"NAS-Request", causeReboot, "Port-Unneeded", "Port-Preempted", "Port-Suspended", "Service-Unavailable", "Callback", causeUser, "Host-Request",
 }
 
@@ -98,33 +100,39 @@ func (m *Manager) account(ctx context.Context, s *session, kind store.SpoolKind,
 	})
 }
 
-// sessionTime is the session's Acct-Session-Time: the caller's own where it reports one, else the clock's. It never goes back.
+// sessionTime is the session's Acct-Session-Time: the caller's own where it reports one, else the clock's, which stands still while
+// the session is suspended. It never goes back.
 func (s *session) sessionTime(now time.Time) uint64 {
 	if s.OpenedAt.IsZero() {
 		return 0
 	}
-	if !s.rec.EndedAt.IsZero() && s.rec.EndedAt.Before(now) {
-		now = s.rec.EndedAt
+	for _, end := range []time.Time{s.SuspendedAt, s.rec.EndedAt} {
+		if !end.IsZero() && end.Before(now) {
+			now = end
+		}
 	}
 	n := s.Counters.SessionTime
 	if !s.Timed {
-		n = uint64(max(now.Sub(s.OpenedAt), 0) / time.Second)
+		n = s.Base.SessionTime + uint64(max(now.Sub(s.heldAt()), 0)/time.Second)
 	}
 	return max(n, s.SentTime)
 }
 
-// report takes the caller's counters and keeps its keys. All faults are one error.
+// report takes the caller's counters, which count from its OPEN, and keeps its keys. All faults are one error.
 func (s *session) report(usage aaa.Usage, values aaa.Values, hidden []string, now time.Time) error {
 	var faults []aaa.Field
 	counters := s.Counters
 	for k, r := range usage {
-		at := counters.Of(aaa.Counter(k))
+		at, base := counters.Of(aaa.Counter(k)), *s.Base.Of(aaa.Counter(k))
+		before, most := *at-base, math.MaxUint64-base
 		switch {
 		case r.Path == "":
-		case r.Count < *at:
-			faults = append(faults, aaa.Field{Path: r.Path, Rule: "minimum", Target: *at, Value: r.Count, Message: fmt.Sprintf("a counter never goes back: it was %d", *at)})
+		case r.Count < before:
+			faults = append(faults, aaa.Field{Path: r.Path, Rule: "minimum", Target: before, Value: r.Count, Message: fmt.Sprintf("a counter never goes back: it was %d", before)})
+		case r.Count > most:
+			faults = append(faults, aaa.Field{Path: r.Path, Rule: "maximum", Target: most, Value: r.Count, Message: "with what was used before the session was resumed, the counter exceeds 64 bits"})
 		default:
-			*at = r.Count
+			*at = base + r.Count
 		}
 	}
 	if len(faults) > 0 {

@@ -147,16 +147,7 @@ func (m *Manager) ContinueSessionHere(ctx context.Context, account aaa.AccountID
 	if err != nil {
 		return nil, err
 	}
-	for range repeatPolls {
-		a, err := m.takeStep(ctx, account, sid, step, requestID)
-		if !errors.Is(err, errUnderWay) {
-			return a, err
-		}
-		if err := m.pause(ctx, repeatPause); err != nil {
-			return nil, err
-		}
-	}
-	return nil, &aaa.Error{Kind: aaa.KindBusy, Message: "the request that this one repeats is still under way", RetryAfter: time.Second}
+	return m.inTurn(ctx, func() (*aaa.SessionAnswer, error) { return m.takeStep(ctx, account, sid, step, requestID) })
 }
 
 // takeStep answers the challenge that is out, or repeats the answer that the same step had before.

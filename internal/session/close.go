@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -18,8 +19,12 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 	if err != nil {
 		return nil, err
 	}
+	holder, values, err := takeHolder(values)
+	if err != nil {
+		return nil, err
+	}
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
-		if _, err := Next(s.place(), INTERIM); err != nil {
+		if _, err := s.allows(INTERIM, holder); err != nil {
 			return err
 		}
 		return s.report(usage, values, hidden, m.now())
@@ -33,31 +38,32 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 // CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
 // Acct-Terminate-Cause of RFC 2866 §5.10 by name; empty means User-Request. The Stop is delivered later, which the caller need not wait for.
 func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
-	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cause, usage, values)
+	return m.close(ctx, account, func() (*session, error) { return m.get(ctx, account, sid) }, cmp.Or(cause, CauseUserRequest), usage, values)
 }
 
-// CloseSessionByID is CloseSession for one who knows the derived id alone.
+// CloseSessionByID is CloseSession for an administrator, who knows the derived id alone: an empty cause means Admin-Reset.
 func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
-	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cause, usage, values)
+	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cmp.Or(cause, causeAdmin), usage, values)
 }
 
 func (m *Manager) close(ctx context.Context, account aaa.AccountID, read func() (*session, error), cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
-	if cause == "" {
-		cause = CauseUserRequest
-	}
 	if !slices.Contains(causes, cause) {
 		return nil, aaa.Invalid(aaa.Field{Path: "cause", Rule: "enum", Message: "is no cause of RFC 2866 §5.10", Target: causes})
+	}
+	holder, values, err := takeHolder(values)
+	if err != nil {
+		return nil, err
 	}
 	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
 	}
 	s, err := m.change(ctx, read, func(s *session) error {
-		if _, err := Next(s.place(), CLOSE); err != nil {
+		if _, err := s.allows(CLOSE, holder); err != nil {
 			return err
 		}
 		now := m.now()
-		if s.place() == Opened {
+		if s.place().accounted() {
 			if err := s.report(usage, values, hidden, now); err != nil {
 				return err
 			}
@@ -92,7 +98,7 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 	}
 	s.move(to, at)
 	s.Cause = cause
-	if from == Opened {
+	if from.accounted() {
 		now := m.now()
 		s.SentTime = s.sessionTime(at)
 		s.Records++

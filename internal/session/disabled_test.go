@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/store"
 )
 
-// TestDisabledAccount: what a disabled account has is told of and ended, by its callers and by itself; nothing is begun,
-// gone on with or opened, and what is refused changes nothing.
+// TestDisabledAccount: a disabled account's sessions are accounted, suspended and ended, by their callers and by themselves; none begins,
+// continues or is opened, and what is refused changes nothing.
 func TestDisabledAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -21,6 +21,7 @@ func TestDisabledAccount(t *testing.T) {
 	w.aaa.script = []func(*aaa.Request) (*aaa.Result, error){accept(limits)}
 	idle := w.start(m).SID
 	closed, expired := w.opened(m, limits), w.opened(m, limits)
+	away := w.opened(m, nil)
 	revision := func(sid string) int64 {
 		s, err := m.get(w.ctx, w.mine, sid)
 		w.must(err)
@@ -37,12 +38,16 @@ func TestDisabledAccount(t *testing.T) {
 	w.refused(err, aaa.KindForbidden)
 	_, err = m.OpenSession(w.ctx, w.mine, idle, nil)
 	w.refused(err, aaa.KindForbidden)
-	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
+	list, _, err := m.Sessions(w.ctx, w.mine, aaa.SessionFilter{}, store.Page{})
 	w.must(err)
-	if len(list) != 4 || revision(asked) != before[0] || revision(idle) != before[1] || len(w.aaa.take()) > 0 {
+	if len(list) != 5 || revision(asked) != before[0] || revision(idle) != before[1] || len(w.aaa.take()) > 0 {
 		t.Errorf("a refused verb wrote or sent something: %+v", list)
 	}
 
+	w.suspend(m, away)
+	_, err = m.OpenSession(w.ctx, w.mine, away, nil)
+	w.refused(err, aaa.KindForbidden)
+	w.is(m, away, Suspended, "")
 	_, err = m.ReportSession(w.ctx, w.mine, closed, used(5), aaa.Values{"code": "h1dden"})
 	w.must(err)
 	w.clock.pass(60 * time.Second)
@@ -62,7 +67,8 @@ func TestDisabledAccount(t *testing.T) {
 	w.clock.pass(540 * time.Second)
 	m.settle(w.ctx)
 	w.is(m, expired, Closed, "Session-Timeout")
-	if sent = w.aaa.take(); len(sent) != 1 || sent[0]["Acct-Status-Type"] != "Stop" {
-		t.Errorf("by itself: %v", sent)
+	w.is(m, away, Closed, "Lost-Carrier")
+	if sent = w.aaa.take(); len(sent) != 2 || sent[0]["Acct-Status-Type"] != "Stop" || sent[1]["Acct-Status-Type"] != "Stop" {
+		t.Errorf("by themselves: %v", sent)
 	}
 }

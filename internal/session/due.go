@@ -121,7 +121,7 @@ func (m *Manager) expired(ctx context.Context, s *session) claims.Outcome {
 func (m *Manager) interim(ctx context.Context, s *session, now time.Time) (claims.Outcome, error) {
 	s.Records++
 	s.SentTime = s.sessionTime(now)
-	told := s
+	told, claim := s, s.rec.Lease
 	_, err := m.account(ctx, s, store.SpoolInterim, now)
 	o := claims.Delivered
 	if err == nil {
@@ -131,11 +131,13 @@ func (m *Manager) interim(ctx context.Context, s *session, now time.Time) (claim
 		m.log.WarnContext(ctx, "an interim update was not kept", "account", s.rec.Account, "session", s.rec.ID, "error", err)
 	}
 	_, serr := m.change(ctx, m.again(ctx, s), func(s *session) error {
-		if s.place() != Opened {
+		if !s.place().accounted() {
 			return errOver
 		}
 		s.SentTime, s.Records = max(s.SentTime, told.SentTime), max(s.Records, told.Records)
-		s.rec.Lease.End()
+		if claim.Is(s.rec.Lease) { // else a caller has moved the session on, and another node may have claimed it
+			s.rec.Lease.End()
+		}
 		s.NextInterim = now.Add(seconds(s.InterimInterval))
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"aaa-api/internal/limits"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/store"
+	"aaa-api/internal/store/pgtest"
+	"aaa-api/internal/store/postgres"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
 )
@@ -225,23 +228,55 @@ func fails(kind aaa.Kind, fields ...aaa.Field) func(*aaa.Request) (*aaa.Result, 
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{
-		t: t, ctx: t.Context(), clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: new(bytes.Buffer),
-		path: storetest.File(t, sqlite.Migrate),
+	path := storetest.File(t, sqlite.Migrate)
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	w := newWorldIn(t, s)
+	w.path = path
+	return w
+}
+
+// onBothStores runs a test in a world of each store.
+func onBothStores(t *testing.T, test func(w *world)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(newWorld(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		s, err := postgres.Open(t.Context(), pgtest.Migrated(t, postgres.Migrate), postgres.Options{MaxConns: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(newWorldIn(t, s))
+	})
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := pgtest.DropTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// newWorldIn makes a world in an empty store, and closes it when the test is over.
+func newWorldIn(t testing.TB, s store.Store) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), store: s, clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: new(bytes.Buffer)}
 	keys := map[string]string{"User-Name": "login", "User-Password": "code", "Class": "class"}
 	w.aaa = &scripted{
 		script: []func(*aaa.Request) (*aaa.Result, error){accept(nil)},
 		terms:  Terms{Hidden: []string{"code"}, Documents: []Document{{Keys: keys}}},
 	}
-	s, err := sqlite.Open(w.ctx, w.path)
-	w.must(err)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.store = s
 	kek, err := secmod.CreateKeyFile(filepath.Join(t.TempDir(), "key"))
 	w.must(err)
 	w.vault = secmod.New(kek, s.Keys())
@@ -315,10 +350,17 @@ func (w *world) is(m *Manager, sid string, want Place, cause string) *aaa.Sessio
 	w.t.Helper()
 	s, err := m.Session(w.ctx, w.mine, sid)
 	w.must(err)
-	if got := placeOf(s.State, s.Open, s.EndedAt); got != want || s.Cause != cause {
+	if got := placeOf(s.State, s.Open, s.SuspendedAt, s.EndedAt); got != want || s.Cause != cause {
 		w.t.Fatalf("the session is %v of cause %q, want %v, %q", got, s.Cause, want, cause)
 	}
 	return s
+}
+
+// suspend suspends a session.
+func (w *world) suspend(m *Manager, sid string) {
+	w.t.Helper()
+	_, err := m.SuspendSession(w.ctx, w.mine, sid, aaa.Usage{}, nil)
+	w.must(err)
 }
 
 func (w *world) refused(err error, kind aaa.Kind) {

@@ -176,7 +176,7 @@ func TestStartFails(t *testing.T) {
 	}
 	_, err := m.StartSession(w.ctx, &aaa.Request{Account: w.mine})
 	w.refused(err, aaa.KindNoAnswer)
-	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
+	list, _, err := m.Sessions(w.ctx, w.mine, aaa.SessionFilter{}, store.Page{})
 	w.must(err)
 	if len(list) != 2 || list[0].State != aaa.SessionFailed || list[1].State != aaa.SessionFailed {
 		t.Errorf("left are %+v", list)

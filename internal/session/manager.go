@@ -108,35 +108,6 @@ func (m *Manager) SessionByID(ctx context.Context, account aaa.AccountID, id str
 	return &v, nil
 }
 
-// Sessions gives a page of an account's sessions by derived id, ended ones for a day.
-func (m *Manager) Sessions(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
-	return m.list(ctx, account, p, m.store.List)
-}
-
-// SessionsBelow gives a page of the sessions of an account and of all below it, by account and derived id. A page
-// that is not full may have a next one.
-func (m *Manager) SessionsBelow(ctx context.Context, account aaa.AccountID, p store.Page) (list []aaa.Session, next string, err error) {
-	return m.list(ctx, account, p, m.store.Below)
-}
-
-func (m *Manager) list(ctx context.Context, account aaa.AccountID, p store.Page,
-	read func(context.Context, aaa.AccountID, store.Page) ([]store.SessionRecord, string, error),
-) (list []aaa.Session, next string, err error) {
-	records, next, err := read(ctx, account, p)
-	if err != nil {
-		return nil, "", stored(err)
-	}
-	list = make([]aaa.Session, 0, len(records))
-	for _, rec := range records {
-		s, err := unpack(rec)
-		if err != nil {
-			return nil, "", err
-		}
-		list = append(list, s.view(m.now()))
-	}
-	return list, next, nil
-}
-
 // answer is the answer to a verb, and counts it.
 func (m *Manager) answer(s *session, result aaa.SessionResult) *aaa.SessionAnswer {
 	m.metrics.count(string(result))

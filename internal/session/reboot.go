@@ -17,7 +17,7 @@ const (
 	rebootTime   = 20 * time.Second
 )
 
-// Rebooted ends the sessions of an account that were opened through a NAS before a time at which that NAS began or ended its
+// Rebooted ends the sessions of an account that were last opened through a NAS before a time at which that NAS began or ended its
 // accounting: it knows them no more. nas is of NASOf. A call ends as many as it can in its time, and is KindBusy if some are left.
 func (m *Manager) Rebooted(ctx context.Context, account aaa.AccountID, nas string, at time.Time) error {
 	within, cancel := context.WithTimeout(ctx, rebootTime)
@@ -46,7 +46,7 @@ func (m *Manager) endRebooted(ctx context.Context, list []store.SessionRecord, a
 	errs := make(chan error, len(list))
 	for _, rec := range list {
 		s, err := unpack(rec)
-		if err != nil || !s.OpenedAt.Before(at) {
+		if err != nil || !s.heldAt().Before(at) {
 			continue // one that can't be read is nobody's reason to try the NAS's record for ever
 		}
 		places <- struct{}{}
@@ -67,7 +67,7 @@ func (m *Manager) endOne(ctx context.Context, s *session, at time.Time) error {
 		return err
 	}
 	ended, err := m.change(ctx, m.again(ctx, s), func(s *session) error {
-		if s.place() != Opened || !s.OpenedAt.Before(at) {
+		if !s.place().accounted() || !s.heldAt().Before(at) {
 			return errOver
 		}
 		end := at

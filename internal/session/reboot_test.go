@@ -69,6 +69,32 @@ func TestRebooted(t *testing.T) {
 	}
 }
 
+// TestRebootedWhileSuspended: a NAS that reboots ends the suspended sessions that it had, and no session that was resumed through it since.
+func TestRebootedWhileSuspended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	w.aaa.terms.NAS = []string{"port"} // that of alice's sessions
+	away, back, elsewhere := w.opened(m, nil), w.opened(m, nil), w.opened(m, nil)
+	for _, sid := range []string{away, back, elsewhere} {
+		w.suspend(m, sid)
+	}
+	_, err := m.OpenSession(w.ctx, w.mine, elsewhere, aaa.Values{"port": "tty2"})
+	w.must(err)
+	w.clock.pass(time.Minute)
+	at := m.now()
+	w.clock.pass(time.Second)
+	_, err = m.OpenSession(w.ctx, w.mine, back, nil)
+	w.must(err)
+	w.must(m.Rebooted(w.ctx, w.mine, NASOf(w.aaa.terms.NAS, aaa.Values{"port": "tty1"}), at))
+	w.is(m, away, Closed, causeReboot)
+	w.is(m, back, Opened, "")
+	w.is(m, elsewhere, Opened, "")
+	if n := len(w.aaa.records()); n != 1 {
+		t.Errorf("%d records", n)
+	}
+}
+
 // TestRebootedMany: what does not fit into one page of the store is ended too, and a Stop that can't be kept keeps no session open.
 func TestRebootedMany(t *testing.T) {
 	t.Parallel()

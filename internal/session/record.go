@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -30,8 +31,14 @@ type body struct {
 	InterimInterval int       `json:"interim_interval,omitempty"` // seconds, as the next two
 	SessionTimeout  int       `json:"session_timeout,omitempty"`
 	IdleTimeout     int       `json:"idle_timeout,omitempty"`
+	CookieTimeout   int       `json:"cookie_timeout,omitempty"` // 0: the default
+
+	Starting    bool      `json:"starting,omitempty"`    // the answer to the Start is awaited
+	HeldAt      time.Time `json:"held_at,omitzero"`      // when OPEN was last called; see heldAt
+	SuspendedAt time.Time `json:"suspended_at,omitzero"` // zero while the session has a holder
 
 	Counters aaa.Counters `json:"counters,omitzero"`
+	Base     aaa.Counters `json:"base,omitzero"`       // what Counters were at HeldAt
 	Timed    bool         `json:"timed,omitempty"`     // SessionTime is the caller's own, not the clock's
 	SentTime uint64       `json:"sent_time,omitempty"` // the last Acct-Session-Time told
 
@@ -60,10 +67,11 @@ type private struct {
 	State string     `json:"state,omitempty"` // of the challenge that is out
 	// Challenge is the id of the challenge that is out, by which its answer names it.
 	Challenge string    `json:"challenge,omitempty"`
-	Round     *round    `json:"round,omitempty"` // the last answer to a challenge
-	Name      string    `json:"name,omitempty"`  // User-Name of the accept (RFC 2865 §5.1)
-	Class     aaa.Value `json:"class,omitempty"` // of the accept (RFC 2865 §5.25)
-	CUI       aaa.Value `json:"cui,omitempty"`   // Chargeable-User-Identity of the accept (RFC 4372)
+	Round     *round    `json:"round,omitempty"`  // the last answer to a challenge
+	Holder    string    `json:"holder,omitempty"` // what the last OPEN gave its caller
+	Name      string    `json:"name,omitempty"`   // User-Name of the accept (RFC 2865 §5.1)
+	Class     aaa.Value `json:"class,omitempty"`  // of the accept (RFC 2865 §5.25)
+	CUI       aaa.Value `json:"cui,omitempty"`    // Chargeable-User-Identity of the accept (RFC 4372)
 	// What OPEN gives: the accept's.
 	AcceptKeys aaa.Values `json:"accept_keys,omitempty"`
 	AcceptAVPs aaa.AVPs   `json:"accept_avps,omitempty"`
@@ -76,11 +84,13 @@ type session struct {
 	private private
 }
 
-func (s *session) place() Place { return placeOf(s.rec.State, s.rec.Open, s.rec.EndedAt) }
+func (s *session) place() Place {
+	return placeOf(s.rec.State, s.rec.Open, s.SuspendedAt, s.rec.EndedAt)
+}
 
 // move takes a session to a place. What a node claimed it for in the old place is no longer due.
 func (s *session) move(to Place, now time.Time) {
-	s.rec.State, s.rec.Open = to.State(), to == Opened
+	s.rec.State, s.rec.Open = to.State(), to.accounted()
 	s.rec.Lease.End()
 	s.private.Challenge, s.private.Round = "", nil
 	switch to {
@@ -118,6 +128,9 @@ func (s *session) due() time.Time {
 			at = s.NextInterim
 		}
 		return at
+	case Suspended: // without interim records
+		at, _ := s.expires()
+		return at
 	}
 	if s.Stop != nil {
 		return s.Stop.Next
@@ -132,17 +145,26 @@ func (s *session) expires() (at time.Time, cause string) {
 		return s.Until, causeLost
 	case Cont, Completed:
 		return s.Until, causeIdle
-	case Opened:
+	case Opened, Suspended:
 		if s.SessionTimeout > 0 {
 			at, cause = s.OpenedAt.Add(seconds(s.SessionTimeout)), causeTimeout
 		}
-		if s.IdleTimeout > 0 {
-			if idle := s.ChangedAt.Add(seconds(s.IdleTimeout)); at.IsZero() || idle.Before(at) {
-				at, cause = idle, causeIdle
-			}
+		if given, why := s.patience(); !given.IsZero() && (at.IsZero() || given.Before(at)) {
+			at, cause = given, why
 		}
 	}
 	return at, cause
+}
+
+// patience is when an accounted session ends because its holder does nothing or is away, and of which cause.
+func (s *session) patience() (at time.Time, cause string) {
+	switch {
+	case !s.SuspendedAt.IsZero():
+		return s.SuspendedAt.Add(seconds(cmp.Or(s.CookieTimeout, aaa.DefaultCookieTimeout))), causeCarrier
+	case s.IdleTimeout > 0:
+		return s.ChangedAt.Add(seconds(s.IdleTimeout)), causeIdle
+	}
+	return time.Time{}, ""
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
@@ -157,6 +179,9 @@ func (s *session) view(now time.Time) aaa.Session {
 		CreatedAt: s.rec.CreatedAt, OpenedAt: s.OpenedAt, EndedAt: s.rec.EndedAt, ExpiresAt: at, Cause: s.Cause,
 	}
 	v.Counters.SessionTime = s.sessionTime(now)
+	if s.place() == Suspended {
+		v.SuspendedAt = s.SuspendedAt
+	}
 	return v
 }
 
@@ -171,7 +196,7 @@ func (m *Manager) pack(ctx context.Context, s *session) error {
 	if s.Private, err = m.vault.Seal(ctx, s.rec.Account, purpose(s.rec.Hash), string(clear)); err != nil {
 		return err
 	}
-	s.rec.DueAt = s.due()
+	s.rec.DueAt, s.rec.UserHash, s.rec.Suspended = s.due(), userHash(s.User), s.place() == Suspended
 	s.rec.Body, err = json.Marshal(s.body)
 	return err
 }

@@ -84,7 +84,7 @@ func TestAfterTheStop(t *testing.T) {
 	w.clock.pass(time.Hour)
 	m.settle(w.ctx)
 	after := w.is(m, sid, Closed, CauseUserRequest)
-	list, _, err := m.Sessions(w.ctx, w.mine, store.Page{})
+	list, _, err := m.Sessions(w.ctx, w.mine, aaa.SessionFilter{}, store.Page{})
 	w.must(err)
 	if diff := cmp.Diff(before, after); diff != "" || len(list) != 1 || len(w.aaa.take()) != 0 {
 		t.Errorf("an Interim after the Stop leaves %d sessions (-before +after):\n%s", len(list), diff)

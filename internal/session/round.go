@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
@@ -65,6 +66,20 @@ const (
 	repeatPause = 200 * time.Millisecond
 	repeatPolls = 150
 )
+
+// inTurn takes a step, and takes it again while it returns errUnderWay.
+func (m *Manager) inTurn(ctx context.Context, take func() (*aaa.SessionAnswer, error)) (*aaa.SessionAnswer, error) {
+	for range repeatPolls {
+		a, err := take()
+		if !errors.Is(err, errUnderWay) {
+			return a, err
+		}
+		if err := m.pause(ctx, repeatPause); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &aaa.Error{Kind: aaa.KindBusy, Message: "the request that this one repeats is still under way", RetryAfter: time.Second}
+}
 
 // begun reports whether the step was written already.
 func (s *session) begun(st *step) bool {

@@ -15,15 +15,16 @@ const (
 	CONT
 	OPEN
 	INTERIM
+	SUSPEND
 	CLOSE
 	verbs
 )
 
-var verbNames = [verbs]string{"INIT", "CONT", "OPEN", "INTERIM", "CLOSE"}
+var verbNames = [verbs]string{"INIT", "CONT", "OPEN", "INTERIM", "SUSPEND", "CLOSE"}
 
 func (v Verb) String() string { return verbNames[v] }
 
-// Place is where a session stands: its state, of which completed has three stages.
+// Place is where a session stands: its state, of which completed has four stages.
 type Place uint8
 
 // The places.
@@ -34,6 +35,7 @@ const (
 	Cont
 	Completed
 	Opened
+	Suspended
 	Closed
 	Failed
 	places
@@ -41,7 +43,7 @@ const (
 
 var placeNames = [places]string{
 	Inactive: "inactive", Init: "init", Cont: "cont", Completed: "completed",
-	Opened: "completed, open", Closed: "completed, closed", Failed: "failed",
+	Opened: "completed, open", Suspended: "completed, suspended", Closed: "completed, closed", Failed: "failed",
 }
 
 func (p Place) String() string { return placeNames[p] }
@@ -55,15 +57,18 @@ func (p Place) State() aaa.SessionState {
 		return aaa.SessionInit
 	case Cont:
 		return aaa.SessionCont
-	case Completed, Opened, Closed:
+	case Completed, Opened, Suspended, Closed:
 		return aaa.SessionCompleted
 	default:
 		return aaa.SessionFailed
 	}
 }
 
+// accounted reports whether a Start was sent for the session and its Stop is still to come.
+func (p Place) accounted() bool { return p == Opened || p == Suspended }
+
 // placeOf finds a record's place.
-func placeOf(state aaa.SessionState, open bool, ended time.Time) Place {
+func placeOf(state aaa.SessionState, open bool, suspended, ended time.Time) Place {
 	switch {
 	case state == aaa.SessionInactive:
 		return Inactive
@@ -73,6 +78,8 @@ func placeOf(state aaa.SessionState, open bool, ended time.Time) Place {
 		return Cont
 	case state != aaa.SessionCompleted:
 		return Failed
+	case open && !suspended.IsZero():
+		return Suspended
 	case open:
 		return Opened
 	case !ended.IsZero():
@@ -88,7 +95,8 @@ var table = [places][verbs]Place{
 	Init:      {CLOSE: Failed},
 	Cont:      {CONT: Init, CLOSE: Failed},
 	Completed: {OPEN: Opened, CLOSE: Closed},
-	Opened:    {INTERIM: Opened, CLOSE: Closed},
+	Opened:    {OPEN: Opened, INTERIM: Opened, SUSPEND: Suspended, CLOSE: Closed},
+	Suspended: {OPEN: Opened, CLOSE: Closed},
 }
 
 // answers says where a server's answer leads from Init, where it is awaited.

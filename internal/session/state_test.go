@@ -24,10 +24,13 @@ func (w *world) reach(m *Manager, p Place) (sid string) {
 		w.must(err)
 		s.move(p, m.now())
 		w.must(m.save(w.ctx, s))
-	case Opened, Closed:
+	case Opened, Suspended, Closed:
 		_, err := m.OpenSession(w.ctx, w.mine, sid, nil)
 		w.must(err)
-		if p == Closed {
+		switch p {
+		case Suspended:
+			w.suspend(m, sid)
+		case Closed:
 			_, err = m.CloseSession(w.ctx, w.mine, sid, "", aaa.Usage{}, nil)
 			w.must(err)
 		}
@@ -43,7 +46,8 @@ func TestTable(t *testing.T) {
 		Init:      {CLOSE: Failed},
 		Cont:      {CONT: Completed, CLOSE: Failed},
 		Completed: {OPEN: Opened, CLOSE: Closed},
-		Opened:    {INTERIM: Opened, CLOSE: Closed},
+		Opened:    {OPEN: Opened, INTERIM: Opened, SUSPEND: Suspended, CLOSE: Closed},
+		Suspended: {OPEN: Opened, CLOSE: Closed},
 		Closed:    {},
 		Failed:    {},
 	}
@@ -58,6 +62,10 @@ func TestTable(t *testing.T) {
 		},
 		INTERIM: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
 			_, err := m.ReportSession(ctx, a, sid, aaa.Usage{}, nil)
+			return err
+		},
+		SUSPEND: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
+			_, err := m.SuspendSession(ctx, a, sid, aaa.Usage{}, nil)
 			return err
 		},
 		CLOSE: func(ctx context.Context, m *Manager, a aaa.AccountID, sid string) error {
@@ -109,11 +117,12 @@ func TestForeign(t *testing.T) {
 	sid := w.opened(m, nil)
 	for account, sids := range map[aaa.AccountID][]string{w.foreign: {sid}, w.mine: {newSID(), "", sid + "A", sid[:42], sid[:42] + "="}} {
 		for _, sid := range sids {
-			var errs [5]error
+			var errs [6]error
 			_, errs[0] = m.Session(w.ctx, account, sid)
 			_, errs[1] = m.ContinueSession(w.ctx, account, sid, nil, "r")
 			_, errs[2] = m.OpenSession(w.ctx, account, sid, nil)
 			_, errs[3] = m.ReportSession(w.ctx, account, sid, aaa.Usage{}, nil)
+			_, errs[5] = m.SuspendSession(w.ctx, account, sid, aaa.Usage{}, nil)
 			_, errs[4] = m.CloseSession(w.ctx, account, sid, "", aaa.Usage{}, nil)
 			for _, err := range errs {
 				w.refused(err, aaa.KindNotFound)

@@ -21,6 +21,7 @@ type Document struct {
 	Keys            map[string]string // the request key of the first authn rule for each of Attributes
 	SessionTimeout  int               // seconds; 0: none
 	InterimInterval int               // seconds; 0: none
+	CookieTimeout   int               // seconds; 0: aaa.DefaultCookieTimeout
 	Dialogues       []string          // servers whose engine keeps a challenge's dialogue in memory
 }
 

@@ -15,7 +15,7 @@ type sessions struct {
 	due *dueCursor
 }
 
-const sessionColumns = `account_id, hash, id, revision, state, open, body, due_at, lease_until, node, created_at, updated_at, ended_at, nas`
+const sessionColumns = `account_id, hash, id, revision, state, open, body, due_at, lease_until, node, created_at, updated_at, ended_at, nas, suspended, user_hash`
 
 func scanSession(scan Scan) (r store.SessionRecord, err error) {
 	var (
@@ -23,7 +23,7 @@ func scanSession(scan Scan) (r store.SessionRecord, err error) {
 		body              string
 		due, lease, ended *time.Time
 	)
-	err = scan(&r.Account, &hash, &r.ID, &r.Revision, &r.State, &r.Open, &body, &due, &lease, &r.Lease.Node, &r.CreatedAt, &r.UpdatedAt, &ended, &r.NAS)
+	err = scan(&r.Account, &hash, &r.ID, &r.Revision, &r.State, &r.Open, &body, &due, &lease, &r.Lease.Node, &r.CreatedAt, &r.UpdatedAt, &ended, &r.NAS, &r.Suspended, &r.UserHash)
 	copy(r.Hash[:], hash)
 	r.Body = []byte(body)
 	r.DueAt, r.Lease.Until, r.EndedAt = utc(due), utc(lease), utc(ended)
@@ -67,9 +67,9 @@ func (s sessions) create(ctx context.Context, r store.SessionRecord, most store.
 			return err
 		}
 		// A hash or id that is there already breaks a unique key, which the driver reports as ErrExists.
-		if _, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		if _, err := tx.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			string(r.Account), r.Hash[:], r.ID, string(r.State), r.Open, string(r.Body), nullable(r.DueAt), nullable(r.Lease.Until),
-			r.Lease.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt), r.NAS); err != nil {
+			r.Lease.Node, nullable(r.CreatedAt), nullable(r.UpdatedAt), nullable(r.EndedAt), r.NAS, r.Suspended, r.UserHash); err != nil {
 			return err
 		}
 		live := int64(1)
@@ -100,10 +100,10 @@ func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision 
 	err := s.db.Write(ctx, func(ctx context.Context, tx Conn) error {
 		update := func(where string) (bool, error) {
 			n, err := tx.Exec(ctx, `UPDATE sessions SET revision = $3, state = $4, open = $5, body = $6,
-				due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11, nas = $13
+				due_at = $7, lease_until = $8, node = $9, updated_at = $10, ended_at = $11, nas = $13, suspended = $14, user_hash = $15
 				WHERE account_id = $1 AND hash = $2 AND revision = $12 AND `+where,
 				string(r.Account), r.Hash[:], ifRevision+1, string(r.State), r.Open, string(r.Body),
-				nullable(r.DueAt), nullable(r.Lease.Until), r.Lease.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision, r.NAS)
+				nullable(r.DueAt), nullable(r.Lease.Until), r.Lease.Node, nullable(r.UpdatedAt), nullable(r.EndedAt), ifRevision, r.NAS, r.Suspended, r.UserHash)
 			return n > 0, err
 		}
 		if done, err := update(`ended_at IS NULL`); err != nil {
@@ -130,12 +130,6 @@ func (s sessions) Update(ctx context.Context, r store.SessionRecord, ifRevision 
 	}
 	r.Revision = ifRevision + 1
 	return r, nil
-}
-
-func (s sessions) List(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.SessionRecord, string, error) {
-	return page(ctx, s.db, p, scanSession, func(r store.SessionRecord) string { return r.ID },
-		`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
-		string(account), p.Start, limit(p))
 }
 
 // OfNAS implements store.Sessions. The condition of the index is repeated, so that each planner takes it.

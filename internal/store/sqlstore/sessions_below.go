@@ -15,19 +15,20 @@ const (
 	belowIDs     = 500
 )
 
-// Below goes through two ordered lists of accounts, those of the subtree and those that have sessions, and skips in each to
+// Below goes through two ordered lists of accounts, those of the subtree and those that have such sessions, and skips in each to
 // where the other one is. So neither many accounts without sessions nor many sessions of other accounts are read, and no
 // statement joins the two tables, which a distributed engine may keep apart.
-func (s sessions) Below(ctx context.Context, account aaa.AccountID, p store.Page) ([]store.SessionRecord, string, error) {
+func (s sessions) Below(ctx context.Context, account aaa.AccountID, by store.SessionsBy, p store.Page) ([]store.SessionRecord, string, error) {
 	top, err := accounts{s.db}.Get(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
+	sought := soughtBy(by)
 	tree := subtree{accounts: accounts{s.db}, top: top}
 	at, id, _ := strings.Cut(p.Start, "/")
 	var list []store.SessionRecord
 	for range belowLookups {
-		has, err := s.nextAccount(ctx, at)
+		has, err := s.nextAccount(ctx, sought, at)
 		if err != nil || has == "" {
 			return list, "", err
 		}
@@ -41,9 +42,8 @@ func (s sessions) Below(ctx context.Context, account aaa.AccountID, p store.Page
 		if is != has {
 			continue
 		}
-		part, err := all(ctx, s.db, scanSession,
-			`SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id >= $2 ORDER BY id LIMIT $3`,
-			at, id, limit(p)-int64(len(list)))
+		sql, args := sought.ofAccount(at, id, limit(p)-int64(len(list)))
+		part, err := all(ctx, s.db, scanSession, sql, args...)
 		if err != nil {
 			return nil, "", err
 		}
@@ -58,13 +58,6 @@ func (s sessions) Below(ctx context.Context, account aaa.AccountID, p store.Page
 }
 
 func belowKey(account, id string) string { return account + "/" + id }
-
-// nextAccount is the first account from an id on that has a session, empty where none has.
-func (s sessions) nextAccount(ctx context.Context, from string) (id string, err error) {
-	_, err = one(ctx, s.db, func(scan Scan) error { return scan(&id) },
-		`SELECT account_id FROM sessions WHERE account_id >= $1 ORDER BY account_id LIMIT 1`, from)
-	return id, err
-}
 
 // subtree reads the ids of an account and of those below it, in order.
 type subtree struct {

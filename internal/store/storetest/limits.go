@@ -233,7 +233,7 @@ func testSessionsLimit(t *testing.T, s store.Store) {
 	}
 	limited(t, s.Sessions().Create(ctx, record(other, 200), live(0)), aaa.Excess{Limit: aaa.LimitSessions, Account: other})
 
-	list, _, err := s.Sessions().List(ctx, a, store.Page{})
+	list, _, err := s.Sessions().List(ctx, a, store.SessionsBy{}, store.Page{})
 	ok(t, err)
 	if len(list) != 3 {
 		t.Fatalf("%d sessions are stored", len(list))

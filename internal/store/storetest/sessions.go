@@ -51,7 +51,7 @@ func testSessions(t *testing.T, s store.Store) {
 
 	change := in
 	change.State, change.Open, change.Body, change.Lease.Node = aaa.SessionCompleted, true, []byte(`{}`), "n1"
-	change.NAS = "b2"
+	change.NAS, change.UserHash, change.Suspended = "b2", "c3", true
 	change.DueAt, change.Lease.Until = noon.Add(time.Minute), noon.Add(time.Hour)
 	change.UpdatedAt, change.EndedAt = noon.Add(time.Second), noon.Add(2*time.Second)
 	second := must[store.SessionRecord](t)(s.Sessions().Update(ctx, change, 1))
@@ -187,7 +187,7 @@ func testDeleteEnded(t *testing.T, s store.Store) {
 	if n := must[int](t)(s.Sessions().DeleteEnded(ctx, noon)); n != 1 {
 		t.Errorf("%d sessions were deleted", n)
 	}
-	list, _, err := s.Sessions().List(ctx, root, store.Page{})
+	list, _, err := s.Sessions().List(ctx, root, store.SessionsBy{}, store.Page{})
 	ok(t, err)
 	if len(list) != 3 || list[0].ID != "id0" || list[1].ID != "id2" || list[2].ID != "id3" {
 		t.Errorf("left are %v", list)
@@ -208,7 +208,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 		refused(t, err, store.ErrNotFound)
 		_, err = s.Sessions().Update(ctx, record(id, 1), 1)
 		refused(t, err, store.ErrNotFound)
-		if list, _, err := s.Sessions().List(ctx, id, store.Page{}); err != nil || len(list) != 0 {
+		if list, _, err := s.Sessions().List(ctx, id, store.SessionsBy{}, store.Page{}); err != nil || len(list) != 0 {
 			t.Errorf("list of sessions of another account: %v, %v", list, err)
 		}
 	}
@@ -223,7 +223,7 @@ func testSessionTenancy(t *testing.T, s store.Store) {
 
 func sessionPage(t *testing.T, s store.Store, account aaa.AccountID) func(store.Page) ([]string, string, error) {
 	return func(p store.Page) (out []string, next string, err error) {
-		list, next, err := s.Sessions().List(t.Context(), account, p)
+		list, next, err := s.Sessions().List(t.Context(), account, store.SessionsBy{}, p)
 		for _, r := range list {
 			out = append(out, r.ID)
 		}

@@ -19,11 +19,11 @@ func numbered(t *testing.T, s store.Store, n int, parent aaa.AccountID) aaa.Acco
 }
 
 // below reads all pages of a subtree's sessions: ACCOUNT-NUMBER/ID each, and how many pages there were.
-func below(t *testing.T, s store.Store, account aaa.AccountID, limit int) (list []string, pages int) {
+func below(t *testing.T, s store.Store, account aaa.AccountID, by store.SessionsBy, limit int) (list []string, pages int) {
 	t.Helper()
 	p := store.Page{Limit: limit}
 	for {
-		part, next, err := s.Sessions().Below(t.Context(), account, p)
+		part, next, err := s.Sessions().Below(t.Context(), account, by, p)
 		ok(t, err)
 		if limit > 0 && len(part) > limit {
 			t.Fatalf("%d sessions on a page of %d", len(part), limit)
@@ -63,14 +63,14 @@ func testSessionsBelow(t *testing.T, s store.Store) {
 		9: {"9/id0"},
 	} {
 		for limit := range 12 {
-			if got, _ := below(t, s, accounts[n], limit); cmp.Diff(want, got) != "" {
+			if got, _ := below(t, s, accounts[n], store.SessionsBy{}, limit); cmp.Diff(want, got) != "" {
 				t.Errorf("below %d, in pages of %d: %v, want %v", n, limit, got, want)
 			}
 		}
 	}
-	_, _, err := s.Sessions().Below(t.Context(), aaa.NewAccountID(), store.Page{Limit: 1})
+	_, _, err := s.Sessions().Below(t.Context(), aaa.NewAccountID(), store.SessionsBy{}, store.Page{Limit: 1})
 	refused(t, err, store.ErrNotFound)
-	if list, next, err := s.Sessions().Below(t.Context(), top, store.Page{Start: "zzz/'", Limit: 1}); err != nil || len(list) > 0 || next != "" {
+	if list, next, err := s.Sessions().Below(t.Context(), top, store.SessionsBy{}, store.Page{Start: "zzz/'", Limit: 1}); err != nil || len(list) > 0 || next != "" {
 		t.Errorf("from nowhere: %v, %q, %v", list, next, err)
 	}
 }
@@ -87,11 +87,11 @@ func testSessionsBelowMany(t *testing.T, s store.Store) {
 	}
 	last := numbered(t, s, 10+2*others, top)
 	ok(t, s.Sessions().Create(t.Context(), record(last, 1), most))
-	got, pages := below(t, s, top, 50)
+	got, pages := below(t, s, top, store.SessionsBy{}, 50)
 	if want := []string{fmt.Sprintf("%d/id1", 10+2*others)}; cmp.Diff(want, got) != "" || pages != 2 {
 		t.Errorf("%v on %d pages", got, pages)
 	}
-	if got, _ := below(t, s, root, 1000); len(got) != others+1 {
+	if got, _ := below(t, s, root, store.SessionsBy{}, 1000); len(got) != others+1 {
 		t.Errorf("below the root: %d", len(got))
 	}
 }

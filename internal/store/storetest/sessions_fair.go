@@ -91,7 +91,7 @@ func testDueFair(t *testing.T, s store.Store) {
 	check(noon.Add(time.Second), func(a aaa.AccountID) bool { return a != loud }, 0, 0, 0)
 	untouched := 0
 	for start := ""; ; {
-		list, next, err := s.Sessions().List(ctx, loud, store.Page{Start: start, Limit: 500})
+		list, next, err := s.Sessions().List(ctx, loud, store.SessionsBy{}, store.Page{Start: start, Limit: 500})
 		ok(t, err)
 		for _, r := range list {
 			if r.Revision == 1 {

@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"ended sessions are deleted":                       testDeleteEnded,
 		"sessions of one account no other one can see":     testSessionTenancy,
 		"sessions of a subtree":                            testSessionsBelow,
+		"sessions by user and stage":                       testSessionsBy,
 		"sessions of a NAS":                                testSessionsOfNAS,
 		"sessions of a subtree among many others":          testSessionsBelowMany,
 		"accounting records are stored and delivered":      testSpool,

@@ -9,6 +9,11 @@ import (
 	"aaa-api/internal/aaa"
 )
 
+var (
+	requestType = reflect.TypeFor[aaa.Request]()
+	resultType  = reflect.TypeFor[aaa.Result]()
+)
+
 // fill sets all that is in a value, so that a member which does not cross is seen.
 func fill(v reflect.Value, n *int) {
 	*n++
@@ -47,8 +52,8 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// TestHotTypesCrossWhole: each member of the types with coders by hand crosses, alone and with all others.
-func TestHotTypesCrossWhole(t *testing.T) {
+// TestRequestsCrossWhole: each member of a request and of a result crosses, alone and with all others.
+func TestRequestsCrossWhole(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []reflect.Type{requestType, resultType} {
 		full := reflect.New(typ)
@@ -78,8 +83,8 @@ func TestHotTypesCrossWhole(t *testing.T) {
 	}
 }
 
-// FuzzHot holds that what is read of a request or a result can be written and read again.
-func FuzzHot(f *testing.F) {
+// FuzzRequests holds that what is read of a request or a result can be written and read again.
+func FuzzRequests(f *testing.F) {
 	for _, v := range []any{&authn, accepted} {
 		b, err := Append(nil, v)
 		if err != nil {
