@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/config"
+	"aaa-api/internal/confine"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/egress"
@@ -126,7 +128,8 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
+	var unlocked []confine.Missing
+	if n.vault, unlocked, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
 	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
@@ -140,6 +143,7 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 	if n.lacks, err = confined(); err != nil {
 		return nil, err
 	}
+	n.lacks.missing = slices.Concat(n.lacks.missing, unlocked)
 	n.lacks.warn(ctx, n.log)
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -319,13 +323,13 @@ func (n *module) Close() error {
 }
 
 // openVault loads the key file, or makes one where neither it nor the store's seal
-// exists, and opens the seal with it.
-func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmod.Vault, error) {
+// exists, and opens the seal with it. It names what the memory that the file was read into did without.
+func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmod.Vault, []confine.Missing, error) {
 	kek, err := secmod.LoadKeyFile(cfg.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		sealed, serr := secmod.Sealed(ctx, keys)
 		if serr != nil {
-			return nil, fmt.Errorf("the store's seal: %w", serr)
+			return nil, nil, fmt.Errorf("the store's seal: %w", serr)
 		}
 		if !sealed {
 			kek, err = secmod.CreateKeyFile(cfg.KeyFile)
@@ -334,19 +338,19 @@ func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmo
 			kek, err = secmod.LoadKeyFile(cfg.KeyFile)
 		}
 		if sealed && errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there (where it is lost: aaa-api key reset --help)", cfg.KeyFile)
+			return nil, nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there (where it is lost: aaa-api key reset --help)", cfg.KeyFile)
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	vault := secmod.New(kek, keys)
 	if err := vault.Check(ctx); errors.Is(err, secmod.ErrWrongKey) {
-		return nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
+		return nil, nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
 	} else if err != nil {
-		return nil, fmt.Errorf("the store's seal: %w", err)
+		return nil, nil, fmt.Errorf("the store's seal: %w", err)
 	}
-	return vault, nil
+	return vault, kek.Lacks(), nil
 }
 
 // nodeName tells nodes apart in answers and logs, also two on one machine.
