@@ -27,10 +27,8 @@ func (c *child) secmod() (err error) {
 	if err != nil {
 		return err
 	}
-	if set.User != "" {
-		if err := checkDataOwner(cfg, set.User); err != nil {
-			return err
-		}
+	if err := checkDataOwner(cfg, set.User); err != nil {
+		return err
 	}
 	var at endpoints
 	if at.api, err = address(set.API); err == nil {
