@@ -56,6 +56,9 @@ func coderOf(t reflect.Type) (*coder, error) {
 
 // Append adds the binary form of what a pointer points to.
 func Append(b []byte, data any) ([]byte, error) {
+	if raw, ok := data.(*Raw); ok {
+		return append(b, *raw...), nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return nil, fmt.Errorf("%T is no pointer to plain data", data)
@@ -69,6 +72,10 @@ func Append(b []byte, data any) ([]byte, error) {
 
 // Read fills in what a pointer points to, which is its zero value before. The form may be a stranger's; the error says nothing of what is in it.
 func Read(form string, data any) error {
+	if raw, ok := data.(*Raw); ok {
+		*raw = Raw(form)
+		return nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("%T is no pointer to plain data", data)
