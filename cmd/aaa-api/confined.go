@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"aaa-api/internal/config"
 	"aaa-api/internal/confine"
@@ -23,6 +25,9 @@ func already(l lacking) confinement { return func() (lacking, error) { return l,
 // confineMain is the confinement of all processes at their begin, and of a node that is one process: all commands hold secrets.
 func confineMain() (lacking, error) { return give(confine.Rules{Role: confine.Main}) }
 
+// filesVariables name certificates that the TLS library reads when it first needs them, which may be at any time.
+var filesVariables = []string{"SSL_CERT_FILE", "SSL_CERT_DIR"}
+
 // confineModule is the confinement of a security module. It runs when the store and the files of the start are open, since
 // PostgreSQL's driver reads files that no setting of ours names, and before a server or a front can send anything.
 func confineModule(cfg *config.Config) confinement {
@@ -31,6 +36,13 @@ func confineModule(cfg *config.Config) confinement {
 		for _, path := range []string{cfg.KeyFile, cfg.DictionaryDir, cfg.TLSCert, cfg.TLSKey, cfg.UnixPasswordFile} {
 			if path != "" {
 				rules.Read = append(rules.Read, path)
+			}
+		}
+		for _, variable := range filesVariables {
+			for _, path := range filepath.SplitList(os.Getenv(variable)) {
+				if path != "" {
+					rules.Read = append(rules.Read, path)
+				}
 			}
 		}
 		return give(rules)
