@@ -159,7 +159,7 @@ func TestSeparateProcesses(t *testing.T) {
 				}
 			}
 			if r := call(t, "", "GET", p.url+"/readyz?verbose", ""); !strings.Contains(r.Body, `"missing_protections":[`) ||
-				strings.Count(p.log(), "a protection is missing") != strings.Count(r.Body, `: `) {
+				strings.Count(p.log(), "a protection is missing") != strings.Count(r.Body, `"front: `)+strings.Count(r.Body, `"security module: `) {
 				t.Errorf("what is missing: %s\n%s", r.Body, p.log())
 			}
 			p.stop()
