@@ -31,12 +31,25 @@ func (c *child) front() error {
 		f.Close() //nolint:errcheck,gosec // the listeners are copies
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	numbers, err := newProcessNumbers()
+	if err != nil {
+		return err
+	}
+	registry.MustRegister(collectors.NewGoCollector(), numbers)
+	lacks, err := confineFront(set.Settings.Memory)
+	if err != nil {
+		return err
+	}
 	to := new(trunk)
 	budget := admission.NewBudget(admission.OctetsFor(set.Settings.Memory), registry)
-	f := newFront(&set.Settings, at, to, c.lines, registry, budget, func(o *httpapi.Options) { o.Apart, o.Own = true, registry })
+	f := newFront(&set.Settings, at, to, c.lines, registry, budget, func(o *httpapi.Options) {
+		o.Apart, o.Own, o.Lacks = true, registry, lacks.lines()
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	if c.first { // the others lack the same
+		lacks.warn(ctx, f.log)
+	}
 	go tuneGC(ctx, frontHeadroom)
 	go watchMemory(ctx, set.Settings.Memory, budget)
 	said := c.messages()

@@ -27,10 +27,8 @@ func (c *child) secmod() (err error) {
 	if err != nil {
 		return err
 	}
-	if set.User != "" {
-		if err := checkDataOwner(cfg, set.User); err != nil {
-			return err
-		}
+	if err := checkDataOwner(cfg, set.User); err != nil {
+		return err
 	}
 	var at endpoints
 	if at.api, err = address(set.API); err == nil {
@@ -44,7 +42,7 @@ func (c *child) secmod() (err error) {
 	s := &secmodProcess{child: c, opened: make(chan *module), stop: make(chan time.Duration, 1), cancel: cancel}
 	go s.hear(ctx)
 
-	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory)
+	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory, confineModule(cfg))
 	if err != nil {
 		return err
 	}
