@@ -128,7 +128,7 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 	parts, leave := n.parts.For(name)
 	var both sync.WaitGroup
 	for _, end := range ends {
-		conn := line.New(end, line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf})
+		conn := line.New(end, line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf, Hold: parts.Hold})
 		s.mu.Lock()
 		if s.conns == nil {
 			s.conns = map[*line.Conn]struct{}{}

@@ -126,4 +126,7 @@ var samples = map[string]sample{
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
 	"ready":          plain(public, None{}),
+
+	"tls.certificate": plain(public, KnownCertificate{}),
+	"tls.sign":        plain(public, Signing{Message: []byte("x")}),
 }
