@@ -30,7 +30,7 @@ func (c *child) front() error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	to := new(trunk)
+	to := &trunk{cut: make(chan error, 1)}
 	budget := admission.NewBudget(admission.OctetsFor(set.Settings.Memory), registry)
 	f := newFront(&set.Settings, at, to, c.lines, registry, budget, func(o *httpapi.Options) { o.Apart, o.Own = true, registry })
 	ctx, cancel := context.WithCancel(context.Background())
@@ -41,6 +41,8 @@ func (c *child) front() error {
 	for {
 		select {
 		case err := <-f.failed:
+			return err
+		case err := <-to.cut:
 			return err
 		case m := <-said:
 			switch m.Kind {
@@ -71,7 +73,10 @@ func (c *child) front() error {
 
 // trunk is a front's way to the security module: two lines, so that large calls don't delay small ones. They are made anew with the
 // security module.
-type trunk struct{ lines atomic.Pointer[lines] }
+type trunk struct {
+	lines atomic.Pointer[lines]
+	cut   chan error // why this end cut a line: the process then ends, to be started anew
+}
 
 type lines struct{ calls, bulk *line.Conn }
 
@@ -82,7 +87,18 @@ func (t *trunk) connect(m *processes.Message, f *front) error {
 		return err
 	}
 	o := line.Options{Log: f.log, Peer: "security module", NameOf: operations.NameOf}
-	before := t.lines.Swap(&lines{calls: line.New(ends[0], o), bulk: line.New(ends[1], o)})
+	now := &lines{calls: line.New(ends[0], o), bulk: line.New(ends[1], o)}
+	before := t.lines.Swap(now)
+	for _, conn := range []*line.Conn{now.calls, now.bulk} {
+		go func() {
+			if conn.Wait(); conn.Cut() {
+				select {
+				case t.cut <- conn.Err():
+				default:
+				}
+			}
+		}()
+	}
 	if before != nil {
 		before.calls.Close()
 		before.bulk.Close()

@@ -140,6 +140,11 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 			s.mu.Lock()
 			delete(s.conns, conn)
 			s.mu.Unlock()
+			if conn.Cut() {
+				if err := s.Send(processes.Cut, from); err != nil {
+					n.log.Error("main can't be told of a line that is cut", "error", err)
+				}
+			}
 		})
 	}
 	s.left.Go(func() {

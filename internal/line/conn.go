@@ -133,6 +133,13 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
+// Cut reports whether this end cut the line for what the other end did, which then is to be started anew.
+func (c *Conn) Cut() bool {
+	var fault broken
+	err := c.Err()
+	return errors.As(err, &fault) || errors.Is(err, errStalled)
+}
+
 // Close ends the line: calls in flight fail, and the contexts of those that are served end.
 func (c *Conn) Close() { c.fail(errClosed) }
 

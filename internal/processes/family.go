@@ -47,6 +47,7 @@ type Family struct {
 	first    chan error // of a child that ends before the family has started
 	ready    chan *Message
 	begun    bool // fronts are told to serve
+	made     int  // lines
 	started  bool // all serve: what ends from now on is started anew
 }
 
@@ -57,6 +58,7 @@ type member struct {
 	child    *Child
 	ready    bool
 	since    time.Time
+	lines    FrontLines // the last ones of a front
 	failures int
 	reason   string // what the child said before its end
 	serving  chan struct{}
@@ -190,8 +192,10 @@ func (f *Family) connect(front *member) {
 		}
 		ends[0], ends[1] = append(ends[0], one), append(ends[1], other)
 	}
-	f.tell(f.module, Line, FrontLines{Front: front.front}, ends[0]...)
-	f.tell(front, Line, FrontLines{Front: front.front}, ends[1]...)
+	f.made++
+	front.lines = FrontLines{Front: front.front, Made: f.made}
+	f.tell(f.module, Line, front.lines, ends[0]...)
+	f.tell(front, Line, front.lines, ends[1]...)
 }
 
 // follow hears a child to its end.
@@ -241,8 +245,24 @@ func (f *Family) hear(m *member, message *Message) {
 			failure.Text = err.Error()
 		}
 		m.reason = failure.Text
+	case Cut:
+		f.cut(m, message)
 	default:
 		f.o.Log.Warn("a process says what is not understood", "process", m.name, "message", message.Kind)
+	}
+}
+
+// cut ends a front whose lines the security module has cut: it would serve nobody. f.mu is held.
+func (f *Family) cut(from *member, message *Message) {
+	var lines FrontLines
+	if err := message.Decode(&lines); err != nil || from != f.module {
+		return
+	}
+	for _, front := range f.fronts {
+		if front.child != nil && front.lines == lines {
+			f.o.Log.Warn("a process is ended, since the security module has cut its lines", "process", front.name, "pid", front.child.PID)
+			front.child.Kill()
+		}
 	}
 }
 
