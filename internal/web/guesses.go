@@ -87,10 +87,10 @@ func (g *guesses) refill(a *allowance, now time.Time) {
 	}
 }
 
-// sourceOf is the address that a request is charged to. What a proxy says of its client is not looked at: it can be forged,
+// sourceOf is whom a remote address is charged to. What a proxy says of its client is not looked at: it can be forged,
 // and behind a proxy good credentials pass all the same.
-func sourceOf(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
+func sourceOf(address string) netip.Addr {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -112,7 +112,7 @@ var errTooManyGuesses = &Failure{
 
 // Guess charges the request's source for a credential that somebody may have made up.
 func (c *Call) Guess() error {
-	if !c.server.guesses.take(sourceOf(c.r), c.start) {
+	if !c.server.guesses.take(sourceOf(c.r.RemoteAddr), c.start) {
 		c.countBad(true)
 		return errTooManyGuesses
 	}
@@ -125,7 +125,7 @@ func (c *Call) Guess() error {
 func (c *Call) Judged(err error) error {
 	if err == nil || aaa.KindOf(err) != aaa.KindUnauthorized { // KindOf allocates
 		if c.guessed {
-			c.server.guesses.giveBack(sourceOf(c.r), c.start)
+			c.server.guesses.giveBack(sourceOf(c.r.RemoteAddr), c.start)
 			c.guessed = false // a writer's token is judged again when the body is there
 		}
 		return err
