@@ -186,7 +186,7 @@ func (k *remoteKey) Sign(_ io.Reader, message []byte, options crypto.SignerOpts)
 	defer cancel()
 	for {
 		signature, err := Sign.Call(ctx, k.line, line.From{At: time.Now()}, q)
-		if aaa.KindOf(err) != aaa.KindUnavailable || backoff.Sleep(ctx, 50*time.Millisecond) != nil {
+		if kind := aaa.KindOf(err); kind != aaa.KindUnavailable && kind != aaa.KindBusy || backoff.Sleep(ctx, 50*time.Millisecond) != nil {
 			return signature, err
 		}
 	}

@@ -16,11 +16,11 @@ import (
 
 const (
 	// signsOfSource is how many handshakes of one source have something signed at once, and waitsOfSource how many more may wait.
-	signsOfSource, waitsOfSource = 4, 64
+	signsOfSource, waitsOfSource = 4, 1000
 	// handshakeWait is how long one waits.
 	handshakeWait = 5 * time.Second
-	// maxSigners is how many handshakes of all sources there are at once.
-	maxSigners = 1024
+	// maxSigners is how many there may be of all sources before each has signsOfSource at the most.
+	maxSigners = 4000
 )
 
 // Handshakes shares the signatures of TLS between the sources of connections: each costs a stranger nothing and a processor a millisecond or more, and
@@ -73,7 +73,7 @@ func (k *sourceKey) Sign(random io.Reader, message []byte, o crypto.SignerOpts) 
 func (h *Handshakes) enter(source netip.Addr) (leave func(), err error) {
 	h.mu.Lock()
 	s := h.sources[source]
-	if h.all >= maxSigners || s != nil && s.users >= signsOfSource+waitsOfSource {
+	if most := signsOfSource + waitsOfSource; s != nil && (s.users >= most || h.all >= maxSigners && s.users >= signsOfSource) {
 		h.mu.Unlock()
 		return nil, errManyHandshakes
 	}
