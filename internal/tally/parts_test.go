@@ -2,7 +2,9 @@ package tally
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,5 +51,43 @@ func TestManyParts(t *testing.T) {
 	}
 	if n := parts(octets, maxParts); n != 3001 {
 		t.Errorf("%d parts", n)
+	}
+}
+
+// TestManyProcessesGone: what is kept of processes that are gone does not grow with their number.
+func TestManyProcessesGone(t *testing.T) {
+	t.Parallel()
+	b := New("secmod", newProcess())
+	for i := range 10 {
+		var list []*dto.MetricFamily
+		for j := range 50 {
+			f := &dto.MetricFamily{Name: proto.String(fmt.Sprintf("f%d_%d", i, j)), Type: dto.MetricType_COUNTER.Enum()}
+			for k := range 200 {
+				f.Metric = append(f.Metric, &dto.Metric{
+					Label: []*dto.LabelPair{{Name: proto.String("k"), Value: proto.String(strconv.Itoa(k))}}, Counter: &dto.Counter{Value: proto.Float64(1)},
+				})
+			}
+			list = append(list, f)
+		}
+		octets, err := Write(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := b.Join("front")
+		if err := m.Report(octets); err != nil {
+			t.Fatal(err)
+		}
+		m.Leave()
+	}
+	all, err := b.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range all {
+		n += len(f.GetMetric())
+	}
+	if n > 2*maxMetrics {
+		t.Errorf("%d metrics are kept", n)
 	}
 }
