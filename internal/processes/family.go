@@ -206,8 +206,12 @@ func (f *Family) follow(m *member, child *Child) {
 		if err != nil {
 			break
 		}
-		f.hear(m, message)
+		understood := f.hear(m, message)
 		message.close()
+		if !understood { // it is not as it was built, and could fill the log
+			child.Kill()
+			break
+		}
 	}
 	// A child without a channel ends by itself; one that does not is no use any more.
 	over := time.AfterFunc(killTime, child.Kill)
@@ -217,12 +221,12 @@ func (f *Family) follow(m *member, child *Child) {
 	f.ended(m, child)
 }
 
-// hear takes what a child says.
-func (f *Family) hear(m *member, message *Message) {
+// hear takes what a child says. It reports whether that is understood.
+func (f *Family) hear(m *member, message *Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch message.Kind {
-	case Ready:
+	switch {
+	case message.Kind == Ready:
 		m.ready = true
 		if m != f.module {
 			select {
@@ -230,7 +234,7 @@ func (f *Family) hear(m *member, message *Message) {
 			default:
 				close(m.serving)
 			}
-			return
+			return true
 		}
 		for _, front := range f.fronts {
 			f.connect(front)
@@ -239,23 +243,25 @@ func (f *Family) hear(m *member, message *Message) {
 		case f.ready <- message:
 		default: // another one than the first
 		}
-	case Failed:
+	case message.Kind == Failed:
 		var failure Failure
 		if err := message.Decode(&failure); err != nil {
 			failure.Text = err.Error()
 		}
 		m.reason = failure.Text
-	case Cut:
-		f.cut(m, message)
+	case message.Kind == Cut && m == f.module:
+		f.cut(message)
 	default:
-		f.o.Log.Warn("a process says what is not understood", "process", m.name, "message", message.Kind)
+		f.o.Log.Warn("a process says what is not understood, and is ended", "process", m.name, "message", fmt.Sprintf("%.40q", message.Kind))
+		return false
 	}
+	return true
 }
 
 // cut ends a front whose lines the security module has cut: it would serve nobody. f.mu is held.
-func (f *Family) cut(from *member, message *Message) {
+func (f *Family) cut(message *Message) {
 	var lines FrontLines
-	if err := message.Decode(&lines); err != nil || from != f.module {
+	if err := message.Decode(&lines); err != nil {
 		return
 	}
 	for _, front := range f.fronts {

@@ -50,6 +50,10 @@ func play(role string) int {
 	signal.Notify(misbehave, syscall.SIGUSR1)
 	go func() {
 		<-misbehave
+		if fails == "talk" {
+			for c.Send("nonsense\n", "") == nil {
+			}
+		}
 		mu.Lock()
 		_, _ = calls.Write([]byte{2})
 		mu.Unlock()
@@ -282,6 +286,27 @@ func TestFrontThatIsCutOff(t *testing.T) {
 	}
 	if n := strings.Count(w.log.String(), "has cut its lines"); n != 1 {
 		t.Errorf("%d fronts were ended", n)
+	}
+	if err := w.Stop(time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
+// A front that says what no front says is ended, before it fills the log.
+func TestFrontThatTalks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, "talk")
+	w.start(t)
+	front := w.Processes()[1].PID
+	if err := syscall.Kill(front, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another front", func() bool {
+		p := w.Processes()[1]
+		return p.PID != 0 && p.PID != front && p.Ready
+	})
+	if n := strings.Count(w.log.String(), "not understood"); n != 1 {
+		t.Errorf("%d lines are logged", n)
 	}
 	if err := w.Stop(time.Minute); err != nil {
 		t.Error(err)
