@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -224,15 +225,17 @@ func (c *Conn) tell(s *served, err error) {
 	c.o.Log.LogAttrs(s.ctx, level, "operation failed", append(c.about(s), slog.String("error", err.Error()))...)
 }
 
-// about is how the log calls a call. Its token is not in it.
+// about is how the log calls a call. Its token is not in it. Lines about no account are bounded as those of one (package tenantlog).
 func (c *Conn) about(s *served) []slog.Attr {
-	name := ""
-	if c.o.NameOf != nil {
-		name = c.o.NameOf(s.operation)
-	} else {
-		name = strconv.Itoa(int(s.operation))
-	}
 	return []slog.Attr{
-		slog.String("operation", name), slog.String("account", string(s.from.Account)), slog.String("request_id", s.from.RequestID),
+		slog.String("operation", c.nameOf(s.operation)), slog.String("account", cmp.Or(string(s.from.Account), "none")),
+		slog.String("request_id", s.from.RequestID),
 	}
+}
+
+func (c *Conn) nameOf(operation uint16) string {
+	if c.o.NameOf != nil {
+		return c.o.NameOf(operation)
+	}
+	return strconv.Itoa(int(operation))
 }
