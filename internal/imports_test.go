@@ -20,6 +20,7 @@ const module = "aaa-api"
 // internal/. A package that is missing here fails the test: a new package needs a decision.
 var rules = map[string][]string{
 	"aaa":        {},
+	"bans":       {"aaa", "store"},
 	"atomicfile": {},
 	"backoff":    {},
 	"charset":    {},
@@ -65,23 +66,28 @@ var rules = map[string][]string{
 
 	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
 
-	"plans":   {"aaa", "backoff", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
+	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
+	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
-	"line":       {"aaa"},
-	"processes":  {"backoff"},
-	"operations": {"aaa", "admin", "admission", "backoff", "dict", "document", "fsm", "gateway", "idempotency", "limits", "line", "peer", "schema", "store", "tally", "token"},
-	"tally":      {},
+	"line":        {"aaa"},
+	"adminsocket": {"line"},
+	"processes":   {"backoff"},
+	"operations": {
+		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"spool", "store", "tail", "tally", "token",
+	},
+	"tally": {},
 
 	"admission": {"aaa", "limits"},
-	"admin":     {"aaa", "admission", "backoff", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
+	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
 	"web":       {"aaa", "admission", "charset", "limits", "logging", "schema", "store", "token"},                                                                                 // of the store its Page alone, of token its Principal and scopes
 	"httpapi":   {"aaa", "admin", "admission", "document", "gateway", "limits", "line", "logging", "operations", "peer", "pool", "schema", "store", "tally", "token", "web", "/"}, // of admin, gateway, store and token plain data alone
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/operations"
 )
 
@@ -23,9 +25,10 @@ type certificate struct {
 	pair              atomic.Pointer[tls.Certificate]
 	before            atomic.Pointer[tls.Certificate] // the pair before; nil: there was none
 
-	used    string // contents of the files that pair is of
-	refused string // what the last look found instead, if it was no pair
-	looks   int    // that found it
+	mu      sync.Mutex // of a look
+	used    string     // contents of the files that pair is of
+	refused string     // what the last look found instead, if it was no pair
+	looks   int        // that found it
 }
 
 // loadCertificate reads the pair, which must be good at the start.
@@ -64,6 +67,8 @@ func (c *certificate) read() (found string, err error) {
 // look takes a changed pair. One that is not good changes nothing, and is logged once, when it is found a second
 // time: the first look may have met files that are being written.
 func (c *certificate) look(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	before := c.pair.Load()
 	found, err := c.read()
 	switch now := c.pair.Load(); {
@@ -80,6 +85,18 @@ func (c *certificate) look(ctx context.Context) {
 				"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
 		}
 	}
+}
+
+// reload is look for who wants to know at once what is wrong with the files.
+func (c *certificate) reload(ctx context.Context) error {
+	c.look(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.read()
+	if err != nil {
+		return aaa.Errorf(aaa.KindConflict, "the TLS certificate is no good, the one before stays in use: %w", err)
+	}
+	return nil
 }
 
 // follow looks until ctx ends.

@@ -45,6 +45,7 @@ func TestTwoNodes(t *testing.T) {
 	c.token = readToken(t, dir, "admin.token")
 	t.Run("hot reload", c.hotReload)
 	t.Run("many writers", c.manyWriters)
+	t.Run("bans", c.bans)
 	t.Run("one key", c.oneKey)
 	t.Run("a node with another key", c.anotherKey)
 	t.Run("a node that can't be reached", c.unreachableWarns)

@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		serveCommand(env), migrateCommand(env), tokenCommand(env), keyCommand(env), dictionaryCommand(env), fsmCommand(), versionCommand(),
+		serveCommand(env), migrateCommand(env), tokenCommand(env), keyCommand(env), dictionaryCommand(env), fsmCommand(), ctlCommand(env), versionCommand(),
 	)
 	addDefaults(root)
 	usageErrors(root)
@@ -109,6 +109,9 @@ func run(ctx context.Context, args []string, env environment) int {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
 		return 2
+	case errors.As(err, new(*notRunning)):
+		fmt.Fprintf(env.stderr, "aaa-api: %v\n", err)
+		return 3
 	case errors.Is(err, logging.ErrUnread): // it is what env.stderr takes: printing would wait for ever
 		return 1
 	default:

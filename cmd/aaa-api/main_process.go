@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/line"
 	"aaa-api/internal/logging"
 	"aaa-api/internal/processes"
 )
@@ -50,6 +52,10 @@ type parent struct {
 	secmod *syscall.Credential // likewise
 	memory shares
 	family *processes.Family
+
+	operators atomic.Pointer[line.Conn] // to the security module
+	draining  atomic.Bool
+	end       context.CancelFunc // begins the end of the node
 }
 
 // childVariables are all that children's environment has: nothing, but in tests.
@@ -64,6 +70,8 @@ func serveApart(ctx context.Context, cfg *config.Config, values map[string]strin
 }
 
 func (p *parent) run(ctx context.Context) (err error) {
+	ctx, p.end = context.WithCancel(ctx)
+	defer p.end()
 	if p.binary, err = os.Executable(); err != nil {
 		return err
 	}
@@ -90,6 +98,8 @@ func (p *parent) run(ctx context.Context) (err error) {
 	if err := p.start(ctx); err != nil {
 		return err
 	}
+	operators := openToOperators(ctx, p.cfg, p.log, p, line.Relay{To: p.module})
+	defer operators.Close() //nolint:errcheck // the last of all: ctl stop waits for it
 	defer func() { p.log.InfoContext(ctx, "stopped") }()
 	for ctx.Err() == nil {
 		select {
@@ -102,6 +112,7 @@ func (p *parent) run(ctx context.Context) (err error) {
 		case <-ctx.Done():
 		}
 	}
+	p.draining.Store(true)
 	if err := drain(ctx, p.log, p.cfg, p.family.Drain, nil); err != nil {
 		return err
 	}
@@ -116,7 +127,8 @@ func (p *parent) start(ctx context.Context) error {
 		Module:  moduleRole, Front: frontRole, Fronts: p.cfg.Fronts,
 		ModuleUser: p.secmod, FrontUser: p.front,
 		StartModule: p.moduleStart, StartFront: p.frontStart,
-		Log: p.log,
+		Operators: p.connectOperators,
+		Log:       p.log,
 	})
 	message, err := p.family.Start(ctx)
 	if err != nil {

@@ -3,8 +3,12 @@ package main
 import "context"
 
 // reload reads again what may have changed: the certificate. The key file and the file of passwords are read when they are used.
-func (n *module) reload(ctx context.Context) {
+func (n *module) reload(ctx context.Context) error {
 	n.log.InfoContext(ctx, "reload")
+	if n.certificate == nil {
+		return nil
+	}
+	return n.certificate.reload(ctx)
 }
 
 // reload takes what the security module has read again.

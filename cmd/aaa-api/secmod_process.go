@@ -105,10 +105,14 @@ func (s *secmodProcess) hear(ctx context.Context) {
 				if err := s.connect(n, m); err != nil {
 					n.log.ErrorContext(ctx, "a front has no line", "error", err)
 				}
+			case m.Kind == processes.Operators:
+				if err := s.connectMain(n, m); err != nil {
+					n.log.ErrorContext(ctx, "operators have no line", "error", err)
+				}
 			case m.Kind == processes.Drain:
 				n.draining.Store(true)
 			case m.Kind == processes.Reload:
-				n.reload(ctx)
+				_ = n.reload(ctx) // the log has it
 			}
 		}
 	}
@@ -151,6 +155,26 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 		both.Wait()
 		leave()
 	})
+	return nil
+}
+
+// connectMain serves what main hands on of operators.
+func (s *secmodProcess) connectMain(n *module, m *processes.Message) error {
+	if len(m.Files) != 1 {
+		return fmt.Errorf("%d lines where one is wanted", len(m.Files))
+	}
+	end, err := net.FileConn(m.Files[0])
+	if err := errors.Join(err, m.Files[0].Close()); err != nil {
+		return err
+	}
+	conn := line.New(end, line.Options{Handler: n.parts.Operators(), Log: n.log, Peer: "main", NameOf: operations.NameOf})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		s.conns = map[*line.Conn]struct{}{}
+	}
+	s.conns[conn] = struct{}{}
+	s.left.Go(conn.Wait)
 	return nil
 }
 

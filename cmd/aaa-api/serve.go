@@ -53,6 +53,8 @@ The first start makes the key file, the root account and a token for it.`,
 
 // serveHere runs a node in this process alone. It logs to lines until ctx ends, and then finishes what it has begun.
 func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, env environment) (err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	at, err := listen(ctx, cfg, env.held)
 	if err != nil {
 		return err
@@ -62,6 +64,8 @@ func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, e
 	if err != nil {
 		return errors.Join(err, at.Close())
 	}
+	operators := openToOperators(ctx, cfg, n.log, &alone{n, end}, n.parts.Operators())
+	defer operators.Close() //nolint:errcheck // the last of all: ctl stop waits for it
 	defer func() {
 		err = errors.Join(err, at.Close(), n.Close())
 		n.log.InfoContext(ctx, "stopped")
@@ -88,7 +92,7 @@ func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, e
 	defer signal.Stop(hangUps)
 	go func() {
 		for range hangUps {
-			n.reload(background)
+			_ = n.reload(background) // the log has it
 			f.reload(background)
 		}
 	}()

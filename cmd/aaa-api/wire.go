@@ -19,6 +19,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/config"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
@@ -38,6 +39,7 @@ import (
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/spool"
 	"aaa-api/internal/store"
+	"aaa-api/internal/tail"
 	"aaa-api/internal/tally"
 	"aaa-api/internal/tenantlog"
 	"aaa-api/internal/token"
@@ -58,6 +60,7 @@ type module struct {
 	tenants  *plans.Cache
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
+	bans     *bans.Board
 	spool    *spool.Spool
 	journal  *journal.Journal // nil: it could not be opened
 	radius   *radius.Engine
@@ -65,6 +68,7 @@ type module struct {
 	admin    *admin.Service
 	keys     *idempotency.Keys
 	verifier *token.Verifier
+	tail     *tail.Tail
 	parts    *operations.Parts
 	memory   int64 // that the process may use; 0: nobody says
 	budget   *admission.Budget
@@ -136,9 +140,14 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 			return nil, err
 		}
 	}
-	if err := n.assemble(); err != nil {
+	banKey, err := n.vault.MAC(ctx, aaa.SystemConfig, "bans", nil)
+	if err != nil {
 		return nil, err
 	}
+	if err := n.assemble(banKey); err != nil {
+		return nil, err
+	}
+	n.bans.Sync(ctx) // who is banned stays so over a restart
 	n.start(ctx)
 	// From here on the caches follow every change.
 	if err := n.follower.Sync(ctx); err != nil {
@@ -147,8 +156,9 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 	return n, nil
 }
 
-// assemble puts the parts of the straight line together that lie behind HTTP: gateway, tenants, router, engines.
-func (n *module) assemble() error {
+// assemble puts the parts of the straight line together that lie behind HTTP: gateway, tenants, router, engines. banKey is that of
+// bans.Options.
+func (n *module) assemble(banKey [32]byte) error {
 	registry := prometheus.NewRegistry()
 	n.registry = registry
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -178,18 +188,22 @@ func (n *module) assemble() error {
 	if err != nil {
 		return err
 	}
+	n.bans = bans.New(bans.Options{
+		Store: n.store.Bans(), Node: n.name, Key: banKey, Log: n.log, Values: n.cfg.LogUser, Metrics: bans.NewMetrics(registry),
+	})
 	routes, err := router.New(router.Options{
 		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes,
-		Processor: processor, Log: n.log,
+		Processor: processor, Bans: n.bans, Log: n.log,
 	})
 	if err != nil {
 		return err
 	}
 	n.url = n.advertised()
 	n.spool = n.newSpool(registry)
+	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
-		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(),
-		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url,
+		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
@@ -199,6 +213,7 @@ func (n *module) assemble() error {
 		Tree:     n.tenants,
 		Users:    n.gateway,
 		Opener:   n.gateway,
+		Banner:   n.gateway,
 		TokenKey: n.tokenKey,
 		Preparer: n.preparer,
 		System:   n.system,
@@ -216,6 +231,7 @@ func (n *module) assemble() error {
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
+		Local:   n.local(),
 	}
 	if n.certificate != nil {
 		n.parts.KeyPairs = n.certificate
@@ -268,6 +284,7 @@ func (n *module) start(ctx context.Context) {
 	n.background.Go(func() { _ = n.follower.Run(ctx) }) // it returns nil once ctx ends
 	n.background.Go(func() { n.deleteExpired(ctx) })
 	n.background.Go(func() { n.gateway.RunSessions(ctx) })
+	n.background.Go(func() { n.bans.Run(ctx) })
 	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })

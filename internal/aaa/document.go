@@ -48,7 +48,31 @@ type Document struct {
 
 	AccountingDelivery string `json:"accounting_delivery,omitempty"` // DeliveryAnswered (default) or DeliveryStored
 	AccountingKeep     int    `json:"accounting_keep,omitempty"`     // seconds; 0 means DefaultAccountingKeep
+
+	Bans Bans `json:"bans,omitzero"`
 }
+
+// Bans says who is banned for refused logins. The zero value bans nobody.
+type Bans struct {
+	By        []string  `json:"by"`                   // request keys whose values are scored
+	MaxScore  int       `json:"max_score,omitempty"`  // points of a ban; 0 means DefaultMaxScore
+	Points    BanPoints `json:"points,omitzero"`      // what is charged
+	BanTime   int       `json:"ban_time,omitempty"`   // seconds; 0 means DefaultBanTime
+	ResetTime int       `json:"reset_time,omitempty"` // seconds after the last points; 0 means DefaultBanReset
+}
+
+// BanPoints is what each failure costs.
+type BanPoints struct {
+	Reject *int `json:"reject,omitempty"` // a refused login; nil means DefaultRejectPoints
+}
+
+// What a document's bans have by default.
+const (
+	DefaultMaxScore     = 80
+	DefaultRejectPoints = 10
+	DefaultBanTime      = 300 * time.Second
+	DefaultBanReset     = 300 * time.Second
+)
 
 // When an accounting request is answered.
 const (

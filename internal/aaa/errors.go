@@ -24,6 +24,7 @@ const (
 	KindUnavailable // the store is away
 	KindLimited     // a limit of the account is reached for now: RetryAfter, Excess
 	KindTooLong     // what was sent is longer than anything that is taken
+	KindBanned      // too many refused logins: RetryAfter
 	numKinds
 )
 
@@ -33,8 +34,8 @@ type Error struct {
 	Kind       Kind
 	Message    string
 	Fields     []Field       // faults of the input, by path
-	RetryAfter time.Duration // with KindBusy, KindUnavailable and KindLimited
-	Trace      *Trace        // with KindNoAnswer and KindBadReply, when asked for
+	RetryAfter time.Duration // with KindBusy, KindUnavailable, KindLimited and KindBanned
+	Trace      *Trace        // with KindNoAnswer, KindBadReply and KindBanned, when asked for
 	Excess     *Excess       // the limit that was reached
 	Server     string        // name of the server that was asked last; empty where none was
 	Attempts   int           // packets sent, over all servers

@@ -168,7 +168,7 @@ type TraceDocument struct {
 	Account  AccountID `json:"account_id"`
 	Mode     Mode      `json:"aaa_mode"`
 	Revision int64     `json:"revision,omitempty"`
-	Note     string    `json:"note"` // used, no usable server, no document, off, none answered, bypassed
+	Note     string    `json:"note"` // used, no usable server, no document, off, none answered, bypassed, banned
 }
 
 // TraceRule is one rule at work. Index counts from 0 within the section.

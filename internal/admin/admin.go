@@ -69,6 +69,7 @@ type Options struct {
 	Tree     Tree
 	Users    UsersSealer
 	Opener   RecordOpener
+	Banner   Banner
 	TokenKey token.Key // makes credentials
 	Preparer *document.Preparer
 	System   SystemDictionaries
@@ -121,6 +122,7 @@ type Service struct {
 	Users        *Users
 	Tokens       *Tokens
 	Spool        *Spool
+	Bans         *Bans
 
 	base *base
 }
@@ -131,8 +133,8 @@ func New(o Options) *Service {
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
 		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
-		Spool: &Spool{b},
-		base:  b,
+		Spool: &Spool{b}, Bans: &Bans{b},
+		base: b,
 	}
 }
 

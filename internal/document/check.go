@@ -52,7 +52,11 @@ func (c *check) run() error {
 	if err := c.machine(); err != nil {
 		return err
 	}
-	return c.rules()
+	if err := c.rules(); err != nil {
+		return err
+	}
+	c.bans()
+	return nil
 }
 
 func (c *check) fault(path, rule, message string, value any) {

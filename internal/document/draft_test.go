@@ -156,6 +156,7 @@ func TestTypedIsDecoded(t *testing.T) {
 		"on": example(t, "example_on"), "inherit": example(t, "example_inherit"), "put": example(t, "example_put"),
 		"secrets": everySecret(t), "long": longDocument(t),
 		"empty":  json.RawMessage(`{"servers":[],"realms":{},"fsm":"race","nas_port":"7"}`),
+		"bans":   json.RawMessage(`{"servers":[],"bans":{"by":["a"],"points":{"reject":0}}}`),
 		"timers": json.RawMessage(`{"servers":[{"name":"a"},{"retries":0,"timeout":1},{"dicts":[],"tls":{"server_name":"x"}}],"fsm":{"authn":"a"},"nas_port":9}`),
 	} {
 		want, err := decode(text)

@@ -71,6 +71,9 @@ func assign(v reflect.Value, from any) error {
 		if ok = err == nil; ok {
 			v.SetInt(n)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return assign(v.Elem(), from)
 	case reflect.Slice:
 		return assignSlice(v, from)
 	case reflect.Map:

@@ -125,16 +125,16 @@ func (a *ailing) states(t *testing.T) string {
 func (a *ailing) quiet(t *testing.T) {
 	t.Helper()
 	synctest.Wait()
-	if a.Recovery.term != nil || a.busy || a.running != 0 {
-		t.Errorf("left: term %v, busy %v, %d probes", a.Recovery.term, a.busy, a.running)
+	if a.Recovery.term != nil || a.is(busy) || a.running != 0 {
+		t.Errorf("left: term %v, busy %v, %d probes", a.Recovery.term, a.is(busy), a.running)
 	}
-	probes, retired := a.probes(), a.retired
+	probes, over := a.probes(), a.is(retired)
 	for range FailuresToDead { // not seen by the Recovery, which would begin a term
 		a.Health.Failure()
 	}
 	time.Sleep(24 * time.Hour)
 	synctest.Wait()
-	if n := a.probes(); n != probes || a.State() != Dead || a.retired != retired {
+	if n := a.probes(); n != probes || a.State() != Dead || a.is(retired) != over {
 		t.Errorf("afterwards %d probes, state %v", n-probes, a.State())
 	}
 }

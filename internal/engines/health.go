@@ -39,20 +39,49 @@ const (
 // Health is a server's health as its exchanges and probes found it. The zero
 // value is alive. It is safe for use by many goroutines and is one word large,
 // since a node holds one for each server of each tenant.
-type Health struct{ word atomic.Uint32 }
+type Health struct{ word atomic.Uint64 }
 
-// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row, 24 whether the server has ever answered, which Recovery notes.
-func pack(s State, failures, answers uint32) uint32 {
-	return uint32(s) | failures<<8 | answers<<16
+// The word: bits 0-7 the State, 8-15 failures in a row, 16-23 answers in a row, then the bits below, 32-63 when the State last changed, in
+// seconds of Unix.
+func pack(s State, failures, answers uint64) uint64 {
+	return uint64(s) | failures<<8 | answers<<16
 }
 
-const answered = 1 << 24
+// Bits of the word that Recovery sets.
+const (
+	answered = 1 << (24 + iota) // the server has answered, once or more
+	retired                     // under Recovery.mu: nobody asks any more
+	busy                        // under Recovery.mu: a probe is under way; of an earlier term, maybe
+
+	kept       = answered | retired | busy // at each step
+	sinceShift = 32
+)
+
+func (h *Health) is(bit uint64) bool { return h.word.Load()&bit != 0 }
 
 // Answered reports whether the server has ever answered.
-func (h *Health) Answered() bool { return h.word.Load()&answered != 0 }
+func (h *Health) Answered() bool { return h.is(answered) }
 
-func unpack(w uint32) (s State, failures, answers uint32) {
+// Since is when the state last changed, to the second; zero if it never did.
+func (h *Health) Since() time.Time {
+	seconds := h.word.Load() >> sinceShift
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0) //nolint:gosec // 32 bits
+}
+
+func unpack(w uint64) (s State, failures, answers uint64) {
 	return State(w & 0xff), w >> 8 & 0xff, w >> 16 & 0xff
+}
+
+// replace puts what pack made in the place of old. It returns false if another goroutine was faster.
+func (h *Health) replace(old, next uint64) bool {
+	since := old >> sinceShift
+	if before, _, _ := unpack(old); before != State(next&0xff) {
+		since = uint64(time.Now().Unix()) //nolint:gosec // after 1970
+	}
+	return h.word.CompareAndSwap(old, next|old&kept|since<<sinceShift)
 }
 
 // State returns the present state.
@@ -77,7 +106,7 @@ func (h *Health) Success() State {
 		if answers+1 >= AnswersToAlive {
 			s, next = Alive, pack(Alive, 0, 0)
 		}
-		if h.word.CompareAndSwap(old, next|old&answered) {
+		if h.replace(old, next) {
 			return s
 		}
 	}
@@ -96,7 +125,7 @@ func (h *Health) Failure() State {
 		case failures >= FailuresToDead:
 			s = Dead
 		}
-		if h.word.CompareAndSwap(old, pack(s, failures, 0)|old&answered) {
+		if h.replace(old, pack(s, failures, 0)) {
 			return s
 		}
 	}
@@ -114,7 +143,7 @@ func (h *Health) Revive() State {
 		if s, _, _ := unpack(old); s != Dead {
 			return s
 		}
-		if h.word.CompareAndSwap(old, pack(Zombie, FailuresToDead-1, 0)|old&answered) {
+		if h.replace(old, pack(Zombie, FailuresToDead-1, 0)) {
 			return Zombie
 		}
 	}

@@ -3,6 +3,8 @@ package engines
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unsafe"
 )
 
@@ -55,6 +57,32 @@ func TestHealthStates(t *testing.T) {
 	if size := unsafe.Sizeof(Health{}); size > 8 {
 		t.Errorf("a Health is %d octets", size)
 	}
+}
+
+// TestHealthSince: a server's state is known with the time of its last change, whatever else happens in between.
+func TestHealthSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r Recovery
+		if !r.Since().IsZero() {
+			t.Errorf("a new server's state changed at %v", r.Since())
+		}
+		begun := time.Now()
+		for at, step := range []struct {
+			do      func() State
+			changed int // seconds from begun
+		}{{r.Success, -1}, {r.Failure, 1}, {r.Failure, 1}, {r.Success, 1}, {r.Failure, 1}, {r.Failure, 1}, {r.Failure, 6}, {r.Revive, 7}, {r.Success, 7}, {r.Success, 7}, {r.Success, 10}} {
+			step.do()
+			r.word.Or(answered)
+			if got := r.Since(); step.changed < 0 != got.IsZero() || step.changed >= 0 && !got.Equal(begun.Add(time.Duration(step.changed)*time.Second)) {
+				t.Errorf("after step %d the state is %v since %v, want second %d", at, r.State(), got.Sub(begun), step.changed)
+			}
+			time.Sleep(time.Second)
+		}
+		if !r.Answered() {
+			t.Error("a step forgot that the server has answered")
+		}
+	})
 }
 
 func TestHealthManyGoroutines(t *testing.T) {

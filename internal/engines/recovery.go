@@ -42,10 +42,8 @@ const deafAfter = 2
 // handed in by those who tell of its answers and made when the first is missing.
 type Recovery struct {
 	Health
-	retired bool // like all below, guarded by mu
-	busy    bool // a probe is under way; of an earlier term, maybe
-	mu      sync.Mutex
-	term    *term // nil: the server is alive, or nobody asks any more
+	mu   sync.Mutex
+	term *term // under mu; nil: the server is alive, or nobody asks any more
 }
 
 // term is a time during which a server is not alive.
@@ -86,7 +84,7 @@ func (r *Recovery) Failed(means func() Means) { r.change(means, r.Failure) }
 func (r *Recovery) Retire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.retired = true
+	r.word.Or(retired)
 	r.end()
 }
 
@@ -106,7 +104,7 @@ func (r *Recovery) change(means func() Means, step func() State) {
 	switch {
 	case after == Alive:
 		r.end()
-	case r.term == nil && !r.retired:
+	case r.term == nil && !r.is(retired):
 		r.begin(means())
 	}
 }
@@ -153,9 +151,9 @@ func (t *term) byTime() bool { return t.means.Probe == nil || t.deaf >= deafAfte
 func (t *term) turn() {
 	r := t.recovery
 	r.mu.Lock()
-	mine := r.term == t && !r.busy
+	mine := r.term == t && !r.is(busy)
 	if mine {
-		r.busy = true
+		r.word.Or(busy)
 	}
 	r.mu.Unlock()
 	if mine {
@@ -170,7 +168,7 @@ func (t *term) turn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if mine {
-		r.busy = false
+		r.word.And(^uint64(busy))
 	}
 	if r.term == t {
 		t.turns++

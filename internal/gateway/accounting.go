@@ -129,8 +129,9 @@ func (g *Gateway) Width(account aaa.AccountID) int {
 // Account implements session.AAA. A caller waits for a Start alone: what follows is delivered when it can be.
 func (g sessionAAA) Account(ctx context.Context, rec *session.Record) (res *aaa.Result, err error) {
 	start := time.Now()
-	defer func() { g.metrics.count(ctx, aaa.Accounting, res, err, time.Since(start)) }()
+	req := &aaa.Request{ID: rec.RequestID, Account: rec.Account, Op: aaa.Accounting, Values: rec.Values}
 	plan, err := g.tenants.Plan(ctx, rec.Account)
+	defer func() { g.ended(ctx, plan, req, start, res, err) }()
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,6 @@ func (g sessionAAA) Account(ctx context.Context, rec *session.Record) (res *aaa.
 	if !route.Usable(aaa.Accounting) {
 		return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil
 	}
-	req := &aaa.Request{ID: rec.RequestID, Account: rec.Account, Op: aaa.Accounting, Values: rec.Values}
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
 	}

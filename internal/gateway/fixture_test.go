@@ -17,6 +17,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/actions"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
@@ -27,6 +28,7 @@ import (
 	"aaa-api/internal/store"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
+	"aaa-api/internal/tail"
 )
 
 // fixture is the service on a real store, with an engine that answers by script.
@@ -42,6 +44,7 @@ type fixture struct {
 	asked    *scriptedAuthorizer
 	metrics  *prometheus.Registry
 	ids      map[string]aaa.AccountID
+	passed   time.Duration // of the clock of bans, beside the time that passes by itself
 }
 
 var systemDictionaries = sync.OnceValues(func() (*dict.Catalog, error) { return dict.LoadSystem("") })
@@ -90,11 +93,12 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.metrics = reg
 	routes, err := router.New(router.Options{
 		Authorizer: f.asked, Actions: acts, Metrics: router.NewMetrics(reg), Standard: std, Log: log,
+		Bans: bans.New(bans.Options{Store: db.Bans(), Node: "a", Now: f.clock, Log: log, Metrics: bans.NewMetrics(reg)}),
 	})
 	f.must(err)
 	o := Options{
 		Tenants: f.tenants, Router: routes, Vault: vault, Spool: direct{f}, Sessions: db.Sessions(), Node: "a",
-		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Log: log,
+		Metrics: NewMetrics(reg, f.tenants, f.follower.Lag), Tail: tail.New(), Log: log,
 	}
 	for _, fn := range change {
 		fn(&o)
@@ -106,6 +110,9 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.account("sibling", "reseller")
 	return f
 }
+
+// clock is what bans go by.
+func (f *fixture) clock() time.Time { return time.Now().Add(f.passed) }
 
 // direct is a Spool that keeps nothing: each record has one attempt.
 type direct struct{ *fixture }

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/document"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
 	"aaa-api/internal/session"
 	"aaa-api/internal/store"
+	"aaa-api/internal/tail"
 	"aaa-api/internal/usersfile"
 )
 
@@ -25,6 +27,8 @@ type Gateway struct {
 	spool   Spool
 	clock   func() time.Time
 	metrics *Metrics
+	tail    *tail.Tail
+	bans    *bans.Board
 
 	hashCost usersfile.Cost
 }
@@ -43,6 +47,8 @@ type Options struct {
 	URL      string           // at which other nodes reach it; optional: they don't
 	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
+	Tail     *tail.Tail     // keeps a summary of each request; optional: nothing does
+	Bans     *bans.Board    // optional: nobody is banned
 	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
 	Log      *slog.Logger
 }
@@ -53,7 +59,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, hashCost: o.HashCost,
 	}
 	g.Manager = session.New(session.Options{
 		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
@@ -75,7 +81,7 @@ func (g *Gateway) Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, er
 	return g.finish(ctx, plan, req, start, err)
 }
 
-// finish runs a request unless err keeps it from that, and counts it.
+// finish runs a request unless err keeps it from that, and counts it. plan is nil if there is none.
 func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time, err error) (*aaa.Result, error) {
 	var res *aaa.Result
 	if err == nil {
@@ -85,7 +91,7 @@ func (g *Gateway) finish(ctx context.Context, plan *plans.Plan, req *aaa.Request
 			res, err = g.router.Handle(ctx, plan, req, start)
 		}
 	}
-	g.metrics.count(ctx, req.Op, res, err, time.Since(start))
+	g.ended(ctx, plan, req, start, res, err)
 	return res, err
 }
 
@@ -181,6 +187,9 @@ func (g *Gateway) Effective(ctx context.Context, account aaa.AccountID, op aaa.O
 	e := &Effective{
 		Account: account, Op: op, Outcome: string(route.Outcome), Levels: []EffectiveLevel{},
 		Workers: EffectiveWorkers{Value: plan.Workers, Account: plan.WorkersOf},
+	}
+	for _, p := range route.Bans {
+		e.Bans = append(e.Bans, EffectiveBans{p.Document, p.By})
 	}
 	levels := route.Levels
 	if route.Off() { // whose document says so is the last step of the walk

@@ -26,7 +26,7 @@ type Metrics struct {
 var kindOutcomes = map[aaa.Kind]string{
 	aaa.KindBadInput: "bad_input", aaa.KindNotFound: "not_found", aaa.KindForbidden: "forbidden",
 	aaa.KindBusy: "busy", aaa.KindLimited: "limited", aaa.KindBadReply: "bad_reply", aaa.KindNoAnswer: "no_answer",
-	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal",
+	aaa.KindUnavailable: "unavailable", aaa.KindInternal: "internal", aaa.KindBanned: "banned",
 }
 
 // cancelled names the requests that ended since their callers went away.
@@ -63,19 +63,22 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 	return m
 }
 
-// count counts a request of the caller whose ctx it is.
-func (m *Metrics) count(ctx context.Context, op aaa.Op, res *aaa.Result, err error, elapsed time.Duration) {
-	var name string
+// outcomeOf names how a request of the caller whose ctx it is has ended.
+func outcomeOf(ctx context.Context, res *aaa.Result, err error) string {
 	switch {
 	case err == nil:
-		name = string(res.Outcome)
+		return string(res.Outcome)
 	case errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled):
-		name = cancelled
-	default:
-		if name = kindOutcomes[aaa.KindOf(err)]; name == "" {
-			name = kindOutcomes[aaa.KindInternal]
-		}
+		return cancelled
 	}
+	if name := kindOutcomes[aaa.KindOf(err)]; name != "" {
+		return name
+	}
+	return kindOutcomes[aaa.KindInternal]
+}
+
+// count counts a request by its outcome.
+func (m *Metrics) count(op aaa.Op, name string, elapsed time.Duration) {
 	if c := m.requests[op][name]; c != nil {
 		c.Inc()
 	}

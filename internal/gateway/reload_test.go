@@ -231,7 +231,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	f.must(err)
 	eff, err := f.gateway.Effective(f.ctx, f.ids["customer"], aaa.Authn)
 	f.must(err)
-	for what, v := range map[string]any{"plan": *p, "level": *level, "server": *level.Servers[0], "trace": *res.Trace, "dry run": *dry, "effective": *eff} {
+	for what, v := range map[string]any{"plan": *p, "level": *level, "server": level.Servers[0], "trace": *res.Trace, "dry run": *dry, "effective": *eff} {
 		asJSON, _ := json.Marshal(v) // a type with functions in it does not marshal: nothing to see then
 		if text := fmt.Sprintf("%v %+v %#v", v, v, v) + string(asJSON); strings.Contains(text, "s3cr3t") {
 			t.Errorf("%s shows a secret: %s", what, text)

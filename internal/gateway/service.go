@@ -14,7 +14,7 @@ import (
 // gives a stored secret away.
 type Service interface {
 	// Handle runs an AAA request. An accounting request whose record no server takes now is answered by aaa.Stored. The errors are *aaa.Error: KindBadInput, KindNotFound,
-	// KindForbidden (account disabled), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
+	// KindForbidden (account disabled), KindBanned (a login), KindBusy, KindBadReply, KindNoAnswer, KindUnavailable; or ctx's, where the
 	// caller goes away while the request waits for a worker.
 	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
 	// Repeat tells the request that runs under a RepeatID of the account that it has come again. One that has ended, or not
@@ -112,6 +112,13 @@ type Effective struct {
 	Outcome string           `json:"outcome"` // servers, off, local_accept, authz_apps (external authorisers alone), no_servers
 	Levels  []EffectiveLevel `json:"levels"`  // in the order in which they are tried; of off, the one document that says so
 	Workers EffectiveWorkers `json:"workers"`
+	Bans    []EffectiveBans  `json:"bans,omitempty"` // of authn: the documents that ban, the account's own first
+}
+
+// EffectiveBans is a document whose bans hold for an account. It may be none of the levels: one without servers bans too.
+type EffectiveBans struct {
+	Account aaa.AccountID `json:"account_id"`
+	By      []string      `json:"by"` // without keys that hold secrets
 }
 
 // EffectiveLevel is one document in force, whole.

@@ -99,7 +99,25 @@ func (g *Gateway) StartSession(ctx context.Context, req *aaa.Request) (*aaa.Sess
 	if err := g.admit(ctx, req.Account); err != nil {
 		return nil, err
 	}
+	if err := g.banned(ctx, req); err != nil {
+		return nil, err
+	}
 	return g.Manager.StartSession(ctx, req)
+}
+
+// banned is the error of a login that a ban answers: no session is stored for it.
+func (g *Gateway) banned(ctx context.Context, req *aaa.Request) error {
+	start := time.Now()
+	plan, err := g.plan(ctx, req.Account)
+	if err != nil {
+		return err
+	}
+	login := *req
+	login.Op = aaa.Authn
+	if err = g.router.Banned(plan, &login); err != nil {
+		g.ended(ctx, plan, &login, start, nil, err)
+	}
+	return err
 }
 
 // ContinueSession implements Sessions.

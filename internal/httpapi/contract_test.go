@@ -389,7 +389,7 @@ func TestParametersAreTheContract(t *testing.T) {
 func TestContractHasTheSchemasOfDocuments(t *testing.T) {
 	t.Parallel()
 	k := contractChecker(t)
-	for file, component := range map[string]string{"aaa.json": "Document", "system_aaa.json": "SystemDocument", "token.json": "TokenWrite"} {
+	for file, component := range map[string]string{"aaa.json": "Document", "system_aaa.json": "SystemDocument", "token.json": "TokenWrite", "ban.json": "BanWrite"} {
 		text, err := schemas.Files.ReadFile(file)
 		ok(t, err)
 		var schema struct {

@@ -81,7 +81,7 @@ func TestBadCredentialsAreLimited(t *testing.T) {
 			r.refused(401, web.SlugToken)
 			continue
 		}
-		if r.refused(429, "too_many_requests"); r.header.Get("Retry-After") != "1" {
+		if r.refused(429, "too_many_requests"); r.header.Get("Retry-After") == "" {
 			t.Errorf("%v", r.header)
 		}
 	}

@@ -82,6 +82,8 @@ const (
 	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
 	atSpool          = atDocument + "/spool"
 	atRecord         = atSpool + "/{record}"
+	atBans           = atDocument + "/bans"
+	atBan            = atBans + "/{ban}"
 	atSystemV1       = "/v1/system_configs/circlemaker"
 	atSystem         = "/v2/system_configs/circlemaker"
 	atSystemRevision = atSystem + "/revisions/{n}"
@@ -150,6 +152,11 @@ var routes = []route{
 	{"GET", atRecord, mayRead, onAccount, noBody, "", false, (*API).getRecord},
 	{"DELETE", atRecord, mayWrite, onAccount, noBody, "", false, (*API).dropRecord},
 	{"POST", atRecord + "/resend", mayWrite, onAccount, noBody, "", false, (*API).resendRecord},
+
+	{"GET", atBans, mayRead, onAccount, noBody, paged + " descendants", false, (*API).listBans},
+	{"POST", atBans, mayWrite, onAccount, jsonBody, "", false, (*API).addBan},
+	{"DELETE", atBans, mayWrite, onAccount, noBody, "key value", false, (*API).liftValue},
+	{"DELETE", atBan, mayWrite, onAccount, noBody, "", false, (*API).liftBan},
 
 	{"GET", atDictionaries, mayRead, onAccount, noBody, paged + " system", false, (*API).listDictionaries},
 	{"PUT", atDictionaries, mayWrite, onAccount, upload, "name", false, once((*API).createDictionary)},

@@ -58,6 +58,9 @@ func viewSession(s aaa.Session) sessionView {
 	}
 }
 
+// ViewSession is an AAA session as answers show it, to be written as JSON.
+func ViewSession(s aaa.Session) any { return viewSession(s) }
+
 // stepView is the answer to a verb. What a backend named stands apart from what this service says.
 type stepView struct {
 	Result aaa.SessionResult `json:"result"`

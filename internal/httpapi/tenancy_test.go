@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/store"
@@ -78,6 +79,10 @@ var samples = map[string]sample{
 	"GET " + atRecord:                         {status: 200},
 	"DELETE " + atRecord:                      {status: 200, spends: true},
 	"POST " + atRecord + "/resend":            {status: 200},
+	"GET " + atBans:                           {status: 200},
+	"POST " + atBans:                          {body: data(`{"key":"Calling-Station-Id","value":"192.0.2.9"}`), status: 201},
+	"DELETE " + atBans:                        {query: "?key=Calling-Station-Id&value=192.0.2.9", status: 200},
+	"DELETE " + atBan:                         {status: 200, spends: true},
 	"GET " + atDictionaries:                   {status: 200},
 	"PUT " + atDictionaries:                   {body: data(fmt.Sprintf(aDictionary, "dictionary_new")), status: 201},
 	"POST " + atDictionaries:                  {body: data(fmt.Sprintf(aDictionary, "dictionary_acme")), status: 200},
@@ -107,7 +112,7 @@ var asText = map[string]string{"Content-Type": "text/plain"}
 // tenancy is a world in which every account has everything.
 type tenancy struct {
 	*world
-	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}, {record}, {sid} and {sid}/VERB
+	ids map[aaa.AccountID]map[string]string // of each account: {token}, {dict}, {name}, {n}, {record}, {ban}, {sid} and {sid}/VERB
 }
 
 func newTenancy(t *testing.T) *tenancy {
@@ -122,7 +127,7 @@ func newTenancy(t *testing.T) *tenancy {
 // in three states.
 func (w *tenancy) fill(id aaa.AccountID) {
 	w.t.Helper()
-	w.document(id)
+	w.call(w.rootToken, "PUT", at(id, "/aaa"), data(banning("Calling-Station-Id"))).want(201)
 	w.call(w.rootToken, "PUT", at(id, "/api_key"), "").want(201)
 	name := "of-" + string(id)
 	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
@@ -134,6 +139,7 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	w.ids[id] = map[string]string{
 		"{sid}": waiting, "{sid}/open": loggedIn + "/open", "{sid}/interim": open + "/interim", "{sid}/suspend": leaving + "/suspend",
 		"{n}": "1", "{record}": w.record(id, `{"User-Name":"bob"}`, failed("server1")),
+		"{ban}":   w.call(w.rootToken, "POST", at(id, "/aaa/bans"), data(`{"key":"Calling-Station-Id","value":"192.0.2.7"}`)).want(201).str("data", "id"),
 		"{name}":  name,
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
 		"{token}": w.call(w.rootToken, "PUT", at(id, "/tokens"), "").want(201).str("data", "id"),
@@ -196,6 +202,9 @@ func (w *tenancy) state() string {
 		records, _, err := w.store.Spool().List(ctx, a.ID, store.SpoolFilter{}, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(records)
+		bans, _, err := w.store.Bans().List(ctx, a.ID, time.Unix(0, 0), store.Page{})
+		ok(w.t, err)
+		dump(bans)
 	}
 	return b.String()
 }
@@ -231,7 +240,7 @@ func TestTenancyRefusals(t *testing.T) {
 	t.Parallel()
 	w := newTenancy(t)
 	unknown := aaa.NewAccountID()
-	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody", "{record}": aaa.NewID(), "{sid}": strings.Repeat("A", sidLength)}
+	w.ids[unknown] = map[string]string{"{n}": "1", "{dict}": aaa.NewID(), "{token}": aaa.NewID(), "{name}": "of-nobody", "{record}": aaa.NewID(), "{ban}": aaa.NewID(), "{sid}": strings.Repeat("A", sidLength)}
 	accounts := map[string]aaa.AccountID{"own": w.tenant, "child": w.child, "parent": w.root, "sibling": w.sibling, "unknown": unknown}
 
 	revoked := w.call(w.rootToken, "PUT", at(w.tenant, "/tokens"), "").want(201)

@@ -25,6 +25,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
@@ -62,6 +63,7 @@ type world struct {
 	contract *checker
 	key      token.Key
 	vault    *secmod.Vault
+	bans     *bans.Board
 	sync     func(context.Context) error
 
 	root, tenant, child, sibling aaa.AccountID
@@ -177,9 +179,10 @@ func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldO
 	standard, err := router.StandardOf(system.Default())
 	ok(t, err)
 	metrics := prometheus.NewRegistry()
+	w.bans = bans.New(bans.Options{Store: st.Bans(), Node: aaa.NewID(), Log: log, Metrics: bans.NewMetrics(metrics)})
 	routes, err := router.New(router.Options{
 		Authorizer: authorizer.New(), Actions: everyAction, Metrics: router.NewMetrics(metrics),
-		Standard: standard, Deadline: 5 * time.Second, Log: log,
+		Standard: standard, Bans: w.bans, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
 	own, refusals := metrics, tenants.Refusals() // of the API's process
@@ -189,7 +192,7 @@ func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldO
 	}
 	records := &direct{}
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: records, Sessions: st.Sessions(), Node: "node1", Bans: w.bans,
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	records.service = service
@@ -207,7 +210,7 @@ func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldO
 			Keys: idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 		},
 		config: admin.Options{
-			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
+			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: everyAction.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry),
 			Sync:     follower.Sync,
 		},

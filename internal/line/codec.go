@@ -56,6 +56,9 @@ func coderOf(t reflect.Type) (*coder, error) {
 
 // Append adds the binary form of what a pointer points to.
 func Append(b []byte, data any) ([]byte, error) {
+	if raw, ok := data.(*Raw); ok {
+		return append(b, *raw...), nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return nil, fmt.Errorf("%T is no pointer to plain data", data)
@@ -74,6 +77,10 @@ func Read(form string, data any) error {
 }
 
 func (r *reader) read(data any) error {
+	if raw, ok := data.(*Raw); ok {
+		*raw = Raw(r.rest)
+		return nil
+	}
 	p := reflect.ValueOf(data)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("%T is no pointer to plain data", data)

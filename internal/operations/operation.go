@@ -49,6 +49,7 @@ type served interface {
 	hot() bool
 	// types gives pointers to a request and to an answer, for tests of what crosses.
 	types() (request, answer any)
+	forOperators() bool
 }
 
 // define makes an operation, at start alone.
@@ -153,6 +154,8 @@ func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, d
 func (o *Operation[Q, R]) hot() bool { return o.quick != nil }
 
 func (o *Operation[Q, R]) types() (request, answer any) { return new(Q), new(R) }
+
+func (o *Operation[Q, R]) forOperators() bool { return o.access.Operator }
 
 // Hot reports whether each AAA request calls an operation. Such calls have a line of their own, so that large ones don't delay them.
 func Hot(operation uint16) bool { return int(operation) < len(all) && all[operation].hot() }

@@ -33,8 +33,10 @@ type Parts struct {
 	Readiness *Readiness
 	Peers     peer.Messages // of other nodes; optional
 	Metrics   *tally.Board  // optional
+	Local     *Local        // for operators; optional if there are none
 
-	front *front // the other process that calls; nil: this one does
+	front     *front // the other process that calls; nil: this one does
+	operators bool   // see Operators
 }
 
 // Tree answers questions about accounts from memory.

@@ -90,6 +90,11 @@ var samples = map[string]sample{
 	"tokens.whoami":     plain(anyToken, None{}),
 	"tokens.trade_key":  plain(public, KeyTraded{Key: "no key"}),
 
+	"bans.list":       plain(reads, BansPart{Below: true, Page: aPage}),
+	"bans.add":        plain(writes, BanWritten{Sent: decoded(`{"key":"User-Name","value":"eve","seconds":60}`)}),
+	"bans.lift":       plain(writes, BanNamed{ID: someID}),
+	"bans.lift_value": plain(writes, BannedValue{Key: "User-Name", Value: "eve"}),
+
 	"spool.list":       plain(reads, RecordsPart{Filters: map[string]string{"state": "parked"}, Page: aPage}),
 	"spool.backlog":    plain(reads, None{}),
 	"spool.get":        plain(reads, Record{ID: someID}),
@@ -125,8 +130,8 @@ var samples = map[string]sample{
 	"peers.head":     plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x"}),
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
-	"ready":          plain(public, None{}),
 
 	"tls.certificate": plain(public, KnownCertificate{}),
-	"tls.sign":        plain(public, Signing{Message: []byte("x")}),
+	"tls.sign":        plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
+	"ready":           plain(public, None{}),
 }

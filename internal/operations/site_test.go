@@ -15,6 +15,7 @@ import (
 	"aaa-api/internal/admin"
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
@@ -109,12 +110,13 @@ func newSite(t testing.TB) *site {
 	standard, err := router.StandardOf(system.Default())
 	ok(t, err)
 	metrics := prometheus.NewRegistry()
+	board := bans.New(bans.Options{Store: st.Bans(), Node: aaa.NewID(), Log: log, Metrics: bans.NewMetrics(metrics)})
 	routes, err := router.New(router.Options{
-		Authorizer: authorizer.New(), Actions: every, Metrics: router.NewMetrics(metrics), Standard: standard, Deadline: 5 * time.Second, Log: log,
+		Authorizer: authorizer.New(), Actions: every, Metrics: router.NewMetrics(metrics), Standard: standard, Bans: board, Deadline: 5 * time.Second, Log: log,
 	})
 	ok(t, err)
 	service := gateway.New(gateway.Options{
-		Tenants: tenants, Router: routes, Vault: vault, Spool: noSpool{}, Sessions: st.Sessions(), Node: "node1",
+		Tenants: tenants, Router: routes, Vault: vault, Spool: noSpool{}, Sessions: st.Sessions(), Node: "node1", Bans: board,
 		Metrics: gateway.NewMetrics(metrics, tenants, follower.Lag), Log: log,
 	})
 	s := &site{t: t, store: st, key: key, vault: vault, sync: follower.Sync, parts: &Parts{
@@ -123,7 +125,7 @@ func newSite(t testing.TB) *site {
 		Heavy:     admission.NewHeavy(admission.HeavyAtOnce()),
 		Readiness: NewReadiness(st, tenants.Warm), Metrics: tally.New("secmod", metrics),
 		Admin: admin.New(admin.Options{
-			Store: st, Opener: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
+			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry), Sync: follower.Sync,
 		}),
 	}}

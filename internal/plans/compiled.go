@@ -12,11 +12,13 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unique"
 	"unsafe"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/egress"
@@ -61,6 +63,8 @@ type Seldom struct {
 
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
+
+	Bans *bans.Policy // nil: none
 
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
@@ -116,6 +120,9 @@ type Server struct {
 	Rules [aaa.NumOps]*translate.Binding
 	print fingerprint
 	mode  aaa.AVPMode
+
+	asked   atomic.Int32 // exchanges under way
+	trouble atomic.Pointer[Trouble]
 }
 
 // Channels is the channel set of a request or of a block_* entry: bits of
@@ -170,6 +177,7 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.SessionTimeout, level.InterimInterval, level.CookieTimeout = doc.SessionTimeout, doc.LocalInterimUpdateInterval, doc.CookieTimeout
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
+	level.Bans = bans.NewPolicy(level.Account, doc.Bans)
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders
@@ -229,6 +237,7 @@ func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server
 	if old := previous.find(config.Name); old != nil {
 		if old.print == s.print {
 			s.Client = old.Client
+			s.trouble.Store(old.trouble.Load())
 			return s, nil
 		}
 		next.Previous = old.Client

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/document"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/limits"
@@ -33,6 +34,9 @@ type Route struct {
 	// Bounded: every server and attempt together, all of them silent, take less
 	// than this long; 0 where that can't be told beforehand.
 	Bounded time.Duration
+	// Bans are those of the documents that the walk went by, of authn alone. Each bans for itself, so a document does not
+	// take off the bans of those above it whose servers it uses.
+	Bans []*bans.Policy
 }
 
 // Off reports whether nothing is asked and nothing refused.
@@ -180,6 +184,7 @@ func makePlan(chain []link) *Plan {
 		p.Routes[op] = route(levels, op)
 		p.Routes[op].Bounded = bound(&p.Routes[op], op)
 	}
+	p.Routes[aaa.Authn].Bans = policies(&p.Routes[aaa.Authn])
 	for op := 1; op < aaa.NumOps; op++ { // most routes of an account are alike
 		if slices.Equal(p.Routes[op].Levels, p.Routes[0].Levels) {
 			p.Routes[op].Levels = p.Routes[0].Levels

@@ -7,12 +7,13 @@ package processes
 
 // What main tells its children. Start is the first message.
 const (
-	Start  = "start"  // to each: what it is to do, with its sockets
-	Line   = "line"   // to both ends of two lines: calls, then bulk
-	Serve  = "serve"  // to a front: take connections
-	Drain  = "drain"  // to the security module: /readyz says no
-	Reload = "reload" // to each: read again what may have changed
-	Stop   = "stop"   // to each: finish what is begun, then end
+	Start     = "start"     // to each: what it is to do, with its sockets
+	Line      = "line"      // to both ends of two lines: calls, then bulk
+	Serve     = "serve"     // to a front: take connections
+	Drain     = "drain"     // to the security module: /readyz says no
+	Operators = "operators" // to the security module: a line by which main hands on what operators ask
+	Reload    = "reload"    // to each: read again what may have changed
+	Stop      = "stop"      // to each: finish what is begun, then end
 )
 
 // What children tell main.

@@ -31,6 +31,7 @@ type Options struct {
 	Fronts                  int
 	ModuleUser, FrontUser   *syscall.Credential
 	StartModule, StartFront func() (body any, files []*os.File) // of the message Start; it is called for each start
+	Operators               func(*os.File)                      // takes main's end of the line to each security module that is ready; nil: there is none
 	Log                     *slog.Logger
 }
 
@@ -60,6 +61,7 @@ type member struct {
 	since    time.Time
 	lines    FrontLines // the last ones of a front
 	failures int
+	starts   int
 	reason   string // what the child said before its end
 	serving  chan struct{}
 	next     *time.Timer
@@ -145,6 +147,7 @@ func (f *Family) start(m *member) error {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	m.child, m.ready, m.since, m.reason = child, false, time.Now(), ""
+	m.starts++
 	start, files := body()
 	if err := child.Send(Start, start, files...); err != nil {
 		f.o.Log.Warn("a process does not start", "process", m.name, "error", err)
@@ -198,6 +201,21 @@ func (f *Family) connect(front *member) {
 	f.tell(front, Line, front.lines, ends[1]...)
 }
 
+// connectMain makes the line on which main hands on what operators ask. f.mu is held.
+func (f *Family) connectMain() {
+	if f.o.Operators == nil {
+		return
+	}
+	own, other, err := LinePair()
+	if err != nil {
+		f.o.Log.Error("operators have no line to the security module", "error", err)
+		return
+	}
+	f.tell(f.module, Operators, struct{}{}, other)
+	other.Close() //nolint:errcheck,gosec // the child has its own
+	f.o.Operators(own)
+}
+
 // follow hears a child to its end.
 func (f *Family) follow(m *member, child *Child) {
 	defer f.finished.Done()
@@ -239,6 +257,7 @@ func (f *Family) hear(m *member, message *Message) bool {
 		for _, front := range f.fronts {
 			f.connect(front)
 		}
+		f.connectMain()
 		select {
 		case f.ready <- message:
 		default: // another one than the first
@@ -400,10 +419,11 @@ func (f *Family) Kill() {
 
 // Process is one of the family as it is now.
 type Process struct {
-	Name  string
-	PID   int // 0: it is being started
-	Ready bool
-	Since time.Time
+	Name     string
+	PID      int // 0: it is being started
+	Ready    bool
+	Since    time.Time
+	Restarts int // how often it was started anew
 }
 
 // Processes lists the family, the security module first.
@@ -412,7 +432,7 @@ func (f *Family) Processes() []Process {
 	defer f.mu.Unlock()
 	var list []Process
 	for _, m := range f.all() {
-		p := Process{Name: m.name, Ready: m.ready, Since: m.since}
+		p := Process{Name: m.name, Ready: m.ready, Since: m.since, Restarts: max(m.starts-1, 0)}
 		if m.child != nil {
 			p.PID = m.child.PID
 		}

@@ -84,7 +84,7 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *pla
 		return
 	}
 	start := time.Now()
-	reply, err := server.Client.Exchange(ctx, &s.request)
+	reply, err := server.Exchange(ctx, &s.request)
 	elapsed := time.Since(start)
 	if err != nil {
 		m.exchangeError(ctx, a, server, err, elapsed)
@@ -162,7 +162,7 @@ func (m *Machine) failed(ctx context.Context, a *Answer, s *plans.Server, f *eng
 	a.Event = fsm.ERROR
 	a.failures.add(failure{m.level, s, f})
 	a.attempts += f.Attempts
-	s.Tally.Failed(f.Reason)
+	s.Failed(f)
 	m.complain(ctx, s, f, elapsed)
 	m.router.metrics.backend(s.Engine, elapsed)
 	outcome := f.Reason.String()

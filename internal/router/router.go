@@ -16,6 +16,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/authorizer"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/engines"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/limits"
@@ -38,6 +39,7 @@ type Router struct {
 	metrics      *Metrics
 	std          Standard
 	processor    *limits.Processor
+	bans         *bans.Board
 	deadline     time.Duration
 	log          *slog.Logger
 
@@ -73,6 +75,7 @@ type Options struct {
 	Metrics    *Metrics
 	Standard   Standard
 	Processor  *limits.Processor // shares the node's cores between accounts; optional: it bounds nothing
+	Bans       *bans.Board       // optional: nobody is banned
 	Deadline   time.Duration     // of a whole request; 0 means DefaultDeadline
 	Log        *slog.Logger
 }
@@ -88,7 +91,7 @@ func New(o Options) (*Router, error) {
 	}
 	return &Router{
 		authorizer: o.Authorizer, actions: o.Actions, defaultTable: table, metrics: o.Metrics,
-		std: o.Standard, processor: o.Processor, deadline: o.Deadline, log: o.Log,
+		std: o.Standard, processor: o.Processor, bans: o.Bans, deadline: o.Deadline, log: o.Log,
 	}, nil
 }
 
@@ -149,12 +152,15 @@ func (r *Router) Immediate(plan *plans.Plan, req *aaa.Request) *aaa.Result {
 }
 
 // Handle answers a request that arrived at a time: at once where no server is needed, else by its documents' tables, with a
-// place of the account's pool and within the deadline. The errors are *aaa.Error: KindBusy, KindBadInput, KindNoAnswer and
-// KindBadReply; the last two carry the trace when one was asked for; or ctx's, where the caller goes away while the request
+// place of the account's pool and within the deadline. The errors are *aaa.Error: KindBusy, KindBadInput, KindBanned, KindNoAnswer and
+// KindBadReply; the last three carry the trace when one was asked for; or ctx's, where the caller goes away while the request
 // waits for its place. A panic becomes an error of no kind, as not every caller recovers.
 func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request, arrived time.Time) (*aaa.Result, error) {
 	if res := r.Immediate(plan, req); res != nil {
 		return res, nil
+	}
+	if err := r.Banned(plan, req); err != nil {
+		return nil, err
 	}
 	var again <-chan struct{}
 	if req.RepeatID != "" {
@@ -210,6 +216,9 @@ func (r *Router) run(ctx context.Context, plan *plans.Plan, req *aaa.Request, ar
 	}
 	res.Attempts = x.attempts
 	res.Trace = trace
+	if res.Outcome == aaa.Reject && len(route.Bans) > 0 {
+		r.bans.Rejected(req.Account, route.Bans, req.Values)
+	}
 	return res, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/bans"
 	"aaa-api/internal/plans"
 )
 
@@ -31,6 +32,9 @@ func unusedKeys(route *plans.Route, req *aaa.Request) []string {
 		case stateKey, "Call-Direction", "Channel-Locality", "channel":
 			continue
 		}
+		if slices.ContainsFunc(route.Bans, func(p *bans.Policy) bool { return slices.Contains(p.By, key) }) {
+			continue
+		}
 		if len(route.Levels) > 0 && !slices.ContainsFunc(route.Levels, func(l *plans.CompiledDocument) bool { return l.Reads(req.Op, key) }) {
 			keys = append(keys, key)
 		}
@@ -44,6 +48,7 @@ const (
 	used         = "used"
 	noneAnswered = "none answered"
 	bypassed     = "bypassed"
+	banned       = "banned"
 )
 
 // note replaces a trace's word on a document that was used; t may be nil.

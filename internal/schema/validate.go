@@ -26,11 +26,12 @@ const (
 	Account    = "account"
 	Dictionary = "dictionary"
 	Token      = "token"
+	Ban        = "ban"     // a ban by hand
 	Request    = "request" // the data of an AAA request
 	FSM        = "fsm"     // state machine table
 )
 
-var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Request, FSM}
+var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Ban, Request, FSM}
 
 // base is where the compiler believes the schemas to be.
 const base = "aaa-api:///"

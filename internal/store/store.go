@@ -31,6 +31,7 @@ type Store interface {
 	Sessions() Sessions
 	Spool() Spool
 	Idempotency() Idempotency
+	Bans() Bans
 	Changes() Changes
 
 	// Ping asks the database a trivial question: ErrUnavailable when it cannot answer.

@@ -52,3 +52,15 @@ func hiddenNumber(set *dict.Set, name string) bool {
 	}
 	return false
 }
+
+// SecretKeys lists the request keys whose values may not be kept: HiddenKeys, and those that go into attributes which prove who a
+// user is.
+func (b *Binding) SecretKeys() []string {
+	var list []string
+	for i, r := range b.prog.rules {
+		if s := b.slots[i]; s.mask || s.attr != nil && s.attr.Credential() {
+			list = append(list, r.key)
+		}
+	}
+	return list
+}

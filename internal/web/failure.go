@@ -97,6 +97,7 @@ var byKind = map[aaa.Kind]Failure{
 	aaa.KindUnavailable:  {Status: http.StatusServiceUnavailable, Slug: SlugStore},
 	aaa.KindLimited:      {Status: http.StatusTooManyRequests, Slug: SlugTooMany},
 	aaa.KindTooLong:      {Status: http.StatusRequestEntityTooLarge, Slug: SlugTooLarge},
+	aaa.KindBanned:       {Status: http.StatusTooManyRequests, Slug: "banned"},
 }
 
 // FailureOf gives every error its meaning outside. An error without one is an opaque 500; its text goes to the log alone.

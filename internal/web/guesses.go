@@ -27,8 +27,9 @@ type guesses struct {
 
 // allowance is how many bad credentials a source has left.
 type allowance struct {
-	left float64
-	at   time.Time
+	left    float64
+	at      time.Time
+	retreat retreat
 }
 
 // newGuesses lets through so many a second, and burst at once; a negative rate is no limit.
@@ -36,20 +37,20 @@ func newGuesses(rate float64, burst int) *guesses {
 	return &guesses{rate: rate, burst: float64(burst), sources: make(map[netip.Addr]*allowance)}
 }
 
-// take charges a bad credential to its source. It returns false if nothing is left.
-func (g *guesses) take(source netip.Addr, now time.Time) bool {
+// take charges a bad credential to its source. If nothing is left it returns how long the source is asked to wait, else 0.
+func (g *guesses) take(source netip.Addr, now time.Time) (wait time.Duration) {
 	if g.rate < 0 {
-		return true
+		return 0
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.of(source, now)
 	g.refill(a, now)
 	if a.left < 1 {
-		return false
+		return a.retreat.refused(now)
 	}
 	a.left--
-	return true
+	return 0
 }
 
 // giveBack takes a charge back: the credential was good.
@@ -105,16 +106,18 @@ func sourceOf(address string) netip.Addr {
 	return network.Addr()
 }
 
-var errTooManyGuesses = &Failure{
-	Status: http.StatusTooManyRequests, Slug: "too_many_requests", RetryAfter: time.Second,
-	Detail: "too many invalid credentials came from this address; valid ones are taken all the same",
+func tooManyGuesses(wait time.Duration) *Failure {
+	return &Failure{
+		Status: http.StatusTooManyRequests, Slug: "too_many_requests", RetryAfter: wait,
+		Detail: "too many invalid credentials came from this address; valid ones are taken all the same",
+	}
 }
 
 // Guess charges the request's source for a credential that somebody may have made up.
 func (c *Call) Guess() error {
-	if !c.server.guesses.take(sourceOf(c.r.RemoteAddr), c.start) {
+	if wait := c.server.guesses.take(sourceOf(c.r.RemoteAddr), c.start); wait > 0 {
 		c.countBad(true)
-		return errTooManyGuesses
+		return tooManyGuesses(wait)
 	}
 	c.guessed = true
 	return nil

@@ -12,7 +12,7 @@ func TestGuesses(t *testing.T) {
 	g := newGuesses(20, 100)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	taken := func(source netip.Addr) (n int) {
-		for g.take(source, now) {
+		for g.take(source, now) == 0 {
 			n++
 		}
 		return n
@@ -52,7 +52,7 @@ func TestGuessesFromManyAddresses(t *testing.T) {
 	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
 	passed := 0
 	for n := range maxSources + 1000 {
-		if g.take(address(n), now) {
+		if g.take(address(n), now) == 0 {
 			passed++
 		}
 	}
@@ -60,8 +60,41 @@ func TestGuessesFromManyAddresses(t *testing.T) {
 		t.Errorf("%d addresses are known, %d passed", len(g.sources), passed)
 	}
 	now = now.Add(10 * time.Second)
-	if !g.take(address(maxSources+5000), now) || len(g.sources) != 1 {
+	if g.take(address(maxSources+5000), now) > 0 || len(g.sources) != 1 {
 		t.Errorf("after a while %d addresses are known", len(g.sources))
+	}
+}
+
+// A source that goes on beyond its allowance is asked to wait longer and longer; one that waits, or sends few, begins anew.
+func TestRetreat(t *testing.T) {
+	t.Parallel()
+	g := newGuesses(0.001, 1)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	source := netip.MustParseAddr("192.0.2.1")
+	g.take(source, now)
+	for _, step := range []struct{ after, want time.Duration }{
+		{0, time.Second},
+		{600 * time.Millisecond, 400 * time.Millisecond},
+		{400 * time.Millisecond, 2 * time.Second},
+		{2 * time.Second, 4 * time.Second},
+		{4 * time.Second, 8 * time.Second},
+		{8 * time.Second, 16 * time.Second},
+		{16 * time.Second, 32 * time.Second},
+		{32 * time.Second, 64 * time.Second},
+		{64 * time.Second, 128 * time.Second},
+		{128 * time.Second, 256 * time.Second},
+		{256 * time.Second, 300 * time.Second},
+		{300 * time.Second, 300 * time.Second},
+		{599 * time.Second, 300 * time.Second},
+		{600 * time.Second, time.Second},
+	} {
+		g.sources[source].left, g.sources[source].at = 0, now.Add(step.after)
+		if now = now.Add(step.after); g.take(source, now) != step.want {
+			t.Errorf("%v after the one before the wait is not %v", step.after, step.want)
+		}
+	}
+	if g.take(netip.MustParseAddr("192.0.2.2"), now) != 0 {
+		t.Error("another address is asked to wait")
 	}
 }
 

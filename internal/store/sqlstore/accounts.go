@@ -315,6 +315,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM tokens WHERE account_id = $1`, // what they made is the account's own: none is below
 			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM session_counts WHERE account_id = $1`,
+			`DELETE FROM bans WHERE account_id = $1`,
 			`DELETE FROM data_keys WHERE account_id = $1`,
 			`DELETE FROM accounts WHERE id = $1`,
 		); err != nil {

@@ -89,6 +89,7 @@ func (s *Store) Keys() store.Keys                 { return keys{s.db} }
 func (s *Store) Sessions() store.Sessions         { return sessions{s.db, &s.due} }
 func (s *Store) Spool() store.Spool               { return spool{s.db, &s.spoolDue, &s.parts} }
 func (s *Store) Idempotency() store.Idempotency   { return idempotency{s.db} }
+func (s *Store) Bans() store.Bans                 { return bans{s.db} }
 func (s *Store) Changes() store.Changes           { return changes{s.db} }
 
 // Ping reads the change counter: it proves that the database answers and has been migrated.
