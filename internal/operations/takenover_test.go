@@ -159,3 +159,38 @@ func TestPlacesOfAFront(t *testing.T) {
 		t.Errorf("%d calls were under way", most)
 	}
 }
+
+// TestSignaturesWait: handshakes keep to their part of the processors, and those for which the line is too long fail at once.
+func TestSignaturesWait(t *testing.T) {
+	t.Parallel()
+	s := newSigns()
+	var held []func()
+	for range admission.HeavyAtOnce() {
+		leave, err := s.enter(t.Context())
+		ok(t, err)
+		held = append(held, leave)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	results := make(chan error, 2*maxSigning)
+	for range 2 * maxSigning {
+		go func() {
+			_, err := s.enter(ctx)
+			results <- err
+		}()
+	}
+	for range maxSigning { // those that wait don't come back
+		if err := <-results; aaa.KindOf(err) != aaa.KindBusy {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	for range maxSigning {
+		if err := <-results; err == nil || aaa.KindOf(err) == aaa.KindBusy {
+			t.Error(err)
+		}
+	}
+	held[0]()
+	leave, err := s.enter(t.Context())
+	ok(t, err)
+	leave()
+}
