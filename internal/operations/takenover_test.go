@@ -41,6 +41,17 @@ func number(t *testing.T, name string) uint16 {
 	return 0
 }
 
+// countingTree tells of each call that the gate looks at.
+type countingTree struct {
+	Tree
+	gate chan struct{}
+}
+
+func (c countingTree) Enabled(ctx context.Context, id aaa.AccountID) (bool, error) {
+	defer func() { c.gate <- struct{}{} }()
+	return c.Tree.Enabled(ctx, id)
+}
+
 // slowService calls enter where the documents in force are asked for.
 type slowService struct {
 	gateway.Service
@@ -125,6 +136,8 @@ func TestPlacesOfAFront(t *testing.T) {
 		within--
 		mu.Unlock()
 	}}
+	gate := make(chan struct{}, 100)
+	s.parts.Tree = countingTree{s.parts.Tree, gate}
 	there, other := s.front(), s.front()
 	root := s.token(s.root, token.Scopes()...)
 	var calls sync.WaitGroup
@@ -138,6 +151,9 @@ func TestPlacesOfAFront(t *testing.T) {
 				}
 			})
 		}
+	}
+	for range 30 { // all are at the gate, or beyond
+		<-gate
 	}
 	for range admission.PlacesOfNode {
 		<-entered
