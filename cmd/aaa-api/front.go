@@ -65,7 +65,7 @@ func newFront(set *frontSettings, at sockets, to line.Caller, lines *logging.Wri
 		clients: web.NewConnections(set.Connections, metrics),
 	}
 	if set.TLS {
-		f.certificate = &listenerCertificate{line: to, log: f.log}
+		f.certificate = &listenerCertificate{line: to, log: f.log, handshakes: web.NewHandshakes()}
 	}
 	o := httpapi.Options{
 		Line:     to,
@@ -88,7 +88,6 @@ func newFront(set *frontSettings, at sockets, to line.Caller, lines *logging.Wri
 
 // start takes connections: the API's, and the admin listener's where there is one.
 func (f *front) start() {
-
 	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
 		server := web.NewHTTPServer(l.Addr().String(), h)
 		server.ErrorLog = slog.NewLogLogger(f.log.Handler(), slog.LevelDebug)

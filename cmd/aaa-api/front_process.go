@@ -40,7 +40,7 @@ func (c *child) front() error {
 	if err != nil {
 		return err
 	}
-	to := new(trunk)
+	to := &trunk{cut: make(chan error, 1)}
 	budget := admission.NewBudget(admission.OctetsFor(set.Settings.Memory), registry)
 	f := newFront(&set.Settings, at, to, c.lines, registry, budget, func(o *httpapi.Options) {
 		o.Apart, o.Own, o.Lacks = true, registry, lacks.lines()
@@ -56,6 +56,8 @@ func (c *child) front() error {
 	for {
 		select {
 		case err := <-f.failed:
+			return err
+		case err := <-to.cut:
 			return err
 		case m := <-said:
 			switch m.Kind {
@@ -91,7 +93,10 @@ func processorsOf(all, fronts int) int { return max(1, (all+fronts-1)/fronts) }
 
 // trunk is a front's way to the security module: two lines, so that large calls don't delay small ones. They are made anew with the
 // security module.
-type trunk struct{ lines atomic.Pointer[lines] }
+type trunk struct {
+	lines atomic.Pointer[lines]
+	cut   chan error // why this end cut a line: the process then ends, to be started anew
+}
 
 type lines struct{ calls, bulk *line.Conn }
 
@@ -102,7 +107,18 @@ func (t *trunk) connect(m *processes.Message, f *front) error {
 		return err
 	}
 	o := line.Options{Log: f.log, Peer: "security module", NameOf: operations.NameOf}
-	before := t.lines.Swap(&lines{calls: line.New(ends[0], callsOnly(o)), bulk: line.New(ends[1], o)})
+	now := &lines{calls: line.New(ends[0], callsOnly(o)), bulk: line.New(ends[1], o)}
+	before := t.lines.Swap(now)
+	for _, conn := range []*line.Conn{now.calls, now.bulk} {
+		go func() {
+			if conn.Wait(); conn.Cut() {
+				select {
+				case t.cut <- conn.Err():
+				default:
+				}
+			}
+		}()
+	}
 	if before != nil {
 		before.calls.Close()
 		before.bulk.Close()

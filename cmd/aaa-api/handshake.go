@@ -11,6 +11,7 @@ import (
 	"aaa-api/internal/backoff"
 	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/web"
 )
 
 // listenerCertificate is what a front shows to those who speak TLS. The key stays in the security module.
@@ -19,6 +20,7 @@ type listenerCertificate struct {
 	log         *slog.Logger
 	pair        atomic.Pointer[tls.Certificate]
 	fingerprint atomic.Pointer[string]
+	handshakes  *web.Handshakes
 }
 
 // look takes the certificate in use.
@@ -53,7 +55,7 @@ func (c *listenerCertificate) follow(ctx context.Context) {
 func (c *listenerCertificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for {
 		if pair := c.pair.Load(); pair != nil {
-			return pair, nil
+			return c.handshakes.Pair(pair, hello.Conn.RemoteAddr()), nil
 		}
 		err := c.look(hello.Context())
 		if err != nil && (aaa.KindOf(err) != aaa.KindUnavailable || backoff.Sleep(hello.Context(), 50*time.Millisecond) != nil) {

@@ -130,7 +130,7 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 	parts, leave := n.parts.For(name)
 	var both sync.WaitGroup
 	for i, end := range ends {
-		o := line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf}
+		o := line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf, Hold: parts.Hold}
 		if i == 0 {
 			o = callsOnly(o)
 		}
@@ -146,6 +146,11 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 			s.mu.Lock()
 			delete(s.conns, conn)
 			s.mu.Unlock()
+			if conn.Cut() {
+				if err := s.Send(processes.Cut, from); err != nil {
+					n.log.Error("main can't be told of a line that is cut", "error", err)
+				}
+			}
 		})
 	}
 	s.left.Go(func() {

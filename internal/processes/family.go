@@ -53,6 +53,7 @@ type Family struct {
 	first    chan error // of a child that ends before the family has started
 	ready    chan *Message
 	begun    bool // fronts are told to serve
+	made     int  // lines
 	started  bool // all serve: what ends from now on is started anew
 }
 
@@ -63,6 +64,7 @@ type member struct {
 	child    *Child
 	ready    bool
 	since    time.Time
+	lines    FrontLines // the last ones of a front
 	failures int
 	starts   int
 	reason   string // what the child said before its end
@@ -198,8 +200,10 @@ func (f *Family) connect(front *member) {
 		}
 		ends[0], ends[1] = append(ends[0], one), append(ends[1], other)
 	}
-	f.tell(f.module, Line, FrontLines{Front: front.front}, ends[0]...)
-	f.tell(front, Line, FrontLines{Front: front.front}, ends[1]...)
+	f.made++
+	front.lines = FrontLines{Front: front.front, Made: f.made}
+	f.tell(f.module, Line, front.lines, ends[0]...)
+	f.tell(front, Line, front.lines, ends[1]...)
 }
 
 // connectMain makes the line on which main hands on what operators ask. f.mu is held.
@@ -225,8 +229,12 @@ func (f *Family) follow(m *member, child *Child) {
 		if err != nil {
 			break
 		}
-		f.hear(m, message)
+		understood := f.hear(m, message)
 		message.close()
+		if !understood { // it is not as it was built, and could fill the log
+			child.Kill()
+			break
+		}
 	}
 	// A child without a channel ends by itself; one that does not is no use any more.
 	over := time.AfterFunc(killTime, child.Kill)
@@ -236,12 +244,12 @@ func (f *Family) follow(m *member, child *Child) {
 	f.ended(m, child)
 }
 
-// hear takes what a child says.
-func (f *Family) hear(m *member, message *Message) {
+// hear takes what a child says. It reports whether that is understood.
+func (f *Family) hear(m *member, message *Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch message.Kind {
-	case Ready:
+	switch {
+	case message.Kind == Ready:
 		m.ready = true
 		if m != f.module {
 			select {
@@ -249,7 +257,7 @@ func (f *Family) hear(m *member, message *Message) {
 			default:
 				close(m.serving)
 			}
-			return
+			return true
 		}
 		for _, front := range f.fronts {
 			f.connect(front)
@@ -259,14 +267,32 @@ func (f *Family) hear(m *member, message *Message) {
 		case f.ready <- message:
 		default: // another one than the first
 		}
-	case Failed:
+	case message.Kind == Failed:
 		var failure Failure
 		if err := message.Decode(&failure); err != nil {
 			failure.Text = err.Error()
 		}
 		m.reason = failure.Text
+	case message.Kind == Cut && m == f.module:
+		f.cut(message)
 	default:
-		f.o.Log.Warn("a process says what is not understood", "process", m.name, "message", message.Kind)
+		f.o.Log.Warn("a process says what is not understood, and is ended", "process", m.name, "message", fmt.Sprintf("%.40q", message.Kind))
+		return false
+	}
+	return true
+}
+
+// cut ends a front whose lines the security module has cut: it would serve nobody. f.mu is held.
+func (f *Family) cut(message *Message) {
+	var lines FrontLines
+	if err := message.Decode(&lines); err != nil {
+		return
+	}
+	for _, front := range f.fronts {
+		if front.child != nil && front.lines == lines {
+			f.o.Log.Warn("a process is ended, since the security module has cut its lines", "process", front.name, "pid", front.child.PID)
+			front.child.Kill()
+		}
 	}
 }
 
