@@ -12,8 +12,11 @@ import (
 	"time"
 )
 
-// restarts is how often a front is killed.
-const restarts = 5
+// restarts is how often a front is killed, steady how long it lives before: main lets one that dies sooner wait, each time longer.
+const (
+	restarts = 3
+	steady   = 11 * time.Second
+)
 
 // measureProcesses compares the service as processes with the same build as one process, two fronts with one, and tells what the
 // processes cost beside: memory, and the time without a front after one dies.
@@ -55,6 +58,11 @@ func measureProcesses(ctx context.Context, s settings, dir string) []row {
 		return append(rows, fail(err)...)
 	}
 	rows = append(rows, processRows(gateways, rates)...)
+	calls, err := lineRows(ctx, s.rounds)
+	if err != nil {
+		return append(rows, fail(err)...)
+	}
+	rows = append(rows, calls...)
 	again, err := restartRow(ctx, gateways[0])
 	if err != nil {
 		return append(rows, fail(err)...)
@@ -143,6 +151,7 @@ func idleRows(p *process) (rows []row, err error) {
 func restartRow(ctx context.Context, g *gateway) (row, error) {
 	var took []float64
 	for range restarts {
+		time.Sleep(steady)
 		old, err := g.process.withRole(roleFront)
 		if err != nil {
 			return row{}, err
@@ -158,7 +167,6 @@ func restartRow(ctx context.Context, g *gateway) (row, error) {
 			time.Sleep(time.Millisecond) // there is nothing to wait on: the process is another's
 		}
 		took = append(took, time.Since(begun).Seconds()*1e3)
-		time.Sleep(time.Second) // a front that dies again at once waits longer
 	}
 	return row{
 		name: "front killed, until the next one answers", format: "%.0f ms", value: median(took), target: 200, atMost: true,

@@ -35,7 +35,7 @@ var rules = map[string][]string{
 	"dict":       {"aaa", "charset"},
 	"store":      {"aaa"},
 	"token":      {"aaa", "schema", "store"},
-	"secmod":     {"aaa", "atomicfile", "store"},
+	"secmod":     {"aaa", "atomicfile", "confine", "store"},
 	"document":   {"aaa", "egress", "schema", "store", "dict", "fsm", "translate", "secmod"},
 
 	"store/postgres":  {"aaa", "backoff", "store", "store/sqlstore", "/migrations"},

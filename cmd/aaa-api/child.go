@@ -35,6 +35,7 @@ type child struct {
 	*processes.Channel
 	lines *logging.Writer
 	start *processes.Message
+	first bool // of the fronts
 }
 
 // runChild is a process of the service other than main. It returns the exit code.
@@ -49,7 +50,7 @@ func runChild(args []string) int {
 	if err != nil || start.Kind != processes.Start {
 		return 1 // main is gone
 	}
-	c := &child{Channel: channel, lines: logging.NewWriter(wholeLines(os.Stderr)), start: start}
+	c := &child{Channel: channel, lines: logging.NewWriter(wholeLines(os.Stderr)), start: start, first: len(args) > 1 && args[1] == "0"}
 	if args[0] == moduleRole {
 		err = c.secmod()
 	} else {

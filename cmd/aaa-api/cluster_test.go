@@ -306,11 +306,11 @@ func TestNodeThatFindsNoKeyAndThenASeal(t *testing.T) {
 	}
 	defer st.Close()
 	keys := &firstAsked{Keys: st.Keys(), happens: func() {
-		if _, err := openVault(ctx, cfg, st.Keys()); err != nil {
+		if _, _, err := openVault(ctx, cfg, st.Keys()); err != nil {
 			t.Error("the other node:", err)
 		}
 	}}
-	if _, err := openVault(ctx, cfg, keys); err != nil {
+	if _, _, err := openVault(ctx, cfg, keys); err != nil {
 		t.Error(err)
 	}
 }

@@ -65,7 +65,7 @@ func newFront(set *frontSettings, at sockets, to line.Caller, lines *logging.Wri
 		clients: web.NewConnections(set.Connections, metrics),
 	}
 	if set.TLS {
-		f.certificate = &listenerCertificate{line: to, log: f.log}
+		f.certificate = &listenerCertificate{line: to, log: f.log, handshakes: web.NewHandshakes()}
 	}
 	o := httpapi.Options{
 		Line:     to,

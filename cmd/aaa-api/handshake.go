@@ -11,13 +11,15 @@ import (
 	"aaa-api/internal/backoff"
 	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/web"
 )
 
 // listenerCertificate is what a front shows to those who speak TLS. The key stays in the security module.
 type listenerCertificate struct {
-	line line.Caller
-	log  *slog.Logger
-	now  atomic.Pointer[shownPair]
+	line       line.Caller
+	log        *slog.Logger
+	now        atomic.Pointer[shownPair]
+	handshakes *web.Handshakes
 }
 
 // shownPair is one pair and the name by which the security module knows it.
@@ -57,7 +59,7 @@ func (c *listenerCertificate) follow(ctx context.Context) {
 func (c *listenerCertificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for {
 		if shown := c.now.Load(); shown != nil {
-			return shown.Certificate, nil
+			return c.handshakes.Pair(shown.Certificate, hello.Conn.RemoteAddr()), nil
 		}
 		err := c.look(hello.Context())
 		if err != nil && (aaa.KindOf(err) != aaa.KindUnavailable || backoff.Sleep(hello.Context(), 50*time.Millisecond) != nil) {

@@ -24,8 +24,10 @@ var version = "dev"
 var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
 func main() {
-	if err := forbidDumps(); err != nil {
-		fmt.Fprintf(os.Stderr, "aaa-api: %v\n", err) // a sandbox may forbid it; all else works
+	lacks, err := confineMain()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "aaa-api: %v\n", err)
+		os.Exit(1)
 	}
 	if isChild(os.Args[1:]) {
 		os.Exit(runChild(os.Args[1:]))
@@ -35,7 +37,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	held := heldSockets()
 	os.Exit(run(ctx, os.Args[1:], environment{
-		vars: os.Environ(), held: held, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		vars: os.Environ(), held: held, lacks: lacks, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
 
@@ -45,6 +47,7 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	held           []*os.File // listening sockets of the program before, which this one takes the place of
+	lacks          lacking
 }
 
 // errUsage marks an error of how the command was called: exit code 2.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,7 @@ type moduleReady struct{ Print string }
 type frontStart struct {
 	Settings    frontSettings
 	Environment []string
+	Processors  int // that it uses at once
 }
 
 // parent is main: the process that an operator starts. It holds the listening sockets and the life of its children, and neither
@@ -171,7 +173,10 @@ func (p *parent) moduleStart() (any, []*os.File) {
 
 // frontStart makes the first message to a front.
 func (p *parent) frontStart() (any, []*os.File) {
-	return frontStart{Settings: frontSettingsOf(p.cfg, p.node, p.cfg.Fronts, p.memory.front), Environment: inheritedBy(frontVariables)}, p.files
+	return frontStart{
+		Settings: frontSettingsOf(p.cfg, p.node, p.cfg.Fronts, p.memory.front), Environment: inheritedBy(frontVariables),
+		Processors: processorsOf(runtime.GOMAXPROCS(0), p.cfg.Fronts),
+	}, p.files
 }
 
 // closeSockets ends main's hold on the sockets. Fronts have their own.

@@ -37,7 +37,7 @@ func (n *module) local() *operations.Local {
 func (n *module) status(ctx context.Context) operations.Status {
 	s := operations.Status{
 		Node: n.name, Version: buildVersion(), Store: storeName(n.cfg), Seen: n.follower.Lag(),
-		Accounts: n.tenants.Warm(), Requests: n.tail.Count(), Spool: n.spool.Status(),
+		Accounts: n.tenants.Warm(), Requests: n.tail.Count(), Spool: n.spool.Status(), Lacks: n.lacks.lines(),
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()

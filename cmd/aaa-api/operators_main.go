@@ -15,7 +15,7 @@ import (
 func (p *parent) Node() adminsocket.Node {
 	n := adminsocket.Node{
 		Version: buildVersion(), PID: os.Getpid(), Isolation: config.IsolationProcess, Started: started, Stopping: p.draining.Load(),
-		Processes: []adminsocket.Process{thisProcess()}, Listeners: listenersAt(p.at.endpoints(), p.cfg.TLSCert != ""),
+		Processes: []adminsocket.Process{thisProcess()}, Listeners: listenersAt(p.at.endpoints(), p.cfg.TLSCert != ""), Lacks: p.env.lacks.lines(),
 	}
 	for i, m := range p.family().Processes() {
 		runsAs, uid := p.front, os.Geteuid()

@@ -233,7 +233,13 @@ type answer struct {
 // call sends a request with a JSON body, empty for none, and an answer of any status.
 func call(t *testing.T, token, method, url, body string) answer {
 	t.Helper()
-	a, err := tryCall(t.Context(), token, method, url, body)
+	return callBy(t, http.DefaultClient, token, method, url, body)
+}
+
+// callBy is call by a client.
+func callBy(t *testing.T, client *http.Client, token, method, url, body string) answer {
+	t.Helper()
+	a, err := tryCallBy(t.Context(), client, token, method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,6 +247,10 @@ func call(t *testing.T, token, method, url, body string) answer {
 }
 
 func tryCall(ctx context.Context, token, method, url, body string) (answer, error) {
+	return tryCallBy(ctx, http.DefaultClient, token, method, url, body)
+}
+
+func tryCallBy(ctx context.Context, client *http.Client, token, method, url, body string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -252,7 +262,7 @@ func tryCall(ctx context.Context, token, method, url, body string) (answer, erro
 	if path, _, _ := strings.Cut(url, "?"); strings.HasSuffix(path, "/batch") {
 		req.Header.Set("Content-Type", ndjson)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}

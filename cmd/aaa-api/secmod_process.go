@@ -27,10 +27,8 @@ func (c *child) secmod() (err error) {
 	if err != nil {
 		return err
 	}
-	if set.User != "" {
-		if err := checkDataOwner(cfg, set.User); err != nil {
-			return err
-		}
+	if err := checkDataOwner(cfg, set.User); err != nil {
+		return err
 	}
 	var at endpoints
 	if at.api, err = address(set.API); err == nil {
@@ -44,7 +42,7 @@ func (c *child) secmod() (err error) {
 	s := &secmodProcess{child: c, opened: make(chan *module), stop: make(chan time.Duration, 1), cancel: cancel}
 	go s.hear(ctx)
 
-	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory)
+	n, err := openModule(ctx, cfg, c.lines, set.Node, at, set.Memory, confineModule(cfg))
 	if err != nil {
 		return err
 	}
@@ -131,8 +129,12 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 	}
 	parts, leave := n.parts.For(name)
 	var both sync.WaitGroup
-	for _, end := range ends {
-		conn := line.New(end, line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf})
+	for i, end := range ends {
+		o := line.Options{Handler: parts, Log: n.log, Peer: name, NameOf: operations.NameOf, Hold: parts.Hold}
+		if i == 0 {
+			o = callsOnly(o)
+		}
+		conn := line.New(end, o)
 		s.mu.Lock()
 		if s.conns == nil {
 			s.conns = map[*line.Conn]struct{}{}
@@ -144,6 +146,11 @@ func (s *secmodProcess) connect(n *module, m *processes.Message) error {
 			s.mu.Lock()
 			delete(s.conns, conn)
 			s.mu.Unlock()
+			if conn.Cut() {
+				if err := s.Send(processes.Cut, from); err != nil {
+					n.log.Error("main can't be told of a line that is cut", "error", err)
+				}
+			}
 		})
 	}
 	s.left.Go(func() {

@@ -60,7 +60,7 @@ func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, e
 		return err
 	}
 	memory := memoryLimit(cfg.MemoryLimit)
-	n, err := openModule(ctx, cfg, lines, nodeName(), at.endpoints(), memory)
+	n, err := openModule(ctx, cfg, lines, nodeName(), at.endpoints(), memory, already(env.lacks))
 	if err != nil {
 		return errors.Join(err, at.Close())
 	}

@@ -236,7 +236,7 @@ func TestServeRefusesAnotherKey(t *testing.T) {
 	t.Parallel()
 	dir := migratedDir(t)
 	key := filepath.Join(dir, "data", "secret.key")
-	if _, err := openVault(t.Context(), &config.Config{KeyFile: key}, openStoreIn(t, dir).Keys()); err != nil { // seals it
+	if _, _, err := openVault(t.Context(), &config.Config{KeyFile: key}, openStoreIn(t, dir).Keys()); err != nil { // seals it
 		t.Fatal(err)
 	}
 	if err := os.Rename(key, key+".old"); err != nil {

@@ -19,8 +19,9 @@ import (
 
 // tacacsServer is a scripted TACACS+ server, in which bob may log in and show what he likes.
 type tacacsServer struct {
-	t    *testing.T
-	addr string
+	t      *testing.T
+	addr   string
+	secret string
 
 	mu      sync.Mutex
 	failing bool // it answers ERROR
@@ -30,9 +31,11 @@ type tacacsServer struct {
 	work    sync.WaitGroup
 }
 
-func startTACACS(t *testing.T) *tacacsServer {
+func startTACACS(t *testing.T) *tacacsServer { return startTACACSWith(t, asciiSecret) }
+
+func startTACACSWith(t *testing.T, secret string) *tacacsServer {
 	t.Helper()
-	s := &tacacsServer{t: t, addr: "127.0.0.1:0", conns: make(map[net.Conn]bool)}
+	s := &tacacsServer{t: t, addr: "127.0.0.1:0", secret: secret, conns: make(map[net.Conn]bool)}
 	s.listen()
 	s.addr = s.ln.Addr().String()
 	t.Cleanup(s.close)
@@ -114,14 +117,14 @@ func (s *tacacsServer) serve(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if err := tacacs.DecodeBody(b, h, asciiSecret, body); err != nil {
+	if err := tacacs.DecodeBody(b, h, s.secret, body); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	s.got = append(s.got, body)
 	reply := tacacsReply(body, s.failing)
 	s.mu.Unlock()
-	packet, err := tacacs.AppendPacket(nil, h.Answer(h.Flags), reply, asciiSecret)
+	packet, err := tacacs.AppendPacket(nil, h.Answer(h.Flags), reply, s.secret)
 	if err == nil {
 		_, err = conn.Write(packet)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +14,8 @@ import (
 	"aaa-api/internal/confine"
 )
 
-// nobodys is the number of the user nobody, and of its group, who own nothing.
-const nobodys = 65534
+// ownsNothing is the user of fronts: nobody, by its number, since containers have no list of users.
+const ownsNothing = "65534:65534"
 
 // users are whom the children run as; nil: as main does.
 func (p *parent) users() (front, secmod *syscall.Credential, err error) {
@@ -31,11 +32,8 @@ func (p *parent) users() (front, secmod *syscall.Credential, err error) {
 		p.log.Warn("all processes run as root, which may not change users here: give it the capabilities SETUID and SETGID, or start aaa-api as another user")
 		return nil, nil, nil
 	}
-	front = &syscall.Credential{Uid: nobodys, Gid: nobodys}
-	if p.cfg.UserFront != "" {
-		if front, err = credential(config.UserFront, p.cfg.UserFront); err != nil {
-			return nil, nil, err
-		}
+	if front, err = credential(config.UserFront, cmp.Or(p.cfg.UserFront, ownsNothing)); err != nil {
+		return nil, nil, err
 	}
 	if p.cfg.UserSecmod == "" {
 		p.log.Info("the security module runs as root: name a user that owns the data folder with --" + config.UserSecmod)
@@ -76,8 +74,14 @@ func makeDataDirFor(cfg *config.Config, user *syscall.Credential) error {
 	return nil
 }
 
-// checkDataOwner refuses a data folder that the security module's user can't work in: it was made by another one.
+// checkDataOwner refuses a data folder that the security module's user can't work in: it was made by another one. user is as the settings
+// have it; empty: main's.
 func checkDataOwner(cfg *config.Config, user string) error {
+	who, or := fmt.Sprintf("--%s: %s", config.UserSecmod, user), ""
+	if user == "" {
+		user = fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())
+		who, or = "user "+user, ", or start aaa-api as the user who owns it"
+	}
 	paths := []string{cfg.DataDir}
 	for _, name := range []string{"serve.lock", "aaa-api.db", "secret.key", "admin.token", "journal"} {
 		paths = append(paths, filepath.Join(cfg.DataDir, name))
@@ -85,7 +89,7 @@ func checkDataOwner(cfg *config.Config, user string) error {
 	for _, path := range paths {
 		err := unix.Access(path, unix.R_OK|unix.W_OK)
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("--%s: %s can't write %s (%w): give it the folder with 'chown -R %s %s'", config.UserSecmod, user, path, err, user, shellQuote(cfg.DataDir))
+			return fmt.Errorf("%s can't write %s (%w): give it the folder with 'chown -R %s %s'%s", who, path, err, user, shellQuote(cfg.DataDir), or)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/bans"
 	"aaa-api/internal/config"
+	"aaa-api/internal/confine"
 	"aaa-api/internal/dict"
 	"aaa-api/internal/document"
 	"aaa-api/internal/egress"
@@ -73,6 +75,7 @@ type module struct {
 	memory   int64 // that the process may use; 0: nobody says
 	budget   *admission.Budget
 	heavy    *admission.Heavy
+	lacks    lacking
 	at       endpoints    // where the node listens
 	draining atomic.Bool  // /readyz answers 503
 	unlock   func() error // gives the data folder back
@@ -96,8 +99,8 @@ func newLog(lines *logging.Writer, level slog.Level, name string) *slog.Logger {
 }
 
 // openModule makes a security module that is ready to serve a node's fronts, which listen at endpoints: database migrated, seal opened,
-// dictionaries loaded, change log followed. Close it afterwards.
-func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, name string, at endpoints, memory int64) (_ *module, err error) {
+// dictionaries loaded, process confined, change log followed. Close it afterwards.
+func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, name string, at endpoints, memory int64, confined confinement) (_ *module, err error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
@@ -129,7 +132,8 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.vault, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
+	var unlocked []confine.Missing
+	if n.vault, unlocked, err = openVault(ctx, cfg, n.store.Keys()); err != nil {
 		return nil, err
 	}
 	if n.tokenKey, err = token.LoadKey(ctx, n.store.Tokens()); err != nil {
@@ -140,6 +144,11 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 			return nil, err
 		}
 	}
+	if n.lacks, err = confined(); err != nil {
+		return nil, err
+	}
+	n.lacks.missing = slices.Concat(n.lacks.missing, unlocked)
+	n.lacks.warn(ctx, n.log)
 	banKey, err := n.vault.MAC(ctx, aaa.SystemConfig, "bans", nil)
 	if err != nil {
 		return nil, err
@@ -227,7 +236,7 @@ func (n *module) assemble(banKey [32]byte) error {
 	n.budget = admission.NewBudget(admission.OctetsFor(n.memory), registry)
 	n.parts = &operations.Parts{
 		Tree: n.tenants, Verifier: n.verifier, Service: n.gateway, Admin: n.admin, Keys: n.keys, Heavy: n.heavy, Budget: n.budget, Stale: n.follower.Stale, Log: n.log,
-		Readiness: operations.NewReadiness(n.store, n.tenants.Warm,
+		Readiness: operations.NewReadiness(n.store, n.tenants.Warm, n.lacks.lines(),
 			operations.Check{Name: "serving", Ask: n.serving}, operations.Check{Name: "security module", Ask: n.vault.Check}, operations.Check{Name: "caches", Ask: n.fresh}),
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
@@ -331,13 +340,13 @@ func (n *module) Close() error {
 }
 
 // openVault loads the key file, or makes one where neither it nor the store's seal
-// exists, and opens the seal with it.
-func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmod.Vault, error) {
+// exists, and opens the seal with it. It names what the memory that the file was read into did without.
+func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmod.Vault, []confine.Missing, error) {
 	kek, err := secmod.LoadKeyFile(cfg.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		sealed, serr := secmod.Sealed(ctx, keys)
 		if serr != nil {
-			return nil, fmt.Errorf("the store's seal: %w", serr)
+			return nil, nil, fmt.Errorf("the store's seal: %w", serr)
 		}
 		if !sealed {
 			kek, err = secmod.CreateKeyFile(cfg.KeyFile)
@@ -346,19 +355,19 @@ func openVault(ctx context.Context, cfg *config.Config, keys store.Keys) (*secmo
 			kek, err = secmod.LoadKeyFile(cfg.KeyFile)
 		}
 		if sealed && errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there (where it is lost: aaa-api key reset --help)", cfg.KeyFile)
+			return nil, nil, fmt.Errorf("the secrets in this database are sealed and %s does not exist: copy the key file of another node there (where it is lost: aaa-api key reset --help)", cfg.KeyFile)
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	vault := secmod.New(kek, keys)
 	if err := vault.Check(ctx); errors.Is(err, secmod.ErrWrongKey) {
-		return nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
+		return nil, nil, fmt.Errorf("the key in %s does not open the seal of this database: it was sealed with another key; give this node the key file of the others: %w", cfg.KeyFile, err)
 	} else if err != nil {
-		return nil, fmt.Errorf("the store's seal: %w", err)
+		return nil, nil, fmt.Errorf("the store's seal: %w", err)
 	}
-	return vault, nil
+	return vault, kek.Lacks(), nil
 }
 
 // nodeName tells nodes apart in answers and logs, also two on one machine.

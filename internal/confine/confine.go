@@ -36,7 +36,8 @@ func (r Role) String() string {
 //
 // Paths are what is in place when Apply runs, because Landlock remembers files and not names: a file that is replaced by a rename is
 // another file. So a path of a file gives its folder, with all that is below, and the folder of the file that a symbolic link
-// leads to. Only a file in the root folder is given alone. A symbolic link in a folder gives nothing outside that folder.
+// leads to. Only a file in the root folder is given alone. A symbolic link on the way that leads to another name in its folder gives that
+// folder, since it may be turned. A symbolic link in a folder gives nothing outside that folder.
 type Rules struct {
 	Role Role
 	// ReadWrite are folders and files that exist. No program in them can be started.

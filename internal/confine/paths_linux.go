@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -144,7 +145,7 @@ func (g given) rule(folder, file landlock.AccessFSSet) landlock.FSRule {
 	return landlock.PathAccess(file, g.path)
 }
 
-// widen returns what a path of Rules gives: a folder itself; of a file its folder and that of its target.
+// widen returns what a path of Rules gives: a folder itself; of a file its folder and that of its target; and the folders of turned links.
 func widen(path string) ([]given, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -154,14 +155,14 @@ func widen(path string) ([]given, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := turned(path)
 	if info.IsDir() {
-		return []given{{path, true}}, nil
+		return append(all, given{path, true}), nil
 	}
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
-	var all []given
 	for _, p := range []string{path, target} {
 		g := given{filepath.Dir(p), true}
 		if g.path == "/" {
@@ -172,4 +173,29 @@ func widen(path string) ([]given, error) {
 		}
 	}
 	return all, nil
+}
+
+// turned returns the folders of links on the way of a path that lead to another name in the same folder, as current does to release-7. To
+// change all files of a folder at once, such a link is turned to a new folder beside the one before.
+func turned(path string) (all []given) {
+	const links = 40 // as many as the kernel follows
+	at, rest := "/", path
+	for n := 0; rest != "" && n < links; {
+		name, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		next := filepath.Join(at, name)
+		to, err := os.Readlink(next)
+		if err != nil { // no link
+			at, rest = next, after
+			continue
+		}
+		n++
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(at, to)
+		}
+		if at != "/" && strings.HasPrefix(to, at+"/") {
+			all = append(all, given{at, true})
+		}
+		at, rest = "/", filepath.Join(to, after)
+	}
+	return all
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Bad func(limited bool)
 	// Own are the metrics of this process, where Line leads to another one. Optional.
 	Own prometheus.Gatherer
+	// Lacks are lines that name the protections that this process does without.
+	Lacks []string
 	// Refusals counts what limits of accounts refused and answers tell. Optional.
 	Refusals *limits.Counts
 	// AdminApart leaves /metrics, the details of /readyz and the messages of other nodes to API.Operators alone.

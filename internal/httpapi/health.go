@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +50,9 @@ func (a *API) ready(c *web.Call, brief bool) error {
 	answer := map[string]any{"status": s.Status}
 	if !brief {
 		answer["checks"] = s.Checks
+		if lacks := slices.Concat(a.Lacks, s.Lacks); c.Query().Has("verbose") {
+			answer["missing_protections"] = append([]string{}, lacks...)
+		}
 	}
 	text, err := json.Marshal(answer)
 	if err != nil {

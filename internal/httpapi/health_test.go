@@ -166,3 +166,26 @@ func TestStaleNode(t *testing.T) {
 	stale.Store(false)
 	authn().want(200)
 }
+
+// TestReadyzNamesMissingProtections names those of both processes to who asks for them, where the checks are.
+func TestReadyzNamesMissingProtections(t *testing.T) {
+	t.Parallel()
+	lacking := func(o *worldOptions) {
+		o.Lacks, o.ModuleLacks = []string{"front: seccomp: gone"}, []string{"security module: landlock: gone"}
+	}
+	w := newWorld(t, lacking)
+	r := w.call("", "GET", "/readyz?verbose", "").want(200)
+	if got := fmt.Sprint(r.at("missing_protections")); got != "[front: seccomp: gone security module: landlock: gone]" || r.at("status") != "ok" {
+		t.Error(r.text)
+	}
+	if r := w.call("", "GET", "/readyz", "").want(200); r.at("missing_protections") != nil {
+		t.Error(r.text)
+	}
+	if r := newWorld(t).call("", "GET", "/readyz?verbose", "").want(200); fmt.Sprint(r.at("missing_protections")) != "[]" {
+		t.Error(r.text)
+	}
+	apart := newWorld(t, lacking, func(o *worldOptions) { o.AdminApart = true })
+	if r := apart.call("", "GET", "/readyz?verbose", "").want(200); strings.Contains(r.text, "gone") {
+		t.Error(r.text)
+	}
+}

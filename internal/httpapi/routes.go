@@ -199,7 +199,7 @@ var routes = []route{
 
 	{"GET", "/", public, onToken, noBody, "", false, (*API).frontPage},
 	{"GET", atHealth, public, onToken, noBody, "", false, (*API).healthz},
-	{"GET", atReady, public, onToken, noBody, "", false, (*API).readyz},
+	{"GET", atReady, public, onToken, noBody, "verbose", false, (*API).readyz},
 	{"GET", atMetrics, public, onToken, noBody, "*", false, (*API).metrics},
 	{"GET", "/openapi.yaml", public, onToken, noBody, "", false, (*API).contract},
 	{"GET", "/openapi.json", public, onToken, noBody, "", false, (*API).contractJSON},

@@ -86,7 +86,9 @@ type inside struct {
 	Stale    func() bool
 	Store    operations.Pinger
 	Ready    []Check
-	Peers    peer.Messages
+	// ModuleLacks are protections that it does without.
+	ModuleLacks []string
+	Peers       peer.Messages
 }
 
 // What tests stand in for.
@@ -226,7 +228,7 @@ func newWorldAs(t testing.TB, st store.Store, apart bool, change ...func(*worldO
 	}
 	w.parts = &operations.Parts{
 		Tree: o.Tree, Verifier: o.Verifier, Service: o.Service, Admin: w.admin, Keys: o.Keys, Heavy: o.Heavy, Budget: o.Budget, Stale: o.Stale, Log: log,
-		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
+		Readiness: operations.NewReadiness(o.Store, o.Tree.Warm, o.ModuleLacks, o.Ready...), Peers: o.Peers, Metrics: tally.New("secmod", metrics),
 	}
 	o.Line = w.lineTo(w.parts)
 	if w.apart {

@@ -72,8 +72,13 @@ func Append(b []byte, data any) ([]byte, error) {
 
 // Read fills in what a pointer points to, which is its zero value before. The form may be a stranger's; the error says nothing of what is in it.
 func Read(form string, data any) error {
+	r := reader{rest: form}
+	return r.read(data)
+}
+
+func (r *reader) read(data any) error {
 	if raw, ok := data.(*Raw); ok {
-		*raw = Raw(form)
+		*raw = Raw(r.rest)
 		return nil
 	}
 	p := reflect.ValueOf(data)
@@ -84,8 +89,7 @@ func Read(form string, data any) error {
 	if err != nil {
 		return err
 	}
-	r := reader{rest: form}
-	c.read(&r, p.Elem(), maxNesting)
+	c.read(r, p.Elem(), maxNesting)
 	if r.failed || len(r.rest) > 0 {
 		p.Elem().SetZero()
 		return errDamaged
@@ -160,6 +164,7 @@ func (m maker) pointer(c *coder, t reflect.Type) {
 		case there == 0:
 			v.SetZero()
 		case there == 1 && depth > 0:
+			r.cost(int(t.Elem().Size()))
 			p := reflect.New(t.Elem())
 			elem.read(r, p.Elem(), depth-1)
 			v.Set(p)
@@ -174,6 +179,7 @@ const grown = 64
 
 func (m maker) slice(c *coder, t reflect.Type) {
 	elem, least := m.make(t.Elem()), leastOctets(t.Elem())
+	size := 2 * int(t.Elem().Size()) // as the list grows
 	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		if v.IsNil() {
 			return append(b, 0), nil
@@ -203,6 +209,7 @@ func (m maker) slice(c *coder, t reflect.Type) {
 				v.Grow(1)
 				v.SetLen(min(n, v.Cap()))
 			}
+			r.cost(size)
 			if elem.read(r, v.Index(i), depth-1); r.failed {
 				return
 			}
@@ -231,6 +238,7 @@ func (m maker) array(c *coder, t reflect.Type) {
 func (m maker) mapping(c *coder, t reflect.Type) {
 	key, elem := m.make(t.Key()), m.make(t.Elem())
 	least := leastOctets(t.Key()) + leastOctets(t.Elem())
+	size := 3 * int(t.Key().Size()+t.Elem().Size()) // as the map grows
 	c.write = func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		if v.IsNil() {
 			return append(b, 0), nil
@@ -263,6 +271,7 @@ func (m maker) mapping(c *coder, t reflect.Type) {
 		all := reflect.MakeMapWithSize(t, min(n, grown))
 		for range n {
 			k, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+			r.cost(size)
 			key.read(r, k, depth-1)
 			if elem.read(r, e, depth-1); r.failed {
 				return
@@ -318,7 +327,13 @@ func readBinary(r *reader, v reflect.Value, _ int) {
 		return
 	}
 	var err error
-	switch v := v.Addr().Interface().(type) {
+	p := v.Addr().Interface()
+	if w, ok := p.(weigher); ok && len(form) > light && r.takes != nil {
+		if r.cost(w.Weight(form)); r.failed {
+			return
+		}
+	}
+	switch v := p.(type) {
 	case binaryReader:
 		err = v.ReadBinary(form)
 	case encoding.BinaryUnmarshaler:
@@ -329,6 +344,9 @@ func readBinary(r *reader, v reflect.Value, _ int) {
 
 // binaryReader is an encoding.BinaryUnmarshaler that keeps parts of a string instead of copies.
 type binaryReader interface{ ReadBinary(form string) error }
+
+// weigher is a type whose values take more memory than their binary form.
+type weigher interface{ Weight(form string) int }
 
 // A time is its seconds and nanoseconds in UTC: of the zone and the monotonic clock nothing crosses.
 func writeTime(b []byte, v reflect.Value, _ int) ([]byte, error) {

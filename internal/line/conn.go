@@ -23,13 +23,23 @@ type Options struct {
 	Log     *slog.Logger
 	Peer    string              // the other end, in the log
 	NameOf  func(uint16) string // of an operation, in the log; nil: its number
+	Hold    func() Holding      // memory of a call, whose request becomes longer when it is read; nil: nothing bounds it
 
 	MaxRequest    int           // octets of a request; default 16 MiB
 	MaxAnswer     int           // octets of an answer; default 64 MiB
 	Calls         int           // in flight, in each direction; default 65,536, as slow servers of some tenants must not take the calls of all
 	RequestOctets int           // of the requests in flight, in each direction; default 64 MiB, and MaxRequest at least
 	Queue         int           // octets that wait to be written, beyond which answers and calls wait; default 4 MiB
+	AnswerOctets  int           // of the answers that wait to be queued; default 128 MiB, and MaxAnswer at least
 	Stall         time.Duration // how long the peer may take nothing while others wait for room in the queue; default 10 s
+}
+
+// Holding is the memory that a call takes.
+type Holding interface {
+	// Take takes so many octets more. An error answers the call.
+	Take(octets int) error
+	// Release gives all back, once the call's answer is made.
+	Release()
 }
 
 func (o Options) withDefaults() Options {
@@ -38,6 +48,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Calls, 1<<16)
 	setDefault(&o.RequestOctets, 64<<20)
 	setDefault(&o.Queue, 4<<20)
+	setDefault(&o.AnswerOctets, 128<<20)
+	o.AnswerOctets = max(o.AnswerOctets, o.MaxAnswer+headOctets)
 	setDefault(&o.Stall, 10*time.Second)
 	o.RequestOctets = max(o.RequestOctets, o.MaxRequest+maxCallHead)
 	if o.Log == nil {
@@ -69,6 +81,7 @@ type Conn struct {
 	serving map[uint32]*served // calls of the other end, by id
 	asked   int                // octets of the calls in waiting
 	taken   int                // octets of the calls in serving
+	held    int                // octets of answers that wait for room in out
 	refused int                // calls refused since one was taken
 	idle    []chan *served     // goroutines that wait for a call
 
@@ -118,6 +131,13 @@ func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// Cut reports whether this end cut the line for what the other end did, which then is to be started anew.
+func (c *Conn) Cut() bool {
+	var fault broken
+	err := c.Err()
+	return errors.As(err, &fault) || errors.Is(err, errStalled)
 }
 
 // Close ends the line: calls in flight fail, and the contexts of those that are served end.

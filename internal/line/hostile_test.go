@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -132,6 +133,47 @@ func TestTooManyCalls(t *testing.T) {
 	if text := l.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "more than 100 calls at once") || most > 100 {
 		t.Errorf("%d at once, log %q", most, text)
 	}
+}
+
+// TestUnreadAnswers: a peer that asks for much and reads little gets no more than a bounded part of it held.
+func TestUnreadAnswers(t *testing.T) {
+	t.Parallel()
+	const calls, octets, bound = 100, 1 << 20, 4<<20 + 100
+	a, b := sockets(t)
+	server := New(b, Options{Queue: 1 << 20, MaxAnswer: 2 << 20, AnswerOctets: bound, Handler: serveFunc(func(context.Context, uint16, *From, *wide) (*wide, error) {
+		return &wide{Octets: make([]byte, octets)}, nil
+	})})
+	for id := range uint32(calls) {
+		if _, err := a.Write(callOf(t, id, 0, &wide{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := func() int {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		return server.held
+	}
+	for most := 0; most <= bound-octets; most = max(most, held()) {
+		runtime.Gosched()
+	}
+	refused := 0
+	for range calls {
+		kind, _, _, err := readFrame(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == frameError {
+			refused++
+		}
+		if n := held(); n > bound+calls*headOctets*20 { // refusals wait, too
+			t.Errorf("%d octets are held", n)
+		}
+	}
+	if refused == 0 || refused == calls {
+		t.Errorf("%d of %d calls were refused", refused, calls)
+	}
+	server.Close()
+	server.Wait()
 }
 
 // TestRefusedOctets: calls whose octets have no room are refused, with their octets passed over; the line goes on.

@@ -402,7 +402,7 @@ func TestRequestsThatCantBeReadOrSent(t *testing.T) {
 	client, _ := pair(t, Options{Log: l.log(), Handler: echo{}})
 	// The other end reads two members where one is sent.
 	err := client.Call(t.Context(), 7, &From{RequestID: "r"}, &struct{ Text string }{"hush"}, &wide{})
-	if kindOf(t, err) != aaa.KindInternal || !strings.Contains(l.String(), "operation=7") || strings.Contains(l.String(), "hush") {
+	if kindOf(t, err) != aaa.KindInternal || !strings.Contains(l.String(), "operation=7 account=none") || strings.Contains(l.String(), "hush") {
 		t.Error(err, l.String())
 	}
 	var r struct{ Number uint8 }

@@ -10,6 +10,30 @@ import (
 type reader struct {
 	rest   string
 	failed bool
+
+	takes   func(octets int) error // of memory for what is read; nil: nothing bounds it
+	due     int                    // octets that were not taken yet
+	refused error                  // of takes
+}
+
+// light is how long a form may be that is read for nothing: as nearly all AAA requests.
+const light = 512
+
+// costly is how much memory is taken at once.
+const costly = 32 << 10
+
+// cost takes memory, many octets at once.
+func (r *reader) cost(octets int) {
+	if r.takes == nil {
+		return
+	}
+	if r.due += octets; r.due < costly {
+		return
+	}
+	if r.refused = r.takes(r.due); r.refused != nil {
+		r.fail()
+	}
+	r.due = 0
 }
 
 func (r *reader) fail() {

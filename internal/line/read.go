@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"syscall"
-	"unsafe"
 )
 
 // atOnce is how much is read at once. Longer frames have memory of their own, which grows as they arrive.
@@ -159,7 +158,7 @@ func (in *input) take(n int) (string, error) {
 			return "", unexpected(err)
 		}
 	}
-	return unsafe.String(unsafe.SliceData(all), n), nil // nobody else has the octets, and nobody changes them
+	return string(all[:n]), nil
 }
 
 // skip passes over the next n octets.

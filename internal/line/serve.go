@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,6 +20,7 @@ type served struct {
 	request string
 	ctx     context.Context
 	cancel  context.CancelFunc
+	holding Holding // nil: nothing
 }
 
 // called takes a call, or refuses it without keeping its octets. Too many calls are refused as busy; a peer that goes on regardless is cut off.
@@ -129,6 +131,9 @@ func (c *Conn) serve(s *served) {
 			}
 			*frame = c.errorFrame(*frame, s.id, &aaa.Error{Kind: aaa.KindInternal})
 		}
+		if s.holding != nil {
+			s.holding.Release()
+		}
 		c.answer(s, *frame)
 		putBuffer(frame)
 		s.cancel()
@@ -141,7 +146,15 @@ func (c *Conn) serve(s *served) {
 func (c *Conn) answer(s *served, frame []byte) {
 	finish(frame)
 	c.mu.Lock()
-	_ = c.waitForRoom(context.Background(), len(frame))
+	if c.held+len(frame) > c.o.AnswerOctets { // the peer reads slowly, however many answers it asks for
+		c.mu.Unlock()
+		frame = c.errorFrame(nil, s.id, busy())
+		c.mu.Lock()
+	}
+	octets := len(frame)
+	c.held += octets
+	_ = c.waitForRoom(context.Background(), octets)
+	c.held -= octets
 	delete(c.serving, s.id)
 	c.taken -= s.octets
 	c.send(frame)
@@ -149,12 +162,7 @@ func (c *Conn) answer(s *served, frame []byte) {
 
 // run is the frame that answers a call.
 func (c *Conn) run(b []byte, s *served) (frame []byte) {
-	answer, err := c.o.Handler.Serve(s.ctx, s.operation, &s.from, func(request any) error {
-		if err := Read(s.request, request); err != nil {
-			return &aaa.Error{Message: "the request can't be read", Err: err}
-		}
-		return nil
-	})
+	answer, err := c.o.Handler.Serve(s.ctx, s.operation, &s.from, func(request any) error { return c.decode(s, request) })
 	if err == nil {
 		if frame, err = Append(begin(b, frameAnswer, s.id), answer); err == nil && len(frame)-headOctets > c.o.MaxAnswer {
 			err = &aaa.Error{Message: "the answer is longer than " + strconv.Itoa(c.o.MaxAnswer) + " octets"}
@@ -165,6 +173,27 @@ func (c *Conn) run(b []byte, s *served) (frame []byte) {
 		frame = c.errorFrame(b, s.id, err)
 	}
 	return frame
+}
+
+// decode reads the request of a call.
+func (c *Conn) decode(s *served, request any) error {
+	r := reader{rest: s.request}
+	if c.o.Hold != nil && len(s.request) > light {
+		r.takes = func(octets int) error {
+			if s.holding == nil {
+				s.holding = c.o.Hold()
+			}
+			return s.holding.Take(octets)
+		}
+	}
+	err := r.read(request)
+	if r.refused != nil {
+		return r.refused
+	}
+	if err != nil {
+		return &aaa.Error{Message: "the request can't be read", Err: err}
+	}
+	return nil
 }
 
 // errorFrame is the frame of an error. One that can't be sent becomes an internal error.
@@ -196,15 +225,17 @@ func (c *Conn) tell(s *served, err error) {
 	c.o.Log.LogAttrs(s.ctx, level, "operation failed", append(c.about(s), slog.String("error", err.Error()))...)
 }
 
-// about is how the log calls a call. Its token is not in it.
+// about is how the log calls a call. Its token is not in it. Lines about no account are bounded as those of one (package tenantlog).
 func (c *Conn) about(s *served) []slog.Attr {
-	name := ""
-	if c.o.NameOf != nil {
-		name = c.o.NameOf(s.operation)
-	} else {
-		name = strconv.Itoa(int(s.operation))
-	}
 	return []slog.Attr{
-		slog.String("operation", name), slog.String("account", string(s.from.Account)), slog.String("request_id", s.from.RequestID),
+		slog.String("operation", c.nameOf(s.operation)), slog.String("account", cmp.Or(string(s.from.Account), "none")),
+		slog.String("request_id", s.from.RequestID),
 	}
+}
+
+func (c *Conn) nameOf(operation uint16) string {
+	if c.o.NameOf != nil {
+		return c.o.NameOf(operation)
+	}
+	return strconv.Itoa(int(operation))
 }

@@ -3,7 +3,9 @@ package operations
 import (
 	"context"
 
+	"aaa-api/internal/admission"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/line"
 	"aaa-api/internal/tally"
 )
 
@@ -11,6 +13,31 @@ import (
 type front struct {
 	runs    *idempotency.Runs
 	metrics *tally.Member // nil: the node has none
+	places  *admission.Places
+}
+
+// Hold takes memory of the budget for a call of another process: see line.Options.
+func (p *Parts) Hold() line.Holding { return &callHolding{budget: p.Budget} }
+
+// callHolding is a line.Holding.
+type callHolding struct {
+	budget *admission.Budget // nil: nothing bounds it
+	admission.Holding
+}
+
+// Take implements line.Holding.
+func (h *callHolding) Take(octets int) error {
+	if h.budget == nil {
+		return nil
+	}
+	return h.budget.HoldShared(&h.Holding, int64(octets))
+}
+
+// Release implements line.Holding.
+func (h *callHolding) Release() {
+	if h.budget != nil {
+		h.budget.Release(&h.Holding)
+	}
 }
 
 // For returns the parts as another process sees them: requests that run there under a key, and its metrics, are told apart from those of other
@@ -18,7 +45,7 @@ type front struct {
 // left behind.
 func (p *Parts) For(process string) (here *Parts, leave func()) {
 	of := *p
-	of.front = &front{runs: idempotency.NewRuns()}
+	of.front = &front{runs: idempotency.NewRuns(), places: admission.NewPlaces()}
 	if p.Metrics != nil {
 		of.front.metrics = p.Metrics.Join(process)
 	}

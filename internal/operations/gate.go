@@ -113,6 +113,9 @@ func (s *Served) end() {
 	if s.leave != nil {
 		s.leave()
 	}
+	if s.place != nil {
+		s.place.Leave()
+	}
 	if s.Budget != nil {
 		s.Budget.Release(&s.holding)
 	}

@@ -43,7 +43,7 @@ var KeyBegin = define("keys.begin", asks, func(ctx context.Context, s *Served, q
 var KeyBeginWrite = define("keys.begin_write", writesDocument, func(ctx context.Context, s *Served, q *Keyed) (KeyBegun, error) {
 	own := sha256.Sum256(append([]byte(s.Who.TokenID), q.Digest[:]...))
 	return s.beginKey(ctx, q, idempotency.Request{Operation: ofWrites + q.Operation, Digest: own, NeedsStore: true})
-}).checked(checkKeyed)
+}).checked(checkKeyed).waiting()
 
 // ofWrites begins the names of changes, so that nobody who may only send AAA requests finds the answer to one.
 const ofWrites = "write "

@@ -24,14 +24,16 @@ type Operation[Q, R any] struct {
 	// quick is serve of an operation that each AAA request calls: it costs no allocation. from's Account passed the gate.
 	quick func(ctx context.Context, p *Parts, from line.From, q *Q) (R, error)
 	check func(q *Q) error // of a request that came from another process; nil: any is good
+	waits bool             // for other calls
 }
 
 // Served is a call that passed the gate.
 type Served struct {
 	*Parts
-	Who     *admin.Caller // the holder of the token; zero for a public operation
-	Account aaa.AccountID // that the call is about
-	leave   func()        // gives the turn of heavy work back; nil: not held
+	Who     *admin.Caller    // the holder of the token; zero for a public operation
+	Account aaa.AccountID    // that the call is about
+	leave   func()           // gives the turn of heavy work back; nil: not held
+	place   *admission.Place // among the calls of another process; nil: none
 	holding admission.Holding
 }
 
@@ -41,7 +43,7 @@ var all []served
 // served is an operation of any types.
 type served interface {
 	Name() string
-	// from decodes the request and checks it, asks the gate, runs the operation.
+	// from asks the gate, decodes the request and checks it, runs the operation.
 	from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error)
 	// hot reports whether each AAA request calls it.
 	hot() bool
@@ -73,6 +75,12 @@ func (o *Operation[Q, R]) checked(check func(*Q) error) *Operation[Q, R] {
 	return o
 }
 
+// waiting marks an operation that waits for other calls, so that it takes no place that those may need.
+func (o *Operation[Q, R]) waiting() *Operation[Q, R] {
+	o.waits = true
+	return o
+}
+
 // Name is how logs and metrics call the operation, such as documents.get.
 func (o *Operation[Q, R]) Name() string { return o.name }
 
@@ -84,7 +92,7 @@ func (o *Operation[Q, R]) Call(ctx context.Context, to line.Caller, from line.Fr
 // Ask is Call for a request that lies in memory already.
 func (o *Operation[Q, R]) Ask(ctx context.Context, to line.Caller, from line.From, q *Q) (R, error) {
 	if here, ok := to.(*Parts); ok {
-		return o.run(ctx, here, &from, q)
+		return o.run(ctx, here, &from, q, nil)
 	}
 	return o.across(ctx, to, from, q)
 }
@@ -96,8 +104,8 @@ func (o *Operation[Q, R]) across(ctx context.Context, to line.Caller, from line.
 	return r, err
 }
 
-// run asks the gate and does the work.
-func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q *Q) (r R, err error) {
+// run asks the gate and does the work. read fills in a request that comes from another process; nil: q is there.
+func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q *Q, read func(any) error) (r R, err error) {
 	if o.quick != nil {
 		_, account, err := p.authorize(ctx, &o.access, from)
 		if err != nil {
@@ -105,28 +113,38 @@ func (o *Operation[Q, R]) run(ctx context.Context, p *Parts, from *line.From, q 
 		}
 		passed := *from
 		passed.Account = account
+		if err := o.read(q, read); err != nil {
+			return r, err
+		}
 		return o.quick(ctx, p, passed, q)
 	}
 	s, err := p.pass(ctx, &o.access, from)
 	if err != nil {
 		return r, err
 	}
-	s.begin(ctx, &o.access)
 	defer s.end()
+	if err := s.begin(ctx, &o.access, o.waits); err != nil {
+		return r, err
+	}
+	if err := o.read(q, read); err != nil {
+		return r, err
+	}
 	return o.serve(ctx, s, q)
 }
 
+// read reads and checks a request that comes from another process.
+func (o *Operation[Q, R]) read(q *Q, read func(any) error) error {
+	if read == nil {
+		return nil
+	}
+	if err := read(q); err != nil || o.check == nil {
+		return err
+	}
+	return o.check(q)
+}
+
 func (o *Operation[Q, R]) from(ctx context.Context, p *Parts, from *line.From, decode func(any) error) (any, error) {
-	q := new(Q)
-	if err := decode(q); err != nil {
-		return nil, err
-	}
-	if o.check != nil {
-		if err := o.check(q); err != nil {
-			return nil, err
-		}
-	}
-	r, err := o.run(ctx, p, from, q)
+	r, err := o.run(ctx, p, from, new(Q), decode)
 	if err != nil {
 		return nil, err
 	}

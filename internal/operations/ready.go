@@ -41,20 +41,23 @@ type Check struct {
 type Readiness struct {
 	store         Pinger
 	warm          func() int // how many accounts are in memory
+	lacks         []string
 	checks        []Check
 	reads, writes storeCheck
 }
 
-// NewReadiness asks the store, and checks beside it.
-func NewReadiness(store Pinger, warm func() int, checks ...Check) *Readiness {
-	return &Readiness{store: store, warm: warm, checks: checks}
+// NewReadiness asks the store, and checks beside it. lacks are lines that name the protections that the process does without: they make
+// it no less ready.
+func NewReadiness(store Pinger, warm func() int, lacks []string, checks ...Check) *Readiness {
+	return &Readiness{store: store, warm: warm, lacks: lacks, checks: checks}
 }
 
 // State is how ready the node is.
 type State struct {
 	Status string
 	Checks map[string]string
-	Why    string // what is wrong, for the log alone
+	Lacks  []string // protections that the process does without
+	Why    string   // what is wrong, for the log alone
 }
 
 // Ready tells whether AAA requests can be served, and by which checks.
@@ -63,7 +66,7 @@ var Ready = define("ready", public, func(ctx context.Context, s *Served, _ *None
 func (r *Readiness) state(ctx context.Context) State {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	s := State{Status: StateOK, Checks: make(map[string]string, len(r.checks)+2)}
+	s := State{Status: StateOK, Checks: make(map[string]string, len(r.checks)+2), Lacks: r.lacks}
 	note := func(name string, err error, then string) {
 		s.Checks[name] = StateOK
 		if err != nil {

@@ -34,11 +34,20 @@ func came(at time.Time) time.Time {
 	return at
 }
 
-// begin corrects what the caller says of time, and lets the call wait for turns of heavy work: one at most, which end gives back.
-func (s *Served) begin(ctx context.Context, a *Access) {
+// begin corrects what the caller says of time, and lets the call wait for turns of heavy work: one at most, which end gives back. A call of
+// another process about configuration waits for a place: what it reads and answers is held in memory, and handlers there hold as few places.
+func (s *Served) begin(ctx context.Context, a *Access, waits bool) (err error) {
 	s.Who.At = came(s.Who.At)
-	if s.Heavy == nil || a.Scope == token.ScopeRequest { // AAA requests are not heavy
-		return
+	if a.Scope == token.ScopeRequest { // AAA requests are not heavy
+		return nil
+	}
+	if s.front != nil && a.Scope != "" && !waits {
+		if s.place, err = s.front.places.Take(ctx, s.Who.Principal.Account); err != nil {
+			return err
+		}
+	}
+	if s.Heavy == nil {
+		return nil
 	}
 	s.Who.Heavy = func(octets int) error {
 		if octets >= admission.HeavyOctets && s.leave == nil && s.Budget != nil {
@@ -49,6 +58,7 @@ func (s *Served) begin(ctx context.Context, a *Access) {
 		return s.heavy(ctx, octets)
 	}
 	s.Who.HeavyCheck = func(octets int) error { return s.enter(ctx, octets >= admission.HeavyOctets) }
+	return nil
 }
 
 // heavy waits for a turn to work on a text of so many octets that was sent, which is held where it was received.
@@ -61,6 +71,9 @@ func (s *Served) heavy(ctx context.Context, octets int) error {
 
 func (s *Served) enter(ctx context.Context, node bool) (err error) {
 	if s.leave == nil && s.Heavy != nil {
+		if s.place != nil {
+			s.place.LeaveNode()
+		}
 		s.leave, err = s.Heavy.Enter(ctx, s.Who.Principal.Account, node)
 	}
 	return err

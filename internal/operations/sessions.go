@@ -79,8 +79,8 @@ var ListSessions = define("sessions.list", reads, func(ctx context.Context, s *S
 	}
 	return listed(list(ctx, s.Account, q.Filter, q.Page))
 }).checked(func(q *SessionPage) error {
-	if len(q.Filter.User) > maxNameOctets || len(q.Filter.State) > maxNameOctets {
-		return aaa.Errorf(aaa.KindBadInput, "a filter of sessions is too long")
+	if len(q.Filter.User) > maxNameOctets || len(q.Filter.State) > maxNameOctets || !storable(q.Filter.User) {
+		return aaa.Errorf(aaa.KindBadInput, "a filter of sessions is too long, or no text")
 	}
 	return checkPage(q.Page)
 })

@@ -13,9 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/admission"
 	"aaa-api/internal/backoff"
 	"aaa-api/internal/line"
 )
@@ -71,7 +75,7 @@ type Signing struct {
 const maxSigned = 4 << 10
 
 // Sign signs with the key of the API's listener.
-var Sign = define("tls.sign", public, func(_ context.Context, s *Served, q *Signing) ([]byte, error) {
+var Sign = define("tls.sign", public, func(ctx context.Context, s *Served, q *Signing) ([]byte, error) {
 	if s.KeyPairs == nil {
 		return nil, errNoTLS
 	}
@@ -87,8 +91,40 @@ var Sign = define("tls.sign", public, func(_ context.Context, s *Served, q *Sign
 	if err != nil {
 		return nil, &aaa.Error{Kind: aaa.KindBadInput, Message: "nothing to sign: " + err.Error()}
 	}
+	leave, err := signing.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return key.Sign(rand.Reader, q.Message, options)
 })
+
+// maxSigning is how many handshakes wait for their signature. Those beyond fail at once, as all would in the end.
+const maxSigning = 256
+
+// signs are the turns of handshakes to have something signed. A signature costs its stranger nothing and a processor a millisecond or more, so one
+// processor of two is left to those who have shown a token.
+type signs struct {
+	at      *semaphore.Weighted
+	waiting atomic.Int32
+}
+
+// signing are those of the process.
+var signing = newSigns()
+
+func newSigns() *signs { return &signs{at: semaphore.NewWeighted(int64(admission.HeavyAtOnce()))} }
+
+// enter waits for a turn. Without an error, leave is owed.
+func (s *signs) enter(ctx context.Context) (leave func(), err error) {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > maxSigning {
+		return nil, &aaa.Error{Kind: aaa.KindBusy, RetryAfter: time.Second, Message: "too many handshakes are under way"}
+	}
+	if err := s.at.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	return func() { s.at.Release(1) }, nil
+}
 
 // check refuses what no handshake asks for.
 func (q *Signing) check(key crypto.PublicKey) (crypto.SignerOpts, error) {
@@ -150,7 +186,7 @@ func (k *remoteKey) Sign(_ io.Reader, message []byte, options crypto.SignerOpts)
 	defer cancel()
 	for {
 		signature, err := Sign.Call(ctx, k.line, line.From{At: time.Now()}, q)
-		if aaa.KindOf(err) != aaa.KindUnavailable || backoff.Sleep(ctx, 50*time.Millisecond) != nil {
+		if kind := aaa.KindOf(err); kind != aaa.KindUnavailable && kind != aaa.KindBusy || backoff.Sleep(ctx, 50*time.Millisecond) != nil {
 			return signature, err
 		}
 	}

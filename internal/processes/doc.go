@@ -20,13 +20,17 @@ const (
 const (
 	Ready  = "ready"  // a security module: it takes lines; a front: it takes connections
 	Failed = "failed" // why it ends
+	Cut    = "cut"    // a security module: the lines of its body are cut for what their front did
 )
 
 // Failure is the body of Failed.
 type Failure struct{ Text string }
 
-// FrontLines is the body of Line: which front the lines lead to.
-type FrontLines struct{ Front int }
+// FrontLines is the body of Line and of Cut: which front the lines lead to.
+type FrontLines struct {
+	Front int
+	Made  int // how many lines main has made before
+}
 
 // Until is the body of Stop.
 type Until struct{ Milliseconds int64 } // that the child may take to finish

@@ -13,6 +13,11 @@ import (
 	"aaa-api/internal/backoff"
 )
 
+// frontSlack is how late the threads of a front may wake up from sleep. Go's runtime looks every 20 µs whether a thread hangs, in a process
+// that is busy and idle by turns, as a front is: with the 50 µs that the kernel gives each thread, that takes 4 % of a request's processor
+// time. A security module is not so patient: its threads hang when they write to a disk.
+const frontSlack = time.Millisecond
+
 // How soon a child that has ended is started anew: at once, but for one that ends again and again.
 const (
 	firstPause   = 100 * time.Millisecond
@@ -48,6 +53,7 @@ type Family struct {
 	first    chan error // of a child that ends before the family has started
 	ready    chan *Message
 	begun    bool // fronts are told to serve
+	made     int  // lines
 	started  bool // all serve: what ends from now on is started anew
 }
 
@@ -58,6 +64,7 @@ type member struct {
 	child    *Child
 	ready    bool
 	since    time.Time
+	lines    FrontLines // the last ones of a front
 	failures int
 	starts   int
 	reason   string // what the child said before its end
@@ -134,13 +141,13 @@ func (f *Family) fail(err error) {
 
 // start fills a place. f.mu is held.
 func (f *Family) start(m *member) error {
-	role, user, body := f.o.Front, f.o.FrontUser, f.o.StartFront
+	role, user, body, slack := f.o.Front, f.o.FrontUser, f.o.StartFront, frontSlack
 	args := []string{role, fmt.Sprint(m.front)}
 	if m == f.module {
-		role, user, body = f.o.Module, f.o.ModuleUser, f.o.StartModule
+		role, user, body, slack = f.o.Module, f.o.ModuleUser, f.o.StartModule, 0
 		args = []string{role}
 	}
-	child, err := f.o.Program.Spawn(user, args...)
+	child, err := f.o.Program.Spawn(user, slack, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
@@ -193,8 +200,10 @@ func (f *Family) connect(front *member) {
 		}
 		ends[0], ends[1] = append(ends[0], one), append(ends[1], other)
 	}
-	f.tell(f.module, Line, FrontLines{Front: front.front}, ends[0]...)
-	f.tell(front, Line, FrontLines{Front: front.front}, ends[1]...)
+	f.made++
+	front.lines = FrontLines{Front: front.front, Made: f.made}
+	f.tell(f.module, Line, front.lines, ends[0]...)
+	f.tell(front, Line, front.lines, ends[1]...)
 }
 
 // connectMain makes the line on which main hands on what operators ask. f.mu is held.
@@ -220,8 +229,12 @@ func (f *Family) follow(m *member, child *Child) {
 		if err != nil {
 			break
 		}
-		f.hear(m, message)
+		understood := f.hear(m, message)
 		message.close()
+		if !understood { // it is not as it was built, and could fill the log
+			child.Kill()
+			break
+		}
 	}
 	// A child without a channel ends by itself; one that does not is no use any more.
 	over := time.AfterFunc(killTime, child.Kill)
@@ -231,12 +244,12 @@ func (f *Family) follow(m *member, child *Child) {
 	f.ended(m, child)
 }
 
-// hear takes what a child says.
-func (f *Family) hear(m *member, message *Message) {
+// hear takes what a child says. It reports whether that is understood.
+func (f *Family) hear(m *member, message *Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch message.Kind {
-	case Ready:
+	switch {
+	case message.Kind == Ready:
 		m.ready = true
 		if m != f.module {
 			select {
@@ -244,7 +257,7 @@ func (f *Family) hear(m *member, message *Message) {
 			default:
 				close(m.serving)
 			}
-			return
+			return true
 		}
 		for _, front := range f.fronts {
 			f.connect(front)
@@ -254,14 +267,32 @@ func (f *Family) hear(m *member, message *Message) {
 		case f.ready <- message:
 		default: // another one than the first
 		}
-	case Failed:
+	case message.Kind == Failed:
 		var failure Failure
 		if err := message.Decode(&failure); err != nil {
 			failure.Text = err.Error()
 		}
 		m.reason = failure.Text
+	case message.Kind == Cut && m == f.module:
+		f.cut(message)
 	default:
-		f.o.Log.Warn("a process says what is not understood", "process", m.name, "message", message.Kind)
+		f.o.Log.Warn("a process says what is not understood, and is ended", "process", m.name, "message", fmt.Sprintf("%.40q", message.Kind))
+		return false
+	}
+	return true
+}
+
+// cut ends a front whose lines the security module has cut: it would serve nobody. f.mu is held.
+func (f *Family) cut(message *Message) {
+	var lines FrontLines
+	if err := message.Decode(&lines); err != nil {
+		return
+	}
+	for _, front := range f.fronts {
+		if front.child != nil && front.lines == lines {
+			f.o.Log.Warn("a process is ended, since the security module has cut its lines", "process", front.name, "pid", front.child.PID)
+			front.child.Kill()
+		}
 	}
 }
 

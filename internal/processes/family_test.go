@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,6 +46,18 @@ func play(role string) int {
 	}
 	var mu sync.Mutex
 	var calls net.Conn
+	misbehave := make(chan os.Signal, 1)
+	signal.Notify(misbehave, syscall.SIGUSR1)
+	go func() {
+		<-misbehave
+		if fails == "talk" {
+			for c.Send("nonsense\n", "") == nil {
+			}
+		}
+		mu.Lock()
+		_, _ = calls.Write([]byte{2})
+		mu.Unlock()
+	}()
 	for {
 		m, err := c.Receive()
 		if err != nil {
@@ -62,9 +75,16 @@ func play(role string) int {
 				mu.Unlock()
 				continue
 			}
+			var lines FrontLines
+			_ = m.Decode(&lines)
 			go func() {
 				for b := make([]byte, 1); ; {
 					if _, err := conn.Read(b); err != nil {
+						return
+					}
+					if b[0] == 2 { // the front misbehaves
+						_ = c.Send(Cut, FrontLines{Front: lines.Front, Made: lines.Made - 1}) // lines before
+						_ = c.Send(Cut, lines)
 						return
 					}
 					fmt.Fprintf(conn, "%8d", os.Getpid())
@@ -241,6 +261,55 @@ func TestFamilyLives(t *testing.T) {
 	}
 	if got := strings.Count(w.log.String(), "started anew"); got != 2 {
 		t.Errorf("%d ends are told of", got)
+	}
+}
+
+// A front whose lines the security module has cut would serve nobody: it is started anew, and the module stays.
+func TestFrontThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, "")
+	w.start(t)
+	module, front, other := w.Processes()[0].PID, w.Processes()[1].PID, w.Processes()[2].PID
+	if err := syscall.Kill(front, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another front", func() bool {
+		p := w.Processes()[1]
+		return p.PID != 0 && p.PID != front && p.Ready
+	})
+	eventually(t, "its answer", func() bool {
+		f, m := w.ask(t)
+		return f == fmt.Sprint(w.Processes()[1].PID) && m == fmt.Sprint(module)
+	})
+	if p := w.Processes(); p[0].PID != module || p[2].PID != other {
+		t.Errorf("others were started anew: %+v", p)
+	}
+	if n := strings.Count(w.log.String(), "has cut its lines"); n != 1 {
+		t.Errorf("%d fronts were ended", n)
+	}
+	if err := w.Stop(time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
+// A front that says what no front says is ended, before it fills the log.
+func TestFrontThatTalks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, "talk")
+	w.start(t)
+	front := w.Processes()[1].PID
+	if err := syscall.Kill(front, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another front", func() bool {
+		p := w.Processes()[1]
+		return p.PID != 0 && p.PID != front && p.Ready
+	})
+	if n := strings.Count(w.log.String(), "not understood"); n != 1 {
+		t.Errorf("%d lines are logged", n)
+	}
+	if err := w.Stop(time.Minute); err != nil {
+		t.Error(err)
 	}
 }
 

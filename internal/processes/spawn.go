@@ -49,8 +49,8 @@ var thread = func() chan<- func() {
 	return work
 }()
 
-// Spawn starts a child with arguments, as a user; nil: as main's.
-func (p *Program) Spawn(user *syscall.Credential, args ...string) (*Child, error) {
+// Spawn starts a child with arguments, as a user; nil: as main's. slack is how late its threads may wake up from sleep; 0: as the kernel has it.
+func (p *Program) Spawn(user *syscall.Credential, slack time.Duration, args ...string) (*Child, error) {
 	own, other, err := pair()
 	if err != nil {
 		return nil, err
@@ -66,7 +66,10 @@ func (p *Program) Spawn(user *syscall.Credential, args ...string) (*Child, error
 		cmd.Env = []string{} // nil would be main's
 	}
 	started := make(chan error, 1)
-	thread <- func() { started <- cmd.Start() }
+	thread <- func() {
+		setSlack(slack) // a child has that of the thread that starts it
+		started <- cmd.Start()
+	}
 	if err := <-started; err != nil {
 		return nil, errors.Join(fmt.Errorf("starting a process: %w", err), own.Close())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,11 @@ const Supported = true
 // attributes give a child a process group of its own, so that signals of a terminal reach main alone, and end it with main.
 func attributes(user *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: user}
+}
+
+// setSlack sets the slack of this thread's timers; 0: its own from the start.
+func setSlack(d time.Duration) {
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(d), 0, 0, 0) //nolint:gosec // not negative; without it all works as well
 }
 
 // fromParent checks that a descriptor is a socket that the parent made: the kernel notes who made a pair.

@@ -5,6 +5,7 @@ package processes
 import (
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Supported says whether this system has what children need.
@@ -18,3 +19,5 @@ func fromParent(int) error { return errors.New("only Linux has such processes") 
 
 // Name does nothing.
 func Name(string) {}
+
+func setSlack(time.Duration) {}

@@ -1,6 +1,7 @@
 package secmod
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -11,12 +12,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/atomicfile"
+	"aaa-api/internal/confine"
 )
 
 // keyBytes is the length of the key-encryption key and of every data key: AES-256.
@@ -51,12 +52,13 @@ type FileKEK struct {
 
 // ring is what a key file held when it was read.
 type ring struct {
-	keys []fileKey // the first wraps
-	info os.FileInfo
+	keys  []fileKey // the first wraps
+	info  os.FileInfo
+	lacks []confine.Missing // of the memory that it was read into
 }
 
+// fileKey is a key ready for use: all that stays in memory of a line is the cipher's own form of it.
 type fileKey struct {
-	text string // base64, as in the file
 	aead cipher.AEAD
 	id   [keyIDBytes]byte
 }
@@ -96,23 +98,33 @@ func readKeyFile(path string) (*ring, error) {
 	if err := private(path, info); err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	memory, lacks, err := confine.LockedBytes(maxKeyFile + 1 + keyBytes + 1)
 	if err != nil {
+		return nil, err
+	}
+	defer memory.Free()
+	text, key := memory.Bytes()[:maxKeyFile+1], memory.Bytes()[maxKeyFile+1:] // one octet more of each tells what is too long
+	n, err := io.ReadFull(f, text)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	lines := strings.Fields(string(text))
+	text = text[:n]
+	lines := bytes.Fields(text)
 	// The decoder's own error is left out: it quotes the text.
 	bad := fmt.Errorf("key file %s does not hold 1 to %d keys of %d octets in base64, one a line", path, maxKeys, keyBytes)
 	if len(text) > maxKeyFile || len(lines) == 0 || len(lines) > maxKeys {
 		return nil, bad
 	}
-	r := &ring{info: info}
+	r := &ring{info: info, lacks: lacks}
 	for _, line := range lines {
-		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != keyBytes {
+		if base64.StdEncoding.DecodedLen(len(line)) > len(key) {
 			return nil, bad
 		}
-		fk, err := newFileKey(key)
+		n, err := base64.StdEncoding.Decode(key, line)
+		if err != nil || n != keyBytes {
+			return nil, bad
+		}
+		fk, err := newFileKey(key[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -154,9 +166,11 @@ func newFileKey(key []byte) (fileKey, error) {
 	if err != nil {
 		return fileKey{}, err
 	}
-	sum := sha256.Sum256(append([]byte("aaa-api key id\x00"), key...))
-	k := fileKey{text: base64.StdEncoding.EncodeToString(key), aead: aead}
-	copy(k.id[:], sum[:])
+	sum := sha256.New()
+	sum.Write([]byte("aaa-api key id\x00"))
+	sum.Write(key)
+	k := fileKey{aead: aead}
+	copy(k.id[:], sum.Sum(nil))
 	return k, nil
 }
 
@@ -173,6 +187,9 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	}
 	return aead, nil
 }
+
+// Lacks names what the memory did without that the file was read into.
+func (k *FileKEK) Lacks() []confine.Missing { return k.ring.Load().lacks }
 
 // follow reads the file again where it is another one than was read. A file that can't be read or is refused leaves the keys
 // in memory in force.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -19,20 +20,41 @@ func (k *FileKEK) Keys() int { return len(k.follow().keys) }
 
 // AddKey puts a new random key in front of those of the key file. It wraps from now on; the others go on unwrapping.
 func (k *FileKEK) AddKey() error {
-	keys := k.follow().keys
-	if len(keys) >= maxKeys {
-		return fmt.Errorf("key file %s holds %d keys already, which is the most", k.path, len(keys))
+	lines, err := k.lines()
+	if err != nil {
+		return err
 	}
-	lines := []string{newKeyText()}
-	for _, key := range keys {
-		lines = append(lines, key.text)
+	if len(lines) >= maxKeys {
+		return fmt.Errorf("key file %s holds %d keys already, which is the most", k.path, len(lines))
 	}
-	return k.replace(lines)
+	return k.replace(append([]string{newKeyText()}, lines...))
 }
 
 // DropOldKeys leaves the first key alone in the key file. Rewrap must have found nothing that another one wraps.
 func (k *FileKEK) DropOldKeys() error {
-	return k.replace([]string{k.follow().keys[0].text})
+	lines, err := k.lines()
+	if err != nil {
+		return err
+	}
+	return k.replace(lines[:1])
+}
+
+// lines are the keys as the file has them, which is read anew: of those in use no text is kept.
+func (k *FileKEK) lines() ([]string, error) {
+	fresh, err := readKeyFile(k.path)
+	if err != nil {
+		return nil, err
+	}
+	k.ring.Store(fresh)
+	text, err := os.ReadFile(k.path)
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	lines := strings.Fields(string(text))
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("key file %s is being changed by another process", k.path)
+	}
+	return lines, nil
 }
 
 // replace writes the key file whole or not at all, with the mode and owner that it has.

@@ -9,6 +9,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 const (
@@ -17,7 +19,8 @@ const (
 	maxFamilies = 500
 	maxMetrics  = 20_000 // of all families of a process together
 	maxLabels   = 16
-	maxText     = 1024 // octets of a name, a label or a help
+	maxText     = 1024    // octets of a name, a label or a help
+	maxParts    = 200_000 // messages in one another, each of which takes a hundred octets of memory or so, and two of the text
 )
 
 // Write makes octets of families: those of Prometheus' protobuf format.
@@ -35,6 +38,9 @@ func Write(families []*dto.MetricFamily) ([]byte, error) {
 func Read(octets []byte) (families []*dto.MetricFamily, err error) {
 	if len(octets) > MaxOctets {
 		return nil, fmt.Errorf("the metrics of a process have %d octets at the most", MaxOctets)
+	}
+	if n := parts(octets, maxParts); n > maxParts {
+		return nil, fmt.Errorf("the metrics of a process have %d parts at the most", maxParts)
 	}
 	r := bytes.NewReader(octets)
 	read := protodelim.UnmarshalOptions{MaxSize: MaxOctets}
@@ -54,6 +60,40 @@ func Read(octets []byte) (families []*dto.MetricFamily, err error) {
 		}
 		families = append(families, f)
 	}
+}
+
+// parts counts the messages in delimited families, no further than a bit beyond most.
+func parts(octets []byte, most int) (n int) {
+	family := (&dto.MetricFamily{}).ProtoReflect().Descriptor()
+	for len(octets) > 0 && n <= most {
+		body, length := protowire.ConsumeBytes(octets)
+		if length < 0 {
+			break // reading it fails, too
+		}
+		n += 1 + partsOf(body, family, most-n)
+		octets = octets[length:]
+	}
+	return n
+}
+
+// partsOf counts the messages in a message.
+func partsOf(body []byte, of protoreflect.MessageDescriptor, most int) (n int) {
+	for len(body) > 0 && n <= most {
+		number, kind, length := protowire.ConsumeTag(body)
+		if length < 0 {
+			break
+		}
+		body = body[length:]
+		if length = protowire.ConsumeFieldValue(number, kind, body); length < 0 {
+			break
+		}
+		if f := of.Fields().ByNumber(number); f != nil && f.Message() != nil && kind == protowire.BytesType {
+			inner, _ := protowire.ConsumeBytes(body)
+			n += 1 + partsOf(inner, f.Message(), most-n)
+		}
+		body = body[length:]
+	}
+	return n
 }
 
 // check refuses a family that is none, or that could not be shown.

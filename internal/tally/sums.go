@@ -34,7 +34,7 @@ func (s sums) addAs(process string, families []*dto.MetricFamily) {
 	}
 }
 
-// add adds a family, whose metrics it may keep. What has another type than the family of its name, or would make a family longer than a process may
+// add adds a family, whose metrics it may keep. What has another type than the family of its name, or would make all longer than two processes may
 // report, is left out: it comes from a process that is not as it was built.
 func (s sums) add(f *dto.MetricFamily) {
 	have, ok := s[f.GetName()]
@@ -48,12 +48,17 @@ func (s sums) add(f *dto.MetricFamily) {
 	if have.family.GetType() != f.GetType() {
 		return
 	}
+	room := 2 * maxMetrics
+	for _, other := range s {
+		room -= len(other.metrics)
+	}
 	for _, m := range f.GetMetric() {
 		key := keyOf(m)
 		if to, ok := have.metrics[key]; ok {
 			addMetric(to, m)
-		} else if len(have.metrics) < 2*maxMetrics {
+		} else if room > 0 {
 			have.metrics[key] = m
+			room--
 		}
 	}
 }

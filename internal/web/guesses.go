@@ -88,10 +88,10 @@ func (g *guesses) refill(a *allowance, now time.Time) {
 	}
 }
 
-// sourceOf is the address that a request is charged to. What a proxy says of its client is not looked at: it can be forged,
+// sourceOf is whom a remote address is charged to. What a proxy says of its client is not looked at: it can be forged,
 // and behind a proxy good credentials pass all the same.
-func sourceOf(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
+func sourceOf(address string) netip.Addr {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -115,7 +115,7 @@ func tooManyGuesses(wait time.Duration) *Failure {
 
 // Guess charges the request's source for a credential that somebody may have made up.
 func (c *Call) Guess() error {
-	if wait := c.server.guesses.take(sourceOf(c.r), c.start); wait > 0 {
+	if wait := c.server.guesses.take(sourceOf(c.r.RemoteAddr), c.start); wait > 0 {
 		c.countBad(true)
 		return tooManyGuesses(wait)
 	}
@@ -128,7 +128,7 @@ func (c *Call) Guess() error {
 func (c *Call) Judged(err error) error {
 	if err == nil || aaa.KindOf(err) != aaa.KindUnauthorized { // KindOf allocates
 		if c.guessed {
-			c.server.guesses.giveBack(sourceOf(c.r), c.start)
+			c.server.guesses.giveBack(sourceOf(c.r.RemoteAddr), c.start)
 			c.guessed = false // a writer's token is judged again when the body is there
 		}
 		return err

@@ -110,7 +110,7 @@ func TestSourceOf(t *testing.T) {
 		"[2001:db8:1:2:ffff::1]:443": "2001:db8:1:2::",
 	} {
 		r := &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": {"198.51.100.1"}, "Forwarded": {"for=198.51.100.1"}}}
-		if got := sourceOf(r).String(); got != want {
+		if got := sourceOf(r.RemoteAddr).String(); got != want {
 			t.Errorf("%s is %s, want %s", remote, got, want)
 		}
 	}
