@@ -66,37 +66,39 @@ func (c *certificate) read() (found string, err error) {
 
 // look takes a changed pair. One that is not good changes nothing, and is logged once, when it is found a second
 // time: the first look may have met files that are being written.
-func (c *certificate) look(ctx context.Context) {
+func (c *certificate) look(ctx context.Context) { _ = c.lookAgain(ctx, 2) } // the log has it
+
+// reload is look where an operator says that the files are written: what is no good is logged at once.
+func (c *certificate) reload(ctx context.Context) error {
+	if err := c.lookAgain(ctx, 1); err != nil {
+		return aaa.Errorf(aaa.KindConflict, "the TLS certificate is no good, the one before stays in use: %w", err)
+	}
+	return nil
+}
+
+// lookAgain logs a pair that is not good when as many looks have found it as patience says.
+func (c *certificate) lookAgain(ctx context.Context, patience int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.pair.Load()
 	found, err := c.read()
-	switch now := c.pair.Load(); {
-	case err == nil:
+	now := c.pair.Load()
+	if err == nil {
 		c.refused, c.looks = "", 0
 		if now != before {
 			c.log.InfoContext(ctx, "the TLS certificate has changed", "file", c.certFile, "not_after", now.Leaf.NotAfter)
 		}
-	case found != c.refused:
-		c.refused, c.looks = found, 1
-	default:
-		if c.looks++; c.looks == 2 {
-			c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
-				"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
-		}
+		return nil
 	}
-}
-
-// reload is look for who wants to know at once what is wrong with the files.
-func (c *certificate) reload(ctx context.Context) error {
-	c.look(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.read()
-	if err != nil {
-		return aaa.Errorf(aaa.KindConflict, "the TLS certificate is no good, the one before stays in use: %w", err)
+	if found != c.refused {
+		c.refused, c.looks = found, 0
 	}
-	return nil
+	if c.looks++; c.looks == patience || patience == 1 {
+		c.looks = max(c.looks, 2) // the next look does not say it again
+		c.log.WarnContext(ctx, "the new TLS certificate is no good, the one before stays in use",
+			"cert", c.certFile, "key", c.keyFile, "error", err, "not_after", now.Leaf.NotAfter)
+	}
+	return err
 }
 
 // follow looks until ctx ends.

@@ -16,8 +16,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -140,6 +142,67 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestHangUp has a node that gets a SIGHUP read its files again, and go on in all else.
+func TestHangUp(t *testing.T) {
+	t.Parallel()
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("the tests run under nohup, so that their processes ignore SIGHUP too")
+	}
+	for _, isolation := range []string{"process", "none"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			dir := migratedDir(t)
+			cert, key := certificateFiles(t, dir, "")
+			p := start(t, dir, nil, "--isolation="+isolation, "--tls-cert="+cert, "--tls-key="+key)
+			url := "https://" + strings.TrimPrefix(p.url, "http://")
+			first := trusting(t, cert)
+			told := 0
+			hangUp := func() {
+				t.Helper()
+				if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				told++
+				eventually(t, "the log tells of it", func() bool { return strings.Count(p.log(), `"msg":"reload: `) == told })
+			}
+			serves := func(c *http.Client) bool { _, _, err := ask(t, c, url+"/healthz"); return err == nil }
+			hangUp()
+			if !serves(first) {
+				t.Error("the certificate that stayed as it was is not served")
+			}
+			old, err := os.ReadFile(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			certificateFiles(t, dir, "")
+			fresh, err := os.ReadFile(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, key, string(old)) // it does not fit
+			hangUp()
+			eventually(t, "the pair is refused", func() bool { return strings.Contains(p.log(), "the new TLS certificate is no good") })
+			if !serves(first) {
+				t.Error("with a key that does not fit, the pair before is not served")
+			}
+			overwrite(t, key, string(fresh))
+			second := trusting(t, cert)
+			hangUp()
+			if isolation == "none" {
+				if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the log tells that there is no upgrade", func() bool { return strings.Contains(p.log(), "no upgrade: a node that is one process") })
+			}
+			eventually(t, "the new pair is served", func() bool { return serves(second) && !serves(first) })
+			p.stop()
+			if strings.Contains(p.log(), "has ended") {
+				t.Errorf("a process has ended:\n%s", p.log())
+			}
+		})
+	}
+}
+
 // A pair that is no good changes nothing and is logged once; one that is half written is not logged at all.
 func TestCertificateLooks(t *testing.T) {
 	t.Parallel()
@@ -182,6 +245,26 @@ func TestCertificateLooks(t *testing.T) {
 	look(2, "three.example", 1)
 	overwrite(t, key, string(fresh))
 	look(2, "three.example", 1) // another fault is told, too
+
+	// An operator who says that the files are written is told at once, and each time.
+	overwrite(t, key, "another fault")
+	for range 2 {
+		if err := c.reload(context.Background()); err == nil {
+			t.Error("a fault is not told")
+		}
+		look(0, "three.example", 1)
+	}
+	look(5, "three.example", 0)
+	certificateFiles(t, dir, "four.example")
+	if err := c.reload(context.Background()); err != nil {
+		t.Error(err)
+	}
+	look(0, "four.example", 1)
+	if err := c.reload(context.Background()); err != nil {
+		t.Error(err)
+	}
+	look(0, "four.example", 0)
+	overwrite(t, key, string(fresh))
 
 	for name, files := range map[string][2]string{"no PEM": {key, key}, "no file": {cert + "x", key}, "another's key": {cert, key}} {
 		if _, err := loadCertificate(files[0], files[1], c.log); err == nil || !strings.Contains(err.Error(), "--tls-cert") {

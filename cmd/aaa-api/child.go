@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"aaa-api/internal/logging"
@@ -12,9 +13,17 @@ import (
 
 // The roles of children: the hidden subcommands that main starts them with.
 const (
-	moduleRole = "process-secmod"
-	frontRole  = "process-front"
+	rolePrefix = "process-"
+	moduleRole = rolePrefix + "secmod"
+	frontRole  = rolePrefix + "front"
 )
+
+// init runs on the first thread, whose name is the process's.
+func init() {
+	if isChild(os.Args[1:]) {
+		processes.Name("aaa-" + strings.TrimPrefix(os.Args[1], rolePrefix))
+	}
+}
 
 // isChild reports whether a command line is a child's.
 func isChild(args []string) bool {

@@ -33,23 +33,27 @@ func TestDueSessions(t *testing.T) {
 		call(t, root, "POST", fmt.Sprint(account, "/sessions/", a.Data["sid"], "/open"), `{"data":{"Acct-Session-Id":"`+id+`"}}`).want(t, http.StatusOK)
 	}
 	loud, document := tenant("loud", 8)
-	quiet, _ := tenant("quiet", 1)
+	quiet, _ := tenant("quiet", 8)
 
 	// Their Starts are answered. Then the document names the silent server, and more Stops are due than a node sends at once. Each
 	// waits for a minute.
 	const many = 300
-	var opening sync.WaitGroup
-	for range 4 {
-		opening.Go(func() {
-			for range many / 4 {
-				open(loud, "loud")
-			}
-		})
+	openLoud := func(n int) {
+		var opening sync.WaitGroup
+		for range 4 {
+			opening.Go(func() {
+				for range n / 4 {
+					open(loud, "loud")
+				}
+			})
+		}
+		opening.Wait()
 	}
-	opening.Wait()
+	openLoud(many / 3)
+	open(quiet, "quiet") // its Stop is due among theirs
+	openLoud(many - many/3)
 	call(t, root, "POST", loud, strings.Replace(document, fmt.Sprint(port), fmt.Sprint(silent.port), 1)).want(t, http.StatusOK)
 	eventually(t, "the silent server is asked", func() bool { return silent.got() > 0 })
-	open(quiet, "quiet")
 	eventually(t, "the quiet tenant's Stop comes", func() bool { return told.has(0, "Stop quiet") })
 	if n := silent.got(); n > 128 { // an account whose server is silent has 32 of a node's 256 places at most
 		t.Errorf("the Stop waited for %d packets of the loud tenant's", n)

@@ -52,7 +52,7 @@ type front struct {
 	api         *httpapi.API
 	clients     *web.Connections
 	certificate *listenerCertificate // nil: plain HTTP
-	servers     []*http.Server
+	servers     []*server
 	failed      chan error // the end of each server
 }
 
@@ -86,13 +86,21 @@ func newFront(set *frontSettings, at sockets, to line.Caller, lines *logging.Wri
 	return f
 }
 
+// server serves one of the listeners.
+type server struct {
+	*http.Server
+	listener net.Listener
+	new      newcomers
+}
+
 // start takes connections: the API's, and the admin listener's where there is one.
 func (f *front) start() {
 	start := func(l net.Listener, h http.Handler, serve func(*http.Server) error) {
-		server := web.NewHTTPServer(l.Addr().String(), h)
-		server.ErrorLog = slog.NewLogLogger(f.log.Handler(), slog.LevelDebug)
-		f.servers = append(f.servers, server)
-		go func() { f.failed <- serve(server) }()
+		s := &server{Server: web.NewHTTPServer(l.Addr().String(), h), listener: l}
+		s.ErrorLog = slog.NewLogLogger(f.log.Handler(), slog.LevelDebug)
+		s.new.watch(s.Server)
+		f.servers = append(f.servers, s)
+		go func() { f.failed <- serve(s.Server) }()
 	}
 	start(f.at.api, f.api, func(s *http.Server) error {
 		clients := f.clients.Listener(f.at.api)
@@ -107,20 +115,22 @@ func (f *front) start() {
 	}
 }
 
-// stop closes the listeners and lets requests in flight finish until ctx ends.
+// stop closes the listeners and lets requests in flight finish until ctx ends, those of connections that have come before included.
 func (f *front) stop(ctx context.Context, within time.Duration) (err error) {
 	f.api.Stop()
-	for _, server := range f.servers { // the API's first: metrics and other nodes are served to the end
-		serr := server.Shutdown(ctx)
-		if errors.Is(serr, context.DeadlineExceeded) {
-			serr = errors.Join(fmt.Errorf("requests were still in flight after %v", within), server.Close())
+	for _, s := range f.servers { // the API's first: metrics and other nodes are served to the end
+		if cerr := s.listener.Close(); !errors.Is(cerr, net.ErrClosed) {
+			err = errors.Join(err, cerr)
 		}
-		err = errors.Join(err, serr)
-	}
-	for range f.servers {
-		if serr := <-f.failed; !errors.Is(serr, http.ErrServerClosed) {
+		if serr := <-f.failed; !errors.Is(serr, net.ErrClosed) {
 			err = errors.Join(err, serr)
 		}
+		s.new.wait(ctx)
+		serr := s.Shutdown(ctx)
+		if errors.Is(serr, context.DeadlineExceeded) {
+			serr = errors.Join(fmt.Errorf("requests were still in flight after %v", within), s.Close())
+		}
+		err = errors.Join(err, serr)
 	}
 	return err
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/admission"
+	"aaa-api/internal/backoff"
 	"aaa-api/internal/httpapi"
 	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
@@ -52,6 +55,7 @@ func (c *child) front() error {
 	}
 	go tuneGC(ctx, frontHeadroom)
 	go watchMemory(ctx, set.Settings.Memory, budget)
+	go f.reportMetrics(ctx)
 	said := c.messages()
 	for {
 		select {
@@ -82,6 +86,18 @@ func (c *child) front() error {
 			if err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// reportEvery is how old a front's metrics may be where another one is asked for those of the node.
+const reportEvery = 5 * time.Second
+
+// reportMetrics hands over what the front counted, until ctx ends. What a front that is killed has counted since is lost.
+func (f *front) reportMetrics(ctx context.Context) {
+	for backoff.Sleep(ctx, reportEvery) == nil {
+		if err := f.api.ReportMetrics(ctx); err != nil && ctx.Err() == nil && aaa.KindOf(err) != aaa.KindUnavailable {
+			f.log.WarnContext(ctx, "the metrics of the front are not taken", "error", err)
 		}
 	}
 }

@@ -16,18 +16,23 @@ import (
 
 // listenerCertificate is what a front shows to those who speak TLS. The key stays in the security module.
 type listenerCertificate struct {
-	line        line.Caller
-	log         *slog.Logger
-	pair        atomic.Pointer[tls.Certificate]
-	fingerprint atomic.Pointer[string]
-	handshakes  *web.Handshakes
+	line       line.Caller
+	log        *slog.Logger
+	now        atomic.Pointer[shownPair]
+	handshakes *web.Handshakes
+}
+
+// shownPair is one pair and the name by which the security module knows it.
+type shownPair struct {
+	*tls.Certificate
+	fingerprint string
 }
 
 // look takes the certificate in use.
 func (c *listenerCertificate) look(ctx context.Context) error {
 	var known operations.KnownCertificate
-	if f := c.fingerprint.Load(); f != nil {
-		known.Fingerprint = *f
+	if shown := c.now.Load(); shown != nil {
+		known.Fingerprint = shown.fingerprint
 	}
 	now, err := operations.ListenerCertificate.Call(ctx, c.line, line.From{At: time.Now()}, known)
 	if err != nil || len(now.Chain) == 0 {
@@ -37,8 +42,7 @@ func (c *listenerCertificate) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.pair.Store(pair)
-	c.fingerprint.Store(&now.Fingerprint)
+	c.now.Store(&shownPair{pair, now.Fingerprint})
 	return nil
 }
 
@@ -54,8 +58,8 @@ func (c *listenerCertificate) follow(ctx context.Context) {
 // get is the certificate of a handshake. The first ones may have to wait for the security module.
 func (c *listenerCertificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for {
-		if pair := c.pair.Load(); pair != nil {
-			return c.handshakes.Pair(pair, hello.Conn.RemoteAddr()), nil
+		if shown := c.now.Load(); shown != nil {
+			return c.handshakes.Pair(shown.Certificate, hello.Conn.RemoteAddr()), nil
 		}
 		err := c.look(hello.Context())
 		if err != nil && (aaa.KindOf(err) != aaa.KindUnavailable || backoff.Sleep(hello.Context(), 50*time.Millisecond) != nil) {

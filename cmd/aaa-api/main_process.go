@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 
@@ -48,12 +49,15 @@ type parent struct {
 	log    *slog.Logger
 	node   string
 	binary string // the path of this program
-	at     sockets
-	files  []*os.File          // the sockets, as children get them
-	front  *syscall.Credential // whom fronts run as; nil: as main
-	secmod *syscall.Credential // likewise
-	memory shares
-	family *processes.Family
+
+	upgrades chan os.Signal
+	at       sockets
+	files    []*os.File          // the sockets, as children get them
+	front    *syscall.Credential // whom fronts run as; nil: as main
+	secmod   *syscall.Credential // likewise
+	memory   shares
+	children atomic.Pointer[processes.Family] // of now; a failed upgrade makes others
+	begun    int                              // security modules so far
 
 	operators atomic.Pointer[line.Conn] // to the security module
 	draining  atomic.Bool
@@ -74,7 +78,7 @@ func serveApart(ctx context.Context, cfg *config.Config, values map[string]strin
 func (p *parent) run(ctx context.Context) (err error) {
 	ctx, p.end = context.WithCancel(ctx)
 	defer p.end()
-	if p.binary, err = os.Executable(); err != nil {
+	if p.binary, err = programPath(); err != nil {
 		return err
 	}
 	if p.memory, err = sharesOf(memoryOf(p.cfg.MemoryLimit), p.cfg.Fronts); err != nil {
@@ -93,10 +97,11 @@ func (p *parent) run(ctx context.Context) (err error) {
 	if p.files, err = p.at.files(); err != nil {
 		return err
 	}
-	hangUps, upgrades := reloads(), make(chan os.Signal, 1)
+	hangUps := reloads()
 	defer signal.Stop(hangUps)
-	signal.Notify(upgrades, syscall.SIGUSR2)
-	defer signal.Stop(upgrades)
+	p.upgrades = make(chan os.Signal, 1)
+	signal.Notify(p.upgrades, syscall.SIGUSR2)
+	defer signal.Stop(p.upgrades)
 	if err := p.start(ctx); err != nil {
 		return err
 	}
@@ -106,8 +111,8 @@ func (p *parent) run(ctx context.Context) (err error) {
 	for ctx.Err() == nil {
 		select {
 		case <-hangUps:
-			p.family.Reload()
-		case <-upgrades:
+			p.family().Reload()
+		case <-p.upgrades:
 			if err := p.upgrade(ctx); err != nil {
 				return err
 			}
@@ -115,46 +120,53 @@ func (p *parent) run(ctx context.Context) (err error) {
 		}
 	}
 	p.draining.Store(true)
-	if err := drain(ctx, p.log, p.cfg, p.family.Drain, nil); err != nil {
+	if err := drain(ctx, p.log, p.cfg, p.family().Drain, nil); err != nil {
 		return err
 	}
 	p.log.InfoContext(ctx, "stopping: no new connections, finishing what is in flight")
-	return errors.Join(p.closeSockets(), p.family.Stop(finishTime))
+	return errors.Join(p.closeSockets(), p.family().Stop(finishTime))
 }
+
+// family are the children.
+func (p *parent) family() *processes.Family { return p.children.Load() }
 
 // start starts the children, and prints what the security module has to say.
 func (p *parent) start(ctx context.Context) error {
-	p.family = processes.New(processes.Options{
+	p.children.Store(processes.New(processes.Options{
 		Program: processes.Program{Path: "/proc/self/exe", Name: "aaa-api", Env: childVariables, Log: p.env.stderr},
 		Module:  moduleRole, Front: frontRole, Fronts: p.cfg.Fronts,
 		ModuleUser: p.secmod, FrontUser: p.front,
 		StartModule: p.moduleStart, StartFront: p.frontStart,
 		Operators: p.connectOperators,
 		Log:       p.log,
-	})
-	message, err := p.family.Start(ctx)
+	}))
+	message, err := p.family().Start(ctx)
 	if err != nil {
 		return err
 	}
 	var ready moduleReady
 	if err := message.Decode(&ready); err != nil {
-		return errors.Join(err, p.family.Stop(finishTime))
+		return errors.Join(err, p.family().Stop(finishTime))
 	}
 	if _, err := io.WriteString(p.env.stdout, ready.Print); err != nil {
-		return errors.Join(err, p.family.Stop(finishTime))
+		return errors.Join(err, p.family().Stop(finishTime))
 	}
-	if err := p.family.Serve(ctx); err != nil {
+	if err := p.family().Serve(ctx); err != nil {
 		return err
 	}
 	logServing(ctx, p.log, p.cfg, p.at.endpoints())
 	return nil
 }
 
-// moduleStart makes the first message to a security module.
+// moduleStart makes the first message to a security module. Each has a name of its own, as a node has that is started anew: one that took
+// the name of another would leave alone what that one worked on, as its own.
 func (p *parent) moduleStart() (any, []*os.File) {
-	at := p.at.endpoints()
+	at, name := p.at.endpoints(), p.node
+	if p.begun++; p.begun > 1 {
+		name += "-" + strconv.Itoa(p.begun)
+	}
 	return moduleStart{
-		Settings: p.values, Node: p.node, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
+		Settings: p.values, Node: name, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
 		User: p.cfg.UserSecmod, Memory: p.memory.secmod, Environment: inheritedBy(moduleVariables),
 	}, nil
 }

@@ -7,9 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +27,7 @@ func TestMemoryUnderAttack(t *testing.T) {
 	dir := migratedDir(t)
 	p := start(t, dir, nil, "--demo", "--max-connections=2000")
 	a := newAttack(t, dir, p)
-	before := residentPeak(t, p)
+	before := p.residentPeak()
 
 	ctx, stop := context.WithTimeout(t.Context(), 8*time.Second)
 	defer stop()
@@ -68,7 +65,7 @@ func TestMemoryUnderAttack(t *testing.T) {
 		}
 	}
 	all.Wait()
-	peak := residentPeak(t, p)
+	peak := p.residentPeak()
 	t.Logf("peak %d MiB, before the attack %d MiB; %d requests of a quiet tenant, %d failed", peak>>20, before>>20, quiet, failed)
 	a.each(func(name string, n int64) { t.Logf("%s: %d", name, n) })
 	if failed > 0 || quiet == 0 {
@@ -77,24 +74,6 @@ func TestMemoryUnderAttack(t *testing.T) {
 	if peak > mostResident {
 		t.Errorf("the node took %d MiB", peak>>20)
 	}
-}
-
-// residentPeak is the most that a process had in memory so far.
-func residentPeak(t *testing.T, p *process) int64 {
-	t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells what a process has had in memory")
-	}
-	if err != nil { // a node that the attacks have ended must not pass
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kib << 10
 }
 
 // attack is what an attacker has: an account with a large dictionary, a token of it with all scopes, and one that only reads.

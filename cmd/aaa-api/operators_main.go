@@ -17,7 +17,7 @@ func (p *parent) Node() adminsocket.Node {
 		Version: buildVersion(), PID: os.Getpid(), Isolation: config.IsolationProcess, Started: started, Stopping: p.draining.Load(),
 		Processes: []adminsocket.Process{thisProcess()}, Listeners: listenersAt(p.at.endpoints(), p.cfg.TLSCert != ""), Lacks: p.env.lacks.lines(),
 	}
-	for i, m := range p.family.Processes() {
+	for i, m := range p.family().Processes() {
 		runsAs, uid := p.front, os.Geteuid()
 		if i == 0 {
 			runsAs = p.secmod
@@ -32,7 +32,7 @@ func (p *parent) Node() adminsocket.Node {
 
 // Reload implements adminsocket.Main.
 func (p *parent) Reload(context.Context) error {
-	p.family.Reload()
+	p.family().Reload()
 	return nil
 }
 

@@ -22,10 +22,12 @@ import (
 // runAsCommand makes the test binary behave as aaa-api: tests run it as a process of its own.
 const runAsCommand = "AAA_API_TEST_AS_COMMAND"
 
+// TestMain runs tests only where go test asks for them. A process that the service starts of its own program must be the service, however
+// it is called: one that ran the tests would start more of them.
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsCommand) != "" || isChild(os.Args[1:]) {
-		childVariables = []string{"GORACE=" + os.Getenv("GORACE")} // a child says what it is by its arguments
-		main()                                                     // does not return
+	if os.Getenv(runAsCommand) != "" || len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
+		childVariables = []string{"GORACE=" + os.Getenv("GORACE"), runAsCommand + "=1"}
+		main() // does not return
 	}
 	os.Exit(m.Run())
 }

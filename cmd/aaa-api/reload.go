@@ -2,9 +2,10 @@ package main
 
 import "context"
 
-// reload reads again what may have changed: the certificate. The key file and the file of passwords are read when they are used.
+// reload reads again what may have changed and is not read each time that it is used, as the key file and the file of passwords are: the
+// certificate. Flags and variables are those of the start.
 func (n *module) reload(ctx context.Context) error {
-	n.log.InfoContext(ctx, "reload")
+	n.log.InfoContext(ctx, "reload: files are read again, flags and variables stay as they were at the start")
 	if n.certificate == nil {
 		return nil
 	}

@@ -88,12 +88,21 @@ func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, e
 	}
 	f.start()
 	logServing(ctx, n.log, cfg, at.endpoints())
-	hangUps := reloads()
+	hangUps, upgrades := reloads(), make(chan os.Signal, 1)
 	defer signal.Stop(hangUps)
+	signal.Notify(upgrades, syscall.SIGUSR2)
+	defer signal.Stop(upgrades)
 	go func() {
-		for range hangUps {
-			_ = n.reload(background) // the log has it
-			f.reload(background)
+		for {
+			select {
+			case <-hangUps:
+				_ = n.reload(background) // the log has it
+				f.reload(background)
+			case <-upgrades:
+				n.log.WarnContext(background, "no upgrade: a node that is one process is stopped and started for one")
+			case <-background.Done():
+				return
+			}
 		}
 	}()
 

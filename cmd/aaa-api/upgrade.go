@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,6 +45,25 @@ func heldSockets() []*os.File {
 	return files
 }
 
+// programPath is where a new version of this program is put: the path by which it was called, as that may be a link that is turned to another
+// file.
+func programPath() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return self, nil //nolint:nilerr // what it was called is not where it is
+	}
+	called, cerr := os.Stat(path)
+	own, oerr := os.Stat(self)
+	if cerr != nil || oerr != nil || !os.SameFile(called, own) {
+		return self, nil //nolint:nilerr // likewise
+	}
+	return filepath.Abs(path)
+}
+
 // checkTime bounds how long a new binary may take to say its version.
 const checkTime = 10 * time.Second
 
@@ -59,13 +80,14 @@ func (p *parent) upgrade(ctx context.Context) error {
 		return nil
 	}
 	p.log.InfoContext(ctx, "upgrade: finishing what is in flight, new connections wait", "to", strings.TrimSpace(string(version)))
-	if err := p.family.Stop(finishTime); err != nil {
+	if err := p.family().Stop(finishTime); err != nil {
 		p.log.WarnContext(ctx, "not all was finished before the upgrade", "error", err)
 	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	err = p.become()
+	signal.Notify(p.upgrades, syscall.SIGUSR2)
 	p.log.ErrorContext(ctx, "no upgrade: going on with this version", "path", p.binary, "error", err)
 	return p.start(ctx)
 }
@@ -90,6 +112,7 @@ func (p *parent) become() error {
 	if err := p.lines.Close(); err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGUSR2) // it would end a program that does not hear it yet
 	held := fmt.Sprintf("%s=%d:%s", heldVariable, os.Getpid(), strings.Join(numbers, ","))
 	err := syscall.Exec(p.binary, os.Args, append(os.Environ(), held))
 	p.openLog()

@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/line"
 	"aaa-api/internal/operations"
 	"aaa-api/internal/tally"
 	"aaa-api/internal/web"
@@ -82,19 +83,36 @@ func (a *API) metrics(c *web.Call) error {
 
 // families exchanges the metrics of this process, if it has some of its own, for those of the node.
 func (a *API) families(c *web.Call) ([]*dto.MetricFamily, error) {
-	var own operations.Families
-	if a.Own != nil {
-		families, err := a.Own.Gather()
-		if err != nil {
-			return nil, err
-		}
-		if own.Octets, err = tally.Write(families); err != nil {
-			return nil, err
-		}
+	own, err := a.own()
+	if err != nil {
+		return nil, err
 	}
 	all, err := operations.Metrics.Call(c.Context(), a.Line, from(c), own)
 	if err != nil {
 		return nil, err
 	}
 	return tally.Read(all.Octets)
+}
+
+// own are the metrics of this process, if it has some of its own.
+func (a *API) own() (f operations.Families, err error) {
+	if a.Own == nil {
+		return f, nil
+	}
+	families, err := a.Own.Gather()
+	if err != nil {
+		return f, err
+	}
+	f.Octets, err = tally.Write(families)
+	return f, err
+}
+
+// ReportMetrics hands the metrics of this process over, so that the security module has them when another process is asked for those of the node.
+func (a *API) ReportMetrics(ctx context.Context) error {
+	own, err := a.own()
+	if err != nil {
+		return err
+	}
+	_, err = operations.ReportMetrics.Call(ctx, a.Line, line.From{At: time.Now()}, own)
+	return err
 }

@@ -15,10 +15,8 @@ var Metrics = define("metrics", public, func(_ context.Context, s *Served, q *Fa
 	if s.Metrics == nil {
 		return f, aaa.Errorf(aaa.KindNotFound, "the node has no metrics")
 	}
-	if s.front != nil && s.front.metrics != nil {
-		if err := s.front.metrics.Report(q.Octets); err != nil {
-			return f, aaa.Errorf(aaa.KindBadInput, "%s", err)
-		}
+	if err := s.take(q); err != nil {
+		return f, err
 	}
 	families, err := s.Metrics.Gather()
 	if err != nil && families == nil {
@@ -27,3 +25,19 @@ var Metrics = define("metrics", public, func(_ context.Context, s *Served, q *Fa
 	f.Octets, err = tally.Write(families)
 	return f, err
 })
+
+// ReportMetrics takes the metrics of the process that calls, for when another one is asked for those of the node.
+var ReportMetrics = define("metrics.report", public, func(_ context.Context, s *Served, q *Families) (None, error) {
+	return None{}, s.take(q)
+})
+
+// take notes the metrics of the process that calls.
+func (s *Served) take(q *Families) error {
+	if s.front == nil || s.front.metrics == nil {
+		return nil
+	}
+	if err := s.front.metrics.Report(q.Octets); err != nil {
+		return aaa.Errorf(aaa.KindBadInput, "%s", err)
+	}
+	return nil
+}

@@ -124,6 +124,7 @@ var samples = map[string]sample{
 	"keys.begin_write": plain(writesDocument, Keyed{Operation: "PUT /", Key: "key"}),
 	"keys.end":         plain(public, KeyEnded{Answer: []byte("{}")}),
 
+	"metrics.report": plain(public, Families{Octets: []byte{}}),
 	"admit":          plain(public, Entry{Reach: OnAccount, Rate: true}),
 	"reaches":        {public, func(s *site) any { return &Named{[]aaa.AccountID{s.tenant, s.sibling}} }},
 	"login.check":    plain(public, KeyShown{Key: "no key"}),

@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,4 +38,12 @@ func fromParent(fd int) error {
 		return errors.New("its parent is another one")
 	}
 	return nil
+}
+
+// Name sets what ps and top call this process, which would be exe: main starts its children by /proc/self/exe. It is to be called on the first
+// thread, as an init function is.
+func Name(name string) {
+	if b, err := unix.ByteSliceFromString(name); err == nil {
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0) //nolint:gosec // the kernel copies it
+	}
 }

@@ -17,4 +17,7 @@ func attributes(user *syscall.Credential) *syscall.SysProcAttr {
 
 func fromParent(int) error { return errors.New("only Linux has such processes") }
 
+// Name does nothing.
+func Name(string) {}
+
 func setSlack(time.Duration) {}
