@@ -114,7 +114,7 @@ func (p *parent) become() error {
 	}
 	signal.Ignore(syscall.SIGUSR2) // it would end a program that does not hear it yet
 	held := fmt.Sprintf("%s=%d:%s", heldVariable, os.Getpid(), strings.Join(numbers, ","))
-	err := syscall.Exec(p.binary, os.Args, append(os.Environ(), held))
+	err := syscall.Exec(p.binary, os.Args, append(os.Environ(), held)) //nolint:gosec // the program and the command line that this process was started with
 	p.openLog()
 	for _, f := range p.files { // children get them by the channel alone
 		if raw, rerr := f.SyscallConn(); rerr == nil {
