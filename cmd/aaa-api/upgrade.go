@@ -56,7 +56,7 @@ func programPath() (string, error) {
 	if err != nil {
 		return self, nil //nolint:nilerr // what it was called is not where it is
 	}
-	called, cerr := os.Stat(path)
+	called, cerr := os.Stat(path) //nolint:gosec // the path of this program
 	own, oerr := os.Stat(self)
 	if cerr != nil || oerr != nil || !os.SameFile(called, own) {
 		return self, nil //nolint:nilerr // likewise
