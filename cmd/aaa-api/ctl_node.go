@@ -66,8 +66,8 @@ func statusInside(ctx context.Context, n *reached) (operations.Status, error) {
 	within, cancel := context.WithTimeout(ctx, insideTime)
 	defer cancel()
 	s, err := runOn(within, n, operations.OperatorStatus, operations.None{})
-	if err != nil && within.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("no answer within %s", insideTime)
+	if until, _ := within.Deadline(); err != nil && ctx.Err() == nil && time.Until(until) < time.Second { // the node's main may give up first
+		err = errors.New("it gives no answer: it hangs, is stopped or has too much to do")
 	}
 	return s, err
 }
