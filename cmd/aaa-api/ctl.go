@@ -78,7 +78,11 @@ func (v *verb) runs(do func(ctx context.Context, n *reached) error) *cobra.Comma
 		}
 		defer n.line.Close()
 		n.page = page{cmd.OutOrStdout(), cmd.ErrOrStderr(), *v.output == "json"}
-		return v.told(do(cmd.Context(), n))
+		err = do(cmd.Context(), n)
+		if err != nil && cmd.Context().Err() != nil {
+			return errors.New("interrupted before the node has answered")
+		}
+		return v.told(err)
 	}
 	return v.Command
 }
@@ -119,16 +123,32 @@ func (v *verb) told(err error) error {
 	if !errors.As(err, &e) || len(e.Fields) != 1 {
 		return err
 	}
-	name := e.Fields[0].Path
+	name, says := strings.TrimPrefix(e.Fields[0].Path, "filter_"), e.Fields[0].Message+allowed(e.Fields[0])
 	switch {
 	case v.Flags().Lookup(name) != nil:
 		name = "--" + name
 	case name == "seconds":
-		name = "--for"
+		name, says = "--for", says+" seconds"
 	default:
 		name = strings.ToUpper(name)
 	}
-	return fmt.Errorf("%w: %s: %s", errUsage, name, e.Fields[0].Message)
+	return fmt.Errorf("%w: %s: %s", errUsage, name, says)
+}
+
+// allowed lists the values that are possible where the message of an error does not.
+func allowed(f aaa.Field) string {
+	list, ok := f.Target.([]any)
+	switch {
+	case !ok || f.Rule != "enum":
+		return ""
+	case len(list) == 0:
+		return " (there is none)"
+	}
+	names := []string{}
+	for _, v := range list {
+		names = append(names, fmt.Sprint(v))
+	}
+	return ": " + strings.Join(names, ", ")
 }
 
 // accountBelow adds --account to a verb.

@@ -56,11 +56,11 @@ func ctlBan(env environment) *cobra.Command {
 member bans of a document in force for the account names.`,
 		"  aaa-api ctl ban User-Name mallory --account de300000000000000000000000000002 --for 1h --reason 'stolen laptop'", cobra.ExactArgs(2))
 	account := v.theAccount()
-	last := v.Flags().Duration("for", 0, "how long, in whole seconds (default: the document's ban_time)")
+	last := v.Flags().Duration("for", 0, "how long, such as 90s or 12h, in whole seconds and at most 720h (default: the document's ban_time)")
 	reason := v.Flags().String("reason", "", "why, in one line")
 	return v.runs(func(ctx context.Context, n *reached) error {
-		if *last < 0 || *last%time.Second != 0 {
-			return fmt.Errorf("%w: --for is a number of whole seconds, such as 90s or 12h", errUsage)
+		if v.Flags().Changed("for") && (*last <= 0 || *last%time.Second != 0) {
+			return fmt.Errorf("%w: --for is a number of whole seconds, at least one, such as 90s or 12h", errUsage)
 		}
 		b, err := runOn(ctx, n, operations.OperatorBan, operations.NewBan{
 			Account: aaa.AccountID(*account), Key: v.Flags().Arg(0), Value: v.Flags().Arg(1), Seconds: int64(*last / time.Second), Reason: *reason,
@@ -85,7 +85,7 @@ func ctlUnban(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if lifted.Bans == 0 && !n.json {
+		if lifted.Bans == 0 {
 			return errors.New("there is no such ban")
 		}
 		return n.print(lifted, func(w io.Writer) { fmt.Fprintf(w, "%d lifted\n", lifted.Bans) })

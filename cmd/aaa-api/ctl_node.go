@@ -45,17 +45,31 @@ records wait, and what the kernel lacks for the isolation of processes.`, "  aaa
 			return err
 		}
 		s := statusView{Node: node, Uptime: time.Since(node.Started).Seconds(), Lacks: []string{}}
-		inside, err := runOn(ctx, n, operations.OperatorStatus, operations.None{})
+		inside, err := statusInside(ctx, n)
 		if err != nil { // the security module may be starting: all else is told
 			s.Fault = err.Error()
 		}
 		s.Name, s.Accounts, s.Requests, s.Spool = inside.Node, inside.Accounts, inside.Requests, inside.Spool
-		s.Lacks = slices.Concat(s.Lacks, node.Lacks, inside.Lacks)
+		s.Lacks = append(append(s.Lacks, node.Lacks...), inside.Lacks...)
 		slices.Sort(s.Lacks)
 		s.Lacks = slices.Compact(s.Lacks)
 		s.Store = storeView{inside.Store, cmp.Or(inside.Fault, "ok"), inside.Seen.Seconds()}
 		return n.print(s, s.table)
 	})
+}
+
+// insideTime bounds the question to the security module, which tests the store for up to pingTime.
+const insideTime = 5 * time.Second
+
+// statusInside asks the security module. One that hangs does not keep the operator from seeing the rest.
+func statusInside(ctx context.Context, n *reached) (operations.Status, error) {
+	within, cancel := context.WithTimeout(ctx, insideTime)
+	defer cancel()
+	s, err := runOn(within, n, operations.OperatorStatus, operations.None{})
+	if until, _ := within.Deadline(); err != nil && ctx.Err() == nil && time.Until(until) < time.Second { // the node's main may give up first
+		err = errors.New("it gives no answer: it hangs, is stopped or has too much to do")
+	}
+	return s, err
 }
 
 func (s *statusView) table(w io.Writer) {

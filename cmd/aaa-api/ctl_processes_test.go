@@ -124,3 +124,39 @@ func TestCtlProcesses(t *testing.T) {
 		t.Error("the follower of a node that is gone ends well")
 	}
 }
+
+// TestCtlHangs: a process that hangs keeps no operator waiting for ever.
+func TestCtlHangs(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("a node has processes on Linux alone")
+	}
+	c := &ctl{t: t, dir: migratedDir(t)}
+	c.process = start(t, c.dir, nil, "--isolation=process")
+	var s nodeStatus
+	c.json(&s, "status")
+	stopped := func(pid int, then func()) {
+		t.Helper()
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		then()
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stopped(s.Processes[1].PID, func() {
+		var hung nodeStatus
+		if c.json(&hung, "status"); !strings.HasPrefix(hung.Fault, "it gives no answer") || len(hung.Processes) != 3 {
+			t.Errorf("a security module that is stopped: %+v", hung)
+		}
+	})
+	stopped(s.Processes[0].PID, func() {
+		if said := c.fails(1, "status"); !strings.Contains(said, "its first process hangs, is stopped or is about to end") {
+			t.Errorf("a first process that is stopped: %s", said)
+		}
+	})
+	if c.json(&s, "status"); s.Fault != "" {
+		t.Errorf("after that: %+v", s)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -13,6 +15,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/backoff"
+	"aaa-api/internal/gateway"
 	"aaa-api/internal/operations"
 	"aaa-api/internal/tail"
 )
@@ -45,16 +48,19 @@ the outcome is not an accept. Names of users are shown; passwords and secrets ar
 
 With --output json --follow each line is an object. A line {"missed":N} tells of requests that came too fast to be shown.`,
 		"  aaa-api ctl requests --user alice\n  aaa-api ctl requests --follow --outcome reject --account de300000000000000000000000000002\n  aaa-api ctl requests -f --output json | jq .reason", cobra.NoArgs)
-	q := operations.AskRequests{}
+	q, outcomes := operations.AskRequests{}, gateway.Outcomes()
 	account := v.accountBelow("only those of this account and of all below it")
 	v.Flags().StringVar(&q.User, "user", "", "only those of this user")
-	v.Flags().StringVar(&q.Outcome, "outcome", "", "only those with this outcome: accept, reject, challenge, off, bypassed, stored, no_answer, bad_reply, bad_input, busy, limited, forbidden, not_found, unavailable, internal or cancelled")
+	v.Flags().StringVar(&q.Outcome, "outcome", "", "only those with this outcome: "+strings.Join(outcomes, ", "))
 	v.Flags().IntVar(&q.Limit, "last", 20, fmt.Sprintf("how many of those that have ended, at most %d", operations.MaxTail))
 	follow := v.Flags().BoolP("follow", "f", false, "then show each request as it ends")
 	return v.runs(func(ctx context.Context, n *reached) error {
 		q.Account = aaa.AccountID(*account)
 		if q.Limit < 0 || q.Limit > operations.MaxTail {
 			return fmt.Errorf("%w: --last is 0 to %d", errUsage, operations.MaxTail)
+		}
+		if q.Outcome != "" && !slices.Contains(outcomes, q.Outcome) {
+			return fmt.Errorf("%w: --outcome is one of %s", errUsage, strings.Join(outcomes, ", "))
 		}
 		if !*follow {
 			list, err := lastRequests(ctx, n, q)

@@ -153,6 +153,9 @@ func (c *ctl) testStatus(t *testing.T) {
 	if s.Node == "" || s.Version != buildVersion() || s.PID != c.cmd.Process.Pid || s.Uptime <= 0 || s.Store.Status != "ok" || s.Requests != 3 || s.Spool.Waiting == nil {
 		t.Errorf("%+v", s)
 	}
+	if s.Lacks == nil { // a list is an array, also an empty one
+		t.Error("lacks is null")
+	}
 	if len(s.Processes) == 0 || s.Processes[0].Role != "main" || s.Processes[0].PID != s.PID || s.Processes[0].User == "" {
 		t.Errorf("processes: %+v", s.Processes)
 	}
@@ -375,6 +378,15 @@ func (c *ctl) testBans(t *testing.T) {
 	if got := c.table("bans"); len(got) != 1 {
 		t.Errorf("left: %q", got)
 	}
+	if said := c.fails(2, "ban", "Nothing", "bob", of); !strings.Contains(said, "KEY: must be a key that the member bans of a document in force names: User-Name") {
+		t.Errorf("%s", said)
+	}
+	if said := c.fails(2, "ban", "User-Name", "bob", of, "--for=9000h"); !strings.Contains(said, "2592000 seconds") {
+		t.Errorf("%s", said)
+	}
+	if said := c.fails(1, "unban", "User-Name", "nobody-banned", of, "--output=json"); !strings.Contains(said, "no such ban") {
+		t.Errorf("%s", said)
+	}
 	for _, args := range [][]string{{"ban", "Nothing", "bob", of}, {"ban", "User-Name", " ", of}, {"ban", "User-Name", "bob", of, "--for=1ms"}, {"ban", "User-Name", "bob", of, "--for=9000h"}, {"unban", "x"}} {
 		c.fails(2, args...)
 	}
@@ -404,6 +416,16 @@ func (c *ctl) testCommandLines(t *testing.T) {
 		{"statsu"},
 	} {
 		c.fails(2, args...)
+	}
+	for said, args := range map[string][]string{
+		"--state: is no state of a session: closed, completed, cont": {"sessions", "--state", "tired"},
+		"--account: must be the id of an account":                    {"sessions", "--account", "x"},
+		"--outcome is one of accept, ":                               {"requests", "--outcome", "tired"},
+		"--for is a number of whole seconds, at least one":           {"ban", "User-Name", "x", "--account", string(demoTenant), "--for", "0s"},
+	} {
+		if got := c.fails(2, args...); !strings.Contains(got, said) {
+			t.Errorf("%q: %s", args, got)
+		}
 	}
 	if said := c.fails(1, "servers", "--account", "00000000000000000000000000000000"); !strings.Contains(said, "no such account") {
 		t.Errorf("%s", said)

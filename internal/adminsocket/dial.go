@@ -50,7 +50,7 @@ func Dial(ctx context.Context, folder, protocol string) (*line.Conn, Hello, erro
 	hello, err := readHello(ctx, c)
 	switch {
 	case err != nil:
-		err = fmt.Errorf("the node says no hello: %w", err)
+		err = fmt.Errorf("the node takes the connection but does not answer: its first process hangs, is stopped or is about to end (%w)", err)
 	case hello.Refused != "":
 		err = fmt.Errorf("%w: %s", ErrRefused, hello.Refused)
 	case hello.Protocol != protocol:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,6 +33,18 @@ var kindOutcomes = map[aaa.Kind]string{
 // cancelled names the requests that ended since their callers went away.
 const cancelled = "cancelled"
 
+// results are the outcomes of requests that ended without an error.
+var results = []aaa.Outcome{aaa.Accept, aaa.Reject, aaa.Challenge, aaa.Off, aaa.Bypassed, aaa.Stored}
+
+// Outcomes are the names of all that a request may end with.
+func Outcomes() []string {
+	list := []string{}
+	for _, o := range results {
+		list = append(list, string(o))
+	}
+	return append(append(list, slices.Sorted(maps.Values(kindOutcomes))...), cancelled)
+}
+
 // NewMetrics registers the collectors, among them those that read the tenants'
 // pools, the tallies of their servers and the lag of the change log's reader when scraped.
 func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Duration) *Metrics {
@@ -52,7 +65,7 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 	for op := range aaa.Op(aaa.NumOps) {
 		m.requests[op] = map[string]prometheus.Counter{}
 		m.seconds[op] = seconds.WithLabelValues(op.String())
-		for _, o := range []aaa.Outcome{aaa.Accept, aaa.Reject, aaa.Challenge, aaa.Off, aaa.Bypassed, aaa.Stored} {
+		for _, o := range results {
 			m.requests[op][string(o)] = requests.WithLabelValues(op.String(), string(o))
 		}
 		for _, name := range kindOutcomes {

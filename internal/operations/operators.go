@@ -74,7 +74,7 @@ func (s *Served) below(ctx context.Context, top aaa.AccountID) (func(aaa.Account
 
 func (s *Served) exists(ctx context.Context, id aaa.AccountID) error {
 	if _, err := aaa.ParseAccountID(string(id)); err != nil {
-		return aaa.Invalid(aaa.Field{Path: "account", Rule: "pattern", Message: "is no id of an account: 32 hexadecimal characters"})
+		return aaa.Invalid(aaa.Field{Path: "account", Rule: "pattern", Message: "must be the id of an account, which has 32 hexadecimal characters"})
 	}
 	_, err := s.Tree.Enabled(ctx, id)
 	if aaa.KindOf(err) == aaa.KindNotFound {

@@ -38,7 +38,10 @@ func newListed(f aaa.SessionFilter) (listed, error) {
 	case slices.Contains(slices.Collect(maps.Values(stages)), at):
 		l.stages = []store.SessionStage{at}
 	default:
-		names := slices.Sorted(maps.Values(stages))
+		names := []string{} // of a type that passes between processes
+		for _, stage := range slices.Sorted(maps.Values(stages)) {
+			names = append(names, string(stage))
+		}
 		return l, aaa.Invalid(aaa.Field{Path: "filter_state", Rule: "enum", Message: "is no state of a session", Target: names, Value: f.State})
 	}
 	return l, nil
