@@ -213,8 +213,9 @@ func TestPrefilledOperationsWork(t *testing.T) {
 		}
 	}
 	s.tryRecords(t, p.url, token, operations, hold)
+	s.tryBans(t, p.url, token, operations, hold)
 	for _, op := range operations {
-		if slices.Contains(onRecords, op.id) {
+		if slices.Contains(onRecords, op.id) || slices.Contains(onBans, op.id) {
 			continue
 		}
 		a := try(op)
@@ -222,6 +223,9 @@ func TestPrefilledOperationsWork(t *testing.T) {
 			hold(op, a)
 		} else if a.Status != want {
 			t.Errorf("%s is answered with %d, want %d: %s", op.id, a.Status, want, a.Body)
+		}
+		if op.id == "suspendSession" { // the examples of lists show a session that goes on
+			try(operations[slices.IndexFunc(operations, func(p prefilled) bool { return p.id == "openSession" })]).want(t, http.StatusOK)
 		}
 	}
 	for _, id := range []string{"createOwnChild", "createChild"} {
@@ -280,6 +284,33 @@ func (s spec) tryRecords(t *testing.T, url, token string, operations []prefilled
 		call(t, token, "DELETE", url+"/v2/accounts/"+account+"/aaa/spool?all=true", "").want(t, http.StatusOK)
 		return call(t, token, "DELETE", url+"/v2/accounts/"+account, "").Status == http.StatusOK
 	})
+}
+
+// onBans are the operations on bans, in the order in which they are tried.
+var onBans = []string{"addBan", "listBans", "liftBan", "addBan", "liftBansOfValue"}
+
+// tryBans tries them with an account whose document bans: that of the demo does not.
+func (s spec) tryBans(t *testing.T, url, token string, operations []prefilled, hold func(prefilled, answer)) {
+	t.Helper()
+	made := call(t, token, "PUT", url+"/v2/accounts", `{"data":{"name":"bans"}}`).want(t, http.StatusCreated)
+	account := fmt.Sprint(made.Data["id"])
+	document := strings.Replace(accountingDocument(1, ""), `{"data":{`, `{"data":{"bans":{"by":["Calling-Station-Id"]},`, 1)
+	call(t, token, "PUT", url+"/v2/accounts/"+account+"/aaa", document).want(t, http.StatusCreated)
+	ban := ""
+	for _, id := range onBans {
+		op := operations[slices.IndexFunc(operations, func(p prefilled) bool { return p.id == id })]
+		op.path = strings.NewReplacer("de300000000000000000000000000002", account, "5f0c3a52c1d64e0e9a44b1a1d2f3c4b5", ban).Replace(op.path)
+		var a answer
+		eventually(t, id+" finds the ban that was added", func() bool {
+			a = call(t, token, op.method, url+op.path, op.body)
+			return id != "listBans" || strings.Contains(a.Body, ban)
+		})
+		hold(op, a)
+		if id == "addBan" {
+			ban, _ = a.Data["id"].(string)
+		}
+	}
+	call(t, token, "DELETE", url+"/v2/accounts/"+account, "").want(t, http.StatusOK)
 }
 
 // unlike is where an example differs from an answer: in the members that there are, or in their types. Of a list the
