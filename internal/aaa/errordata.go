@@ -46,7 +46,7 @@ func DataOf(err error) ErrorData {
 	}
 	d := ErrorData{Kind: e.Kind, Message: e.Message, RetryAfter: e.RetryAfter, Trace: e.Trace, Excess: e.Excess, Server: e.Server, Attempts: e.Attempts}
 	for _, f := range e.Fields {
-		d.Fields = append(d.Fields, FieldData{f.Path, f.Rule, f.Message, valueData(f.Target), valueData(f.Value)})
+		d.Fields = append(d.Fields, FieldData{f.Path, f.Rule, f.Message, targetData(f.Target), valueData(f.Value)})
 	}
 	return d
 }
@@ -58,6 +58,16 @@ func valueData(v Value) json.RawMessage {
 	}
 	text, err := PlainJSON(v)
 	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// targetData is the JSON of what is allowed, whose type may be the service's own, such as a list of states. It is nil where a reader would
+// find no Value in it.
+func targetData(v Value) json.RawMessage {
+	text, err := PlainJSON(v)
+	if err != nil || valueOf(text) == nil {
 		return nil
 	}
 	return text

@@ -34,6 +34,8 @@ func TestErrorsOfAllKindsAreSent(t *testing.T) {
 				{Path: "servers.0.port", Rule: "maximum", Message: "too large", Target: 65535, Value: json.Number("65536")},
 				{Path: "cause", Rule: "enum", Message: "unknown", Target: []string{"a", "b"}},
 				{Path: "secret", Rule: "type", Message: "no text", Value: NewSecret("hush")},
+				{Path: "state", Rule: "enum", Message: "unknown", Target: []SessionState{SessionInit, SessionCont}},
+				{Path: "nas_port", Rule: "maximum", Message: "too large", Target: uint32(7)},
 			},
 			Trace:  &Trace{Documents: []TraceDocument{{Account: "a", Note: "used"}}, UnusedKeys: []string{"k"}, Elapsed: 7},
 			Excess: &Excess{Limit: LimitSessions, Account: "a", Allowed: 5, From: "b"}, Server: "main", Attempts: 3,
@@ -44,6 +46,8 @@ func TestErrorsOfAllKindsAreSent(t *testing.T) {
 			{Path: "servers.0.port", Rule: "maximum", Message: "too large", Target: json.Number("65535"), Value: json.Number("65536")},
 			{Path: "cause", Rule: "enum", Message: "unknown", Target: []any{"a", "b"}},
 			{Path: "secret", Rule: "type", Message: "no text"},
+			{Path: "state", Rule: "enum", Message: "unknown", Target: []any{"init", "cont"}},
+			{Path: "nas_port", Rule: "maximum", Message: "too large", Target: json.Number("7")},
 		}
 		if kind == KindInternal { // its text may hold anything
 			want = Error{Message: internalMessage}

@@ -285,6 +285,9 @@ func (r *reader) config() (*Config, error) {
 	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
 		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}
+	if c.Isolation == IsolationNone && c.Fronts != 1 {
+		r.fail(Fronts, "with %s the service is one process, so there are no fronts to count: leave it out, or set --%s=%s", IsolationNone, Isolation, IsolationProcess)
+	}
 	c.UnixPasswordAccounts = r.accounts(c.UnixPasswordFile)
 	if c.KeyFile == "" {
 		c.KeyFile = filepath.Join(c.DataDir, "secret.key")

@@ -195,6 +195,7 @@ func TestRefused(t *testing.T) {
 		"credentials a second":  {env: []string{"AAA_API_BAD_CREDENTIALS=20/s"}, want: `AAA_API_BAD_CREDENTIALS: "20/s" is not a whole number`},
 		"isolation":             {args: []string{"--isolation=yes"}, want: `--isolation: "yes" is not process or none`},
 		"no fronts":             {args: []string{"--fronts=0"}, want: `--fronts: "0" is not a whole number of 1 to 64`},
+		"fronts, one process":   {args: []string{"--isolation=none", "--fronts=2"}, want: "--fronts: with none the service is one process, so there are no fronts to count: leave it out, or set --isolation=process"},
 		"fronts":                {env: []string{"AAA_API_FRONTS=65"}, want: `AAA_API_FRONTS: "65" is not a whole number of 1 to 64`},
 		"demo":                  {env: []string{"AAA_API_DEMO=perhaps"}, want: `AAA_API_DEMO: "perhaps" is not true or false`},
 		"not PostgreSQL":        {args: []string{"--database-url=mysql://h/d"}, want: "--database-url: it does not begin with postgres://"},
