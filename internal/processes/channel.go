@@ -50,9 +50,10 @@ func (m *Message) close() {
 
 // Channel is one end of a control channel: a socket that keeps the bounds of messages. Send may be called by many goroutines, Receive by one.
 type Channel struct {
-	conn *net.UnixConn
-	send sync.Mutex
-	read []byte
+	conn  *net.UnixConn
+	send  sync.Mutex
+	read  []byte
+	child bool // main is at the other end
 }
 
 // pair makes a channel. The file is the other end, for a child.
@@ -162,8 +163,21 @@ func descriptors(files []*os.File) ([]int, error) {
 	return fds, nil
 }
 
-// Receive waits for what the other end tells. It returns io.EOF where that has ended.
+// Receive waits for what the other end tells. It returns io.EOF where that has ended. A question of main whether the child is there it answers itself.
 func (c *Channel) Receive() (*Message, error) {
+	for {
+		m, err := c.receive()
+		if err != nil || m.Kind != ask || !c.child {
+			return m, err
+		}
+		m.close()
+		if err := c.Send(alive, struct{}{}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Channel) receive() (*Message, error) {
 	if c.read == nil {
 		c.read = make([]byte, maxOctets+1)
 	}

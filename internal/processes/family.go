@@ -37,6 +37,7 @@ type Options struct {
 	ModuleUser, FrontUser   *syscall.Credential
 	StartModule, StartFront func() (body any, files []*os.File) // of the message Start; it is called for each start
 	Operators               func(*os.File)                      // takes main's end of the line to each security module that is ready; nil: there is none
+	Pulse                   time.Duration                       // between two questions whether a child is there; default 5 s
 	Log                     *slog.Logger
 }
 
@@ -70,6 +71,7 @@ type member struct {
 	reason   string // what the child said before its end
 	serving  chan struct{}
 	next     *time.Timer
+	unmet    int // questions that the child has not answered
 }
 
 // New makes a family that is not started.
@@ -128,6 +130,7 @@ func (f *Family) Serve(ctx context.Context) error {
 	f.mu.Lock()
 	f.started = true
 	f.mu.Unlock()
+	go f.watch()
 	return nil
 }
 
@@ -151,7 +154,7 @@ func (f *Family) start(m *member) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
-	m.child, m.ready, m.since, m.reason = child, false, time.Now(), ""
+	m.child, m.ready, m.since, m.reason, m.unmet = child, false, time.Now(), "", 0
 	m.starts++
 	start, files := body()
 	if err := child.Send(Start, start, files...); err != nil {
@@ -273,6 +276,8 @@ func (f *Family) hear(m *member, message *Message) bool {
 			failure.Text = err.Error()
 		}
 		m.reason = failure.Text
+	case message.Kind == alive:
+		m.unmet = 0
 	case message.Kind == Cut && m == f.module:
 		f.cut(message)
 	default:

@@ -292,6 +292,30 @@ func TestFrontThatIsCutOff(t *testing.T) {
 	}
 }
 
+// A process that is stopped answers nothing any more: it is ended and started anew, and those that answer stay.
+func TestProcessThatHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, "")
+	w.o.Pulse = 200 * time.Millisecond
+	w.start(t)
+	before := w.Processes()
+	for _, i := range []int{1, 0} {
+		if err := syscall.Kill(before[i].PID, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "another process", func() bool {
+			p := w.Processes()[i]
+			return p.PID != 0 && p.PID != before[i].PID && p.Ready
+		})
+	}
+	if after := w.Processes(); after[2].PID != before[2].PID {
+		t.Errorf("a process that answers was ended: %+v", after)
+	}
+	if n := strings.Count(w.log.String(), "does not answer and is ended"); n != 2 {
+		t.Errorf("%d processes were ended", n)
+	}
+}
+
 // A front that says what no front says is ended, before it fills the log.
 func TestFrontThatTalks(t *testing.T) {
 	t.Parallel()

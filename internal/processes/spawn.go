@@ -96,5 +96,10 @@ func Inherited() (*Channel, error) {
 	if err := syscall.SetNonblock(inherited, true); err != nil {
 		return nil, fmt.Errorf("control channel: %w", err)
 	}
-	return newChannel(os.NewFile(inherited, "control"))
+	c, err := newChannel(os.NewFile(inherited, "control"))
+	if err != nil {
+		return nil, err
+	}
+	c.child = true
+	return c, nil
 }
