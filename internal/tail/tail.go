@@ -130,12 +130,19 @@ func (t *Tail) grow(a *account, r *ring, now int64) {
 		return
 	}
 	defer t.mu.Unlock()
-	if kept, _ := t.accounts.Load(a.id); kept != a || a.ring.Load() != r {
+	if !t.keeps(a) || a.ring.Load() != r {
 		return
 	}
-	if size := len(r.slots) * growth; t.room(size-len(r.slots), size, now) {
+	size := len(r.slots) * growth
+	if t.room(size-len(r.slots), size, now) && t.keeps(a) { // the room may be its own, if requests end out of order
 		t.resize(a, size)
 	}
+}
+
+// keeps reports whether an account is among those that have a ring. t.mu is held.
+func (t *Tail) keeps(a *account) bool {
+	kept, _ := t.accounts.Load(a.id)
+	return kept == a
 }
 
 // room makes room for a number of slots, at the cost of accounts with rings larger than size and of idle ones. t.mu is held.

@@ -205,6 +205,26 @@ func TestManyGoroutines(t *testing.T) {
 	}
 }
 
+// TestRoomOfItsOwn: an account whose ring is to grow gives way itself, since a request that ended earlier came after a later one. The slots
+// are counted as they are.
+func TestRoomOfItsOwn(t *testing.T) {
+	t.Parallel()
+	tail := New()
+	tail.most = firstRing*growth - 1
+	for i := range firstRing {
+		tail.Add(&Entry{At: noon, Account: "a", User: fmt.Sprint(i)})
+	}
+	a, _ := tail.accounts.Load("a")
+	tail.grow(a, a.ring.Load(), noon.Add(time.Hour).UnixNano())
+	sum := 0
+	for _, kept := range tail.order {
+		sum += len(kept.ring.Load().slots)
+	}
+	if sum != tail.slots {
+		t.Errorf("%d slots are counted as %d", sum, tail.slots)
+	}
+}
+
 // TestAddAllocations: a request pays with no allocation, whether somebody follows or not.
 func TestAddAllocations(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun
 	tail := New()
