@@ -29,7 +29,7 @@ failed=0
 echo "== tests, with the race detector"
 # In the environment, so that what tests build themselves is built in the same way.
 # shellcheck disable=SC2086 # lists of packages
-SOAK='' GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout "$((5 * count))m" $raced || failed=1
+SOAK='' GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:=-race}" go test -vet=off -count="$count" -timeout "$((10 * count))m" $raced || failed=1
 if [ -n "${SOAK:-}" ]; then
 	echo "== faults of accounting, at length"
 	GOFLAGS="${GOFLAGS:-} $RACEFLAGS" go test -vet=off -count=1 -timeout 60m \
