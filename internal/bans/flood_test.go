@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// TestFlood: a million subjects keep a node within its bounds, in memory and in the queues of the store, and free neither a ban nor
-// a subject with many points, be they of the flooded account or of another one.
+// TestFlood: ten times the subjects that a node keeps of an account leave it within its bounds, in memory and in the queues of the store,
+// and free neither a ban nor a subject with many points, be they of the flooded account or of another one.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	c := newClock()
