@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -126,50 +125,26 @@ func (s bans) Since(ctx context.Context, after int64, limit int) (list []store.B
 
 func banID(b store.Ban) string { return b.ID }
 
+// ofAccountFrom is the query of an account's bans from an id on.
+const ofAccountFrom = `SELECT ` + banColumns + ` FROM bans WHERE account_id = $1 AND ` + inForce + ` AND id >= $3 ORDER BY id LIMIT $4`
+
 func (s bans) List(ctx context.Context, account aaa.AccountID, now time.Time, p store.Page) ([]store.Ban, string, error) {
-	return page(ctx, s.db, p, scanBan, banID, `SELECT `+banColumns+` FROM bans WHERE account_id = $1 AND `+inForce+` AND id >= $3 ORDER BY id LIMIT $4`,
-		string(account), *nullable(now), p.Start, limit(p))
+	return page(ctx, s.db, p, scanBan, banID, ofAccountFrom, string(account), *nullable(now), p.Start, limit(p))
 }
 
-// Below goes through the accounts as Sessions.Below does.
+// Below implements store.Bans.
 func (s bans) Below(ctx context.Context, account aaa.AccountID, now time.Time, p store.Page) ([]store.Ban, string, error) {
-	top, err := accounts(s).Get(ctx, account)
-	if err != nil {
-		return nil, "", err
-	}
-	tree := subtree{accounts: accounts(s), top: top}
-	at, id, _ := strings.Cut(p.Start, "/")
-	var list []store.Ban
-	for range belowLookups {
-		has := ""
-		if _, err := one(ctx, s.db, func(scan Scan) error { return scan(&has) },
-			`SELECT account_id FROM bans WHERE account_id >= $1 AND `+inForce+` ORDER BY account_id LIMIT 1`, at, *nullable(now)); err != nil || has == "" {
-			return list, "", err
-		}
-		is, err := tree.next(ctx, has)
-		if err != nil || is == "" {
-			return list, "", err
-		}
-		if is != at {
-			at, id = is, ""
-		}
-		if is != has {
-			continue
-		}
-		part, next, err := s.List(ctx, aaa.AccountID(at), now, store.Page{Start: id, Limit: max(p.Limit-len(list), 0)})
-		if err != nil {
-			return nil, "", err
-		}
-		list = append(list, part...)
-		switch {
-		case next != "":
-			return list, belowKey(at, next), nil
-		case p.Limit > 0 && len(list) == p.Limit:
-			return list, belowKey(at+"0", ""), nil
-		}
-		at, id = at+"0", "" // after this account and before the next: all ids are equally long
-	}
-	return list, belowKey(at, id), nil
+	return listBelow(ctx, accounts(s), account, p, belowOf[store.Ban]{
+		account: func(ctx context.Context, from string) (has string, err error) {
+			_, err = one(ctx, s.db, func(scan Scan) error { return scan(&has) },
+				`SELECT account_id FROM bans WHERE account_id >= $1 AND `+inForce+` ORDER BY account_id LIMIT 1`, from, *nullable(now))
+			return has, err
+		},
+		rows: func(ctx context.Context, account, from string, n int64) ([]store.Ban, error) {
+			return all(ctx, s.db, scanBan, ofAccountFrom, account, *nullable(now), from, n)
+		},
+		key: func(b store.Ban) (aaa.AccountID, string) { return b.Account, b.ID },
+	})
 }
 
 func (s bans) Count(ctx context.Context, account aaa.AccountID, now time.Time) (int64, error) {

@@ -57,6 +57,19 @@ func (s sought) ofAccount(account, from string, n int64) (string, []any) {
 	return s.query(`SELECT `+sessionColumns+` FROM sessions WHERE %saccount_id = $1 AND id >= $2`, ` ORDER BY id LIMIT $3`, account, from, n)
 }
 
+// Below implements store.Sessions.
+func (s sessions) Below(ctx context.Context, account aaa.AccountID, by store.SessionsBy, p store.Page) ([]store.SessionRecord, string, error) {
+	sought := soughtBy(by)
+	return listBelow(ctx, accounts{s.db}, account, p, belowOf[store.SessionRecord]{
+		account: func(ctx context.Context, from string) (string, error) { return s.nextAccount(ctx, sought, from) },
+		rows: func(ctx context.Context, account, from string, n int64) ([]store.SessionRecord, error) {
+			sql, args := sought.ofAccount(account, from, n)
+			return all(ctx, s.db, scanSession, sql, args...)
+		},
+		key: func(r store.SessionRecord) (aaa.AccountID, string) { return r.Account, r.ID },
+	})
+}
+
 // nextAccount is the first account from an id on that has such a session, empty where none has.
 func (s sessions) nextAccount(ctx context.Context, by sought, from string) (id string, err error) {
 	sql, args := by.query(`SELECT account_id FROM sessions WHERE %saccount_id >= $1`, ` ORDER BY account_id LIMIT 1`, from)

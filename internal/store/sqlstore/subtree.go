@@ -15,20 +15,28 @@ const (
 	belowIDs     = 500
 )
 
-// Below goes through two ordered lists of accounts, those of the subtree and those that have such sessions, and skips in each to
-// where the other one is. So neither many accounts without sessions nor many sessions of other accounts are read, and no
+// belowOf is what a list over a subtree has to know of its rows.
+type belowOf[T any] struct {
+	// account is the first account from an id on that has such rows, empty where none has.
+	account func(ctx context.Context, from string) (string, error)
+	// rows are those of an account from an id on, in order, at most n.
+	rows func(ctx context.Context, account, from string, n int64) ([]T, error)
+	key  func(T) (account aaa.AccountID, id string)
+}
+
+// listBelow goes through two ordered lists of accounts, those of the subtree and those that have such rows, and skips in each to
+// where the other one is. So neither many accounts without rows nor many rows of other accounts are read, and no
 // statement joins the two tables, which a distributed engine may keep apart.
-func (s sessions) Below(ctx context.Context, account aaa.AccountID, by store.SessionsBy, p store.Page) ([]store.SessionRecord, string, error) {
-	top, err := accounts{s.db}.Get(ctx, account)
+func listBelow[T any](ctx context.Context, in accounts, account aaa.AccountID, p store.Page, of belowOf[T]) ([]T, string, error) {
+	top, err := in.Get(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
-	sought := soughtBy(by)
-	tree := subtree{accounts: accounts{s.db}, top: top}
+	tree := subtree{accounts: in, top: top}
 	at, id, _ := strings.Cut(p.Start, "/")
-	var list []store.SessionRecord
+	var list []T
 	for range belowLookups {
-		has, err := s.nextAccount(ctx, sought, at)
+		has, err := of.account(ctx, at)
 		if err != nil || has == "" {
 			return list, "", err
 		}
@@ -42,15 +50,14 @@ func (s sessions) Below(ctx context.Context, account aaa.AccountID, by store.Ses
 		if is != has {
 			continue
 		}
-		sql, args := sought.ofAccount(at, id, limit(p)-int64(len(list)))
-		part, err := all(ctx, s.db, scanSession, sql, args...)
+		part, err := of.rows(ctx, at, id, limit(p)-int64(len(list)))
 		if err != nil {
 			return nil, "", err
 		}
 		list = append(list, part...)
 		if p.Limit > 0 && len(list) > p.Limit {
-			next := list[p.Limit]
-			return list[:p.Limit], belowKey(string(next.Account), next.ID), nil
+			account, id := of.key(list[p.Limit])
+			return list[:p.Limit], belowKey(string(account), id), nil
 		}
 		at, id = at+"0", "" // after this account and before the next: all ids are equally long
 	}
