@@ -15,6 +15,13 @@ import (
 // ReportSession is INTERIM: the caller reports the counters, the session's time where it counts that itself. A counter
 // that goes back is KindBadInput, and nothing of the report is then taken. values are kept for the accounting records to come. The records go out by the session's interval, not by the reports.
 func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	return m.reported(ctx, account, sid, INTERIM, aaa.SessionUpdated, usage, values, func(*session, Place, time.Time) {})
+}
+
+// reported is a verb by which the holder reports counters; then is what the verb does beside.
+func (m *Manager) reported(ctx context.Context, account aaa.AccountID, sid string, v Verb, result aaa.SessionResult, usage aaa.Usage, values aaa.Values,
+	then func(s *session, to Place, now time.Time),
+) (*aaa.SessionAnswer, error) {
 	hidden, err := m.aaa.Hidden(ctx, account)
 	if err != nil {
 		return nil, err
@@ -24,15 +31,21 @@ func (m *Manager) ReportSession(ctx context.Context, account aaa.AccountID, sid 
 		return nil, err
 	}
 	s, err := m.change(ctx, func() (*session, error) { return m.get(ctx, account, sid) }, func(s *session) error {
-		if _, err := s.allows(INTERIM, holder); err != nil {
+		to, err := s.allows(v, holder)
+		if err != nil {
 			return err
 		}
-		return s.report(usage, values, hidden, m.now())
+		now := m.now()
+		if err := s.report(usage, values, hidden, now); err != nil {
+			return err
+		}
+		then(s, to, now)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return m.answer(s, aaa.SessionUpdated), nil
+	return m.answer(s, result), nil
 }
 
 // CloseSession is CLOSE: the session is over, and where it was open a Stop tells so, with the last counters. cause is an
