@@ -19,6 +19,8 @@ type Request struct {
 	// Happened and SessionID are of an accounting record that may be sent later and more than once.
 	Happened  time.Time // what the record tells of; zero: when the request arrived
 	SessionID string    // the session identifier of a record that brings none; empty: a random one
+
+	Device *Device // the network device that sent the request; nil: a caller of the API did
 }
 
 // Outcome is the AAA-Result of an answer.
@@ -49,4 +51,5 @@ type Result struct {
 	Keys         Values    // what the rules mapped back
 	AVPs         AVPs      // reply attributes that no rule took
 	Trace        *Trace
+	Reply        *DeviceReply // of a Device's request that a server answered
 }

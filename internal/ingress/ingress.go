@@ -1,0 +1,86 @@
+// Package ingress is what the two halves of the servers for network devices tell each other: a listener, in the process that strangers reach,
+// hands over packets as they came, and the process that holds the secrets verifies and answers them. All of it is plain data.
+package ingress
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"aaa-api/internal/aaa"
+)
+
+// Listener says where a packet came in.
+type Listener uint8
+
+// The listeners.
+const (
+	RADIUSAuth Listener = iota // UDP
+	RADIUSAcct                 // UDP
+	RADIUSTLS                  // RadSec: RFC 6614, RFC 9765
+	TACACS                     // TCP
+	TACACSTLS                  // RFC 9887
+	NumListeners
+)
+
+var names = [NumListeners]string{"radius-auth", "radius-acct", "radius-tls", "tacacs", "tacacs-tls"}
+
+// String is the listener's name: that of its setting.
+func (l Listener) String() string { return names[l] }
+
+// Packet is what a device sent: a datagram, or a packet of a stream.
+type Packet struct {
+	Listener Listener
+	Conn     uint64 // of a stream: unique in its process; 0: a datagram
+	From, To netip.AddrPort
+	Peer     *Peer // what the peer's certificate says; nil: no TLS
+	V11      bool  // radius/1.1 was negotiated (RFC 9765)
+	Octets   []byte
+	At       time.Time // when it came
+}
+
+// Peer is who the certificate of a TLS connection names. The listener has verified it.
+type Peer struct {
+	SANs   []string // DNS names, IP addresses, URIs
+	Issuer string   // distinguished name (RFC 2253)
+	Serial string   // hexadecimal, lower case, without leading zeros
+}
+
+// Verdict is what a packet turned out to be.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Unknown  Verdict = iota // no client has this address or certificate
+	Refused                 // the client's secret does not verify it, it is malformed, or not allowed
+	Verified                // it is a client's
+)
+
+// Answer is what becomes of a packet.
+type Answer struct {
+	Verdict Verdict
+	Octets  []byte // of the reply; empty: silence
+	Close   bool   // the connection ends, after the reply
+}
+
+// RADIUSServer answers packets of RADIUS. It is safe for use by many goroutines.
+type RADIUSServer interface {
+	// Packet answers one packet. from names the process that it came through. Errors are those of a call that could not be served at all.
+	Packet(ctx context.Context, from string, p *Packet) (Answer, error)
+	// Again tells that the packet has come again while it is being answered.
+	Again(from string, p *Packet)
+}
+
+// TACACSServer answers packets of TACACS+. It is safe for use by many goroutines.
+type TACACSServer interface {
+	// Packet answers one packet: those of one session follow one another.
+	Packet(ctx context.Context, from string, p *Packet) (Answer, error)
+	// Closed ends what a connection had going on; conn 0: all connections of the process.
+	Closed(from string, conn uint64)
+}
+
+// AAA is what the servers need of the service: gateway.Service has it.
+type AAA interface {
+	Handle(ctx context.Context, req *aaa.Request) (*aaa.Result, error)
+	Repeat(ctx context.Context, account aaa.AccountID, repeatID string) error
+}
