@@ -76,6 +76,9 @@ type Accounts interface {
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
 	Root(ctx context.Context) (Account, error)
+	// ByRealm returns the account below top, at any depth, that has a realm, ErrNotFound without one. If several have it, each below
+	// another parent, it is the one nearest to top, and of those at one depth the one with the lowest id.
+	ByRealm(ctx context.Context, top aaa.AccountID, realm string) (Account, error)
 	// Update changes Name, Realm, Enabled, Limits and ServerNetworks.
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
