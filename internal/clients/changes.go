@@ -189,5 +189,7 @@ func (r *Registry) untilRead(ctx context.Context, read func() error) error {
 
 // tellDamaged logs a document that can't be read. Its client is unknown until it is written anew.
 func (r *Registry) tellDamaged(s *store.Client, err error) {
-	r.damaged.Do(func() { r.log.Error("a client can't be read: its packets go unanswered", "account", s.Account, "client", s.Name, "error", err) })
+	r.damaged.Do(func() {
+		r.log.Error("a client can't be read: its packets go unanswered", "account", s.Account, "client", s.Name, "error", err)
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -43,21 +42,14 @@ func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client %s of %s",
 // LogValue is Format for slog.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
-// stored is the body of a store.Client.
-type stored struct {
-	aaa.Client
-	Enabled *bool `json:"enabled"`
-}
-
 // parse makes a Client of a stored one. account is its Account in a copy that many share. before is the client that it replaces, or nil.
 func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client) (*Client, error) {
-	var body stored
-	if err := json.Unmarshal(s.Body, &body); err != nil {
+	doc := new(aaa.Client)
+	if err := json.Unmarshal(s.Body, doc); err != nil {
 		return nil, errors.New("the stored document is damaged") // the error of json may quote it
 	}
-	doc := body.Client
 	c := &Client{
-		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: &doc,
+		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: doc,
 		created: s.CreatedAt.UnixNano(), updated: s.UpdatedAt.UnixNano(),
 		sealed: sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()},
 	}
@@ -66,9 +58,8 @@ func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client)
 		return nil, err
 	}
 	for p := range c.protocols {
-		c.protocols[p] = len(doc.Protocols) == 0 || slices.Contains(doc.Protocols, aaa.ClientProtocol(p).String())
+		c.protocols[p] = doc.Speaks(aaa.ClientProtocol(p))
 	}
-	doc.Disabled = body.Enabled != nil && !*body.Enabled
 	doc.Description, doc.Secret, doc.PreviousSecret, doc.CoA.Secret = "", aaa.Secret{}, aaa.Secret{}, aaa.Secret{}
 	doc.Protocols, doc.Quirks = r.shared(doc.Protocols), r.shared(doc.Quirks)
 	if before != nil && before.created == c.created {

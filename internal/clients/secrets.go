@@ -33,7 +33,9 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 		s, err := r.open(ctx, c)
 		if err != nil {
 			r.metrics.unopened.Inc()
-			r.sealed.Do(func() { r.log.Error("the secrets of a client can't be opened: its packets go unanswered", "client", c, "error", err) })
+			r.sealed.Do(func() {
+				r.log.Error("the secrets of a client can't be opened: its packets go unanswered", "client", c, "error", err)
+			})
 			return nil, err
 		}
 		c.opened.Store(s)
