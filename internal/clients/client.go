@@ -27,7 +27,7 @@ type Client struct {
 
 	created, updated int64 // Unix nanoseconds
 	protocols        [aaa.NumClientProtocols]bool
-	sealed           sealed
+	sealed           *sealed // a pointer: fmt prints what it points at nowhere, whatever struct holds a Client
 	opened           atomic.Pointer[Secrets]
 	informed         atomic.Bool // the use of the previous secret is in the log
 	used             *counters
@@ -51,7 +51,7 @@ func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client)
 	c := &Client{
 		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: doc,
 		created: s.CreatedAt.UnixNano(), updated: s.UpdatedAt.UnixNano(),
-		sealed: sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()},
+		sealed: &sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()},
 	}
 	var err error
 	if c.Prefix, err = prefixOf(doc.Address); err != nil {
