@@ -27,7 +27,7 @@ type Client struct {
 
 	created, updated int64 // Unix nanoseconds
 	protocols        [aaa.NumClientProtocols]bool
-	sealed           *sealed // a pointer: fmt prints what it points at nowhere, whatever struct holds a Client
+	sealed           atomic.Pointer[sealed] // nil once they are opened
 	opened           atomic.Pointer[Secrets]
 	informed         atomic.Bool // the use of the previous secret is in the log
 	used             *counters
@@ -51,8 +51,8 @@ func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client)
 	c := &Client{
 		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: doc,
 		created: s.CreatedAt.UnixNano(), updated: s.UpdatedAt.UnixNano(),
-		sealed: &sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()},
 	}
+	c.sealed.Store(&sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()})
 	var err error
 	if c.Prefix, err = prefixOf(doc.Address); err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 			return nil, err
 		}
 		c.opened.Store(s)
+		c.sealed.Store(nil) // after opened, so that one of the two is there
 		return s, nil
 	})
 	select {
@@ -54,14 +55,14 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 
 // open opens what the document has. The places are those that its writer sealed the secrets for.
 func (r *Registry) open(ctx context.Context, c *Client) (*Secrets, error) {
-	s := new(Secrets)
+	s, sealed := new(Secrets), c.sealed.Load()
 	for _, one := range []struct {
 		place, sealed string
 		into          *aaa.Secret
 	}{
-		{"secret", c.sealed.current, &s.Current},
-		{"previous_secret", c.sealed.previous, &s.Previous},
-		{"coa.secret", c.sealed.coa, &s.CoA},
+		{"secret", sealed.current, &s.Current},
+		{"previous_secret", sealed.previous, &s.Previous},
+		{"coa.secret", sealed.coa, &s.CoA},
 	} {
 		if one.sealed == "" {
 			continue

@@ -88,15 +88,21 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	f.put("shop/a", `{"address":"10.0.0.0/8","secret":"hushhush","previous_secret":"hushhush","coa":{"secret":"hushhush"}}`)
 	f.sync()
 	c := f.client("shop/a")
-	s, err := f.registry.Secret(f.ctx, c)
-	f.must(err)
-	sealed := c.sealed.current
+	sealed := c.sealed.Load().current
 	var all strings.Builder
-	for _, v := range []any{s, &s, c, []*Client{c}, struct{ c *Client }{c}, c.Document, c.status()} {
-		fmt.Fprintf(&all, "%v %+v %#v %s %q\n", v, v, v, v, v)
-		text, err := json.Marshal(v)
-		f.must(err)
-		all.Write(text)
+	for _, open := range []bool{false, true} {
+		var s Secrets
+		if open {
+			var err error
+			s, err = f.registry.Secret(f.ctx, c)
+			f.must(err)
+		}
+		for _, v := range []any{s, &s, c, []*Client{c}, struct{ c *Client }{c}, c.Document, c.status()} {
+			fmt.Fprintf(&all, "%v %+v %#v %s %q\n", v, v, v, v, v)
+			text, err := json.Marshal(v)
+			f.must(err)
+			all.Write(text)
+		}
 	}
 	if strings.Contains(all.String(), "hush") || strings.Contains(all.String(), sealed) {
 		t.Error(all.String())
