@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 )
 
 // openTime bounds the opening of a client's secrets, whoever waits for it.
@@ -53,25 +54,13 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 	}
 }
 
-// open opens what the document has. The places are those that its writer sealed the secrets for.
+// open opens what the document has.
 func (r *Registry) open(ctx context.Context, c *Client) (*Secrets, error) {
-	s, sealed := new(Secrets), c.sealed.Load()
-	for _, one := range []struct {
-		place, sealed string
-		into          *aaa.Secret
-	}{
-		{"secret", sealed.current, &s.Current},
-		{"previous_secret", sealed.previous, &s.Previous},
-		{"coa.secret", sealed.coa, &s.CoA},
-	} {
-		if one.sealed == "" {
-			continue
-		}
-		var err error
-		if *one.into, err = r.opener.Open(ctx, c.Account, "clients/"+c.Name+"/"+one.place, one.sealed); err != nil {
-			return nil, fmt.Errorf("%s: %w", one.place, err)
-		}
+	doc := *c.sealed.Load()
+	if err := document.OpenClient(ctx, c.Account, c.Name, &doc, r.opener); err != nil {
+		return nil, err
 	}
+	s := &Secrets{Current: doc.Secret, Previous: doc.PreviousSecret, CoA: doc.CoA.Secret}
 	if s.CoA.IsZero() {
 		s.CoA = s.Current
 	}
