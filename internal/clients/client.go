@@ -27,7 +27,7 @@ type Client struct {
 
 	created, updated int64 // Unix nanoseconds
 	protocols        [aaa.NumClientProtocols]bool
-	sealed           atomic.Pointer[aaa.Client] // the document's secrets alone; nil once they are opened
+	sealed           atomic.Pointer[Secrets] // as stored; nil once they are opened
 	opened           atomic.Pointer[Secrets]
 	informed         atomic.Bool // the use of the previous secret is in the log
 	used             *counters
@@ -49,7 +49,7 @@ func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client)
 		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: doc,
 		created: s.CreatedAt.UnixNano(), updated: s.UpdatedAt.UnixNano(),
 	}
-	c.sealed.Store(&aaa.Client{Secret: doc.Secret, PreviousSecret: doc.PreviousSecret, CoA: aaa.ClientCoA{Secret: doc.CoA.Secret}})
+	c.sealed.Store(&Secrets{doc.Secret, doc.PreviousSecret, doc.CoA.Secret})
 	if c.Prefix, err = prefixOf(doc.Address); err != nil {
 		return nil, err
 	}

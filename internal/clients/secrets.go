@@ -56,7 +56,8 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 
 // open opens what the document has.
 func (r *Registry) open(ctx context.Context, c *Client) (*Secrets, error) {
-	doc := *c.sealed.Load()
+	sealed := c.sealed.Load()
+	doc := aaa.Client{Secret: sealed.Current, PreviousSecret: sealed.Previous, CoA: aaa.ClientCoA{Secret: sealed.CoA}}
 	if err := document.OpenClient(ctx, c.Account, c.Name, &doc, r.opener); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	f.put("shop/a", `{"address":"10.0.0.0/8","secret":"hushhush","previous_secret":"hushhush","coa":{"secret":"hushhush"}}`)
 	f.sync()
 	c := f.client("shop/a")
-	sealed := c.sealed.Load().Secret.Reveal()
+	sealed := c.sealed.Load().Current.Reveal()
 	var all strings.Builder
 	for _, open := range []bool{false, true} {
 		var s Secrets
