@@ -78,6 +78,9 @@ type Accounts interface {
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
 	Root(ctx context.Context) (Account, error)
+	// ByRealm returns the account below top, at any depth, that has a realm, ErrNotFound without one. If several have it, each below
+	// another parent, it is the one nearest to top, and of those at one depth the one with the lowest id.
+	ByRealm(ctx context.Context, top aaa.AccountID, realm string) (Account, error)
 	// Update changes Name, Realm, Enabled, Limits, ServerNetworks and ClientNetworks. OutsideError: clients of the account or below
 	// would be outside of the ClientNetworks.
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)

@@ -104,6 +104,12 @@ func (s accounts) Root(ctx context.Context) (store.Account, error) {
 	return getAccount(ctx, s.db, `parent_id = ''`)
 }
 
+// ByRealm is one statement: a move between two would show a tree that never was.
+func (s accounts) ByRealm(ctx context.Context, top aaa.AccountID, realm string) (store.Account, error) {
+	return getAccount(ctx, s.db, `realm = $2 AND substr(path, 1, (SELECT length(t.path) + length(t.id) + 1 FROM accounts t WHERE t.id = $1)) =
+		(SELECT t.path || t.id || '/' FROM accounts t WHERE t.id = $1) ORDER BY length(path), id LIMIT 1`, string(top), realm)
+}
+
 func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, error) {
 	if a.ID == "" {
 		a.ID = aaa.NewAccountID()

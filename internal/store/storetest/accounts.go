@@ -146,6 +146,41 @@ func testRealm(t *testing.T, s store.Store) {
 	must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID, Realm: "example.org"}))
 }
 
+// testByRealm has one realm at several depths, which its writes allow where the parents have nothing to do with each other.
+func testByRealm(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	top := account(t, s, "top", root.ID)
+	middle := account(t, s, "middle", top.ID)
+	bottom := account(t, s, "bottom", middle.ID)
+	other := account(t, s, "other", root.ID)
+	with := func(parent store.Account, realm string) aaa.AccountID {
+		return must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: parent.ID, Realm: realm})).ID
+	}
+	find := func(top store.Account, realm string, want aaa.AccountID) {
+		t.Helper()
+		got, err := s.Accounts().ByRealm(ctx, top.ID, realm)
+		if want == "" {
+			refused(t, err, store.ErrNotFound)
+		} else if ok(t, err); got.ID != want || got.Realm != realm {
+			t.Errorf("%s below %s is %+v", realm, top.Name, got)
+		}
+	}
+	near, far := with(top, "example.com"), with(bottom, "example.com")
+	elsewhere := with(other, "example.com")
+	find(top, "example.com", near)
+	find(middle, "example.com", far)
+	find(other, "example.com", elsewhere)
+	find(root, "example.com", min(near, elsewhere))
+	find(store.Account{ID: near}, "example.com", "") // not the account itself
+	find(store.Account{ID: aaa.NewAccountID()}, "example.com", "")
+	for _, realm := range []string{"", "example.co", "EXAMPLE.COM", "%"} {
+		find(top, realm, "")
+	}
+	must[store.Moved](t)(s.Accounts().Move(ctx, near, other.ID))
+	find(top, "example.com", far)
+}
+
 func testAccountRevision(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	root := account(t, s, "root", "")

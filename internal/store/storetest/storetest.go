@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"sessions are limited":                          testSessionsLimit,
 		"one root":                                      testOneRoot,
 		"a realm is unique":                             testRealm,
+		"the account of a realm":                        testByRealm,
 		"an update needs the revision":                  testAccountRevision,
 		"moves keep the paths":                          testMove,
 		"moves make no cycle":                           testCycle,
