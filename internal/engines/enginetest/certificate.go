@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net"
 	"testing"
@@ -48,4 +49,18 @@ func MutualTLS(t testing.TB) (server, client *tls.Config) {
 		Certificates: []tls.Certificate{theirs}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trustsClient,
 	}
 	return server, &tls.Config{RootCAs: trustsServer, Certificates: []tls.Certificate{own}}
+}
+
+// SelfSigned returns a certificate for 127.0.0.1 and its key as PEM, and the public key as DER.
+func SelfSigned(t testing.TB) (certificatePEM, keyPEM string, spki []byte) {
+	t.Helper()
+	c, _ := certificate(t)
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, octets []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: octets}))
+	}
+	return text("CERTIFICATE", c.Certificate[0]), text("PRIVATE KEY", key), c.Leaf.RawSubjectPublicKeyInfo
 }
