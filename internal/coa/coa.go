@@ -31,14 +31,14 @@ type Target struct {
 	Secret  aaa.Secret
 }
 
-// Session is by what a device knows a session (RFC 5176 §3): what of it is empty is not sent, since all that is sent must fit.
+// Session is by what a device knows a session (RFC 5176 §3): what of it is empty is not sent, since all that is sent must fit. The user's address is
+// not among it, as hostapd refuses a request that has an attribute which it does not compare.
 type Session struct {
 	NASIdentifier    string
 	NASAddress       netip.Addr
 	User             string
 	AcctSessionID    string
 	CallingStationID string
-	FramedIPAddress  netip.Addr // of IPv4
 }
 
 // errTooLong is a session that no packet can name.
@@ -106,7 +106,6 @@ func newRequest(secret aaa.Secret, s *Session, now time.Time) (*request, error) 
 		{radius.AttrUserName, []byte(s.User)},
 		{radius.AttrCallingStationID, []byte(s.CallingStationID)},
 		{radius.AttrAcctSessionID, []byte(s.AcctSessionID)},
-		{radius.AttrFramedIPAddress, s.FramedIPAddress.AsSlice()},
 		{radius.AttrEventTimestamp, binary.BigEndian.AppendUint32(nil, uint32(now.Unix()))}, //nolint:gosec // until 2106
 	} {
 		switch {
