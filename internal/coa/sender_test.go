@@ -24,7 +24,9 @@ func (k *known) Find(account aaa.AccountID, name string) *clients.Client {
 	return k.client
 }
 
-func (k *known) Secret(context.Context, *clients.Client) (clients.Secrets, error) { return k.secrets, nil }
+func (k *known) Secret(context.Context, *clients.Client) (clients.Secrets, error) {
+	return k.secrets, nil
+}
 
 // A device is asked where its document says, else where its packets come from.
 func TestSender(t *testing.T) {
