@@ -37,7 +37,11 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	if err != nil {
 		return nil, err
 	}
-	return g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting)
+	res, err := g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting)
+	if err == nil && res.Outcome != aaa.Reject {
+		g.track(ctx, level, req, r)
+	}
+	return res, err
 }
 
 // keep stores a record, and sends it at once unless the caller asked only for that.

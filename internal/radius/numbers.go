@@ -13,6 +13,7 @@ const (
 	AttrClass                = 25
 	AttrVendorSpecific       = 26
 	AttrSessionTimeout       = 27
+	AttrCallingStationID     = 31
 	AttrNASIdentifier        = 32
 	AttrAcctStatusType       = 40
 	AttrAcctDelayTime        = 41
@@ -25,6 +26,7 @@ const (
 	AttrEAPMessage           = 79
 	AttrMessageAuthenticator = 80
 	AttrNASIPv6Address       = 95
+	AttrErrorCause           = 101
 )
 
 // Microsoft's attributes for MS-CHAP (RFC 2548 §2).
