@@ -50,6 +50,9 @@ type Document struct {
 	AccountingKeep     int    `json:"accounting_keep,omitempty"`     // seconds; 0 means DefaultAccountingKeep
 
 	Bans Bans `json:"bans,omitzero"`
+
+	// ClientRules has the requests of network devices go by the rules too. Else their attributes go to servers as they came.
+	ClientRules bool `json:"client_rules,omitempty"`
 }
 
 // Bans says who is banned for refused logins. The zero value bans nobody.
