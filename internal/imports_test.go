@@ -56,6 +56,7 @@ var rules = map[string][]string{
 
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
+	"crossing":   {"aaa"},
 
 	"radius":             {},
 	"radius/avp":         {"aaa", "radius"},
@@ -69,13 +70,13 @@ var rules = map[string][]string{
 	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
 
 	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"router":  {"aaa", "bans", "crossing", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "logging", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 

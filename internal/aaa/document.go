@@ -52,6 +52,9 @@ type Document struct {
 	TrackSessions bool `json:"track_sessions,omitempty"` // the accounting of network devices keeps AAA sessions
 
 	Bans Bans `json:"bans,omitzero"`
+
+	// ClientRules has the requests of network devices go by the rules too. Else their attributes go to servers as they came.
+	ClientRules bool `json:"client_rules,omitempty"`
 }
 
 // Bans says who is banned for refused logins. The zero value bans nobody.

@@ -18,7 +18,7 @@ func (g *Gateway) track(ctx context.Context, level *plans.CompiledDocument, req 
 	if req.Device == nil || !level.TrackSessions || r.AcctSessionID == "" || session.Kind(r.Kind) == "" {
 		return
 	}
-	d := identity{level, req.Values}
+	d := identity{level, req.Values, level.AsSent(req)}
 	t := &session.Tracked{
 		Account: req.Account, Device: aaa.SessionDevice{Owner: req.Device.Owner, Client: req.Device.Client, Address: req.Device.From.String()},
 		Kind: r.Kind, At: r.EventAt, User: r.User, AcctSessionID: r.AcctSessionID, NAS: d.nas(), Values: req.Values,
@@ -29,6 +29,20 @@ func (g *Gateway) track(ctx context.Context, level *plans.CompiledDocument, req 
 	if err := g.Track(ctx, t); err != nil {
 		g.log.WarnContext(ctx, "a device's session is not kept as its record tells", "account", req.Account, "request_id", req.ID, "client", req.Device.Client, "error", err)
 	}
+}
+
+// trackAlone is track for a record that goes to no server.
+func (g *Gateway) trackAlone(ctx context.Context, route *plans.Route, req *aaa.Request) {
+	if len(route.Walk) == 0 || !route.Walk[0].Level.TrackSessions {
+		return
+	}
+	level := route.Walk[0].Level
+	r, err := recordOf(level, req, g.now())
+	if err != nil {
+		g.log.WarnContext(ctx, "a device's record can't be read, so its session is not kept", "account", req.Account, "request_id", req.ID, "client", req.Device.Client, "error", err)
+		return
+	}
+	g.track(ctx, level, req, r)
 }
 
 // trackTime bounds the writes of a tracked session: a device waits for its answer meanwhile.

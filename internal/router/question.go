@@ -45,9 +45,17 @@ func newMark(req *aaa.Request, begun time.Time) mark {
 	return m
 }
 
-// message translates the request for one server, into s.
+// message translates the request for one server, into s. That of a device goes as it was sent, unless the document says otherwise.
 func (q *question) message(ctx context.Context, s *scratch, server *plans.Server) error {
-	avps, err := server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
+	var avps []aaa.AVP
+	var err error
+	if q.level.AsSent(q.req) {
+		var whole int
+		avps, whole, err = q.asSent(s.avps[:0], server)
+		s.used = max(s.used, whole)
+	} else {
+		avps, err = server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
+	}
 	if err != nil {
 		s.used = cap(s.avps) // who knows how far it came
 		return err

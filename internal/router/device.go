@@ -1,0 +1,148 @@
+package router
+
+import (
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/crossing"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/plans"
+)
+
+// Why an attribute of a device does not go on to a server.
+const (
+	leftUnknown   = "not in the server's dictionaries"
+	leftMalformed = "malformed value"
+	leftUnhidden  = "encrypted by the server's dictionaries alone: it can't be read, so it can't be hidden for the server"
+)
+
+// asSent appends the AVPs of a device's request as it sent them, or as a server of the other protocol understands them. A strict
+// server gets those that its dictionaries have by number, and arguments of TACACS+ that they have by name. The definitions are those by which
+// the device's packet was read, so what was hidden on its way here is hidden on its way on. whole is how many places of
+// the result's memory hold something.
+func (q *question) asSent(dst []aaa.AVP, server *plans.Server) (avps []aaa.AVP, whole int, err error) {
+	dev := q.req.Device
+	all, crossed := append(dst, dev.AVPs...), false
+	if server.Engine != dev.Protocol.String() {
+		to := aaa.ClientRADIUS
+		if server.Traits.Arguments {
+			to = aaa.ClientTACACS
+		}
+		if all, err = crossing.Request(dst, dev, q.req.Op, to); err != nil {
+			return dst, cap(dst), err
+		}
+		crossed = to == aaa.ClientTACACS
+	}
+	avps = all[:len(dst)]
+	for _, v := range all[len(dst):] {
+		if v.Attr == nil || !v.Attr.Wire || !v.Attr.OfTACACS() && crossing.HopByHop(v.Attr) {
+			continue
+		}
+		why := ""
+		if !crossed {
+			why = left(server, &v)
+		}
+		switch {
+		case why != "":
+			if err := q.leave(&v, why); err != nil {
+				return dst, len(all), err
+			}
+		case v.Attr.Stream():
+			avps = appendStream(avps, v)
+		default:
+			avps = append(avps, v)
+		}
+	}
+	return avps, len(all), nil
+}
+
+// left says why an AVP does not go on; it is empty if it does.
+func left(server *plans.Server, v *aaa.AVP) string {
+	custom := server.Mode == aaa.CustomAVP || server.Mode == aaa.AnyName
+	switch a := v.Attr; {
+	case v.Invalid && (!custom || a.Hidden || v.Value == nil):
+		return leftMalformed
+	case a.IsArgument():
+		if known := server.Dict.ByName(a.Name); !custom && (known == nil || !known.IsArgument()) {
+			return leftUnknown
+		}
+	case a.OfTACACS(), server.Traits.Arguments: // header fields, and what the engine makes some of
+	default:
+		switch known := definitionAt(server.Dict, a); {
+		case known == nil && !custom:
+			return leftUnknown
+		case known != nil && known.Enc != aaa.EncNone && a.Enc == aaa.EncNone:
+			return leftUnhidden
+		}
+	}
+	return ""
+}
+
+// leave notes what does not go on. The error is of KindBadInput where the request would be another one without it.
+func (q *question) leave(v *aaa.AVP, why string) error {
+	a, op := v.Attr, q.req.Op
+	what := ""
+	switch {
+	case a.NamesUser():
+		what = "a request is not sent without its user name"
+	case op == aaa.Authn && a.Credential():
+		what = "a request is not sent without its credential"
+	case (op == aaa.Authz || op == aaa.Custom) && a.IsArgument() && !v.Optional:
+		what = "without it the request would ask for something else"
+	default:
+		q.tracer.Left(v.Name(), why)
+		return nil
+	}
+	return aaa.Invalid(aaa.Field{Path: v.Name(), Rule: "strict", Message: why + "; " + what})
+}
+
+// byPlace is a dictionary that finds the attributes of several vendors in one container.
+type byPlace interface {
+	ChildOfVendor(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute
+}
+
+// maxContainers bounds the containers of an attribute.
+const maxContainers = 9
+
+// definitionAt finds what a dictionary has at an attribute's place in a packet; nil if it has nothing.
+func definitionAt(d aaa.Dictionary, a *aaa.Attribute) *aaa.Attribute {
+	return definedAt(d, a, maxContainers)
+}
+
+func definedAt(d aaa.Dictionary, a *aaa.Attribute, depth int) *aaa.Attribute {
+	if depth == 0 {
+		return nil
+	}
+	if a.Parent == nil || a.Parent.Type == aaa.TypeVSA {
+		if a.Vendor == nil {
+			return d.Standard(a.Number)
+		}
+		return d.OfVendor(a.Vendor.Number, a.Number)
+	}
+	container := definedAt(d, a.Parent, depth-1)
+	if container == nil {
+		return nil
+	}
+	if container.Type == aaa.TypeEVS && a.Vendor != nil {
+		if b, ok := d.(byPlace); ok {
+			return b.ChildOfVendor(container, a.Vendor.Number, a.Number)
+		}
+	}
+	return d.Child(container, a.Number)
+}
+
+// appendStream puts a text of a stream behind those that are there.
+func appendStream(avps []aaa.AVP, v aaa.AVP) []aaa.AVP {
+	for i := range avps {
+		if stream := &avps[i]; stream.Attr.Stream() {
+			stream.Value = append(append(slices.Clip(stream.Value), 0), v.Value...) // the device's own stays as it is
+			return avps
+		}
+	}
+	return append(avps, v)
+}
+
+// deviceReply is a server's answer for the device.
+func deviceReply(server *plans.Server, reply *engines.Reply) *aaa.DeviceReply {
+	return &aaa.DeviceReply{Engine: server.Engine, AVPs: reply.AVPs}
+}
