@@ -25,9 +25,11 @@ var rules = map[string][]string{
 	"backoff":    {},
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
+	"clients":    {"aaa", "backoff", "ingress", "secmod", "store"},
 	"config":     {"egress"},
 	"confine":    {},
 	"egress":     {},
+	"ingress":    {"aaa"},
 	"intern":     {},
 	"limits":     {"aaa"},
 	"fsm":        {"aaa", "schema"},
@@ -58,6 +60,8 @@ var rules = map[string][]string{
 	"radius":             {},
 	"radius/avp":         {"aaa", "radius"},
 	"radius/avp/avptest": {"aaa"},
+
+	"ingress/radius": {"aaa", "clients", "ingress", "radius", "radius/avp"},
 
 	"engines":            {"aaa", "backoff", "egress", "limits"},
 	"engines/radius":     {"aaa", "backoff", "egress", "engines", "limits", "radius", "radius/avp"},
