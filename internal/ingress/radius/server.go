@@ -98,7 +98,7 @@ func (s *Server) job() *job {
 
 // release gives a job back without what it held of the packet. The reply has been copied out of it.
 func (s *Server) release(j *job) {
-	j.dec = avp.Decoder{}
+	j.dec.Reset()
 	j.enc.Reset() // clears the values, keys of sessions among them
 	j.flight = flight{}
 	s.jobs.Put(j)

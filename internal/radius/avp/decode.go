@@ -36,6 +36,12 @@ func (d *Decoder) Decode(p radius.Packet) []aaa.AVP {
 	return d.avps
 }
 
+// Reset forgets the packet, its key and the dictionary, so that the Decoder can be kept for another packet.
+func (d *Decoder) Reset() {
+	d.Dict, d.Plain, d.rest, d.avps, d.secrets = nil, false, nil, nil, nil
+	d.Cipher.Key, d.Cipher.Request = nil, nil
+}
+
 func (d *Decoder) next() (number byte, value []byte) {
 	number, n := d.rest[0], d.rest[1]
 	value = d.rest[2:n:n]
