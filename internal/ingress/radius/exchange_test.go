@@ -429,6 +429,10 @@ func TestNoSecretsInLogs(t *testing.T) {
 	if got := r.values("Reply-Message"); !slices.Equal(got, []string{unusable}) {
 		t.Errorf("%q", got)
 	}
+	q = login(t, secretA, attr("EAP-Message", "\x02\x05\x00\x08\x01bob"))
+	if r = q.open(t, s.give(t, ingress.RADIUSAuth, q.octets)); len(r.values("Reply-Message")) > 0 || len(r.values("EAP-Message")) != 1 {
+		t.Errorf("beside EAP: %v", r.avps)
+	}
 	s.give(t, ingress.RADIUSAuth, login(t, secretB).octets)
 	log := s.log.String()
 	if !strings.Contains(log, "is not right") || strings.Contains(log, "hello") || strings.Contains(log, "secret of") {

@@ -42,7 +42,7 @@ func (s *Server) reply(p *ingress.Packet, packet radius.Packet, by *proof, q *qu
 		return nil
 	}
 	j.open(code, packet, by, s.Dict)
-	if err != nil && aaa.KindOf(err) != aaa.KindBanned && aaa.KindOf(err) != aaa.KindForbidden {
+	if kind := aaa.KindOf(err); (kind == aaa.KindBadInput || kind == aaa.KindTooLong) && len(q.eap) == 0 { // RFC 3579 §2.6.5
 		j.enc.Raw(radius.AttrReplyMessage, []byte(unusable)...)
 	}
 	eap := false
@@ -182,10 +182,10 @@ func (s *Server) status(p *ingress.Packet, packet radius.Packet, by *proof) ingr
 }
 
 // decline answers a request of dynamic authorisation, which only devices serve (RFC 6614 §3.4).
-func (s *Server) decline(packet radius.Packet, by *proof) ingress.Answer {
+func (s *Server) decline(p *ingress.Packet, packet radius.Packet, by *proof) ingress.Answer {
 	octets, ok := radius.CausedNAK(nil, packet, by.key, by.v11)
 	if !ok {
-		return ingress.Answer{Verdict: ingress.Refused}
+		return s.refuse(p, by.client, wrongCode, ingress.Refused)
 	}
 	s.tally.count(served)
 	return ingress.Answer{Verdict: ingress.Verified, Octets: octets}

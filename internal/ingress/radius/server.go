@@ -108,8 +108,7 @@ func (s *Server) release(j *job) {
 func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (ingress.Answer, error) {
 	known := s.candidates(p)
 	if len(known) == 0 {
-		s.Clients.Missed(aaa.ClientRADIUS, p.From.Addr(), unknownClient.String())
-		return s.refuse(p, nil, unknownClient, ingress.Unknown), nil
+		return s.miss(p, unknownClient, ingress.Unknown), nil
 	}
 	packet, err := parse(p)
 	if err != nil {
@@ -124,15 +123,14 @@ func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (in
 		return ingress.Answer{Verdict: ingress.Refused}, err
 	}
 	if why != served {
-		s.Clients.Missed(aaa.ClientRADIUS, p.From.Addr(), why.String())
-		return s.refuse(p, nil, why, ingress.Refused), nil
+		return s.miss(p, why, ingress.Refused), nil
 	}
 	s.Clients.Seen(by.client, by.previous)
 	switch packet.Code() {
 	case radius.StatusServer:
 		return s.status(p, packet, &by), nil
 	case radius.CoARequest, radius.DisconnectRequest:
-		return s.decline(packet, &by), nil
+		return s.decline(p, packet, &by), nil
 	}
 	if s.looped(packet) {
 		return s.refuse(p, by.client, loop, ingress.Refused), nil

@@ -84,6 +84,13 @@ func (t *tally) line(why reason, now time.Time) (left uint64, ok bool) {
 	return l.left.Swap(0), true
 }
 
+// miss answers a packet that nothing proves with silence and a counter. The clients list its sender, and log it.
+func (s *Server) miss(p *ingress.Packet, why reason, v ingress.Verdict) ingress.Answer {
+	s.tally.count(why)
+	s.Clients.Missed(aaa.ClientRADIUS, p.From.Addr(), why.String())
+	return ingress.Answer{Verdict: v}
+}
+
 // refuse answers a packet with silence, a counter and, not for each, a line.
 func (s *Server) refuse(p *ingress.Packet, c *clients.Client, why reason, v ingress.Verdict) ingress.Answer {
 	s.complain(p, c, why, nil)
@@ -108,7 +115,7 @@ func (s *Server) complain(p *ingress.Packet, c *clients.Client, why reason, err 
 	if left > 0 {
 		attrs = append(attrs, slog.Uint64("left_out", left))
 	}
-	s.Log.LogAttrs(context.Background(), slog.LevelWarn, "RADIUS packet", attrs...)
+	s.Log.LogAttrs(context.Background(), slog.LevelWarn, "a RADIUS packet of a device did not go well", attrs...)
 }
 
 var packetsDesc = prometheus.NewDesc("aaa_api_radius_server_packets_total",
