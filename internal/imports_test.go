@@ -62,6 +62,8 @@ var rules = map[string][]string{
 	"radius/avp":         {"aaa", "radius"},
 	"radius/avp/avptest": {"aaa"},
 
+	"ingress/radius": {"aaa", "clients", "ingress", "radius", "radius/avp"},
+
 	"engines":            {"aaa", "backoff", "egress", "limits"},
 	"engines/radius":     {"aaa", "backoff", "egress", "engines", "limits", "radius", "radius/avp"},
 	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},

@@ -75,6 +75,9 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
 		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
 	}
+	if q.req.Device != nil {
+		s.request.ProxyState = q.router.proxyState
+	}
 	if q.tracer.Trace != nil {
 		s.request.Added = q.added(server)
 	}

@@ -130,7 +130,13 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	reply := &engines.Reply{Attempts: attempts}
 	d := avp.Decoder{Dict: req.Dict, Cipher: radius.Cipher{Key: p.used, Request: &p.asked}}
 	reply.AVPs = slices.DeleteFunc(d.Decode(p.reply), func(v aaa.AVP) bool {
-		return avp.Standard(v.Attr) == radius.AttrMessageAuthenticator // it is verified, and means nothing beyond this hop
+		switch avp.Standard(v.Attr) {
+		case radius.AttrMessageAuthenticator: // it is verified, and means nothing beyond this hop
+			return true
+		case radius.AttrProxyState:
+			return len(req.ProxyState) > 0 && bytes.Equal(v.Value, req.ProxyState)
+		}
+		return false
 	})
 	switch p.reply.Code() {
 	case radius.AccessReject:

@@ -89,6 +89,10 @@ func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) er
 			return err
 		}
 	}
+	if len(req.ProxyState) > 0 { // last, as each proxy adds its own (RFC 2865 §2.3)
+		req.Add("Proxy-State", "")
+		p.enc.Raw(radius.AttrProxyState, req.ProxyState...)
+	}
 	if n := len(p.enc.Packet); n > radius.MaxPacket && len(req.AVPs) > 0 { // because of what was filled in
 		return errPacket(n, req.AVPs[len(req.AVPs)-1].Attr)
 	}
