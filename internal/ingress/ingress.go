@@ -61,6 +61,7 @@ type Answer struct {
 	Verdict Verdict
 	Octets  []byte // of the reply; empty: silence
 	Close   bool   // the connection ends, after the reply
+	Done    bool   // of TACACS+: the session of the packet has ended
 }
 
 // RADIUSServer answers packets of RADIUS. It is safe for use by many goroutines.
