@@ -56,6 +56,17 @@ const (
 	Verified                // it is a client's
 )
 
+// String is the verdict as metrics have it.
+func (v Verdict) String() string {
+	switch v {
+	case Verified:
+		return "verified"
+	case Refused:
+		return "refused"
+	}
+	return "unknown"
+}
+
 // Answer is what becomes of a packet.
 type Answer struct {
 	Verdict Verdict
