@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"aaa-api/internal/aaa"
@@ -82,6 +83,10 @@ func (s *Server) valuesByName(list []aaa.AVP) aaa.Values {
 	values := make(aaa.Values, len(list)+4)
 	for i := range list {
 		name, v := list[i].Attr.Name, s.o.Dictionary.JSON(list[i].Attr, list[i].Value)
+		switch n := v.(type) { // as a caller of the API writes numbers
+		case int, int64, uint64:
+			v = json.Number(fmt.Sprint(n))
+		}
 		switch before := values[name].(type) {
 		case nil:
 			values[name] = v

@@ -28,7 +28,8 @@ type Clients interface {
 	AccountOf(ctx context.Context, c *clients.Client, userName string) (aaa.AccountID, error)
 }
 
-// Dictionary defines the fields and arguments of TACACS+, and the attributes of RADIUS. dict.Set is one.
+// Dictionary defines the fields and arguments of TACACS+, and the attributes of RADIUS: the default set, which lacks the former, behind
+// dictionary_tacacs. dict.Set is one.
 type Dictionary interface {
 	aaa.Dictionary
 	JSON(a *aaa.Attribute, value []byte) aaa.Value
@@ -191,3 +192,6 @@ func (x *exchange) wrongFlag(ctx context.Context, candidates []*clients.Client) 
 	}
 	return a
 }
+
+// Waiting is how many logins wait for their users.
+func (s *Server) Waiting() int { return s.sessions.len() }

@@ -171,6 +171,9 @@ func (l *Listener) accept(nc net.Conn) {
 func (l *Listener) Stop(ctx context.Context) error {
 	l.ending.Store(true)
 	err := l.ln.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
 	l.mu.Lock()
 	for c := range l.conns {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // the reader ends; what flies is answered
