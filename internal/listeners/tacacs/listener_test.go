@@ -223,7 +223,9 @@ func TestT9HalfAPacket(t *testing.T) {
 func TestStrangersAreMetBySilence(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(context.Context, *ingress.Packet) (ingress.Answer, error){
-		"unknown": func(context.Context, *ingress.Packet) (ingress.Answer, error) { return ingress.Answer{Close: true}, nil },
+		"unknown": func(context.Context, *ingress.Packet) (ingress.Answer, error) {
+			return ingress.Answer{Close: true}, nil
+		},
 		"refused": func(context.Context, *ingress.Packet) (ingress.Answer, error) {
 			return ingress.Answer{Verdict: ingress.Refused, Close: true}, nil
 		},
