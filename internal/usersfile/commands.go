@@ -154,6 +154,9 @@ func (r *reader) expression(text string) (*regexp.Regexp, int, *refusal) {
 // cost is about the number of steps that an expression is compiled to. It is found without compiling, which would take their memory.
 func cost(re *syntax.Regexp) int {
 	n := max(1, len(re.Rune))
+	if re.Op == syntax.OpRepeat {
+		n = 0
+	}
 	for _, sub := range re.Sub {
 		n = min(n+cost(sub), maxFileSteps)
 	}

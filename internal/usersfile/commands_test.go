@@ -113,7 +113,7 @@ func TestBadCommands(t *testing.T) {
 		`Command-Deny = "(x{1000}){1000}"`:                             "regexp",
 		`Command-Deny = "` + strings.Repeat("x", 257) + `"`:            "too_long",
 		`Command-Deny = "a{900}b", Command-Deny = "c{900}d{900}"`:      "regexp_cost",
-		`Command-Permit = "a{900}b", Command-Deny = "\\pL{2}{2}x{99}"`: "regexp_cost",
+		`Command-Permit = "a{900}b", Command-Deny = "(\\pL{2}){2}x{99}"`: "regexp_cost",
 	} {
 		f, faults := usersfile.Parse([]byte("bob:" + locksmith + "\n " + item + "\n Command-Permit = \".*\"\n"))
 		if len(faults) != 1 || faults[0].Line != 2 || faults[0].Rule != rule {
