@@ -1,9 +1,78 @@
 package clients
 
-import "aaa-api/internal/aaa"
+import (
+	"context"
+	"fmt"
+	"time"
 
-// Secrets are the opened secrets of a client.
+	"aaa-api/internal/aaa"
+)
+
+// openTime bounds the opening of a client's secrets, whoever waits for it.
+const openTime = 10 * time.Second
+
+// Secrets are a client's secrets in the clear. One that the document does not have is zero.
 type Secrets struct {
 	Current  aaa.Secret
-	Previous aaa.Secret // zero: there is none
+	Previous aaa.Secret
+	CoA      aaa.Secret // Current if the document has none of its own
+}
+
+// Secret returns the secrets of a client: opened when first asked for, by one goroutine at a time, and kept for as long as the Client
+// is in force. A failure is not kept: the next packet tries again.
+func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
+	if s := c.opened.Load(); s != nil {
+		return *s, nil
+	}
+	done := r.opening.DoChan(fmt.Sprintf("%p", c), func() (any, error) {
+		if s := c.opened.Load(); s != nil {
+			return s, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTime)
+		defer cancel()
+		s, err := r.open(ctx, c)
+		if err != nil {
+			r.metrics.unopened.Inc()
+			r.sealed.Do(func() {
+				r.log.Error("the secrets of a client can't be opened: its packets go unanswered", "client", c, "error", err)
+			})
+			return nil, err
+		}
+		c.opened.Store(s)
+		return s, nil
+	})
+	select {
+	case res := <-done:
+		if res.Err != nil {
+			return Secrets{}, res.Err
+		}
+		return *res.Val.(*Secrets), nil
+	case <-ctx.Done():
+		return Secrets{}, ctx.Err()
+	}
+}
+
+// open opens what the document has. The places are those that its writer sealed the secrets for.
+func (r *Registry) open(ctx context.Context, c *Client) (*Secrets, error) {
+	s := new(Secrets)
+	for _, one := range []struct {
+		place, sealed string
+		into          *aaa.Secret
+	}{
+		{"secret", c.sealed.current, &s.Current},
+		{"previous_secret", c.sealed.previous, &s.Previous},
+		{"coa.secret", c.sealed.coa, &s.CoA},
+	} {
+		if one.sealed == "" {
+			continue
+		}
+		var err error
+		if *one.into, err = r.opener.Open(ctx, c.Account, "clients/"+c.Name+"/"+one.place, one.sealed); err != nil {
+			return nil, fmt.Errorf("%s: %w", one.place, err)
+		}
+	}
+	if s.CoA.IsZero() {
+		s.CoA = s.Current
+	}
+	return s, nil
 }

@@ -69,9 +69,10 @@ type Packet struct {
 
 // Peer is who the certificate of a TLS connection names. The listener has verified it.
 type Peer struct {
-	SANs   []string // DNS names, IP addresses, URIs
-	Issuer string   // distinguished name (RFC 2253)
-	Serial string   // hexadecimal, lower case, without leading zeros
+	From   netip.Addr // where the connection comes from; a client with an address is not found without it
+	SANs   []string   // DNS names, IP addresses, URIs
+	Issuer string     // distinguished name (RFC 2253)
+	Serial string     // hexadecimal, lower case, without leading zeros
 }
 
 // Verdict is what a packet turned out to be.
