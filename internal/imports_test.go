@@ -89,9 +89,11 @@ var rules = map[string][]string{
 	"tally": {},
 
 	"ingress":          {"aaa"},
+	"ingress/tacacs":   {"aaa", "clients", "ingress", "tacacs"},
 	"clients":          {"aaa"},
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
+	"listeners/tacacs": {"ingress", "listeners", "tacacs"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

@@ -100,19 +100,19 @@ func TestFind(t *testing.T) {
 func TestBadCommands(t *testing.T) {
 	t.Parallel()
 	for item, rule := range map[string]string{
-		`Priv-Lvl = 16`:                                                "level",
-		`Priv-Lvl = -1`:                                                "level",
-		`Priv-Lvl = root`:                                              "level",
-		`Command-Deny = "show ("`:                                      "regexp",
-		`Command-Deny = "show (?=x)"`:                                  "regexp",
-		`Command-Deny = "(a)\\1"`:                                      "regexp",
-		`Command-Deny = "a)|(?:b"`:                                     "regexp",
-		`Command-Deny := "show"`:                                       "operator",
-		`Command-Deny = "((a{50}){50}){50}"`:                           "regexp",
-		`Command-Deny = "a{900}b{900}c{900}"`:                          "regexp_cost",
-		`Command-Deny = "(x{1000}){1000}"`:                             "regexp",
-		`Command-Deny = "` + strings.Repeat("x", 257) + `"`:            "too_long",
-		`Command-Deny = "a{900}b", Command-Deny = "c{900}d{900}"`:      "regexp_cost",
+		`Priv-Lvl = 16`:                                                  "level",
+		`Priv-Lvl = -1`:                                                  "level",
+		`Priv-Lvl = root`:                                                "level",
+		`Command-Deny = "show ("`:                                        "regexp",
+		`Command-Deny = "show (?=x)"`:                                    "regexp",
+		`Command-Deny = "(a)\\1"`:                                        "regexp",
+		`Command-Deny = "a)|(?:b"`:                                       "regexp",
+		`Command-Deny := "show"`:                                         "operator",
+		`Command-Deny = "((a{50}){50}){50}"`:                             "regexp",
+		`Command-Deny = "a{900}b{900}c{900}"`:                            "regexp_cost",
+		`Command-Deny = "(x{1000}){1000}"`:                               "regexp",
+		`Command-Deny = "` + strings.Repeat("x", 257) + `"`:              "too_long",
+		`Command-Deny = "a{900}b", Command-Deny = "c{900}d{900}"`:        "regexp_cost",
 		`Command-Permit = "a{900}b", Command-Deny = "(\\pL{2}){2}x{99}"`: "regexp_cost",
 	} {
 		f, faults := usersfile.Parse([]byte("bob:" + locksmith + "\n " + item + "\n Command-Permit = \".*\"\n"))

@@ -211,7 +211,7 @@ func (r *reader) replies(no int, items []written) {
 		taken, refused := r.rights(to, &item)
 		if refused != nil {
 			r.fault(no, refused.rule, "%s", refused.message)
-			r.open = -1 // what is denied here must not be permitted below
+			r.open, r.steps = -1, 0 // what is denied here must not be permitted below
 			return
 		}
 		if taken {

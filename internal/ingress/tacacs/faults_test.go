@@ -405,4 +405,4 @@ func BenchmarkPAP(b *testing.B) {
 	}
 }
 
-var _ = clients.Client{}
+var _ ours.Clients = (*clients.Registry)(nil)

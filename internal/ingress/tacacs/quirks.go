@@ -3,6 +3,7 @@ package tacacs
 import (
 	"strings"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
 	"aaa-api/internal/tacacs"
 )
@@ -19,15 +20,15 @@ type quirks struct {
 func quirksOf(c *clients.Client) (q quirks) {
 	for _, name := range c.Document.Quirks {
 		switch name {
-		case "short-body":
+		case aaa.QuirkShortBody:
 			q.shortBody = true
-		case "password-in-data":
+		case aaa.QuirkPasswordInData:
 			q.passwordInData = true
-		case "bare-arguments":
+		case aaa.QuirkBareArguments:
 			q.bareArguments = true
-		case "blank-rem-addr":
+		case aaa.QuirkBlankRemAddr:
 			q.blankRemAddr = true
-		case "empty-arguments":
+		case aaa.QuirkEmptyArguments:
 			q.emptyArguments = true
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aaa-api/internal/ingress"
+	"aaa-api/internal/listeners"
 	"aaa-api/internal/tacacs"
 )
 
@@ -66,12 +67,11 @@ func (c *conn) serve() (why string) {
 		if err != nil {
 			return handshake
 		}
-		state := s.ConnectionState()
-		c.stream, c.peer = s, peerOf(&state)
-		if len(state.PeerCertificates) > 0 { // nobody is believed for longer than their certificate
-			t := time.AfterFunc(time.Until(state.PeerCertificates[0].NotAfter), func() { c.end(doneWith) })
-			defer t.Stop()
+		if c.peer = listeners.PeerOf(s.ConnectionState()); c.peer == nil {
+			return handshake
 		}
+		c.stream, c.peer.From = s, c.from.Addr()
+		defer listeners.CloseAtExpiry(s, s.ConnectionState())()
 	}
 	why = c.read(ctx)
 	// What is being asked for a device that went away is of no use; what the end of the service cuts off is answered.
@@ -91,17 +91,6 @@ func (c *conn) serve() (why string) {
 		c.l.o.Closed(c.number)
 	}
 	return why
-}
-
-// end makes the connection end.
-func (c *conn) end(why string) {
-	c.mu.Lock()
-	if c.ended == "" {
-		c.ended = why
-	}
-	c.mu.Unlock()
-	c.idle.Broadcast()
-	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
 // read takes packets until there are no more, and tells why.
@@ -243,7 +232,7 @@ func (c *conn) answer(ctx context.Context, session uint32, p *ingress.Packet) {
 	c.idle.Broadcast()
 }
 
-// endLocked is end for who holds mu.
+// endLocked makes the connection end. The caller holds mu.
 func (c *conn) endLocked(why string) {
 	if c.ended == "" {
 		c.ended = why

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/ingress"
+	"aaa-api/internal/listeners"
 )
 
 // Options are what a Listener needs. Of the bounds and times, 0 is the default.
@@ -22,8 +23,7 @@ type Options struct {
 	Packet func(ctx context.Context, p *ingress.Packet) (ingress.Answer, error)
 	// Closed is called once for each connection that sent a packet, after the last call of Packet for it has returned.
 	Closed  func(conn uint64)
-	TLS     *tls.Config    // not nil: TACACS+ over TLS
-	Conns   *atomic.Uint64 // numbers connections, which are unique in the process; nil: its own
+	TLS     *tls.Config // not nil: TACACS+ over TLS
 	Metrics *Metrics
 	Logger  *slog.Logger // nil: none
 
@@ -62,9 +62,6 @@ func (o *Options) defaults() {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Conns == nil {
-		o.Conns = new(atomic.Uint64)
 	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
@@ -133,11 +130,14 @@ func (l *Listener) Serve() error {
 	}
 }
 
+// plain is an address as packets have it: without a zone, and an IPv4 address as such.
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
 // accept begins a connection, unless there are too many.
 func (l *Listener) accept(nc net.Conn) {
 	from, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
 	to, _ := netip.ParseAddrPort(nc.LocalAddr().String())
-	from, to = netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	from, to = netip.AddrPortFrom(plain(from.Addr()), from.Port()), netip.AddrPortFrom(plain(to.Addr()), to.Port())
 	c := &conn{l: l, nc: nc, from: from, to: to, flying: map[uint32]struct{}{}}
 	c.idle = sync.NewCond(&c.mu)
 	l.mu.Lock()
@@ -151,7 +151,7 @@ func (l *Listener) accept(nc net.Conn) {
 	l.byAddress[from.Addr()]++
 	l.wg.Add(1)
 	l.mu.Unlock()
-	c.number = l.o.Conns.Add(1)
+	c.number = listeners.NextConn()
 	l.o.Metrics.open.WithLabelValues(l.name.String()).Inc()
 	go func() {
 		defer l.wg.Done()
