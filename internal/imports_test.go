@@ -88,9 +88,7 @@ var rules = map[string][]string{
 	},
 	"tally": {},
 
-	"ingress":          {"aaa"},
 	"ingress/tacacs":   {"aaa", "clients", "ingress", "tacacs"},
-	"clients":          {"aaa"},
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
 	"listeners/tacacs": {"ingress", "listeners", "tacacs"},
