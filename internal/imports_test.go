@@ -83,10 +83,15 @@ var rules = map[string][]string{
 	"adminsocket": {"line"},
 	"processes":   {"backoff"},
 	"operations": {
-		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "ingress", "limits", "line", "peer", "plans", "schema",
 		"spool", "store", "tail", "tally", "token",
 	},
 	"tally": {},
+
+	"ingress":          {"aaa"},
+	"clients":          {"aaa"},
+	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
+	"listeners/radius": {"aaa", "ingress", "radius"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

@@ -28,13 +28,41 @@ var names = [NumListeners]string{"radius-auth", "radius-acct", "radius-tls", "ta
 // String is the listener's name: that of its setting.
 func (l Listener) String() string { return names[l] }
 
+// RADIUS reports whether the listener takes RADIUS. The others take TACACS+.
+func (l Listener) RADIUS() bool { return l <= RADIUSTLS }
+
+// Datagrams reports whether the listener is a UDP socket. The others take connections.
+func (l Listener) Datagrams() bool { return l <= RADIUSAcct }
+
+// TLS reports whether the listener's connections are TLS.
+func (l Listener) TLS() bool { return l == RADIUSTLS || l == TACACSTLS }
+
+// Protocol is what devices speak there.
+func (l Listener) Protocol() aaa.ClientProtocol {
+	if l.RADIUS() {
+		return aaa.ClientRADIUS
+	}
+	return aaa.ClientTACACS
+}
+
+// Bounds of a packet, in octets but for MaxSANs. A listener keeps them, and the security module refuses a packet beyond them.
+const (
+	MinRADIUS, MaxRADIUS = 20, 4096       // RFC 2865 §3
+	MinTACACS, MaxTACACS = 12, 12 + 65535 // the header (RFC 8907 §4.1) and the longest body that a listener takes
+
+	MaxSANs   = 64
+	MaxSAN    = 512
+	MaxIssuer = 2048
+	MaxSerial = 40 // of hexadecimal digits: RFC 5280 §4.1.2.2
+)
+
 // Packet is what a device sent: a datagram, or a packet of a stream.
 type Packet struct {
 	Listener Listener
-	Conn     uint64 // of a stream: unique in its process; 0: a datagram
-	From, To netip.AddrPort
-	Peer     *Peer // what the peer's certificate says; nil: no TLS
-	V11      bool  // radius/1.1 was negotiated (RFC 9765)
+	Conn     uint64         // of a stream: unique in its process; 0: a datagram
+	From, To netip.AddrPort // without a zone; IPv4 addresses as such
+	Peer     *Peer          // what the peer's certificate says; nil: no TLS
+	V11      bool           // radius/1.1 was negotiated (RFC 9765)
 	Octets   []byte
 	At       time.Time // when it came
 }

@@ -5,6 +5,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/ingress"
 	"aaa-api/internal/store"
 )
 
@@ -132,7 +133,13 @@ var samples = map[string]sample{
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
 
-	"tls.certificate": plain(public, KnownCertificate{}),
-	"tls.sign":        plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
-	"ready":           plain(public, None{}),
+	"tls.certificate":       plain(public, KnownCertificate{}),
+	"devices.radius":        {devices, func(*site) any { return aPacket(ingress.RADIUSAuth) }},
+	"devices.radius_again":  {devices, func(*site) any { return aPacket(ingress.RADIUSAcct) }},
+	"devices.tacacs":        {devices, func(*site) any { return aPacket(ingress.TACACSTLS) }},
+	"devices.tacacs_closed": plain(devices, Closed{Conn: 7}),
+
+	"tls.devices": plain(public, KnownDeviceTLS{}),
+	"tls.sign":    plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
+	"ready":       plain(public, None{}),
 }
