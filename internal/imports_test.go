@@ -92,6 +92,7 @@ var rules = map[string][]string{
 	"clients":          {"aaa"},
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
+	"listeners/radsec": {"ingress", "listeners", "radius"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},
