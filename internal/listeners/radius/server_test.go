@@ -214,8 +214,21 @@ func (f *fixture) fates() map[string]int {
 	return got
 }
 
+// await waits until so many packets have a fate.
+func (f *fixture) await(fate string, n int) {
+	f.t.Helper()
+	for over := time.Now().Add(20 * time.Second); f.fates()[fate] < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(over) {
+			f.t.Fatalf("there are no %d packets %s: %v", n, fate, f.fates())
+		}
+	}
+}
+
 func (f *fixture) expectFates(want map[string]int) {
 	f.t.Helper()
+	for name, n := range want {
+		f.await(name, n)
+	}
 	got := f.fates()
 	for name, n := range want {
 		if got[name] != n {
@@ -317,11 +330,13 @@ func TestForgedRequestsChangeNothing(t *testing.T) {
 	one := <-f.calls
 	c.send(forged)
 	(<-f.calls).answer <- ingress.Answer{Verdict: ingress.Refused, Octets: []byte("never sent")}
+	f.await("refused", 1)
 	one.answer <- verified("first")
 	c.expect("first")
-	for range 2 { // it is asked each time: nothing is kept of it
+	for i := range 2 { // it is asked each time: nothing is kept of it
 		c.send(forged)
 		(<-f.calls).answer <- ingress.Answer{Verdict: ingress.Refused}
+		f.await("refused", 2+i)
 	}
 	c.send(q)
 	c.expect("first")
@@ -330,6 +345,7 @@ func TestForgedRequestsChangeNothing(t *testing.T) {
 	}
 	c.send(packet(radius.AccessRequest, 7, "two"))
 	(<-f.calls).answer <- ingress.Answer{Verdict: ingress.Verified} // silence, of the client's own
+	f.await("silent", 1)
 	c.send(q)
 	(<-f.calls).answer <- verified("anew")
 	c.expect("anew")
@@ -347,15 +363,11 @@ func TestStrangersAskLittle(t *testing.T) {
 	c := f.client("")
 	c.send(packet(radius.AccessRequest, 1, "one"))
 	<-learnt
-	for f.fates()["unknown"] < 1 {
-		runtime.Gosched()
-	}
+	f.await("unknown", 1)
 	for i := range 50 {
 		c.send(packet(radius.AccessRequest, byte(i), "more"))
 	}
-	for f.fates()["unknown"] < 51 {
-		runtime.Gosched()
-	}
+	f.await("unknown", 51)
 	if f.count() != 1 {
 		t.Errorf("%d requests", f.count())
 	}
@@ -428,9 +440,7 @@ func TestTheSecurityModuleIsAway(t *testing.T) {
 	c := f.client("")
 	q := packet(radius.AccountingRequest, 1, "one")
 	c.send(q)
-	for f.fates()["failed"] == 0 {
-		runtime.Gosched()
-	}
+	f.await("failed", 1)
 	f.answerBy(func(*ingress.Packet) ingress.Answer { return verified("good") })
 	c.send(q)
 	c.expect("good")
