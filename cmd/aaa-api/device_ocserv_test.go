@@ -43,7 +43,7 @@ func startVPN(t *testing.T, auth, acct netip.AddrPort, secret string) *vpnGatewa
 		return path
 	}
 	certificate, key, spki := enginetest.SelfSigned(t)
-	port := freeTCPPort(t)
+	port := freePort(t)
 	servers := write("servers", fmt.Sprintf("%s %s\n", auth.Addr(), secret))
 	radcli := write("radcli.conf", fmt.Sprintf(`nas-identifier vpn1
 authserver %s
@@ -57,7 +57,7 @@ bindaddr *
 `, auth, acct, servers))
 	conf := write("ocserv.conf", fmt.Sprintf(`auth = "radius[config=%[1]s,groupconfig=true]"
 acct = "radius[config=%[1]s]"
-tcp-port = %[2]d
+tcp-port = %[2]s
 listen-host = 127.0.0.1
 run-as-user = nobody
 run-as-group = nogroup
@@ -75,7 +75,7 @@ predictable-ips = true
 	sum := sha256.Sum256(spki)
 	v := &vpnGateway{
 		out: runDevice(t, "ocserv", "-f", "-d", "2", "-c", conf),
-		url: fmt.Sprintf("https://127.0.0.1:%d", port), pin: "pin-sha256:" + base64.StdEncoding.EncodeToString(sum[:]),
+		url: fmt.Sprintf("https://127.0.0.1:%s", port), pin: "pin-sha256:" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
 	eventually(t, "ocserv is at work", v.out.has("initialized ocserv"))
 	return v

@@ -14,10 +14,10 @@ import (
 	"aaa-api/internal/line"
 )
 
-// devices are some clients in order.
-type devices []ClientUse
+// clientsInOrder are some clients in order.
+type clientsInOrder []ClientUse
 
-func (d devices) Clients(start ClientKey, limit int) (list []ClientUse, next ClientKey) {
+func (d clientsInOrder) Clients(start ClientKey, limit int) (list []ClientUse, next ClientKey) {
 	for _, c := range d {
 		switch key := (ClientKey{c.Account, c.Name}); {
 		case c.Account < start.Account || c.Account == start.Account && c.Name < start.Name:
@@ -30,7 +30,7 @@ func (d devices) Clients(start ClientKey, limit int) (list []ClientUse, next Cli
 	return list, ClientKey{}
 }
 
-func (d devices) Unknown() []UnknownDevice {
+func (d clientsInOrder) Unknown() []UnknownDevice {
 	return []UnknownDevice{{Address: "192.0.2.7", Protocol: "radius", Packets: 3, Last: time.Unix(9, 0).UTC(), Reason: "no client has this address"}}
 }
 
@@ -38,7 +38,7 @@ func (d devices) Unknown() []UnknownDevice {
 func TestOperatorsSeeClients(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	all := make(devices, 0, 3*clientPage/2)
+	all := make(clientsInOrder, 0, 3*clientPage/2)
 	for i := range 3 * clientPage / 2 {
 		account := s.root
 		if i%2 == 1 {
@@ -51,7 +51,7 @@ func TestOperatorsSeeClients(t *testing.T) {
 	})
 	parts := *s.parts
 	parts.Local = &Local{Devices: all}
-	read := func(account aaa.AccountID) (list devices) {
+	read := func(account aaa.AccountID) (list clientsInOrder) {
 		t.Helper()
 		for q := (AskClients{Account: account}); ; {
 			page, err := OperatorClients.Call(t.Context(), parts.Operators(), line.From{}, q)
