@@ -240,7 +240,7 @@ func TestR1Repeated(t *testing.T) {
 	}
 	again(q.octets, front) // of a request that does not run yet
 	answer := make(chan ingress.Answer)
-	go func() { answer <- s.give(t, ingress.RADIUSAuth, q.octets) }()
+	go func() { answer <- s.give(t, ingress.RADIUSAuth, append(bytes.Clone(q.octets), 0, 0)) }()
 	<-arrived
 	s.silent(t, s.give(t, ingress.RADIUSAuth, q.octets), ingress.Verified, repeated)
 	again(append(bytes.Clone(q.octets), "padding"...), front)
