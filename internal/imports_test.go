@@ -25,7 +25,7 @@ var rules = map[string][]string{
 	"backoff":    {},
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
-	"clients":    {"aaa", "backoff", "ingress", "secmod", "store"},
+	"clients":    {"aaa", "backoff", "document", "ingress", "secmod", "store"},
 	"config":     {"egress"},
 	"confine":    {},
 	"egress":     {},
