@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/clients"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp"
@@ -80,6 +81,11 @@ func TestR11State(t *testing.T) {
 			t.Error("State is among the AVPs")
 		}
 	}
+	s.site.accounts = func(*clients.Client, string) (aaa.AccountID, error) { return "of another realm", nil }
+	moved := step("", radius.AccessChallenge)
+	s.site.accounts = nil
+	step(moved, radius.AccessReject)
+	s.now.Add(int64(stateExpiry.Seconds()))
 	old := step("", radius.AccessChallenge)
 	s.now.Add(int64(stateExpiry.Seconds()))
 	step(old, radius.AccessReject)

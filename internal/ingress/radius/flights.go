@@ -16,11 +16,13 @@ const numShards = 64
 // flights are the packets that are being answered. There are as many as there are calls, which the line bounds.
 type flights struct {
 	seed   maphash.Seed
-	shards [numShards]struct {
-		mu sync.Mutex
-		of map[flightKey]*flight
-		_  [40]byte // a cache line each
-	}
+	shards [numShards]flightShard
+}
+
+type flightShard struct {
+	mu sync.Mutex
+	of map[flightKey]*flight
+	_  [40]byte // a cache line each
 }
 
 // flightKey is what tells requests of a device apart, one at a time (RFC 2865 §3).
@@ -54,14 +56,14 @@ func (f *flights) begin() {
 	}
 }
 
-func (f *flights) shard(k *flightKey) int {
-	return int(maphash.Comparable(f.seed, *k) % numShards)
+func (f *flights) shard(k flightKey) *flightShard {
+	return &f.shards[maphash.Comparable(f.seed, k)%numShards]
 }
 
 // add notes a packet. ok is false if the same octets are being answered. Another packet of the same key is abandoned: the device has given
 // it up, or it would not use the identifier again.
 func (f *flights) add(k flightKey, now *flight) (ok bool) {
-	s := &f.shards[f.shard(&k)]
+	s := f.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.of[k]; old != nil && old.sum == now.sum {
@@ -73,7 +75,7 @@ func (f *flights) add(k flightKey, now *flight) (ok bool) {
 
 // remove forgets a packet that has been answered. ok is false if it was abandoned.
 func (f *flights) remove(k flightKey, now *flight) (ok bool) {
-	s := &f.shards[f.shard(&k)]
+	s := f.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of[k] != now {
@@ -85,7 +87,7 @@ func (f *flights) remove(k flightKey, now *flight) (ok bool) {
 
 // find returns the request of a packet that is being answered.
 func (f *flights) find(k flightKey, sum uint64) (account aaa.AccountID, id string, ok bool) {
-	s := &f.shards[f.shard(&k)]
+	s := f.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at := s.of[k]; at != nil && at.sum == sum {

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/enginetest"
+	engine "aaa-api/internal/engines/radius"
 	"aaa-api/internal/ingress"
 )
 
@@ -97,5 +100,39 @@ func TestFreeRADIUSClient(t *testing.T) {
 		if out := radclient(t, auth, "auth", `,User-Name="token",User-Password="123456",State=`+state); !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+// TestLoopThroughTheEngine: what the service's own client sends for a device ends where it comes back in.
+func TestLoopThroughTheEngine(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	s.site.add("A", "local", "127.0.0.0/8", aaa.Client{Secret: aaa.NewSecret(secretA)})
+	at := netip.MustParseAddrPort(s.listen(t, ingress.RADIUSAuth))
+	e := engine.New(engine.Options{})
+	t.Cleanup(func() { e.Close() })
+	c, err := e.Open(engines.Config{Server: aaa.Server{
+		Name: "s", Address: at.Addr().String(), Port: int(at.Port()), Secret: aaa.NewSecret(secretA), Timeout: 10_000,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Retire)
+	req := engines.Request{Dict: system(), AVPs: []aaa.AVP{attr("User-Name", "bob"), attr("User-Password", "hello")}}
+	if r, err := c.Exchange(t.Context(), &req); err != nil || r.Outcome != aaa.Accept {
+		t.Fatalf("without a mark: %+v %v", r, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	req.ProxyState = NewProxyState([32]byte{1})
+	go func() {
+		_, err := c.Exchange(ctx, &req)
+		ended <- err
+	}()
+	enginetest.Eventually(t, "the loop is seen", func() bool { return s.tally.counts[loop].Load() > 0 })
+	cancel()
+	if err := <-ended; err == nil || len(s.gate.asked) != 1 {
+		t.Errorf("%v, %d requests", err, len(s.gate.asked))
 	}
 }

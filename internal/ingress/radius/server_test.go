@@ -175,31 +175,44 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestR2Abandoned: another packet under the identifier of one in flight is processed, and the late answer to the first is not sent.
+// TestR2Abandoned: another packet under the identifier of one in flight is processed, and the late answer to the first is not sent, be it
+// before that of the second or after.
 func TestR2Abandoned(t *testing.T) {
 	t.Parallel()
-	s := newSet(t)
-	s.withA(aaa.Client{})
-	arrived, leave := make(chan struct{}), make(chan struct{})
-	s.gate.handle = func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
-		if req.Values["User-Name"] == "slow" {
-			close(arrived)
-			<-leave
+	for _, firstFirst := range []bool{true, false} {
+		s := newSet(t)
+		s.withA(aaa.Client{})
+		arrived := make(chan struct{})
+		leave := map[any]chan struct{}{"one": make(chan struct{}), "two": make(chan struct{})}
+		s.gate.handle = func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+			arrived <- struct{}{}
+			<-leave[req.Values["User-Name"]]
+			return &aaa.Result{Outcome: aaa.Accept}, nil
 		}
-		return &aaa.Result{Outcome: aaa.Accept}, nil
-	}
-	first := request(t, secretA, sent{id: 9, avps: []aaa.AVP{attr("User-Name", "slow"), attr("User-Password", "x")}})
-	late := make(chan ingress.Answer)
-	go func() { late <- s.give(t, ingress.RADIUSAuth, first.octets) }()
-	<-arrived
-	second := login(t, secretA)
-	if r := second.open(t, s.give(t, ingress.RADIUSAuth, second.octets)); r.Code() != radius.AccessAccept {
-		t.Error(r.Packet)
-	}
-	close(leave)
-	s.silent(t, <-late, ingress.Verified, abandoned)
-	if n := s.inFlight(); n != 0 {
-		t.Errorf("%d packets in flight", n)
+		ask := func(user string) (*sent, chan ingress.Answer) {
+			q := request(t, secretA, sent{id: 9, avps: []aaa.AVP{attr("User-Name", user), attr("User-Password", "x")}})
+			answer := make(chan ingress.Answer, 1)
+			go func() { answer <- s.give(t, ingress.RADIUSAuth, q.octets) }()
+			<-arrived
+			return q, answer
+		}
+		_, first := ask("one")
+		q, second := ask("two")
+		if firstFirst {
+			close(leave["one"])
+			s.silent(t, <-first, ingress.Verified, abandoned)
+		}
+		close(leave["two"])
+		if r := q.open(t, <-second); r.Code() != radius.AccessAccept {
+			t.Error(r.Packet)
+		}
+		if !firstFirst {
+			close(leave["one"])
+			s.silent(t, <-first, ingress.Verified, abandoned)
+		}
+		if n := s.inFlight(); n != 0 {
+			t.Errorf("%d packets in flight", n)
+		}
 	}
 }
 
@@ -227,7 +240,7 @@ func TestR1Repeated(t *testing.T) {
 	}
 	again(q.octets, front) // of a request that does not run yet
 	answer := make(chan ingress.Answer)
-	go func() { answer <- s.give(t, ingress.RADIUSAuth, q.octets) }()
+	go func() { answer <- s.give(t, ingress.RADIUSAuth, append(bytes.Clone(q.octets), 0, 0)) }()
 	<-arrived
 	s.silent(t, s.give(t, ingress.RADIUSAuth, q.octets), ingress.Verified, repeated)
 	again(append(bytes.Clone(q.octets), "padding"...), front)

@@ -66,7 +66,9 @@ func (s *states) begin() {
 	}
 }
 
-func (s *states) shard(o owner) int { return int(maphash.Comparable(s.seed, o) % numShards) }
+func (s *states) shard(o owner) *stateShard {
+	return &s.shards[maphash.Comparable(s.seed, o)%numShards]
+}
 
 // add keeps the State of an answer, and returns the one that its device gets. A client that has its share of them loses its oldest one.
 func (s *states) add(o owner, account aaa.AccountID, text string, now time.Time) stateID {
@@ -75,7 +77,7 @@ func (s *states) add(o owner, account aaa.AccountID, text string, now time.Time)
 	if s.total.Load() >= allStates {
 		s.makeRoom()
 	}
-	h := &s.shards[s.shard(o)]
+	h := s.shard(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if now.Sub(h.swept) >= sweepEvery {
@@ -135,7 +137,7 @@ func (s *states) get(o owner, account aaa.AccountID, value []byte, now time.Time
 	if len(value) != len(stateID{}) {
 		return "", false
 	}
-	h := &s.shards[s.shard(o)]
+	h := s.shard(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.of[o]
@@ -146,7 +148,7 @@ func (s *states) get(o owner, account aaa.AccountID, value []byte, now time.Time
 	if e == nil {
 		return "", false
 	}
-	st := e.Value.(*state) //nolint:forcetypeassert // nothing else is put in
+	st := e.Value.(*state)
 	if !now.Before(st.expires) || st.account != account {
 		return "", false
 	}
@@ -155,7 +157,7 @@ func (s *states) get(o owner, account aaa.AccountID, value []byte, now time.Time
 
 // end forgets a State whose challenge has been answered.
 func (s *states) end(o owner, value []byte) {
-	h := &s.shards[s.shard(o)]
+	h := s.shard(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.of[o]
