@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"slices"
 
 	"aaa-api/internal/aaa"
@@ -140,6 +141,23 @@ func appendStream(avps []aaa.AVP, v aaa.AVP) []aaa.AVP {
 		}
 	}
 	return append(avps, v)
+}
+
+// Numbers of the attributes that name a NAS (RFC 2865 §5.4, §5.32; RFC 3162 §2.1).
+const (
+	nasIPAddress   = 4
+	nasIdentifier  = 32
+	nasIPv6Address = 95
+)
+
+// nasOf is the address of a device that does not say who it is. The document's is for callers of the API, who are no NAS.
+func nasOf(dev *aaa.Device) netip.Addr {
+	if brings(dev.AVPs, func(a *aaa.Attribute) bool {
+		return a != nil && (isStandard(a, nasIPAddress) || isStandard(a, nasIdentifier) || isStandard(a, nasIPv6Address))
+	}) {
+		return netip.Addr{}
+	}
+	return dev.From
 }
 
 // deviceReply is a server's answer for the device.

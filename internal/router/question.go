@@ -69,10 +69,14 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 	if q.tracer.Trace != nil {
 		q.tellOmitted(server, avps)
 	}
+	nas, port, hasPort := q.level.NASAddress, q.level.NASPort, q.level.HasNASPort
+	if q.level.AsSent(q.req) {
+		nas, port, hasPort = nasOf(q.req.Device), 0, false
+	}
 	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
 		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: server.Dict,
-		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
+		NASAddress: nas, NASPort: port, HasNASPort: hasPort,
 		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
 	}
 	if q.tracer.Trace != nil {
