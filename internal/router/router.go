@@ -50,6 +50,8 @@ type Router struct {
 // Standard is the attributes that the router itself sets, whatever a server's dictionaries hold.
 type Standard struct {
 	UserName, UserPassword, State *aaa.Attribute
+
+	all aaa.Dictionary // by which devices' packets are read
 }
 
 // The router's attributes by number (RFC 2865 §5.1, §5.2, §5.24).
@@ -61,7 +63,7 @@ const (
 
 // StandardOf finds the router's attributes in a dictionary.
 func StandardOf(d aaa.Dictionary) (Standard, error) {
-	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber)}
+	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber), all: d}
 	if s.UserName == nil || s.UserPassword == nil || s.State == nil {
 		return s, errors.New("the system dictionaries lack User-Name, User-Password or State")
 	}
