@@ -195,6 +195,21 @@ func appendStream(avps []aaa.AVP, v aaa.AVP) []aaa.AVP {
 	return append(avps, v)
 }
 
+// hiddenKeys are the keys of a request that are not for external authorisers. Of a device's request those are secrets by
+// their attributes too.
+func hiddenKeys(level *plans.CompiledDocument, req *aaa.Request) []string {
+	if req.Device == nil {
+		return level.HiddenKeys
+	}
+	keys := slices.Clone(level.HiddenKeys)
+	for i := range req.Device.AVPs {
+		if a := req.Device.AVPs[i].Attr; a != nil && (a.Hidden || a.Credential()) {
+			keys = append(keys, a.Name, req.Device.AVPs[i].Name())
+		}
+	}
+	return keys
+}
+
 // Numbers of the attributes that name a NAS (RFC 2865 §5.4, §5.32; RFC 3162 §2.1).
 const (
 	nasIPAddress   = 4

@@ -361,7 +361,7 @@ func (x *run) external(ctx context.Context, level *plans.CompiledDocument, app s
 	if p, ok := x.plan.Providers[app]; ok {
 		var err error
 		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
-			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: level.HiddenKeys,
+			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: hiddenKeys(level, x.req),
 		})
 		switch {
 		case err == nil:
