@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"slices"
 
 	"aaa-api/internal/aaa"
@@ -96,6 +97,58 @@ func (q *question) leave(v *aaa.AVP, why string) error {
 	return aaa.Invalid(aaa.Field{Path: v.Name(), Rule: "strict", Message: why + "; " + what})
 }
 
+// layers are a server's dictionaries over those by which devices' packets are read. A device's answer goes back whole, so what the
+// server's dictionaries lack has to be read too: it may be encrypted.
+type layers struct{ server, system aaa.Dictionary }
+
+func (l *layers) either(find func(aaa.Dictionary) *aaa.Attribute) *aaa.Attribute {
+	if a := find(l.server); a != nil {
+		return a
+	}
+	return find(l.system)
+}
+
+// ByName implements aaa.Dictionary: names are the server's alone, as in its rules.
+func (l *layers) ByName(name string) *aaa.Attribute { return l.server.ByName(name) }
+
+// Standard implements aaa.Dictionary.
+func (l *layers) Standard(number uint32) *aaa.Attribute {
+	return l.either(func(d aaa.Dictionary) *aaa.Attribute { return d.Standard(number) })
+}
+
+// OfVendor implements aaa.Dictionary.
+func (l *layers) OfVendor(vendor, number uint32) *aaa.Attribute {
+	return l.either(func(d aaa.Dictionary) *aaa.Attribute { return d.OfVendor(vendor, number) })
+}
+
+// Child implements aaa.Dictionary.
+func (l *layers) Child(parent *aaa.Attribute, number uint32) *aaa.Attribute {
+	return l.either(func(d aaa.Dictionary) *aaa.Attribute { return d.Child(parent, number) })
+}
+
+// ChildOfVendor finds a vendor's attribute inside an evs container.
+func (l *layers) ChildOfVendor(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute {
+	return l.either(func(d aaa.Dictionary) *aaa.Attribute {
+		if b, ok := d.(byPlace); ok {
+			return b.ChildOfVendor(container, vendor, number)
+		}
+		return nil
+	})
+}
+
+// Vendor implements aaa.Dictionary.
+func (l *layers) Vendor(number uint32) *aaa.Vendor {
+	if v := l.server.Vendor(number); v != nil {
+		return v
+	}
+	return l.system.Vendor(number)
+}
+
+// Unknown implements aaa.Dictionary.
+func (l *layers) Unknown(vendor *aaa.Vendor, parent *aaa.Attribute, number uint32) *aaa.Attribute {
+	return l.server.Unknown(vendor, parent, number)
+}
+
 // byPlace is a dictionary that finds the attributes of several vendors in one container.
 type byPlace interface {
 	ChildOfVendor(container *aaa.Attribute, vendor, number uint32) *aaa.Attribute
@@ -140,6 +193,38 @@ func appendStream(avps []aaa.AVP, v aaa.AVP) []aaa.AVP {
 		}
 	}
 	return append(avps, v)
+}
+
+// hiddenKeys are the keys of a request that are not for external authorisers. Of a device's request those are secrets by
+// their attributes too.
+func hiddenKeys(level *plans.CompiledDocument, req *aaa.Request) []string {
+	if req.Device == nil {
+		return level.HiddenKeys
+	}
+	keys := slices.Clone(level.HiddenKeys)
+	for i := range req.Device.AVPs {
+		if a := req.Device.AVPs[i].Attr; a != nil && (a.Hidden || a.Credential()) {
+			keys = append(keys, a.Name, req.Device.AVPs[i].Name())
+		}
+	}
+	return keys
+}
+
+// Numbers of the attributes that name a NAS (RFC 2865 §5.4, §5.32; RFC 3162 §2.1).
+const (
+	nasIPAddress   = 4
+	nasIdentifier  = 32
+	nasIPv6Address = 95
+)
+
+// nasOf is the address of a device that does not say who it is. The document's is for callers of the API, who are no NAS.
+func nasOf(dev *aaa.Device) netip.Addr {
+	if brings(dev.AVPs, func(a *aaa.Attribute) bool {
+		return a != nil && (isStandard(a, nasIPAddress) || isStandard(a, nasIdentifier) || isStandard(a, nasIPv6Address))
+	}) {
+		return netip.Addr{}
+	}
+	return dev.From
 }
 
 // deviceReply is a server's answer for the device.

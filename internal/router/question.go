@@ -69,10 +69,18 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 	if q.tracer.Trace != nil {
 		q.tellOmitted(server, avps)
 	}
+	var d aaa.Dictionary = server.Dict
+	nas, port, hasPort := q.level.NASAddress, q.level.NASPort, q.level.HasNASPort
+	if q.level.AsSent(q.req) {
+		nas, port, hasPort = nasOf(q.req.Device), 0, false
+	}
+	if q.req.Device != nil {
+		d = &layers{server.Dict, q.router.std.all}
+	}
 	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
-		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: server.Dict,
-		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
+		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: d,
+		NASAddress: nas, NASPort: port, HasNASPort: hasPort,
 		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
 	}
 	if q.req.Device != nil {

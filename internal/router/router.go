@@ -51,6 +51,8 @@ type Router struct {
 // Standard is the attributes that the router itself sets, whatever a server's dictionaries hold.
 type Standard struct {
 	UserName, UserPassword, State *aaa.Attribute
+
+	all aaa.Dictionary // by which devices' packets are read
 }
 
 // The router's attributes by number (RFC 2865 §5.1, §5.2, §5.24).
@@ -62,7 +64,7 @@ const (
 
 // StandardOf finds the router's attributes in a dictionary.
 func StandardOf(d aaa.Dictionary) (Standard, error) {
-	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber)}
+	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber), all: d}
 	if s.UserName == nil || s.UserPassword == nil || s.State == nil {
 		return s, errors.New("the system dictionaries lack User-Name, User-Password or State")
 	}
@@ -361,7 +363,7 @@ func (x *run) external(ctx context.Context, level *plans.CompiledDocument, app s
 	if p, ok := x.plan.Providers[app]; ok {
 		var err error
 		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
-			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: level.HiddenKeys,
+			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: hiddenKeys(level, x.req),
 		})
 		switch {
 		case err == nil:
