@@ -11,7 +11,10 @@ import (
 
 // benchmarkPAP is PAP logins, 32 in flight.
 func benchmarkPAP(b *testing.B, opts conns.Options) {
-	s := startWith(b, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}, Quick: true})
+	benchmarkPAPAt(b, startWith(b, Options{Secret: sharedSecret, Users: map[string]string{"bob": password}, Quick: true}), opts)
+}
+
+func benchmarkPAPAt(b *testing.B, s *server, opts conns.Options) {
 	m := manager(b, s, opts)
 	var wg sync.WaitGroup
 	todo := make(chan struct{}, 32)
