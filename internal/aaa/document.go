@@ -143,11 +143,10 @@ type Server struct {
 
 	PreviousSecret Secret `json:"previous_secret,omitzero"` // of radius and tacacs: still good while the secret is being changed
 
-	// For aaa_engine tacacs alone.
-	Transport     string    `json:"transport,omitempty"` // tcp (default) or tls (RFC 9887)
+	Transport     string    `json:"transport,omitempty"` // of radius: udp (default) or tls (RFC 6614, RFC 9765); of tacacs: tcp (default) or tls (RFC 9887)
 	TLS           ServerTLS `json:"tls,omitzero"`
-	SingleConnect string    `json:"single_connect,omitempty"` // auto (default) or no
-	Connections   int       `json:"connections,omitempty"`    // shared ones kept, 1 to 8; 0 means the default
+	Connections   int       `json:"connections,omitempty"`    // of tacacs and of radius over TLS, 1 to 8; 0 means the default
+	SingleConnect string    `json:"single_connect,omitempty"` // of tacacs: auto (default) or no
 }
 
 // ServerTLS is how a server reached by TLS is verified, and what this side shows it.

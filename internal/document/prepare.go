@@ -30,6 +30,8 @@ type Engines interface {
 	Has(name string) bool
 	// Taking lists the engines whose servers have a member that not every protocol has.
 	Taking(member string) []string
+	// Transports lists the values of transport that the servers of an engine have, its default first.
+	Transports(engine string) []string
 }
 
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.

@@ -73,7 +73,7 @@ func (e *Engine) Name() string { return Name }
 func (e *Engine) Traits() engines.Traits {
 	return engines.Traits{
 		Dictionary: "dictionary_tacacs", Arguments: true, Dialogues: true,
-		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"},
+		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"}, Transports: []string{"tcp", "tls"},
 	}
 }
 

@@ -159,7 +159,7 @@ func (c *conn) write() {
 			err := dialtls.Allowed(c.m.opts.Dialer.Reach, c.raw)
 			if err == nil {
 				_ = c.wire.SetWriteDeadline(time.Now().Add(c.m.opts.WriteTimeout)) // fails on a closed connection alone, as Write will
-				_, err = c.wire.Write(batch)
+				err = c.packets(batch)
 			}
 			clear(batch) // it is used again, and there may be passwords in it
 			if err != nil {
@@ -171,4 +171,16 @@ func (c *conn) write() {
 			}
 		}
 	}
+}
+
+// packets writes packets, each in a TLS record of its own: FreeRADIUS reads one packet of a record.
+func (c *conn) packets(b []byte) error {
+	for len(b) > 0 {
+		n := int(binary.BigEndian.Uint16(b[2:]))
+		if _, err := c.wire.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
 }
