@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"aaa-api/internal/config"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/ingress"
 )
 
@@ -76,6 +78,12 @@ func TestDeviceSocketsAreHandedOn(t *testing.T) {
 	at := s.endpoints()
 	if back := deviceEndpointsOf(at.texts()); len(at) != 3 || len(back) != 3 || back[2].addr.String() != at[2].addr.String() || back[2].listener != "tacacs" {
 		t.Errorf("%v %v", at, back)
+	}
+	own := egress.Listening(endpoints{api: s.streams[ingress.TACACS].Addr(), devices: deviceEndpointsOf(at.texts())}.list()...)
+	for _, e := range at { // no document may name one as its server
+		if !own(netip.MustParseAddrPort(e.addr.String())) {
+			t.Errorf("%s is not the service's own", e.listener)
+		}
 	}
 	c, err := net.Dial("udp", at[0].addr.String())
 	if err != nil {
