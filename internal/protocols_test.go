@@ -36,6 +36,9 @@ func TestCoreNamesNoProtocol(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if filepath.ToSlash(path) == "aaa/client.go" { // which names what devices speak for all others
+			return nil
+		}
 		if f.Name.Name == "main" { // a program of its own, which wires
 			return nil
 		}
