@@ -79,15 +79,15 @@ func (d *devices) serveTACACS(calls tacacsCalls, metrics prometheus.Registerer) 
 		if o.TLS = nil; l == ingress.TACACSTLS {
 			o.TLS = d.tls.Config()
 		}
-		d.streams[l] = tacacsServer{tacacs.New(at, o)}
+		d.streams[l] = tacacsListener{tacacs.New(at, o)}
 	}
 }
 
-// tacacsServer is a listener as a streamServer: it has its socket already.
-type tacacsServer struct{ *tacacs.Listener }
+// tacacsListener is a listener as a streamServer: it has its socket already.
+type tacacsListener struct{ *tacacs.Listener }
 
 // Serve implements streamServer.
-func (s tacacsServer) Serve(net.Listener) error { return s.Listener.Serve() }
+func (s tacacsListener) Serve(net.Listener) error { return s.Listener.Serve() }
 
 // follow takes the certificate in use and follows it until ctx ends.
 func (d *devices) follow(ctx context.Context) error {

@@ -259,6 +259,9 @@ func (n *module) assemble(banKey, loopKey [32]byte) error {
 		Metrics: tally.New("secmod", registry),
 		Local:   n.local(),
 	}
+	if err := n.serveDevices(loopKey); err != nil {
+		return err
+	}
 	if n.certificate != nil {
 		n.parts.KeyPairs = n.certificate
 	}
