@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/emicklei/dot v1.6.2
+	github.com/gaissmai/bart v0.30.0
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-crypt/crypt v0.14.15

@@ -25,9 +25,11 @@ var rules = map[string][]string{
 	"backoff":    {},
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
+	"clients":    {"aaa", "backoff", "document", "ingress", "secmod", "store"},
 	"config":     {"egress"},
 	"confine":    {},
 	"egress":     {},
+	"ingress":    {"aaa"},
 	"intern":     {},
 	"limits":     {"aaa"},
 	"fsm":        {"aaa", "schema"},
@@ -60,12 +62,16 @@ var rules = map[string][]string{
 	"radius/avp":         {"aaa", "radius"},
 	"radius/avp/avptest": {"aaa"},
 
+	"ingress/radius": {"aaa", "clients", "ingress", "radius", "radius/avp"},
+
 	"engines":            {"aaa", "backoff", "egress", "limits"},
-	"engines/radius":     {"aaa", "backoff", "egress", "engines", "limits", "radius", "radius/avp"},
-	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},
+	"engines/radius":     {"aaa", "backoff", "egress", "engines", "engines/dialtls", "engines/radius/streams", "limits", "radius", "radius/avp"},
+	"engines/tacacs":     {"aaa", "engines", "engines/dialtls", "engines/tacacs/conns", "limits", "tacacs"},
 	"engines/enginetest": {"aaa", "engines", "radius", "tacacs"},
 
-	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
+	"engines/dialtls":        {"aaa", "egress", "limits"},
+	"engines/radius/streams": {"aaa", "backoff", "egress", "engines", "engines/dialtls", "limits", "radius"},
+	"engines/tacacs/conns":   {"aaa", "backoff", "egress", "engines", "engines/dialtls", "limits", "tacacs"},
 
 	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
 	"router":  {"aaa", "bans", "crossing", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
@@ -82,10 +88,16 @@ var rules = map[string][]string{
 	"adminsocket": {"line"},
 	"processes":   {"backoff"},
 	"operations": {
-		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "limits", "line", "peer", "plans", "schema",
+		"aaa", "admin", "admission", "backoff", "dict", "document", "engines", "fsm", "gateway", "idempotency", "ingress", "limits", "line", "peer", "plans", "schema",
 		"spool", "store", "tail", "tally", "token",
 	},
 	"tally": {},
+
+	"ingress/tacacs":   {"aaa", "clients", "ingress", "tacacs"},
+	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
+	"listeners/radius": {"aaa", "ingress", "radius"},
+	"listeners/tacacs": {"ingress", "listeners", "tacacs"},
+	"listeners/radsec": {"ingress", "listeners", "radius"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

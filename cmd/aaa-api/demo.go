@@ -123,23 +123,33 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 		return err
 	}
 	for _, a := range []store.Account{
-		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks},
-		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true},
+		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks, ClientNetworks: demoNetworks},
+		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true, ClientNetworks: demoNetworks},
 	} {
 		if _, err := st.Accounts().Create(ctx, a); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
 	}
-	// One of an older version has no network yet.
-	provider, err := st.Accounts().Get(ctx, demoProvider)
-	if err == nil && provider.ServerNetworks == nil {
-		provider.ServerNetworks = demoNetworks
-		_, err = st.Accounts().Update(ctx, demoProvider, provider.Revision, provider)
+	for _, id := range []aaa.AccountID{demoProvider, demoTenant} { // those of an older version lack networks
+		a, err := st.Accounts().Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if a.ClientNetworks != nil {
+			continue
+		}
+		a.ClientNetworks = demoNetworks
+		if id == demoProvider {
+			a.ServerNetworks = demoNetworks
+		}
+		if _, err := st.Accounts().Update(ctx, id, a.Revision, a); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
-// demoNetworks is where the demo's RADIUS server is.
+// demoNetworks is where the demo's RADIUS server and devices are.
 var demoNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // demoCreate stores an account's document unless there is one.

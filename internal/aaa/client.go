@@ -1,6 +1,10 @@
 package aaa
 
-import "time"
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
 
 // ClientProtocol is what a network device speaks to this service.
 type ClientProtocol uint8
@@ -20,7 +24,7 @@ func (p ClientProtocol) String() string { return clientProtocolNames[p] }
 // Client is the document of a network device, or of a network of them, that sends its AAA requests here. It names the account whose
 // requests they are.
 type Client struct {
-	Disabled    bool   `json:"-"` // enabled: false
+	Disabled    bool   `json:"-"` // the member enabled of its JSON, true if absent, says the opposite
 	Description string `json:"description,omitempty"`
 
 	Address     string            `json:"address,omitempty"` // IP address or prefix that its packets come from
@@ -39,6 +43,35 @@ type Client struct {
 	ReplyWithin  int      `json:"reply_within,omitempty"`  // milliseconds of a TACACS+ device's patience; 0 means DefaultReplyWithin
 
 	CoA ClientCoA `json:"coa,omitzero"`
+}
+
+// plainClient is a Client without its methods.
+type plainClient Client
+
+// MarshalJSON implements json.Marshaler. It masks secrets.
+func (c Client) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Enabled bool `json:"enabled"`
+		plainClient
+	}{!c.Disabled, plainClient(c)})
+}
+
+// UnmarshalJSON implements json.Unmarshaler. What the JSON lacks stays as it is, but for enabled.
+func (c *Client) UnmarshalJSON(text []byte) error {
+	form := struct {
+		Enabled *bool `json:"enabled"`
+		*plainClient
+	}{nil, (*plainClient)(c)}
+	if err := json.Unmarshal(text, &form); err != nil {
+		return err
+	}
+	c.Disabled = form.Enabled != nil && !*form.Enabled
+	return nil
+}
+
+// Speaks reports whether the client may use a protocol.
+func (c *Client) Speaks(p ClientProtocol) bool {
+	return len(c.Protocols) == 0 || slices.Contains(c.Protocols, p.String())
 }
 
 // ClientCertificate says by which certificate a device is known that comes over TLS.
@@ -61,6 +94,15 @@ const (
 	MACRequired       = "required"
 	MACWithProxyState = "required-with-proxy-state" // of Access-Requests that have a Proxy-State
 	MACOff            = "off"
+)
+
+// Quirks of clients: faults of the device that are forgiven.
+const (
+	QuirkShortBody      = "short-body"
+	QuirkPasswordInData = "password-in-data"
+	QuirkBareArguments  = "bare-arguments"
+	QuirkBlankRemAddr   = "blank-rem-addr"
+	QuirkEmptyArguments = "empty-arguments"
 )
 
 // DefaultReplyWithin is how long a TACACS+ device is expected to wait for an answer.

@@ -49,6 +49,8 @@ type Document struct {
 	AccountingDelivery string `json:"accounting_delivery,omitempty"` // DeliveryAnswered (default) or DeliveryStored
 	AccountingKeep     int    `json:"accounting_keep,omitempty"`     // seconds; 0 means DefaultAccountingKeep
 
+	TrackSessions bool `json:"track_sessions,omitempty"` // the accounting of network devices keeps AAA sessions
+
 	Bans Bans `json:"bans,omitzero"`
 
 	// ClientRules has the requests of network devices go by the rules too. Else their attributes go to servers as they came.

@@ -24,6 +24,7 @@ const (
 	LimitDictionaryOctets
 	LimitTables
 	LimitUsersFiles
+	LimitClients
 	LimitSessions
 	LimitSessionRecords
 	LimitBodyOctets
@@ -50,6 +51,7 @@ var LimitTable = [NumLimits]struct {
 	LimitDictionaryOctets:  {"dictionary_octets", "octets of all dictionaries, as they are stored", 32 << 20, 1 << 30},
 	LimitTables:            {"tables", "state machine tables", 100, 10_000},
 	LimitUsersFiles:        {"users_files", "users files", 100, 10_000},
+	LimitClients:           {"clients", "clients, the documents of network devices", 10_000, 1_000_000},
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
 	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
 	LimitBodyOctets:        {"body_octets", "octets of long bodies and answers in flight, on each node", 32 << 20, 1 << 30},

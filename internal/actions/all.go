@@ -29,6 +29,7 @@ func All(o Options) *router.Actions {
 		Realm{},
 
 		File{o.Processor},
+		Command{},
 		NewUnixPW(o.UnixPasswordFile, o.UnixPasswordAccounts, o.Processor, o.HashCost),
 		mkerb(),
 		RADDNS{},

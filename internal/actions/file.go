@@ -87,21 +87,26 @@ func (l *login) by(ctx context.Context, processor *limits.Processor, file *users
 		return router.Answer{Event: fsm.ERROR}
 	case err != nil:
 		return router.Answer{Event: fsm.ERROR, Err: err}
-	case verdict != usersfile.Accepted || !l.meets(entry.Check):
+	case verdict != usersfile.Accepted || !meets(l.values, entry.Check) || !reaches(l.values, entry.Rights):
 		return router.Answer{Event: fsm.NAK}
 	}
+	return router.Answer{Event: fsm.ACK, Result: replied(&entry)}
+}
+
+// replied is a result with the entry's reply items.
+func replied(entry *usersfile.Entry) *aaa.Result {
 	res := &aaa.Result{}
 	for _, item := range entry.Reply {
 		res.AVPs.Add(item.Name, item.Value)
 	}
-	return router.Answer{Event: fsm.ACK, Result: res}
+	return res
 }
 
-// meets reports whether the request has every check item among its keys: of a key
+// meets reports whether a request has every check item among its keys: of a key
 // with several values one of them is enough.
-func (l *login) meets(items []usersfile.Item) bool {
+func meets(values aaa.Values, items []usersfile.Item) bool {
 	for _, item := range items {
-		value, ok := l.values[item.Name]
+		value, ok := values[item.Name]
 		if !ok {
 			return false
 		}

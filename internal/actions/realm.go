@@ -2,8 +2,8 @@ package actions
 
 import (
 	"context"
-	"strings"
 
+	"aaa-api/internal/aaa"
 	"aaa-api/internal/fsm"
 	"aaa-api/internal/router"
 )
@@ -27,23 +27,11 @@ func (Realm) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 	if err != nil {
 		return m.Do(func(ctx context.Context) router.Answer { return router.Refused(ctx, err) })
 	}
-	target, ok := targetOf(m.Level().Realms[line.Xstring], realmOf(name))
+	target, ok := targetOf(m.Level().Realms[line.Xstring], aaa.RealmOf(name))
 	if !ok {
 		return fsm.RC(1)
 	}
 	return m.AskNamed(target, line.Xvalue == allAtOnce)
-}
-
-// realmOf is what stands behind the last @ of a user's name, or before a backslash
-// (RFC 7542 §2.2 and the older form of Windows domains), in lower case; empty without one.
-func realmOf(name string) string {
-	if at := strings.LastIndexByte(name, '@'); at >= 0 {
-		return strings.ToLower(name[at+1:])
-	}
-	if domain, _, ok := strings.Cut(name, `\`); ok {
-		return strings.ToLower(domain)
-	}
-	return ""
 }
 
 // otherRealms stands in a rule for every realm that it does not name.

@@ -51,6 +51,15 @@ const (
 	TLSCert        = "tls-cert"
 	TLSKey         = "tls-key"
 
+	RADIUSAuth    = "radius-auth"
+	RADIUSAcct    = "radius-acct"
+	RADIUSTLS     = "radius-tls"
+	TACACS        = "tacacs"
+	TACACSTLS     = "tacacs-tls"
+	DeviceTLSCert = "device-tls-cert"
+	DeviceTLSKey  = "device-tls-key"
+	DeviceTLSCA   = "device-tls-ca"
+
 	UnixPasswordFile     = "unix-password-file"
 	UnixPasswordAccounts = "unix-password-accounts"
 )
@@ -76,6 +85,14 @@ var settings = []struct {
 	{Advertise, "", "URL at which the other nodes of this database reach this one (default: the address of --admin-listen, else of --listen, where that names a host)"},
 	{TLSCert, "", "PEM file of the certificate chain with which the API is served over TLS; read again when it changes"},
 	{TLSKey, "", "PEM file of the certificate's private key; with --tls-cert alone"},
+	{RADIUSAuth, "", "address and port that takes RADIUS Access-Requests of network devices over UDP, such as :1812 (default: none)"},
+	{RADIUSAcct, "", "address and port that takes RADIUS Accounting-Requests of network devices over UDP, such as :1813 (default: none)"},
+	{RADIUSTLS, "", "address and port that takes RADIUS of network devices over TLS (RadSec), such as :2083 (default: none)"},
+	{TACACS, "", "address and port that takes TACACS+ of network devices, such as :49 (default: none)"},
+	{TACACSTLS, "", "address and port that takes TACACS+ of network devices over TLS, such as :300 (default: none)"},
+	{DeviceTLSCert, "", "PEM file of the certificate chain that network devices see at --radius-tls and --tacacs-tls; read again when it changes"},
+	{DeviceTLSKey, "", "PEM file of that certificate's private key"},
+	{DeviceTLSCA, "", "PEM file of the authorities that sign the certificates of network devices; read again when it changes"},
 	{DataDir, "./data", "folder of the embedded store, the key file, the first token and the journal of accounting records"},
 	{Database, "", "PostgreSQL URL without a password (the variable may hold one, or ?passfile=); default: the embedded store"},
 	{KeyFile, "", "file of the key that seals secrets in the store (default DATA-DIR/secret.key, made at the first start)"},
@@ -140,7 +157,11 @@ type Config struct {
 	TLSCert            string         // empty or an existing file
 	TLSKey             string         // empty exactly where TLSCert is
 	MaxConnections     int64          // at least 16
-	MemoryLimit        int64          // octets; 0: as the surroundings say
+
+	RADIUSAuth, RADIUSAcct, RADIUSTLS, TACACS, TACACSTLS string // host:port; empty: there is no such listener
+
+	DeviceTLSCert, DeviceTLSKey, DeviceTLSCA string // all empty, or all existing files
+	MemoryLimit                              int64  // octets; 0: as the surroundings say
 
 	Isolation  string // IsolationProcess or IsolationNone
 	Fronts     int    // 1 to maxFronts
@@ -276,12 +297,17 @@ func (r *reader) config() (*Config, error) {
 		TLSCert: r.file(TLSCert),
 		TLSKey:  r.file(TLSKey),
 
+		RADIUSAuth: r.deviceAddress(RADIUSAuth), RADIUSAcct: r.deviceAddress(RADIUSAcct), RADIUSTLS: r.deviceAddress(RADIUSTLS),
+		TACACS: r.deviceAddress(TACACS), TACACSTLS: r.deviceAddress(TACACSTLS),
+		DeviceTLSCert: r.file(DeviceTLSCert), DeviceTLSKey: r.file(DeviceTLSKey), DeviceTLSCA: r.file(DeviceTLSCA),
+
 		UnixPasswordFile: r.file(UnixPasswordFile),
 
 		Isolation: r.isolation(), Fronts: int(r.number(Fronts, 1, maxFronts)),
 		UserFront: k.String(UserFront), UserSecmod: k.String(UserSecmod),
 	}
 	r.together(TLSCert, TLSKey)
+	r.deviceTLS()
 	if c.MaxStaleness > 0 && c.MaxStaleness < minStaleness {
 		r.fail(MaxStaleness, "%v is less than %v", c.MaxStaleness, minStaleness)
 	}

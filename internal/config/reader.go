@@ -71,6 +71,30 @@ func (r *reader) together(one, other string) {
 	}
 }
 
+// deviceAddress is the address of a listener for network devices. An empty one is off.
+func (r *reader) deviceAddress(name string) string {
+	if r.k.String(name) == "" {
+		return ""
+	}
+	return r.hostPort(name)
+}
+
+// deviceTLS refuses a TLS listener for devices without its files, and an incomplete set of them.
+func (r *reader) deviceTLS() {
+	needed := ""
+	for _, name := range []string{RADIUSTLS, TACACSTLS, DeviceTLSCert, DeviceTLSKey, DeviceTLSCA} {
+		if r.k.String(name) != "" {
+			needed = name
+			break
+		}
+	}
+	for _, name := range []string{DeviceTLSCert, DeviceTLSKey, DeviceTLSCA} {
+		if needed != "" && r.k.String(name) == "" {
+			r.fail(needed, "there is no %s with it", name)
+		}
+	}
+}
+
 func (r *reader) advertise() string {
 	v := strings.TrimSuffix(r.k.String(Advertise), "/")
 	if v == "" {

@@ -85,7 +85,7 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked, capped
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked, capped, weak, wide
 	Message string `json:"message"`
 
 	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one; of revoked: whose tokens; MaxNamed at most

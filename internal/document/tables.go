@@ -122,7 +122,7 @@ func (c *check) warnTables(warn func(path, rule, message string)) error {
 				warn(t.path, "unknown_rule", "a line of the table goes by the rule "+rule+", which realms does not hold")
 			}
 		}
-		for _, file := range t.table.Xstrings("FILE") {
+		for _, file := range append(t.table.Xstrings("FILE"), t.table.Xstrings("COMMAND")...) {
 			sees, err := c.prepare.catalog.UsersFile(c.ctx, c.account, file)
 			if err != nil {
 				return err

@@ -18,6 +18,7 @@ func specs() *fsm.Actions {
 		fsm.Spec{Name: "PASSWD", Does: "asks the list authentication", Answers: none, Later: later, Decides: true, Xvalue: order},
 		fsm.Spec{Name: "REALM", Does: "asks by the realm of the user's name", Answers: none, Later: later, Decides: true, Xvalue: order, Xstring: "a rule", NeedsXstring: true},
 		fsm.Spec{Name: "FILE", Does: "checks the password by a users file", Later: checked, Decides: true, Xstring: "a users file"},
+		fsm.Spec{Name: "COMMAND", Does: "permits a command by a users file", Later: checked, Decides: true, Xstring: "a users file"},
 		fsm.Spec{Name: "UNIX-PW", Does: "checks the password by the host's users", Later: checked, Decides: true},
 		fsm.Spec{Name: "MKERB", Does: "checks the password by Kerberos", Later: checked, Decides: true, Xstring: "REALM or REALM@kdc:port"},
 		fsm.Spec{Name: "RADDNS", Does: "resolves a server's name", Later: []fsm.Event{fsm.ACK, fsm.ERROR}, Xstring: "a server or a list", NeedsXstring: true},

@@ -57,7 +57,7 @@ func builtIn(t *testing.T, name string) *fsm.Table {
 func TestShippedTables(t *testing.T) {
 	t.Parallel()
 	all := fsm.BuiltIns()
-	if len(all) != 6 {
+	if len(all) != 7 {
 		t.Errorf("%d tables are shipped", len(all))
 	}
 	for _, b := range all {
@@ -100,7 +100,7 @@ func TestShippedTablesEnd(t *testing.T) {
 						script.Answers = append(script.Answers, fsm.Answer{Action: action, Answer: event})
 					}
 					// What is asked for next fails, and the file does not know the user.
-					script.Answers = append(script.Answers, fsm.Answer{Action: "RADIUS", Answer: "RC1"}, fsm.Answer{Action: "FILE", Answer: "NAK"})
+					script.Answers = append(script.Answers, fsm.Answer{Action: "RADIUS", Answer: "RC1"}, fsm.Answer{Action: "FILE", Answer: "NAK"}, fsm.Answer{Action: "COMMAND", Answer: "NAK"})
 				}
 				walk, err := fsm.Simulate(table, script)
 				if err != nil {
@@ -136,6 +136,9 @@ func TestShippedWalks(t *testing.T) {
 		"fallback-file":        {`{"request":"AUTHEN","answers":[{"action":"RADIUS","answer":"WAIT"},{"action":"RADIUS","answer":"RC1"}],"arrives":[{"action":"RADIUS","event":"ERROR"},{"action":"FILE","event":"ACK"}]}`, "ACK"},
 		"fallback-refused":     {`{"request":"AUTHEN","arrives":[{"action":"RADIUS","event":"NAK"}]}`, "NAK"},
 		"fallback-accounting":  {`{"request":"ACCT","answers":[{"action":"RADIUS","answer":"RC1"}]}`, "ERROR"},
+		"local-login":          {`{"request":"AUTHEN","arrives":[{"action":"FILE","event":"ACK"}]}`, "ACK"},
+		"local-command":        {`{"request":"AUTHZ","arrives":[{"action":"COMMAND","event":"NAK"}]}`, "NAK"},
+		"local-accounting":     {`{"request":"ACCT","answers":[{"action":"RADIUS","answer":"RC1"}]}`, "ERROR"},
 		"challenge-first":      {`{"request":"AUTHEN","arrives":[{"action":"AUTHENTICATE","event":"ACC_CHAL"}]}`, "ACC_CHAL"},
 		"challenge-back":       {`{"request":"REACCESS","arrives":[{"action":"RADIUS","event":"NAK"}]}`, "NAK"},
 		"challenge-lost":       {`{"request":"REACCESS","arrives":[{"action":"RADIUS","event":"ERROR"}]}`, "ERROR"},

@@ -32,6 +32,7 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	route := &plan.Routes[aaa.Accounting]
 	if !route.Usable(aaa.Accounting) {
 		if req.Device != nil && !namesServers(route) {
+			g.trackAlone(ctx, route, req)
 			return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil // else the device takes this service for dead
 		}
 		return g.router.Handle(ctx, plan, req, start) // it says what is missing
@@ -41,7 +42,11 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	if err != nil {
 		return nil, err
 	}
-	return g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting || req.Device != nil)
+	res, err := g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting || req.Device != nil)
+	if err == nil && res.Outcome != aaa.Reject {
+		g.track(ctx, level, req, r)
+	}
+	return res, err
 }
 
 // namesServers reports whether a document in force has servers for accounting, be they enabled or not.

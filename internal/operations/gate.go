@@ -23,6 +23,7 @@ const (
 // Access is the authority that an operation asks for.
 type Access struct {
 	Public   bool   // no token is needed
+	Device   bool   // no token is needed: a device's packet is what is verified
 	Operator bool   // for the operators of this machine alone, who need no token: see Parts.Operators
 	Scope    string // of package token; empty: any valid token
 	Reach    Reach
@@ -34,6 +35,7 @@ const operatorID = "operator"
 // Accesses that many operations have.
 var (
 	public   = Access{Public: true}
+	devices  = Access{Device: true}
 	anyToken = Access{}
 
 	operators = Access{Operator: true}
@@ -69,6 +71,10 @@ func (p *Parts) authorize(ctx context.Context, a *Access, from *line.From) (who 
 		return token.Principal{TokenID: operatorID}, from.Account, nil
 	case a.Public:
 		return who, from.Account, nil
+	case a.Device && p.stale(): // clients' secrets are credentials
+		return who, "", ErrTooOld
+	case a.Device:
+		return who, "", nil
 	}
 	if who, err = p.verify(ctx, from.Token, nil); err != nil {
 		return who, "", err
@@ -89,9 +95,12 @@ func lacks(scope string) error {
 	return &aaa.Error{Kind: aaa.KindForbidden, Message: "the token lacks the scope " + scope}
 }
 
+// stale reports whether what is in memory is too old to be used.
+func (p *Parts) stale() bool { return p.Stale != nil && p.Stale() }
+
 // verify returns whose a token is, unless what is in memory is too old to tell.
 func (p *Parts) verify(ctx context.Context, text string, g token.Guard) (token.Principal, error) {
-	if p.Stale != nil && p.Stale() {
+	if p.stale() {
 		return token.Principal{}, ErrTooOld
 	}
 	return p.Verifier.Verify(ctx, text, g)

@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/admission"
 	"aaa-api/internal/gateway"
 	"aaa-api/internal/idempotency"
+	"aaa-api/internal/ingress"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/peer"
 	"aaa-api/internal/tally"
@@ -29,7 +30,11 @@ type Parts struct {
 	Stale func() bool
 	Log   *slog.Logger
 
-	KeyPairs  KeyPairs // of the API's listener; optional: it speaks plain HTTP
+	RADIUS ingress.RADIUSServer // optional: no devices speak RADIUS
+	TACACS ingress.TACACSServer // optional: no devices speak TACACS+
+
+	KeyPairs  KeyPairs       // of the API's listener; optional: it speaks plain HTTP
+	Devices   DeviceKeyPairs // of the listeners for devices; optional: none speaks TLS
 	Readiness *Readiness
 	Peers     peer.Messages // of other nodes; optional
 	Metrics   *tally.Board  // optional

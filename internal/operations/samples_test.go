@@ -5,6 +5,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/admin"
+	"aaa-api/internal/ingress"
 	"aaa-api/internal/store"
 )
 
@@ -19,6 +20,7 @@ const (
 	smallDocument = `{"aaa_mode":"off"}`
 	smallTable    = "Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.*.TIMEOUT NULL End\n\t*.RADIUS.ACK REPLY End\nEnd:\n"
 	smallUsers    = "# nobody\n"
+	smallClient   = `{"certificate":{"san":"switch.example.net"},"secret":"a long shared secret"}`
 	smallScript   = `{"request":"AUTHEN","arrives":[]}`
 	someID        = "0123456789abcdef0123456789abcdef"
 )
@@ -82,6 +84,13 @@ var samples = map[string]sample{
 	"users.replace": plain(writes, UsersWritten{Upload: admin.UsersUpload{Name: "night", Text: smallUsers}}),
 	"users.delete":  plain(writes, ExpectedName{Name: "night", Expected: another}),
 
+	"clients.list":    plain(reads, aPage),
+	"clients.get":     plain(reads, ClientNamed{Name: "switch"}),
+	"clients.create":  plain(writes, ClientWritten{Name: "switch", Sent: decoded(smallClient)}),
+	"clients.replace": plain(writes, ClientWritten{Name: "switch", Sent: decoded(smallClient)}),
+	"clients.patch":   plain(writes, ClientWritten{Name: "switch", Sent: decoded(`{"description":"x"}`)}),
+	"clients.delete":  plain(writes, ExpectedName{Name: "switch", Expected: another}),
+
 	"tokens.list":       plain(reads, aPage),
 	"tokens.create":     plain(writes, Wanted{Sent: decoded(`{"scopes":["read"]}`)}),
 	"tokens.revoke":     plain(writes, Revocation{ID: someID}),
@@ -132,7 +141,13 @@ var samples = map[string]sample{
 	"peers.continue": plain(public, PeerMessage{From: "127.0.0.1:1", Head: "x", Body: "y"}),
 	"metrics":        plain(public, Families{Octets: []byte{}}),
 
-	"tls.certificate": plain(public, KnownCertificate{}),
-	"tls.sign":        plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
-	"ready":           plain(public, None{}),
+	"tls.certificate":       plain(public, KnownCertificate{}),
+	"devices.radius":        {devices, func(*site) any { return aPacket(ingress.RADIUSAuth) }},
+	"devices.radius_again":  {devices, func(*site) any { return aPacket(ingress.RADIUSAcct) }},
+	"devices.tacacs":        {devices, func(*site) any { return aPacket(ingress.TACACSTLS) }},
+	"devices.tacacs_closed": plain(devices, Closed{Conn: 7}),
+
+	"tls.devices": plain(public, KnownDeviceTLS{}),
+	"tls.sign":    plain(public, Signing{Fingerprint: someID, Message: []byte("m")}),
+	"ready":       plain(public, None{}),
 }

@@ -123,7 +123,7 @@ func newSite(t testing.TB) *site {
 		Tree: tenants, Verifier: verifier, Service: service, Log: log,
 		Keys:      idempotency.New(idempotency.Options{Store: st.Idempotency(), Vault: vault, Node: aaa.NewID(), Log: log}),
 		Heavy:     admission.NewHeavy(admission.HeavyAtOnce()),
-		Readiness: NewReadiness(st, tenants.Warm, nil), Metrics: tally.New("secmod", metrics),
+		Readiness: NewReadiness(st, tenants.Warm, nil), Metrics: tally.New("secmod", metrics), RADIUS: &scripted{}, TACACS: &scripted{},
 		Admin: admin.New(admin.Options{
 			Store: st, Opener: service, Banner: service, Tree: tenants, Users: service, TokenKey: key, System: system, Actions: every.Specs(), Log: log,
 			Preparer: document.NewPreparer(tenants, vault, registry), Sync: follower.Sync,

@@ -63,6 +63,56 @@ var ListenerCertificate = define("tls.certificate", public, func(_ context.Conte
 	return c, nil
 })
 
+// DeviceKeyPairs are those of the listeners for devices.
+type DeviceKeyPairs interface {
+	KeyPairs
+	// Authorities are the certificates (DER) of the authorities that sign those of devices.
+	Authorities() [][]byte
+}
+
+// KnownDeviceTLS asks for a DeviceTLS, but for the one that the caller has.
+type KnownDeviceTLS struct{ Sum string }
+
+// DeviceTLS is what the listeners for devices show and trust.
+type DeviceTLS struct {
+	Sum         string // of all; what follows is empty where it is the caller's
+	Pair        Certificate
+	Authorities [][]byte // DER
+}
+
+// DeviceCertificate returns what the listeners for devices show and trust.
+var DeviceCertificate = define("tls.devices", public, func(_ context.Context, s *Served, q *KnownDeviceTLS) (DeviceTLS, error) {
+	if s.Devices == nil {
+		return DeviceTLS{}, &aaa.Error{Kind: aaa.KindNotFound, Message: "no devices are served over TLS"}
+	}
+	pair, authorities := s.Devices.Current(), s.Devices.Authorities()
+	h := sha256.New()
+	for _, list := range [][][]byte{pair.Certificate, authorities} {
+		fmt.Fprintf(h, "%d", len(list))
+		for _, der := range list {
+			fmt.Fprintf(h, ",%d,%s", len(der), der)
+		}
+	}
+	d := DeviceTLS{Sum: hex.EncodeToString(h.Sum(nil))}
+	if d.Sum != q.Sum {
+		d.Pair, d.Authorities = Certificate{Chain: pair.Certificate, Fingerprint: Fingerprint(pair)}, authorities
+	}
+	return d, nil
+})
+
+// pairOf is a pair of one of the listeners; nil: there is none of that name.
+func (p *Parts) pairOf(fingerprint string) *tls.Certificate {
+	if p.KeyPairs != nil {
+		if pair := p.KeyPairs.ByFingerprint(fingerprint); pair != nil {
+			return pair
+		}
+	}
+	if p.Devices != nil {
+		return p.Devices.ByFingerprint(fingerprint)
+	}
+	return nil
+}
+
 // Signing is what a handshake needs signed.
 type Signing struct {
 	Fingerprint string
@@ -74,12 +124,12 @@ type Signing struct {
 // maxSigned bounds a message that is not hashed. The longest of a handshake is that of TLS 1.2 with the public key of X25519MLKEM768.
 const maxSigned = 4 << 10
 
-// Sign signs with the key of the API's listener.
+// Sign signs with the key of a listener.
 var Sign = define("tls.sign", public, func(ctx context.Context, s *Served, q *Signing) ([]byte, error) {
-	if s.KeyPairs == nil {
+	if s.KeyPairs == nil && s.Devices == nil {
 		return nil, errNoTLS
 	}
-	pair := s.KeyPairs.ByFingerprint(q.Fingerprint)
+	pair := s.pairOf(q.Fingerprint)
 	if pair == nil {
 		return nil, &aaa.Error{Kind: aaa.KindNotFound, Message: "the certificate is not in use"}
 	}

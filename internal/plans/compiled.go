@@ -61,6 +61,7 @@ type Seldom struct {
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
 	CookieTimeout   int // seconds in which a suspended AAA session can be resumed; 0: aaa.DefaultCookieTimeout
 
+	TrackSessions    bool          // accounting of devices keeps AAA sessions
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
 
@@ -177,6 +178,7 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
 	level.SessionTimeout, level.InterimInterval, level.CookieTimeout = doc.SessionTimeout, doc.LocalInterimUpdateInterval, doc.CookieTimeout
+	level.TrackSessions = doc.TrackSessions
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
 	level.Bans = bans.NewPolicy(level.Account, doc.Bans)

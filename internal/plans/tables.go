@@ -19,8 +19,8 @@ const DefaultTable = "sequential"
 // DefaultUsersFile is the users file that the action FILE reads where a line names none.
 const DefaultUsersFile = "users"
 
-// fileAction is the action whose Xstring names a users file.
-const fileAction = "FILE"
+// fileActions are the actions whose Xstring names a users file.
+var fileActions = []string{"FILE", "COMMAND"}
 
 // Table is a state machine table that a document names, found.
 type Table struct {
@@ -80,7 +80,11 @@ func (t *Cache) resolveTable(level *CompiledDocument, chain []link, name string)
 
 // files finds the users files that a table names, and the one that it need not name.
 func (t *Cache) files(level *CompiledDocument, chain []link, table *Table) {
-	for _, name := range append(table.FSM.Xstrings(fileAction), DefaultUsersFile) {
+	names := []string{DefaultUsersFile}
+	for _, action := range fileActions {
+		names = append(names, table.FSM.Xstrings(action)...)
+	}
+	for _, name := range names {
 		if slices.Contains(level.fileNames, name) {
 			continue
 		}

@@ -83,6 +83,9 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 		NASAddress: nas, NASPort: port, HasNASPort: hasPort,
 		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
 	}
+	if q.req.Device != nil {
+		s.request.ProxyState = q.router.proxyState
+	}
 	if q.tracer.Trace != nil {
 		s.request.Added = q.added(server)
 	}

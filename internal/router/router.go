@@ -42,6 +42,7 @@ type Router struct {
 	bans         *bans.Board
 	deadline     time.Duration
 	log          *slog.Logger
+	proxyState   []byte
 
 	repeats    repeats
 	background sync.WaitGroup // requests that go on after their answer
@@ -80,6 +81,7 @@ type Options struct {
 	Bans       *bans.Board       // optional: nobody is banned
 	Deadline   time.Duration     // of a whole request; 0 means DefaultDeadline
 	Log        *slog.Logger
+	ProxyState []byte // of requests for devices: engines.Request.ProxyState; optional
 }
 
 // New makes a Router. It fails where the actions do not suffice for the built-in table.
@@ -93,7 +95,7 @@ func New(o Options) (*Router, error) {
 	}
 	return &Router{
 		authorizer: o.Authorizer, actions: o.Actions, defaultTable: table, metrics: o.Metrics,
-		std: o.Standard, processor: o.Processor, bans: o.Bans, deadline: o.Deadline, log: o.Log,
+		std: o.Standard, processor: o.Processor, bans: o.Bans, deadline: o.Deadline, log: o.Log, proxyState: o.ProxyState,
 	}, nil
 }
 

@@ -18,17 +18,18 @@ const (
 	ChangedFSM                   = ChangeKind(TextFSM)
 	ChangedUsers                 = ChangeKind(TextUsers)
 	ChangedToken      ChangeKind = "token"
+	ChangedClient     ChangeKind = "client"
 )
 
 // Change is an entry of the change log. One of an account stands for all that the
 // account holds and, as its Path, Enabled and existence bear on them, for all of
 // its descendants: no further entries tell of a moved subtree or of a deleted
-// account's document, dictionaries, texts and tokens.
+// account's document, dictionaries, texts, clients and tokens.
 type Change struct {
 	Seq     int64
 	Kind    ChangeKind
 	Account aaa.AccountID
-	// Name is that of a dictionary or text, or the id of a token, where an API key stands for its sessions too. Of a token
+	// Name is that of a dictionary, text or client, or the id of a token, where an API key stands for its sessions too. Of a token
 	// without a Name all tokens of the account are meant, and with aaa.SystemConfig as the Account all tokens.
 	Name string
 	At   time.Time

@@ -31,6 +31,15 @@ var (
 		Kind:    aaa.KindForbidden,
 		Message: "orphan=true is refused: what an API key made ends with it, and a token keeps neither what it made itself nor what a token made that it came from",
 	}}
+	// ErrTaken says nothing of who has it: that may be an account which the caller does not see.
+	ErrTaken error = &sentinel{"the address or certificate of a client is taken", aaa.Error{
+		Kind:    aaa.KindConflict,
+		Message: "the address overlaps a client of another account, or another client has the certificate",
+	}}
+	ErrClientsLeft error = &sentinel{
+		"clients overlap those of an account that is left",
+		conflict("to", "clients", "clients of the account, or of one below it, overlap clients of an account that would no longer be above them", nil),
+	}
 	// ErrNoTables is an ErrUnavailable, too: the database answers and tables or the change counter are not
 	// there. It was never migrated, or is being put back from a backup.
 	ErrNoTables = errors.New("the database is not complete")
@@ -144,6 +153,27 @@ func someOf(names []string) string {
 		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(names, ", ")
+}
+
+// OutsideError refuses a client's network that accounts above did not grant, or to take a network from accounts whose clients are in it.
+type OutsideError struct {
+	Accounts []aaa.AccountID // whose clients would be outside, none of a single client; 100 at most
+	Moved    bool            // by a move
+}
+
+func (e *OutsideError) Error() string { return "clients are outside of the networks that are granted" }
+
+// Unwrap names the accounts.
+func (e *OutsideError) Unwrap() error {
+	if e.Accounts == nil {
+		return aaa.Invalid(aaa.Field{Path: "address", Rule: "granted", Message: "is not within the client_networks of the account: an account above grants them"})
+	}
+	path := "client_networks"
+	if e.Moved {
+		path = "to"
+	}
+	meaning := conflict(path, "clients", "clients of these accounts would be outside of the client_networks granted: "+someOf(aaa.Names(e.Accounts)), aaa.Names(e.Accounts))
+	return &meaning
 }
 
 // ExistsError says which unique member of an account clashed (realm, parent_id for a second root). It is ErrExists.

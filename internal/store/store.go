@@ -26,6 +26,7 @@ type Store interface {
 	Documents() Documents
 	Dictionaries() Dictionaries
 	Texts() Texts
+	Clients() Clients
 	Tokens() Tokens
 	Keys() Keys
 	Sessions() Sessions
@@ -59,6 +60,7 @@ type Account struct {
 
 	Limits         *aaa.Limits    // as accounts above it set them; nil sets none
 	ServerNetworks []netip.Prefix // where its servers may be beside public addresses, as accounts above it grant; nil: nowhere
+	ClientNetworks []netip.Prefix // in which its clients may be, as accounts above it grant; nil: nowhere
 }
 
 // Page asks for part of an ordered list.
@@ -76,14 +78,18 @@ type Accounts interface {
 	Get(ctx context.Context, id aaa.AccountID) (Account, error)
 	// Root returns the root account, ErrNotFound before there is one.
 	Root(ctx context.Context) (Account, error)
-	// Update changes Name, Realm, Enabled, Limits and ServerNetworks.
+	// ByRealm returns the account below top, at any depth, that has a realm, ErrNotFound without one. If several have it, each below
+	// another parent, it is the one nearest to top, and of those at one depth the one with the lowest id.
+	ByRealm(ctx context.Context, top aaa.AccountID, realm string) (Account, error)
+	// Update changes Name, Realm, Enabled, Limits, ServerNetworks and ClientNetworks. OutsideError: clients of the account or below
+	// would be outside of the ClientNetworks.
 	Update(ctx context.Context, id aaa.AccountID, ifRevision int64, a Account) (Account, error)
 	// Move puts the account below another: ErrCycle where that is itself or a
 	// descendant, or where id is the root; LeftBehindError where documents would lose a
-	// dictionary or table that they name. LimitError as for Create. The paths of all descendants follow. Tokens of the subtree that were
+	// dictionary or table that they name; OutsideError and ErrTaken where clients would be against the rules of Clients. LimitError as for Create. The paths of all descendants follow. Tokens of the subtree that were
 	// made by accounts which are no longer above it are revoked, with what they made.
 	Move(ctx context.Context, id, parent aaa.AccountID) (Moved, error)
-	// Delete removes the account with its document, history, dictionaries, texts,
+	// Delete removes the account with its document, history, dictionaries, texts, clients,
 	// tokens, sessions and key; ErrHasChildren while it has descendants.
 	Delete(ctx context.Context, id aaa.AccountID, ifRevision int64) error
 	// Usage counts what the account has of what LimitError limits, its sessions that are not ended, and its accounting records.

@@ -35,6 +35,8 @@ type Entry struct {
 	Check []Item
 	// Reply are the items to answer with, in their order; a name may come several times.
 	Reply []Item
+	// Rights are what the user may do on network devices; nil: the entry does not say.
+	Rights *Rights
 }
 
 // File is a users file, compiled. It is never changed, and prints as the number of its entries.
@@ -48,14 +50,15 @@ type File struct {
 
 type user struct {
 	Entry
-	digest algorithm.Digest // nil: locked
+	digest algorithm.Digest // nil: nobody logs in
+	locked bool             // nobody is authorised either
 }
 
 // Fault is an error of a file. It never shows anything of a password or a hash.
 type Fault struct {
 	Line int `json:"line,omitempty"` // of the text, from 1; 0 for the file as a whole
 	// Rule is one of syntax, too_long, too_many, required, duplicate, default, fall_through, operator,
-	// orphan, password, clear_text, hash, cost, masked.
+	// orphan, password, clear_text, hash, cost, masked, level, regexp, regexp_cost.
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
 }
@@ -93,6 +96,9 @@ type reader struct {
 	lines  map[string]int // where a name was written first
 	open   int            // the entry that reply items belong to; -1: none, or one with a fault
 	seen   bool           // an entry was begun
+
+	steps, allSteps int // of the expressions of the open entry, and of the file
+	expressions     map[string]expression
 }
 
 // take adds a line; false: there is no use in going on.
@@ -148,7 +154,8 @@ func (r *reader) entry(no int, l line) int {
 	if refused != nil {
 		r.fault(no, refused.rule, "%s", refused.message)
 	}
-	u := user{Entry: Entry{Name: strings.Clone(l.name)}, digest: digest}
+	u := user{Entry: Entry{Name: strings.Clone(l.name)}, digest: digest, locked: digest == nil && l.secret.value != enableUnlisted}
+	r.steps = 0
 	if len(l.items) > MaxChecks {
 		r.fault(no, "too_many", "an entry has at most %d check items", MaxChecks)
 	}
@@ -192,9 +199,23 @@ func (r *reader) replies(no int, items []written) {
 			r.fault(no, "operator", "a reply item is written with =, := or +=")
 			return
 		}
-		if len(into) >= MaxReplies {
+		var e Entry // of a faulty entry, whose items are checked all the same
+		to := &e
+		if r.open >= 0 {
+			to = &r.file.entries[r.open].Entry
+		}
+		if len(into)+to.commands() >= MaxReplies {
 			r.fault(no, "too_many", "an entry has at most %d reply items", MaxReplies)
 			return
+		}
+		taken, refused := r.rights(to, &item)
+		if refused != nil {
+			r.fault(no, refused.rule, "%s", refused.message)
+			r.open, r.steps = -1, 0 // what is denied here must not be permitted below
+			return
+		}
+		if taken {
+			continue
 		}
 		into = append(into, item.item())
 	}

@@ -14,12 +14,12 @@ import (
 
 type accounts struct{ db Driver }
 
-const accountColumns = `id, parent_id, path, name, COALESCE(realm, ''), enabled, revision, created_at, updated_at, limits, server_networks`
+const accountColumns = `id, parent_id, path, name, COALESCE(realm, ''), enabled, revision, created_at, updated_at, limits, server_networks, client_networks`
 
 func scanAccount(scan Scan) (a store.Account, err error) {
 	var path string
-	var limits, networks *string
-	if err = scan(&a.ID, &a.ParentID, &path, &a.Name, &a.Realm, &a.Enabled, &a.Revision, &a.CreatedAt, &a.UpdatedAt, &limits, &networks); err != nil {
+	var limits, networks, clients *string
+	if err = scan(&a.ID, &a.ParentID, &path, &a.Name, &a.Realm, &a.Enabled, &a.Revision, &a.CreatedAt, &a.UpdatedAt, &limits, &networks, &clients); err != nil {
 		return a, err
 	}
 	a.Path = splitPath(path)
@@ -29,6 +29,9 @@ func scanAccount(scan Scan) (a store.Account, err error) {
 	}
 	if err = fromText(networks, &a.ServerNetworks); err != nil {
 		return a, fmt.Errorf("server_networks of account %s: %w", a.ID, err)
+	}
+	if err = fromText(clients, &a.ClientNetworks); err != nil {
+		return a, fmt.Errorf("client_networks of account %s: %w", a.ID, err)
 	}
 	return a, nil
 }
@@ -41,17 +44,19 @@ func fromText(text *string, into any) error {
 	return json.Unmarshal([]byte(*text), into)
 }
 
-// bounds are the columns limits and server_networks of an account: NULL where it sets none.
-func bounds(a store.Account) (limits, networks *string, err error) {
+// bounds are the columns limits, server_networks and client_networks of an account: NULL where it sets none.
+func bounds(a store.Account) (columns []any, err error) {
+	var limits, servers, clients *string
 	if a.Limits != nil {
-		if limits, err = toText(a.Limits); err != nil {
-			return nil, nil, err
-		}
+		limits, err = toText(a.Limits)
 	}
-	if len(a.ServerNetworks) > 0 {
-		networks, err = toText(a.ServerNetworks)
+	if err == nil && len(a.ServerNetworks) > 0 {
+		servers, err = toText(a.ServerNetworks)
 	}
-	return limits, networks, err
+	if err == nil && len(a.ClientNetworks) > 0 {
+		clients, err = toText(a.ClientNetworks)
+	}
+	return []any{limits, servers, clients}, err
 }
 
 func toText(v any) (*string, error) {
@@ -99,6 +104,12 @@ func (s accounts) Root(ctx context.Context) (store.Account, error) {
 	return getAccount(ctx, s.db, `parent_id = ''`)
 }
 
+// ByRealm is one statement: a move between two would show a tree that never was.
+func (s accounts) ByRealm(ctx context.Context, top aaa.AccountID, realm string) (store.Account, error) {
+	return getAccount(ctx, s.db, `realm = $2 AND substr(path, 1, (SELECT length(t.path) + length(t.id) + 1 FROM accounts t WHERE t.id = $1)) =
+		(SELECT t.path || t.id || '/' FROM accounts t WHERE t.id = $1) ORDER BY length(path), id LIMIT 1`, string(top), realm)
+}
+
 func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, error) {
 	if a.ID == "" {
 		a.ID = aaa.NewAccountID()
@@ -135,15 +146,17 @@ func (s accounts) Create(ctx context.Context, a store.Account) (store.Account, e
 		if err := freeRealm(ctx, tx, a, a.Realm); err != nil {
 			return err
 		}
-		limits, networks, err := bounds(a)
+		set, err := bounds(a)
 		if err != nil {
 			return err
 		}
 		tx.atEnd(`INSERT INTO accounts
-			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at, limits, server_networks)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			string(a.ID), string(a.ParentID), joinPath(a.Path...), a.Name, orNull(a.Realm), a.Enabled,
-			a.Revision, a.CreatedAt, a.UpdatedAt, limits, networks)
+			(id, parent_id, path, name, realm, enabled, revision, created_at, updated_at, limits, server_networks, client_networks)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			append([]any{
+				string(a.ID), string(a.ParentID), joinPath(a.Path...), a.Name, orNull(a.Realm), a.Enabled,
+				a.Revision, a.CreatedAt, a.UpdatedAt,
+			}, set...)...)
 		return tx.changed(ctx, store.ChangedAccount, a.ID, "")
 	})
 	if err != nil {
@@ -190,15 +203,22 @@ func (s accounts) Update(ctx context.Context, id aaa.AccountID, ifRevision int64
 			}
 		}
 		a.Name, a.Realm, a.Enabled = in.Name, in.Realm, in.Enabled
+		if a.ParentID != "" && !slices.Equal(in.ClientNetworks, a.ClientNetworks) {
+			a.ClientNetworks = in.ClientNetworks
+			if err := tx.keepClaims(ctx, a); err != nil {
+				return err
+			}
+		}
 		a.Limits, a.ServerNetworks = in.Limits, in.ServerNetworks
 		a.Revision, a.UpdatedAt = a.Revision+1, tx.now
-		limits, networks, err := bounds(a)
+		set, err := bounds(a)
 		if err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE accounts
-			SET name = $2, realm = $3, enabled = $4, revision = $5, updated_at = $6, limits = $7, server_networks = $8 WHERE id = $1`,
-			string(id), a.Name, orNull(a.Realm), a.Enabled, a.Revision, a.UpdatedAt, limits, networks); err != nil {
+			SET name = $2, realm = $3, enabled = $4, revision = $5, updated_at = $6, limits = $7, server_networks = $8, client_networks = $9
+			WHERE id = $1`,
+			append([]any{string(id), a.Name, orNull(a.Realm), a.Enabled, a.Revision, a.UpdatedAt}, set...)...); err != nil {
 			return err
 		}
 		return tx.changed(ctx, store.ChangedAccount, id, "")
@@ -227,6 +247,9 @@ func (s accounts) Move(ctx context.Context, id, parent aaa.AccountID) (store.Mov
 		path := append(to.Path, to.ID)
 		left := slices.DeleteFunc(slices.Clone(a.Path), func(owner aaa.AccountID) bool { return slices.Contains(path, owner) })
 		if err := nothingLeftBehind(ctx, tx, a, left); err != nil {
+			return err
+		}
+		if err := tx.moveClaims(ctx, a, parent, left); err != nil {
 			return err
 		}
 		common := 0 // those at the beginning of both paths have the accounts below them already
@@ -312,6 +335,7 @@ func (s accounts) Delete(ctx context.Context, id aaa.AccountID, ifRevision int64
 			`DELETE FROM document_names WHERE account_id = $1`,
 			`DELETE FROM dictionaries WHERE account_id = $1`,
 			`DELETE FROM texts WHERE account_id = $1`,
+			`DELETE FROM clients WHERE account_id = $1`,
 			`DELETE FROM tokens WHERE account_id = $1`, // what they made is the account's own: none is below
 			`DELETE FROM sessions WHERE account_id = $1`,
 			`DELETE FROM session_counts WHERE account_id = $1`,

@@ -65,7 +65,7 @@ func (s documents) OfAccounts(ctx context.Context, ids []aaa.AccountID, visit fu
 
 // ofAccounts is the query of OfAccounts without the list.
 const ofAccounts = `SELECT a.id, a.parent_id, a.path, a.name, COALESCE(a.realm, ''), a.enabled, a.revision, a.created_at, a.updated_at, a.limits,
-	a.server_networks, d.revision, d.deleted, d.body, d.author, d.created_at,
+	a.server_networks, a.client_networks, d.revision, d.deleted, d.body, d.author, d.created_at,
 	CASE WHEN EXISTS (SELECT 1 FROM dictionaries x WHERE x.account_id = a.id) OR EXISTS (SELECT 1 FROM texts t WHERE t.account_id = a.id) THEN 1 ELSE 0 END
 	FROM accounts a LEFT JOIN documents d ON d.account_id = a.id WHERE a.id IN `
 

@@ -129,6 +129,7 @@ func (w *write) fits(ctx context.Context, k kin, l aaa.Limit, more int64, from s
 const (
 	fromDictionaries = `dictionaries WHERE account_id = $1`
 	fromTexts        = `texts WHERE account_id = $1 AND kind = $2`
+	fromClients      = `clients WHERE account_id = $1`
 	fromTokens       = `tokens WHERE account_id = $1 AND (kind = 'session') = $2 AND (expires_at IS NULL OR expires_at > $3)`
 	fromBelow        = `accounts WHERE path >= $1 AND path < $2`
 )
@@ -150,6 +151,7 @@ func (s accounts) Usage(ctx context.Context, id aaa.AccountID) (map[aaa.Limit]in
 		{aaa.LimitDictionaries, fromDictionaries, []any{string(id)}},
 		{aaa.LimitTables, fromTexts, []any{string(id), string(store.TextFSM)}},
 		{aaa.LimitUsersFiles, fromTexts, []any{string(id), string(store.TextUsers)}},
+		{aaa.LimitClients, fromClients, []any{string(id)}},
 	} {
 		if used[q.limit], err = count(ctx, s.db, q.from, q.args...); err != nil {
 			return nil, err

@@ -84,6 +84,7 @@ func (s *Store) Accounts() store.Accounts         { return accounts{s.db} }
 func (s *Store) Documents() store.Documents       { return documents{s.db} }
 func (s *Store) Dictionaries() store.Dictionaries { return dictionaries{s.db} }
 func (s *Store) Texts() store.Texts               { return texts{s.db} }
+func (s *Store) Clients() store.Clients           { return clients{s.db} }
 func (s *Store) Tokens() store.Tokens             { return tokens{s.db} }
 func (s *Store) Keys() store.Keys                 { return keys{s.db} }
 func (s *Store) Sessions() store.Sessions         { return sessions{s.db, &s.due} }

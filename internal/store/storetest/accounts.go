@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -57,31 +58,31 @@ func testBounds(t *testing.T, s store.Store) {
 	limits := aaa.NoLimits()
 	limits[aaa.LimitTokens], limits[aaa.LimitSessions] = 0, 1<<40
 	networks := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	made := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID, Limits: &limits, ServerNetworks: networks}))
+	made := must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID, Limits: &limits, ServerNetworks: networks, ClientNetworks: networks[1:]}))
 	read := func(want store.Account) {
 		t.Helper()
 		if diff := cmp.Diff(want, must[store.Account](t)(s.Accounts().Get(ctx, made.ID)), same); diff != "" {
 			t.Errorf("(-answered +read):\n%s", diff)
 		}
 	}
-	if made.Limits == nil || *made.Limits != limits || !slices.Equal(made.ServerNetworks, networks) {
+	if made.Limits == nil || *made.Limits != limits || !slices.Equal(made.ServerNetworks, networks) || !slices.Equal(made.ClientNetworks, networks[1:]) {
 		t.Errorf("created %+v", made)
 	}
 	read(made)
 	other := aaa.NoLimits()
 	other[aaa.LimitTables] = 3
-	changed := must[store.Account](t)(s.Accounts().Update(ctx, made.ID, 1, store.Account{Limits: &other, ServerNetworks: networks[:1]}))
+	changed := must[store.Account](t)(s.Accounts().Update(ctx, made.ID, 1, store.Account{Limits: &other, ServerNetworks: networks[:1], ClientNetworks: networks}))
 	if changed.Limits == nil || *changed.Limits != other || !slices.Equal(changed.ServerNetworks, networks[:1]) {
 		t.Errorf("updated to %+v", changed)
 	}
 	read(changed)
 	list, _, err := s.Accounts().Children(ctx, root.ID, store.Page{})
 	ok(t, err)
-	if len(list) != 1 || list[0].Limits == nil || *list[0].Limits != other || len(list[0].ServerNetworks) != 1 {
+	if len(list) != 1 || list[0].Limits == nil || *list[0].Limits != other || len(list[0].ServerNetworks) != 1 || len(list[0].ClientNetworks) != 2 {
 		t.Errorf("listed as %+v", list)
 	}
 	none := must[store.Account](t)(s.Accounts().Update(ctx, made.ID, 2, store.Account{}))
-	if none.Limits != nil || none.ServerNetworks != nil {
+	if none.Limits != nil || none.ServerNetworks != nil || none.ClientNetworks != nil {
 		t.Errorf("updated to %+v", none)
 	}
 	read(none)
@@ -143,6 +144,41 @@ func testRealm(t *testing.T, s store.Store) {
 	// A realm given up is free.
 	must[store.Account](t)(s.Accounts().Update(ctx, other.ID, store.AnyRevision, store.Account{}))
 	must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: root.ID, Realm: "example.org"}))
+}
+
+// testByRealm has one realm at several depths, which its writes allow where the parents have nothing to do with each other.
+func testByRealm(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	root := account(t, s, "root", "")
+	top := account(t, s, "top", root.ID)
+	middle := account(t, s, "middle", top.ID)
+	bottom := account(t, s, "bottom", middle.ID)
+	other := account(t, s, "other", root.ID)
+	with := func(parent store.Account, realm string) aaa.AccountID {
+		return must[store.Account](t)(s.Accounts().Create(ctx, store.Account{ParentID: parent.ID, Realm: realm})).ID
+	}
+	find := func(top store.Account, realm string, want aaa.AccountID) {
+		t.Helper()
+		got, err := s.Accounts().ByRealm(ctx, top.ID, realm)
+		if want == "" {
+			refused(t, err, store.ErrNotFound)
+		} else if ok(t, err); got.ID != want || got.Realm != realm {
+			t.Errorf("%s below %s is %+v", realm, top.Name, got)
+		}
+	}
+	near, far := with(top, "example.com"), with(bottom, "example.com")
+	elsewhere := with(other, "example.com")
+	find(top, "example.com", near)
+	find(middle, "example.com", far)
+	find(other, "example.com", elsewhere)
+	find(root, "example.com", min(near, elsewhere))
+	find(store.Account{ID: near}, "example.com", "") // not the account itself
+	find(store.Account{ID: aaa.NewAccountID()}, "example.com", "")
+	for _, realm := range []string{"", "example.co", "EXAMPLE.COM", "%"} {
+		find(top, realm, "")
+	}
+	must[store.Moved](t)(s.Accounts().Move(ctx, near, other.ID))
+	find(top, "example.com", far)
 }
 
 func testAccountRevision(t *testing.T, s store.Store) {
@@ -295,6 +331,7 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 	dict := must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: b.ID, Name: "d", Body: []byte(`[]`)}))
 	users := store.Text{Account: b.ID, Kind: store.TextUsers, Name: "u"}
 	must[store.Text](t)(s.Texts().Create(ctx, users))
+	must[store.Client](t)(s.Clients().Create(ctx, client(b.ID, "c", "")))
 	for _, owner := range []aaa.AccountID{a.ID, b.ID} {
 		ok(t, table.create(ctx, s, owner, "t"))
 	}
@@ -312,12 +349,14 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 		"dictionary":     func() { _, err = s.Dictionaries().Get(ctx, b.ID, dict.ID) },
 		"table":          func() { _, err = s.Texts().Get(ctx, b.ID, store.TextFSM, "t") },
 		"users file":     func() { _, err = s.Texts().Get(ctx, b.ID, store.TextUsers, "u") },
+		"client":         func() { _, err = s.Clients().Get(ctx, b.ID, "c") },
 		"token":          func() { _, err = s.Tokens().ByHash(ctx, tok.Hash) },
 		"key":            func() { _, err = s.Keys().Get(ctx, b.ID) },
 		"account again":  func() { err = s.Accounts().Delete(ctx, b.ID, store.AnyRevision) },
 		"new document":   func() { _, err = s.Documents().Create(ctx, store.Document{Account: b.ID}, nil) },
 		"new dictionary": func() { _, err = s.Dictionaries().Create(ctx, store.Dictionary{Account: b.ID, Name: "e"}) },
 		"new text":       func() { _, err = s.Texts().Create(ctx, users) },
+		"new client":     func() { _, err = s.Clients().Create(ctx, client(b.ID, "c", "")) },
 		"new token":      func() { err = s.Tokens().Create(ctx, store.Token{ID: aaa.NewID(), Account: b.ID, Hash: [32]byte{2}}) },
 	} {
 		if look(); !errors.Is(err, store.ErrNotFound) {
@@ -327,6 +366,7 @@ func testDeleteAccount(t *testing.T, s store.Store) {
 	if all := must[[]store.Text](t)(s.Texts().All(ctx, b.ID)); len(all) != 0 {
 		t.Errorf("texts of a deleted account: %v", all)
 	}
+	ok(t, s.Clients().Each(ctx, func(c store.Client) error { return fmt.Errorf("a client of a deleted account: %+v", c) }))
 	ok(t, table.remove(ctx, s, a.ID, "t")) // which the document named that went with its account
 	ok(t, s.Accounts().Delete(ctx, a.ID, store.AnyRevision))
 	ok(t, s.Accounts().Delete(ctx, root.ID, store.AnyRevision))

@@ -37,6 +37,9 @@ func testChanges(t *testing.T, s store.Store) {
 		must[store.Text](t)(s.Texts().Replace(ctx, store.Text{Account: a, Kind: kind, Name: "x"}, 1))
 		ok(t, s.Texts().Delete(ctx, a, kind, "x", 2))
 	}
+	must[store.Client](t)(s.Clients().Create(ctx, client(a, "c", "")))
+	must[store.Client](t)(s.Clients().Replace(ctx, client(a, "c", ""), 1))
+	ok(t, s.Clients().Delete(ctx, a, "c", 2))
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, nil))
 	must[store.Document](t)(s.Documents().Replace(ctx, store.Document{Account: aaa.SystemConfig, Body: []byte(`{}`)}, 0, nil))
 	ok(t, s.Documents().Delete(ctx, aaa.SystemConfig, 0, ""))
@@ -61,6 +64,9 @@ func testChanges(t *testing.T, s store.Store) {
 		{Kind: store.ChangedUsers, Account: a, Name: "x"},
 		{Kind: store.ChangedUsers, Account: a, Name: "x"},
 		{Kind: store.ChangedUsers, Account: a, Name: "x"},
+		{Kind: store.ChangedClient, Account: a, Name: "c"},
+		{Kind: store.ChangedClient, Account: a, Name: "c"},
+		{Kind: store.ChangedClient, Account: a, Name: "c"},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},
 		{Kind: store.ChangedDocument, Account: aaa.SystemConfig},

@@ -69,6 +69,7 @@ var each = []owned{
 	},
 	ownedText(aaa.LimitTables, store.TextFSM),
 	ownedText(aaa.LimitUsersFiles, store.TextUsers),
+	ownedClient,
 	ownedToken("token"),
 	ownedToken(store.KindSession),
 }

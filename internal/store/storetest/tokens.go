@@ -251,6 +251,7 @@ func testPages(t *testing.T, s store.Store) {
 		must[store.Dictionary](t)(s.Dictionaries().Create(ctx, store.Dictionary{Account: sub.ID, Name: names[n]}))
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextFSM, Name: names[n]}))
 		must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: sub.ID, Kind: store.TextUsers, Name: "u" + names[n]}))
+		must[store.Client](t)(s.Clients().Create(ctx, client(sub.ID, names[n], "")))
 		ok(t, s.Tokens().Create(ctx, store.Token{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}}))
 		ok(t, s.Sessions().Create(ctx, store.SessionRecord{ID: names[n], Account: sub.ID, Hash: [32]byte{byte(i)}, CreatedAt: noon, UpdatedAt: noon}, most))
 	}
@@ -268,6 +269,7 @@ func testPages(t *testing.T, s store.Store) {
 		"none":                 {func(p store.Page) ([]string, string, error) { return accounts(s.Accounts().Children(ctx, want[0], p)) }, nil},
 		"dictionaries by name": {dictionaryPage(t, s, sub.ID), names},
 		"tables by name":       {textPage(t, s, sub.ID, store.TextFSM), names},
+		"clients by name":      {clientPage(t, s, sub.ID), names},
 		"users files by name":  {textPage(t, s, sub.ID, store.TextUsers), []string{"uA", "uB", "ua", "ua-", "uaa", "ub"}},
 		"sessions by id":       {sessionPage(t, s, sub.ID), names},
 		"tokens by id": {func(p store.Page) (out []string, next string, err error) {
@@ -305,6 +307,7 @@ func testTenancy(t *testing.T, s store.Store) {
 	ok(t, s.Tokens().Create(ctx, tok))
 	must[store.Document](t)(s.Documents().Create(ctx, store.Document{Account: theirs, Body: []byte(`{}`)}, nil))
 	text := must[store.Text](t)(s.Texts().Create(ctx, store.Text{Account: theirs, Kind: store.TextUsers, Name: "u", Body: "sealed"}))
+	must[store.Client](t)(s.Clients().Create(ctx, client(theirs, "c", "")))
 	for _, id := range []aaa.AccountID{mine, root.ID, aaa.SystemConfig} {
 		var err error
 		for what, try := range map[string]func(){
@@ -317,6 +320,9 @@ func testTenancy(t *testing.T, s store.Store) {
 			"text":            func() { _, err = s.Texts().Get(ctx, id, text.Kind, "u") },
 			"text's change":   func() { _, err = s.Texts().Replace(ctx, store.Text{Account: id, Kind: text.Kind, Name: "u"}, 0) },
 			"text's deletion": func() { err = s.Texts().Delete(ctx, id, text.Kind, "u", 0) },
+			"client":          func() { _, err = s.Clients().Get(ctx, id, "c") },
+			"client's change": func() { _, err = s.Clients().Replace(ctx, store.Client{Account: id, Name: "c"}, 0) },
+			"client's end":    func() { err = s.Clients().Delete(ctx, id, "c", 0) },
 			"token's removal": func() { _, err = s.Tokens().Revoke(ctx, id, tok.ID) },
 			"key":             func() { _, err = s.Keys().Get(ctx, id) },
 		} {
@@ -329,6 +335,9 @@ func testTenancy(t *testing.T, s store.Store) {
 		}
 		if all := must[[]store.Text](t)(s.Texts().All(ctx, id)); len(all) != 0 {
 			t.Errorf("texts of another account: %v", all)
+		}
+		if list, _, err := s.Clients().List(ctx, id, store.Page{}); err != nil || len(list) != 0 {
+			t.Errorf("list of clients of another account: %v, %v", list, err)
 		}
 		if list, _, err := s.Texts().List(ctx, id, text.Kind, store.Page{}); err != nil || len(list) != 0 {
 			t.Errorf("list of texts of another account: %v, %v", list, err)

@@ -1,0 +1,98 @@
+package tacacs
+
+import (
+	"context"
+	"slices"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/clients"
+	"aaa-api/internal/ingress"
+	"aaa-api/internal/tacacs"
+)
+
+// maxCandidates bounds the clients of one address whose secrets are tried.
+const maxCandidates = 8
+
+// candidates returns the clients that may have sent a packet: over TLS one at the most, since no secret tells them apart there.
+func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
+	byAddress := func() []*clients.Client {
+		list := s.o.Clients.ByAddress(aaa.ClientTACACS, p.From.Addr().Unmap())
+		return list[:min(len(list), maxCandidates)]
+	}
+	if p.Listener != ingress.TACACSTLS {
+		return byAddress()
+	}
+	if p.Peer != nil {
+		if c := s.o.Clients.ByPeer(aaa.ClientTACACS, p.Peer); c != nil {
+			if c.Prefix.IsValid() && !c.Prefix.Contains(p.From.Addr().Unmap()) {
+				return nil
+			}
+			return []*clients.Client{c}
+		}
+	}
+	list := slices.DeleteFunc(slices.Clone(byAddress()), func(c *clients.Client) bool { return c.Document.Certificate != aaa.ClientCertificate{} })
+	if len(list) != 1 {
+		return nil
+	}
+	return list
+}
+
+// choose finds the client and the secret of a session's first packet: those whose lengths add up (RFC 8907 §4.5 has no other proof). Lengths
+// may add up by chance, so a secret under which the content makes sense goes before others. body is nil where none fits.
+func (x *exchange) choose(ctx context.Context, candidates []*clients.Client) (body tacacs.Request, err error) {
+	fits := func(c *clients.Client, secret aaa.Secret, previous bool) bool {
+		octets := slices.Clone(x.packet.Octets[tacacs.HeaderLen:])
+		tacacs.Obfuscate(octets, x.header, secret.Reveal())
+		b, err := decode(octets, x.header, quirksOf(c))
+		sense := err == nil && sensible(b)
+		if err != nil || body != nil && !sense {
+			return false
+		}
+		body, x.client, x.secret = b, c, secret
+		x.previous = previous
+		return sense
+	}
+	for _, c := range candidates {
+		if x.header.Flags&tacacs.FlagUnencrypted != 0 {
+			fits(c, aaa.Secret{}, false)
+			break
+		}
+		secrets, err := x.server.o.Clients.Secret(ctx, c)
+		if err != nil {
+			if len(candidates) == 1 {
+				return nil, err
+			}
+			continue
+		}
+		if !secrets.Current.IsZero() && fits(c, secrets.Current, false) {
+			break
+		}
+		if !secrets.Previous.IsZero() && fits(c, secrets.Previous, true) {
+			break
+		}
+	}
+	if body != nil {
+		x.server.o.Clients.Seen(x.client, x.previous)
+	}
+	return body, nil
+}
+
+// sensible reports whether a body's numbers are those of the protocol. A body revealed under another secret seldom has them.
+func sensible(b tacacs.Request) bool {
+	identity := func(i *tacacs.Identity) bool {
+		return i.PrivLvl <= tacacs.PrivMax && i.AuthenType <= tacacs.AuthenMSCHAPv2 && i.AuthenService <= tacacs.ServiceFWProxy &&
+			i.AuthenMethod <= tacacs.MethodRCMD
+	}
+	switch b := b.(type) {
+	case *tacacs.AuthenStart:
+		return b.PrivLvl <= tacacs.PrivMax && b.Action >= tacacs.ActionLogin && b.Action <= tacacs.ActionSendAuth &&
+			b.Method >= tacacs.AuthenASCII && b.Method <= tacacs.AuthenMSCHAPv2 && b.Service <= tacacs.ServiceFWProxy
+	case *tacacs.AuthenContinue:
+		return b.Flags <= tacacs.ContinueAbort
+	case *tacacs.AuthorRequest:
+		return identity(&b.Identity)
+	case *tacacs.AcctRequest:
+		return identity(&b.Identity) && b.Flags&^(tacacs.AcctStart|tacacs.AcctStop|tacacs.AcctWatchdog) == 0
+	}
+	return false
+}

@@ -1,0 +1,197 @@
+package tacacs
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"aaa-api/internal/aaa"
+	"aaa-api/internal/clients"
+	"aaa-api/internal/ingress"
+	"aaa-api/internal/tacacs"
+)
+
+// Clients knows the clients of all accounts. clients.Registry is one.
+type Clients interface {
+	// ByAddress returns the clients whose most specific prefix holds the address.
+	ByAddress(p aaa.ClientProtocol, a netip.Addr) []*clients.Client
+	// ByPeer returns the client of a certificate; nil: there is none.
+	ByPeer(p aaa.ClientProtocol, peer *ingress.Peer) *clients.Client
+	// Secret opens a client's secrets.
+	Secret(ctx context.Context, c *clients.Client) (clients.Secrets, error)
+	// Seen counts a packet of a client; previous: its previous secret verified it.
+	Seen(c *clients.Client, previous bool)
+	// Missed counts a packet that is no client's, or that none of their secrets verifies.
+	Missed(p aaa.ClientProtocol, from netip.Addr, why string)
+	// AccountOf returns the account whose request it is.
+	AccountOf(ctx context.Context, c *clients.Client, userName string) (aaa.AccountID, error)
+}
+
+// Dictionary defines the fields and arguments of TACACS+, and the attributes of RADIUS: the default set, which lacks the former, behind
+// dictionary_tacacs. dict.Set is one.
+type Dictionary interface {
+	aaa.Dictionary
+	JSON(a *aaa.Attribute, value []byte) aaa.Value
+	Encode(a *aaa.Attribute, text string) ([]byte, error)
+}
+
+// Options are what a Server needs.
+type Options struct {
+	Clients    Clients
+	AAA        ingress.AAA
+	Dictionary Dictionary
+	Logger     *slog.Logger // nil: none
+
+	// Values makes the values that tables, rules and logs go by of a packet's AVPs; nil: each by its name.
+	Values func(avps []aaa.AVP) aaa.Values
+	// Reply makes the AVPs for the device of a result, and tells the names of those that it has no room for; nil: those of a TACACS+ server as
+	// they are, others by their names.
+	Reply func(op aaa.Op, res *aaa.Result) (avps []aaa.AVP, left []string)
+
+	DialogueLife time.Duration // how long a login waits for its user; 0: 5 minutes
+	Waiting      Bounds        // of logins that wait; 0: the defaults
+}
+
+// Server answers packets of TACACS+.
+type Server struct {
+	o        Options
+	names    names
+	sessions *sessions
+}
+
+var _ ingress.TACACSServer = (*Server)(nil)
+
+// New makes a Server. The error tells which field the dictionary lacks.
+func New(o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.DialogueLife <= 0 {
+		o.DialogueLife = 5 * time.Minute
+	}
+	s := &Server{o: o, sessions: newSessions(o.DialogueLife, o.Waiting)}
+	var err error
+	if s.names, err = namesOf(o.Dictionary); err != nil {
+		return nil, err
+	}
+	if s.o.Values == nil {
+		s.o.Values = s.valuesByName
+	}
+	if s.o.Reply == nil {
+		s.o.Reply = s.replyByName
+	}
+	return s, nil
+}
+
+// exchange is a packet that is being answered.
+type exchange struct {
+	server *Server
+	key    key
+	header tacacs.Header
+	packet *ingress.Packet
+	client *clients.Client
+	secret aaa.Secret
+	until  time.Time // when the device must have its answer
+
+	previous bool // the client's previous secret verified it
+}
+
+// Packet implements ingress.TACACSServer.
+func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (ingress.Answer, error) {
+	candidates := s.candidates(p)
+	if len(candidates) == 0 {
+		s.o.Clients.Missed(aaa.ClientTACACS, p.From.Addr(), "no client has this address or certificate")
+		return ingress.Answer{Verdict: ingress.Unknown, Close: true}, nil
+	}
+	h, err := tacacs.ParseHeader(p.Octets)
+	if err == nil && int(h.Length) != len(p.Octets)-tacacs.HeaderLen {
+		err = tacacs.FaultShort
+	}
+	if err == nil && h.Seq%2 == 0 || h.Seq == 255 { // a reply to 255 has no number
+		err = tacacs.FaultSequence
+	}
+	if err != nil {
+		return s.refused(p, err.Error()), nil
+	}
+	x := &exchange{server: s, key: key{from, p.Conn, h.SessionID}, header: h, packet: p}
+	if (h.Flags&tacacs.FlagUnencrypted != 0) != (p.Listener == ingress.TACACSTLS) {
+		return x.wrongFlag(ctx, candidates), nil
+	}
+	if h.Seq > 1 && h.Type == tacacs.TypeAuthen {
+		if w := s.sessions.take(x.key); w != nil {
+			return x.resume(ctx, w), nil
+		}
+	}
+	body, err := x.choose(ctx, candidates)
+	if err != nil {
+		return ingress.Answer{}, err
+	}
+	if body == nil {
+		return s.refused(p, "no secret of the clients at this address fits"), nil
+	}
+	return x.first(ctx, body), nil
+}
+
+// first answers a packet that no dialogue waits for.
+func (x *exchange) first(ctx context.Context, body tacacs.Request) ingress.Answer {
+	x.expect()
+	switch body := body.(type) {
+	case *tacacs.AuthenStart:
+		return x.login(ctx, body)
+	case *tacacs.AuthorRequest:
+		return x.authorize(ctx, body)
+	case *tacacs.AcctRequest:
+		return x.record(ctx, body)
+	default:
+		return x.unanswered("the login is over, or its user took too long: begin anew")
+	}
+}
+
+// expect sets the time by which the device needs its answer.
+func (x *exchange) expect() {
+	within := time.Duration(x.client.Document.ReplyWithin) * time.Millisecond
+	if within <= 0 {
+		within = aaa.DefaultReplyWithin
+	}
+	now := time.Now()
+	if at := x.packet.At; !at.IsZero() && at.Before(now) && now.Sub(at) < within {
+		now = at
+	}
+	x.until = now.Add(within)
+}
+
+// Closed implements ingress.TACACSServer.
+func (s *Server) Closed(from string, conn uint64) { s.sessions.drop(from, conn) }
+
+// refused ends a connection that nobody's secret verifies, in silence.
+func (s *Server) refused(p *ingress.Packet, why string) ingress.Answer {
+	s.o.Clients.Missed(aaa.ClientTACACS, p.From.Addr(), why)
+	return ingress.Answer{Verdict: ingress.Refused, Close: true}
+}
+
+// wrongFlag refuses a packet whose unencrypted flag does not fit the transport, and ends the connection (RFC 8907 §4.5, RFC 9887 §4).
+func (x *exchange) wrongFlag(ctx context.Context, candidates []*clients.Client) ingress.Answer {
+	s := x.server
+	a := s.refused(x.packet, tacacs.FaultFlag.Error())
+	x.client = candidates[0]
+	if x.packet.Listener != ingress.TACACSTLS {
+		secrets, err := s.o.Clients.Secret(ctx, x.client)
+		if err != nil {
+			return a
+		}
+		x.secret = secrets.Current
+	}
+	switch x.header.Type {
+	case tacacs.TypeAuthen:
+		a.Octets = x.encode(&tacacs.AuthenReply{Status: tacacs.AuthenFail, ServerMsg: tacacs.FaultFlag.Error()})
+	case tacacs.TypeAuthor:
+		a.Octets = x.encode(&tacacs.AuthorReply{Status: tacacs.AuthorFail, ServerMsg: tacacs.FaultFlag.Error()})
+	case tacacs.TypeAcct:
+		a.Octets = x.encode(&tacacs.AcctReply{Status: tacacs.AcctError, ServerMsg: tacacs.FaultFlag.Error()})
+	}
+	return a
+}
+
+// Waiting is how many logins wait for their users.
+func (s *Server) Waiting() int { return s.sessions.len() }
