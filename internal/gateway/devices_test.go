@@ -463,3 +463,33 @@ func TestDeviceIsSeen(t *testing.T) {
 		t.Error("the line shows the password")
 	}
 }
+
+// FreeRADIUS takes the logins of a TACACS+ device by each kind of credential, and refuses wrong ones.
+func TestTACACSDeviceToFreeRADIUS(t *testing.T) {
+	t.Parallel()
+	server := enginetest.FreeRADIUS(t)
+	f := newFixtureOf(t, realEngines(t))
+	document := backendDoc("radius", server.AuthAddr, `"dictionary","dictionary_microsoft"`, "strict", "")
+	f.put("customer", strings.ReplaceAll(document, backendSecret, server.Secret))
+	for _, method := range []tacacs.AuthenType{tacacs.AuthenPAP, tacacs.AuthenCHAP, tacacs.AuthenMSCHAP, tacacs.AuthenMSCHAPv2} {
+		for password, want := range map[string]aaa.Outcome{"correct horse": aaa.Accept, "wrong": aaa.Reject} {
+			list := avpsOf(t, "action=login", "user=alice", "port=tty1", "authen_service=ppp")
+			list = append(list, aaa.AVP{Attr: crossing.Field("authen_type"), Value: []byte{byte(method)}})
+			if method == tacacs.AuthenPAP {
+				list = append(list, avpsOf(t, "password="+password)...)
+			} else {
+				challenge := bytes.Repeat([]byte{0x5a}, tacacs.ChallengeLen(method))
+				response, err := tacacs.Respond(method, 7, []byte("alice"), []byte(password), challenge)
+				f.must(err)
+				list = append(list, aaa.AVP{Attr: crossing.Field("chap_id"), Value: []byte{7}},
+					aaa.AVP{Attr: crossing.Field("chap_challenge"), Value: challenge}, aaa.AVP{Attr: crossing.Field("chap_response"), Value: response})
+			}
+			res, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authn, list))
+			f.must(err)
+			back, _ := crossing.Reply(aaa.ClientTACACS, aaa.Authn, res, deviceWords(t))
+			if res.Outcome != want || want == aaa.Accept && !slices.Equal(told(t, back), []string{"server_msg=Hello alice"}) {
+				t.Errorf("authen_type %d with the password %q: %s, %v", method, password, res.Outcome, told(t, back))
+			}
+		}
+	}
+}
