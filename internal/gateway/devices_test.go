@@ -493,3 +493,34 @@ func TestTACACSDeviceToFreeRADIUS(t *testing.T) {
 		}
 	}
 }
+
+// A device's answer to a challenge goes to the server that asked, with its own State, and is a REACCESS.
+func TestDeviceChallenged(t *testing.T) {
+	t.Parallel()
+	server := enginetest.NewScriptedRADIUS(t, backendSecret, func(q *enginetest.Query) {
+		if q.Count == 1 {
+			q.Send(q.Answer(radius.AccessChallenge, 24, 4, 0, 9, 18, 6, 'C', 'o', 'd', 'e'))
+			return
+		}
+		q.Send(q.Answer(radius.AccessAccept))
+	})
+	f := newFixtureOf(t, realEngines(t))
+	f.table("customer", "two", "Start:\n\t*.+AUTHEN.ACK AUTHENTICATE Wait\n\t*.+REACCESS.ACK AUTHENTICATE Wait\nWait:\n\t*.AUTHENTICATE.ACK REPLY Hold\n\t*.AUTHENTICATE.ACC_CHAL REPLY Hold\n\t*.*.TIMEOUT NULL End\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
+	f.put("customer", backendDoc("radius", server.Addr, `"dictionary"`, "strict", `,"fsm":"two"`))
+	res, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientRADIUS, aaa.Authn, avpsOf(t, "User-Name=alice", "User-Password=one")))
+	f.must(err)
+	back, _ := crossing.Reply(aaa.ClientRADIUS, aaa.Authn, res, deviceWords(t))
+	if res.Outcome != aaa.Challenge || res.State == "" || !slices.Equal(told(t, back), []string{"Reply-Message=Code"}) {
+		t.Fatalf("%+v, %v", res, told(t, back))
+	}
+	again := f.device(aaa.ClientRADIUS, aaa.Authn, avpsOf(t, "User-Name=alice", "User-Password=two", "NAS-Port=7"))
+	again.Values["State"], again.Trace = res.State, true
+	res, err = f.gateway.Handle(f.ctx, again)
+	f.must(err)
+	if got := told(t, decoded(t, server.Packets()[1])); res.Outcome != aaa.Accept || !slices.Equal(got, []string{"User-Name=alice", "User-Password=two", "NAS-Port=7", "State=0x0009", "NAS-IP-Address=192.0.2.7"}) {
+		t.Errorf("%s, the server got %v", res.Outcome, got)
+	}
+	if len(res.Trace.FSM) == 0 || !strings.Contains(res.Trace.FSM[0].Event, "REACCESS") {
+		t.Errorf("the table began with %+v", res.Trace.FSM)
+	}
+}
