@@ -217,7 +217,7 @@ func (c *ctl) testRequests(t *testing.T, f *followed) {
 	if !f.lines.Scan() {
 		t.Fatal(f.lines.Err())
 	}
-	if got := columns(f.lines.Text()); len(got) != 9 || got[2] != "reject" || got[4] != "mallory" || got[7] != last.ID || got[8] != last.Reason {
+	if got := columns(f.lines.Text()); len(got) != 10 || got[2] != "reject" || got[4] != "mallory" || got[7] != last.ID || got[8] != "-" || got[9] != last.Reason {
 		t.Errorf("followed: %q", got)
 	}
 	if err := f.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -350,7 +350,7 @@ func (c *ctl) testBans(t *testing.T) {
 	if a := call(t, c.token, http.MethodPost, c.tenant+"/authn", login); a.Status != http.StatusTooManyRequests {
 		t.Errorf("a banned login: %s", a.Body)
 	}
-	if got := columns(c.table("requests", "--outcome", "banned")[1]); got[4] != "bob" || len(got) != 9 {
+	if got := columns(c.table("requests", "--outcome", "banned")[1]); got[4] != "bob" || len(got) != 10 {
 		t.Errorf("the request: %q", got)
 	}
 	var all []ban
