@@ -98,6 +98,17 @@ func TestLateAnswersChangeNothing(t *testing.T) {
 	if _, reply, _, _ := c.begin(k, sum{3}, now); string(reply) != "three" {
 		t.Errorf("%q", reply)
 	}
+	four, _, _, _ := c.begin(k, sum{4}, now)
+	five, _, _, _ := c.begin(k, sum{5}, now)
+	if c.finish(five, &ingress.Answer{Verdict: ingress.Verified}, now) { // the later request gets silence
+		t.Error("an empty answer is to be sent")
+	}
+	if c.finish(four, answer("four"), now) {
+		t.Error("the former request's answer is to be sent")
+	}
+	if len(c.slots) != 0 {
+		t.Errorf("%d slots remain", len(c.slots))
+	}
 }
 
 // TestPlacesAreShared: a source that floods leaves places to others, and urgent requests find one when no other does.
