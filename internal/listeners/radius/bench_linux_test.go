@@ -32,6 +32,11 @@ func (o overLine) Packet(ctx context.Context, p *ingress.Packet) (ingress.Answer
 	return operations.RADIUSPacket.Ask(ctx, o.to, line.From{At: p.At}, p)
 }
 
+func (o overLine) Probe(ctx context.Context) error {
+	_, err := operations.DeviceProbe.Call(ctx, o.to, line.From{}, operations.None{})
+	return err
+}
+
 func (o overLine) Again(context.Context, *ingress.Packet) error { return nil }
 
 // lineTo makes a line to a security module.

@@ -63,6 +63,8 @@ func (s *script) Packet(ctx context.Context, p *ingress.Packet) (ingress.Answer,
 	}
 }
 
+func (s *script) Probe(context.Context) error { return nil }
+
 func (s *script) Again(ctx context.Context, p *ingress.Packet) error {
 	select {
 	case s.again <- p:
