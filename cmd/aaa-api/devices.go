@@ -173,6 +173,12 @@ func (c deviceCalls) Again(ctx context.Context, p *ingress.Packet) (err error) {
 	return err
 }
 
+// Probe implements radius.Asker.
+func (c deviceCalls) Probe(ctx context.Context) (err error) {
+	_, err = operations.DeviceProbe.Call(ctx, c.to, line.From{}, operations.None{})
+	return err
+}
+
 // recovered makes an error of a panic.
 func (c deviceCalls) recovered(err *error) {
 	if p := recover(); p != nil {
