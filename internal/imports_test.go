@@ -25,7 +25,7 @@ var rules = map[string][]string{
 	"backoff":    {},
 	"charset":    {},
 	"claims":     {"aaa", "backoff"},
-	"clients":    {"aaa", "backoff", "ingress", "secmod", "store"},
+	"clients":    {"aaa", "backoff", "document", "ingress", "secmod", "store"},
 	"config":     {"egress"},
 	"confine":    {},
 	"egress":     {},
@@ -56,26 +56,31 @@ var rules = map[string][]string{
 
 	"translate":  {"aaa", "dict", "intern", "limits"},
 	"authorizer": {"aaa"},
+	"crossing":   {"aaa"},
 
 	"radius":             {},
 	"radius/avp":         {"aaa", "radius"},
 	"radius/avp/avptest": {"aaa"},
 
+	"ingress/radius": {"aaa", "clients", "ingress", "radius", "radius/avp"},
+
 	"engines":            {"aaa", "backoff", "egress", "limits"},
-	"engines/radius":     {"aaa", "backoff", "egress", "engines", "limits", "radius", "radius/avp"},
-	"engines/tacacs":     {"aaa", "engines", "engines/tacacs/conns", "limits", "tacacs"},
+	"engines/radius":     {"aaa", "backoff", "egress", "engines", "engines/dialtls", "engines/radius/streams", "limits", "radius", "radius/avp"},
+	"engines/tacacs":     {"aaa", "engines", "engines/dialtls", "engines/tacacs/conns", "limits", "tacacs"},
 	"engines/enginetest": {"aaa", "engines", "radius", "tacacs"},
 
-	"engines/tacacs/conns": {"aaa", "backoff", "egress", "engines", "limits", "tacacs"},
+	"engines/dialtls":        {"aaa", "egress", "limits"},
+	"engines/radius/streams": {"aaa", "backoff", "egress", "engines", "engines/dialtls", "limits", "radius"},
+	"engines/tacacs/conns":   {"aaa", "backoff", "egress", "engines", "engines/dialtls", "limits", "tacacs"},
 
 	"plans":   {"aaa", "backoff", "bans", "store", "dict", "egress", "fsm", "usersfile", "intern", "limits", "translate", "document", "engines", "pool", "secmod"},
-	"router":  {"aaa", "bans", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
+	"router":  {"aaa", "bans", "crossing", "egress", "fsm", "plans", "engines", "limits", "pool", "translate", "authorizer"},
 	"actions": {"aaa", "egress", "fsm", "limits", "router", "plans", "usersfile"},
 	"session": {"aaa", "backoff", "claims", "secmod", "store"},
 	"tail":    {"aaa"},
 	"journal": {"atomicfile"},
 	"spool":   {"aaa", "backoff", "claims", "limits", "secmod", "store"},
-	"gateway": {"aaa", "bans", "document", "egress", "limits", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
+	"gateway": {"aaa", "bans", "document", "egress", "limits", "logging", "router", "secmod", "session", "spool", "store", "plans", "tail", "usersfile"},
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
@@ -92,6 +97,7 @@ var rules = map[string][]string{
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
 	"listeners/tacacs": {"ingress", "listeners", "tacacs"},
+	"listeners/radsec": {"ingress", "listeners", "radius"},
 
 	"admission": {"aaa", "limits"},
 	"admin":     {"aaa", "admission", "backoff", "bans", "dict", "document", "egress", "fsm", "limits", "schema", "store", "token"},

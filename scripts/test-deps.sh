@@ -16,6 +16,15 @@ missing() {
 	found radclient || echo freeradius-utils
 	[ -d /usr/share/freeradius ] || echo freeradius-common
 	found krb5kdc && found kdb5_util || echo krb5-kdc
+	found eapol_test || echo eapoltest
+	found hostapd || echo hostapd
+	found wpa_supplicant || echo wpasupplicant
+	found ip || echo iproute2
+	found ocserv || echo ocserv
+	found openconnect || echo openconnect
+	found pamtester || echo pamtester libpam-radius-auth
+	found radsecproxy || echo radsecproxy
+	[ -e /usr/share/perl5/Authen/TacacsPlus.pm ] || ls /usr/lib/*/perl5/*/Authen/TacacsPlus.pm >/dev/null 2>&1 || echo libauthen-tacacsplus-perl
 	found kadmin.local || echo krb5-admin-server
 	perl -MAuthen::TacacsPlus -e 1 2>/dev/null || echo libauthen-tacacsplus-perl
 }

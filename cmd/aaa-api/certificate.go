@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/config"
 	"aaa-api/internal/operations"
 )
 
@@ -18,12 +22,15 @@ import (
 // neither a clock nor a link that is turned to another folder can hide a change from that.
 const certificateEvery = 2 * time.Second
 
-// certificate is the key pair of the API's listener. A changed pair is taken while the node runs.
+// certificate is the key pair of the API's listener, or of those for devices. A changed pair is taken while the node runs.
 type certificate struct {
 	certFile, keyFile string
+	caFile            string // of the authorities of devices; empty: there are none
 	log               *slog.Logger
 	pair              atomic.Pointer[tls.Certificate]
 	before            atomic.Pointer[tls.Certificate] // the pair before; nil: there was none
+
+	authorities atomic.Pointer[[][]byte] // DER
 
 	mu      sync.Mutex // of a look
 	used    string     // contents of the files that pair is of
@@ -40,6 +47,32 @@ func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, 
 	return c, nil
 }
 
+// loadDeviceCertificate reads the pair of the listeners for devices, and the authorities of devices.
+func loadDeviceCertificate(cfg *config.Config, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: cfg.DeviceTLSCert, keyFile: cfg.DeviceTLSKey, caFile: cfg.DeviceTLSCA, log: log}
+	if _, err := c.read(); err != nil {
+		return nil, fmt.Errorf("--device-tls-cert, --device-tls-key and --device-tls-ca: %w", err)
+	}
+	return c, nil
+}
+
+// readAuthorities reads a PEM file of certificates.
+func readAuthorities(pemText []byte) (list [][]byte, err error) {
+	for block, rest := pem.Decode(pemText); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return nil, err
+		}
+		list = append(list, block.Bytes)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("the file of authorities holds no certificate")
+	}
+	return list, nil
+}
+
 // read takes the pair from the files, unless it is the one in use. What it found is returned with an error too.
 func (c *certificate) read() (found string, err error) {
 	chain, err := os.ReadFile(c.certFile)
@@ -51,6 +84,19 @@ func (c *certificate) read() (found string, err error) {
 		return err.Error(), err
 	}
 	found = string(chain) + "\x00" + string(key)
+	var authorities [][]byte
+	if c.caFile != "" {
+		text, err := os.ReadFile(c.caFile)
+		if err != nil {
+			return err.Error(), err
+		}
+		found += "\x00" + string(text)
+		if found != c.used {
+			if authorities, err = readAuthorities(text); err != nil {
+				return found, err
+			}
+		}
+	}
 	if found == c.used {
 		return found, nil
 	}
@@ -58,6 +104,7 @@ func (c *certificate) read() (found string, err error) {
 	if err != nil {
 		return found, err // its texts hold nothing of the key
 	}
+	c.authorities.Store(&authorities)
 	c.before.Store(c.pair.Load())
 	c.pair.Store(&pair)
 	c.used = found
@@ -117,6 +164,9 @@ func (c *certificate) follow(ctx context.Context) {
 
 // Current implements operations.KeyPairs.
 func (c *certificate) Current() *tls.Certificate { return c.pair.Load() }
+
+// Authorities implements operations.DeviceKeyPairs.
+func (c *certificate) Authorities() [][]byte { return *c.authorities.Load() }
 
 // ByFingerprint implements operations.KeyPairs.
 func (c *certificate) ByFingerprint(fingerprint string) *tls.Certificate {

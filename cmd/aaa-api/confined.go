@@ -33,7 +33,7 @@ var filesVariables = []string{"SSL_CERT_FILE", "SSL_CERT_DIR"}
 func confineModule(cfg *config.Config) confinement {
 	return func() (lacking, error) {
 		rules := confine.Rules{Role: confine.SecurityModule, ReadWrite: []string{cfg.DataDir}}
-		for _, path := range []string{cfg.KeyFile, cfg.DictionaryDir, cfg.TLSCert, cfg.TLSKey, cfg.UnixPasswordFile} {
+		for _, path := range []string{cfg.KeyFile, cfg.DictionaryDir, cfg.TLSCert, cfg.TLSKey, cfg.DeviceTLSCert, cfg.DeviceTLSKey, cfg.DeviceTLSCA, cfg.UnixPasswordFile} {
 			if path != "" {
 				rules.Read = append(rules.Read, path)
 			}

@@ -42,7 +42,7 @@ Tables are for people. --output json is for programs: one value, times in RFC 33
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		ctlStatus(env), ctlServers(env), ctlRequests(env), ctlSessions(env), ctlSession(env), ctlDisconnect(env), ctlBans(env), ctlBan(env), ctlUnban(env), ctlReload(env), ctlStop(env),
+		ctlStatus(env), ctlServers(env), ctlRequests(env), ctlSessions(env), ctlSession(env), ctlDisconnect(env), ctlBans(env), ctlBan(env), ctlUnban(env), ctlClients(env), ctlReload(env), ctlStop(env),
 	)
 	return cmd
 }

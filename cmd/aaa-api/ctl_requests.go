@@ -28,6 +28,7 @@ type requestView struct {
 	User    string        `json:"user"`
 	Outcome string        `json:"outcome"`
 	Server  string        `json:"server"`
+	Device  string        `json:"device,omitempty"`
 	Reason  string        `json:"reason"`
 	Millis  float64       `json:"ms"`
 	ID      string        `json:"request_id"`
@@ -35,7 +36,7 @@ type requestView struct {
 
 func viewRequest(e tail.Entry) requestView {
 	return requestView{
-		Time: e.At.UTC(), Account: e.Account, Op: e.Op.String(), User: e.User, Outcome: e.Outcome, Server: e.Server, Reason: e.Reason,
+		Time: e.At.UTC(), Account: e.Account, Op: e.Op.String(), User: e.User, Outcome: e.Outcome, Server: e.Server, Device: e.Device, Reason: e.Reason,
 		Millis: float64(e.Took.Microseconds()) / 1000, ID: e.ID,
 	}
 }
@@ -93,7 +94,7 @@ const restartPause = time.Second
 // followRequests prints requests until ctx or the node ends.
 func followRequests(ctx context.Context, n *reached, q operations.AskRequests) error {
 	if !n.json {
-		if err := n.requestLine("TIME", "OPERATION", "OUTCOME", "MS", "USER", "SERVER", "ACCOUNT", "REQUEST ID", "REASON"); err != nil {
+		if err := n.requestLine("TIME", "OPERATION", "OUTCOME", "MS", "USER", "SERVER", "ACCOUNT", "REQUEST ID", "DEVICE", "REASON"); err != nil {
 			return err
 		}
 	}
@@ -172,7 +173,7 @@ func (p *page) printRequest(e tail.Entry) error {
 }
 
 func requestTable(w io.Writer, list []tail.Entry) {
-	row(w, "TIME", "OPERATION", "OUTCOME", "MS", "USER", "SERVER", "ACCOUNT", "REQUEST ID", "REASON")
+	row(w, "TIME", "OPERATION", "OUTCOME", "MS", "USER", "SERVER", "ACCOUNT", "REQUEST ID", "DEVICE", "REASON")
 	for _, e := range list {
 		row(w, requestCells(e)...)
 	}
@@ -180,12 +181,12 @@ func requestTable(w io.Writer, list []tail.Entry) {
 
 func requestCells(e tail.Entry) []any {
 	return []any{
-		e.At.Local().Format("15:04:05.000"), e.Op, e.Outcome, fmt.Sprintf("%.1f", float64(e.Took.Microseconds())/1000), e.User, e.Server, e.Account, e.ID, e.Reason,
+		e.At.Local().Format("15:04:05.000"), e.Op, e.Outcome, fmt.Sprintf("%.1f", float64(e.Took.Microseconds())/1000), e.User, e.Server, e.Account, e.ID, e.Device, e.Reason,
 	}
 }
 
 // requestWidths are those of the columns of requests that are followed; the last has none.
-var requestWidths = [...]int{12, 10, 11, 7, 16, 12, 32, 32}
+var requestWidths = [...]int{12, 10, 11, 7, 16, 12, 32, 32, 12}
 
 // requestLine prints a line at once, in columns whose widths are known beforehand.
 func (p *page) requestLine(cells ...any) error {

@@ -96,6 +96,7 @@ func testCtl(t *testing.T, isolation string) {
 		{"bans"},
 		{"ban", "k", "v", "--account=x"},
 		{"unban", "k", "--account=x"},
+		{"clients"},
 		{"reload"},
 		{"stop"},
 	} {

@@ -123,23 +123,27 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 		return err
 	}
 	for _, a := range []store.Account{
-		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks},
+		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks, ClientNetworks: demoNetworks},
 		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true},
 	} {
 		if _, err := st.Accounts().Create(ctx, a); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
 	}
-	// One of an older version has no network yet.
+	// One of an older version lacks networks.
 	provider, err := st.Accounts().Get(ctx, demoProvider)
-	if err == nil && provider.ServerNetworks == nil {
-		provider.ServerNetworks = demoNetworks
+	if err == nil && (provider.ServerNetworks == nil || provider.ClientNetworks == nil) {
+		for _, networks := range []*[]netip.Prefix{&provider.ServerNetworks, &provider.ClientNetworks} {
+			if *networks == nil {
+				*networks = demoNetworks
+			}
+		}
 		_, err = st.Accounts().Update(ctx, demoProvider, provider.Revision, provider)
 	}
 	return err
 }
 
-// demoNetworks is where the demo's RADIUS server is.
+// demoNetworks is where the demo's RADIUS server and devices are.
 var demoNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // demoCreate stores an account's document unless there is one.

@@ -52,6 +52,7 @@ type front struct {
 	api         *httpapi.API
 	clients     *web.Connections
 	certificate *listenerCertificate // nil: plain HTTP
+	devices     *devices
 	servers     []*server
 	failed      chan error // the end of each server
 }
@@ -64,6 +65,7 @@ func newFront(set *frontSettings, at sockets, to line.Caller, lines *logging.Wri
 		settings: *set, log: newLog(lines, set.LogLevel, set.Node), at: at, failed: make(chan error, 2),
 		clients: web.NewConnections(set.Connections, metrics),
 	}
+	f.devices = newDevices(at.devices, to, f.log, metrics)
 	if set.TLS {
 		f.certificate = &listenerCertificate{line: to, log: f.log, handshakes: web.NewHandshakes()}
 	}
@@ -113,11 +115,15 @@ func (f *front) start() {
 	if f.at.admin != nil {
 		start(f.at.admin, f.api.Operators(), func(s *http.Server) error { return s.Serve(f.at.admin) })
 	}
+	f.devices.start(f.failed)
 }
 
 // stop closes the listeners and lets requests in flight finish until ctx ends, those of connections that have come before included.
 func (f *front) stop(ctx context.Context, within time.Duration) (err error) {
 	f.api.Stop()
+	devices := make(chan error, 1)
+	go func() { devices <- f.devices.stop(ctx) }()
+	defer func() { err = errors.Join(err, <-devices) }()
 	for _, s := range f.servers { // the API's first: metrics and other nodes are served to the end
 		if cerr := s.listener.Close(); !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)

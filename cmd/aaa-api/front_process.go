@@ -26,8 +26,12 @@ func (c *child) front() error {
 	}
 	tune(set.Environment, set.Settings.Memory)
 	runtime.GOMAXPROCS(set.Processors)
-	at, err := socketsOf(c.start.Files)
+	http := min(set.HTTP, len(c.start.Files))
+	at, err := socketsOf(c.start.Files[:http])
 	if err != nil {
+		return err
+	}
+	if at.devices, err = deviceSocketsOf(set.Devices, c.start.Files[http:]); err != nil {
 		return err
 	}
 	for _, f := range c.start.Files {

@@ -75,6 +75,9 @@ func (c *listenerCertificate) config() *tls.Config {
 
 // followCertificate takes the certificate in use and follows it until ctx ends, where the API is served over TLS.
 func (f *front) followCertificate(ctx context.Context) error {
+	if err := f.devices.follow(ctx); err != nil {
+		return err
+	}
 	if f.certificate == nil {
 		return nil
 	}

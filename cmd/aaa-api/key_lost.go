@@ -87,7 +87,7 @@ func giveUpAccount(ctx context.Context, st store.Store, account aaa.AccountID, o
 	return secrets, records, nil
 }
 
-// lostOf names what of an account is sealed: paths in its document, and users files.
+// lostOf names what of an account is sealed: paths in its document, users files, and secrets of clients.
 func lostOf(ctx context.Context, st store.Store, account aaa.AccountID) (lost []string, err error) {
 	doc, err := st.Documents().Get(ctx, account)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -106,6 +106,24 @@ func lostOf(ctx context.Context, st store.Store, account aaa.AccountID) (lost []
 		}
 		for _, f := range files {
 			lost = append(lost, "users file "+f.Name)
+		}
+		if p.Start = next; next == "" {
+			break
+		}
+	}
+	for p := (store.Page{Limit: lostPage}); ; {
+		clients, next, err := st.Clients().List(ctx, account, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clients {
+			var body map[string]any
+			if json.Unmarshal(c.Body, &body) != nil {
+				continue
+			}
+			for _, place := range document.ClientPlaces(c.Name)(body) {
+				lost = append(lost, "client "+c.Name+": "+place.Path)
+			}
 		}
 		if p.Start = next; next == "" {
 			return lost, nil

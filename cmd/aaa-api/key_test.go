@@ -51,6 +51,7 @@ func TestKeyRotateAndReset(t *testing.T) {
 	call(t, token, "PATCH", provider+"/aaa", `{"data":{"workers":6}}`).want(t, http.StatusOK)
 	login(p).want(t, http.StatusOK).has(t, "AAA-Result", "accept")
 	call(t, token, "PUT", provider+"/aaa/users/staff", `{"data":{"text":"bob:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"}}`).want(t, http.StatusCreated)
+	call(t, token, "PUT", provider+"/aaa/clients/switch", `{"data":{"address":"127.3.1.1","secret":"testing-secret-of-it","coa":{"secret":"testing-secret-of-it"}}}`).want(t, http.StatusCreated)
 	p.stop()
 	if _, stderr, code := here(t, dir, "", nil, "key", "reset", "--lose-secrets"); code != 1 || !strings.Contains(stderr, "nothing was changed") {
 		t.Errorf("reset with a good key: code %d: %s", code, stderr)
@@ -71,8 +72,8 @@ func TestKeyRotateAndReset(t *testing.T) {
 		t.Fatalf("reset: code %d: %s%s", code, stdout, stderr)
 	}
 	for _, want := range []string{
-		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff`, later + ` ("Later"): servers.0.secret, 2 accounting records`,
-		"3 secrets and users files have to be entered again", "2 accounting records can't be sent any more: they are parked",
+		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff, client switch: secret, client switch: coa.secret`, later + ` ("Later"): servers.0.secret, 2 accounting records`,
+		"5 secrets and users files have to be entered again", "2 accounting records can't be sent any more: they are parked",
 		"journal has accounting records sealed with the lost key, in 1 files",
 	} {
 		if !strings.Contains(stdout, want) {

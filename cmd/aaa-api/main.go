@@ -46,7 +46,7 @@ type environment struct {
 	vars           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	held           []*os.File // listening sockets of the program before, which this one takes the place of
+	held           heldFiles // sockets of the program before, which this one takes the place of
 	lacks          lacking
 }
 

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -23,6 +25,7 @@ type moduleStart struct {
 	Settings    map[string]string // as config.Restore takes them
 	Node        string
 	API, Admin  string // addresses; Admin may be empty
+	Devices     []deviceAddress
 	Terminal    bool   // what is printed is on a terminal
 	User        string // that the process runs as; empty: main's
 	Memory      int64  // octets that the process may use; 0: nobody says
@@ -36,7 +39,9 @@ type moduleReady struct{ Print string }
 type frontStart struct {
 	Settings    frontSettings
 	Environment []string
-	Processors  int // that it uses at once
+	Processors  int      // that it uses at once
+	Devices     []string // the listeners for devices whose sockets follow those for HTTP
+	HTTP        int      // sockets for HTTP
 }
 
 // parent is main: the process that an operator starts. It holds the listening sockets and the life of its children, and neither
@@ -52,7 +57,8 @@ type parent struct {
 
 	upgrades chan os.Signal
 	at       sockets
-	files    []*os.File          // the sockets, as children get them
+	files    []*os.File          // the sockets for HTTP, as children get them
+	devices  []deviceFile        // those for devices
 	front    *syscall.Credential // whom fronts run as; nil: as main
 	secmod   *syscall.Credential // likewise
 	memory   shares
@@ -90,11 +96,14 @@ func (p *parent) run(ctx context.Context) (err error) {
 	if err := makeDataDirFor(p.cfg, p.secmod); err != nil {
 		return err
 	}
-	if p.at, err = listen(ctx, p.cfg, p.env.held); err != nil {
+	if p.at, err = listen(ctx, p.cfg, p.cfg.Fronts, p.env.held); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.closeSockets()) }()
 	if p.files, err = p.at.files(); err != nil {
+		return err
+	}
+	if p.devices, err = p.at.devices.files(); err != nil {
 		return err
 	}
 	hangUps := reloads()
@@ -166,22 +175,41 @@ func (p *parent) moduleStart() (any, []*os.File) {
 		name += "-" + strconv.Itoa(p.begun)
 	}
 	return moduleStart{
-		Settings: p.values, Node: name, API: at.String(), Admin: at.adminText(), Terminal: isTerminal(p.env.stdout),
+		Settings: p.values, Node: name, API: at.String(), Admin: at.adminText(), Devices: at.devices.texts(), Terminal: isTerminal(p.env.stdout),
 		User: p.cfg.UserSecmod, Memory: p.memory.secmod, Environment: inheritedBy(moduleVariables),
 	}, nil
 }
 
-// frontStart makes the first message to a front.
-func (p *parent) frontStart() (any, []*os.File) {
+// frontStart makes the first message to a front. One that is started anew gets the same sockets as the one before.
+func (p *parent) frontStart(front int) (any, []*os.File) {
+	names, files := filesOfFront(p.devices, front)
 	return frontStart{
+		Devices: names, HTTP: len(p.files),
 		Settings: frontSettingsOf(p.cfg, p.node, p.cfg.Fronts, p.memory.front), Environment: inheritedBy(frontVariables),
 		Processors: processorsOf(runtime.GOMAXPROCS(0), p.cfg.Fronts),
-	}, p.files
+	}, slices.Concat(p.files, files)
+}
+
+// heldFile is a socket, and what heldVariable has before its number.
+type heldFile struct {
+	*os.File
+	held string
+}
+
+// allFiles are the sockets in the order of heldVariable.
+func (p *parent) allFiles() (all []heldFile) {
+	for _, f := range p.files {
+		all = append(all, heldFile{f, ""})
+	}
+	for _, d := range p.devices {
+		all = append(all, heldFile{d.File, fmt.Sprintf("%s.%d=", d.listener, d.front)})
+	}
+	return all
 }
 
 // closeSockets ends main's hold on the sockets. Fronts have their own.
 func (p *parent) closeSockets() (err error) {
-	for _, f := range p.files {
+	for _, f := range p.allFiles() {
 		if cerr := f.Close(); !errors.Is(cerr, os.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}

@@ -92,7 +92,7 @@ func TestUnreachableNodeWarns(t *testing.T) {
 		}
 		var log bytes.Buffer
 		n := &module{cfg: cfg, log: slog.New(slog.NewJSONHandler(&log, nil))}
-		taken, err := listen(t.Context(), cfg, nil)
+		taken, err := listen(t.Context(), cfg, 1, heldFiles{})
 		if err != nil {
 			t.Fatal(err)
 		}

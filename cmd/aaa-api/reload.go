@@ -1,19 +1,26 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // reload reads again what may have changed and is not read each time that it is used, as the key file and the file of passwords are: the
 // certificate. Flags and variables are those of the start.
 func (n *module) reload(ctx context.Context) error {
 	n.log.InfoContext(ctx, "reload: files are read again, flags and variables stay as they were at the start")
-	if n.certificate == nil {
-		return nil
+	var err error
+	for _, c := range []*certificate{n.certificate, n.deviceCertificate} {
+		if c != nil {
+			err = errors.Join(err, c.reload(ctx))
+		}
 	}
-	return n.certificate.reload(ctx)
+	return err
 }
 
 // reload takes what the security module has read again.
 func (f *front) reload(ctx context.Context) {
+	f.devices.reload(ctx)
 	if f.certificate == nil {
 		return
 	}

@@ -34,6 +34,7 @@ func (c *child) secmod() (err error) {
 	if at.api, err = address(set.API); err == nil {
 		at.admin, err = address(set.Admin)
 	}
+	at.devices = deviceEndpointsOf(set.Devices)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ The first start makes the key file, the root account and a token for it.`,
 func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, env environment) (err error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	at, err := listen(ctx, cfg, env.held)
+	at, err := listen(ctx, cfg, 1, env.held)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func serveHere(ctx context.Context, cfg *config.Config, lines *logging.Writer, e
 // logServing says that a node takes requests.
 func logServing(ctx context.Context, log *slog.Logger, cfg *config.Config, at endpoints) {
 	log.InfoContext(ctx, "serving", "address", at.String(), "tls", cfg.TLSCert != "", "admin_address", at.adminText(),
-		"version", buildVersion(), "store", storeName(cfg))
+		"version", buildVersion(), "store", storeName(cfg), "devices", at.devices.texts())
 }
 
 // reloads has a value for each SIGHUP, but where the process was started to ignore it: nohup.

@@ -20,19 +20,34 @@ const freed = time.Second
 type endpoints struct {
 	api   net.Addr
 	admin net.Addr // nil: the API's listener serves all
+
+	devices deviceEndpoints
 }
 
 // sockets are the listeners of a node.
 type sockets struct {
-	api   net.Listener // of the API
-	admin net.Listener // nil: the API's has all
+	api     net.Listener // of the API
+	admin   net.Listener // nil: the API's has all
+	devices deviceSockets
 }
 
-// listen takes the addresses of the settings, or the sockets that this process held already.
-func listen(ctx context.Context, cfg *config.Config, held []*os.File) (s sockets, err error) {
-	if len(held) > 0 {
-		return listenersOf(held, cfg.AdminListen != "")
+// listen takes the addresses of the settings, for so many fronts, or the sockets that this process held already.
+func listen(ctx context.Context, cfg *config.Config, fronts int, held heldFiles) (s sockets, err error) {
+	if len(held.http) > 0 {
+		s, err = listenersOf(held.http, cfg.AdminListen != "")
+	} else {
+		s, err = listenHTTP(ctx, cfg)
 	}
+	if err == nil {
+		s.devices, err = listenToDevices(ctx, cfg, fronts, held.devices)
+	}
+	if err != nil {
+		return sockets{}, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func listenHTTP(ctx context.Context, cfg *config.Config) (s sockets, err error) {
 	if s.api, err = listenAt(ctx, config.Listen, cfg.Listen); err != nil {
 		return sockets{}, err
 	}
@@ -68,7 +83,7 @@ func soon(ctx context.Context, passes error, try func() error) error {
 
 // endpoints are where the listeners are.
 func (s sockets) endpoints() endpoints {
-	at := endpoints{api: s.api.Addr()}
+	at := endpoints{api: s.api.Addr(), devices: s.devices.endpoints()}
 	if s.admin != nil {
 		at.admin = s.admin.Addr()
 	}
@@ -85,7 +100,7 @@ func (s sockets) Close() (err error) {
 			err = errors.Join(err, cerr)
 		}
 	}
-	return err
+	return errors.Join(err, s.devices.Close())
 }
 
 // files are the listeners as other processes get them: the API's, then the admin one.
@@ -144,7 +159,7 @@ func (a endpoints) list() []net.Addr {
 	if a.admin != nil {
 		list = append(list, a.admin)
 	}
-	return list
+	return append(list, a.devices.list()...)
 }
 
 // address reads an address that another process wrote.

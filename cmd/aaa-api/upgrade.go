@@ -18,31 +18,47 @@ import (
 	"aaa-api/internal/logging"
 )
 
-// heldVariable tells a main that takes another one's place which descriptors are its listening sockets, and by whom it was written:
-// PID:API or PID:API,ADMIN.
+// heldVariable tells a main that takes another one's place which descriptors are its sockets, and by whom it was written: PID:API or
+// PID:API,ADMIN, and then those for devices, such as ,radius-auth.0=7.
 const heldVariable = "AAA_API_HELD_SOCKETS"
 
+// heldFiles are sockets that a process had before it became this program.
+type heldFiles struct {
+	http    []*os.File            // the API's, then the admin one
+	devices map[string][]*os.File // by the name of the listener
+}
+
 // heldSockets takes heldVariable out of the environment. It returns the sockets that the process had before it became this program.
-func heldSockets() []*os.File {
+func heldSockets() (held heldFiles) {
 	text, ok := os.LookupEnv(heldVariable)
 	if !ok {
-		return nil
+		return heldFiles{}
 	}
 	_ = os.Unsetenv(heldVariable) // it is there
 	pid, list, _ := strings.Cut(text, ":")
 	if pid != strconv.Itoa(os.Getpid()) {
-		return nil // left over from a process that is gone
+		return heldFiles{} // left over from a process that is gone
 	}
-	var files []*os.File
-	for _, number := range strings.Split(list, ",") {
+	held.devices = map[string][]*os.File{}
+	for _, one := range strings.Split(list, ",") {
+		name, number, named := strings.Cut(one, "=")
+		if !named {
+			number = one
+		}
 		fd, err := strconv.Atoi(number)
 		if err != nil || fd < 3 {
-			return nil
+			return heldFiles{}
 		}
 		syscall.CloseOnExec(fd)
-		files = append(files, os.NewFile(uintptr(fd), "listener"))
+		f := os.NewFile(uintptr(fd), "listener")
+		if !named {
+			held.http = append(held.http, f)
+			continue
+		}
+		name, _, _ = strings.Cut(name, ".")
+		held.devices[name] = append(held.devices[name], f)
 	}
-	return files
+	return held
 }
 
 // programPath is where a new version of this program is put: the path by which it was called, as that may be a link that is turned to another
@@ -94,15 +110,16 @@ func (p *parent) upgrade(ctx context.Context) error {
 
 // become replaces this program. It returns where that is not possible.
 func (p *parent) become() error {
-	numbers := make([]string, len(p.files))
-	for i, f := range p.files {
+	files := p.allFiles()
+	numbers := make([]string, len(files))
+	for i, f := range files {
 		raw, err := f.SyscallConn()
 		if err != nil {
 			return err
 		}
 		var ferr error
 		err = raw.Control(func(fd uintptr) {
-			numbers[i] = strconv.Itoa(int(fd)) //nolint:gosec // a descriptor
+			numbers[i] = f.held + strconv.Itoa(int(fd)) //nolint:gosec // a descriptor
 			_, ferr = unix.FcntlInt(fd, unix.F_SETFD, 0)
 		})
 		if err := errors.Join(err, ferr); err != nil {
@@ -116,7 +133,7 @@ func (p *parent) become() error {
 	held := fmt.Sprintf("%s=%d:%s", heldVariable, os.Getpid(), strings.Join(numbers, ","))
 	err := syscall.Exec(p.binary, os.Args, append(os.Environ(), held)) //nolint:gosec // the program and the command line that this process was started with
 	p.openLog()
-	for _, f := range p.files { // children get them by the channel alone
+	for _, f := range files { // children get them by the channel alone
 		if raw, rerr := f.SyscallConn(); rerr == nil {
 			_ = raw.Control(func(fd uintptr) { unix.CloseOnExec(int(fd)) }) //nolint:gosec // a descriptor
 		}

@@ -83,6 +83,8 @@ type module struct {
 	certificate *certificate // of the API's listener; nil: it speaks plain HTTP
 	registry    *prometheus.Registry
 
+	deviceCertificate *certificate // of the listeners for devices; nil: none speaks TLS
+
 	background sync.WaitGroup
 	stop       context.CancelFunc // of what runs in the background
 	delivering sync.WaitGroup
@@ -141,6 +143,11 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 	}
 	if cfg.TLSCert != "" {
 		if n.certificate, err = loadCertificate(cfg.TLSCert, cfg.TLSKey, n.log); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.DeviceTLSCert != "" {
+		if n.deviceCertificate, err = loadDeviceCertificate(cfg, n.log); err != nil {
 			return nil, err
 		}
 	}
@@ -214,6 +221,7 @@ func (n *module) assemble(banKey [32]byte) error {
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
 		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans,
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
@@ -244,6 +252,9 @@ func (n *module) assemble(banKey [32]byte) error {
 	}
 	if n.certificate != nil {
 		n.parts.KeyPairs = n.certificate
+	}
+	if n.deviceCertificate != nil {
+		n.parts.Devices = n.deviceCertificate
 	}
 	return nil
 }
@@ -297,6 +308,9 @@ func (n *module) start(ctx context.Context) {
 	n.background.Go(func() { n.tenants.ForgetIdle(ctx) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.follow(ctx) })
+	}
+	if n.deviceCertificate != nil {
+		n.background.Go(func() { n.deviceCertificate.follow(ctx) })
 	}
 }
 

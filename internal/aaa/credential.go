@@ -40,6 +40,17 @@ func (a *Attribute) NamesUser() bool {
 	return a.OfTACACS() && a.Number == tacacsUser
 }
 
+// clearPassword reports whether an attribute holds the user's password itself.
+func (a *Attribute) clearPassword() bool {
+	switch {
+	case a.Parent != nil:
+		return false
+	case a.Vendor == nil:
+		return a.Number == userPassword
+	}
+	return a.OfTACACS() && a.Number == tacacsPassword
+}
+
 // Credential reports whether an attribute holds what proves who a user is, or a part of it: a
 // password, a hash of one with its challenge, an EAP message, the answer to a prompt.
 func (a *Attribute) Credential() bool {

@@ -49,7 +49,12 @@ type Document struct {
 	AccountingDelivery string `json:"accounting_delivery,omitempty"` // DeliveryAnswered (default) or DeliveryStored
 	AccountingKeep     int    `json:"accounting_keep,omitempty"`     // seconds; 0 means DefaultAccountingKeep
 
+	TrackSessions bool `json:"track_sessions,omitempty"` // the accounting of network devices keeps AAA sessions
+
 	Bans Bans `json:"bans,omitzero"`
+
+	// ClientRules has the requests of network devices go by the rules too. Else their attributes go to servers as they came.
+	ClientRules bool `json:"client_rules,omitempty"`
 }
 
 // Bans says who is banned for refused logins. The zero value bans nobody.
@@ -138,11 +143,10 @@ type Server struct {
 
 	PreviousSecret Secret `json:"previous_secret,omitzero"` // of radius and tacacs: still good while the secret is being changed
 
-	// For aaa_engine tacacs alone.
-	Transport     string    `json:"transport,omitempty"` // tcp (default) or tls (RFC 9887)
+	Transport     string    `json:"transport,omitempty"` // of radius: udp (default) or tls (RFC 6614, RFC 9765); of tacacs: tcp (default) or tls (RFC 9887)
 	TLS           ServerTLS `json:"tls,omitzero"`
-	SingleConnect string    `json:"single_connect,omitempty"` // auto (default) or no
-	Connections   int       `json:"connections,omitempty"`    // shared ones kept, 1 to 8; 0 means the default
+	Connections   int       `json:"connections,omitempty"`    // of tacacs and of radius over TLS, 1 to 8; 0 means the default
+	SingleConnect string    `json:"single_connect,omitempty"` // of tacacs: auto (default) or no
 }
 
 // ServerTLS is how a server reached by TLS is verified, and what this side shows it.

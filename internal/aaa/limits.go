@@ -55,7 +55,7 @@ var LimitTable = [NumLimits]struct {
 	LimitSessions:          {"sessions", "AAA sessions that are not ended", 100_000, 10_000_000},
 	LimitSessionRecords:    {"session_records", "AAA sessions that are stored, those that ended within a day included", 1_000_000, 100_000_000},
 	LimitBodyOctets:        {"body_octets", "octets of long bodies and answers in flight, on each node", 32 << 20, 1 << 30},
-	LimitConnections:       {"connections", "connections to TACACS+ servers of the account's document, on each node", 1000, 100_000},
+	LimitConnections:       {"connections", "connections to TACACS+ servers, and to RADIUS servers over TLS, of the account's document, on each node", 1000, 100_000},
 	LimitSpoolRecords:      {"spool_records", "accounting records that are kept until a server takes them", 1_000_000, 100_000_000},
 	LimitSpoolOctets:       {"spool_octets", "octets of those records, as they are stored", 1 << 30, 1 << 40},
 }

@@ -37,7 +37,31 @@ type Session struct {
 	EndedAt     time.Time // zero before its end
 	ExpiresAt   time.Time // when it ends by itself unless something happens; zero: never
 	Cause       string    // of its end: Acct-Terminate-Cause (RFC 2866 §5.10) by name
+
+	Device SessionDevice // zero unless a device keeps the session
 }
+
+// SessionDevice is the network device that keeps a session: its accounting records tell of it.
+type SessionDevice struct {
+	Owner   AccountID `json:"owner"`   // of the client's document
+	Client  string    `json:"client"`  // the name of the client's document
+	Address string    `json:"address"` // that its last record came from
+}
+
+// IsZero reports that no device keeps the session.
+func (d SessionDevice) IsZero() bool { return d.Client == "" }
+
+// Disconnected is a device's answer to a Disconnect-Request (RFC 5176).
+type Disconnected struct {
+	Acknowledged bool
+	ErrorCause   uint32 // RFC 5176 §3.5; 0: it gave none
+}
+
+// noSuchSession is the Error-Cause of a device that does not know the session: Session-Context-Not-Found.
+const noSuchSession = 503
+
+// Over reports that the device has the session no more.
+func (d Disconnected) Over() bool { return d.Acknowledged || d.ErrorCause == noSuchSession }
 
 // SessionFilter says which sessions a list has; the zero value is all.
 type SessionFilter struct {
@@ -85,4 +109,6 @@ type SessionAnswer struct {
 	Session   Session
 	Keys      Values // what the rules mapped back
 	AVPs      AVPs   // reply attributes that no rule took
+	// Disconnected is the answer of the device that kept a closed session; nil: none was asked.
+	Disconnected *Disconnected
 }

@@ -38,7 +38,7 @@ func (Command) Run(m *router.Machine, line *fsm.Line) fsm.Event {
 	}
 	req, level, budget := m.Request(), m.Level(), m.Budget()
 	return m.Do(func(ctx context.Context) router.Answer {
-		_, user, err := level.UserName(ctx, req.Op, req.Values, budget)
+		_, user, err := level.UserName(ctx, req, budget)
 		if err != nil {
 			return router.Refused(ctx, err)
 		}

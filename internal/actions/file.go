@@ -66,10 +66,10 @@ func withLogin(m *router.Machine, job func(context.Context, *login) router.Answe
 	return m.Do(func(ctx context.Context) router.Answer {
 		l := login{account: req.Account, values: req.Values}
 		var err error
-		if _, l.name, err = level.UserName(ctx, req.Op, req.Values, budget); err != nil {
+		if _, l.name, err = level.UserName(ctx, req, budget); err != nil {
 			return router.Refused(ctx, err)
 		}
-		if l.password, err = level.Password(ctx, req.Op, req.Values, budget); err != nil {
+		if l.password, err = level.Password(ctx, req, budget); err != nil {
 			return router.Refused(ctx, err)
 		}
 		if l.name == "" || l.password == "" {

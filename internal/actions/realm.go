@@ -23,7 +23,7 @@ func (Realm) Spec() fsm.Spec {
 
 // Run implements router.Action.
 func (Realm) Run(m *router.Machine, line *fsm.Line) fsm.Event {
-	name, _, err := m.Level().UserName(m.Context(), m.Request().Op, m.Request().Values, m.Budget())
+	name, _, err := m.Level().UserName(m.Context(), m.Request(), m.Budget())
 	if err != nil {
 		return m.Do(func(ctx context.Context) router.Answer { return router.Refused(ctx, err) })
 	}

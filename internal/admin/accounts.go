@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -27,6 +28,7 @@ type Account struct {
 	Enabled   bool           `json:"enabled"`
 	Limits    *aaa.Limits    `json:"limits,omitempty"`
 	Networks  []string       `json:"server_networks,omitempty"`
+	Clients   []string       `json:"client_networks,omitempty"`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
 
@@ -36,7 +38,7 @@ type Account struct {
 
 func accountOf(a store.Account) Account {
 	v := Account{
-		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: prefixes(a.ServerNetworks),
+		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: prefixes(a.ServerNetworks), Clients: prefixes(a.ClientNetworks),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), Revision: a.Revision,
 	}
 	if a.ParentID != "" {
@@ -64,7 +66,7 @@ func (s *Accounts) Create(ctx context.Context, who *Caller, parent aaa.AccountID
 	if err := applyAccount(&next, members); err != nil {
 		return Account{}, err
 	}
-	if err := s.checkNetworks(ctx, next); err != nil {
+	if err := s.checkNetworks(ctx, next, serverNetworks, clientNetworks); err != nil {
 		return Account{}, err
 	}
 	capped, err := s.warnCapped(ctx, who, next)
@@ -261,8 +263,13 @@ func applyAccount(next *store.Account, data map[string]any) error {
 	if next.Limits, err = takeLimits(data); err != nil {
 		return err
 	}
-	next.ServerNetworks, err = takeNetworks(data)
-	return err
+	var faults []aaa.Field
+	next.ServerNetworks, faults = takeNetworks(data, serverNetworks, faults)
+	next.ClientNetworks, faults = takeNetworks(data, clientNetworks, faults)
+	if faults != nil {
+		return aaa.Invalid(faults...)
+	}
+	return nil
 }
 
 // settable is the part of an account that clients write.
@@ -280,12 +287,15 @@ func settable(a store.Account) map[string]any {
 		}
 		m["limits"] = limits
 	}
-	if len(a.ServerNetworks) > 0 {
-		list := make([]any, len(a.ServerNetworks))
-		for i, p := range a.ServerNetworks {
+	for member, networks := range map[string][]netip.Prefix{serverNetworks: a.ServerNetworks, clientNetworks: a.ClientNetworks} {
+		if len(networks) == 0 {
+			continue
+		}
+		list := make([]any, len(networks))
+		for i, p := range networks {
 			list[i] = p.String()
 		}
-		m["server_networks"] = list
+		m[member] = list
 	}
 	return m
 }

@@ -120,6 +120,7 @@ type Service struct {
 	Dictionaries *Dictionaries
 	Tables       *Tables
 	Users        *Users
+	Clients      *Clients
 	Tokens       *Tokens
 	Spool        *Spool
 	Bans         *Bans
@@ -132,7 +133,7 @@ func New(o Options) *Service {
 	o.Bounds = o.Bounds.withDefaults()
 	b := &base{Options: o, writers: admission.NewTurns(1)}
 	return &Service{
-		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Tokens: &Tokens{b},
+		Accounts: &Accounts{b}, Documents: &Documents{b}, Dictionaries: &Dictionaries{b}, Tables: &Tables{b}, Users: &Users{b}, Clients: &Clients{b}, Tokens: &Tokens{b},
 		Spool: &Spool{b}, Bans: &Bans{b},
 		base: b,
 	}

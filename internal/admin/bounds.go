@@ -42,31 +42,33 @@ func takeLimits(data map[string]any) (*aaa.Limits, error) {
 	return l.OrNil(), nil
 }
 
-// takeNetworks reads the member server_networks of an account.
-func takeNetworks(data map[string]any) ([]netip.Prefix, error) {
-	sent, _ := data["server_networks"].([]any)
+// The members of an account that hold networks.
+const (
+	serverNetworks = "server_networks"
+	clientNetworks = "client_networks"
+)
+
+// takeNetworks reads a member of an account that holds networks, and adds its faults.
+func takeNetworks(data map[string]any, member string, faults []aaa.Field) ([]netip.Prefix, []aaa.Field) {
+	sent, _ := data[member].([]any)
 	var list []netip.Prefix
-	var faults []aaa.Field
 	for i, v := range sent {
 		text, _ := v.(string)
 		p, err := egress.ParseNetwork(text)
 		if err != nil {
-			faults = append(faults, aaa.Field{Path: networkPath(i), Rule: "pattern", Message: err.Error(), Value: text})
+			faults = append(faults, aaa.Field{Path: networkPath(member, i), Rule: "pattern", Message: err.Error(), Value: text})
 		} else if !slices.Contains(list, p) {
 			list = append(list, p)
 		}
 	}
-	if faults != nil {
-		return nil, aaa.Invalid(faults...)
-	}
-	return list, nil
+	return list, faults
 }
 
-func networkPath(i int) string { return "server_networks." + strconv.Itoa(i) }
+func networkPath(member string, i int) string { return member + "." + strconv.Itoa(i) }
 
 // keepBounds keeps in a replacement by the account's own token what accounts above set, unless the replacement names it.
 func keepBounds(own bool, have, sent map[string]any) map[string]any {
-	for _, name := range []string{"limits", "server_networks", "realm"} {
+	for _, name := range []string{"limits", serverNetworks, clientNetworks, "realm"} {
 		_, named := sent[name]
 		if v, set := have[name]; set && !named && own {
 			sent[name] = v
@@ -75,47 +77,80 @@ func keepBounds(own bool, have, sent map[string]any) map[string]any {
 	return sent
 }
 
+// networksOf are the networks of an account that a member holds.
+func networksOf(a store.Account, member string) []netip.Prefix {
+	if member == clientNetworks {
+		return a.ClientNetworks
+	}
+	return a.ServerNetworks
+}
+
 // checkBounds refuses a change of realm, limits and networks by the account's own token: accounts above set them.
 func (s *Accounts) checkBounds(ctx context.Context, own bool, old, next store.Account) error {
 	sameLimits := equal(old.Limits, next.Limits)
-	sameNetworks := slices.Equal(old.ServerNetworks, next.ServerNetworks)
+	var changed []string
+	for _, member := range []string{serverNetworks, clientNetworks} {
+		if !slices.Equal(networksOf(old, member), networksOf(next, member)) {
+			changed = append(changed, member)
+		}
+	}
 	switch {
 	case own && old.Realm != next.Realm && old.ParentID != "": // else it could find out which realms accounts beside it have
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the realm of an account is set by those above it"}
 	case own && !sameLimits && old.ParentID != "": // the root account's are the defaults of all below it
 		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the limits of an account are set by those above it"}
-	case own && !sameNetworks && old.ParentID == "":
-		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the root account has all networks: grant server_networks to the accounts below it"}
-	case own && !sameNetworks:
-		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the server_networks of an account are granted by those above it"}
-	case sameNetworks:
-		return nil
+	case own && changed != nil && old.ParentID == "":
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the root account has all networks: grant " + changed[0] + " to the accounts below it"}
+	case own && changed != nil:
+		return &aaa.Error{Kind: aaa.KindForbidden, Message: "the " + changed[0] + " of an account are granted by those above it"}
 	}
-	return s.checkNetworks(ctx, next)
+	return s.checkNetworks(ctx, next, changed...)
 }
 
 // checkNetworks refuses to grant an account what the one above it does not have.
-func (s *Accounts) checkNetworks(ctx context.Context, next store.Account) error {
-	if len(next.ServerNetworks) == 0 {
-		return nil
-	}
-	above, err := s.Tree.Networks(ctx, next.ParentID)
-	if err != nil {
-		return err
-	}
+func (s *Accounts) checkNetworks(ctx context.Context, next store.Account, members ...string) error {
 	var faults []aaa.Field
-	for i, p := range next.ServerNetworks {
-		if !slices.Equal(limits.Within([]netip.Prefix{p}, above), []netip.Prefix{p}) {
-			faults = append(faults, aaa.Field{
-				Path: networkPath(i), Rule: "granted", Value: p.String(),
-				Message: fmt.Sprintf("%s is not within the server_networks of the account above, %s: grant it there first", p, next.ParentID),
-			})
+	for _, member := range members {
+		granted := networksOf(next, member)
+		if len(granted) == 0 {
+			continue
+		}
+		above, err := s.networks(ctx, next.ParentID, member)
+		if err != nil {
+			return err
+		}
+		for i, p := range granted {
+			if !slices.Equal(limits.Within([]netip.Prefix{p}, above), []netip.Prefix{p}) {
+				faults = append(faults, aaa.Field{
+					Path: networkPath(member, i), Rule: "granted", Value: p.String(),
+					Message: fmt.Sprintf("%s is not within the %s of the account above, %s: grant it there first", p, member, next.ParentID),
+				})
+			}
 		}
 	}
 	if faults != nil {
 		return aaa.Invalid(faults...)
 	}
 	return nil
+}
+
+// networks are those of a member that an account has in force: as far as all above it have them.
+func (b *base) networks(ctx context.Context, id aaa.AccountID, member string) ([]netip.Prefix, error) {
+	if member == serverNetworks {
+		return b.Tree.Networks(ctx, id)
+	}
+	a, err := b.Tree.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if a.ParentID == "" {
+		return limits.Everywhere, nil
+	}
+	if len(a.ClientNetworks) == 0 {
+		return nil, nil
+	}
+	above, err := b.networks(ctx, a.ParentID, member)
+	return limits.Within(a.ClientNetworks, above), err
 }
 
 // warnCapped names the limits of an account that are higher than what the account above it has, and so have no effect.

@@ -29,6 +29,7 @@ type Allowance struct {
 	Account  aaa.AccountID    `json:"account_id"`
 	Limits   map[string]Limit `json:"limits"`
 	Networks []string         `json:"server_networks"`
+	Clients  []string         `json:"client_networks"`
 }
 
 // Limit is one limit of an account.
@@ -52,7 +53,11 @@ func (s *Accounts) Limits(ctx context.Context, who *Caller, account aaa.AccountI
 	if err != nil {
 		return Allowance{}, err
 	}
-	networks, err := s.Tree.Networks(ctx, account)
+	servers, err := s.networks(ctx, account, serverNetworks)
+	if err != nil {
+		return Allowance{}, err
+	}
+	clients, err := s.networks(ctx, account, clientNetworks)
 	if err != nil {
 		return Allowance{}, err
 	}
@@ -78,7 +83,7 @@ func (s *Accounts) Limits(ctx context.Context, who *Caller, account aaa.AccountI
 		}
 		all[l.Name()] = v
 	}
-	return Allowance{account, all, prefixes(networks)}, nil
+	return Allowance{account, all, prefixes(servers), prefixes(clients)}, nil
 }
 
 // prefixes are networks as readers see them.

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/store"
 )
 
@@ -27,14 +27,11 @@ type Client struct {
 
 	created, updated int64 // Unix nanoseconds
 	protocols        [aaa.NumClientProtocols]bool
-	sealed           *sealed // a pointer: fmt prints what it points at nowhere, whatever struct holds a Client
+	sealed           atomic.Pointer[Secrets] // as stored; nil once they are opened
 	opened           atomic.Pointer[Secrets]
 	informed         atomic.Bool // the use of the previous secret is in the log
 	used             *counters
 }
-
-// sealed are a document's secrets as stored.
-type sealed struct{ current, previous, coa string }
 
 // Format prints which client it is, and nothing that it holds.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client %s of %s", c.Name, c.Account) }
@@ -44,16 +41,15 @@ func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) 
 
 // parse makes a Client of a stored one. account is its Account in a copy that many share. before is the client that it replaces, or nil.
 func (r *Registry) parse(s *store.Client, account aaa.AccountID, before *Client) (*Client, error) {
-	doc := new(aaa.Client)
-	if err := json.Unmarshal(s.Body, doc); err != nil {
-		return nil, errors.New("the stored document is damaged") // the error of json may quote it
+	doc, err := document.DecodeClient(s.Body)
+	if err != nil {
+		return nil, err
 	}
 	c := &Client{
 		Account: account, Name: strings.Clone(s.Name), Revision: s.Revision, Document: doc,
 		created: s.CreatedAt.UnixNano(), updated: s.UpdatedAt.UnixNano(),
-		sealed: &sealed{doc.Secret.Reveal(), doc.PreviousSecret.Reveal(), doc.CoA.Secret.Reveal()},
 	}
-	var err error
+	c.sealed.Store(&Secrets{doc.Secret, doc.PreviousSecret, doc.CoA.Secret})
 	if c.Prefix, err = prefixOf(doc.Address); err != nil {
 		return nil, err
 	}

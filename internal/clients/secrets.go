@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 )
 
 // openTime bounds the opening of a client's secrets, whoever waits for it.
@@ -39,6 +40,7 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 			return nil, err
 		}
 		c.opened.Store(s)
+		c.sealed.Store(nil) // after opened, so that one of the two is there
 		return s, nil
 	})
 	select {
@@ -52,25 +54,14 @@ func (r *Registry) Secret(ctx context.Context, c *Client) (Secrets, error) {
 	}
 }
 
-// open opens what the document has. The places are those that its writer sealed the secrets for.
+// open opens what the document has.
 func (r *Registry) open(ctx context.Context, c *Client) (*Secrets, error) {
-	s := new(Secrets)
-	for _, one := range []struct {
-		place, sealed string
-		into          *aaa.Secret
-	}{
-		{"secret", c.sealed.current, &s.Current},
-		{"previous_secret", c.sealed.previous, &s.Previous},
-		{"coa.secret", c.sealed.coa, &s.CoA},
-	} {
-		if one.sealed == "" {
-			continue
-		}
-		var err error
-		if *one.into, err = r.opener.Open(ctx, c.Account, "clients/"+c.Name+"/"+one.place, one.sealed); err != nil {
-			return nil, fmt.Errorf("%s: %w", one.place, err)
-		}
+	sealed := c.sealed.Load()
+	doc := aaa.Client{Secret: sealed.Current, PreviousSecret: sealed.Previous, CoA: aaa.ClientCoA{Secret: sealed.CoA}}
+	if err := document.OpenClient(ctx, c.Account, c.Name, &doc, r.opener); err != nil {
+		return nil, err
 	}
+	s := &Secrets{Current: doc.Secret, Previous: doc.PreviousSecret, CoA: doc.CoA.Secret}
 	if s.CoA.IsZero() {
 		s.CoA = s.Current
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v4"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/document"
 	"aaa-api/internal/ingress"
 )
 
@@ -122,21 +123,16 @@ func (c *Client) certificate() certificate {
 	}
 	doc := &c.Document.Certificate
 	if doc.Serial != "" {
-		return certificate{serial: serialOf(doc.Serial), name: doc.Issuer}
+		return certificate{serial: cmp.Or(document.CanonicalSerial(doc.Serial), "0"), name: doc.Issuer}
 	}
 	return certificate{name: folded(doc.SAN)}
 }
 
-// serialOf is a serial number as ingress.Peer has it.
-func serialOf(text string) string {
-	text = strings.TrimLeft(strings.ToLower(strings.ReplaceAll(text, ":", "")), "0")
-	return cmp.Or(text, "0")
-}
-
-// folded is a subject alternative name as it is compared: an IP address in its one form, a URI as it is, a DNS name in lower case.
+// folded is a subject alternative name as it is compared: an IP address in its one form, a URI as it is, a DNS name in lower case
+// without a dot at the end.
 func folded(san string) string {
 	if !strings.Contains(san, ":") {
-		return strings.ToLower(san)
+		return strings.ToLower(strings.TrimSuffix(san, "."))
 	}
 	if a, err := netip.ParseAddr(san); err == nil {
 		return plain(a).String()

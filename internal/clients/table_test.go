@@ -64,7 +64,7 @@ func TestOnePrefix(t *testing.T) {
 
 func TestByPeer(t *testing.T) {
 	both(t, func(f *fixture) {
-		f.put("provider/dns", `{"certificate":{"san":"NAS.example"}}`)
+		f.put("provider/dns", `{"certificate":{"san":"NAS.example."}}`)
 		f.put("provider/ip", `{"certificate":{"san":"2001:DB8:0::1"},"protocols":["radius"]}`)
 		f.put("provider/uri", `{"certificate":{"san":"https://nas.example/A"}}`)
 		f.put("provider/serial", `{"certificate":{"issuer":"CN=ca,O=x","serial":"00:0A:ff"}}`)
@@ -81,6 +81,7 @@ func TestByPeer(t *testing.T) {
 			want string
 		}{
 			{radius, ingress.Peer{SANs: []string{"x", "nas.EXAMPLE"}}, "dns"},
+			{radius, ingress.Peer{SANs: []string{"nas.example."}}, "dns"},
 			{radius, ingress.Peer{SANs: []string{"nas.example.org", "", "*"}}, ""},
 			{radius, ingress.Peer{SANs: []string{"2001:db8::1"}}, "ip"},
 			{tacacs, ingress.Peer{SANs: []string{"2001:db8::1"}}, ""},

@@ -35,13 +35,14 @@ type UnknownDevice struct {
 type unknown struct {
 	mu      sync.Mutex
 	entries []UnknownDevice
-	admit   *rate.Limiter // new addresses
-	tell    *rate.Limiter // lines in the log
-	untold  int           // addresses without a line, since the last one
+	places  map[netip.Addr]int // in entries
+	admit   *rate.Limiter      // new addresses
+	tell    *rate.Limiter      // lines in the log
+	untold  int                // addresses without a line, since the last one
 }
 
 func newUnknown() unknown {
-	return unknown{admit: rate.NewLimiter(20, maxUnknown), tell: rate.NewLimiter(1, 10)}
+	return unknown{places: make(map[netip.Addr]int), admit: rate.NewLimiter(20, maxUnknown), tell: rate.NewLimiter(1, 10)}
 }
 
 // Missed counts a packet that no client has sent, or that none of the client's secrets verifies. why is for operators.
@@ -53,14 +54,16 @@ func (r *Registry) Missed(p aaa.ClientProtocol, from netip.Addr, why string) {
 	}
 	defer u.mu.Unlock()
 	from, now := plain(from), r.now()
-	i := slices.IndexFunc(u.entries, func(d UnknownDevice) bool { return d.Address == from })
-	if i < 0 {
+	i, listed := u.places[from]
+	if !listed {
 		if !u.admit.AllowN(now, 1) {
 			return
 		}
 		if i = u.place(); i == len(u.entries) {
 			u.entries = append(u.entries, UnknownDevice{})
 		}
+		delete(u.places, u.entries[i].Address)
+		u.places[from] = i
 		u.entries[i] = UnknownDevice{Address: from, First: now}
 	}
 	d := &u.entries[i]

@@ -48,8 +48,8 @@ func TestFlood(t *testing.T) {
 		}
 	}
 	list := f.registry.Unknown()
-	if len(list) != maxUnknown {
-		t.Errorf("%d are listed", len(list))
+	if len(list) != maxUnknown || len(f.registry.unknown.places) != maxUnknown {
+		t.Errorf("%d are listed, %d have places", len(list), len(f.registry.unknown.places))
 	}
 	found := false
 	for _, d := range list {

@@ -25,8 +25,9 @@ import (
 // values that it is given, so a writer that lost a race may apply the same patch to another Draft.
 type Draft struct {
 	account aaa.AccountID
-	body    any               // what the client wrote; an object once Prepare has validated it
-	kept    map[string]string // the sealed secrets of the stored document, by purpose
+	find    func(body map[string]any) []Place // its secrets
+	body    any                               // what the client wrote; an object once Prepare has validated it
+	kept    map[string]string                 // the sealed secrets of the stored document, by purpose
 	before  *Stances
 
 	masked json.RawMessage // nil: not written yet
@@ -39,24 +40,28 @@ func (d *Draft) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "draft of account %
 // Load parses a stored document. A nil one gives an empty Draft, which Replace or Patch fills. Errors
 // say nothing of the body.
 func Load(account aaa.AccountID, stored json.RawMessage) (*Draft, error) {
-	d := &Draft{account: account}
+	d := &Draft{account: account, find: Places}
 	body, err := parseStored(stored)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", account, err)
 	}
-	if body == nil {
-		return d, nil
+	if body != nil {
+		d.before = stancesOf(body)
+		d.load(body)
 	}
-	d.before = stancesOf(body)
+	return d, nil
+}
+
+// load takes a stored document and masks its secrets.
+func (d *Draft) load(body map[string]any) {
 	d.kept = make(map[string]string)
-	for _, p := range Places(body) {
+	for _, p := range d.find(body) {
 		if text, ok := p.Text(); ok {
 			d.kept[p.Purpose] = text
 		}
 		p.Set(aaa.Mask)
 	}
 	d.body = body
-	return d, nil
 }
 
 // Replace puts value, which schema.Parse returned, in the document's place.
@@ -109,7 +114,7 @@ func (d *Draft) mask() error {
 
 func (d *Draft) places() []Place {
 	body, _ := d.body.(map[string]any)
-	return Places(body)
+	return d.find(body)
 }
 
 // write encodes the document with texts in place of its secrets, which it leaves as they are.
@@ -143,21 +148,15 @@ func (d *Draft) Prepare(ctx context.Context, p *Preparer) (*Prepared, error) {
 		return nil, err
 	}
 	places := d.places()
-	sealed, err := d.keep(&c, places)
+	sealed, faults, err := d.keep(ctx, p.vault, places)
 	if err != nil {
 		return nil, err
 	}
-	if len(c.faults) > 0 {
-		return nil, aaa.Invalid(schema.Bounded(c.faults)...)
+	if faults = append(c.faults, faults...); len(faults) > 0 {
+		return nil, aaa.Invalid(schema.Bounded(faults)...)
 	}
-	for i, place := range places {
-		if sealed[i] != "" {
-			continue
-		}
-		clear, _ := place.Text()
-		if sealed[i], err = p.vault.Seal(ctx, d.account, place.Purpose, clear); err != nil {
-			return nil, fmt.Errorf("seal %s: %w", place.Purpose, err)
-		}
+	if err := d.seal(ctx, p.vault, places, sealed); err != nil {
+		return nil, err
 	}
 	out := &Prepared{Uses: c.uses}
 	if out.Warnings, err = c.warnings(); err != nil {
@@ -167,34 +166,48 @@ func (d *Draft) Prepare(ctx context.Context, p *Preparer) (*Prepared, error) {
 	return out, err
 }
 
+// seal fills in the sealed texts of new secrets.
+func (d *Draft) seal(ctx context.Context, vault secmod.SealOpener, places []Place, sealed []string) (err error) {
+	for i, place := range places {
+		if sealed[i] != "" {
+			continue
+		}
+		clear, _ := place.Text()
+		if sealed[i], err = vault.Seal(ctx, d.account, place.Purpose, clear); err != nil {
+			return fmt.Errorf("seal %s: %w", place.Purpose, err)
+		}
+	}
+	return nil
+}
+
 // keep returns the sealed text of each place that has a mask, and an empty one for each new secret. A mask
 // without a stored secret and a stored secret that no key opens are faults.
-func (d *Draft) keep(c *check, places []Place) ([]string, error) {
-	sealed := make([]string, len(places))
+func (d *Draft) keep(ctx context.Context, vault secmod.SealOpener, places []Place) (sealed []string, faults []aaa.Field, err error) {
+	sealed = make([]string, len(places))
 	for i, p := range places {
 		if text, _ := p.Text(); text != aaa.Mask {
 			continue
 		}
 		text, ok := d.kept[p.Purpose]
 		if !ok {
-			c.faults = append(c.faults, aaa.Field{
+			faults = append(faults, aaa.Field{
 				Path: p.Path, Rule: "secret",
 				Message: aaa.Mask + " keeps a secret that is stored under the same name, and none is: write the secret itself",
 			})
 			continue
 		}
-		switch _, err := c.prepare.vault.Open(c.ctx, c.account, p.Purpose, text); {
+		switch _, err := vault.Open(ctx, d.account, p.Purpose, text); {
 		case errors.Is(err, secmod.ErrSealed):
-			c.faults = append(c.faults, aaa.Field{
+			faults = append(faults, aaa.Field{
 				Path: p.Path, Rule: "secret",
 				Message: "the stored secret can't be opened any more, since the key that sealed it is gone: write the secret itself",
 			})
 		case err != nil:
-			return nil, fmt.Errorf("open %s: %w", p.Purpose, err)
+			return nil, nil, fmt.Errorf("open %s: %w", p.Purpose, err)
 		}
 		sealed[i] = text
 	}
-	return sealed, nil
+	return sealed, faults, nil
 }
 
 // copied copies the objects and arrays of a document.

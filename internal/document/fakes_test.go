@@ -150,16 +150,20 @@ func compileTable(t testing.TB, lines string) *fsm.Table {
 	return table
 }
 
-// radiusOnly is a service that speaks RADIUS only, and knows which members servers of TACACS+ have.
+// radiusOnly is a service that speaks RADIUS only, and knows which members servers of RADIUS and TACACS+ have.
 type radiusOnly struct{}
 
 func (radiusOnly) Has(name string) bool { return name == "radius" }
 
 func (radiusOnly) Taking(member string) []string {
-	if member == "previous_secret" {
-		return []string{"radius", "tacacs"}
+	if member == "single_connect" {
+		return []string{"tacacs"}
 	}
-	return []string{"tacacs"}
+	return []string{"radius", "tacacs"}
+}
+
+func (radiusOnly) Transports(engine string) []string {
+	return map[string][]string{"radius": {"udp", "tls"}, "tacacs": {"tcp", "tls"}}[engine]
 }
 
 func newPreparer(t testing.TB) *Preparer {

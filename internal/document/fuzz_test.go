@@ -1,6 +1,7 @@
 package document
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"testing"
@@ -105,4 +106,63 @@ func BenchmarkPrepare(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// FuzzClient takes its input as the document of a client and as a patch of a good one. Nothing panics; what is refused is an *aaa.Error
+// with faults; what is accepted has no secret in the clear, decodes and opens, and can be written back as shown.
+func FuzzClient(f *testing.F) {
+	const good = `{"address":"192.0.2.0/24","secret":"hush-secret-of-16","previous_secret":"hush-previous-16","coa":{"secret":"hush-coa-secret16","port":1e3}}`
+	for _, doc := range []string{
+		good, `{"certificate":{"issuer":"CN=a\\,b+O=c","serial":"0:01"}}`, `{"certificate":{"san":"urn:x:y"},"protocols":["tacacs"],"quirks":["short-body"]}`,
+		`{"address":"::","secret":"s","warn_after":"2027-01-31T12:00:00.5+01:00"}`, `{"coa":null,"secret":["hush"]}`, `{"enabled":0,"reply_within":5e2}`,
+	} {
+		f.Add([]byte(doc))
+	}
+	p, base := newPreparer(f), parse(f, []byte(good))
+	try := func(t *testing.T, value any, stored json.RawMessage) *PreparedClient {
+		t.Helper()
+		d, err := LoadClient(account, "c", stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Replace(value)
+		got, err := d.PrepareClient(t.Context(), p)
+		if err != nil {
+			var e *aaa.Error
+			if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || len(e.Fields) == 0 {
+				t.Fatalf("%v", err)
+			}
+			return nil
+		}
+		return got
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		value, err := schema.Parse(data, schema.MaxDepth)
+		if err != nil {
+			return
+		}
+		for _, doc := range []any{value, MergePatch(base, value)} {
+			got := try(t, doc, nil)
+			if got == nil {
+				continue
+			}
+			if got.Network != got.Network.Masked() || !got.Network.IsValid() && got.Certificate == "" {
+				t.Fatalf("%s: network %s, certificate %q", data, got.Network, got.Certificate)
+			}
+			c, err := DecodeClient(got.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := OpenClient(t.Context(), account, "c", c, vault{}); err != nil {
+				t.Fatal(err)
+			}
+			masked, err := MaskClient("c", got.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := try(t, masked, got.Body); again == nil || string(again.Body) != string(got.Body) {
+				t.Fatalf("%s: written back as %+v", got.Body, again)
+			}
+		}
+	})
 }

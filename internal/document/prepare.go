@@ -30,6 +30,8 @@ type Engines interface {
 	Has(name string) bool
 	// Taking lists the engines whose servers have a member that not every protocol has.
 	Taking(member string) []string
+	// Transports lists the values of transport that the servers of an engine have, its default first.
+	Transports(engine string) []string
 }
 
 // Preparer makes what clients write fit to be stored. It is safe for use by many goroutines.
@@ -85,7 +87,7 @@ type Prepared struct {
 // Warning is something that was stored all the same.
 type Warning struct {
 	Path    string `json:"path"`
-	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked, capped
+	Rule    string `json:"rule"` // unknown_attribute, unused, shadowed, unregistered, engine, deadline, reserved, unhandled, unknown_server, unknown_rule, unknown_file, not_allowed, outcome, revoked, capped, weak, wide
 	Message string `json:"message"`
 
 	Accounts []aaa.AccountID `json:"accounts,omitempty"` // of outcome: who meets another one; of revoked: whose tokens; MaxNamed at most

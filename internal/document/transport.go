@@ -9,8 +9,8 @@ import (
 	"aaa-api/internal/aaa"
 )
 
-// transport checks how a server is reached. A member that the server's protocol does not have is a fault: who writes
-// transport tls must not believe that RADIUS over UDP is encrypted.
+// transport checks how a server is reached. A member that the server's protocol or transport does not have is a fault: nobody is
+// to believe that a server is encrypted which is not.
 func (c *check) transport(at string, s *aaa.Server) {
 	for _, m := range []struct {
 		name  string
@@ -20,7 +20,7 @@ func (c *check) transport(at string, s *aaa.Server) {
 		{"transport", s.Transport != "", false},
 		{"tls", s.TLS != aaa.ServerTLS{}, true},
 		{"single_connect", s.SingleConnect != "", false},
-		{"connections", s.Connections != 0, false},
+		{"connections", s.Connections != 0, c.overUDP(s)},
 		{"previous_secret", !s.PreviousSecret.IsZero(), false},
 	} {
 		if !m.given {
@@ -32,6 +32,9 @@ func (c *check) transport(at string, s *aaa.Server) {
 		case m.tls && s.Transport != "tls":
 			c.fault(at+"."+m.name, "transport", "needs transport tls", nil)
 		}
+	}
+	if all := c.prepare.engines.Transports(s.Engine); s.Transport != "" && len(all) > 0 && !slices.Contains(all, s.Transport) {
+		c.fault(at+".transport", "enum", "must be "+strings.Join(all, " or ")+" for aaa_engine "+s.Engine, all)
 	}
 	if s.TLS.CA != "" && !certificates(s.TLS.CA) {
 		c.fault(at+".tls.ca", "pem", "must hold certificates in PEM", nil)
@@ -49,6 +52,12 @@ func (c *check) transport(at string, s *aaa.Server) {
 	if key := s.TLS.Key.Reveal(); key != "" && key != aaa.Mask && !privateKey(key) {
 		c.fault(at+".tls.key", "pem", "must be an unencrypted private key in PEM", nil)
 	}
+}
+
+// overUDP reports whether a server's protocol goes over UDP unless transport says otherwise.
+func (c *check) overUDP(s *aaa.Server) bool {
+	all := c.prepare.engines.Transports(s.Engine)
+	return len(all) > 0 && all[0] == "udp"
 }
 
 // certificates reports whether a text is one or more certificates in PEM.

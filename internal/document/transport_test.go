@@ -37,21 +37,29 @@ func keyPair(t testing.TB) (certificate, key string) {
 	return text("CERTIFICATE", cert), text("EC PRIVATE KEY", der)
 }
 
-func TestPrepareTACACS(t *testing.T) {
+func TestPrepareTransport(t *testing.T) {
 	t.Parallel()
 	cert, key := keyPair(t)
 	for name, c := range map[string]struct {
 		server string
 		want   []string
 	}{
-		"over TCP":        {`{"aaa_engine":"tacacs","port":49,"previous_secret":"old","single_connect":"no","connections":8,"transport":"tcp"}`, nil},
-		"over TLS":        {`{"aaa_engine":"tacacs","transport":"tls","secret":null,"tls":{"ca":` + cert + `,"certificate":` + cert + `,"key":` + key + `,"server_name":"t.example"}}`, nil},
-		"TLS, host trust": {`{"aaa_engine":"tacacs","transport":"tls","secret":null}`, nil},
-		"no secret":       {`{"aaa_engine":"tacacs","secret":null}`, []string{"servers.0.secret required"}},
-		"bounds":          {`{"aaa_engine":"tacacs","transport":"udp","single_connect":"yes","connections":9,"previous_secret":""}`, []string{"servers.0.connections maximum", "servers.0.previous_secret minLength", "servers.0.single_connect enum", "servers.0.transport enum"}},
-		"RADIUS":          {`{"previous_secret":"x"}`, nil},
-		"Diameter":        {`{"aaa_engine":"diameter","previous_secret":"x"}`, []string{"servers.0.previous_secret engine"}},
-		"RADIUS with TLS": {`{"transport":"tls","tls":{"server_name":"x"},"previous_secret":"x","single_connect":"no","connections":1}`, []string{"servers.0.transport engine", "servers.0.tls engine", "servers.0.single_connect engine", "servers.0.connections engine"}},
+		"over TCP":                       {`{"aaa_engine":"tacacs","port":49,"previous_secret":"old","single_connect":"no","connections":8,"transport":"tcp"}`, nil},
+		"over TLS":                       {`{"aaa_engine":"tacacs","transport":"tls","secret":null,"tls":{"ca":` + cert + `,"certificate":` + cert + `,"key":` + key + `,"server_name":"t.example"}}`, nil},
+		"TLS, host trust":                {`{"aaa_engine":"tacacs","transport":"tls","secret":null}`, nil},
+		"no secret":                      {`{"aaa_engine":"tacacs","secret":null}`, []string{"servers.0.secret required"}},
+		"bounds":                         {`{"aaa_engine":"tacacs","transport":"sctp","single_connect":"yes","connections":9,"previous_secret":""}`, []string{"servers.0.connections maximum", "servers.0.previous_secret minLength", "servers.0.single_connect enum", "servers.0.transport enum"}},
+		"RADIUS":                         {`{"previous_secret":"x"}`, nil},
+		"Diameter":                       {`{"aaa_engine":"diameter","previous_secret":"x"}`, []string{"servers.0.previous_secret engine"}},
+		"RADIUS over TLS":                {`{"transport":"tls","port":2083,"secret":null,"connections":8,"tls":{"ca":` + cert + `,"certificate":` + cert + `,"key":` + key + `,"server_name":"r.example"}}`, nil},
+		"RADIUS over TLS, with a secret": {`{"transport":"tls"}`, nil},
+		"RADIUS over UDP":                {`{"transport":"udp"}`, nil},
+		"RADIUS, no secret":              {`{"transport":"udp","secret":null}`, []string{"servers.0.secret required"}},
+		"RADIUS over TCP":                {`{"transport":"tcp"}`, []string{"servers.0.transport enum"}},
+		"TACACS+ over UDP":               {`{"aaa_engine":"tacacs","transport":"udp"}`, []string{"servers.0.transport enum"}},
+		"TLS members on UDP":             {`{"tls":{"server_name":"x"},"connections":1}`, []string{"servers.0.tls transport", "servers.0.connections transport"}},
+		"RADIUS with members of TACACS+": {`{"transport":"tls","single_connect":"no"}`, []string{"servers.0.single_connect engine"}},
+		"Diameter over TLS":              {`{"aaa_engine":"diameter","transport":"tls","tls":{"server_name":"x"}}`, []string{"servers.0.transport engine", "servers.0.tls engine"}},
 		"TLS members on TCP": {
 			`{"aaa_engine":"tacacs","tls":{"server_name":"x"}}`, []string{"servers.0.tls transport"},
 		},

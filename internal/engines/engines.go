@@ -107,6 +107,9 @@ type Request struct {
 	// Happened is when what an accounting record tells of happened, zero where that was when the request arrived. A record whose
 	// AVPs bring neither that time nor a delay is sent with both.
 	Happened time.Time
+	// ProxyState is a Proxy-State for a server of RADIUS to give back (RFC 2865 §5.33), and not part of the Reply; empty: none. By it the
+	// service knows its own requests if they come back in.
+	ProxyState []byte
 	// Allowance counts the packets that the caller's request sends; nil bounds nothing.
 	Allowance *limits.Allowance
 	// Added receives what the engine puts into the packet of its own, with the value where that says something; nil

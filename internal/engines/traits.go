@@ -21,6 +21,8 @@ type Traits struct {
 	DropsUnverified bool
 	// Members are the members of a document's servers that this protocol has and not every one.
 	Members []string
+	// Transports are the values of a server's transport, its default first; none: it has only one way.
+	Transports []string
 }
 
 // Mode is a server's avp member as the protocol means it. Empty is strict.
@@ -65,6 +67,9 @@ func (r *Registry) Taking(member string) (names []string) {
 	slices.Sort(names)
 	return names
 }
+
+// Transports lists the values of transport that the servers of an engine have, its default first.
+func (r *Registry) Transports(engine string) []string { return r.Traits(engine).Transports }
 
 // Dictionaries lists the shipped dictionaries of the protocols' own attributes.
 func (r *Registry) Dictionaries() (names []string) {

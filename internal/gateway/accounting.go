@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -23,13 +24,17 @@ type Spool interface {
 }
 
 // account runs an accounting request. Its record is stored before a server is asked, and from then on it does not depend on the caller. A
-// request that needs no server, or has none, is not stored.
+// request that needs no server, or has none, is not stored. A device's is answered once it is stored: it would send it again meanwhile.
 func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Request, start time.Time) (*aaa.Result, error) {
 	if res := g.router.Immediate(plan, req); res != nil {
 		return res, nil
 	}
 	route := &plan.Routes[aaa.Accounting]
 	if !route.Usable(aaa.Accounting) {
+		if req.Device != nil && !namesServers(route) {
+			g.trackAlone(ctx, route, req)
+			return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil // else the device takes this service for dead
+		}
 		return g.router.Handle(ctx, plan, req, start) // it says what is missing
 	}
 	level := route.Levels[0]
@@ -37,7 +42,16 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	if err != nil {
 		return nil, err
 	}
-	return g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting)
+	res, err := g.keep(ctx, plan, req, r, start, req.Stored || level.StoredAccounting || req.Device != nil)
+	if err == nil && res.Outcome != aaa.Reject {
+		g.track(ctx, level, req, r)
+	}
+	return res, err
+}
+
+// namesServers reports whether a document in force has servers for accounting, be they enabled or not.
+func namesServers(route *plans.Route) bool {
+	return slices.ContainsFunc(route.Walk, func(s plans.Step) bool { return s.Level.Named[aaa.Accounting] })
 }
 
 // keep stores a record, and sends it at once unless the caller asked only for that.
@@ -85,6 +99,7 @@ func resultOf(err error) *aaa.Result {
 func sendable(req *aaa.Request, r *spool.Record, values aaa.Values) *aaa.Request {
 	out := *req
 	out.Values, out.Happened = values, r.EventAt
+	out.Device = deviceAt(r, values)
 	if r.ID != "" {
 		out.SessionID = hashed("session of", r.ID)[:16]
 	}

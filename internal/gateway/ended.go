@@ -3,9 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/tail"
 )
@@ -15,20 +17,54 @@ func (g *Gateway) ended(ctx context.Context, plan *plans.Plan, req *aaa.Request,
 	took := time.Since(start)
 	outcome := outcomeOf(ctx, res, err)
 	g.metrics.count(req.Op, outcome, took)
+	if req.Device != nil {
+		g.endedOf(req.Device, plan, req, start.Add(took), took, outcome, res, err)
+	}
 	if g.tail == nil {
 		return
 	}
 	e := tail.Entry{At: start, Took: took, Op: req.Op, Account: req.Account, ID: req.ID, User: userOf(plan, req), Outcome: outcome}
-	if err == nil {
-		e.Server, e.Reason = res.Server, reasonOf(res)
-	} else {
-		e.Server, e.Reason = faultOf(err)
+	e.Server, e.Reason = endOf(res, err)
+	if d := req.Device; d != nil {
+		e.Device = d.Protocol.String() + " " + d.Client + " " + d.From.String()
 	}
 	g.tail.Add(&e)
 }
 
+// endedOf counts a device's request, and writes its line.
+func (g *Gateway) endedOf(d *aaa.Device, plan *plans.Plan, req *aaa.Request, at time.Time, took time.Duration, outcome string, res *aaa.Result, err error) {
+	if c := g.metrics.devices[d.Protocol][outcome]; c != nil {
+		c.Inc()
+	}
+	if !g.lines.Enabled(slog.LevelInfo) {
+		return
+	}
+	r := logging.Request{
+		ID: req.ID, Operation: req.Op.String(), Account: string(req.Account), Took: took, Result: outcome,
+		User: aaa.Shorten(userOf(plan, req)), Protocol: d.Protocol.String(), Client: aaa.Shorten(d.Client), Caller: d.From.String(),
+	}
+	r.Server, r.Reason = endOf(res, err)
+	r.Reason = aaa.Shorten(r.Reason)
+	if err == nil {
+		r.Attempts = res.Attempts
+	}
+	g.lines.Write(slog.LevelInfo, at, &r)
+}
+
+// endOf says which server answered or failed last, and why the outcome is what it is.
+func endOf(res *aaa.Result, err error) (server, reason string) {
+	if err != nil {
+		return faultOf(err)
+	}
+	return res.Server, reasonOf(res)
+}
+
 // userOf is the user that a request names: by the key that the rules make a User-Name of, else by its usual names.
 func userOf(plan *plans.Plan, req *aaa.Request) string {
+	if req.Device != nil {
+		name, _ := req.Device.User()
+		return aaa.Text([]byte(name))
+	}
 	if plan != nil {
 		if levels := plan.Routes[req.Op].Levels; len(levels) > 0 {
 			if key := levels[0].Key(req.Op, "User-Name"); key != "" {

@@ -58,6 +58,15 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 // newFixtureOver is newFixture with an engine in place of the scripted one.
 func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options)) *fixture {
 	t.Helper()
+	if engine == nil {
+		return newFixtureOf(t, nil, change...)
+	}
+	return newFixtureOf(t, []engines.Engine{engine}, change...)
+}
+
+// newFixtureOf is newFixtureOver with several engines.
+func newFixtureOf(t testing.TB, list []engines.Engine, change ...func(*Options)) *fixture {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{t: t, ctx: ctx, engine: newScripted(), asked: &scriptedAuthorizer{}, ids: map[string]aaa.AccountID{"system": aaa.SystemConfig}}
 	db, err := sqlite.Open(ctx, storetest.File(t, sqlite.Migrate))
@@ -69,10 +78,10 @@ func newFixtureOver(t testing.TB, engine engines.Engine, change ...func(*Options
 	f.must(err)
 	vault := secmod.New(kek, db.Keys())
 	log := slog.New(slog.DiscardHandler)
-	if engine == nil {
-		engine = f.engine
+	if list == nil {
+		list = []engines.Engine{f.engine}
 	}
-	registry := engines.NewRegistry(engine)
+	registry := engines.NewRegistry(list...)
 	acts := actions.All(actions.Options{})
 	f.tenants = plans.New(plans.Options{Store: db, Opener: vault, System: system, Engines: registry, Actions: acts.Specs(), Log: log})
 	f.preparer = document.NewPreparer(f.tenants, vault, registry)

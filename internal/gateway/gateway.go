@@ -9,6 +9,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/bans"
 	"aaa-api/internal/document"
+	"aaa-api/internal/logging"
 	"aaa-api/internal/plans"
 	"aaa-api/internal/router"
 	"aaa-api/internal/secmod"
@@ -29,8 +30,10 @@ type Gateway struct {
 	metrics *Metrics
 	tail    *tail.Tail
 	bans    *bans.Board
+	lines   *logging.Requests
 
 	hashCost usersfile.Cost
+	log      *slog.Logger
 }
 
 var _ Service = (*Gateway)(nil)
@@ -47,9 +50,11 @@ type Options struct {
 	URL      string           // at which other nodes reach it; optional: they don't
 	Now      func() time.Time // the clock of sessions and of accounting records; optional: time.Now
 	Metrics  *Metrics
-	Tail     *tail.Tail     // keeps a summary of each request; optional: nothing does
-	Bans     *bans.Board    // optional: nobody is banned
-	HashCost usersfile.Cost // ceiling of a hash in a users file that is written; 0: the default
+	Tail     *tail.Tail        // keeps a summary of each request; optional: nothing does
+	Bans     *bans.Board       // optional: nobody is banned
+	Devices  session.Devices   // asks network devices to end sessions; optional: nobody does
+	HashCost usersfile.Cost    // ceiling of a hash in a users file that is written; 0: the default
+	Requests *logging.Requests // the lines of network devices' requests; optional: there are none
 	Log      *slog.Logger
 }
 
@@ -59,10 +64,11 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, hashCost: o.HashCost,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, lines: o.Requests,
+		hashCost: o.HashCost, log: o.Log,
 	}
 	g.Manager = session.New(session.Options{
-		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Deadline: o.Router.Deadline(),
+		Store: o.Sessions, Vault: o.Vault, AAA: sessionAAA{g}, Peers: o.Peers, Devices: o.Devices, Deadline: o.Router.Deadline(),
 		Node: o.Node, URL: o.URL, Now: o.Now, Metrics: o.Metrics.sessions, Log: o.Log,
 	})
 	return g

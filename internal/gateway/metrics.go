@@ -20,6 +20,7 @@ import (
 type Metrics struct {
 	requests [aaa.NumOps]map[string]prometheus.Counter
 	seconds  [aaa.NumOps]prometheus.Observer
+	devices  [aaa.NumClientProtocols]map[string]prometheus.Counter
 	sessions *session.Metrics
 }
 
@@ -56,7 +57,10 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 		Help:    "How long an AAA request took, waiting for a worker included.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"op"})
-	reg.MustRegister(requests, seconds, &poolCollector{t}, newExchangeCollector(t.Tallies), t.Refusals().Collector(), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	devices := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aaa_api_device_requests_total", Help: "Those of the AAA requests that network devices sent, by their protocol and outcome.",
+	}, []string{"protocol", "outcome"})
+	reg.MustRegister(requests, seconds, devices, &poolCollector{t}, newExchangeCollector(t.Tallies), t.Refusals().Collector(), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "aaa_api_reload_lag_seconds",
 		Help: "How long ago this node last saw the whole change log.",
 	}, func() float64 { return lag().Seconds() }))
@@ -72,6 +76,12 @@ func NewMetrics(reg prometheus.Registerer, t *plans.Cache, lag func() time.Durat
 			m.requests[op][name] = requests.WithLabelValues(op.String(), name)
 		}
 		m.requests[op][cancelled] = requests.WithLabelValues(op.String(), cancelled)
+	}
+	for p := range aaa.NumClientProtocols {
+		m.devices[p] = map[string]prometheus.Counter{}
+		for _, o := range Outcomes() {
+			m.devices[p][o] = devices.WithLabelValues(p.String(), o)
+		}
 	}
 	return m
 }

@@ -26,10 +26,14 @@ const (
 type identity struct {
 	level  *plans.CompiledDocument
 	values aaa.Values
+	plain  bool // the rules are not for the request: its keys are attributes
 }
 
 // key is the request key of an attribute: that of the document's first rule for it, else its own name.
 func (d identity) key(attribute string) (key string, ruled bool) {
+	if d.plain {
+		return attribute, false
+	}
 	if key = d.level.Key(aaa.Accounting, attribute); key != "" {
 		return key, true
 	}
@@ -58,7 +62,12 @@ func (d identity) timed(attribute string) (key string, given bool) {
 }
 
 // nas is the hash of the NAS that the request names.
-func (d identity) nas() string { return session.NASOf(nasKeys(d.level), d.values) }
+func (d identity) nas() string {
+	if d.plain {
+		return session.NASOf(session.NASAttributes[:], d.values)
+	}
+	return session.NASOf(nasKeys(d.level), d.values)
+}
 
 // nasKeys are the request keys that name the NAS in accounting.
 func nasKeys(level *plans.CompiledDocument) []string {
@@ -73,9 +82,9 @@ func nasKeys(level *plans.CompiledDocument) []string {
 // recordOf makes the record of a request. The document's rules say which keys identify it. If its time can't be read, the time of receipt
 // counts.
 func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Time) (*spool.Record, error) {
-	d := identity{level, req.Values}
+	d := identity{level, req.Values, level.AsSent(req)}
 	r := newRecord(level, d)
-	r.Account, r.RequestID, r.Values = req.Account, req.ID, req.Values
+	r.Account, r.RequestID, r.Values, r.Device = req.Account, req.ID, req.Values, req.Device
 	status := d.status()
 	if id := d.text(acctSessionID, "task_id"); id != "" {
 		r.AcctSessionID = listed(id)
@@ -83,6 +92,9 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 			r.Kind = store.SpoolOther
 		} else {
 			r.Session = hashed("session", d.nas(), id)
+			if req.Device != nil {
+				r.Session = hashed("session of a device", sourceOf(req.Device, d.nas()), id)
+			}
 		}
 	}
 	if status == accountingOn || status == accountingOff {
@@ -91,7 +103,11 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 	var given bool
 	r.DelayKey, _ = d.timed(acctDelayTime)
 	r.TimeKey, given = d.timed(eventTimestamp)
-	r.EventAt = happened(aaa.ValueText(req.Values[r.TimeKey]), aaa.ValueText(req.Values[r.DelayKey]), received, r.Reboot != "")
+	timestamp := aaa.ValueText(req.Values[r.TimeKey])
+	if d.plain && timestamp == "" {
+		timestamp = d.text(timeArguments(status)...)
+	}
+	r.EventAt = happened(timestamp, aaa.ValueText(req.Values[r.DelayKey]), received, r.Reboot != "")
 	if r.Session != "" {
 		var err error
 		if r.Digest, err = digestOf(r); err != nil {
@@ -110,7 +126,7 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 
 // recordOfSession makes a record of a session's own accounting. Its keys are known, whatever the document's rules say.
 func recordOfSession(level *plans.CompiledDocument, rec *session.Record) *spool.Record {
-	r := newRecord(level, identity{level, rec.Values})
+	r := newRecord(level, identity{level: level, values: rec.Values})
 	r.ID, r.Account, r.Kind, r.Session = rec.ID, rec.Account, rec.Kind, hashed("session of this service", rec.Session)
 	r.AcctSessionID, r.EventAt = listed(aaa.ValueText(rec.Values[acctSessionID])), rec.At
 	r.RequestID, r.Values = rec.RequestID, rec.Values

@@ -30,13 +30,22 @@ func (g *Gateway) MaskRecord(ctx context.Context, stored store.SpoolRecord) (aaa
 	if err != nil {
 		return nil, "", err
 	}
-	return maskKeys(r.Values, plan), r.RequestID, nil
+	return maskKeys(r.Values, plan, r.Device), r.RequestID, nil
 }
 
 // maskKeys replaces secret values: those that rules of any operation put into hidden attributes, and those whose key is the name of a
-// secret. Without a document that has rules for accounting it is unknown what a key holds, so all values are masked.
-func maskKeys(values aaa.Values, plan *plans.Plan) aaa.Values {
+// secret. Without a document that has rules for accounting it is unknown what a key holds, so all values are masked. The keys of a
+// device's record are the names of its attributes, which say whether they are secrets.
+func maskKeys(values aaa.Values, plan *plans.Plan, device *aaa.Device) aaa.Values {
 	hidden, known := recordSecrets(plan)
+	if device != nil {
+		known = true
+		for i := range device.AVPs {
+			if a := device.AVPs[i].Attr; a != nil && (a.Hidden || a.Credential()) {
+				hidden[a.Name], hidden[device.AVPs[i].Name()] = true, true
+			}
+		}
+	}
 	masked := make(aaa.Values, len(values))
 	for key, value := range values {
 		if !known || hidden[key] || aaa.SensitiveName(key) {

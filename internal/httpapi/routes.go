@@ -78,6 +78,8 @@ const (
 	atTable          = atTables + "/{name}"
 	atUsers          = atDocument + "/users"
 	atUsersFile      = atUsers + "/{name}"
+	atClients        = atDocument + "/clients"
+	atClient         = atClients + "/{name}"
 	atSessions       = atDocument + "/sessions"
 	atSession        = atSessions + "/{sid}" // by the derived id it takes mayWrite
 	atSpool          = atDocument + "/spool"
@@ -180,6 +182,13 @@ var routes = []route{
 	{"PUT", atUsersFile, mayWrite, onAccount, textUpload, "share", false, once((*API).createUsers)},
 	{"POST", atUsersFile, mayWrite, onAccount, textUpload, "share", true, (*API).replaceUsers},
 	{"DELETE", atUsersFile, mayWrite, onAccount, noBody, "", true, (*API).deleteUsers},
+
+	{"GET", atClients, mayRead, onAccount, noBody, paged, false, (*API).listClients},
+	{"GET", atClient, mayRead, onAccount, noBody, "", false, (*API).getClient},
+	{"PUT", atClient, mayWrite, onAccount, jsonBody, "", false, once((*API).createClient)},
+	{"POST", atClient, mayWrite, onAccount, jsonBody, "", true, (*API).replaceClient},
+	{"PATCH", atClient, mayWrite, onAccount, jsonBody, "", true, (*API).patchClient},
+	{"DELETE", atClient, mayWrite, onAccount, noBody, "", true, (*API).deleteClient},
 
 	{"GET", atSystemV1, mayRead, onSystem, noBody, "", false, (*API).getDocument},
 	{"PUT", atSystemV1, mayWrite, onSystem, jsonBody, "", false, once((*API).createDocument)},

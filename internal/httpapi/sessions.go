@@ -39,6 +39,21 @@ type sessionView struct {
 	EndedAt     time.Time `json:"ended_at,omitzero"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	Cause       string    `json:"cause,omitempty"`
+
+	Device *deviceView `json:"device,omitempty"`
+}
+
+// deviceView is the network device that keeps a session.
+type deviceView struct {
+	Account aaa.AccountID `json:"account_id"`
+	Client  string        `json:"client"`
+	Address string        `json:"address"`
+}
+
+// disconnectedView is a device's answer to a Disconnect-Request.
+type disconnectedView struct {
+	Acknowledged bool   `json:"acknowledged"`
+	ErrorCause   uint32 `json:"error_cause,omitempty"`
 }
 
 type countersView struct {
@@ -50,12 +65,16 @@ type countersView struct {
 }
 
 func viewSession(s aaa.Session) sessionView {
-	return sessionView{
+	v := sessionView{
 		ID: s.ID, Account: s.Account, State: s.State, Open: s.Open, Suspended: !s.SuspendedAt.IsZero(), User: s.User, Server: s.Server, Rounds: s.Rounds, AcctSessionID: s.AcctSessionID,
 		Counters:        countersView(s.Counters),
 		InterimInterval: s.InterimInterval, SessionTimeout: s.SessionTimeout, IdleTimeout: s.IdleTimeout,
 		CreatedAt: s.CreatedAt.UTC(), OpenedAt: s.OpenedAt.UTC(), SuspendedAt: s.SuspendedAt.UTC(), EndedAt: s.EndedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Cause: s.Cause,
 	}
+	if !s.Device.IsZero() {
+		v.Device = &deviceView{s.Device.Owner, s.Device.Client, s.Device.Address}
+	}
+	return v
 }
 
 // ViewSession is an AAA session as answers show it, to be written as JSON.
@@ -73,6 +92,8 @@ type stepView struct {
 	Session   sessionView `json:"session"`
 	Keys      aaa.Values  `json:"keys,omitempty"`
 	AVPs      aaa.Values  `json:"avps,omitempty"`
+
+	Disconnected *disconnectedView `json:"disconnected,omitempty"`
 }
 
 // replyStep answers with what a verb did.
@@ -83,6 +104,9 @@ func replyStep(c *web.Call, s *aaa.SessionAnswer, err error) error {
 	v := stepView{Result: s.Result, SID: s.SID, Challenge: s.Challenge, Holder: s.Holder, Session: viewSession(s.Session), Keys: s.Keys, AVPs: s.AVPs.Values()}
 	if s.Result == aaa.SessionChallenge {
 		v.Prompt, v.Echo = &s.Prompt, &s.Echo
+	}
+	if d := s.Disconnected; d != nil {
+		v.Disconnected = &disconnectedView{d.Acknowledged, d.ErrorCause}
 	}
 	a := web.Answer{Data: v}
 	if s.SID != "" {

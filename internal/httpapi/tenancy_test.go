@@ -98,6 +98,12 @@ var samples = map[string]sample{
 	"POST " + atTable:                         {body: data(aTableInJSON), status: 200},
 	"DELETE " + atTable:                       {status: 200, spends: true},
 	"POST " + atTable + "/simulate":           {body: data(`{"request":"AUTHEN"}`), status: 200, inherited: true},
+	"GET " + atClients:                        {status: 200},
+	"GET " + atClient:                         {status: 200},
+	"PUT " + atClient:                         {body: "client", status: 409},
+	"POST " + atClient:                        {body: "client", status: 200},
+	"PATCH " + atClient:                       {body: data(`{"description":"patched"}`), status: 200},
+	"DELETE " + atClient:                      {status: 200, spends: true},
 	"GET " + atUsers:                          {status: 200},
 	"GET " + atUsersFile:                      {status: 200},
 	"PUT " + atUsersFile:                      {body: aUsersFile, header: asText, status: 409},
@@ -123,7 +129,7 @@ func newTenancy(t *testing.T) *tenancy {
 	return w
 }
 
-// fill gives an account a document, a dictionary, a table, a users file, a token, an API key, and sessions
+// fill gives an account a document, a dictionary, a table, a users file, a client, a token, an API key, and sessions
 // in three states.
 func (w *tenancy) fill(id aaa.AccountID) {
 	w.t.Helper()
@@ -133,6 +139,7 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
 		w.do(ask{method: "PUT", path: at(id, path+name), token: w.rootToken, body: text, header: asText}).want(201)
 	}
+	w.call(w.rootToken, "PUT", at(id, "/aaa/clients/"+name), aClientOf(id)).want(201)
 	waiting, loggedIn, open, leaving := w.session(id, "twice"), w.session(id, "bob"), w.session(id, "bob"), w.session(id, "bob")
 	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+open+"/open"), "").want(200)
 	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+leaving+"/open"), "").want(200)
@@ -144,6 +151,11 @@ func (w *tenancy) fill(id aaa.AccountID) {
 		"{dict}":  w.call(w.rootToken, "PUT", at(id, "/aaa/dictionary"), data(fmt.Sprintf(aDictionary, "dictionary_acme"))).want(201).str("data", "id"),
 		"{token}": w.call(w.rootToken, "PUT", at(id, "/tokens"), "").want(201).str("data", "id"),
 	}
+}
+
+// aClientOf is a client that an account without networks may have.
+func aClientOf(id aaa.AccountID) string {
+	return data(`{"certificate":{"san":"` + string(id) + `.example"}}`)
 }
 
 // url puts the ids of one account in the pattern of a route. What {id} names may be
@@ -163,6 +175,9 @@ func (w *tenancy) ask(r *route, token string, id, owner aaa.AccountID) reply {
 	body := s.body
 	if body == "move" {
 		body = data(`{"to":"` + string(w.tenant) + `"}`)
+	}
+	if body == "client" {
+		body = aClientOf(owner)
 	}
 	return w.do(ask{method: r.method, path: w.url(r, id, owner), token: token, body: body, header: s.header})
 }
@@ -202,6 +217,9 @@ func (w *tenancy) state() string {
 		records, _, err := w.store.Spool().List(ctx, a.ID, store.SpoolFilter{}, store.Page{Limit: web.MaxPage})
 		ok(w.t, err)
 		dump(records)
+		clients, err := w.store.Clients().All(ctx, a.ID)
+		ok(w.t, err)
+		dump(clients)
 		bans, _, err := w.store.Bans().List(ctx, a.ID, time.Unix(0, 0), store.Page{})
 		ok(w.t, err)
 		dump(bans)
@@ -346,6 +364,9 @@ func TestTenancyGrants(t *testing.T) {
 			body := s.body
 			if body == "move" {
 				body = data(`{"to":"` + string(own) + `"}`)
+			}
+			if body == "client" {
+				body = aClientOf(id)
 			}
 			if got := w.do(ask{method: r.method, path: w.url(r, id, id), token: text, body: body, header: s.header}); got.status != want {
 				t.Errorf("%s: got %d, want %d: %s", name, got.status, want, got.text)

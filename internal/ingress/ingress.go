@@ -106,7 +106,7 @@ type Answer struct {
 
 // RADIUSServer answers packets of RADIUS. It is safe for use by many goroutines.
 type RADIUSServer interface {
-	// Packet answers one packet. from names the process that it came through. Errors are those of a call that could not be served at all.
+	// Packet answers one packet, whose octets it takes over. from names the process that it came through. Errors are those of a call that could not be served at all.
 	Packet(ctx context.Context, from string, p *Packet) (Answer, error)
 	// Again tells that the packet has come again while it is being answered.
 	Again(from string, p *Packet)

@@ -2,6 +2,7 @@ package line
 
 import (
 	"encoding/json"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -23,6 +24,12 @@ func fill(v reflect.Value, n *int) {
 		return
 	case *aaa.AVPs:
 		*p = aaa.AVPs{{AVP: aaa.AVP{Attr: &aaa.Attribute{Name: "a"}}, As: "b"}}
+		return
+	case *aaa.Device:
+		*p = aaa.Device{Protocol: aaa.ClientTACACS, Client: "c", From: netip.IPv6Loopback(), AVPs: []aaa.AVP{{Attr: &aaa.Attribute{Name: "a"}, Value: []byte{1}}}}
+		return
+	case *aaa.DeviceReply:
+		*p = aaa.DeviceReply{Engine: "e", AVPs: []aaa.AVP{{Attr: &aaa.Attribute{Name: "a"}, Value: []byte{}}}}
 		return
 	case *time.Time:
 		*p = time.Unix(int64(*n), 5).UTC()

@@ -15,7 +15,7 @@ type Request struct {
 	Caller       string // address and port
 	Account      string
 	Token        string // its id
-	Status       int
+	Status       int    // 0: of a network device's request, which has none
 	Took         time.Duration
 	Error        string
 
@@ -24,6 +24,7 @@ type Request struct {
 	Attempts                  int    // packets sent, to all servers
 	Reason                    string // why the answer is no, or no answer
 	User                      string
+	Protocol, Client          string // of the network device that sent it: what it speaks, and its client document
 
 	Lines, Errors int // of many requests in one: how many there were, and to how many the answer is an error
 }
@@ -53,7 +54,11 @@ func (l *Requests) Write(level slog.Level, at time.Time, r *Request) {
 	} else {
 		e.Str("operation", r.Operation)
 	}
-	e.Int("status", r.Status)
+	if r.Status > 0 {
+		e.Int("status", r.Status)
+	}
+	some(e, "protocol", r.Protocol)
+	some(e, "client", r.Client)
 	some(e, "result", r.Result)
 	some(e, "server", r.Server)
 	if r.Attempts > 0 {

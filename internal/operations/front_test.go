@@ -195,6 +195,7 @@ func TestRequestsOfFronts(t *testing.T) {
 		"a login that is repeated":  func(q *aaa.Request) { q.Op, q.Stored = aaa.Authn, false },
 		"the time of a record":      func(q *aaa.Request) { q.Happened = time.Now() },
 		"the session of a record":   func(q *aaa.Request) { q.SessionID = "mine" },
+		"a network device":          func(q *aaa.Request) { q.Device = &aaa.Device{} },
 		"a value that is none":      func(q *aaa.Request) { q.Values = aaa.Values{"x": 1.5} },
 	} {
 		for _, name := range []string{"requests.handle", "requests.dryrun", "sessions.start"} {

@@ -14,6 +14,7 @@ import (
 type Local struct {
 	Tail    *tail.Tail
 	Servers Servers
+	Devices Devices // optional: the process serves none
 	// Root is the account above all.
 	Root func(context.Context) (aaa.AccountID, error)
 	// Status is the state of the process.

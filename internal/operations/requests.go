@@ -35,6 +35,8 @@ func checkRequest(q *aaa.Request) error {
 		return aaa.Errorf(aaa.KindBadInput, "the request id is no line of %d octets at the most", maxRequestID)
 	case len(q.RepeatID) > maxRepeatID || !aaa.IsLine(q.RepeatID):
 		return aaa.Errorf(aaa.KindBadInput, "the id of repetitions is no line of %d octets at the most", maxRepeatID)
+	case q.Device != nil:
+		return aaa.Errorf(aaa.KindBadInput, "a network device's request is made in the process that verified its packet alone")
 	case (q.Stored || q.RepeatID != "") && q.Op != aaa.Accounting:
 		return aaa.Errorf(aaa.KindBadInput, "accounting requests alone are stored or repeated")
 	case !q.Happened.IsZero() || q.SessionID != "":

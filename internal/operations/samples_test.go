@@ -20,6 +20,7 @@ const (
 	smallDocument = `{"aaa_mode":"off"}`
 	smallTable    = "Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.*.TIMEOUT NULL End\n\t*.RADIUS.ACK REPLY End\nEnd:\n"
 	smallUsers    = "# nobody\n"
+	smallClient   = `{"certificate":{"san":"switch.example.net"},"secret":"a long shared secret"}`
 	smallScript   = `{"request":"AUTHEN","arrives":[]}`
 	someID        = "0123456789abcdef0123456789abcdef"
 )
@@ -82,6 +83,13 @@ var samples = map[string]sample{
 	"users.create":  plain(writes, admin.UsersUpload{Name: "night", Text: smallUsers}),
 	"users.replace": plain(writes, UsersWritten{Upload: admin.UsersUpload{Name: "night", Text: smallUsers}}),
 	"users.delete":  plain(writes, ExpectedName{Name: "night", Expected: another}),
+
+	"clients.list":    plain(reads, aPage),
+	"clients.get":     plain(reads, ClientNamed{Name: "switch"}),
+	"clients.create":  plain(writes, ClientWritten{Name: "switch", Sent: decoded(smallClient)}),
+	"clients.replace": plain(writes, ClientWritten{Name: "switch", Sent: decoded(smallClient)}),
+	"clients.patch":   plain(writes, ClientWritten{Name: "switch", Sent: decoded(`{"description":"x"}`)}),
+	"clients.delete":  plain(writes, ExpectedName{Name: "switch", Expected: another}),
 
 	"tokens.list":       plain(reads, aPage),
 	"tokens.create":     plain(writes, Wanted{Sent: decoded(`{"scopes":["read"]}`)}),

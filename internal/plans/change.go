@@ -26,7 +26,7 @@ func (t *Cache) Changed(ctx context.Context, changes []store.Change, reset bool)
 		if !warm && c.Kind == store.ChangedAccount {
 			t.unlearn(ctx, c.Account)
 		}
-		if !warm || c.Kind == store.ChangedToken {
+		if !warm || c.Kind == store.ChangedToken || c.Kind == store.ChangedClient {
 			continue
 		}
 		t.follow(ctx, n, c)

@@ -61,10 +61,13 @@ type Seldom struct {
 	InterimInterval int // seconds between interim updates where the accept does not say; 0: none
 	CookieTimeout   int // seconds in which a suspended AAA session can be resumed; 0: aaa.DefaultCookieTimeout
 
+	TrackSessions    bool          // accounting of devices keeps AAA sessions
 	StoredAccounting bool          // accounting is answered once it is stored
 	AccountingKeep   time.Duration // 0: aaa.DefaultAccountingKeep
 
 	Bans *bans.Policy // nil: none
+
+	ClientRules bool // requests of network devices go by the rules too
 
 	BlockAuthz      []Channels
 	BlockAccounting []Channels
@@ -118,8 +121,8 @@ type Server struct {
 	// Rules is nil for an operation that doesn't use the server. In a document with a table any
 	// operation may use any server.
 	Rules [aaa.NumOps]*translate.Binding
+	Mode  aaa.AVPMode // of the server's avp member, as its protocol means it
 	print fingerprint
-	mode  aaa.AVPMode
 
 	asked   atomic.Int32 // exchanges under way
 	trouble atomic.Pointer[Trouble]
@@ -175,9 +178,11 @@ func (t *Cache) compile(ctx context.Context, chain []link, previous *CompiledDoc
 	level.Mode = doc.Mode
 	level.Workers = doc.Workers
 	level.SessionTimeout, level.InterimInterval, level.CookieTimeout = doc.SessionTimeout, doc.LocalInterimUpdateInterval, doc.CookieTimeout
+	level.TrackSessions = doc.TrackSessions
 	level.StoredAccounting = doc.AccountingDelivery == aaa.DeliveryStored
 	level.AccountingKeep = time.Duration(doc.AccountingKeep) * time.Second
 	level.Bans = bans.NewPolicy(level.Account, doc.Bans)
+	level.ClientRules = doc.ClientRules
 	level.AuthzApps = doc.AuthzApps
 	level.AuthzUsername, level.AuthzPassword = doc.AuthzUsername, doc.AuthzPassword
 	level.Providers = doc.AuthzProviders
@@ -228,7 +233,7 @@ func (t *Cache) server(level *CompiledDocument, set *dict.Set, config aaa.Server
 	config.Name, config.Engine = unique.Make(config.Name).Value(), unique.Make(config.Engine).Value() // one text for all who have it
 	traits := t.engines.Traits(config.Engine)
 	s := &Server{
-		Name: config.Name, Dict: set, Engine: config.Engine, Traits: traits, mode: traits.Mode(config.AVP), print: fingerprintOf(config),
+		Name: config.Name, Dict: set, Engine: config.Engine, Traits: traits, Mode: traits.Mode(config.AVP), print: fingerprintOf(config),
 	}
 	s.Tally = t.tally(s.Engine, net.JoinHostPort(config.Address, strconv.Itoa(config.Port)))
 	s.Address = s.Tally.Server
@@ -302,8 +307,8 @@ func (t *Cache) list(level *CompiledDocument, doc *aaa.Document, op aaa.Op) erro
 	level.programs[op] = program
 	var hidden []string
 	for _, s := range bound {
-		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, s.mode}, func() (*translate.Binding, error) {
-			return program.Bind(s.Dict, s.mode), nil
+		s.Rules[op], err = t.bindings.Get(bindingKey{program, s.Dict, s.Mode}, func() (*translate.Binding, error) {
+			return program.Bind(s.Dict, s.Mode), nil
 		})
 		if err != nil {
 			return err

@@ -67,3 +67,16 @@ func TestChangeVisitsWhatItConcerns(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsConcernNoPlan: a change of a client or a token reads nothing of its account.
+func TestClientsConcernNoPlan(t *testing.T) {
+	tenants, _ := warmAccounts(t, 1, false)
+	for _, kind := range []store.ChangeKind{store.ChangedClient, store.ChangedToken} {
+		n, _ := tenants.nodes.Load(rootOfMany)
+		before := n.state.Load()
+		tenants.Changed(t.Context(), []store.Change{{Kind: kind, Account: rootOfMany, Name: "x"}}, false)
+		if before == nil || n.state.Load() != before {
+			t.Errorf("a change of a %s reads the account anew", kind)
+		}
+	}
+}

@@ -28,11 +28,11 @@ func (f *fixture) verdict(account, file, name string) string {
 // login is the name and the password that a CompiledDocument takes from a request.
 func login(t *testing.T, l *CompiledDocument, op aaa.Op, values map[string]any) (raw, sent, password string) {
 	t.Helper()
-	raw, sent, err := l.UserName(t.Context(), op, values, nil)
+	raw, sent, err := l.UserName(t.Context(), &aaa.Request{Op: op, Values: values}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if password, err = l.Password(t.Context(), op, values, nil); err != nil {
+	if password, err = l.Password(t.Context(), &aaa.Request{Op: op, Values: values}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return raw, sent, password

@@ -153,11 +153,18 @@ func (l *CompiledDocument) uses(fn func(used) bool) {
 
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
 // rule for User-Name, or else user of TACACS+, takes it (see translate.Program.Value). Without such a rule both are the
-// request's key User-Name. An authz request that brings none has the document's. sent is empty where there is no name, or none that
+// request's key User-Name. A device's request has it in its attributes, whatever the rules are, unless the document says client_rules. An
+// authz request that brings none has the document's. sent is empty where there is no name, or none that
 // could be sent. Errors are those of translate.Binding.Out.
-func (l *CompiledDocument) UserName(ctx context.Context, op aaa.Op, values map[string]any, budget *translate.Budget) (raw, sent string, err error) {
-	raw, sent, brought, err := l.value(ctx, op, values, budget, "User-Name", "user")
-	if !brought && op == aaa.Authz && l.AuthzUsername != "" {
+func (l *CompiledDocument) UserName(ctx context.Context, req *aaa.Request, budget *translate.Budget) (raw, sent string, err error) {
+	var brought bool
+	if l.AsSent(req) {
+		raw, brought = req.Device.User()
+		sent = raw
+	} else {
+		raw, sent, brought, err = l.value(ctx, req.Op, req.Values, budget, "User-Name", "user")
+	}
+	if !brought && req.Op == aaa.Authz && l.AuthzUsername != "" {
 		return l.AuthzUsername, l.AuthzUsername, nil
 	}
 	return raw, sent, err
@@ -166,13 +173,21 @@ func (l *CompiledDocument) UserName(ctx context.Context, op aaa.Op, values map[s
 // Password returns the clear-text password of a request as the operation's rule for User-Password, or else
 // password of TACACS+, takes it, without one the request's key User-Password. An authz request that brings none has the document's.
 // Errors are those of translate.Binding.Out.
-func (l *CompiledDocument) Password(ctx context.Context, op aaa.Op, values map[string]any, budget *translate.Budget) (string, error) {
-	_, sent, brought, err := l.value(ctx, op, values, budget, "User-Password", "password")
-	if !brought && op == aaa.Authz {
+func (l *CompiledDocument) Password(ctx context.Context, req *aaa.Request, budget *translate.Budget) (sent string, err error) {
+	var brought bool
+	if l.AsSent(req) {
+		sent, brought = req.Device.Password()
+	} else {
+		_, sent, brought, err = l.value(ctx, req.Op, req.Values, budget, "User-Password", "password")
+	}
+	if !brought && req.Op == aaa.Authz {
 		return l.AuthzPassword.Reveal(), nil
 	}
 	return sent, err
 }
+
+// AsSent reports whether a request is a network device's whose attributes the document's rules are not for.
+func (l *CompiledDocument) AsSent(req *aaa.Request) bool { return req.Device != nil && !l.ClientRules }
 
 // value is what the rules take for one of two attributes: the first that the request brings. Without a rule for either
 // it is the request's key of the first one's name.

@@ -32,13 +32,14 @@ const killTime = 5 * time.Second
 type Options struct {
 	Program Program
 	// Module and Front are the roles, and Front's argument its number: what children are called with.
-	Module, Front           string
-	Fronts                  int
-	ModuleUser, FrontUser   *syscall.Credential
-	StartModule, StartFront func() (body any, files []*os.File) // of the message Start; it is called for each start
-	Operators               func(*os.File)                      // takes main's end of the line to each security module that is ready; nil: there is none
-	Pulse                   time.Duration                       // between two questions whether a child is there; default 5 s
-	Log                     *slog.Logger
+	Module, Front         string
+	Fronts                int
+	ModuleUser, FrontUser *syscall.Credential
+	StartModule           func() (body any, files []*os.File)          // of the message Start; it is called for each start
+	StartFront            func(front int) (body any, files []*os.File) // likewise, with the front's number
+	Operators             func(*os.File)                               // takes main's end of the line to each security module that is ready; nil: there is none
+	Pulse                 time.Duration                                // between two questions whether a child is there; default 5 s
+	Log                   *slog.Logger
 }
 
 // Family is main's children: a security module and fronts. Those that end are started anew, and the lines between them are made anew.
@@ -144,7 +145,8 @@ func (f *Family) fail(err error) {
 
 // start fills a place. f.mu is held.
 func (f *Family) start(m *member) error {
-	role, user, body, slack := f.o.Front, f.o.FrontUser, f.o.StartFront, frontSlack
+	role, user, slack := f.o.Front, f.o.FrontUser, frontSlack
+	body := func() (any, []*os.File) { return f.o.StartFront(m.front) }
 	args := []string{role, fmt.Sprint(m.front)}
 	if m == f.module {
 		role, user, body, slack = f.o.Module, f.o.ModuleUser, f.o.StartModule, 0

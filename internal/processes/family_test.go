@@ -162,7 +162,7 @@ func newWorld(t *testing.T, fronts int, fails string) *world {
 		Program: Program{Path: "/proc/self/exe", Name: "play", Log: w.log},
 		Module:  "module", Front: "front", Fronts: fronts,
 		StartModule: func() (any, []*os.File) { return fails, nil },
-		StartFront:  func() (any, []*os.File) { return fails, []*os.File{f} },
+		StartFront:  func(int) (any, []*os.File) { return fails, []*os.File{f} },
 		Log:         slog.New(slog.NewJSONHandler(w.log, nil)),
 	})
 	t.Cleanup(func() {

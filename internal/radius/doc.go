@@ -1,5 +1,5 @@
 // Package radius is the RADIUS codec, octets only: packets, the ciphers of hidden attributes, and the authenticators
-// that both ends make and check (RFC 2865, 2866, 2868, 2869, 3579, 5176, 5997). It does no I/O, keeps no state of an
+// that both ends make and check (RFC 2865, 2866, 2868, 2869, 3579, 5176, 5997, 9765). It does no I/O, keeps no state of an
 // exchange and imports nothing of the project.
 //
 // The codec has two layers, because its users need different ones:

@@ -13,7 +13,9 @@ const (
 	AttrClass                = 25
 	AttrVendorSpecific       = 26
 	AttrSessionTimeout       = 27
+	AttrCallingStationID     = 31
 	AttrNASIdentifier        = 32
+	AttrProxyState           = 33
 	AttrAcctStatusType       = 40
 	AttrAcctDelayTime        = 41
 	AttrAcctSessionID        = 44
@@ -25,6 +27,13 @@ const (
 	AttrEAPMessage           = 79
 	AttrMessageAuthenticator = 80
 	AttrNASIPv6Address       = 95
+	AttrErrorCause           = 101
+)
+
+// Original-Packet-Code is 241.4: an extended attribute (RFC 7930 §4).
+const (
+	AttrExtended1         = 241
+	ExtOriginalPacketCode = 4
 )
 
 // Microsoft's attributes for MS-CHAP (RFC 2548 §2).

@@ -25,6 +25,7 @@ const (
 	CoARequest         Code = 43
 	CoAACK             Code = 44
 	CoANAK             Code = 45
+	ProtocolError      Code = 52 // RFC 7930 §4
 )
 
 // Sizes in octets.
@@ -58,7 +59,10 @@ type Packet struct {
 // Parse checks the lengths of a datagram and of its attributes (RFC 2865 §3, §5). Octets behind the packet's own length
 // are padding and are ignored. The position of the Message-Authenticator is free: a client puts it first, and any sender may
 // put it elsewhere.
-func Parse(datagram []byte) (Packet, error) {
+func Parse(datagram []byte) (Packet, error) { return parse(datagram, false) }
+
+// parse is Parse, or Parse11.
+func parse(datagram []byte, v11 bool) (Packet, error) {
 	if len(datagram) > MaxPacket {
 		return Packet{}, ErrLong
 	}
@@ -76,6 +80,9 @@ func Parse(datagram []byte) (Packet, error) {
 		}
 		switch datagram[i] {
 		case AttrMessageAuthenticator:
+			if v11 {
+				break
+			}
 			if p.macAt != 0 || datagram[i+1] != 2+macLen {
 				return Packet{}, ErrMACShape
 			}

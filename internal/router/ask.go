@@ -110,6 +110,10 @@ func (m *Machine) askOne(ctx context.Context, a *Answer, s *scratch, server *pla
 	default:
 		a.Event = fsm.NAK
 	}
+	if m.req.Device != nil {
+		a.Result.Reply = deviceReply(server, reply)
+		return
+	}
 	var unread error
 	if a.Result.Keys, a.Result.AVPs, unread = server.Rules[m.req.Op].Back(ctx, reply.AVPs, &m.budget, &s.tracer); unread != nil {
 		a.refuse(ctx, unread)

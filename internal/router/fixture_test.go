@@ -59,6 +59,7 @@ func newLabOf(t testing.TB, acts *router.Actions, deadline time.Duration, names 
 	}
 	l := &lab{t: t, actions: acts, servers: map[string]*backend{}}
 	l.router, err = router.New(router.Options{
+		ProxyState: []byte("the mark"),
 		Authorizer: nobody{}, Actions: l.actions, Metrics: router.NewMetrics(prometheus.NewRegistry()),
 		Standard: std, Deadline: deadline, Log: slog.New(tenantlog.New(slog.NewJSONHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	})

@@ -15,7 +15,7 @@ func kindOf(req *aaa.Request, continued bool) fsm.Event {
 		switch {
 		case continued:
 			return fsm.REACCESS
-		case req.Values["New-Password"] != nil:
+		case req.Values["New-Password"] != nil, req.Device != nil && req.Values["new_password"] != nil:
 			return fsm.PASSWD
 		case only(req.Values["Service-Type"]):
 			return fsm.AuthOnly
@@ -36,8 +36,12 @@ func only(v any) bool {
 	return ok && (strings.EqualFold(s, "Authenticate-Only") || strings.EqualFold(s, "Authorize-Only"))
 }
 
-// acctKind goes by Acct-Status-Type (RFC 2866 §5.1), in words as the dictionaries have them.
+// acctKind goes by Acct-Status-Type (RFC 2866 §5.1), in words as the dictionaries have them. Of a start that is an update too
+// (RFC 8907 §7.2) the last word counts.
 func acctKind(v any) fsm.Event {
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		v = list[len(list)-1]
+	}
 	s, _ := v.(string)
 	switch strings.ToLower(s) {
 	case "start":

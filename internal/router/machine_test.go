@@ -113,22 +113,29 @@ func (l *lab) repeatOnce(server string) {
 	}()
 }
 
-// TestDuplicate: a repetition is a DUP event; only a table that says REDO asks again.
+// TestDuplicate: a repetition is a DUP event, of a device's login too; only a table that says REDO asks again.
 func TestDuplicate(t *testing.T) {
 	t.Parallel()
-	for name, lines := range map[string]string{"default": "", "redo": "\t*.*.DUP  REDO  Same\n"} {
+	const redo = "\t*.*.DUP  REDO  Same\n"
+	for name, lines := range map[string]string{"default": "", "redo": redo, "login": "", "redo login": redo} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 10*time.Second, "a")
-			l.use("Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
+			table := "Start:\n\t*.+ACCT.ACK ACCT Wait\nWait:\n" + lines + "\t*.ACCT.ACK REPLY Hold\n\t*.ACCT.ERROR REPLY Hold\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n"
+			req := &aaa.Request{Op: aaa.Accounting, RepeatID: "again", Trace: true}
+			if strings.HasSuffix(name, "login") {
+				table = strings.NewReplacer("+ACCT.ACK ACCT Wait", "+AUTHEN.ACK RAD2RAD Wait Xstring=a", ".ACCT.", ".RAD2RAD.").Replace(table)
+				req.Op, req.Device = aaa.Authn, &aaa.Device{AVPs: []aaa.AVP{}}
+			}
+			l.use(table)
 			l.servers["a"].outcome = aaa.Accept
 			l.repeatOnce("a")
-			res, err := l.ask(t.Context(), &aaa.Request{Op: aaa.Accounting, RepeatID: "again", Trace: true})
+			res, err := l.ask(t.Context(), req)
 			if err != nil || !res.IsAuthorized {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			want := int32(1)
-			if name == "redo" {
+			if lines == redo {
 				want = 2
 			}
 			if n := l.servers["a"].asked.Load(); n != want {

@@ -45,9 +45,17 @@ func newMark(req *aaa.Request, begun time.Time) mark {
 	return m
 }
 
-// message translates the request for one server, into s.
+// message translates the request for one server, into s. That of a device goes as it was sent, unless the document says otherwise.
 func (q *question) message(ctx context.Context, s *scratch, server *plans.Server) error {
-	avps, err := server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
+	var avps []aaa.AVP
+	var err error
+	if q.level.AsSent(q.req) {
+		var whole int
+		avps, whole, err = q.asSent(s.avps[:0], server)
+		s.used = max(s.used, whole)
+	} else {
+		avps, err = server.Rules[q.req.Op].Out(ctx, s.avps[:0], q.req.Values, q.budget, q.tracer)
+	}
 	if err != nil {
 		s.used = cap(s.avps) // who knows how far it came
 		return err
@@ -61,11 +69,22 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 	if q.tracer.Trace != nil {
 		q.tellOmitted(server, avps)
 	}
+	var d aaa.Dictionary = server.Dict
+	nas, port, hasPort := q.level.NASAddress, q.level.NASPort, q.level.HasNASPort
+	if q.level.AsSent(q.req) {
+		nas, port, hasPort = nasOf(q.req.Device), 0, false
+	}
+	if q.req.Device != nil {
+		d = &layers{server.Dict, q.router.std.all}
+	}
 	s.avps, s.used = avps, max(s.used, len(avps))
 	s.request = engines.Request{
-		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: server.Dict,
-		NASAddress: q.level.NASAddress, NASPort: q.level.NASPort, HasNASPort: q.level.HasNASPort,
+		Op: q.req.Op, Account: q.req.Account, AVPs: avps, Dict: d,
+		NASAddress: nas, NASPort: port, HasNASPort: hasPort,
 		Begun: q.mark.begun, Happened: q.mark.happened, SessionID: q.mark.session, Allowance: q.allowance,
+	}
+	if q.req.Device != nil {
+		s.request.ProxyState = q.router.proxyState
 	}
 	if q.tracer.Trace != nil {
 		s.request.Added = q.added(server)

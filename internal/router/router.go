@@ -42,6 +42,7 @@ type Router struct {
 	bans         *bans.Board
 	deadline     time.Duration
 	log          *slog.Logger
+	proxyState   []byte
 
 	repeats    repeats
 	background sync.WaitGroup // requests that go on after their answer
@@ -50,6 +51,8 @@ type Router struct {
 // Standard is the attributes that the router itself sets, whatever a server's dictionaries hold.
 type Standard struct {
 	UserName, UserPassword, State *aaa.Attribute
+
+	all aaa.Dictionary // by which devices' packets are read
 }
 
 // The router's attributes by number (RFC 2865 §5.1, §5.2, §5.24).
@@ -61,7 +64,7 @@ const (
 
 // StandardOf finds the router's attributes in a dictionary.
 func StandardOf(d aaa.Dictionary) (Standard, error) {
-	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber)}
+	s := Standard{UserName: d.Standard(userNameNumber), UserPassword: d.Standard(userPasswordNumber), State: d.Standard(stateNumber), all: d}
 	if s.UserName == nil || s.UserPassword == nil || s.State == nil {
 		return s, errors.New("the system dictionaries lack User-Name, User-Password or State")
 	}
@@ -78,6 +81,7 @@ type Options struct {
 	Bans       *bans.Board       // optional: nobody is banned
 	Deadline   time.Duration     // of a whole request; 0 means DefaultDeadline
 	Log        *slog.Logger
+	ProxyState []byte // of requests for devices: engines.Request.ProxyState; optional
 }
 
 // New makes a Router. It fails where the actions do not suffice for the built-in table.
@@ -91,7 +95,7 @@ func New(o Options) (*Router, error) {
 	}
 	return &Router{
 		authorizer: o.Authorizer, actions: o.Actions, defaultTable: table, metrics: o.Metrics,
-		std: o.Standard, processor: o.Processor, bans: o.Bans, deadline: o.Deadline, log: o.Log,
+		std: o.Standard, processor: o.Processor, bans: o.Bans, deadline: o.Deadline, log: o.Log, proxyState: o.ProxyState,
 	}, nil
 }
 
@@ -359,7 +363,7 @@ func (x *run) external(ctx context.Context, level *plans.CompiledDocument, app s
 	if p, ok := x.plan.Providers[app]; ok {
 		var err error
 		v, err = x.authorizer.Ask(ctx, app, p, authorizer.Question{
-			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: level.HiddenKeys,
+			Account: x.req.Account, RequestID: x.req.ID, Op: x.req.Op, Values: x.req.Values, Hidden: hiddenKeys(level, x.req),
 		})
 		switch {
 		case err == nil:

@@ -26,6 +26,9 @@ func newTrace(route *plans.Route, req *aaa.Request) *aaa.Tracing {
 
 // unusedKeys lists the request's keys that no rule of its documents reads, nor the service itself.
 func unusedKeys(route *plans.Route, req *aaa.Request) []string {
+	if req.Device != nil {
+		return nil // they are its attributes, which go on as they are
+	}
 	var keys []string
 	for key := range req.Values {
 		switch key {

@@ -27,11 +27,12 @@ const (
 	Dictionary = "dictionary"
 	Token      = "token"
 	Ban        = "ban"     // a ban by hand
+	Client     = "client"  // a network device
 	Request    = "request" // the data of an AAA request
 	FSM        = "fsm"     // state machine table
 )
 
-var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Ban, Request, FSM}
+var names = []string{AAA, SystemAAA, Account, Dictionary, Token, Ban, Client, Request, FSM}
 
 // base is where the compiler believes the schemas to be.
 const base = "aaa-api:///"

@@ -55,7 +55,17 @@ func (m *Manager) CloseSession(ctx context.Context, account aaa.AccountID, sid, 
 }
 
 // CloseSessionByID is CloseSession for an administrator, who knows the derived id alone: an empty cause means Admin-Reset.
+//
+// A session that a device keeps ends when the device says so: it is asked first. If it refuses, or gives no answer, the session goes on, which is
+// KindConflict or KindNoAnswer.
 func (m *Manager) CloseSessionByID(ctx context.Context, account aaa.AccountID, id, cause string, usage aaa.Usage, values aaa.Values) (*aaa.SessionAnswer, error) {
+	s, err := m.byID(ctx, account, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.Device != nil && s.place().accounted() {
+		return m.disconnect(ctx, s, cmp.Or(cause, causeAdmin))
+	}
 	return m.close(ctx, account, func() (*session, error) { return m.byID(ctx, account, id) }, cmp.Or(cause, causeAdmin), usage, values)
 }
 
@@ -111,7 +121,7 @@ func (m *Manager) end(s *session, cause string, at time.Time) {
 	}
 	s.move(to, at)
 	s.Cause = cause
-	if from.accounted() {
+	if from.accounted() && s.Device == nil { // a device sends its Stop itself
 		now := m.now()
 		s.SentTime = s.sessionTime(at)
 		s.Records++

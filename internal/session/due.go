@@ -77,6 +77,8 @@ func (m *Manager) due(ctx context.Context, s *session) (claims.Outcome, error) {
 		at, cause := s.expires()
 		expired := !at.IsZero() && !at.After(now)
 		switch {
+		case expired && s.Device != nil && cause == causeTimeout:
+			return m.timeOut(ctx, s)
 		case expired:
 			m.end(s, cause, at) // then, even where no node was up
 		case s.place() == Opened && !s.NextInterim.IsZero() && !s.NextInterim.After(now):

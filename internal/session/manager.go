@@ -37,12 +37,21 @@ type Peers interface {
 	Continue(ctx context.Context, url string, account aaa.AccountID, sid string, values aaa.Values, requestID string) (*aaa.SessionAnswer, error)
 }
 
+// Devices asks network devices to end sessions.
+type Devices interface {
+	// Disconnect returns a device's answer. An error is an *aaa.Error: KindConflict where its client's document names no way to ask it,
+	// KindNoAnswer where it is silent.
+	Disconnect(ctx context.Context, device aaa.SessionDevice, values aaa.Values) (aaa.Disconnected, error)
+}
+
 // Options are the parts that a Manager works with.
 type Options struct {
 	Store store.Sessions
 	Vault secmod.SealOpener // seals what is secret in a record
 	AAA   AAA
 	Peers Peers // nil: this node is the only one
+	// Devices is nil where no devices send requests.
+	Devices Devices
 	// Deadline is how long another node may take to answer for this one, as long as an AAA request: one that hangs must not
 	// cost a caller more. 0: as long as it likes.
 	Deadline time.Duration
@@ -60,6 +69,7 @@ type Manager struct {
 	vault   secmod.SealOpener
 	aaa     AAA
 	peers   Peers
+	devices Devices
 	within  time.Duration // for other nodes; 0: no bound
 	self    home
 	clock   func() time.Time
@@ -78,7 +88,7 @@ func New(o Options) *Manager {
 		o.Now = time.Now
 	}
 	m := &Manager{
-		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
+		store: o.Store, vault: o.Vault, aaa: o.AAA, peers: o.Peers, devices: o.Devices, within: o.Deadline, self: home{o.Node, o.URL}, clock: o.Now,
 		metrics: o.Metrics, log: o.Log, pause: backoff.Sleep, dialogues: newDialogues(),
 	}
 	m.scheduler = m.timers()

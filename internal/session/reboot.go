@@ -83,6 +83,8 @@ func (m *Manager) endOne(ctx context.Context, s *session, at time.Time) error {
 	case err != nil:
 		return err
 	}
-	m.tellStop(ctx, ended)
+	if ended.Stop != nil {
+		m.tellStop(ctx, ended)
+	}
 	return nil
 }

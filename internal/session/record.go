@@ -47,6 +47,8 @@ type body struct {
 
 	Records uint64 `json:"records,omitempty"` // accounting records that were begun
 
+	Device *device `json:"device,omitempty"` // that keeps the session; nil: its holder does
+
 	Private string `json:"private"` // sealed
 }
 
@@ -148,6 +150,9 @@ func (s *session) expires() (at time.Time, cause string) {
 	case Opened, Suspended:
 		if s.SessionTimeout > 0 {
 			at, cause = s.OpenedAt.Add(seconds(s.SessionTimeout)), causeTimeout
+			if s.Device != nil && s.Device.Next.After(at) {
+				at = s.Device.Next
+			}
 		}
 		if given, why := s.patience(); !given.IsZero() && (at.IsZero() || given.Before(at)) {
 			at, cause = given, why
@@ -159,6 +164,8 @@ func (s *session) expires() (at time.Time, cause string) {
 // patience is when an accounted session ends because its holder does nothing or is away, and of which cause.
 func (s *session) patience() (at time.Time, cause string) {
 	switch {
+	case s.Device != nil:
+		return s.ChangedAt.Add(s.Device.silence()), causeCarrier
 	case !s.SuspendedAt.IsZero():
 		return s.SuspendedAt.Add(seconds(cmp.Or(s.CookieTimeout, aaa.DefaultCookieTimeout))), causeCarrier
 	case s.IdleTimeout > 0:
@@ -181,6 +188,9 @@ func (s *session) view(now time.Time) aaa.Session {
 	v.Counters.SessionTime = s.sessionTime(now)
 	if s.place() == Suspended {
 		v.SuspendedAt = s.SuspendedAt
+	}
+	if s.Device != nil {
+		v.Device = s.Device.SessionDevice
 	}
 	return v
 }

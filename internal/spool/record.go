@@ -29,7 +29,10 @@ type Body struct {
 	// The request keys of Event-Timestamp and Acct-Delay-Time (RFC 2869 §5.3, RFC 2866 §5.2); empty: the record has none.
 	TimeKey  string `json:"time_key,omitempty"`
 	DelayKey string `json:"delay_key,omitempty"`
-	Reboot   string `json:"reboot,omitempty"` // hash of the NAS that began or ended its accounting; empty: none did
+	// Device is the network device that sent the record, with its attributes; nil: a caller of the API did.
+	Device *aaa.Device `json:"device,omitempty"`
+
+	Reboot string `json:"reboot,omitempty"` // hash of the NAS that began or ended its accounting; empty: none did
 }
 
 // Deliver runs an accounting request at the account's servers. If the account has no server, the result is aaa.Off. Its errors are *aaa.Error.

@@ -166,8 +166,7 @@ func (e *OutsideError) Error() string { return "clients are outside of the netwo
 // Unwrap names the accounts.
 func (e *OutsideError) Unwrap() error {
 	if e.Accounts == nil {
-		meaning := conflict("address", "granted", "is not within the client_networks of the account", nil)
-		return &meaning
+		return aaa.Invalid(aaa.Field{Path: "address", Rule: "granted", Message: "is not within the client_networks of the account: an account above grants them"})
 	}
 	path := "client_networks"
 	if e.Moved {

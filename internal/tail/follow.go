@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	liveSlots = 4096             // 1.3 MiB
+	liveSlots = 4096             // 1.5 MiB
 	liveTime  = 30 * time.Second // after its last call a follower counts as gone
 	gather    = 50 * time.Millisecond
 )

@@ -16,6 +16,7 @@ const (
 	textUser
 	textOutcome
 	textServer
+	textDevice
 	textReason
 	numTexts
 )
@@ -27,7 +28,8 @@ const (
 	maxUser    = 64
 	maxOutcome = 16
 	maxServer  = 48
-	allText    = 274
+	maxDevice  = 80
+	allText    = 320
 )
 
 // slot is the place of an entry. It holds no pointers, so the collector of garbage has nothing to look at.
@@ -54,6 +56,7 @@ func (s *slot) put(e *Entry) {
 	put(textUser, e.User, maxUser)
 	put(textOutcome, e.Outcome, maxOutcome)
 	put(textServer, e.Server, maxServer)
+	put(textDevice, e.Device, maxDevice)
 	put(textReason, e.Reason, allText)
 }
 
@@ -69,7 +72,7 @@ func (s *slot) entry() Entry {
 	return Entry{
 		Seq: s.seq, At: time.Unix(0, s.at), Took: time.Duration(s.took), Op: s.op,
 		Account: aaa.AccountID(text(textAccount)), ID: text(textID), User: text(textUser),
-		Outcome: text(textOutcome), Server: text(textServer), Reason: text(textReason),
+		Outcome: text(textOutcome), Server: text(textServer), Device: text(textDevice), Reason: text(textReason),
 	}
 }
 

@@ -33,6 +33,7 @@ type Entry struct {
 	Outcome string // of aaa.Result, or the kind of the error
 	Server  string // that answered, or failed last
 	Reason  string // why the outcome is what it is; empty for an accept
+	Device  string // that sent it: its protocol, client and address; empty: a caller of the API did
 }
 
 // Filter says which requests are meant. The zero value means all.
@@ -48,7 +49,7 @@ func (f *Filter) takes(e *Entry) bool {
 
 // Bounds of the rings, in slots.
 const (
-	allSlots  = 16384 // of all accounts together: 5 MiB
+	allSlots  = 16384 // of all accounts together: 6 MiB
 	firstRing = 4
 	lastRing  = 1024
 	growth    = 4

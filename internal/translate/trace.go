@@ -26,6 +26,9 @@ func (t *Tracer) Added(attribute, value string) {
 	}
 }
 
+// Left notes an attribute of a device that does not go on to the server.
+func (t *Tracer) Left(attribute, reason string) { t.dropped(attribute, reason) }
+
 func (t *Tracer) dropped(attribute, reason string) {
 	if t == nil {
 		return

@@ -202,6 +202,9 @@ func (s *FreeRADIUSServer) configure() error {
 	}); err != nil {
 		return err
 	}
+	if err := writeEAPCertificates(s.Dir); err != nil {
+		return err
+	}
 	about, err := json.Marshal(s)
 	if err != nil {
 		return err

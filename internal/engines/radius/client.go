@@ -18,6 +18,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/radius/streams"
 	"aaa-api/internal/radius"
 	"aaa-api/internal/radius/avp"
 )
@@ -40,6 +41,9 @@ type client struct {
 	status   atomic.Bool // it has answered a Status-Server
 	health   engines.Recovery
 
+	overTLS  bool             // transport: tls
+	streams  *streams.Manager // of transport tls
+	broken   error            // why there is none
 	key      *radius.Key
 	previous *radius.Key                // nil: there is none
 	proven   atomic.Pointer[radius.Key] // of the latest answer; nil: key
@@ -116,7 +120,7 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	p := c.engine.pendings.Get().(*pending)
 	defer c.finish(p)
 	p.req, p.key, p.allow = req, c.inForce(), req.Allowance
-	if err := p.build(req, p.key, time.Now()); err != nil {
+	if err := c.prepare(p, req); err != nil {
 		return nil, err
 	}
 	attempts, blame, err := c.exchange(ctx, p, c.timeout, c.retries)
@@ -128,9 +132,15 @@ func (c *client) Exchange(ctx context.Context, req *engines.Request) (*engines.R
 	}
 	c.succeeded()
 	reply := &engines.Reply{Attempts: attempts}
-	d := avp.Decoder{Dict: req.Dict, Cipher: radius.Cipher{Key: p.used, Request: &p.asked}}
+	d := avp.Decoder{Dict: req.Dict, Cipher: radius.Cipher{Key: p.used, Request: &p.asked}, Plain: p.v11}
 	reply.AVPs = slices.DeleteFunc(d.Decode(p.reply), func(v aaa.AVP) bool {
-		return avp.Standard(v.Attr) == radius.AttrMessageAuthenticator // it is verified, and means nothing beyond this hop
+		switch avp.Standard(v.Attr) {
+		case radius.AttrMessageAuthenticator: // it is verified, and means nothing beyond this hop
+			return true
+		case radius.AttrProxyState:
+			return len(req.ProxyState) > 0 && bytes.Equal(v.Value, req.ProxyState)
+		}
+		return false
 	})
 	switch p.reply.Code() {
 	case radius.AccessReject:
@@ -172,10 +182,11 @@ func (c *client) Encode(req *engines.Request) ([]byte, error) {
 	secret := make([]byte, 16)
 	aaa.Random(secret)
 	key := radius.NewKey(secret)
+	p.v11 = c.streams != nil && c.streams.Version() == streams.V11
 	if err := p.build(req, key, time.Now()); err != nil {
 		return nil, err
 	}
-	p.sign(0, key)
+	p.complete(0, key)
 	return append([]byte(nil), p.enc.Packet...), nil
 }
 
@@ -187,8 +198,13 @@ func (c *client) Format(f fmt.State, _ rune) {
 // Health is the server's health.
 func (c *client) Health() *engines.Health { return &c.health.Health }
 
-// Retire ends the probes. The sockets stay: all Clients share them.
-func (c *client) Retire() { c.health.Retire() }
+// Retire ends the probes and the connections. The sockets stay: all Clients share them.
+func (c *client) Retire() {
+	c.health.Retire()
+	if c.streams != nil {
+		c.streams.Retire()
+	}
+}
 
 // finish gives back what p holds and p itself.
 func (c *client) finish(p *pending) {

@@ -39,6 +39,11 @@ type Options struct {
 	MaxInFlight  int                  // requests of one Client that are out at once, more wait; 0: 8192
 	Destinations *limits.Destinations // bounds the packets to each address that are not answered; nil: nothing does
 
+	// Of servers with transport tls.
+	Watchdog   time.Duration                                                        // a connection on which nothing arrives is asked after; 0: 30 s
+	StreamIdle time.Duration                                                        // an unused connection is closed after; 0: 2 min
+	Dial       func(ctx context.Context, network, address string) (net.Conn, error) // nil: the one of Config.Reach
+
 	ProbeInterval time.Duration // between probes of a server that is not alive, ±10 %; 0: 10 s
 	ReviveAfter   time.Duration // health_check time: a dead server is tried again after; 0: 60 s
 
@@ -126,8 +131,22 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		return bad("address", "required", "a server needs an address")
 	case s.Port < 1 || s.Port > 65535:
 		return bad("port", "range", "a port is 1 to 65535")
-	case s.Secret.IsZero():
-		return bad("secret", "required", "RADIUS needs a shared secret")
+	case s.Connections < 0 || s.Connections > 8:
+		return bad("connections", "range", "1 to 8 connections")
+	}
+	secret := s.Secret.Reveal()
+	switch s.Transport {
+	case "", "udp":
+		if secret == "" {
+			return bad("secret", "required", "RADIUS without TLS needs a shared secret")
+		}
+	case "tls":
+		if secret == "" {
+			secret = radius.TLSSecret
+		}
+	default:
+		// A word that is not understood must not turn TLS off.
+		return bad("transport", "enum", "udp or tls, not "+strconv.Quote(s.Transport))
 	}
 	c := &client{
 		engine: e, account: cfg.Account, reach: cfg.Reach, name: s.Name,
@@ -137,8 +156,10 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 	if s.Timeout > 0 {
 		c.timeout = time.Duration(s.Timeout) * time.Millisecond
 	}
-	c.key = radius.NewKey([]byte(s.Secret.Reveal()))
-	if previous := s.PreviousSecret.Reveal(); previous != "" && previous != s.Secret.Reveal() {
+	c.key = radius.NewKey([]byte(secret))
+	if c.overTLS = s.Transport == "tls"; c.overTLS {
+		c.connect(s, &cfg)
+	} else if previous := s.PreviousSecret.Reveal(); previous != "" && previous != secret {
 		c.previous = radius.NewKey([]byte(previous))
 		c.retries = max(c.retries, 1) // each secret has its attempt
 	}

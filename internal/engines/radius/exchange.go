@@ -15,6 +15,9 @@ import (
 // exchange sends p's packet up to 1 + retries times and waits for a verified reply, which it leaves in p. Errors are a
 // *engines.Failure, or ctx's if nothing was sent. blame is true if an error is the server's fault and its health does not know yet.
 func (c *client) exchange(ctx context.Context, p *pending, timeout time.Duration, retries int) (attempts int, blame bool, err error) {
+	if c.overTLS {
+		return c.stream(ctx, p, timeout, retries)
+	}
 	tried := 0 // addresses that turned out to be out of reach
 	h, waited, blame, err := c.arrive(ctx, p, timeout*time.Duration(1+retries), &tried)
 	if err != nil {

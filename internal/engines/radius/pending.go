@@ -15,6 +15,8 @@ import (
 // pending is one request on its way. It is used again: many requests in turn share its buffers, timer and channel.
 type pending struct {
 	code    radius.Code
+	v11     bool             // RADIUS/1.1: no secret, nothing hidden
+	built   bool             // over TLS: the packet is as the trace says
 	eap     bool             // the request has an EAP-Message
 	req     *engines.Request // nil: a Status-Server
 	allow   *limits.Allowance
@@ -75,7 +77,7 @@ func (p *pending) reset() {
 	p.dropped.Store(nil)
 	p.reply, p.err, p.unsent, p.hurry, p.twice = radius.Packet{}, nil, false, false, false
 	p.held = p.held[:0]
-	p.req, p.key, p.used, p.allow, p.sent = nil, nil, nil, nil, 0
+	p.req, p.key, p.used, p.allow, p.sent, p.v11, p.built = nil, nil, nil, nil, 0, false, false
 	p.enc.Reset() // clears the values, passwords among them
 }
 

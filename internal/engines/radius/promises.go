@@ -15,6 +15,9 @@ var (
 
 // Longest implements engines.Timed. A name may have to be resolved first, for which there is no bound here.
 func (c *client) Longest() time.Duration {
+	if c.overTLS {
+		return time.Duration(1+c.retries) * c.timeout
+	}
 	if !c.literal {
 		return 0
 	}

@@ -59,7 +59,7 @@ func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) er
 		return err
 	}
 	p.eap = seen.has[radius.AttrEAPMessage]
-	if code != radius.AccountingRequest {
+	if code != radius.AccountingRequest && !p.v11 {
 		req.Add("Message-Authenticator", "")
 	}
 	var proof proof
@@ -89,6 +89,10 @@ func (p *pending) build(req *engines.Request, key *radius.Key, now time.Time) er
 			return err
 		}
 	}
+	if len(req.ProxyState) > 0 { // last, as each proxy adds its own (RFC 2865 §2.3)
+		req.Add("Proxy-State", "")
+		p.enc.Raw(radius.AttrProxyState, req.ProxyState...)
+	}
 	if n := len(p.enc.Packet); n > radius.MaxPacket && len(req.AVPs) > 0 { // because of what was filled in
 		return errPacket(n, req.AVPs[len(req.AVPs)-1].Attr)
 	}
@@ -107,6 +111,10 @@ func codeOf(op aaa.Op) radius.Code {
 func (p *pending) begin(code radius.Code, key *radius.Key, dict aaa.Dictionary) error {
 	p.code, p.eap, p.delayAt = code, false, 0
 	p.auth = radius.Authenticator{}
+	if p.v11 {
+		p.enc.Begin11(code, dict)
+		return nil
+	}
 	if code == radius.AccountingRequest {
 		p.enc.Begin(code, &p.auth, key, 0, dict)
 		return nil
@@ -128,7 +136,7 @@ func (p *pending) one(v aaa.AVP, seen *facts) error {
 	if omits(p.code, v.Attr) {
 		return nil
 	}
-	if p.code == radius.AccountingRequest && v.Attr.Enc != aaa.EncNone {
+	if p.code == radius.AccountingRequest && v.Attr.Enc != aaa.EncNone && !p.v11 {
 		// The authenticator comes last here, so there is no key to hide it with.
 		return aaa.Invalid(aaa.Field{Path: v.Attr.Name, Rule: "attribute", Message: "is encrypted, which an Accounting-Request can't carry"})
 	}
@@ -286,16 +294,20 @@ func (p *pending) status(key *radius.Key) error {
 
 // rehide makes the packet anew under another secret. An accounting record hides nothing, so signing it is enough.
 func (p *pending) rehide(key *radius.Key) error {
-	switch {
-	case p.code == radius.AccountingRequest:
+	if p.code == radius.AccountingRequest {
 		return nil
-	case p.req == nil:
-		return p.status(key)
-	default:
-		again := *p.req
-		again.Added = nil // the trace has it already
-		return p.build(&again, key, time.Now())
 	}
+	return p.remake(key)
+}
+
+// remake makes the packet anew, without a word to the trace.
+func (p *pending) remake(key *radius.Key) error {
+	if p.req == nil {
+		return p.status(key)
+	}
+	again := *p.req
+	again.Added = nil // the trace has it already, or is to have it later
+	return p.build(&again, key, time.Now())
 }
 
 // errPacket is the error of a packet that became too long with an attribute, or had no room left after it.

@@ -2,9 +2,6 @@ package tacacs
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net"
 	"strconv"
@@ -12,6 +9,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/dialtls"
 	"aaa-api/internal/engines/tacacs/conns"
 	"aaa-api/internal/tacacs"
 )
@@ -75,7 +73,7 @@ func (e *Engine) Name() string { return Name }
 func (e *Engine) Traits() engines.Traits {
 	return engines.Traits{
 		Dictionary: "dictionary_tacacs", Arguments: true, Dialogues: true,
-		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"},
+		Members: []string{"connections", "previous_secret", "single_connect", "tls", "transport"}, Transports: []string{"tcp", "tls"},
 	}
 }
 
@@ -122,7 +120,7 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 			return bad("secret", "required", "TACACS+ without TLS needs a shared secret")
 		}
 	case "tls":
-		opts.TLS, c.broken = tlsConfig(&s.TLS)
+		opts.TLS, c.broken = dialtls.Config(&s.TLS)
 	default:
 		// A word that is not understood must not turn TLS off.
 		return bad("transport", "enum", "tcp or tls, not "+strconv.Quote(s.Transport))
@@ -148,24 +146,4 @@ func (e *Engine) Open(cfg engines.Config) (engines.Client, error) {
 		return bad("", "server", err.Error())
 	}
 	return c, nil
-}
-
-// tlsConfig returns the TLS configuration of a server's tls members. Its errors show none of them.
-func tlsConfig(t *aaa.ServerTLS) (*tls.Config, error) {
-	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS13}
-	if t.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
-			return nil, errors.New("tls.ca holds no certificate")
-		}
-	}
-	if t.Certificate == "" && t.Key.IsZero() {
-		return config, nil
-	}
-	pair, err := tls.X509KeyPair([]byte(t.Certificate), []byte(t.Key.Reveal()))
-	if err != nil {
-		return nil, errors.New("tls.certificate and tls.key are no pair")
-	}
-	config.Certificates = []tls.Certificate{pair}
-	return config, nil
 }

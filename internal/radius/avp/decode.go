@@ -13,6 +13,7 @@ import (
 type Decoder struct {
 	Dict   aaa.Dictionary
 	Cipher radius.Cipher
+	Plain  bool   // nothing is hidden, and Cipher is not used: RADIUS/1.1
 	rest   []byte // attributes not yet read
 	avps   []aaa.AVP
 	// secrets are the TLVs of broken values, and whether each may hold a secret: a packet may have thousands of such values.
@@ -33,6 +34,12 @@ func (d *Decoder) Decode(p radius.Packet) []aaa.AVP {
 		d.standard(uint32(number), value)
 	}
 	return d.avps
+}
+
+// Reset forgets the packet, its key and the dictionary, so that the Decoder can be kept for another packet.
+func (d *Decoder) Reset() {
+	d.Dict, d.Plain, d.rest, d.avps, d.secrets = nil, false, nil, nil, nil
+	d.Cipher.Key, d.Cipher.Request = nil, nil
 }
 
 func (d *Decoder) next() (number byte, value []byte) {
@@ -81,6 +88,9 @@ func (d *Decoder) broken(octets *aaa.Attribute, value []byte, hide bool) {
 }
 
 func (d *Decoder) standard(number uint32, value []byte) {
+	if d.Plain && number == radius.AttrMessageAuthenticator {
+		return // it proves nothing in RADIUS/1.1 and is dropped (RFC 9765 §5.2)
+	}
 	if number == radius.AttrVendorSpecific {
 		d.vendor(value)
 		return
@@ -248,6 +258,9 @@ func (d *Decoder) extended(top *aaa.Attribute, value []byte) {
 		whole = more[1]&0x80 == 0
 		d.next()
 	}
+	if d.Plain && top.Number == radius.AttrExtended1 && number == radius.ExtOriginalPacketCode {
+		return // tokens match replies to requests in RADIUS/1.1, so it is dropped (RFC 9765 §5.5)
+	}
 	a := d.Dict.Child(top, number)
 	switch {
 	case a == nil:
@@ -303,15 +316,19 @@ func (d *Decoder) leaf(a *aaa.Attribute, value []byte) {
 	}
 	tag := uint8(0)
 	raw := value
+	enc := a.Enc
+	if d.Plain {
+		enc = aaa.EncNone
+	}
 	if a.HasTag && len(value) > 0 {
 		switch {
-		case a.Enc == aaa.EncTunnel: // always tagged; a tag out of range is ignored (RFC 2868 §3.5)
+		case enc == aaa.EncTunnel: // always tagged; a tag out of range is ignored (RFC 2868 §3.5)
 			if value[0] <= 0x1f {
 				tag = value[0]
 			}
 			value = value[1:]
 		case value[0] > 0x1f: // no tag but the value's first octet
-		case wide(a.Type) && a.Enc == aaa.EncNone && len(value) == 4:
+		case wide(a.Type) && enc == aaa.EncNone && len(value) == 4:
 			tag = value[0]
 			value[0] = 0
 		default:
@@ -319,7 +336,7 @@ func (d *Decoder) leaf(a *aaa.Attribute, value []byte) {
 		}
 	}
 	var err error
-	switch a.Enc {
+	switch enc {
 	case aaa.EncUser:
 		value, err = d.Cipher.User(value, paddedSize(a))
 	case aaa.EncTunnel:

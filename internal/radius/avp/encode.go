@@ -16,6 +16,7 @@ type Encoder struct {
 	Mask bool
 
 	dict   aaa.Dictionary // may be nil
+	plain  bool           // nothing is hidden: RADIUS/1.1
 	cipher radius.Cipher
 	salt   uint16 // of the next salted attribute
 	value  []byte // scratch: the value of the attribute at hand, tagged and encrypted
@@ -55,7 +56,14 @@ func undefined(a *aaa.Attribute, why string) error {
 func (e *Encoder) Begin(code radius.Code, request *radius.Authenticator, key *radius.Key, salt uint16, dict aaa.Dictionary) {
 	e.Packet = radius.AppendHeader(e.Packet[:0], code, 0, request)
 	e.cipher.Key, e.cipher.Request = key, request
-	e.salt, e.dict, e.depth = salt, dict, 0
+	e.salt, e.dict, e.depth, e.plain = salt, dict, 0, false
+}
+
+// Begin11 starts a packet of RADIUS/1.1, in which nothing is hidden (RFC 9765 §5.1). radius.Finish11 completes it.
+func (e *Encoder) Begin11(code radius.Code, dict aaa.Dictionary) {
+	e.Packet = radius.AppendHeader11(e.Packet[:0], code, 0)
+	e.cipher.Key, e.cipher.Request = nil, nil
+	e.dict, e.depth, e.plain = dict, 0, true
 }
 
 // Reset forgets the packet's key and dictionary, and the values that were not encrypted yet.
@@ -97,16 +105,20 @@ func (e *Encoder) Add(v aaa.AVP) error {
 // prepare puts the tagged and encrypted value into e.value.
 func (e *Encoder) prepare(v aaa.AVP) error {
 	a, value := v.Attr, v.Value
-	if len(value) > 0 && !rightSize(a, len(value)) && a.Enc == aaa.EncNone {
+	enc := a.Enc
+	if e.plain {
+		enc = aaa.EncNone
+	}
+	if len(value) > 0 && !rightSize(a, len(value)) && enc == aaa.EncNone {
 		return &Fault{Attr: a, Rule: "length", Message: fmt.Sprintf("%d octets are no value of its type", len(value))}
 	}
 	e.value = e.value[:0]
 	switch {
 	case a.HasTag && v.Tag > 0x1f:
 		return &Fault{Attr: a, Rule: "maximum", Message: "a tag is at most 31", Target: 31}
-	case a.HasTag && wide(a.Type) && a.Enc == aaa.EncNone && len(value) != 4:
+	case a.HasTag && wide(a.Type) && enc == aaa.EncNone && len(value) != 4:
 		return undefined(a, "is an array and tagged: only one integer can have a tag")
-	case a.HasTag && wide(a.Type) && a.Enc == aaa.EncNone:
+	case a.HasTag && wide(a.Type) && enc == aaa.EncNone:
 		if value[0] != 0 {
 			return &Fault{Attr: a, Rule: "maximum", Message: "a tagged integer has 24 bits", Target: 1<<24 - 1}
 		}
@@ -116,10 +128,10 @@ func (e *Encoder) prepare(v aaa.AVP) error {
 		// Untagged, a first octet up to 0x1f would be read as a tag (RFC 2868 §3.3).
 		e.value = append(e.value, v.Tag)
 	}
-	if (a.Enc == aaa.EncUser || a.Enc == aaa.EncAscend) && len(radius.Unpadded(value, paddedSize(a))) < len(value) {
+	if (enc == aaa.EncUser || enc == aaa.EncAscend) && len(radius.Unpadded(value, paddedSize(a))) < len(value) {
 		return &Fault{Attr: a, Rule: "characters", Message: "ends in a zero octet, which the server takes for padding"}
 	}
-	switch a.Enc {
+	switch enc {
 	case aaa.EncUser:
 		if len(value) > radius.MaxUserPassword {
 			return tooBig(a, "%d octets, the most that can be hidden are %d", len(value), radius.MaxUserPassword)
@@ -138,7 +150,7 @@ func (e *Encoder) prepare(v aaa.AVP) error {
 		e.value = e.cipher.AppendAscend(e.value, value)
 	default:
 		e.value = append(e.value, value...)
-		if e.Mask && a.Hidden {
+		if e.Mask && (a.Hidden || a.Enc != aaa.EncNone) {
 			filler(e.value[len(e.value)-len(value):])
 		}
 	}

@@ -53,6 +53,18 @@ func FuzzDecode(f *testing.F) {
 	stranger, key := radius.NewKey([]byte("a secret that signed nothing here")), radius.NewKey([]byte(testSecret))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
+		if p, err := radius.Parse11(b); err == nil {
+			_ = p.ErrorCause()
+			if nak, ok := radius.CausedNAK(nil, p, nil, true); ok {
+				if _, err := radius.Parse11(nak); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, dict := range []aaa.Dictionary{d, shipped} {
+				x := Decoder{Dict: dict, Plain: true}
+				told(t, shipped, x.Decode(p.Clone()), len(b))
+			}
+		}
 		whole, err := radius.Parse(b)
 		if err != nil {
 			return
@@ -71,22 +83,28 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, dict := range []aaa.Dictionary{d, shipped} {
 			x := Decoder{Dict: dict, Cipher: radius.Cipher{Key: key, Request: &auth}}
-			size := 0
-			for _, v := range x.Decode(whole.Clone()) {
-				switch {
-				case v.Attr == nil:
-					t.Fatal("an AVP without a definition")
-				case v.Invalid && (v.Attr.Type != aaa.TypeOctets || v.Attr.Hidden && v.Value != nil):
-					t.Fatalf("an invalid value is told as %+v", v)
-				case !v.Invalid && !(rightSize(v.Attr, len(v.Value)) && v.Attr.Type.Holds(v.Value)):
-					t.Fatalf("%s is %x", v.Attr.Name, v.Value)
-				}
-				_ = shipped.Text(v.Attr, v.Value)
-				size += len(v.Value)
-			}
-			if size > len(b) {
-				t.Fatalf("%d octets became %d", len(b), size)
-			}
+			told(t, shipped, x.Decode(whole.Clone()), len(b))
 		}
 	})
+}
+
+// told checks what a decoder makes of octets.
+func told(t *testing.T, shipped *dict.Set, avps []aaa.AVP, octets int) {
+	t.Helper()
+	size := 0
+	for _, v := range avps {
+		switch {
+		case v.Attr == nil:
+			t.Fatal("an AVP without a definition")
+		case v.Invalid && (v.Attr.Type != aaa.TypeOctets || v.Attr.Hidden && v.Value != nil):
+			t.Fatalf("an invalid value is told as %+v", v)
+		case !v.Invalid && !(rightSize(v.Attr, len(v.Value)) && v.Attr.Type.Holds(v.Value)):
+			t.Fatalf("%s is %x", v.Attr.Name, v.Value)
+		}
+		_ = shipped.Text(v.Attr, v.Value)
+		size += len(v.Value)
+	}
+	if size > octets {
+		t.Fatalf("%d octets became %d", octets, size)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/engines"
+	"aaa-api/internal/engines/dialtls"
 )
 
 // connState is how far a connection is with single connection mode.
@@ -236,7 +237,7 @@ func (c *conn) write() {
 				}
 				break
 			}
-			if err := c.allowed(); err != nil {
+			if err := dialtls.Allowed(c.m.opts.Reach, c.raw); err != nil {
 				c.m.mu.Lock()
 				c.fail(engines.NotAllowed, err)
 				c.m.mu.Unlock()
@@ -254,15 +255,6 @@ func (c *conn) write() {
 			}
 		}
 	}
-}
-
-// allowed checks again whether the account may reach the server: networks can be taken back while a connection is open.
-func (c *conn) allowed() error {
-	to, ok := c.raw.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return nil // tests have networks of their own
-	}
-	return c.m.opts.Reach.Check(to.AddrPort())
 }
 
 // broken closes the connection after a network error of the reader or the writer.

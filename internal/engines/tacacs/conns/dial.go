@@ -2,12 +2,9 @@ package conns
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"net"
 	"time"
 
-	"aaa-api/internal/aaa"
 	"aaa-api/internal/backoff"
 	"aaa-api/internal/egress"
 	"aaa-api/internal/engines"
@@ -19,7 +16,7 @@ import (
 func (m *Manager) dial(ctx context.Context, c *conn, s *Session) error {
 	within, cancel := context.WithTimeout(ctx, m.opts.DialTimeout)
 	defer cancel()
-	raw, wire, err := m.connect(within)
+	raw, wire, err := m.dialer.Connect(within)
 	if by, _ := ctx.Deadline(); err != nil && !time.Now().Before(by) {
 		<-ctx.Done() // the network's own timer may run out a moment before the context's
 	}
@@ -64,50 +61,3 @@ func (m *Manager) noSocket(err error) {
 		m.opts.Logger.Warn("no connection could be made to ask servers by: raise the limit of open files (LimitNOFILE, ulimit -n)", "error", err)
 	}
 }
-
-// connect makes the TCP connection and, with TLS, the handshake. Packets go through wire, raw is below it.
-func (m *Manager) connect(ctx context.Context) (raw, wire net.Conn, err error) {
-	if raw, err = m.counted(ctx); err != nil {
-		return nil, nil, err
-	}
-	if m.opts.TLS == nil {
-		return raw, raw, nil
-	}
-	secure := tls.Client(raw, m.opts.TLS)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return nil, nil, errors.Join(errHandshake, err)
-	}
-	return raw, secure, nil
-}
-
-// counted makes a TCP connection that counts among the account's until it is closed.
-func (m *Manager) counted(ctx context.Context) (net.Conn, error) {
-	release, err := m.opts.Limits.Hold(aaa.LimitConnections)
-	if err != nil {
-		return nil, err
-	}
-	dial := m.opts.Dial
-	if dial == nil {
-		dial = m.opts.Reach.Dialer().DialContext
-	}
-	raw, err := dial(ctx, "tcp", m.addr)
-	if err != nil {
-		release()
-		return nil, err
-	}
-	return &countedConn{raw, release}, nil
-}
-
-type countedConn struct {
-	net.Conn
-	release func()
-}
-
-// Close implements net.Conn.
-func (c *countedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
-}
-
-var errHandshake = errors.New("TLS handshake failed")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/engines/dialtls"
 	"aaa-api/internal/tacacs"
 )
 
@@ -15,6 +16,7 @@ type Manager struct {
 	addr    string
 	secrets []aaa.Secret // one or two; none with TLS
 	opts    Options
+	dialer  dialtls.Dialer
 
 	mu       sync.Mutex    // guards all below, and the parts of conn and Session that say so
 	conns    []*conn       // dialling, open and draining
@@ -39,7 +41,9 @@ func NewManager(address string, secrets Secrets, opts Options) (*Manager, error)
 		return nil, err
 	}
 	opts.fill(host)
-	m := &Manager{addr: address, opts: opts}
+	m := &Manager{addr: address, opts: opts, dialer: dialtls.Dialer{
+		Address: address, TLS: opts.TLS, Dial: opts.Dial, Reach: opts.Reach, Limits: opts.Limits,
+	}}
 	if opts.TLS == nil {
 		if secrets.Current.Reveal() == "" {
 			return nil, ErrNoSecret

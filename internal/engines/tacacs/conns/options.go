@@ -10,6 +10,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/egress"
+	"aaa-api/internal/engines/dialtls"
 	"aaa-api/internal/limits"
 	"aaa-api/internal/tacacs"
 )
@@ -75,12 +76,7 @@ func (o *Options) fill(host string) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.TLS != nil {
-		o.TLS = o.TLS.Clone()
-		o.TLS.MinVersion = tls.VersionTLS13
-		o.TLS.MaxVersion = 0
-		if o.TLS.ServerName == "" {
-			o.TLS.ServerName = host
-		}
+		o.TLS = dialtls.Strict(o.TLS, host)
 	}
 }
 
