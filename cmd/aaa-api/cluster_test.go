@@ -35,7 +35,7 @@ type pair struct {
 // TestTwoNodes runs on the same two nodes what it takes two for, each with an account of its own.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
-	c := &pair{database: pgtest.Open(t)}
+	c := &pair{database: migratedDatabase(t)}
 	dir := t.TempDir()
 	c.env = []string{"AAA_API_DATABASE_URL=" + c.database}
 	c.key = "--key-file=" + filepath.Join(dir, "data", "secret.key")

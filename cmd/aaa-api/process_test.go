@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aaa-api/internal/store/pgtest"
 )
 
 // runAsCommand makes the test binary behave as aaa-api: tests run it as a process of its own.
@@ -29,7 +31,12 @@ func TestMain(m *testing.M) {
 		childVariables = []string{"GORACE=" + os.Getenv("GORACE"), runAsCommand + "=1"}
 		main() // does not return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := pgtest.DropTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // patience bounds every wait of these tests; nothing comes near it unless it is broken.
