@@ -88,8 +88,8 @@ func (c *pair) hotReload(t *testing.T) {
 		return rules == "0" && dictionary == "0"
 	})
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var load sync.WaitGroup
+	defer func() { stop(); load.Wait() }() // clients that outlive the test would hide why it failed
 	served := [4]int{}
 	for i := range served {
 		load.Go(func() {
