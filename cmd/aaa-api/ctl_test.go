@@ -28,7 +28,7 @@ type ctl struct {
 // table runs a verb, which must do well, and returns the lines of its table.
 func (c *ctl) table(args ...string) []string {
 	c.t.Helper()
-	out, errs, code := output(c.t, c.dir, nil, append([]string{"ctl"}, args...)...)
+	out, errs, code := here(c.t, c.dir, "", nil, append([]string{"ctl"}, args...)...)
 	if code != 0 || errs != "" {
 		c.t.Fatalf("ctl %v: code %d, %s", args, code, errs)
 	}
@@ -47,7 +47,7 @@ func (c *ctl) json(to any, args ...string) {
 // fails runs a verb that must fail with a code, and returns what it says.
 func (c *ctl) fails(code int, args ...string) string {
 	c.t.Helper()
-	out, errs, got := output(c.t, c.dir, nil, append([]string{"ctl"}, args...)...)
+	out, errs, got := here(c.t, c.dir, "", nil, append([]string{"ctl"}, args...)...)
 	if got != code || out != "" || !strings.HasPrefix(errs, "aaa-api: ") {
 		c.t.Errorf("ctl %v: code %d, want %d: %s%s", args, got, code, out, errs)
 	}
