@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -84,8 +85,18 @@ func leaves(v reflect.Value, set func(reflect.Value, any)) {
 			set(v, n)
 		}
 		return
+	case netip.AddrPort:
+		for _, n := range []string{"[fe80::1%x]:1", "[::ffff:192.0.2.1]:0", "0.0.0.0:65535"} {
+			set(v, netip.MustParseAddrPort(n))
+		}
+		set(v, netip.AddrPort{})
+		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			leaves(v.Elem(), set)
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			leaves(v.Field(i), set)
