@@ -84,7 +84,7 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
-	"coa":         {"aaa", "backoff", "clients", "radius"},
+	"coa":         {"aaa", "backoff", "clients", "egress", "radius"},
 	"line":        {"aaa"},
 	"adminsocket": {"line"},
 	"processes":   {"backoff"},

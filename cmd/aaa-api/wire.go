@@ -228,7 +228,7 @@ func (n *module) assemble(banKey, loopKey [32]byte) error {
 	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
-		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans, Devices: coa.Sender{Clients: n.clients},
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans, Devices: coa.Sender{Clients: n.clients, Networks: n.tenants},
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
 		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name), LogUser: n.cfg.LogUser,
 	})

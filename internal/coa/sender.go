@@ -7,6 +7,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
+	"aaa-api/internal/egress"
 )
 
 // Clients finds the documents of devices: clients.Registry.
@@ -15,8 +16,16 @@ type Clients interface {
 	Secret(ctx context.Context, c *clients.Client) (clients.Secrets, error)
 }
 
+// Networks says where packets of an account may go: plans.Cache.
+type Networks interface {
+	Reach(ctx context.Context, account aaa.AccountID) (*egress.Account, error)
+}
+
 // Sender asks the devices of AAA sessions: it is a session.Devices.
-type Sender struct{ Clients Clients }
+type Sender struct {
+	Clients  Clients
+	Networks Networks
+}
 
 // Disconnect implements session.Devices. values are those of the session's accounting, by the names of attributes.
 func (s Sender) Disconnect(ctx context.Context, device aaa.SessionDevice, values aaa.Values) (aaa.Disconnected, error) {
@@ -39,11 +48,31 @@ func (s Sender) Disconnect(ctx context.Context, device aaa.SessionDevice, values
 		return aaa.Disconnected{}, aaa.Errorf(aaa.KindConflict, "the client document %s of the session's device has neither coa.secret nor secret", device.Client)
 	}
 	port := cmp.Or(c.Document.CoA.Port, DefaultPort)
-	said, err := Disconnect(ctx, Target{netip.AddrPortFrom(addr, uint16(port)), secrets.CoA}, sessionOf(values)) //nolint:gosec // the schema bounds it
+	at := netip.AddrPortFrom(addr, uint16(port)) //nolint:gosec // the schema bounds it
+	if err := s.allowed(ctx, device, at); err != nil {
+		return aaa.Disconnected{}, err
+	}
+	said, err := Disconnect(ctx, Target{at, secrets.CoA}, sessionOf(values))
 	if err != nil {
 		return said, &aaa.Error{Kind: aaa.KindNoAnswer, Message: "the session's device gives no answer to a Disconnect-Request", Err: err}
 	}
 	return said, nil
+}
+
+// allowed refuses an address that a document names and the account may not reach. Where the device's own packets come from is open: their secret
+// was verified.
+func (s Sender) allowed(ctx context.Context, device aaa.SessionDevice, at netip.AddrPort) error {
+	if at.Addr().String() == device.Address {
+		return nil
+	}
+	reach, err := s.Networks.Reach(ctx, device.Owner)
+	if err != nil {
+		return err
+	}
+	if err := reach.Check(at); err != nil {
+		return &aaa.Error{Kind: aaa.KindConflict, Message: "coa.address of the client document " + device.Client + " is outside of what the account may reach: an account above opens it with server_networks", Err: err}
+	}
+	return nil
 }
 
 // sessionOf takes what names a session out of its accounting.

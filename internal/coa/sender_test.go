@@ -3,11 +3,13 @@ package coa
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
+	"aaa-api/internal/egress"
 	"aaa-api/internal/radius"
 )
 
@@ -28,6 +30,15 @@ func (k *known) Secret(context.Context, *clients.Client) (clients.Secrets, error
 	return k.secrets, nil
 }
 
+// networks are those of an account to which one is granted.
+type networks struct{ granted netip.Prefix }
+
+func (n networks) Reach(context.Context, aaa.AccountID) (*egress.Account, error) {
+	a := (&egress.Rules{}).Account()
+	a.Grant([]netip.Prefix{n.granted})
+	return a, nil
+}
+
 // A device is asked where its document says, else where its packets come from.
 func TestSender(t *testing.T) {
 	t.Parallel()
@@ -36,7 +47,7 @@ func TestSender(t *testing.T) {
 	k := &known{client: &clients.Client{Account: "a", Name: "ap1", Document: doc}, secrets: clients.Secrets{CoA: aaa.NewSecret("testing123")}}
 	values := aaa.Values{"User-Name": "alice", "Acct-Session-Id": "s1", "NAS-IP-Address": "192.0.2.1", "Framed-IP-Address": "198.51.100.7"}
 	ask := func(address string) (aaa.Disconnected, error) {
-		return Sender{k}.Disconnect(t.Context(), aaa.SessionDevice{Owner: "a", Client: "ap1", Address: address}, values)
+		return Sender{k, networks{netip.MustParsePrefix("127.0.0.1/32")}}.Disconnect(t.Context(), aaa.SessionDevice{Owner: "a", Client: "ap1", Address: address}, values)
 	}
 	if said, err := ask("127.0.0.1"); err != nil || !said.Acknowledged {
 		t.Fatalf("%+v, %v", said, err)
@@ -48,6 +59,11 @@ func TestSender(t *testing.T) {
 	if said, err := ask("192.0.2.99"); err != nil || !said.Acknowledged {
 		t.Fatalf("%+v, %v", said, err)
 	}
+	doc.CoA.Address = "127.0.0.2"
+	if _, err := ask("127.0.0.1"); aaa.KindOf(err) != aaa.KindConflict || !strings.Contains(err.Error(), "server_networks") {
+		t.Errorf("an address that the account may not reach: %v", err)
+	}
+	doc.CoA.Address = ""
 	refused := func(kind aaa.Kind, says string) {
 		t.Helper()
 		_, err := ask("127.0.0.1")

@@ -75,7 +75,9 @@ func ourServer(t testing.TB, by ingress.AAA) *server {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)
 	l := front.New(ln, front.Options{
-		Packet: func(ctx context.Context, p *ingress.Packet) (ingress.Answer, error) { return inner.Packet(ctx, "front", p) },
+		Packet: func(ctx context.Context, p *ingress.Packet) (ingress.Answer, error) {
+			return inner.Packet(ctx, "front", p)
+		},
 		Closed: func(conn uint64) { inner.Closed("front", conn) },
 	})
 	go func() { _ = l.Serve() }()
