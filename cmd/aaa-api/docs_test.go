@@ -32,24 +32,50 @@ type block struct {
 // them. Only addresses, folders and the database's URL are put in place of the printed ones.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	pages := []string{"../../README.md"}
-	for _, folder := range []string{"docs", "docs/fsm"} {
+	pagesOf := func(folder string) []string {
 		list, err := filepath.Glob("../../" + folder + "/*.md")
 		if err != nil || len(list) == 0 {
 			t.Fatalf("no pages in %s: %v", folder, err)
 		}
-		pages = append(pages, list...)
+		return list
 	}
-	for _, page := range pages {
+	run := func(t *testing.T, page string, shared *demoNode) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("/metrics")) {
+			shared = nil // it shows what its node has counted
+		}
+		runPage(t, readBlocks(t, string(text)), shared)
+	}
+	for _, page := range append(pagesOf("docs"), "../../README.md") {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			runPage(t, readBlocks(t, string(text)))
+			run(t, page, nil)
 		})
 	}
+	t.Run("fsm", func(t *testing.T) { // each of these pages ends with the demo as it was
+		t.Parallel()
+		shared := startDemoNode(t)
+		for _, page := range pagesOf("docs/fsm") {
+			t.Run(filepath.Base(page), func(t *testing.T) { run(t, page, shared) })
+		}
+		shared.stop()
+	})
+}
+
+// demoNode is a node with the demo, as make run starts it.
+type demoNode struct {
+	*process
+	dir, port string
+}
+
+func startDemoNode(t *testing.T) *demoNode {
+	t.Helper()
+	n := &demoNode{dir: migratedDir(t), port: freePort(t)}
+	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--server-networks=")
+	return n
 }
 
 // readBlocks finds the fenced blocks of a page. A fence without a language holds nothing to run.
@@ -86,8 +112,9 @@ func readBlocks(t *testing.T, page string) []block {
 // printedDatabase is the database that the pages name.
 const printedDatabase = "postgres://aaa@db.example/aaa?sslmode=verify-full&passfile=/etc/aaa-api/pgpass"
 
-// runPage runs a page's scripts in one shell and checks what they say.
-func runPage(t *testing.T, blocks []block) {
+// runPage runs a page's scripts in one shell and checks what they say. They find the demo's node, of the page alone unless one is shared,
+// or start one.
+func runPage(t *testing.T, blocks []block, shared *demoNode) {
 	t.Helper()
 	scripts := 0
 	for _, b := range blocks {
@@ -100,10 +127,15 @@ func runPage(t *testing.T, blocks []block) {
 	}
 	dir := t.TempDir()
 	ports := []string{freePort(t), freePort(t)}
-	if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
-		dir = migratedDir(t)
-		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0], "--server-networks=")
-		defer p.stop()
+	if shared != nil {
+		ports[0] = shared.port
+		if err := os.Symlink(filepath.Join(shared.dir, "data"), filepath.Join(dir, "data")); err != nil {
+			t.Fatal(err)
+		}
+	} else if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
+		n := startDemoNode(t)
+		defer n.stop()
+		dir, ports[0] = n.dir, n.port
 	}
 	var database string
 	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
