@@ -26,8 +26,7 @@ var dictionary = sync.OnceValue(func() *dict.Set {
 	if err != nil {
 		panic(err)
 	}
-	fields, _ := catalog.Get("dictionary_tacacs")
-	return dict.NewSet(fields).Join(catalog.Default())
+	return catalog.Devices()
 })
 
 // known are clients with their secrets, all at one address.
