@@ -84,6 +84,7 @@ var rules = map[string][]string{
 
 	"idempotency": {"aaa", "backoff", "secmod", "store"},
 
+	"coa":         {"aaa", "backoff", "clients", "radius"},
 	"line":        {"aaa"},
 	"adminsocket": {"line"},
 	"processes":   {"backoff"},

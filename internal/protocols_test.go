@@ -18,7 +18,9 @@ func TestCoreNamesNoProtocol(t *testing.T) {
 	t.Parallel()
 	// The folders that are a protocol, and the one whose subject is the language of tables, in which RADIUS and TACACS
 	// are names of actions.
-	own := []string{"engines/radius", "engines/tacacs", "engines/enginetest", "radius", "tacacs", "actions"}
+	own := []string{"engines/radius", "engines/tacacs", "engines/enginetest", "radius", "tacacs", "actions", "ingress", "listeners"}
+	// What devices speak to the service has its names in these: documents, settings, operations.
+	devices := []string{"aaa/client.go", "config/config.go", "operations/devices.go"}
 	names := []string{"radius", "tacacs", "diameter"}
 	files := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -35,6 +37,9 @@ func TestCoreNamesNoProtocol(t *testing.T) {
 		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(devices, filepath.ToSlash(path)) {
+			return nil
 		}
 		if f.Name.Name == "main" { // a program of its own, which wires
 			return nil

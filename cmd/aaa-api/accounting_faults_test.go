@@ -171,7 +171,7 @@ func TestServerBack(t *testing.T) {
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		serverBack(t, t.TempDir(), []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)})
+		serverBack(t, t.TempDir(), []string{"AAA_API_DATABASE_URL=" + migratedDatabase(t)})
 	})
 }
 
@@ -318,7 +318,7 @@ func TestTwoNodesDeliver(t *testing.T) {
 		t.Skip("waits for the end of leases, 45 s; part of make soak")
 	}
 	dir := t.TempDir()
-	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
+	env := []string{"AAA_API_DATABASE_URL=" + migratedDatabase(t)}
 	b := startBilling(t)
 	b.silent.Store(true)
 	one := start(t, dir, env)

@@ -10,8 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"aaa-api/internal/store/pgtest"
 )
 
 // wire is a connection to a database that can be made to hang: what is sent stays unread, and nobody is told.
@@ -102,7 +100,7 @@ func (w *wire) hang() (resume func()) {
 // dead network: what memory answers is read without the wait for it each time, and all else is told to come again.
 func TestDatabaseHangs(t *testing.T) {
 	t.Parallel()
-	w, address := newWire(t, pgtest.Open(t))
+	w, address := newWire(t, migratedDatabase(t))
 	dir := t.TempDir()
 	p := start(t, dir, []string{"AAA_API_DATABASE_URL=" + address})
 	token := readToken(t, dir, "admin.token")

@@ -105,7 +105,9 @@ func (c *certificate) read() (found string, err error) {
 		return found, err // its texts hold nothing of the key
 	}
 	c.authorities.Store(&authorities)
-	c.before.Store(c.pair.Load())
+	if old := c.pair.Load(); old != nil && operations.Fingerprint(old) != operations.Fingerprint(&pair) { // else the authorities alone have changed
+		c.before.Store(old)
+	}
 	c.pair.Store(&pair)
 	c.used = found
 	return found, nil

@@ -22,6 +22,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aaa-api/internal/config"
+	"aaa-api/internal/operations"
 )
 
 // certificateFiles writes a self-signed certificate for a name and 127.0.0.1 where name is empty, and its key.
@@ -270,5 +273,66 @@ func TestCertificateLooks(t *testing.T) {
 		if _, err := loadCertificate(files[0], files[1], c.log); err == nil || !strings.Contains(err.Error(), "--tls-cert") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The authorities of devices are taken with the pair, or neither is.
+func TestDeviceCertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := certificateFiles(t, dir, "one.example")
+	first, _ := certificateFiles(t, t.TempDir(), "ca1.example")
+	second, _ := certificateFiles(t, t.TempDir(), "ca2.example")
+	ca := filepath.Join(dir, "ca.pem")
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	overwrite(t, ca, read(first))
+	var log bytes.Buffer
+	c, err := loadDeviceCertificate(&config.Config{DeviceTLSCert: cert, DeviceTLSKey: key, DeviceTLSCA: ca}, slog.New(slog.NewJSONHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusts := func(want ...string) {
+		t.Helper()
+		got := ""
+		for _, der := range c.Authorities() {
+			got += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		}
+		if got != strings.Join(want, "") {
+			t.Errorf("%d authorities, want %d", len(c.Authorities()), len(want))
+		}
+	}
+	trusts(read(first))
+	one := operations.Fingerprint(c.Current())
+	certificateFiles(t, dir, "two.example")
+	c.look(t.Context())
+	overwrite(t, ca, read(first)+"text between\n"+read(second))
+	c.look(t.Context())
+	trusts(read(first), read(second))
+	if c.ByFingerprint(one) == nil || operations.Fingerprint(c.Current()) == one {
+		t.Error("handshakes with the pair before can't end")
+	}
+	for _, bad := range []string{"", "no PEM", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", read(key)} {
+		overwrite(t, ca, bad)
+		if err := c.reload(t.Context()); err == nil {
+			t.Errorf("%.30q is taken", bad)
+		}
+		trusts(read(first), read(second))
+	}
+	if _, err := loadDeviceCertificate(&config.Config{DeviceTLSCert: cert, DeviceTLSKey: key, DeviceTLSCA: ca}, c.log); err == nil || !strings.Contains(err.Error(), "--device-tls-ca") {
+		t.Error(err)
+	}
+	overwrite(t, ca, read(second))
+	if err := c.reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	trusts(read(second))
+	if strings.Contains(log.String(), "PRIVATE KEY") {
+		t.Error("the log has the key")
 	}
 }

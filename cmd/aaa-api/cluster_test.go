@@ -35,7 +35,7 @@ type pair struct {
 // TestTwoNodes runs on the same two nodes what it takes two for, each with an account of its own.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
-	c := &pair{database: pgtest.Open(t)}
+	c := &pair{database: migratedDatabase(t)}
 	dir := t.TempDir()
 	c.env = []string{"AAA_API_DATABASE_URL=" + c.database}
 	c.key = "--key-file=" + filepath.Join(dir, "data", "secret.key")
@@ -88,8 +88,8 @@ func (c *pair) hotReload(t *testing.T) {
 		return rules == "0" && dictionary == "0"
 	})
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var load sync.WaitGroup
+	defer func() { stop(); load.Wait() }() // clients that outlive the test would hide why it failed
 	served := [4]int{}
 	for i := range served {
 		load.Go(func() {

@@ -28,7 +28,7 @@ type ctl struct {
 // table runs a verb, which must do well, and returns the lines of its table.
 func (c *ctl) table(args ...string) []string {
 	c.t.Helper()
-	out, errs, code := output(c.t, c.dir, nil, append([]string{"ctl"}, args...)...)
+	out, errs, code := here(c.t, c.dir, "", nil, append([]string{"ctl"}, args...)...)
 	if code != 0 || errs != "" {
 		c.t.Fatalf("ctl %v: code %d, %s", args, code, errs)
 	}
@@ -47,7 +47,7 @@ func (c *ctl) json(to any, args ...string) {
 // fails runs a verb that must fail with a code, and returns what it says.
 func (c *ctl) fails(code int, args ...string) string {
 	c.t.Helper()
-	out, errs, got := output(c.t, c.dir, nil, append([]string{"ctl"}, args...)...)
+	out, errs, got := here(c.t, c.dir, "", nil, append([]string{"ctl"}, args...)...)
 	if got != code || out != "" || !strings.HasPrefix(errs, "aaa-api: ") {
 		c.t.Errorf("ctl %v: code %d, want %d: %s%s", args, got, code, out, errs)
 	}
@@ -217,7 +217,7 @@ func (c *ctl) testRequests(t *testing.T, f *followed) {
 	if !f.lines.Scan() {
 		t.Fatal(f.lines.Err())
 	}
-	if got := columns(f.lines.Text()); len(got) != 9 || got[2] != "reject" || got[4] != "mallory" || got[7] != last.ID || got[8] != last.Reason {
+	if got := columns(f.lines.Text()); len(got) != 10 || got[2] != "reject" || got[4] != "mallory" || got[7] != last.ID || got[8] != "-" || got[9] != last.Reason {
 		t.Errorf("followed: %q", got)
 	}
 	if err := f.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -350,7 +350,7 @@ func (c *ctl) testBans(t *testing.T) {
 	if a := call(t, c.token, http.MethodPost, c.tenant+"/authn", login); a.Status != http.StatusTooManyRequests {
 		t.Errorf("a banned login: %s", a.Body)
 	}
-	if got := columns(c.table("requests", "--outcome", "banned")[1]); got[4] != "bob" || len(got) != 9 {
+	if got := columns(c.table("requests", "--outcome", "banned")[1]); got[4] != "bob" || len(got) != 10 {
 		t.Errorf("the request: %q", got)
 	}
 	var all []ban

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"aaa-api/internal/store"
+	"aaa-api/internal/store/pgtest"
+	"aaa-api/internal/store/postgres"
 	"aaa-api/internal/store/sqlite"
 	"aaa-api/internal/store/storetest"
 )
@@ -22,6 +24,12 @@ func migratedDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// migratedDatabase is a database of PostgreSQL to start nodes on, as migratedDir is a folder to start one in.
+func migratedDatabase(t *testing.T) string {
+	t.Helper()
+	return pgtest.Migrated(t, postgres.Migrate)
 }
 
 // openStoreIn opens the database of a folder that migratedDir made, until the test's end.

@@ -13,6 +13,7 @@ import (
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/atomicfile"
 	"aaa-api/internal/document"
+	"aaa-api/internal/ingress"
 	"aaa-api/internal/store"
 	"aaa-api/internal/token"
 )
@@ -74,6 +75,8 @@ const demoEntries = `[{"vendor":{"Demo":32473}},{"attr":{"vid":32473,"id":2,"typ
 // demo is the RADIUS server and the sample tenant of --demo.
 type demo struct {
 	server    *demoServer
+	radius    uint16 // port for devices
+	tacacs    uint16 // likewise
 	tokenFile string
 }
 
@@ -110,7 +113,13 @@ func startDemo(ctx context.Context, n *module) (_ *demo, err error) {
 	if err := demoMovePort(ctx, n, s.Port()); err != nil {
 		return nil, err
 	}
-	d := &demo{server: s, tokenFile: filepath.Join(n.cfg.DataDir, "demo.token")}
+	if err := n.follower.Sync(ctx); err != nil { // the client is checked by the networks of the accounts
+		return nil, err
+	}
+	if err := demoDevicesClient(ctx, n); err != nil {
+		return nil, err
+	}
+	d := &demo{server: s, radius: n.devicePort(ingress.RADIUSAuth), tacacs: n.devicePort(ingress.TACACS), tokenFile: filepath.Join(n.cfg.DataDir, "demo.token")}
 	if err := d.token(ctx, n.store); err != nil {
 		return nil, err
 	}
@@ -124,23 +133,32 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 	}
 	for _, a := range []store.Account{
 		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks, ClientNetworks: demoNetworks},
-		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true},
+		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true, ClientNetworks: demoNetworks},
 	} {
 		if _, err := st.Accounts().Create(ctx, a); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
 	}
-	// One of an older version lacks networks.
-	provider, err := st.Accounts().Get(ctx, demoProvider)
-	if err == nil && (provider.ServerNetworks == nil || provider.ClientNetworks == nil) {
-		for _, networks := range []*[]netip.Prefix{&provider.ServerNetworks, &provider.ClientNetworks} {
-			if *networks == nil {
-				*networks = demoNetworks
+	// Those of an older version lack networks.
+	for _, id := range []aaa.AccountID{demoProvider, demoTenant} {
+		a, err := st.Accounts().Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		lacks := a.ClientNetworks == nil
+		if lacks {
+			a.ClientNetworks = demoNetworks
+		}
+		if id == demoProvider && a.ServerNetworks == nil {
+			a.ServerNetworks, lacks = demoNetworks, true
+		}
+		if lacks {
+			if _, err := st.Accounts().Update(ctx, id, a.Revision, a); err != nil {
+				return err
 			}
 		}
-		_, err = st.Accounts().Update(ctx, demoProvider, provider.Revision, provider)
 	}
-	return err
+	return nil
 }
 
 // demoNetworks is where the demo's RADIUS server and devices are.

@@ -28,6 +28,12 @@ Paste these lines into another terminal, in this folder (the API in full: {{.URL
     printf 'VENDOR Demo 32473\nBEGIN-VENDOR Demo\nATTRIBUTE Demo-Greeting 1 string\nATTRIBUTE Demo-Ticket 2 integer\nEND-VENDOR Demo\n' | {{.Curl}} -H "X-Auth-Token: $TOKEN" -H 'Content-Type: text/plain' "$PROVIDER/dictionary?name=dictionary_demo" --data-binary @-; echo
     {{.Curl}} -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice@example.org","User-Password":"wonderland"}}'; echo
 
+    # a device that speaks RADIUS (freeradius-utils has radtest): its client document {{.Client}} says that it is the tenant's
+    radtest alice wonderland 127.0.0.1:{{.RADIUS}} 0 {{.Secret}}
+
+    # a device that speaks TACACS+ (libauthen-tacacsplus-perl), answered by the RADIUS server
+    perl -MAuthen::TacacsPlus -e 'print Authen::TacacsPlus->new(Host => "127.0.0.1", Port => {{.TACACS}}, Key => "{{.Secret}}")->authen("alice", "wonderland") ? "accepted\n" : "refused\n"'
+
 `))
 
 // explain prints the lines for a node at url. Over TLS they trust the certificate in the file cert.
@@ -39,6 +45,7 @@ func (d *demo) explain(out io.Writer, url, cert string) error {
 	err := demoLines.Execute(out, map[string]any{
 		"Port": d.server.Port(), "URL": url, "Curl": curl, "TokenFile": shellQuote(d.tokenFile),
 		"Tenant": demoTenant, "Provider": demoProvider,
+		"Client": demoClient, "Secret": demoDeviceSecret, "RADIUS": d.radius, "TACACS": d.tacacs,
 	})
 	if err != nil {
 		return fmt.Errorf("printing the demo: %w", err)

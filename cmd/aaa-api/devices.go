@@ -17,7 +17,10 @@ import (
 	"aaa-api/internal/line"
 	"aaa-api/internal/listeners"
 	"aaa-api/internal/listeners/radius"
+	"aaa-api/internal/listeners/radsec"
+	"aaa-api/internal/listeners/tacacs"
 	"aaa-api/internal/operations"
+	codec "aaa-api/internal/radius"
 )
 
 // deviceSetting is the address of a listener for devices; empty: it is off.
@@ -53,8 +56,38 @@ func newDevices(at deviceSockets, to line.Caller, log *slog.Logger, metrics prom
 	if at.streams[ingress.RADIUSTLS] != nil || at.streams[ingress.TACACSTLS] != nil {
 		d.tls = listeners.NewTLS(to, log)
 	}
+	if at.streams[ingress.RADIUSTLS] != nil {
+		d.streams[ingress.RADIUSTLS] = radsec.New(radsec.Options{
+			Ask: calls, Metrics: radsec.NewMetrics(metrics), TLS: d.tls.Config(codec.ALPN11, codec.ALPN10),
+		})
+	}
+	d.serveTACACS(tacacsCalls{calls}, metrics)
 	return d
 }
+
+// serveTACACS makes the servers of the TACACS+ listeners that there are.
+func (d *devices) serveTACACS(calls tacacsCalls, metrics prometheus.Registerer) {
+	o := tacacs.Options{Packet: calls.Packet, Closed: calls.Closed, Logger: d.log}
+	for _, l := range []ingress.Listener{ingress.TACACS, ingress.TACACSTLS} {
+		at := d.at.streams[l]
+		if at == nil {
+			continue
+		}
+		if o.Metrics == nil {
+			o.Metrics = tacacs.NewMetrics(metrics)
+		}
+		if o.TLS = nil; l == ingress.TACACSTLS {
+			o.TLS = d.tls.Config()
+		}
+		d.streams[l] = tacacsListener{tacacs.New(at, o)}
+	}
+}
+
+// tacacsListener is a listener as a streamServer: it has its socket already.
+type tacacsListener struct{ *tacacs.Listener }
+
+// Serve implements streamServer.
+func (s tacacsListener) Serve(net.Listener) error { return s.Listener.Serve() }
 
 // follow takes the certificate in use and follows it until ctx ends.
 func (d *devices) follow(ctx context.Context) error {
@@ -96,9 +129,6 @@ func (d *devices) start(failed chan<- error) {
 		}
 		if s := d.at.streams[l]; s != nil {
 			serve(l, func() error {
-				if d.streams[l] == nil {
-					return errors.New("this version serves no such devices yet")
-				}
 				return d.streams[l].Serve(s)
 			})
 		}
@@ -143,6 +173,12 @@ func (c deviceCalls) Again(ctx context.Context, p *ingress.Packet) (err error) {
 	return err
 }
 
+// Probe implements radius.Asker.
+func (c deviceCalls) Probe(ctx context.Context) (err error) {
+	_, err = operations.DeviceProbe.Call(ctx, c.to, line.From{}, operations.None{})
+	return err
+}
+
 // recovered makes an error of a panic.
 func (c deviceCalls) recovered(err *error) {
 	if p := recover(); p != nil {
@@ -161,8 +197,11 @@ func (c tacacsCalls) Packet(ctx context.Context, p *ingress.Packet) (a ingress.A
 }
 
 // Closed ends what a connection had going on.
-func (c tacacsCalls) Closed(ctx context.Context, conn uint64) (err error) {
+func (c tacacsCalls) Closed(conn uint64) {
+	var err error
 	defer c.recovered(&err)
-	_, err = operations.TACACSClosed.Call(ctx, c.to, line.From{}, operations.Closed{Conn: conn})
-	return err
+	_, err = operations.TACACSClosed.Call(context.Background(), c.to, line.From{}, operations.Closed{Conn: conn})
+	if err != nil && aaa.KindOf(err) != aaa.KindUnavailable { // else the process that had it is gone
+		c.log.Warn("what a TACACS+ connection had going on can't be ended", "error", err)
+	}
 }

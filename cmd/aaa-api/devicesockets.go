@@ -54,30 +54,39 @@ func listenToDevices(ctx context.Context, cfg *config.Config, fronts int, held m
 		}
 	}()
 	for l := range ingress.NumListeners {
-		address, files := deviceSetting(cfg, l), held[l.String()]
+		addresses, files := deviceAddresses(cfg, l), held[l.String()]
 		want := 1
 		if l.Datagrams() {
 			want = fronts
 		}
-		switch {
-		case address == "":
-		case len(files) == want:
+		if len(addresses) > 0 && len(files) == want {
 			for _, f := range files {
 				if err := s.add(l, f); err != nil {
 					return s, err
 				}
 			}
-		case l.Datagrams():
-			if s.packets[l], err = listenPackets(ctx, l.String(), address, fronts); err != nil {
-				return s, err
+			continue
+		}
+		for i, address := range addresses {
+			if err = s.open(ctx, l, address, fronts); err == nil {
+				break
 			}
-		default:
-			if s.streams[l], err = listenAt(ctx, l.String(), address); err != nil {
+			if i+1 == len(addresses) || !errors.Is(err, syscall.EADDRINUSE) {
 				return s, err
 			}
 		}
 	}
 	return s, nil
+}
+
+// open opens the sockets of a listener.
+func (s *deviceSockets) open(ctx context.Context, l ingress.Listener, address string, fronts int) (err error) {
+	if l.Datagrams() {
+		s.packets[l], err = listenPackets(ctx, l.String(), address, fronts)
+	} else {
+		s.streams[l], err = listenAt(ctx, l.String(), address)
+	}
+	return err
 }
 
 // listenPackets opens UDP sockets of one address. The first one is alone there when it is opened: the kernel would give a second node of the

@@ -13,7 +13,7 @@ import (
 // not wait for them.
 func TestDueSessions(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := migratedDir(t)
 	p := start(t, dir, nil)
 	root := readToken(t, dir, "admin.token")
 	told, port := serveAccounting(t)

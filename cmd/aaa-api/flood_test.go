@@ -13,7 +13,7 @@ import (
 // its packets, and none once its caller has left.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := migratedDir(t)
 	p := start(t, dir, nil)
 	root := readToken(t, dir, "admin.token")
 	account := fmt.Sprint(p.url, "/v2/accounts/", call(t, root, "PUT", p.url+"/v2/accounts", `{"data":{"name":"tenant"}}`).want(t, http.StatusCreated).Data["id"])

@@ -25,7 +25,7 @@ const pingTime = 2 * time.Second
 // local is what operators of this machine see of the security module.
 func (n *module) local() *operations.Local {
 	return &operations.Local{
-		Tail: n.tail, Servers: n.tenants, Status: n.status, Reload: n.reload,
+		Tail: n.tail, Devices: knownDevices{n.clients}, Servers: n.tenants, Status: n.status, Reload: n.reload,
 		Root: func(ctx context.Context) (aaa.AccountID, error) {
 			root, err := n.store.Accounts().Root(ctx)
 			return root.ID, err

@@ -6,17 +6,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"aaa-api/internal/store/pgtest"
 )
 
 // runAsCommand makes the test binary behave as aaa-api: tests run it as a process of its own.
@@ -29,7 +34,24 @@ func TestMain(m *testing.M) {
 		childVariables = []string{"GORACE=" + os.Getenv("GORACE"), runAsCommand + "=1"}
 		main() // does not return
 	}
-	os.Exit(m.Run())
+	waiting()
+	code := m.Run()
+	if err := pgtest.DropTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// waiting runs one test more at once than there are processors, since tests wait for a third of their time: for processes, for servers
+// that are silent, for timers. No more than one, as some hold the service to a second. A command line that says how many has its way.
+func waiting() {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)) // the testing package has this flag
+	}
 }
 
 // patience bounds every wait of these tests; nothing comes near it unless it is broken.

@@ -48,7 +48,7 @@ func TestDatabaseStopsForLong(t *testing.T) {
 // --max-staleness and no longer.
 func TestNodeIsCutOff(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Open(t)
+	database := migratedDatabase(t)
 	w, address := newWire(t, database)
 	dir := t.TempDir()
 	p := start(t, dir, []string{"AAA_API_DATABASE_URL=" + address}, "--max-staleness=4s")

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"aaa-api/internal/store/pgtest"
 )
 
 // TestSuspendedSessions suspends sessions at a node that then falls: the other node ends the one that nobody resumes in time, and the client
@@ -15,7 +13,7 @@ import (
 func TestSuspendedSessions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	env := []string{"AAA_API_DATABASE_URL=" + pgtest.Open(t)}
+	env := []string{"AAA_API_DATABASE_URL=" + migratedDatabase(t)}
 	first := start(t, dir, env)
 	second := start(t, t.TempDir(), env, "--key-file="+filepath.Join(dir, "data", "secret.key"))
 	token := readToken(t, dir, "admin.token")

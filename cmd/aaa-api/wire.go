@@ -21,6 +21,8 @@ import (
 	"aaa-api/internal/admission"
 	"aaa-api/internal/authorizer"
 	"aaa-api/internal/bans"
+	"aaa-api/internal/clients"
+	"aaa-api/internal/coa"
 	"aaa-api/internal/config"
 	"aaa-api/internal/confine"
 	"aaa-api/internal/dict"
@@ -60,6 +62,7 @@ type module struct {
 	tokenKey token.Key
 	system   *dict.Catalog
 	tenants  *plans.Cache
+	clients  *clients.Registry
 	preparer *document.Preparer
 	gateway  *gateway.Gateway
 	bans     *bans.Board
@@ -160,7 +163,11 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 	if err != nil {
 		return nil, err
 	}
-	if err := n.assemble(banKey); err != nil {
+	loopKey, err := n.loopKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.assemble(banKey, loopKey); err != nil {
 		return nil, err
 	}
 	n.bans.Sync(ctx) // who is banned stays so over a restart
@@ -173,8 +180,8 @@ func openModule(ctx context.Context, cfg *config.Config, lines *logging.Writer, 
 }
 
 // assemble puts the parts of the straight line together that lie behind HTTP: gateway, tenants, router, engines. banKey is that of
-// bans.Options.
-func (n *module) assemble(banKey [32]byte) error {
+// bans.Options, loopKey that of serveDevices.
+func (n *module) assemble(banKey, loopKey [32]byte) error {
 	registry := prometheus.NewRegistry()
 	n.registry = registry
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -199,6 +206,8 @@ func (n *module) assemble(banKey [32]byte) error {
 	n.follower = store.NewFollower(n.store.Changes(), n.log, store.FollowerOptions{Interval: reloadInterval, MaxStaleness: n.cfg.MaxStaleness})
 	n.follower.Subscribe(n.verifier.Changed) // first: the tenants' may wait for the store
 	n.follower.Subscribe(n.tenants.Changed)
+	n.clients = n.openClients(registry)
+	n.follower.Subscribe(n.clients.Changed)
 
 	attributes, err := router.StandardOf(n.system.Default())
 	if err != nil {
@@ -209,7 +218,7 @@ func (n *module) assemble(banKey [32]byte) error {
 	})
 	routes, err := router.New(router.Options{
 		Authorizer: authorizer.New(), Actions: acts, Metrics: router.NewMetrics(registry), Standard: attributes,
-		Processor: processor, Bans: n.bans, Log: n.log,
+		Processor: processor, Bans: n.bans, Log: n.log, ProxyState: proxyState(loopKey),
 	})
 	if err != nil {
 		return err
@@ -219,9 +228,9 @@ func (n *module) assemble(banKey [32]byte) error {
 	n.tail = tail.New()
 	n.gateway = gateway.New(gateway.Options{
 		Tenants: n.tenants, Router: routes, Vault: n.vault, Spool: n.spool, Sessions: n.store.Sessions(), Tail: n.tail,
-		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans,
+		Peers: peers{peer.NewClient(n.vault, n.log)}, Node: n.name, URL: n.url, Bans: n.bans, Devices: coa.Sender{Clients: n.clients},
 		Metrics: gateway.NewMetrics(registry, n.tenants, n.follower.Lag), HashCost: usersfile.Cost(n.cfg.HashCost), Log: n.log,
-		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name),
+		Requests: logging.NewRequests(n.lines, n.cfg.LogLevel, n.name), LogUser: n.cfg.LogUser,
 	})
 	n.preparer = document.NewPreparer(n.tenants, n.vault, protocols,
 		document.WithAuthorizers(n.hasAuthorizer), document.WithDeadline(routes.Deadline()), document.WithReach(n.tenants.Reach))
@@ -249,6 +258,9 @@ func (n *module) assemble(banKey [32]byte) error {
 		Peers:   peer.NewServer(n.vault, n.url, n.gateway.ContinueSessionHere, n.log),
 		Metrics: tally.New("secmod", registry),
 		Local:   n.local(),
+	}
+	if err := n.serveDevices(loopKey); err != nil {
+		return err
 	}
 	if n.certificate != nil {
 		n.parts.KeyPairs = n.certificate

@@ -21,16 +21,16 @@ type Accounts struct{ *base }
 
 // Account is an account as readers see it.
 type Account struct {
-	ID        aaa.AccountID  `json:"id"`
-	Name      string         `json:"name"`
-	Realm     string         `json:"realm,omitempty"`
-	ParentID  *aaa.AccountID `json:"parent_id"` // null for the root
-	Enabled   bool           `json:"enabled"`
-	Limits    *aaa.Limits    `json:"limits,omitempty"`
-	Networks  []string       `json:"server_networks,omitempty"`
-	Clients   []string       `json:"client_networks,omitempty"`
-	CreatedAt time.Time      `json:"created_at"`
-	UpdatedAt time.Time      `json:"updated_at"`
+	ID             aaa.AccountID  `json:"id"`
+	Name           string         `json:"name"`
+	Realm          string         `json:"realm,omitempty"`
+	ParentID       *aaa.AccountID `json:"parent_id"` // null for the root
+	Enabled        bool           `json:"enabled"`
+	Limits         *aaa.Limits    `json:"limits,omitempty"`
+	Networks       []string       `json:"server_networks,omitempty"`
+	ClientNetworks []string       `json:"client_networks,omitempty"`
+	CreatedAt      time.Time      `json:"created_at"`
+	UpdatedAt      time.Time      `json:"updated_at"`
 
 	Revision int64              `json:"-"`
 	Warnings []document.Warning `json:"-"` // of a write
@@ -38,7 +38,7 @@ type Account struct {
 
 func accountOf(a store.Account) Account {
 	v := Account{
-		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: prefixes(a.ServerNetworks), Clients: prefixes(a.ClientNetworks),
+		ID: a.ID, Name: a.Name, Realm: a.Realm, Enabled: a.Enabled, Limits: a.Limits, Networks: prefixes(a.ServerNetworks), ClientNetworks: prefixes(a.ClientNetworks),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), Revision: a.Revision,
 	}
 	if a.ParentID != "" {

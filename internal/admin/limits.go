@@ -26,10 +26,10 @@ func (b *base) checkSize(ctx context.Context, account aaa.AccountID, octets int)
 
 // Allowance is what an account may use and reach, and what it uses.
 type Allowance struct {
-	Account  aaa.AccountID    `json:"account_id"`
-	Limits   map[string]Limit `json:"limits"`
-	Networks []string         `json:"server_networks"`
-	Clients  []string         `json:"client_networks"`
+	Account        aaa.AccountID    `json:"account_id"`
+	Limits         map[string]Limit `json:"limits"`
+	Networks       []string         `json:"server_networks"`
+	ClientNetworks []string         `json:"client_networks"`
 }
 
 // Limit is one limit of an account.

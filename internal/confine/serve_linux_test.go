@@ -18,10 +18,11 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
-// frontScenario serves HTTP on descriptor 3 and copies datagrams on 4, with threads from before Apply, garbage collections, and the address-space limit.
+// frontScenario serves HTTP on descriptor 3 and copies datagrams on 4 in batches, with threads from before Apply, garbage collections, and the address-space limit.
 func frontScenario(in input) any {
 	threads()
 	missing, err := Apply(in.Rules)
@@ -36,14 +37,22 @@ func frontScenario(in input) any {
 	if err != nil {
 		panic(err)
 	}
+	batches := ipv4.NewPacketConn(packets)
+	if err := batches.SetControlMessage(ipv4.FlagDst, true); err != nil {
+		panic(err)
+	}
 	go func() {
-		buf := make([]byte, 2048)
+		ms := []ipv4.Message{{Buffers: [][]byte{make([]byte, 2048)}, OOB: make([]byte, 128)}}
 		for {
-			n, from, err := packets.ReadFrom(buf)
-			if err != nil {
+			if _, err := batches.ReadBatch(ms, 0); err != nil {
 				panic(err)
 			}
-			if _, err := packets.WriteTo(buf[:n], from); err != nil {
+			var at ipv4.ControlMessage
+			if err := at.Parse(ms[0].OOB[:ms[0].NN]); err != nil {
+				panic(err)
+			}
+			from := unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: [4]byte(at.Dst.To4())})
+			if _, err := batches.WriteBatch([]ipv4.Message{{Buffers: [][]byte{ms[0].Buffers[0][:ms[0].N]}, Addr: ms[0].Addr, OOB: from}}, 0); err != nil {
 				panic(err)
 			}
 		}

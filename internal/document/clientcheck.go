@@ -155,9 +155,13 @@ func (c *clientCheck) warnings(reach *egress.Account) (list []Warning) {
 		}
 	}
 	unused("warn_after", !d.WarnAfter.IsZero() && d.PreviousSecret.IsZero(), "there is no previous_secret")
-	unused("quirks", len(d.Quirks) > 0 && !d.Speaks(aaa.ClientTACACS), "they are of tacacs, which the client may not speak")
-	unused("reply_within", d.ReplyWithin != 0 && !d.Speaks(aaa.ClientTACACS), "it is of tacacs, which the client may not speak")
-	unused("coa", d.CoA.Enabled && !d.Speaks(aaa.ClientRADIUS), "it is of radius, which the client may not speak")
+	for _, m := range []struct {
+		path  string
+		given bool
+		of    aaa.ClientProtocol
+	}{{"quirks", len(d.Quirks) > 0, aaa.ClientTACACS}, {"reply_within", d.ReplyWithin != 0, aaa.ClientTACACS}, {"coa", d.CoA.Enabled, aaa.ClientRADIUS}} {
+		unused(m.path, m.given && !d.Speaks(m.of), "belongs to "+m.of.String()+", which is not among the protocols")
+	}
 	if addr, err := netip.ParseAddr(d.CoA.Address); err == nil && !c.network.Contains(addr) && reach.Check(netip.AddrPortFrom(addr, c.coaPort())) != nil {
 		warn("coa.address", "not_allowed", "the account may not send there: no request is sent until an account above opens it with server_networks")
 	}

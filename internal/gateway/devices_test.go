@@ -459,7 +459,82 @@ func TestDeviceIsSeen(t *testing.T) {
 	if len(list) != 2 || list[0].Device != "tacacs switch 192.0.2.7" || list[1].Device != "" {
 		t.Errorf("%+v", list)
 	}
-	if strings.Contains(log.String(), "wonderland") {
-		t.Error("the line shows the password")
+	if strings.Contains(log.String(), "wonderland") || line["user"] != nil {
+		t.Errorf("the line shows the password, or the user unasked: %s", log.String())
+	}
+}
+
+// The line names the user if the operator wants it.
+func TestDeviceLineWithUser(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := newFixture(t, func(o *Options) { o.Requests, o.LogUser = logging.NewRequests(&log, slog.LevelInfo, "a"), true })
+	f.put("customer", doc("on", "one"))
+	f.engine.set("one", rejects)
+	_, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authn, avpsOf(t, "user=alice", "password=wonderland")))
+	f.must(err)
+	if !strings.Contains(log.String(), `"user":"alice"`) {
+		t.Errorf("%s", log.String())
+	}
+}
+
+// FreeRADIUS takes the logins of a TACACS+ device by each kind of credential, and refuses wrong ones.
+func TestTACACSDeviceToFreeRADIUS(t *testing.T) {
+	t.Parallel()
+	server := enginetest.FreeRADIUS(t)
+	f := newFixtureOf(t, realEngines(t))
+	document := backendDoc("radius", server.AuthAddr, `"dictionary","dictionary_microsoft"`, "strict", "")
+	f.put("customer", strings.ReplaceAll(document, backendSecret, server.Secret))
+	for _, method := range []tacacs.AuthenType{tacacs.AuthenPAP, tacacs.AuthenCHAP, tacacs.AuthenMSCHAP, tacacs.AuthenMSCHAPv2} {
+		for password, want := range map[string]aaa.Outcome{"correct horse": aaa.Accept, "wrong": aaa.Reject} {
+			list := avpsOf(t, "action=login", "user=alice", "port=tty1", "authen_service=ppp")
+			list = append(list, aaa.AVP{Attr: crossing.Field("authen_type"), Value: []byte{byte(method)}})
+			if method == tacacs.AuthenPAP {
+				list = append(list, avpsOf(t, "password="+password)...)
+			} else {
+				challenge := bytes.Repeat([]byte{0x5a}, tacacs.ChallengeLen(method))
+				response, err := tacacs.Respond(method, 7, []byte("alice"), []byte(password), challenge)
+				f.must(err)
+				list = append(list, aaa.AVP{Attr: crossing.Field("chap_id"), Value: []byte{7}},
+					aaa.AVP{Attr: crossing.Field("chap_challenge"), Value: challenge}, aaa.AVP{Attr: crossing.Field("chap_response"), Value: response})
+			}
+			res, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authn, list))
+			f.must(err)
+			back, _ := crossing.Reply(aaa.ClientTACACS, aaa.Authn, res, deviceWords(t))
+			if res.Outcome != want || want == aaa.Accept && !slices.Equal(told(t, back), []string{"server_msg=Hello alice"}) {
+				t.Errorf("authen_type %d with the password %q: %s, %v", method, password, res.Outcome, told(t, back))
+			}
+		}
+	}
+}
+
+// A device's answer to a challenge goes to the server that asked, with its own State, and is a REACCESS.
+func TestDeviceChallenged(t *testing.T) {
+	t.Parallel()
+	server := enginetest.NewScriptedRADIUS(t, backendSecret, func(q *enginetest.Query) {
+		if q.Count == 1 {
+			q.Send(q.Answer(radius.AccessChallenge, 24, 4, 0, 9, 18, 6, 'C', 'o', 'd', 'e'))
+			return
+		}
+		q.Send(q.Answer(radius.AccessAccept))
+	})
+	f := newFixtureOf(t, realEngines(t))
+	f.table("customer", "two", "Start:\n\t*.+AUTHEN.ACK AUTHENTICATE Wait\n\t*.+REACCESS.ACK AUTHENTICATE Wait\nWait:\n\t*.AUTHENTICATE.ACK REPLY Hold\n\t*.AUTHENTICATE.ACC_CHAL REPLY Hold\n\t*.*.TIMEOUT NULL End\nHold:\n\t*.*.TIMEOUT NULL End\nEnd:\n")
+	f.put("customer", backendDoc("radius", server.Addr, `"dictionary"`, "strict", `,"fsm":"two"`))
+	res, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientRADIUS, aaa.Authn, avpsOf(t, "User-Name=alice", "User-Password=one")))
+	f.must(err)
+	back, _ := crossing.Reply(aaa.ClientRADIUS, aaa.Authn, res, deviceWords(t))
+	if res.Outcome != aaa.Challenge || res.State == "" || !slices.Equal(told(t, back), []string{"Reply-Message=Code"}) {
+		t.Fatalf("%+v, %v", res, told(t, back))
+	}
+	again := f.device(aaa.ClientRADIUS, aaa.Authn, avpsOf(t, "User-Name=alice", "User-Password=two", "NAS-Port=7"))
+	again.Values["State"], again.Trace = res.State, true
+	res, err = f.gateway.Handle(f.ctx, again)
+	f.must(err)
+	if got := told(t, decoded(t, server.Packets()[1])); res.Outcome != aaa.Accept || !slices.Equal(got, []string{"User-Name=alice", "User-Password=two", "NAS-Port=7", "State=0x0009", "NAS-IP-Address=192.0.2.7"}) {
+		t.Errorf("%s, the server got %v", res.Outcome, got)
+	}
+	if len(res.Trace.FSM) == 0 || !strings.Contains(res.Trace.FSM[0].Event, "REACCESS") {
+		t.Errorf("the table began with %+v", res.Trace.FSM)
 	}
 }

@@ -41,7 +41,10 @@ func (g *Gateway) endedOf(d *aaa.Device, plan *plans.Plan, req *aaa.Request, at 
 	}
 	r := logging.Request{
 		ID: req.ID, Operation: req.Op.String(), Account: string(req.Account), Took: took, Result: outcome,
-		User: aaa.Shorten(userOf(plan, req)), Protocol: d.Protocol.String(), Client: aaa.Shorten(d.Client), Caller: d.From.String(),
+		Protocol: d.Protocol.String(), Client: aaa.Shorten(d.Client), Caller: d.From.String(),
+	}
+	if g.logUser {
+		r.User = aaa.Shorten(userOf(plan, req))
 	}
 	r.Server, r.Reason = endOf(res, err)
 	r.Reason = aaa.Shorten(r.Reason)

@@ -31,6 +31,7 @@ type Gateway struct {
 	tail    *tail.Tail
 	bans    *bans.Board
 	lines   *logging.Requests
+	logUser bool
 
 	hashCost usersfile.Cost
 	log      *slog.Logger
@@ -55,6 +56,7 @@ type Options struct {
 	Devices  session.Devices   // asks network devices to end sessions; optional: nobody does
 	HashCost usersfile.Cost    // ceiling of a hash in a users file that is written; 0: the default
 	Requests *logging.Requests // the lines of network devices' requests; optional: there are none
+	LogUser  bool              // those lines name the user
 	Log      *slog.Logger
 }
 
@@ -64,7 +66,7 @@ func New(o Options) *Gateway {
 		o.Now = time.Now
 	}
 	g := &Gateway{
-		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, lines: o.Requests,
+		tenants: o.Tenants, router: o.Router, vault: o.Vault, spool: o.Spool, clock: o.Now, metrics: o.Metrics, bans: o.Bans, tail: o.Tail, lines: o.Requests, logUser: o.LogUser,
 		hashCost: o.HashCost, log: o.Log,
 	}
 	g.Manager = session.New(session.Options{

@@ -90,7 +90,7 @@ func (accepting) Handle(ctx context.Context, q *aaa.Request) (*aaa.Result, error
 }
 
 // across is Parts in this process, and the same at the other end of a line.
-func across(t *testing.T) (here *Parts, there *line.Conn, log *bytes.Buffer) {
+func across(t testing.TB) (here *Parts, there *line.Conn, log *bytes.Buffer) {
 	t.Helper()
 	log = &bytes.Buffer{}
 	parts := &Parts{

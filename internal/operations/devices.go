@@ -51,6 +51,9 @@ var TACACSClosed = defineQuick("devices.tacacs_closed", devices, func(_ context.
 	return None{}, nil
 })
 
+// DeviceProbe does nothing: listeners measure by it how long calls wait for a processor.
+var DeviceProbe = defineQuick("devices.probe", devices, func(context.Context, *Parts, line.From, *None) (None, error) { return None{}, nil })
+
 // clockSlack is how far a front's clock may be off. Beyond it a packet counts as one of now.
 const clockSlack = time.Minute
 

@@ -5,8 +5,10 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,4 +200,45 @@ func numberOf(t *testing.T, name string) uint16 {
 	}
 	t.Fatal("there is no " + name)
 	return 0
+}
+
+// answering answers each packet at once.
+type answering struct{ reply []byte }
+
+func (a answering) Packet(context.Context, string, *ingress.Packet) (ingress.Answer, error) {
+	return ingress.Answer{Verdict: ingress.Verified, Octets: a.reply}, nil
+}
+
+func (answering) Again(string, *ingress.Packet) {}
+
+// BenchmarkRADIUSPacket is what the line costs a packet: calls of a front that has so many in flight, each with a deadline as listeners give it.
+func BenchmarkRADIUSPacket(b *testing.B) {
+	for _, inFlight := range []int{1, 64, 1024} {
+		b.Run(strconv.Itoa(inFlight), func(b *testing.B) {
+			here, there, _ := across(b)
+			here.RADIUS = answering{make([]byte, 120)}
+			b.ReportAllocs()
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var all sync.WaitGroup
+			b.ResetTimer()
+			for range inFlight {
+				all.Go(func() {
+					p := aPacket(ingress.RADIUSAuth)
+					p.Octets = make([]byte, 200)
+					for left.Add(-1) >= 0 {
+						ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+						a, err := RADIUSPacket.Ask(ctx, there, line.From{At: p.At}, p)
+						cancel()
+						if err != nil || len(a.Octets) != 120 {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+		})
+	}
 }

@@ -145,6 +145,7 @@ var samples = map[string]sample{
 	"devices.radius":        {devices, func(*site) any { return aPacket(ingress.RADIUSAuth) }},
 	"devices.radius_again":  {devices, func(*site) any { return aPacket(ingress.RADIUSAcct) }},
 	"devices.tacacs":        {devices, func(*site) any { return aPacket(ingress.TACACSTLS) }},
+	"devices.probe":         plain(devices, None{}),
 	"devices.tacacs_closed": plain(devices, Closed{Conn: 7}),
 
 	"tls.devices": plain(public, KnownDeviceTLS{}),

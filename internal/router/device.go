@@ -14,6 +14,7 @@ import (
 const (
 	leftUnknown   = "not in the server's dictionaries"
 	leftMalformed = "malformed value"
+	leftRecord    = "encrypted, which a record can't carry"
 	leftUnhidden  = "encrypted by the server's dictionaries alone: it can't be read, so it can't be hidden for the server"
 )
 
@@ -41,7 +42,7 @@ func (q *question) asSent(dst []aaa.AVP, server *plans.Server) (avps []aaa.AVP, 
 		}
 		why := ""
 		if !crossed {
-			why = left(server, &v)
+			why = left(q.req.Op, server, &v)
 		}
 		switch {
 		case why != "":
@@ -58,7 +59,7 @@ func (q *question) asSent(dst []aaa.AVP, server *plans.Server) (avps []aaa.AVP, 
 }
 
 // left says why an AVP does not go on; it is empty if it does.
-func left(server *plans.Server, v *aaa.AVP) string {
+func left(op aaa.Op, server *plans.Server, v *aaa.AVP) string {
 	custom := server.Mode == aaa.CustomAVP || server.Mode == aaa.AnyName
 	switch a := v.Attr; {
 	case v.Invalid && (!custom || a.Hidden || v.Value == nil):
@@ -68,6 +69,8 @@ func left(server *plans.Server, v *aaa.AVP) string {
 			return leftUnknown
 		}
 	case a.OfTACACS(), server.Traits.Arguments: // header fields, and what the engine makes some of
+	case op == aaa.Accounting && a.Enc != aaa.EncNone: // its authenticator comes last, so nothing can be hidden under it
+		return leftRecord
 	default:
 		switch known := definitionAt(server.Dict, a); {
 		case known == nil && !custom:

@@ -263,3 +263,100 @@ server default {
 	}
 	Daemon(t, func() bool { return Connects(at) }, binary, "-f", "-l", "stdout", "-d", dir)
 }
+
+// FreeRADIUSToTLS runs a FreeRADIUS that takes RADIUS over UDP at a port and sends it to a server over TLS 1.3, under the secret "radsec".
+func FreeRADIUSToTLS(t testing.TB, f *Files, at, to netip.AddrPort, secret string, ready func() bool) {
+	t.Helper()
+	binary, err := findFreeRADIUS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	lib := "/usr/lib/freeradius"
+	if _, err := os.Stat(lib); err != nil {
+		lib = "/usr/lib64/freeradius"
+	}
+	conf := fmt.Sprintf(`
+raddbdir = %[1]q
+logdir = %[1]q
+run_dir = %[1]q
+libdir = %[2]q
+name = proxy
+proxy_requests = yes
+log {
+	destination = stdout
+}
+security {
+	reject_delay = 0
+}
+thread pool {
+	start_servers = 2
+	max_servers = 4
+	min_spare_servers = 1
+	max_spare_servers = 4
+	max_requests_per_server = 0
+}
+modules {
+	always ok {
+		rcode = ok
+	}
+}
+client loopback {
+	ipaddr = 127.0.0.1
+	secret = %[4]q
+}
+home_server here {
+	type = auth+acct
+	ipaddr = 127.0.0.1
+	port = %[5]d
+	proto = tcp
+	secret = radsec
+	status_check = status-server
+	response_window = 20
+	tls {
+		private_key_file = %[7]q
+		certificate_file = %[6]q
+		ca_file = %[8]q
+		fragment_size = 8192
+		tls_min_version = "1.2"
+		tls_max_version = "1.3"
+		cipher_list = "DEFAULT"
+		ecdh_curve = ""
+	}
+}
+home_server_pool here {
+	type = fail-over
+	home_server = here
+}
+realm here {
+	auth_pool = here
+	acct_pool = here
+}
+server default {
+	listen {
+		type = auth
+		ipaddr = 127.0.0.1
+		port = %[3]d
+	}
+	authorize {
+		update control {
+			&Proxy-To-Realm := here
+		}
+	}
+	preacct {
+		update control {
+			&Proxy-To-Realm := here
+		}
+	}
+	accounting {
+		ok
+	}
+}
+`, dir, lib, at.Port(), secret, to.Port(), f.Client, f.ClientKey, f.Server)
+	for name, content := range map[string]string{"radiusd.conf": conf, "dictionary": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Daemon(t, ready, binary, "-f", "-l", "stdout", "-d", dir)
+}

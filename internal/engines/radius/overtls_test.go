@@ -368,6 +368,8 @@ func TestLostConnection(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
 	if state := c.health.State(); state != engines.Zombie || got != requests || p.Accepted() != 1 {
 		t.Errorf("%v, %d packets on %d connections", state, got, p.Accepted())
 	}

@@ -154,7 +154,9 @@ func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
 	if p.Peer == nil {
 		return nil
 	}
-	if c := s.Clients.ByPeer(aaa.ClientRADIUS, p.Peer); c != nil {
+	peer := *p.Peer
+	peer.From = p.From.Addr()
+	if c := s.Clients.ByPeer(aaa.ClientRADIUS, &peer); c != nil {
 		return []*clients.Client{c}
 	}
 	return nil

@@ -23,10 +23,9 @@ func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
 		return byAddress()
 	}
 	if p.Peer != nil {
-		if c := s.o.Clients.ByPeer(aaa.ClientTACACS, p.Peer); c != nil {
-			if c.Prefix.IsValid() && !c.Prefix.Contains(p.From.Addr().Unmap()) {
-				return nil
-			}
+		peer := *p.Peer
+		peer.From = p.From.Addr()
+		if c := s.o.Clients.ByPeer(aaa.ClientTACACS, &peer); c != nil {
 			return []*clients.Client{c}
 		}
 	}

@@ -98,6 +98,17 @@ func TestLateAnswersChangeNothing(t *testing.T) {
 	if _, reply, _, _ := c.begin(k, sum{3}, now); string(reply) != "three" {
 		t.Errorf("%q", reply)
 	}
+	four, _, _, _ := c.begin(k, sum{4}, now)
+	five, _, _, _ := c.begin(k, sum{5}, now)
+	if c.finish(five, &ingress.Answer{Verdict: ingress.Verified}, now) { // the later request gets silence
+		t.Error("an empty answer is to be sent")
+	}
+	if c.finish(four, answer("four"), now) {
+		t.Error("the former request's answer is to be sent")
+	}
+	if len(c.slots) != 0 {
+		t.Errorf("%d slots remain", len(c.slots))
+	}
 }
 
 // TestPlacesAreShared: a source that floods leaves places to others, and urgent requests find one when no other does.
@@ -135,6 +146,49 @@ func TestPlacesAreShared(t *testing.T) {
 	}
 	if p.taken != 0 || len(p.by) != 0 {
 		t.Errorf("%d taken, %d sources", p.taken, len(p.by))
+	}
+}
+
+// TestPlacesFollowTheProcessor: where calls wait there are fewer places, down to a bound, and all again when they don't.
+func TestPlacesFollowTheProcessor(t *testing.T) {
+	t.Parallel()
+	p := newPlaces(1600)
+	for i := range 51 {
+		if len(p.crowded) != 0 {
+			t.Fatalf("%d of 1600 places are a crowd", i)
+		}
+		p.enter(addr(i), true)
+	}
+	if len(p.crowded) != 1 {
+		t.Error("51 places taken are no crowd")
+	}
+	for i := range 20 {
+		if before := p.now; !p.adjust(slow+1) || p.now > before || i == 0 && p.now != 1200 {
+			t.Errorf("%d places after %d", p.now, before)
+		}
+	}
+	if p.now != 100 {
+		t.Errorf("%d places are the least", p.now)
+	}
+	hog := addr(1 << 20)
+	n := 0
+	for p.enter(hog, false) {
+		n++
+	}
+	if n == 0 || n > 10 || !p.enter(addr(1<<21), false) {
+		t.Errorf("a source that floods has %d places", n)
+	}
+	for range 100 {
+		p.adjust(slow)
+	}
+	if p.now != 1600 || !p.adjust(0) {
+		t.Errorf("%d places", p.now)
+	}
+	for i := range 51 {
+		p.leave(addr(i))
+	}
+	if p.adjust(0) {
+		t.Error("a few places taken are a crowd")
 	}
 }
 

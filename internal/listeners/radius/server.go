@@ -19,6 +19,8 @@ type Asker interface {
 	Packet(ctx context.Context, p *ingress.Packet) (ingress.Answer, error)
 	// Again tells that a packet has come again while it is being answered.
 	Again(ctx context.Context, p *ingress.Packet) error
+	// Probe does nothing, in the time that a call takes.
+	Probe(ctx context.Context) error
 }
 
 // Options of a Server.
@@ -87,6 +89,7 @@ func New(o Options) *Server {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.workers.Go(s.tellAgain)
+	s.workers.Go(s.probe)
 	return s
 }
 
@@ -256,6 +259,39 @@ func (s *Server) tellAgain() {
 		case <-s.stopping:
 			return
 		}
+	}
+}
+
+// probeEvery is how often the places are adjusted while many are taken.
+const probeEvery = 50 * time.Millisecond
+
+// probe adjusts the places to how long calls wait for a processor, here and in the security module.
+func (s *Server) probe() {
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	for again := false; ; {
+		if !again {
+			select {
+			case <-s.places.crowded:
+			case <-s.stopping:
+				return
+			}
+		}
+		due := time.Now().Add(probeEvery)
+		tick.Reset(probeEvery)
+		select {
+		case <-tick.C:
+		case <-s.stopping:
+			return
+		}
+		ctx, cancel := context.WithTimeout(s.ctx, s.o.Within)
+		err := s.o.Ask.Probe(ctx)
+		cancel()
+		waited := time.Since(due)
+		if err != nil {
+			waited = 0 // it is away, and no request waits for a processor there
+		}
+		again = s.places.adjust(waited)
 	}
 }
 

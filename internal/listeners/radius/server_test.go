@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"runtime"
@@ -28,6 +29,7 @@ type script struct {
 	asked  []*ingress.Packet
 	again  chan *ingress.Packet
 	answer func(*ingress.Packet) ingress.Answer
+	away   error // of all packets; nil: it is there
 }
 
 // call is a packet that waits for its answer.
@@ -39,8 +41,11 @@ type call struct {
 func (s *script) Packet(ctx context.Context, p *ingress.Packet) (ingress.Answer, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, p)
-	answer := s.answer
+	answer, away := s.answer, s.away
 	s.mu.Unlock()
+	if away != nil {
+		return ingress.Answer{}, away
+	}
 	if answer != nil {
 		return answer(p), nil
 	}
@@ -58,6 +63,8 @@ func (s *script) Packet(ctx context.Context, p *ingress.Packet) (ingress.Answer,
 	}
 }
 
+func (s *script) Probe(context.Context) error { return nil }
+
 func (s *script) Again(ctx context.Context, p *ingress.Packet) error {
 	select {
 	case s.again <- p:
@@ -70,7 +77,7 @@ func (s *script) Again(ctx context.Context, p *ingress.Packet) error {
 func (s *script) answerBy(f func(*ingress.Packet) ingress.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer = f
+	s.answer, s.away = f, nil
 }
 
 func (s *script) count() int {
@@ -436,7 +443,9 @@ func TestMalformedPacketsStopHere(t *testing.T) {
 func TestTheSecurityModuleIsAway(t *testing.T) {
 	t.Parallel()
 	f := serve(t, ingress.RADIUSAcct, "udp4", "127.0.0.1:0")
-	f.server.o.Within = time.Nanosecond
+	f.script.mu.Lock()
+	f.away = errors.New("away")
+	f.script.mu.Unlock()
 	c := f.client("")
 	q := packet(radius.AccountingRequest, 1, "one")
 	c.send(q)

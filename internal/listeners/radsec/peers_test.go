@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -160,7 +161,7 @@ tls out {
 }
 client 127.0.0.1 {
 	type udp
-	secret "radclient's"
+	secret "the device's"
 }
 server here {
 	host 127.0.0.1
@@ -176,10 +177,38 @@ realm * {
 	accountingServer here
 }
 `, at.Port(), f.Server, f.Client, f.ClientKey, here.Port()))
+	c := throughProxy(t, d, at)
+	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "alice")}})
+	if err != nil || r.Outcome != aaa.Accept {
+		t.Errorf("accounting: %+v, %v", r, err)
+	}
+}
+
+// TestFreeRADIUSAsClient: a device over UDP to FreeRADIUS, which sends it here over TLS.
+func TestFreeRADIUSAsClient(t *testing.T) {
+	t.Parallel()
+	d := avptest.New()
+	f := enginetest.MutualFiles(t)
+	b := serve(t, judge(d), func(o *Options) { o.TLS = trusting(t, f) })
+	at := enginetest.UDPPort(t)
+	listening := func() bool {
+		l, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+		if err == nil {
+			l.Close()
+		}
+		return err != nil
+	}
+	enginetest.FreeRADIUSToTLS(t, f, at, netip.MustParseAddrPort(b.addr), "the device's", listening)
+	throughProxy(t, d, at)
+}
+
+// throughProxy sends logins to a proxy over UDP, which sends them to a judge.
+func throughProxy(t *testing.T, d *avptest.Dictionary, at netip.AddrPort) engines.Client {
+	t.Helper()
 	e := engine.New(engine.Options{})
 	t.Cleanup(func() { e.Close() })
 	c, err := e.Open(engines.Config{Server: aaa.Server{
-		Name: "radsecproxy", Address: "127.0.0.1", Port: int(at.Port()), Secret: aaa.NewSecret("radclient's"), Timeout: 5_000, Retries: 2,
+		Name: "proxy", Address: "127.0.0.1", Port: int(at.Port()), Secret: aaa.NewSecret("the device's"), Timeout: 10_000, Retries: 2,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -194,10 +223,7 @@ realm * {
 			t.Errorf("the key came as %+v", r.AVPs)
 		}
 	}
-	r, err := c.Exchange(t.Context(), &engines.Request{Op: aaa.Accounting, Dict: d, AVPs: []aaa.AVP{d.AVP("User-Name", "alice")}})
-	if err != nil || r.Outcome != aaa.Accept {
-		t.Errorf("accounting: %+v, %v", r, err)
-	}
+	return c
 }
 
 // trusting is the configuration of a listener as listeners.TLS makes it, for the certificates of a test's files.

@@ -85,18 +85,21 @@ func (w *write) claim(ctx context.Context, owner store.Account, c store.Client) 
 	}
 	from, until := below(owner)
 	related := []any{string(owner.ID), joinPath(owner.Path...), from, until}
+	// They are counted, and those around by a subquery each: with LIMIT or IN a plan that was made while there were few clients reads
+	// all of them.
 	const strangers = ` AND account_id <> $1 AND CAST($2 AS text) NOT LIKE '%' || account_id || '/%'
-		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = clients.account_id AND a.path >= $3 AND a.path < $4) LIMIT 1`
+		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = clients.account_id AND a.path >= $3 AND a.path < $4)`
 	holding := wider(c.Network)
 	var inside, around maybe[int64]
 	if err := w.Batch(ctx, []Statement{
-		inside.from(scanInt, `SELECT 1 FROM clients WHERE network >= $5 AND network < $6`+strangers,
+		inside.from(scanInt, `SELECT COUNT(*) FROM clients WHERE network >= $5 AND network < $6`+strangers,
 			append(slices.Clone(related), networkKey(c.Network), networkEnd(c.Network))...),
-		around.from(scanInt, `SELECT 1 FROM clients WHERE network IN `+among(len(holding), 5)+strangers, append(slices.Clone(related), holding...)...),
+		around.from(scanInt, `WITH wider (network) AS (VALUES `+tuples(len(holding), 5, "text")+`) SELECT COUNT(*) FROM wider
+			WHERE (SELECT COUNT(*) FROM clients WHERE clients.network = wider.network`+strangers+`) > 0`, append(slices.Clone(related), holding...)...),
 	}); err != nil {
 		return err
 	}
-	if inside.found || around.found {
+	if inside.v+around.v > 0 {
 		return store.ErrTaken
 	}
 	return nil

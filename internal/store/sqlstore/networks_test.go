@@ -24,7 +24,7 @@ func TestNetworkKeys(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // no secret
 	met := 0
-	for range 100_000 {
+	for range 20_000 {
 		p, q := aPrefix(r), aPrefix(r)
 		key := networkKey(q)
 		if back, err := networkOf(key); err != nil || back != q {
@@ -42,7 +42,7 @@ func TestNetworkKeys(t *testing.T) {
 			t.Fatalf("%s and %s: overlap says %v", p, q, overlap(a, b))
 		}
 	}
-	if met < 1000 {
+	if met < 500 {
 		t.Errorf("only %d of them overlap", met)
 	}
 	for _, key := range []string{"", "4", "4/008", "40a000000", "40a0000/008", "40a000000/", "40a000000/033", "4zz000000/008"} {
@@ -57,7 +57,7 @@ func TestOverlapOfMany(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // no secret
 	seen := [2]int{}
-	for range 20_000 {
+	for range 4_000 {
 		var lists [2][]claimed
 		for i := range lists {
 			for range 1 + r.IntN(3) {
@@ -80,7 +80,7 @@ func TestOverlapOfMany(t *testing.T) {
 			seen[0]++
 		}
 	}
-	if min(seen[0], seen[1]) < 500 {
+	if min(seen[0], seen[1]) < 300 {
 		t.Errorf("apart and overlapping: %v", seen)
 	}
 }
