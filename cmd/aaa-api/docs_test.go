@@ -99,10 +99,10 @@ func runPage(t *testing.T, blocks []block) {
 		t.Fatal("no shell block")
 	}
 	dir := t.TempDir()
-	ports := []string{freePort(t), freePort(t)}
+	ports := []string{freePort(t), freePort(t), freePort(t)}
 	if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
 		dir = migratedDir(t)
-		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0], "--server-networks=")
+		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0], "--tacacs=127.0.0.1:"+ports[2], "--server-networks=")
 		defer p.stop()
 	}
 	var database string
@@ -118,6 +118,7 @@ func runPage(t *testing.T, blocks []block) {
 	}
 	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
+		"127.0.0.1:10049", "127.0.0.1:"+ports[2],
 		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
