@@ -68,13 +68,13 @@ func TestDocs(t *testing.T) {
 // demoNode is a node with the demo, as make run starts it.
 type demoNode struct {
 	*process
-	dir, port string
+	dir, port, tacacs string
 }
 
 func startDemoNode(t *testing.T) *demoNode {
 	t.Helper()
-	n := &demoNode{dir: migratedDir(t), port: freePort(t)}
-	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--server-networks=")
+	n := &demoNode{dir: migratedDir(t), port: freePort(t), tacacs: freePort(t)}
+	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--tacacs=127.0.0.1:"+n.tacacs, "--server-networks=")
 	return n
 }
 
@@ -126,16 +126,16 @@ func runPage(t *testing.T, blocks []block, shared *demoNode) {
 		t.Fatal("no shell block")
 	}
 	dir := t.TempDir()
-	ports := []string{freePort(t), freePort(t)}
+	ports := []string{freePort(t), freePort(t), freePort(t)}
 	if shared != nil {
-		ports[0] = shared.port
+		ports[0], ports[2] = shared.port, shared.tacacs
 		if err := os.Symlink(filepath.Join(shared.dir, "data"), filepath.Join(dir, "data")); err != nil {
 			t.Fatal(err)
 		}
 	} else if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
 		n := startDemoNode(t)
 		defer n.stop()
-		dir, ports[0] = n.dir, n.port
+		dir, ports[0], ports[2] = n.dir, n.port, n.tacacs
 	}
 	var database string
 	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
@@ -150,6 +150,7 @@ func runPage(t *testing.T, blocks []block, shared *demoNode) {
 	}
 	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
+		"127.0.0.1:10049", "127.0.0.1:"+ports[2],
 		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
