@@ -147,10 +147,14 @@ func (c *Catalog) Entries(name string) ([]Entry, bool) {
 // attributes, and the operator's dictionaries. The first call takes some 100 ms.
 func (c *Catalog) Default() *Set { return c.all() }
 
-// Devices is Default and what network devices send beside it: the header fields and arguments of TACACS+.
-func (c *Catalog) Devices() *Set {
-	fields, _ := c.Get("dictionary_tacacs")
-	return NewSet(fields).Join(c.Default())
+// Behind is Default behind a system dictionary that it lacks, such as that of a protocol's own attributes. Of a name that
+// there is not it is Default alone.
+func (c *Catalog) Behind(name string) *Set {
+	own, ok := c.Get(name)
+	if !ok {
+		return c.Default()
+	}
+	return NewSet(own).Join(c.Default())
 }
 
 // buildDefault compiles the shipped dictionaries other than the standard one together, into a
