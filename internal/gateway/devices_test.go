@@ -297,6 +297,36 @@ func TestTACACSDeviceToTACACS(t *testing.T) {
 	}
 }
 
+// What a device asks for nobody is asked of a server without a name, not with that of the document.
+func TestDeviceOfNobody(t *testing.T) {
+	t.Parallel()
+	const members = `,"authz_username":"gateway","authz_password":"p4ss"`
+	for _, rules := range []string{"", `,"client_rules":true`} {
+		f := newFixtureOf(t, realEngines(t))
+		asked := make(chan tacacs.Body, 10)
+		peer := (&enginetest.TACACSPeer{Secret: backendSecret}).Start(t, func(l *enginetest.TACACSLink) {
+			for h, body := range l.Requests() {
+				asked <- body
+				l.Send(h.Answer(h.Flags), enginetest.TACACSPass(body))
+			}
+		})
+		f.put("customer", backendDoc("tacacs", netip.MustParseAddrPort(peer.Listener.Addr().String()), `"dictionary_tacacs"`, "custom", members+rules))
+		_, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authz, avpsOf(t, "port=tty1", "service=shell", "cmd=reload")))
+		f.must(err)
+		if r := (<-asked).(*tacacs.AuthorRequest); r.User != "" {
+			t.Errorf("%s: the TACACS+ server is asked for %q", rules, r.User)
+		}
+
+		server := enginetest.NewScriptedRADIUS(t, backendSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
+		f.put("customer", backendDoc("radius", server.Addr, `"dictionary"`, "strict", members+rules))
+		_, err = f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authz, avpsOf(t, "port=tty1", "service=shell", "cmd=")))
+		f.must(err)
+		if got := told(t, decoded(t, server.Packets()[0])); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "User-Name=") }) {
+			t.Errorf("%s: the RADIUS server is asked %v", rules, got)
+		}
+	}
+}
+
 // A device's record is answered once it is stored, waits with the attributes that the device sent, and is delivered with them: older, at its own time.
 func TestDeviceAccounting(t *testing.T) {
 	t.Parallel()
