@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -324,6 +325,23 @@ func TestDeviceOfNobody(t *testing.T) {
 		if got := told(t, decoded(t, server.Packets()[0])); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "User-Name=") }) {
 			t.Errorf("%s: the RADIUS server is asked %v", rules, got)
 		}
+	}
+}
+
+// A fault of a device's request is told by the attribute that it sent: the document's rules are not for it.
+func TestDeviceFaultHasNoRule(t *testing.T) {
+	t.Parallel()
+	f := newFixtureOf(t, realEngines(t))
+	server := enginetest.NewScriptedRADIUS(t, backendSecret, func(*enginetest.Query) {})
+	document := backendDoc("radius", server.Addr, `"dictionary"`, "strict", "")
+	f.put("customer", strings.ReplaceAll(document, `"request_key":"login","attribute":"User-Name"`, `"request_key":"User-Password","attribute":"User-Password"`))
+	list := append(avpsOf(t, "user=alice"), aaa.AVP{Attr: crossing.Field("password"), Value: bytes.Repeat([]byte("x"), 200)})
+	req := f.device(aaa.ClientTACACS, aaa.Authn, list)
+	req.Values["User-Password"] = req.Values["password"]
+	_, err := f.gateway.Handle(f.ctx, req)
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "User-Password" || strings.Contains(err.Error(), "rule") {
+		t.Errorf("%v", err)
 	}
 }
 

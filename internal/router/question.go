@@ -116,6 +116,14 @@ func brings(avps []aaa.AVP, what func(*aaa.Attribute) bool) bool {
 	return slices.ContainsFunc(avps, func(v aaa.AVP) bool { return what(v.Attr) })
 }
 
+// inKeys gives an engine's faults the paths that the caller knows. A device knows the attributes that it sent.
+func inKeys(level *plans.CompiledDocument, server *plans.Server, req *aaa.Request, err error) error {
+	if level.AsSent(req) {
+		return err
+	}
+	return server.Rules[req.Op].InKeys(err, req.Values)
+}
+
 func isStandard(a *aaa.Attribute, number uint32) bool {
 	return a.Vendor == nil && a.Parent == nil && a.Number == number
 }

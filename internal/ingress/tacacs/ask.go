@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
 )
@@ -57,7 +58,8 @@ func (x *exchange) ask(ctx context.Context, op aaa.Op, user string, list []aaa.A
 	}
 }
 
-// why says for people at a device why there is no answer. wrong: the answer is no.
+// why says for people at a device why there is no answer. wrong: the answer is no. What can't be asked as it is, such as a password that
+// no server has room for, is wrong: by an ERROR whoever types it would choose the device's own users.
 func why(err error) (text string, wrong bool) {
 	var e *aaa.Error
 	if !errors.As(err, &e) {
@@ -72,7 +74,7 @@ func why(err error) (text string, wrong bool) {
 	case aaa.KindForbidden:
 		return "not allowed", true
 	case aaa.KindBadInput:
-		return e.Error(), false
+		return faults(e), true
 	case aaa.KindNoAnswer:
 		return "no server answers", false
 	case aaa.KindBusy, aaa.KindLimited:
@@ -81,6 +83,18 @@ func why(err error) (text string, wrong bool) {
 		return "the service is away", false
 	}
 	return "the request failed", false
+}
+
+// faults says what can't be asked: where, without the rules and the values of a document.
+func faults(e *aaa.Error) string {
+	text := "the request can't be asked as it is"
+	for i, f := range e.Fields {
+		text += []string{": ", ", "}[min(i, 1)] + f.Path
+		if f.Rule == crossing.Refused {
+			text += " (" + f.Message + ")"
+		}
+	}
+	return text
 }
 
 // maxText bounds server_msg, in octets.

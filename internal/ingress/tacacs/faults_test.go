@@ -420,7 +420,7 @@ func TestWaitingLogins(t *testing.T) {
 	for d.server.Waiting() > 0 { // the test's own end is the bound
 		time.Sleep(time.Millisecond)
 	}
-	if r := d.types("correct horse"); r.Status != tacacs.AuthenError {
+	if r := d.types("correct horse"); r.Status != tacacs.AuthenFail {
 		t.Errorf("%+v", r)
 	}
 }
