@@ -343,12 +343,14 @@ func TestArguments(t *testing.T) {
 		args   []string
 		msg    string
 	}{
-		{"nothing", accepted, tacacs.AuthorPassAdd, nil, ""},
-		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassAdd, []string{"idletime=15", "timeout=1"}, "Good evening"},
+		{"nothing", accepted, tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload"}, ""},
+		{"nobody was asked", &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, tacacs.AuthorPassAdd, nil, ""},
+		{"what is asked for", byName("priv-lvl*", "1"), tacacs.AuthorPassAdd, nil, ""},
+		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload", "idletime=15", "timeout=1"}, "Good evening"},
 		{"another level", byName("Priv-Lvl", "15"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload", "priv-lvl=15"}, ""},
-		{"another command", byName("cmd", "show"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=show", "priv-lvl*1"}, ""},
-		{"replaced in its place", byName("service", "exec"), tacacs.AuthorPassRepl, []string{"service=exec", "cmd=reload", "priv-lvl*1"}, ""},
-		{"no such name", byName("Nobody-Knows", "15"), tacacs.AuthorPassAdd, nil, ""},
+		{"another command", byName("cmd", "show"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=show"}, ""},
+		{"replaced in its place", byName("service", "exec"), tacacs.AuthorPassRepl, []string{"service=exec", "cmd=reload"}, ""},
+		{"no such name", byName("Nobody-Knows", "15"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload"}, ""},
 		{"a server's addition", ofServer("service=shell", "cmd=reload", "priv-lvl*1", "idletime*10"), tacacs.AuthorPassAdd, []string{"idletime*10"}, ""},
 		{"a server's replacement", ofServer("service=shell", "priv-lvl=7"), tacacs.AuthorPassRepl, []string{"service=shell", "priv-lvl=7"}, ""},
 		{"a server's subset", ofServer(), tacacs.AuthorPassRepl, nil, ""},
@@ -363,6 +365,30 @@ func TestArguments(t *testing.T) {
 	d := newDevice(t, always(&aaa.Result{Outcome: aaa.Reject}, nil), aaa.Client{})
 	if r := d.command("service=shell", "cmd=reload"); r.Status != tacacs.AuthorFail {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestWishesAreNotGrantedBySilence: an answer without a privilege level gives none, whatever the device asks for.
+func TestWishesAreNotGrantedBySilence(t *testing.T) {
+	t.Parallel()
+	level := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	level.AVPs.Add("Priv-Lvl", "1")
+	for _, c := range []struct {
+		res    *aaa.Result
+		asked  string
+		status tacacs.AuthorStatus
+		args   []string
+	}{
+		{accepted, "priv-lvl*15", tacacs.AuthorPassRepl, []string{"service=shell", "cmd="}},
+		{accepted, "priv-lvl=15", tacacs.AuthorFail, nil},
+		{level, "priv-lvl=15", tacacs.AuthorPassRepl, []string{"service=shell", "cmd=", "priv-lvl=1"}},
+		{&aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Reply: &aaa.DeviceReply{Engine: "radius"}}, "priv-lvl=15", tacacs.AuthorFail, nil},
+		{&aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Reply: &aaa.DeviceReply{Engine: "radius"}}, "shell:roles*network-admin", tacacs.AuthorPassRepl, []string{"service=shell", "cmd="}},
+	} {
+		d := newDevice(t, always(c.res, nil), aaa.Client{})
+		if r := d.command("service=shell", "cmd=", c.asked); r.Status != c.status || !slices.Equal(r.Args, c.args) {
+			t.Errorf("%s: %+v", c.asked, r)
+		}
 	}
 }
 
