@@ -114,7 +114,7 @@ func message(s string) string {
 	return s
 }
 
-// encode makes a packet of a reply; nil where its fields are too long, which message and the arguments' bounds prevent.
+// encode makes a packet of a reply; nil where no packet has room for its fields.
 func (x *exchange) encode(body tacacs.Reply) []byte {
 	var flags byte
 	if x.packet.Listener == ingress.TACACSTLS {
@@ -122,16 +122,19 @@ func (x *exchange) encode(body tacacs.Reply) []byte {
 	}
 	octets, err := tacacs.AppendPacket(nil, x.header.Answer(flags), body, x.secret.Reveal())
 	if err != nil {
-		x.server.o.Logger.Error("a TACACS+ reply has no room", "error", err)
+		x.server.o.Logger.Error("a TACACS+ reply has no room", "client", x.client.Name, "account", string(x.client.Account), "error", err)
 		return nil
 	}
 	return octets
 }
 
-// reply answers a packet. Without octets there is nothing to say, so the connection ends.
+// reply answers a packet; by ERROR where the reply has too much for one.
 func (x *exchange) reply(body tacacs.Reply) ingress.Answer {
 	octets := x.encode(body)
-	return ingress.Answer{Verdict: ingress.Verified, Octets: octets, Close: octets == nil, Done: body.Final()}
+	if octets == nil {
+		return x.unanswered("the answer is too long")
+	}
+	return ingress.Answer{Verdict: ingress.Verified, Octets: octets, Done: body.Final()}
 }
 
 // unanswered replies that there is no answer.

@@ -392,6 +392,41 @@ func TestWishesAreNotGrantedBySilence(t *testing.T) {
 	}
 }
 
+// TestAnswerWithoutRoom: an answer that no packet holds is an ERROR, and no silence.
+func TestAnswerWithoutRoom(t *testing.T) {
+	t.Parallel()
+	asked := []string{"service=shell", "cmd=show"}
+	for len(asked) < 254 {
+		asked = append(asked, "cmd-arg="+strings.Repeat("x", 150))
+	}
+	asked = append(asked, "priv-lvl*1")
+	long := make([]string, 255)
+	for i := range long {
+		long[i] = "cmd-arg=" + strings.Repeat("x", 247)
+	}
+	more := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	more.AVPs.Add("priv-lvl", "7")
+	more.AVPs.Add("priv-lvl", "8")
+	message := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	for range 4 {
+		message.AVPs.Add("Reply-Message", strings.Repeat("x", 250))
+	}
+	message.AVPs.Add("service", "other")
+	for i, c := range []struct {
+		res   *aaa.Result
+		asked []string
+	}{{more, asked}, {message, append([]string{"service=shell"}, long[:254]...)}} {
+		d := newDevice(t, always(c.res, nil), aaa.Client{})
+		d.begin()
+		var r tacacs.AuthorReply
+		small := identity
+		small.User, small.Port, small.RemAddr = "b", "", ""
+		if !d.send(&tacacs.AuthorRequest{Identity: small, Args: c.asked}, &r) || r.Status != tacacs.AuthorError || d.answer.Close {
+			t.Errorf("%d: %s with %d arguments, closed: %v", i, r.Status, len(r.Args), d.answer.Close)
+		}
+	}
+}
+
 // TestStrangers: no client, no answer.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
