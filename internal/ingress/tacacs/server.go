@@ -132,7 +132,7 @@ func (x *exchange) first(ctx context.Context, body tacacs.Request) ingress.Answe
 	case *tacacs.AcctRequest:
 		return x.record(ctx, body)
 	default:
-		return x.unanswered("the login is over, or its user took too long: begin anew")
+		return x.wrong("the login is over, or its user took too long: begin anew")
 	}
 }
 

@@ -180,14 +180,17 @@ func take(r *bufio.Reader, n int) ([]byte, error) {
 	}
 }
 
-// begin hands a packet over, once there is room for it. why tells that the connection ends.
+// maxPending is how many octets of replies may wait for a device that does not read them until its next packet waits too.
+const maxPending = 64 << 10
+
+// begin hands a packet over, once there is room for it and for its reply. why tells that the connection ends.
 func (c *conn) begin(ctx context.Context, h tacacs.Header, octets []byte) (why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.first {
 		c.first, c.single = true, h.Flags&tacacs.FlagSingleConnect != 0
 	}
-	for len(c.flying) >= c.l.o.MaxInFlight && c.ended == "" {
+	for (len(c.flying) >= c.l.o.MaxInFlight || len(c.pending) > maxPending) && c.ended == "" {
 		c.idle.Wait()
 	}
 	if c.ended != "" {
@@ -269,6 +272,7 @@ func (c *conn) send(octets []byte) {
 			c.pending = nil
 			c.endLocked(unwritten)
 		}
+		c.idle.Broadcast()
 	}
 	c.writing = false
 }
