@@ -16,14 +16,15 @@ import (
 	"strings"
 	"testing"
 
+	"aaa-api/internal/ingress"
 	"aaa-api/internal/store/pgtest"
 )
 
 // block is a fenced block of a page: a shell script, or what the script before it answers.
 type block struct {
 	line  int    // of its fence, from 1
-	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing)
-	notes string // of the comment before the fence: background, alone, fails; drawing: of no script's
+	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing); conf: a device's file
+	notes string // of the comment before the fence: background, alone, fails; drawing: of no script's; of a conf its name
 	text  string
 }
 
@@ -47,7 +48,13 @@ func TestDocs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runPage(t, readBlocks(t, string(text)))
+			blocks := readBlocks(t, string(text))
+			runPage(t, slices.DeleteFunc(blocks, func(b block) bool {
+				if b.kind == "conf" && !slices.Contains(shownFiles, b.notes) {
+					t.Errorf("line %d: no test runs the file %q", b.line, b.notes)
+				}
+				return b.kind == "conf"
+			}))
 		})
 	}
 }
@@ -65,8 +72,8 @@ func readBlocks(t *testing.T, page string) []block {
 			open = false
 		case isFence:
 			open = true
-			if !slices.Contains([]string{"sh", "json", "text", "fsm", "mermaid"}, fence) {
-				t.Fatalf("line %d: a block in %q: sh, json, text, fsm and mermaid are known", i+1, fence)
+			if !slices.Contains([]string{"sh", "json", "text", "fsm", "mermaid", "conf"}, fence) {
+				t.Fatalf("line %d: a block in %q: sh, json, text, fsm, mermaid and conf are known", i+1, fence)
 			}
 			list = append(list, block{line: i + 1, kind: fence, notes: notes})
 		case open:
@@ -100,10 +107,16 @@ func runPage(t *testing.T, blocks []block) {
 	}
 	dir := t.TempDir()
 	ports := []string{freePort(t), freePort(t)}
+	devices := []string{}
 	if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
 		dir = migratedDir(t)
 		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0], "--server-networks=")
 		defer p.stop()
+		for l, printed := range demoDevices {
+			if at := p.deviceAddresses()[ingress.Listener(l).String()]; at != "" {
+				devices = append(devices, portIn(printed), portIn(at))
+			}
+		}
 	}
 	var database string
 	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
@@ -116,12 +129,12 @@ func runPage(t *testing.T, blocks []block) {
 			script.WriteString(wrap(b, i))
 		}
 	}
-	replace := strings.NewReplacer(
+	replace := strings.NewReplacer(append(devices,
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
 		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
-	)
+	)...)
 	env := append(pageEnv(t, dir, ports[0]), tacacsEnv(t, blocks, dir)...)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
@@ -228,6 +241,9 @@ func pageEnv(t *testing.T, dir, port string) []string {
 	}
 	return append(env, "PATH="+bin+":"+os.Getenv("PATH"))
 }
+
+// portIn is the port of an address.
+func portIn(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 func tool(t *testing.T, name string) string {
 	t.Helper()
