@@ -94,7 +94,7 @@ var rules = map[string][]string{
 	},
 	"tally": {},
 
-	"ingress/tacacs":   {"aaa", "clients", "ingress", "tacacs"},
+	"ingress/tacacs":   {"aaa", "clients", "crossing", "ingress", "tacacs"},
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
 	"listeners/tacacs": {"ingress", "listeners", "tacacs"},

@@ -84,15 +84,12 @@ func TestJournalsOfOthers(t *testing.T) {
 	p.stop()
 }
 
-// TestRecordsThatCannotBeSent: a record that no dictionary can encode is refused, and parked with the reason where it was taken before its document changed. It is sent
+// recordsThatCannotBeSent: a record that no dictionary can encode is refused, and parked with the reason where it was taken before its document changed. It is sent
 // again and dropped by hand, alone and by a filter, and its account stays until then.
-func TestRecordsThatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	dir := migratedDir(t)
+func recordsThatCannotBeSent(t *testing.T, p *process, token string) {
+	t.Helper()
 	b := startBilling(t)
 	b.silent.Store(true)
-	p := start(t, dir, nil)
-	token := readToken(t, dir, "admin.token")
 	l := accountingTenant(t, p, token, "bad", b.port, "")
 	at := *l.url.Load()
 	record := func(session string) string {
@@ -136,5 +133,4 @@ func TestRecordsThatCannotBeSent(t *testing.T) {
 	}
 	call(t, token, "DELETE", strings.TrimSuffix(at, "/aaa"), "").want(t, http.StatusOK)
 	call(t, token, "POST", at+"/accounting?accept=stored", record("late")).want(t, http.StatusNotFound)
-	p.stop()
 }

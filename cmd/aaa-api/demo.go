@@ -133,32 +133,23 @@ func demoAccounts(ctx context.Context, st store.Store) error {
 	}
 	for _, a := range []store.Account{
 		{ID: demoProvider, Name: "Demo provider", ParentID: root.ID, Enabled: true, ServerNetworks: demoNetworks, ClientNetworks: demoNetworks},
-		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true, ClientNetworks: demoNetworks},
+		{ID: demoTenant, Name: "Demo tenant", ParentID: demoProvider, Enabled: true},
 	} {
 		if _, err := st.Accounts().Create(ctx, a); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
 	}
-	// Those of an older version lack networks.
-	for _, id := range []aaa.AccountID{demoProvider, demoTenant} {
-		a, err := st.Accounts().Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		lacks := a.ClientNetworks == nil
-		if lacks {
-			a.ClientNetworks = demoNetworks
-		}
-		if id == demoProvider && a.ServerNetworks == nil {
-			a.ServerNetworks, lacks = demoNetworks, true
-		}
-		if lacks {
-			if _, err := st.Accounts().Update(ctx, id, a.Revision, a); err != nil {
-				return err
+	// One of an older version lacks networks.
+	provider, err := st.Accounts().Get(ctx, demoProvider)
+	if err == nil && (provider.ServerNetworks == nil || provider.ClientNetworks == nil) {
+		for _, networks := range []*[]netip.Prefix{&provider.ServerNetworks, &provider.ClientNetworks} {
+			if *networks == nil {
+				*networks = demoNetworks
 			}
 		}
+		_, err = st.Accounts().Update(ctx, demoProvider, provider.Revision, provider)
 	}
-	return nil
+	return err
 }
 
 // demoNetworks is where the demo's RADIUS server and devices are.

@@ -35,7 +35,7 @@ func deviceAddresses(cfg *config.Config, l ingress.Listener) []string {
 
 // demoDevicesClient makes the document of all devices on this machine, unless there is one.
 func demoDevicesClient(ctx context.Context, n *module) error {
-	_, err := n.admin.Clients.Create(ctx, &admin.Caller{}, demoTenant, demoClient, map[string]any{
+	_, err := n.admin.Clients.Create(ctx, &admin.Caller{}, demoProvider, demoClient, map[string]any{
 		"address": "127.0.0.1", "secret": demoDeviceSecret, "description": "programs on this machine", "require_message_authenticator": aaa.MACOff,
 	})
 	if aaa.KindOf(err) == aaa.KindConflict {

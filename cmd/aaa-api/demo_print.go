@@ -28,7 +28,7 @@ Paste these lines into another terminal, in this folder (the API in full: {{.URL
     printf 'VENDOR Demo 32473\nBEGIN-VENDOR Demo\nATTRIBUTE Demo-Greeting 1 string\nATTRIBUTE Demo-Ticket 2 integer\nEND-VENDOR Demo\n' | {{.Curl}} -H "X-Auth-Token: $TOKEN" -H 'Content-Type: text/plain' "$PROVIDER/dictionary?name=dictionary_demo" --data-binary @-; echo
     {{.Curl}} -H "X-Auth-Token: $TOKEN" $TENANT/authn -d '{"data":{"User-Name":"alice@example.org","User-Password":"wonderland"}}'; echo
 
-    # a device that speaks RADIUS (freeradius-utils has radtest): its client document {{.Client}} says that it is the tenant's
+    # a device that speaks RADIUS (freeradius-utils has radtest): its client document {{.Client}} says that it is the provider's
     radtest alice wonderland 127.0.0.1:{{.RADIUS}} 0 {{.Secret}}
 
     # a device that speaks TACACS+ (libauthen-tacacsplus-perl), answered by the RADIUS server

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"aaa-api/internal/ingress"
+	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/store/pgtest"
 )
 
@@ -33,30 +33,55 @@ type block struct {
 // them. Only addresses, folders and the database's URL are put in place of the printed ones.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	pages := []string{"../../README.md"}
-	for _, folder := range []string{"docs", "docs/fsm"} {
+	pagesOf := func(folder string) []string {
 		list, err := filepath.Glob("../../" + folder + "/*.md")
 		if err != nil || len(list) == 0 {
 			t.Fatalf("no pages in %s: %v", folder, err)
 		}
-		pages = append(pages, list...)
+		return list
 	}
-	for _, page := range pages {
+	run := func(t *testing.T, page string, shared *demoNode) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("/metrics")) {
+			shared = nil // it shows what its node has counted
+		}
+		runPage(t, slices.DeleteFunc(readBlocks(t, string(text)), func(b block) bool {
+			if b.kind == "conf" && !slices.Contains(shownFiles, b.notes) {
+				t.Errorf("line %d: no test runs the file %q", b.line, b.notes)
+			}
+			return b.kind == "conf"
+		}), shared)
+	}
+	for _, page := range append(pagesOf("docs"), "../../README.md") {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			blocks := readBlocks(t, string(text))
-			runPage(t, slices.DeleteFunc(blocks, func(b block) bool {
-				if b.kind == "conf" && !slices.Contains(shownFiles, b.notes) {
-					t.Errorf("line %d: no test runs the file %q", b.line, b.notes)
-				}
-				return b.kind == "conf"
-			}))
+			run(t, page, nil)
 		})
 	}
+	t.Run("fsm", func(t *testing.T) { // each of these pages ends with the demo as it was
+		t.Parallel()
+		shared := startDemoNode(t)
+		for _, page := range pagesOf("docs/fsm") {
+			t.Run(filepath.Base(page), func(t *testing.T) { run(t, page, shared) })
+		}
+		shared.stop()
+	})
+}
+
+// demoNode is a node with the demo, as make run starts it.
+type demoNode struct {
+	*process
+	dir, port, tacacs, radius string
+}
+
+func startDemoNode(t *testing.T) *demoNode {
+	t.Helper()
+	n := &demoNode{dir: migratedDir(t), port: freePort(t), tacacs: freePort(t), radius: fmt.Sprint(enginetest.UDPPort(t).Port())}
+	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--tacacs=127.0.0.1:"+n.tacacs, "--radius-auth=127.0.0.1:"+n.radius, "--server-networks=")
+	return n
 }
 
 // readBlocks finds the fenced blocks of a page. A fence without a language holds nothing to run.
@@ -93,8 +118,9 @@ func readBlocks(t *testing.T, page string) []block {
 // printedDatabase is the database that the pages name.
 const printedDatabase = "postgres://aaa@db.example/aaa?sslmode=verify-full&passfile=/etc/aaa-api/pgpass"
 
-// runPage runs a page's scripts in one shell and checks what they say.
-func runPage(t *testing.T, blocks []block) {
+// runPage runs a page's scripts in one shell and checks what they say. They find the demo's node, of the page alone unless one is shared,
+// or start one.
+func runPage(t *testing.T, blocks []block, shared *demoNode) {
 	t.Helper()
 	scripts := 0
 	for _, b := range blocks {
@@ -106,17 +132,16 @@ func runPage(t *testing.T, blocks []block) {
 		t.Fatal("no shell block")
 	}
 	dir := t.TempDir()
-	ports := []string{freePort(t), freePort(t)}
-	devices := []string{}
-	if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
-		dir = migratedDir(t)
-		p := start(t, dir, nil, "--demo", "--listen=127.0.0.1:"+ports[0], "--server-networks=")
-		defer p.stop()
-		for l, printed := range demoDevices {
-			if at := p.deviceAddresses()[ingress.Listener(l).String()]; at != "" {
-				devices = append(devices, portIn(printed), portIn(at))
-			}
+	ports := []string{freePort(t), freePort(t), freePort(t), freePort(t)}
+	if shared != nil {
+		ports[0], ports[2], ports[3] = shared.port, shared.tacacs, shared.radius
+		if err := os.Symlink(filepath.Join(shared.dir, "data"), filepath.Join(dir, "data")); err != nil {
+			t.Fatal(err)
 		}
+	} else if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
+		n := startDemoNode(t)
+		defer n.stop()
+		dir, ports[0], ports[2], ports[3] = n.dir, n.port, n.tacacs, n.radius
 	}
 	var database string
 	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
@@ -129,12 +154,13 @@ func runPage(t *testing.T, blocks []block) {
 			script.WriteString(wrap(b, i))
 		}
 	}
-	replace := strings.NewReplacer(append(devices,
+	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
+		"127.0.0.1:10049", "127.0.0.1:"+ports[2], "127.0.0.1:11812", "127.0.0.1:"+ports[3],
 		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
-	)...)
+	)
 	env := append(pageEnv(t, dir, ports[0]), tacacsEnv(t, blocks, dir)...)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
@@ -241,9 +267,6 @@ func pageEnv(t *testing.T, dir, port string) []string {
 	}
 	return append(env, "PATH="+bin+":"+os.Getenv("PATH"))
 }
-
-// portIn is the port of an address.
-func portIn(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 func tool(t *testing.T, name string) string {
 	t.Helper()

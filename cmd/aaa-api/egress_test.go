@@ -170,13 +170,10 @@ func TestEgress(t *testing.T) {
 	}
 }
 
-// TestServerName refuses TLS server names that are none: they go out in a handshake as they are.
-func TestServerName(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir, nil)
-	root := readToken(t, dir, "admin.token")
-	account := fmt.Sprint(p.url, "/v2/accounts/", call(t, root, "PUT", p.url+"/v2/accounts", `{"data":{"name":"tenant"}}`).want(t, http.StatusCreated).Data["id"])
+// serverNames refuses TLS server names that are none: they go out in a handshake as they are.
+func serverNames(t *testing.T, p *process, root string) {
+	t.Helper()
+	account := fmt.Sprint(p.url, "/v2/accounts/", call(t, root, "PUT", p.url+"/v2/accounts", `{"data":{"name":"server names"}}`).want(t, http.StatusCreated).Data["id"])
 	put := func(method, name string) answer {
 		return call(t, root, method, account+"/aaa", fmt.Sprintf(`{"data":{"aaa_mode":"on","workers":5,"nas_address":"192.0.2.77","nas_port":2000,
 			"authentication":["tac"],"authorization":[],"accounting":[],"servers":[{"enabled":true,"name":"tac","address":"192.0.2.1","port":300,"aaa_engine":"tacacs","transport":"tls",

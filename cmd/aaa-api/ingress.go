@@ -2,45 +2,29 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
 	"aaa-api/internal/crossing"
-	"aaa-api/internal/dict"
 	"aaa-api/internal/ingress/radius"
 	"aaa-api/internal/ingress/tacacs"
 	"aaa-api/internal/operations"
 )
 
-// tacacsDictionary has the fields of TACACS+.
-const tacacsDictionary = "dictionary_tacacs"
-
 // serveDevices makes the servers for network devices, where the secrets are. loopKey is that of radius.Options. They answer nothing unless a
 // front has a listener.
 func (n *module) serveDevices(loopKey [32]byte) error {
-	ofRADIUS := n.system.Default()
-	shipped, ok := n.system.Get(tacacsDictionary)
-	if !ok {
-		return errors.New("the system dictionaries lack " + tacacsDictionary)
-	}
-	ofTACACS := dict.NewSet(shipped).Join(ofRADIUS)
-	values := func(set *dict.Set) func([]aaa.AVP) aaa.Values {
-		return func(avps []aaa.AVP) aaa.Values { return crossing.Values(avps, set) }
-	}
-	reply := func(p aaa.ClientProtocol, set *dict.Set) func(aaa.Op, *aaa.Result) ([]aaa.AVP, []string) {
-		return func(op aaa.Op, res *aaa.Result) ([]aaa.AVP, []string) { return crossing.Reply(p, op, res, set) }
+	set := n.system.Default()
+	values := func(avps []aaa.AVP) aaa.Values { return crossing.Values(avps, set) }
+	reply := func(op aaa.Op, res *aaa.Result) ([]aaa.AVP, []string) {
+		return crossing.Reply(aaa.ClientRADIUS, op, res, set)
 	}
 	byRADIUS := radius.New(radius.Options{
-		Clients: n.clients, AAA: n.gateway, Dict: ofRADIUS, LoopKey: loopKey, Log: n.log,
-		Values: values(ofRADIUS), Reply: reply(aaa.ClientRADIUS, ofRADIUS),
+		Clients: n.clients, AAA: n.gateway, Dict: set, LoopKey: loopKey, Values: values, Reply: reply, Log: n.log,
 	})
-	byTACACS, err := tacacs.New(tacacs.Options{
-		Clients: n.clients, AAA: n.gateway, Dictionary: ofTACACS, Logger: n.log,
-		Values: values(ofTACACS), Reply: reply(aaa.ClientTACACS, ofTACACS),
-	})
+	byTACACS, err := tacacs.New(tacacs.Options{Clients: n.clients, AAA: n.gateway, Dictionary: n.system.Devices(), Logger: n.log})
 	if err != nil {
 		return err
 	}

@@ -14,5 +14,8 @@ func TestTenants(t *testing.T) {
 	t.Run("TACACS+ errors", func(t *testing.T) { tacacsErrors(t, p, token) })
 	t.Run("TACACS+ closes", func(t *testing.T) { tacacsCloses(t, p, token) })
 	t.Run("disabled account", func(t *testing.T) { disabledSessions(t, p, token) })
+	t.Run("TACACS+ arguments of its own", func(t *testing.T) { ownTACACSArguments(t, p, token) })
+	t.Run("server names", func(t *testing.T) { serverNames(t, p, token) })
+	t.Run("records that cannot be sent", func(t *testing.T) { recordsThatCannotBeSent(t, p, token) })
 	p.stop()
 }

@@ -9,21 +9,19 @@ import (
 	"testing"
 )
 
-// TestOwnTACACSArguments has a server send an argument that devices of one vendor need. A strict server's document refuses it,
+// ownTACACSArguments has a server send an argument that devices of one vendor need. A strict server's document refuses it,
 // says so in the trace, and takes it once a dictionary of the account's own has it.
-func TestOwnTACACSArguments(t *testing.T) {
-	t.Parallel()
-	dir := migratedDir(t)
+func ownTACACSArguments(t *testing.T, p *process, token string) {
+	t.Helper()
+	dir := t.TempDir()
 	addr := startTacquito(t, dir, filepath.Join(dir, "log"), "-secret", "example secret", "-user", "bob:correct horse",
 		"-permit", "show .*", "-set", "shell:roles=network-admin")
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, dir, nil)
-	token := readToken(t, dir, "admin.token")
-	who := call(t, token, "GET", p.url+"/v2/whoami", "").want(t, http.StatusOK)
-	aaa := fmt.Sprintf("%s/v2/accounts/%s/aaa", p.url, who.Data["account_id"])
+	made := call(t, token, "PUT", p.url+"/v2/accounts", `{"data":{"name":"own arguments"}}`).want(t, http.StatusCreated)
+	aaa := fmt.Sprintf("%s/v2/accounts/%s/aaa", p.url, made.Data["id"])
 	rule := func(key, attribute string) string {
 		return fmt.Sprintf(`{"request_key":%q,"attribute":%q,"request_value_regexp":"^(.*)$","attr_value_regexp":"^(.*)$"}`, key, attribute)
 	}

@@ -83,12 +83,15 @@ func texts(value any) []string {
 	}
 }
 
+// enable is the number of the service by which users ask for another level (RFC 8907 §5.1).
+const enable = "2"
+
 // levels are the names of privilege levels (dictionary_tacacs).
 var levels = map[string]int{"min": 0, "user": 1, "root": 15}
 
 // reaches reports whether an entry's level is that which a user of a device asks for by enable. Other logins ask for none.
 func reaches(values aaa.Values, rights *usersfile.Rights) bool {
-	if fmt.Sprint(values["authen_service"]) != "enable" {
+	if service := fmt.Sprint(values["authen_service"]); service != "enable" && service != enable {
 		return true
 	}
 	if rights == nil {

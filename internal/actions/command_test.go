@@ -101,13 +101,16 @@ func TestEnableByFile(t *testing.T) {
 		{"bob", json.Number("8"), "NAK"},
 		{"bob", "root", "NAK"},
 		{"bob", nil, "NAK"},
+		{"bob", json.Number("15"), "NAK"},
 		{"guest", "user", "NAK"},
 	} {
 		a := newOneAction(t, actions.File{}, "")
 		a.level.Files = map[string]*usersfile.File{"users": users}
-		event, _ := a.run(t, aaa.Values{"User-Name": c.name, "User-Password": "correct horse", "authen_service": "enable", "priv_lvl": c.level})
-		if event != c.want {
-			t.Errorf("%s to %v: %s", c.name, c.level, event)
+		for _, service := range []any{"enable", json.Number("2"), "2"} {
+			event, _ := a.run(t, aaa.Values{"User-Name": c.name, "User-Password": "correct horse", "authen_service": service, "priv_lvl": c.level})
+			if event != c.want {
+				t.Errorf("%s to %v by %v: %s", c.name, c.level, service, event)
+			}
 		}
 	}
 }

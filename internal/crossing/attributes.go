@@ -31,7 +31,6 @@ var (
 	attrEventTimestamp      = standard(55, "Event-Timestamp", aaa.TypeDate)
 	attrCHAPChallenge       = &aaa.Attribute{Name: "CHAP-Challenge", Number: 60, Type: aaa.TypeOctets, Hidden: true, Wire: true}
 	attrPrompt              = standard(76, "Prompt", aaa.TypeInteger)
-	attrEAPMessage          = standard(79, "EAP-Message", aaa.TypeOctets)
 	attrNASPortID           = standard(87, "NAS-Port-Id", aaa.TypeString)
 	attrFramedPool          = standard(88, "Framed-Pool", aaa.TypeString)
 	attrNASIPv6Address      = standard(95, "NAS-IPv6-Address", aaa.TypeIPv6Addr)

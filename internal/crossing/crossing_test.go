@@ -2,6 +2,7 @@ package crossing
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -223,7 +224,7 @@ func TestRequests(t *testing.T) {
 			got, err := Request(dst, &aaa.Device{Protocol: protocol, From: from, AVPs: avps(t, c.in...)}, c.op, c.to)
 			if c.bad != "" {
 				var e *aaa.Error
-				if e, _ = err.(*aaa.Error); e == nil || e.Kind != aaa.KindBadInput || e.Fields[0].Path != c.bad || len(got) != 1 {
+				if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != c.bad || len(got) != 1 {
 					t.Fatalf("%v, want a fault of %s", err, c.bad)
 				}
 				return

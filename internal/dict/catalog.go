@@ -147,6 +147,12 @@ func (c *Catalog) Entries(name string) ([]Entry, bool) {
 // attributes, and the operator's dictionaries. The first call takes some 100 ms.
 func (c *Catalog) Default() *Set { return c.all() }
 
+// Devices is Default and what network devices send beside it: the header fields and arguments of TACACS+.
+func (c *Catalog) Devices() *Set {
+	fields, _ := c.Get("dictionary_tacacs")
+	return NewSet(fields).Join(c.Default())
+}
+
 // buildDefault compiles the shipped dictionaries other than the standard one together, into a
 // single table: a Set of 200 would be slow to search.
 func (c *Catalog) buildDefault() *Set {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -162,12 +163,12 @@ func TestDeviceLosesNoCredential(t *testing.T) {
 	f.put("customer", backendDoc("radius", netip.MustParseAddrPort("127.0.0.1:1"), `"dictionary"`, "strict", ""))
 	_, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientRADIUS, aaa.Authn, avpsOf(t, "User-Name=a", "MS-CHAP-Challenge=0x0102030405060708", "MS-CHAP-Response=0x"+strings.Repeat("01", 50))))
 	var e *aaa.Error
-	if e, _ = err.(*aaa.Error); e == nil || e.Kind != aaa.KindBadInput || !strings.HasPrefix(e.Fields[0].Path, "MS-CHAP") {
+	if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || !strings.HasPrefix(e.Fields[0].Path, "MS-CHAP") {
 		t.Errorf("a credential that the server's dictionaries lack: %v", err)
 	}
 	f.put("customer", backendDoc("tacacs", netip.MustParseAddrPort("127.0.0.1:1"), `"dictionary_tacacs"`, "strict", ""))
 	_, err = f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authz, avpsOf(t, "user=a", "service=shell", "cmd=show", "x-only=1")))
-	if e, _ = err.(*aaa.Error); e == nil || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "x-only" {
+	if e = nil; !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "x-only" {
 		t.Errorf("a mandatory argument that the server's dictionaries lack: %v", err)
 	}
 }

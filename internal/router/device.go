@@ -85,7 +85,7 @@ func left(op aaa.Op, server *plans.Server, v *aaa.AVP) string {
 // leave notes what does not go on. The error is of KindBadInput where the request would be another one without it.
 func (q *question) leave(v *aaa.AVP, why string) error {
 	a, op := v.Attr, q.req.Op
-	what := ""
+	var what string
 	switch {
 	case a.NamesUser():
 		what = "a request is not sent without its user name"

@@ -137,7 +137,7 @@ func (h Harness) refused(t *testing.T) {
 
 func (h Harness) context(t *testing.T) {
 	c := h.open(t, Silent, time.Minute, 0)
-	err := error(context.DeadlineExceeded)
+	err := context.DeadlineExceeded
 	for try := 0; err == context.DeadlineExceeded && try < 100; try++ { //nolint:errorlint // bare: nothing was sent, for want of a connection
 		err = h.within(t, c, 50*time.Millisecond)
 	}

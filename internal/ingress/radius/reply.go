@@ -185,7 +185,7 @@ func (s *Server) status(p *ingress.Packet, packet radius.Packet, by *proof) ingr
 func (s *Server) decline(p *ingress.Packet, packet radius.Packet, by *proof) ingress.Answer {
 	octets, ok := radius.CausedNAK(nil, packet, by.key, by.v11)
 	if !ok {
-		return s.refuse(p, by.client, wrongCode, ingress.Refused)
+		return s.refuse(p, by.client, wrongCode)
 	}
 	s.tally.count(served)
 	return ingress.Answer{Verdict: ingress.Verified, Octets: octets}

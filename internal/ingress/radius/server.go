@@ -112,10 +112,10 @@ func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (in
 	}
 	packet, err := parse(p)
 	if err != nil {
-		return s.refuse(p, nil, malformed, ingress.Refused), nil
+		return s.refuse(p, nil, malformed), nil //nolint:nilerr // the answer says it
 	}
 	if !allowed(p.Listener, packet.Code()) {
-		return s.refuse(p, nil, wrongCode, ingress.Refused), nil
+		return s.refuse(p, nil, wrongCode), nil
 	}
 	by, why, err := s.prove(ctx, known, p, packet)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (in
 		return s.decline(p, packet, &by), nil
 	}
 	if s.looped(packet) {
-		return s.refuse(p, by.client, loop, ingress.Refused), nil
+		return s.refuse(p, by.client, loop), nil
 	}
 	return s.serve(ctx, from, p, packet, &by), nil
 }

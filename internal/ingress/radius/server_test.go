@@ -376,7 +376,7 @@ func TestR8Account(t *testing.T) {
 	s := newSet(t)
 	s.withA(aaa.Client{})
 	s.site.add("B", "nas-b", "198.51.100.0/24", aaa.Client{Secret: aaa.NewSecret(secretB)})
-	q := login(t, secretB)
+	var q *sent
 	for _, more := range [][]aaa.AVP{nil, {attr("NAS-IP-Address", "\xc0\x00\x02\x07"), attr("NAS-Identifier", "nas-a")}} {
 		q = login(t, secretB, more...)
 		from := ingress.Packet{Listener: ingress.RADIUSAuth, From: netip.MustParseAddrPort("[::ffff:198.51.100.9]:1000"), Octets: bytes.Clone(q.octets)}

@@ -92,9 +92,9 @@ func (s *Server) miss(p *ingress.Packet, why reason, v ingress.Verdict) ingress.
 }
 
 // refuse answers a packet with silence, a counter and, not for each, a line.
-func (s *Server) refuse(p *ingress.Packet, c *clients.Client, why reason, v ingress.Verdict) ingress.Answer {
+func (s *Server) refuse(p *ingress.Packet, c *clients.Client, why reason) ingress.Answer {
 	s.complain(p, c, why, nil)
-	return ingress.Answer{Verdict: v}
+	return ingress.Answer{Verdict: ingress.Refused}
 }
 
 // complain counts a packet that did not go well, and may write a line about it. err may be nil.

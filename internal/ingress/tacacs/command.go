@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
 )
@@ -29,7 +30,7 @@ const (
 
 // read sorts a result's AVPs. Arguments that no packet has room for are left out, and told in the log.
 func (x *exchange) read(op aaa.Op, res *aaa.Result) (o outcome) {
-	list, left := x.server.o.Reply(op, res)
+	list, left := crossing.Reply(aaa.ClientTACACS, op, res, x.server.o.Dictionary)
 	var texts []string
 	for i := range list {
 		v := &list[i]
@@ -53,31 +54,6 @@ func (x *exchange) read(op aaa.Op, res *aaa.Result) (o outcome) {
 		x.server.o.Logger.Debug("a reply to a TACACS+ device has no room for some attributes", "client", x.client.Name, "account", string(x.client.Account), "left_out", left)
 	}
 	return o
-}
-
-// replyByName takes a TACACS+ server's AVPs as they are, and others by their names.
-func (s *Server) replyByName(_ aaa.Op, res *aaa.Result) (list []aaa.AVP, left []string) {
-	if res.Reply != nil && res.Reply.Engine == "tacacs" {
-		return res.Reply.AVPs, nil
-	}
-	for i := range res.AVPs {
-		v := &res.AVPs[i]
-		a := s.o.Dictionary.ByName(v.As)
-		if a == nil {
-			left = append(left, v.As)
-			continue
-		}
-		value := v.Value
-		if v.Attr == nil || v.Attr.Vendor == nil && v.Attr.Number == 0 { // a name and a text are all that is known
-			var err error
-			if value, err = s.o.Dictionary.Encode(a, string(v.Value)); err != nil {
-				left = append(left, v.As)
-				continue
-			}
-		}
-		list = append(list, aaa.AVP{Attr: a, Value: value})
-	}
-	return list, left
 }
 
 // authorize answers an authorization.

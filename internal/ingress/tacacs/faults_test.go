@@ -344,7 +344,7 @@ func TestArguments(t *testing.T) {
 		msg    string
 	}{
 		{"nothing", accepted, tacacs.AuthorPassAdd, nil, ""},
-		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassAdd, []string{"idletime=15"}, "Good evening"},
+		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassAdd, []string{"idletime=15", "timeout=1"}, "Good evening"},
 		{"another level", byName("Priv-Lvl", "15"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload", "priv-lvl=15"}, ""},
 		{"another command", byName("cmd", "show"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=show", "priv-lvl*1"}, ""},
 		{"replaced in its place", byName("service", "exec"), tacacs.AuthorPassRepl, []string{"service=exec", "cmd=reload", "priv-lvl*1"}, ""},

@@ -1,10 +1,11 @@
 package tacacs
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/tacacs"
 )
 
@@ -18,16 +19,17 @@ type names struct {
 const acctStatusType = 40 // RFC 2866 §5.1
 
 func namesOf(d Dictionary) (n names, err error) {
-	for number, field := range map[uint32]**aaa.Attribute{
-		1: &n.user, 2: &n.password, 3: &n.newPassword, 4: &n.port, 5: &n.remAddr, 6: &n.authenType, 7: &n.authenMethod, 8: &n.privLvl,
-		9: &n.service, 10: &n.action, 11: &n.userMsg, 14: &n.chapID, 15: &n.chapChallenge, 16: &n.chapResponse,
+	for name, field := range map[string]**aaa.Attribute{
+		"user": &n.user, "password": &n.password, "new_password": &n.newPassword, "port": &n.port, "rem_addr": &n.remAddr,
+		"authen_type": &n.authenType, "authen_method": &n.authenMethod, "priv_lvl": &n.privLvl, "authen_service": &n.service, "action": &n.action,
+		"user_msg": &n.userMsg, "chap_id": &n.chapID, "chap_challenge": &n.chapChallenge, "chap_response": &n.chapResponse,
 	} {
-		if *field = d.OfVendor(aaa.VendorTACACS, number); *field == nil {
-			return n, fmt.Errorf("the dictionary has no field %d of TACACS+", number)
+		if *field = d.ByName(name); *field == nil || !(*field).OfTACACS() {
+			return n, fmt.Errorf("the dictionary has no field %s of TACACS+", name)
 		}
 	}
 	if n.status = d.Standard(acctStatusType); n.status == nil {
-		return n, fmt.Errorf("the dictionary has no Acct-Status-Type")
+		return n, errors.New("the dictionary has no Acct-Status-Type")
 	}
 	return n, nil
 }
@@ -78,30 +80,9 @@ var alias = map[string]string{
 	"user": "User-Name", "password": "User-Password", "new_password": "New-Password", "port": "NAS-Port-Id", "rem_addr": "Calling-Station-Id",
 }
 
-// valuesByName makes values of AVPs: each under its name, a list where there are several.
-func (s *Server) valuesByName(list []aaa.AVP) aaa.Values {
-	values := make(aaa.Values, len(list)+4)
-	for i := range list {
-		name, v := list[i].Attr.Name, s.o.Dictionary.JSON(list[i].Attr, list[i].Value)
-		switch n := v.(type) { // as a caller of the API writes numbers
-		case int, int64, uint64:
-			v = json.Number(fmt.Sprint(n))
-		}
-		switch before := values[name].(type) {
-		case nil:
-			values[name] = v
-		case []any:
-			values[name] = append(before, v)
-		default:
-			values[name] = []any{before, v}
-		}
-	}
-	return values
-}
-
 // values makes the values of a request. What a user typed is there as a password alone: no name says of the others that they are secret.
 func (s *Server) values(list []aaa.AVP) aaa.Values {
-	values := s.o.Values(list)
+	values := crossing.Values(list, s.o.Dictionary)
 	for field, name := range alias {
 		if v, ok := values[field]; ok && values[name] == nil {
 			values[name] = v

@@ -26,8 +26,7 @@ var dictionary = sync.OnceValue(func() *dict.Set {
 	if err != nil {
 		panic(err)
 	}
-	fields, _ := catalog.Get("dictionary_tacacs")
-	return dict.NewSet(fields).Join(catalog.Default())
+	return catalog.Devices()
 })
 
 // known are clients with their secrets, all at one address.
@@ -56,7 +55,14 @@ func (k *known) ByAddress(_ aaa.ClientProtocol, a netip.Addr) []*clients.Client 
 	}
 	return k.list
 }
-func (k *known) ByPeer(aaa.ClientProtocol, *ingress.Peer) *clients.Client { return k.byPeer }
+
+func (k *known) ByPeer(_ aaa.ClientProtocol, p *ingress.Peer) *clients.Client {
+	if k.byPeer == nil || !k.byPeer.Prefix.Contains(p.From) {
+		return nil
+	}
+	return k.byPeer
+}
+
 func (k *known) Secret(_ context.Context, c *clients.Client) (clients.Secrets, error) {
 	return k.secrets[c.Name], nil
 }

@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"errors"
 	"strings"
 
 	"aaa-api/internal/aaa"
@@ -42,7 +43,7 @@ func decode(octets []byte, h tacacs.Header, q quirks) (tacacs.Request, error) {
 		return nil, err
 	}
 	err = body.Decode(octets)
-	if err == tacacs.FaultLengths && q.shortBody {
+	if errors.Is(err, tacacs.FaultLengths) && q.shortBody {
 		if n := length(octets, body); n < len(octets) {
 			err = body.Decode(octets[:n])
 		}

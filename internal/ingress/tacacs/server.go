@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
 )
@@ -28,12 +29,11 @@ type Clients interface {
 	AccountOf(ctx context.Context, c *clients.Client, userName string) (aaa.AccountID, error)
 }
 
-// Dictionary defines the fields and arguments of TACACS+, and the attributes of RADIUS: the default set, which lacks the former, behind
-// dictionary_tacacs. dict.Set is one.
+// Dictionary defines the fields and arguments of TACACS+, and the attributes of RADIUS. dict.Catalog.Devices is one.
 type Dictionary interface {
 	aaa.Dictionary
-	JSON(a *aaa.Attribute, value []byte) aaa.Value
-	Encode(a *aaa.Attribute, text string) ([]byte, error)
+	crossing.Dict
+	crossing.Words
 }
 
 // Options are what a Server needs.
@@ -42,12 +42,6 @@ type Options struct {
 	AAA        ingress.AAA
 	Dictionary Dictionary
 	Logger     *slog.Logger // nil: none
-
-	// Values makes the values that tables, rules and logs go by of a packet's AVPs; nil: each by its name.
-	Values func(avps []aaa.AVP) aaa.Values
-	// Reply makes the AVPs for the device of a result, and tells the names of those that it has no room for; nil: those of a TACACS+ server as
-	// they are, others by their names.
-	Reply func(op aaa.Op, res *aaa.Result) (avps []aaa.AVP, left []string)
 
 	DialogueLife time.Duration // how long a login waits for its user; 0: 5 minutes
 	Waiting      Bounds        // of logins that wait; 0: the defaults
@@ -74,12 +68,6 @@ func New(o Options) (*Server, error) {
 	var err error
 	if s.names, err = namesOf(o.Dictionary); err != nil {
 		return nil, err
-	}
-	if s.o.Values == nil {
-		s.o.Values = s.valuesByName
-	}
-	if s.o.Reply == nil {
-		s.o.Reply = s.replyByName
 	}
 	return s, nil
 }

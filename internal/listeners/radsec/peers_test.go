@@ -32,12 +32,12 @@ func judge(d *avptest.Dictionary) func(context.Context, *ingress.Packet) (ingres
 		}
 		q, err := parse(p.Octets)
 		if err != nil {
-			return ingress.Answer{Verdict: ingress.Refused}, nil
+			return ingress.Answer{Verdict: ingress.Refused}, nil //nolint:nilerr // the answer says it
 		}
 		auth := q.Authenticator()
 		if !p.V11 {
 			if _, err := key.VerifyRequest(q, true); err != nil {
-				return ingress.Answer{Verdict: ingress.Refused}, nil
+				return ingress.Answer{Verdict: ingress.Refused}, nil //nolint:nilerr // the answer says it
 			}
 		}
 		code := radius.AccessReject

@@ -72,8 +72,7 @@ var dictionary = sync.OnceValue(func() *dict.Set {
 	if err != nil {
 		panic(err)
 	}
-	fields, _ := catalog.Get("dictionary_tacacs")
-	return dict.NewSet(fields).Join(catalog.Default())
+	return catalog.Devices()
 })
 
 // whole runs the listener in front of the server.

@@ -14,7 +14,6 @@ type conn struct {
 	m         *Manager
 	raw, wire net.Conn // TCP, and TLS on it
 	v11       bool
-	opened    time.Time
 	expires   time.Time // when the server's certificate is no longer good
 	kick      chan struct{}
 	timer     *time.Timer // watch.go
@@ -173,7 +172,7 @@ func (c *conn) write() {
 	}
 }
 
-// packets writes packets, each in a TLS record of its own: FreeRADIUS reads one packet of a record.
+// packets writes packets, each in a TLS record of its own: FreeRADIUS takes a record for one packet, and closes the connection if it holds two.
 func (c *conn) packets(b []byte) error {
 	for len(b) > 0 {
 		n := int(binary.BigEndian.Uint16(b[2:]))

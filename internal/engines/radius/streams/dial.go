@@ -33,7 +33,7 @@ func (m *Manager) dial() {
 	m.failures, m.retryAt, m.dialErr, m.blame = 0, time.Time{}, nil, false
 	c := &conn{
 		m: m, raw: raw, wire: wire, kick: make(chan struct{}, 1), calls: make(map[uint32]*call),
-		opened: time.Now(), used: time.Now(), expires: dialtls.Expires(wire), next: anyID(),
+		used: time.Now(), expires: dialtls.Expires(wire), next: anyID(),
 	}
 	m.version = V10
 	if secure, ok := wire.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == radius.ALPN11 {

@@ -67,9 +67,8 @@ func ourServer(t testing.TB, by ingress.AAA) *server {
 	t.Helper()
 	catalog, err := dict.LoadSystem("")
 	must(t, err)
-	fields, _ := catalog.Get("dictionary_tacacs")
 	inner, err := ours.New(ours.Options{
-		Clients: device{&clients.Client{Name: "switch", Document: &aaa.Client{}}}, AAA: by, Dictionary: dict.NewSet(fields).Join(catalog.Default()),
+		Clients: device{&clients.Client{Name: "switch", Document: &aaa.Client{}}}, AAA: by, Dictionary: catalog.Devices(),
 	})
 	must(t, err)
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
