@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -52,6 +53,11 @@ func (n *deviceNode) testRadclient(t *testing.T, account string) {
 			t.Errorf("%s: %v\n%s", kind, err, out)
 		}
 		n.recorded(t, `Acct-Session-Id = "of radclient"`, "Acct-Status-Type = "+kind, `Cisco-AVPair = "kept=as it is"`)
+		ours := func(s map[string]any) bool { return s["acct_session_id"] == "of radclient" && s["open"] == (kind != "Stop") }
+		s := n.session(t, account, "the session after "+kind, ours)
+		if id, _ := s["id"].(string); kind == "Start" { // which the client can't be asked to end
+			call(t, n.token, "DELETE", account+"/aaa/sessions/"+id, "").want(t, http.StatusConflict)
+		}
 	}
 
 	for at, code := range map[netip.AddrPort]string{n.auth: "Received Access-Accept", n.acct: "Received Accounting-Response"} {
@@ -93,7 +99,7 @@ func (n *deviceNode) testPAM(t *testing.T, _ string) {
 	}
 }
 
-func (n *deviceNode) testVPN(t *testing.T, _ string) {
+func (n *deviceNode) testVPN(t *testing.T, account string) {
 	vpn := startVPN(t, n.auth, n.acct, "127.0.20.4")
 	if out, err := vpn.connect(t, "alice", "wrong"); err == nil || strings.Contains(out, "Established") {
 		t.Errorf("a wrong password is accepted\n%s", out)
@@ -104,6 +110,7 @@ func (n *deviceNode) testVPN(t *testing.T, _ string) {
 	}
 	n.recorded(t, `User-Name = "alice"`, "Acct-Status-Type = Start", `NAS-Identifier = "vpn1"`)
 	n.recorded(t, `User-Name = "alice"`, "Acct-Status-Type = Stop", `NAS-Identifier = "vpn1"`)
+	n.session(t, account, "the session is over", func(s map[string]any) bool { return s["user"] == "alice" && s["open"] == false && s["cause"] != "" })
 }
 
 // testTLS: a device is known by its certificate, over RADIUS and TACACS+.
@@ -122,6 +129,9 @@ func (n *deviceNode) testTLS(t *testing.T, _ string) {
 	login := []string{`User-Name = "alice"`, `User-Password = "correct horse"`, "Message-Authenticator = 0x00"}
 	if out, err := radclient(t, at, "auth", secret, login...); err != nil || !strings.Contains(out, "Hello alice") {
 		t.Errorf("login: %v\n%s", err, out)
+	}
+	if out, err := n.freeradius.EAPTest(t, at, secret, enginetest.EAP{Method: "PEAP", Identity: "alice", Password: "correct horse"}); err != nil {
+		t.Errorf("PEAP: %v\n%s", err, out)
 	}
 	record := []string{`User-Name = "alice"`, `Acct-Session-Id = "over TLS"`, "Acct-Status-Type = Start"}
 	if out, err := radclient(t, at, "acct", secret, record...); err != nil {
