@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds what the tests need beside Go: a C compiler for -race, PostgreSQL, FreeRADIUS,
-# PgBouncer, a Kerberos server, a TACACS+ client and curl. What is missing is installed where the machine is Debian and we are root;
+# PgBouncer, a Kerberos server, clients of network devices and curl. What is missing is installed where the machine is Debian and we are root;
 # else the packages are named and this fails. No test is left out in silence.
 set -eu
 
@@ -24,7 +24,6 @@ missing() {
 	found openconnect || echo openconnect
 	found pamtester || echo pamtester libpam-radius-auth
 	found radsecproxy || echo radsecproxy
-	[ -e /usr/share/perl5/Authen/TacacsPlus.pm ] || ls /usr/lib/*/perl5/*/Authen/TacacsPlus.pm >/dev/null 2>&1 || echo libauthen-tacacsplus-perl
 	found kadmin.local || echo krb5-admin-server
 	perl -MAuthen::TacacsPlus -e 1 2>/dev/null || echo libauthen-tacacsplus-perl
 }

@@ -86,13 +86,14 @@ func checkDemo(t *testing.T, got []map[string]any) {
 	}
 }
 
-// paste runs the indented lines of the demo in bash and returns the data of each answer.
+// paste runs the indented lines of the demo in bash and returns the data of each answer of the API. What the devices' programs print must be that
+// alice is let in.
 func paste(t *testing.T, dir string, p *process) []map[string]any {
 	t.Helper()
 	var text string
 	eventually(t, "the lines are there to the last", func() bool {
 		_, text, _ = strings.Cut(p.out(), "Paste these lines")
-		return strings.Contains(text, "alice@example.org")
+		return strings.Contains(text, "TacacsPlus->new") && strings.HasSuffix(text, "\n\n")
 	})
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -107,9 +108,14 @@ func paste(t *testing.T, dir string, p *process) []map[string]any {
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
+	for _, said := range []string{"Received Access-Accept", `Reply-Message = "Welcome, alice"`, "\naccepted\n"} {
+		if !strings.Contains(string(out), said) {
+			t.Errorf("no device is told %q:\n%s", said, out)
+		}
+	}
 	var list []map[string]any
 	for line := range strings.Lines(string(out)) {
-		if line = strings.TrimSpace(line); line == "" {
+		if !strings.HasPrefix(line, "{") { // of a device
 			continue
 		}
 		var a struct {

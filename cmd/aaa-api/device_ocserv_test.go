@@ -21,8 +21,8 @@ type vpnGateway struct {
 	pin string
 }
 
-// startVPN starts an ocserv that asks RADIUS servers. It ends with the test. Its library sends no Message-Authenticator.
-func startVPN(t *testing.T, auth, acct netip.AddrPort, secret string) *vpnGateway {
+// startVPN starts an ocserv that asks RADIUS servers from an address of its own. It ends with the test. Its library sends no Message-Authenticator.
+func startVPN(t *testing.T, auth, acct netip.AddrPort, from string) *vpnGateway {
 	t.Helper()
 	if _, err := os.Stat("/dev/net/tun"); err != nil { // a machine without udev
 		for _, args := range [][]string{{"mkdir", "-p", "/dev/net"}, {"mknod", "/dev/net/tun", "c", "10", "200"}} {
@@ -32,8 +32,10 @@ func startVPN(t *testing.T, auth, acct netip.AddrPort, secret string) *vpnGatewa
 		}
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // ocserv's workers are another user's
-		t.Fatal(err)
+	for _, d := range []string{filepath.Dir(dir), dir} { // ocserv's workers are another user's
+		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // likewise
+			t.Fatal(err)
+		}
 	}
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -44,26 +46,17 @@ func startVPN(t *testing.T, auth, acct netip.AddrPort, secret string) *vpnGatewa
 	}
 	certificate, key, spki := enginetest.SelfSigned(t)
 	port := freePort(t)
-	servers := write("servers", fmt.Sprintf("%s %s\n", auth.Addr(), secret))
-	radcli := write("radcli.conf", fmt.Sprintf(`nas-identifier vpn1
-authserver %s
-acctserver %s
-servers %s
-dictionary /etc/radcli/dictionary
-default_realm
-radius_timeout 5
-radius_retries 1
-bindaddr *
-`, auth, acct, servers))
-	conf := write("ocserv.conf", fmt.Sprintf(`auth = "radius[config=%[1]s,groupconfig=true]"
-acct = "radius[config=%[1]s]"
-tcp-port = %[2]s
+	here := []string{"192.0.2.10", auth.Addr().String()}
+	servers := write("servers", shownFile(t, "servers", here...))
+	radcli := write("radcli.conf", shownFile(t, "radiusclient.conf", append(here, "192.0.2.22", from, ":1812", fmt.Sprint(":", auth.Port()),
+		":1813", fmt.Sprint(":", acct.Port()), "/etc/radcli/servers", servers)...))
+	conf := write("ocserv.conf", shownFile(t, "ocserv.conf", "/etc/radcli/radiusclient.conf", radcli)+fmt.Sprintf(`tcp-port = %s
 listen-host = 127.0.0.1
 run-as-user = nobody
 run-as-group = nogroup
-socket-file = %[3]s/socket
-server-cert = %[4]s
-server-key = %[5]s
+socket-file = %s/socket
+server-cert = %s
+server-key = %s
 isolate-workers = false
 device = aaavpn
 ipv4-network = 192.0.2.0/24
@@ -71,12 +64,12 @@ cookie-timeout = 300
 use-occtl = false
 auth-timeout = 20
 predictable-ips = true
-`, radcli, port, dir, write("certificate.pem", certificate), write("key.pem", key)))
+`, port, dir, write("certificate.pem", certificate), write("key.pem", key)))
 	sum := sha256.Sum256(spki)
 	v := &vpnGateway{
-		out: runDevice(t, "ocserv", "-f", "-d", "2", "-c", conf),
 		url: fmt.Sprintf("https://127.0.0.1:%s", port), pin: "pin-sha256:" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
+	v.out, _ = runDevice(t, "ocserv", "-f", "-d", "2", "-c", conf)
 	eventually(t, "ocserv is at work", v.out.has("initialized ocserv"))
 	return v
 }

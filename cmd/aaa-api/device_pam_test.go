@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,8 +13,8 @@ import (
 // its accounting goes to the port after that of authentication.
 type pamService struct{ dir string }
 
-// newPAM makes the service.
-func newPAM(t *testing.T, auth netip.AddrPort, secret string) pamService {
+// newPAM makes the service, which asks from an address of its own.
+func newPAM(t *testing.T, auth netip.AddrPort, from string) pamService {
 	t.Helper()
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "server.conf")
@@ -24,9 +23,8 @@ func newPAM(t *testing.T, auth netip.AddrPort, secret string) pamService {
 		t.Fatal(err)
 	}
 	for path, text := range map[string]string{
-		conf: fmt.Sprintf("%s %s 5\n", auth, secret),
-		filepath.Join(services, "aaa-api-test"): fmt.Sprintf("auth required pam_radius_auth.so conf=%[1]s\n"+
-			"account required pam_permit.so\nsession required pam_radius_auth.so conf=%[1]s\n", conf),
+		conf:                                    shownFile(t, "pam_radius_auth.conf", "192.0.2.10:1812", auth.String(), "192.0.2.23", from),
+		filepath.Join(services, "aaa-api-test"): shownFile(t, "pam.d/sshd", "pam_radius_auth.so", "pam_radius_auth.so conf="+conf),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -16,14 +16,15 @@ import (
 	"strings"
 	"testing"
 
+	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/store/pgtest"
 )
 
 // block is a fenced block of a page: a shell script, or what the script before it answers.
 type block struct {
 	line  int    // of its fence, from 1
-	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing)
-	notes string // of the comment before the fence: background, alone, fails; drawing: of no script's
+	kind  string // sh, json, text, or what is shown to the letter: fsm (a table), mermaid (its drawing); conf: a device's file
+	notes string // of the comment before the fence: background, alone, fails; drawing: of no script's; of a conf its name
 	text  string
 }
 
@@ -47,7 +48,12 @@ func TestDocs(t *testing.T) {
 		if bytes.Contains(text, []byte("/metrics")) {
 			shared = nil // it shows what its node has counted
 		}
-		runPage(t, readBlocks(t, string(text)), shared)
+		runPage(t, slices.DeleteFunc(readBlocks(t, string(text)), func(b block) bool {
+			if b.kind == "conf" && !slices.Contains(shownFiles, b.notes) {
+				t.Errorf("line %d: no test runs the file %q", b.line, b.notes)
+			}
+			return b.kind == "conf"
+		}), shared)
 	}
 	for _, page := range append(pagesOf("docs"), "../../README.md") {
 		t.Run(filepath.Base(page), func(t *testing.T) {
@@ -68,13 +74,13 @@ func TestDocs(t *testing.T) {
 // demoNode is a node with the demo, as make run starts it.
 type demoNode struct {
 	*process
-	dir, port, tacacs string
+	dir, port, tacacs, radius string
 }
 
 func startDemoNode(t *testing.T) *demoNode {
 	t.Helper()
-	n := &demoNode{dir: migratedDir(t), port: freePort(t), tacacs: freePort(t)}
-	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--tacacs=127.0.0.1:"+n.tacacs, "--server-networks=")
+	n := &demoNode{dir: migratedDir(t), port: freePort(t), tacacs: freePort(t), radius: fmt.Sprint(enginetest.UDPPort(t).Port())}
+	n.process = start(t, n.dir, nil, "--demo", "--listen=127.0.0.1:"+n.port, "--tacacs=127.0.0.1:"+n.tacacs, "--radius-auth=127.0.0.1:"+n.radius, "--server-networks=")
 	return n
 }
 
@@ -91,8 +97,8 @@ func readBlocks(t *testing.T, page string) []block {
 			open = false
 		case isFence:
 			open = true
-			if !slices.Contains([]string{"sh", "json", "text", "fsm", "mermaid"}, fence) {
-				t.Fatalf("line %d: a block in %q: sh, json, text, fsm and mermaid are known", i+1, fence)
+			if !slices.Contains([]string{"sh", "json", "text", "fsm", "mermaid", "conf"}, fence) {
+				t.Fatalf("line %d: a block in %q: sh, json, text, fsm, mermaid and conf are known", i+1, fence)
 			}
 			list = append(list, block{line: i + 1, kind: fence, notes: notes})
 		case open:
@@ -126,16 +132,16 @@ func runPage(t *testing.T, blocks []block, shared *demoNode) {
 		t.Fatal("no shell block")
 	}
 	dir := t.TempDir()
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{freePort(t), freePort(t), freePort(t), freePort(t)}
 	if shared != nil {
-		ports[0], ports[2] = shared.port, shared.tacacs
+		ports[0], ports[2], ports[3] = shared.port, shared.tacacs, shared.radius
 		if err := os.Symlink(filepath.Join(shared.dir, "data"), filepath.Join(dir, "data")); err != nil {
 			t.Fatal(err)
 		}
 	} else if !strings.Contains(blocks[0].text+blocks[0].notes, "background") && !slices.ContainsFunc(blocks, func(b block) bool { return b.notes == "background" }) {
 		n := startDemoNode(t)
 		defer n.stop()
-		dir, ports[0], ports[2] = n.dir, n.port, n.tacacs
+		dir, ports[0], ports[2], ports[3] = n.dir, n.port, n.tacacs, n.radius
 	}
 	var database string
 	if slices.ContainsFunc(blocks, func(b block) bool { return strings.Contains(b.text, printedDatabase) }) {
@@ -150,7 +156,7 @@ func runPage(t *testing.T, blocks []block, shared *demoNode) {
 	}
 	replace := strings.NewReplacer(
 		"127.0.0.1:8000", "127.0.0.1:"+ports[0], "127.0.0.1:8001", "127.0.0.1:"+ports[1],
-		"127.0.0.1:10049", "127.0.0.1:"+ports[2],
+		"127.0.0.1:10049", "127.0.0.1:"+ports[2], "127.0.0.1:11812", "127.0.0.1:"+ports[3],
 		"127.0.0.1:8443", "127.0.0.1:"+freePort(t), "127.0.0.1:9000", "127.0.0.1:"+freePort(t),
 		"/var/lib/aaa-api", dir+"/var/lib/aaa-api", "/etc/aaa-api/secret.key", dir+"/etc/aaa-api/secret.key",
 		printedDatabase, database,
