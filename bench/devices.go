@@ -178,6 +178,10 @@ func (s *service) client(ctx context.Context, account, address string) error {
 	return s.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/clients/devices", map[string]any{"address": address, "secret": deviceSecret}, nil)
 }
 
-func tacacsUsersRow(ctx context.Context, s settings, dir string) row { return row{name: "tacacs", err: errors.New("todo")} }
-func shareRow(ctx context.Context, s settings, dir string) row       { return row{name: "share", err: errors.New("todo")} }
-func clientRows(ctx context.Context) []row                           { return nil }
+func tacacsUsersRow(ctx context.Context, s settings, dir string) row {
+	return row{name: "tacacs", err: errors.New("todo")}
+}
+func shareRow(ctx context.Context, s settings, dir string) row {
+	return row{name: "share", err: errors.New("todo")}
+}
+func clientRows(ctx context.Context) []row { return nil }
