@@ -29,7 +29,8 @@ type contestant struct {
 	name     string
 	process  *process
 	load     deviceLoad
-	used     time.Duration // processor time
+	generate func(context.Context) (deviceTally, error) // nil: load is sent
+	used     time.Duration                              // processor time
 	answered int
 	lost     int
 }
@@ -41,7 +42,12 @@ func (c *contestant) run(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	var t deviceTally
-	if err := runSelf(ctx, c.load, &t, "device-load"); err != nil {
+	if c.generate != nil {
+		t, err = c.generate(ctx)
+	} else {
+		err = runSelf(ctx, c.load, &t, "device-load")
+	}
+	if err != nil {
 		return 0, err
 	}
 	after, err := c.process.processor()
@@ -139,7 +145,7 @@ func (r *row) of(a, b *contestant, rates map[string][]float64) {
 		a.perRequest(), b.perRequest(), slices.Min(each), slices.Max(each), a.lost, b.lost)
 }
 
-// startDevices starts the service at its default settings with a RADIUS listener, and an account with a client for all of 127.0.0.0/8.
+// startDevices starts the service at its default settings with a RADIUS listener, and an account with a client at 127.0.0.1.
 func startDevices(ctx context.Context, s settings, dir, backend string) (svc *service, address string, err error) {
 	if address, err = freeAddress("udp4"); err != nil {
 		return nil, "", err
@@ -147,7 +153,7 @@ func startDevices(ctx context.Context, s settings, dir, backend string) (svc *se
 	if svc, err = startService(ctx, s.binary, dir, "--radius-auth", address); err != nil {
 		return nil, "", err
 	}
-	if _, err = svc.tenantOfDevices(ctx, "bench", "127.0.0.0/8", backend); err == nil {
+	if _, err = svc.tenantOfDevices(ctx, "bench", "127.0.0.1", backend); err == nil {
 		err = answersDevices(ctx, address)
 	}
 	if err != nil {
@@ -177,11 +183,3 @@ func (s *service) client(ctx context.Context, account, address string) error {
 	}
 	return s.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/clients/devices", map[string]any{"address": address, "secret": deviceSecret}, nil)
 }
-
-func tacacsUsersRow(ctx context.Context, s settings, dir string) row {
-	return row{name: "tacacs", err: errors.New("todo")}
-}
-func shareRow(ctx context.Context, s settings, dir string) row {
-	return row{name: "share", err: errors.New("todo")}
-}
-func clientRows(ctx context.Context) []row { return nil }
