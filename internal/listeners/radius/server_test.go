@@ -114,11 +114,16 @@ type fixture struct {
 
 func serve(t *testing.T, l ingress.Listener, network, address string) *fixture {
 	t.Helper()
+	return serveWithin(t, l, network, address, 0)
+}
+
+func serveWithin(t *testing.T, l ingress.Listener, network, address string, within time.Duration) *fixture {
+	t.Helper()
 	f := &fixture{
 		script: &script{calls: make(chan *call), again: make(chan *ingress.Packet, 64)}, clock: &clock{at: time.Unix(1e9, 0)},
 		t: t, registry: prometheus.NewRegistry(),
 	}
-	f.server = New(Options{Ask: f.script, Metrics: NewMetrics(f.registry), now: f.now})
+	f.server = New(Options{Ask: f.script, Metrics: NewMetrics(f.registry), Within: within, now: f.now})
 	pc, err := net.ListenPacket(network, address)
 	if err != nil {
 		t.Skip(err) // a machine without IPv6
@@ -435,8 +440,7 @@ func TestMalformedPacketsStopHere(t *testing.T) {
 // TestTheSecurityModuleIsAway: a request that could not be asked is asked again when it is repeated.
 func TestTheSecurityModuleIsAway(t *testing.T) {
 	t.Parallel()
-	f := serve(t, ingress.RADIUSAcct, "udp4", "127.0.0.1:0")
-	f.server.o.Within = time.Nanosecond
+	f := serveWithin(t, ingress.RADIUSAcct, "udp4", "127.0.0.1:0", time.Nanosecond)
 	c := f.client("")
 	q := packet(radius.AccountingRequest, 1, "one")
 	c.send(q)
