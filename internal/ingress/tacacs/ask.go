@@ -40,11 +40,11 @@ func (x *exchange) ask(ctx context.Context, op aaa.Op, user string, list []aaa.A
 		err error
 	}
 	answers := make(chan answer, 1)
-	go func() {
+	s.crew.Go(func() {
 		defer cancel()
 		res, err := s.o.AAA.Handle(ctx, req)
 		answers <- answer{res, err}
-	}()
+	})
 	select {
 	case a := <-answers:
 		return a.res, a.err

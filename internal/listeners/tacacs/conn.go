@@ -17,7 +17,7 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// conn is a connection of a device. One goroutine reads it; each packet has one of its own, and who has a reply while nobody writes is the writer.
+// conn is a connection of a device. One goroutine reads it; each packet is answered by another, and who has a reply while nobody writes is the writer.
 type conn struct {
 	l        *Listener
 	nc       net.Conn // as it was accepted
@@ -203,7 +203,7 @@ func (c *conn) begin(ctx context.Context, h tacacs.Header, octets []byte) (why s
 	p := &ingress.Packet{
 		Listener: c.l.name, Conn: c.number, From: c.from, To: c.to, Peer: c.peer, Octets: octets, At: time.Now(),
 	}
-	go c.answer(ctx, h.SessionID, p)
+	c.l.crew.Go(func() { c.answer(ctx, h.SessionID, p) })
 	return ""
 }
 
