@@ -427,6 +427,29 @@ func TestAnswerWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestArgumentsTakeNoName: an argument is not taken for a header field or an attribute of its name.
+func TestArgumentsTakeNoName(t *testing.T) {
+	t.Parallel()
+	var got *aaa.Request
+	d := newDevice(t, service(func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+		got = req
+		return accepted, nil
+	}), aaa.Client{})
+	others := []string{"user*root", "User-Name*root", "rem_addr*192.0.2.1", "Calling-Station-Id*192.0.2.1", "priv_lvl*0", "Acct-Status-Type*Stop", "NAS-IP-Address*192.0.2.1", "State*x"}
+	d.command(append([]string{"service=shell", "cmd=", "x-own*1"}, others...)...)
+	for key, want := range map[string]any{
+		"user": "bob", "User-Name": "bob", "rem_addr": "198.51.100.9", "Calling-Station-Id": "198.51.100.9", "priv_lvl": "root", "x-own": "1", "Acct-Status-Type": nil,
+		"NAS-IP-Address": nil, "State": nil,
+	} {
+		if got.Values[key] != want {
+			t.Errorf("%s: %v", key, got.Values[key])
+		}
+	}
+	if n := len(got.Device.AVPs); n != 7+3+len(others) { // a server gets all
+		t.Errorf("%d AVPs", n)
+	}
+}
+
 // TestStrangers: no client, no answer.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
