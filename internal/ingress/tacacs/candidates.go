@@ -36,20 +36,20 @@ func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
 	return list
 }
 
-// choose finds the client and the secret of a session's first packet: those whose lengths add up (RFC 8907 §4.5 has no other proof). Lengths
-// may add up by chance, so a secret under which the content makes sense goes before others. body is nil where none fits.
+// choose finds the client and the secret of a session's first packet: those under which lengths add up (RFC 8907 §4.5 has no other proof) and
+// numbers are the protocol's. Lengths alone add up by chance under any secret, once in some 400 packets that are made for it; an answer
+// would show octets that a stranger can try secrets on. body is nil where none fits.
 func (x *exchange) choose(ctx context.Context, candidates []*clients.Client) (body tacacs.Request, err error) {
 	fits := func(c *clients.Client, secret aaa.Secret, previous bool) bool {
 		octets := slices.Clone(x.packet.Octets[tacacs.HeaderLen:])
 		tacacs.Obfuscate(octets, x.header, secret.Reveal())
 		b, err := decode(octets, x.header, quirksOf(c))
-		sense := err == nil && sensible(b)
-		if err != nil || body != nil && !sense {
+		if err != nil || x.header.Flags&tacacs.FlagUnencrypted == 0 && !sensible(b) {
 			return false
 		}
 		body, x.client, x.secret = b, c, secret
 		x.previous = previous
-		return sense
+		return true
 	}
 	for _, c := range candidates {
 		if x.header.Flags&tacacs.FlagUnencrypted != 0 {

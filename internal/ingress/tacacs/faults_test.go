@@ -1,8 +1,10 @@
 package tacacs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -265,6 +267,32 @@ func TestT7ByChance(t *testing.T) {
 		chances++
 		if r := d.authen(start); r.Status != tacacs.AuthenPass || got.Client != "right" {
 			t.Errorf("session %d: %+v, %+v", d.session, r, got)
+		}
+	}
+}
+
+// TestNothingToTrySecretsOn: who does not know the secret gets no octet that it hides.
+func TestNothingToTrySecretsOn(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, always(accepted, nil), aaa.Client{})
+	d.flags = tacacs.FlagUnencrypted
+	d.pap("bob", "correct horse")
+	h, err := tacacs.ParseHeader(d.answer.Octets)
+	if err != nil || h.Flags&tacacs.FlagUnencrypted == 0 || !bytes.Contains(d.answer.Octets, []byte(tacacs.FaultFlag.Error())) {
+		t.Errorf("the flag on TCP: %+v, %v, %q", h, err, d.answer.Octets)
+	}
+	d.flags = 0
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, typ := range []tacacs.Type{tacacs.TypeAuthen, tacacs.TypeAuthor, tacacs.TypeAcct} {
+		body := make([]byte, 8+4*127) // as long as most lengths add up to
+		for range 2000 {
+			for i := range body {
+				body[i] = byte(random.Uint32())
+			}
+			d.begin()
+			if got := d.octets(typ, body); len(got) > 0 {
+				t.Fatalf("random octets of type %d are answered", typ)
+			}
 		}
 	}
 }
