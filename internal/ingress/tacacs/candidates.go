@@ -13,27 +13,21 @@ import (
 // maxCandidates bounds the clients of one address whose secrets are tried.
 const maxCandidates = 8
 
-// candidates returns the clients that may have sent a packet: over TLS one at the most, since no secret tells them apart there.
+// candidates returns the clients that may have sent a packet: over TLS that of the certificate, since nobody has shown the secret of another.
 func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
-	byAddress := func() []*clients.Client {
+	if p.Listener != ingress.TACACSTLS {
 		list := s.o.Clients.ByAddress(aaa.ClientTACACS, p.From.Addr().Unmap())
 		return list[:min(len(list), maxCandidates)]
 	}
-	if p.Listener != ingress.TACACSTLS {
-		return byAddress()
-	}
-	if p.Peer != nil {
-		peer := *p.Peer
-		peer.From = p.From.Addr()
-		if c := s.o.Clients.ByPeer(aaa.ClientTACACS, &peer); c != nil {
-			return []*clients.Client{c}
-		}
-	}
-	list := slices.DeleteFunc(slices.Clone(byAddress()), func(c *clients.Client) bool { return c.Document.Certificate != aaa.ClientCertificate{} })
-	if len(list) != 1 {
+	if p.Peer == nil {
 		return nil
 	}
-	return list
+	peer := *p.Peer
+	peer.From = p.From.Addr()
+	if c := s.o.Clients.ByPeer(aaa.ClientTACACS, &peer); c != nil {
+		return []*clients.Client{c}
+	}
+	return nil
 }
 
 // choose finds the client and the secret of a session's first packet: those under which lengths add up (RFC 8907 §4.5 has no other proof) and

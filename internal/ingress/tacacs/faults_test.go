@@ -166,6 +166,24 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestTLSNeedsItsCertificate: a certificate that no client has is nobody's, also at the address of a client, whose secret it does not show.
+func TestTLSNeedsItsCertificate(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, service(logins), aaa.Client{})
+	d.listener, d.flags = ingress.TACACSTLS, tacacs.FlagUnencrypted
+	octets, err := ascii("bob").Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, peer := range []*ingress.Peer{nil, {SANs: []string{"switch.example.com"}}} {
+		d.peer = peer
+		d.begin()
+		if got := d.octets(tacacs.TypeAuthen, octets); got != nil || d.answer.Verdict != ingress.Unknown || !d.answer.Close {
+			t.Errorf("%+v: %+v", peer, d.answer)
+		}
+	}
+}
+
 // TestT6InTime: a service that is slower than the device's patience is cancelled, and the device is told in time.
 func TestT6InTime(t *testing.T) {
 	t.Parallel()
