@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -108,6 +109,9 @@ func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (in
 	}
 	if h.Seq > 1 && h.Type == tacacs.TypeAuthen {
 		if w := s.sessions.take(x.key); w != nil {
+			if !slices.ContainsFunc(candidates, func(c *clients.Client) bool { return ownerOf(c) == w.owner() }) {
+				return s.refused(p, "the client of the login was disabled or deleted"), nil
+			}
 			return x.resume(ctx, w), nil
 		}
 	}
