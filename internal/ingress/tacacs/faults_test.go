@@ -555,6 +555,38 @@ func TestWaitingLogins(t *testing.T) {
 	}
 }
 
+// TestWaitingLoginsOfAnAccount: an account with many clients leaves the others room for theirs.
+func TestWaitingLoginsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	k := &known{}
+	k.add("a", "the secret of a", "", aaa.Client{})
+	k.add("b", "the secret of b", "", aaa.Client{})
+	k.add("c", "the secret of another account's", "", aaa.Client{}).Account = "another account"
+	d := newDeviceOf(t, service(logins), k, ours.Options{Waiting: ours.Bounds{Account: 2}})
+	for i, c := range []struct {
+		secret string
+		want   tacacs.AuthenStatus
+	}{
+		{"the secret of a", tacacs.AuthenGetPass},
+		{"the secret of b", tacacs.AuthenGetPass},
+		{"the secret of a", tacacs.AuthenError},
+		{"the secret of b", tacacs.AuthenError},
+		{"the secret of another account's", tacacs.AuthenGetPass},
+	} {
+		d.begin()
+		d.secret = c.secret
+		if r := d.authen(ascii("bob")); r.Status != c.want {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	d.server.Closed(front, 0)
+	d.begin()
+	d.secret = "the secret of a"
+	if r := d.authen(ascii("bob")); r.Status != tacacs.AuthenGetPass {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestSessionInUse: a session id that a login has is no other login's.
 func TestSessionInUse(t *testing.T) {
 	t.Parallel()
