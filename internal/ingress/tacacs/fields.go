@@ -74,8 +74,8 @@ func argument(d aaa.Dictionary, name string) *aaa.Attribute {
 }
 
 // alias are the names that attributes of RADIUS have for the same: rules, tables and users files may go by either.
-var alias = map[string]string{
-	"user": "User-Name", "password": "User-Password", "new_password": "New-Password", "port": "NAS-Port-Id", "rem_addr": "Calling-Station-Id",
+var alias = [...]struct{ field, name string }{
+	{"user", "User-Name"}, {"password", "User-Password"}, {"new_password", "New-Password"}, {"port", "NAS-Port-Id"}, {"rem_addr", "Calling-Station-Id"},
 }
 
 // valuesByName makes values of AVPs: each under its name, a list where there are several.
@@ -102,9 +102,9 @@ func (s *Server) valuesByName(list []aaa.AVP) aaa.Values {
 // values makes the values of a request. What a user typed is there as a password alone: no name says of the others that they are secret.
 func (s *Server) values(list []aaa.AVP) aaa.Values {
 	values := s.o.Values(list)
-	for field, name := range alias {
-		if v, ok := values[field]; ok && values[name] == nil {
-			values[name] = v
+	for _, a := range alias {
+		if v, ok := values[a.field]; ok && values[a.name] == nil {
+			values[a.name] = v
 		}
 	}
 	if v, ok := values[s.names.userMsg.Name]; ok {
