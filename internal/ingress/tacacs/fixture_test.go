@@ -56,7 +56,15 @@ func (k *known) ByAddress(_ aaa.ClientProtocol, a netip.Addr) []*clients.Client 
 	}
 	return k.list
 }
-func (k *known) ByPeer(aaa.ClientProtocol, *ingress.Peer) *clients.Client { return k.byPeer }
+
+// ByPeer finds no client at another address, as the service's registry does.
+func (k *known) ByPeer(_ aaa.ClientProtocol, p *ingress.Peer) *clients.Client {
+	if c := k.byPeer; c != nil && c.Prefix.IsValid() && !c.Prefix.Contains(p.From) {
+		return nil
+	}
+	return k.byPeer
+}
+
 func (k *known) Secret(_ context.Context, c *clients.Client) (clients.Secrets, error) {
 	return k.secrets[c.Name], nil
 }
