@@ -77,4 +77,3 @@ func FuzzPackets(f *testing.F) {
 		}
 	})
 }
-
