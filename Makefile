@@ -63,7 +63,7 @@ mutate: deps ## promises broken one by one: each must fail a test; NAMES=a\ b fo
 soak: deps ## the tests again and again under the race detector; SOAK=50 for more rounds
 	SOAK=$${SOAK:-10} scripts/go-test.sh
 
-bench: ## speed and memory against the naive gateway, as a table
+bench: ## speed and memory against the naive gateway, radsecproxy, freeradius and tacquito, as a table; a row says what is missing
 	$(GO) run ./bench
 
 lint: check ## check, and a client generated from the contract compiles: slow to build, so it is no part of make test

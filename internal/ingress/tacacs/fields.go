@@ -77,8 +77,8 @@ func argument(d aaa.Dictionary, name string) *aaa.Attribute {
 }
 
 // alias are the names that attributes of RADIUS have for the same: rules, tables and users files may go by either.
-var alias = map[string]string{
-	"user": "User-Name", "password": "User-Password", "new_password": "New-Password", "port": "NAS-Port-Id", "rem_addr": "Calling-Station-Id",
+var alias = [...]struct{ field, name string }{
+	{"user", "User-Name"}, {"password", "User-Password"}, {"new_password", "New-Password"}, {"port", "NAS-Port-Id"}, {"rem_addr", "Calling-Station-Id"},
 }
 
 // values makes the values of a request. An argument with the name of something else, such as user, is not among them: what tables and users
@@ -88,9 +88,9 @@ func (s *Server) values(list []aaa.AVP) aaa.Values {
 		a := s.o.Dictionary.ByName(v.Attr.Name)
 		return v.Attr.IsArgument() && a != nil && !a.IsArgument()
 	}), s.o.Dictionary)
-	for field, name := range alias {
-		if v, ok := values[field]; ok && values[name] == nil {
-			values[name] = v
+	for _, a := range alias {
+		if v, ok := values[a.field]; ok && values[a.name] == nil {
+			values[a.name] = v
 		}
 	}
 	if v, ok := values[s.names.userMsg.Name]; ok {

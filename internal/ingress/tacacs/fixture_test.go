@@ -56,8 +56,9 @@ func (k *known) ByAddress(_ aaa.ClientProtocol, a netip.Addr) []*clients.Client 
 	return k.list
 }
 
+// ByPeer finds no client at another address, as the service's registry does.
 func (k *known) ByPeer(_ aaa.ClientProtocol, p *ingress.Peer) *clients.Client {
-	if k.byPeer == nil || !k.byPeer.Prefix.Contains(p.From) {
+	if c := k.byPeer; c != nil && c.Prefix.IsValid() && !c.Prefix.Contains(p.From) {
 		return nil
 	}
 	return k.byPeer

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -267,6 +268,11 @@ func (c *conn) send(octets []byte) {
 		return
 	}
 	c.writing = true
+	if len(c.flying) > 0 {
+		c.mu.Unlock()
+		runtime.Gosched() // they may have replies too, which then go out with this one
+		c.mu.Lock()
+	}
 	for len(c.pending) > 0 {
 		out := c.pending
 		c.pending = c.spare[:0]
