@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,21 @@ func (n *deviceNode) testRadclient(t *testing.T, account string) {
 		if id, _ := s["id"].(string); kind == "Start" { // which the client can't be asked to end
 			call(t, n.token, "DELETE", account+"/aaa/sessions/"+id, "").want(t, http.StatusConflict)
 		}
+	}
+
+	// A device that starts anew has none of its sessions, and says so itself to the server.
+	lost := append(slices.Clone(record[2:]), `User-Name = "alice"`, `Acct-Session-Id = "of a crash"`)
+	for _, sent := range [][]string{append(lost, "Acct-Status-Type = Start"), append(slices.Clone(record[2:3]), "Acct-Status-Type = Accounting-On")} {
+		if out, err := radclient(t, n.acct, "acct", deviceSecret, sent...); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		n.recorded(t, `NAS-Identifier = "switch"`, sent[len(sent)-1])
+	}
+	n.session(t, account, "the session is over", func(s map[string]any) bool {
+		return s["acct_session_id"] == "of a crash" && s["open"] == false && s["cause"] == "NAS-Reboot"
+	})
+	if stops := n.records(`Acct-Session-Id = "of a crash"`, "Acct-Status-Type = Stop"); stops != 0 {
+		t.Errorf("%d Stops that the device did not send", stops)
 	}
 
 	for at, code := range map[netip.AddrPort]string{n.auth: "Received Access-Accept", n.acct: "Received Accounting-Response"} {
