@@ -53,6 +53,8 @@ func command(args []string) error {
 		return runRADIUSLoad()
 	case "attack":
 		return runAttack(args[1:])
+	case "device-load":
+		return runDeviceLoad()
 	case "tacacs-load":
 		return runTACACSLoad()
 	}
@@ -71,7 +73,7 @@ func measure(args []string) error {
 	fs.IntVar(&s.accounts, "accounts", 100_000, "accounts of the memory measurement")
 	fs.IntVar(&s.tables, "tables", 10_000, "accounts with a state machine table of their own, of the fsm measurement")
 	fs.IntVar(&s.bulk, "bulk", 10_000, "accounts of the bulk measurement")
-	only := fs.String("only", "", "comma-separated measurements: rest, processes, batch, client, tacacs, warm, fsm, neighbours, timers, start, memory, large, bulk, spool")
+	only := fs.String("only", "", "comma-separated measurements: rest, processes, batch, client, tacacs, devices, warm, fsm, neighbours, timers, start, memory, large, bulk, spool")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -103,6 +105,7 @@ func measure(args []string) error {
 		{"batch", measureBatch},
 		{"client", measureClient},
 		{"tacacs", measureTACACS},
+		{"devices", measureDevices},
 		{"warm", measureWarmPath},
 		{"fsm", measureFSM},
 		{"neighbours", measureNeighbours},

@@ -345,22 +345,26 @@ func costlyExpressions(t *tenants) attack {
 // benchHash is the hash of "hello-password", of a usual cost.
 const benchHash = "$6$rounds=40000$benchsalt$.dZ8XmXk/TQlN6ZSevGqDi.x8YNd1CKwdr7IEr648Fie4xOmrC9ENdP1lqIBAaE.CGUeSZSOCthYPEDwvJjTK0"
 
-// prepareHashes has both tenants check passwords by users files.
-func prepareHashes(ctx context.Context, t *tenants) ([]byte, error) {
+// usersTable answers logins from the users file named users.
+func usersTable() map[string]any {
 	line := func(action, do, next string) any {
 		action, event, _ := strings.Cut(action, ".")
 		return map[string]any{"state": "*", "action": action, "event": event, "do": do, "next": next}
 	}
-	table := map[string]any{"states": []any{
+	return map[string]any{"states": []any{
 		map[string]any{"name": "Start", "lines": []any{line("+AUTHEN.ACK", "FILE", "Wait")}},
 		map[string]any{"name": "Wait", "lines": []any{line("FILE.ACK", "REPLY", "End"), line("FILE.NAK", "REPLY", "End"), line("FILE.ERROR", "REPLY", "End")}},
 	}}
+}
+
+// prepareHashes has both tenants check passwords by users files.
+func prepareHashes(ctx context.Context, t *tenants) ([]byte, error) {
 	for _, account := range []string{t.Quiet, t.Loud} {
 		users := map[string]any{"text": "bob@example.com:" + benchHash + "\n"}
 		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/users/users", users, nil); err != nil {
 			return nil, err
 		}
-		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/fsm/file", table, nil); err != nil {
+		if err := t.svc.call(ctx, http.MethodPut, "/v2/accounts/"+account+"/aaa/fsm/file", usersTable(), nil); err != nil {
 			return nil, err
 		}
 		doc, err := tenantDocument(t.Backend, 4*loudClients)

@@ -94,10 +94,12 @@ var rules = map[string][]string{
 	},
 	"tally": {},
 
-	"ingress/tacacs":   {"aaa", "clients", "crossing", "ingress", "tacacs"},
+	"crew": {},
+
+	"ingress/tacacs":   {"aaa", "clients", "crew", "crossing", "ingress", "tacacs"},
 	"listeners":        {"aaa", "backoff", "ingress", "line", "operations", "web"},
 	"listeners/radius": {"aaa", "ingress", "radius"},
-	"listeners/tacacs": {"ingress", "listeners", "tacacs"},
+	"listeners/tacacs": {"crew", "ingress", "listeners", "tacacs"},
 	"listeners/radsec": {"ingress", "listeners", "radius"},
 
 	"admission": {"aaa", "limits"},

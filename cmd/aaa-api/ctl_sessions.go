@@ -110,6 +110,7 @@ func sessionTable(w io.Writer, s *aaa.Session) {
 		{"server", s.Server},
 		{"challenges answered", s.Rounds},
 		{"Acct-Session-Id", s.AcctSessionID},
+		{"device", deviceText(s.Device)},
 		{"created", moment(s.CreatedAt)},
 		{"opened", moment(s.OpenedAt)},
 		{"suspended", moment(s.SuspendedAt)},
@@ -126,10 +127,19 @@ func sessionTable(w io.Writer, s *aaa.Session) {
 	}
 }
 
+// deviceText names the network device that keeps a session; empty if none does.
+func deviceText(d aaa.SessionDevice) string {
+	if d.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s, at %s", d.Client, d.Owner, d.Address)
+}
+
 func ctlDisconnect(env environment) *cobra.Command {
 	v := newVerb(env, "disconnect {ID | --user NAME}", "End AAA sessions at once", `End an AAA session at once, or all of a user. An open one gets a Stop with Acct-Terminate-Cause Admin-Reset.
 
-What the user's device does about it is not for this service: its NAS learns nothing of it by itself.`,
+A session that a network device keeps (track_sessions) ends when the device says so: it is asked by a Disconnect-Request. What any other
+NAS does about it is not for this service, and it learns nothing of it by itself.`,
 		"  aaa-api ctl disconnect 518eefdf2f2f\n  aaa-api ctl disconnect --user alice --account de300000000000000000000000000002", cobra.MaximumNArgs(1))
 	account := v.accountBelow("the session's account; with --user only sessions of this account and of all below it")
 	user := v.Flags().String("user", "", "all sessions of this user")
@@ -148,16 +158,29 @@ What the user's device does about it is not for this service: its NAS learns not
 			}
 			return err
 		}
-		var err error
+		var (
+			err   error
+			goOn  []error // of sessions whose devices keep them
+			found bool
+		)
 		if *user == "" {
 			err = end(aaa.AccountID(*account), v.Flags().Arg(0))
 		} else {
 			err = allSessions(ctx, n, operations.AskSessions{Account: aaa.AccountID(*account), User: *user}, func(s aaa.Session) error {
-				if err := end(s.Account, s.ID); aaa.KindOf(err) != aaa.KindConflict && aaa.KindOf(err) != aaa.KindNotFound { // it has just ended by itself
+				found = true
+				switch err := end(s.Account, s.ID); {
+				case err == nil, aaa.KindOf(err) == aaa.KindNotFound:
+				case !s.Device.IsZero() && (aaa.KindOf(err) == aaa.KindConflict || aaa.KindOf(err) == aaa.KindNoAnswer):
+					goOn = append(goOn, fmt.Errorf("session %s: %w", s.ID, err))
+				case aaa.KindOf(err) != aaa.KindConflict: // else it has just ended by itself
 					return err
 				}
 				return nil
 			})
+			if err == nil && !found {
+				err = fmt.Errorf("no session of the user %s is open or waits: nothing to end", *user)
+			}
+			err = errors.Join(append(goOn, err)...)
 		}
 		if len(ended) == 0 && err != nil {
 			return err

@@ -24,7 +24,7 @@ func (n *module) serveDevices(loopKey [32]byte) error {
 	byRADIUS := radius.New(radius.Options{
 		Clients: n.clients, AAA: n.gateway, Dict: set, LoopKey: loopKey, Values: values, Reply: reply, Log: n.log,
 	})
-	byTACACS, err := tacacs.New(tacacs.Options{Clients: n.clients, AAA: n.gateway, Dictionary: n.system.Devices(), Logger: n.log})
+	byTACACS, err := tacacs.New(tacacs.Options{Clients: n.clients, AAA: n.gateway, Dictionary: n.system.Behind("dictionary_tacacs"), Logger: n.log})
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (r *Registry) Missed(p aaa.ClientProtocol, from netip.Addr, why string) {
 		u.untold++
 		return
 	}
-	r.log.Warn("an unknown device", "protocol", p, "address", from, "why", d.Why, "others", u.untold)
+	r.log.Warn("an unknown device", "protocol", p.String(), "address", from, "why", d.Why, "others", u.untold)
 	u.untold = 0
 }
 

@@ -26,6 +26,9 @@ func TestUnknown(t *testing.T) {
 	if n := f.log.count("an unknown device"); n != 2 {
 		t.Errorf("%d lines in the log", n)
 	}
+	if f.log.count("protocol=radius") != 1 || f.log.count("protocol=tacacs") != 1 {
+		t.Error("the lines do not name the protocol")
+	}
 }
 
 // TestFlood has a device that is set up wrongly among a flood of forged sources.

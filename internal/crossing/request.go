@@ -89,8 +89,11 @@ func (r *request) argument(name string) (string, bool) {
 	return "", false
 }
 
+// Refused is the rule of a fault for which a request can't be crossed.
+const Refused = "crossing"
+
 func refused(path, message string) error {
-	return aaa.Invalid(aaa.Field{Path: path, Rule: "crossing", Message: message})
+	return aaa.Invalid(aaa.Field{Path: path, Rule: Refused, Message: message})
 }
 
 // toTACACS is a RADIUS device's request for a TACACS+ server.

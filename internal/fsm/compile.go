@@ -183,6 +183,7 @@ func (c *compiler) build() {
 			l.Xstring = keep.text(l.Xstring)
 		}
 	}
+	t.findDup()
 	c.table = t
 }
 

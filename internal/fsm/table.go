@@ -20,6 +20,7 @@ type Table struct {
 	id       string // of %FSMID
 	states   []state
 	declared []string // events that the table declares
+	heedsDup bool
 }
 
 type state struct {
@@ -106,6 +107,29 @@ func (t *Table) EventOf(name string) (Event, bool) {
 		}
 	}
 	return None, false
+}
+
+// HeedsDup reports whether a repetition of a request can change anything. In most tables it can't: the line for DUP, their own or that of
+// the default table, does nothing and stays, and no line waits for the ACK of that.
+func (t *Table) HeedsDup() bool { return t.heedsDup }
+
+// findDup fills in heedsDup.
+func (t *Table) findDup() {
+	quiet := t.actions.onDup
+	if quiet == nil {
+		t.heedsDup = true
+		return
+	}
+	for at := range t.states {
+		for _, l := range t.states[at].lines {
+			switch l.Event {
+			case DUP:
+				t.heedsDup = t.heedsDup || l.Do != quiet.Do || int(l.Next) != at
+			case ACK:
+				t.heedsDup = t.heedsDup || l.By == Any || l.By == quiet.Do
+			}
+		}
+	}
 }
 
 // Takes reports whether the first state has a line for requests of a kind, or for the

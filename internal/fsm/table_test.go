@@ -225,3 +225,18 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// TestHeedsDup: a repetition is nothing to a table that does nothing for it, and to which that nothing is no event.
+func TestHeedsDup(t *testing.T) {
+	t.Parallel()
+	for lines, want := range map[string]bool{
+		"": false, "*.*.DUP NULL Same": false, "*.*.DUP NULL Wait": false,
+		"*.*.DUP REDO Same": true, "*.*.DUP NULL End": true, "*.RADIUS.DUP LOG Same": true, "*.*.DUP NULL Start": true,
+		"*.NULL.ACK REPLY End": true, "*.*.ACK REPLY End": true, "*.LOG.ACK REPLY End": false,
+	} {
+		table := compiled(t, "Start:\n\t*.+AUTHEN.ACK RADIUS Wait\nWait:\n\t*.RADIUS.ACK REPLY End\n\t"+lines+"\nEnd:\n")
+		if table.HeedsDup() != want {
+			t.Errorf("%q: %t", lines, !want)
+		}
+	}
+}

@@ -32,7 +32,9 @@ func (g *Gateway) account(ctx context.Context, plan *plans.Plan, req *aaa.Reques
 	route := &plan.Routes[aaa.Accounting]
 	if !route.Usable(aaa.Accounting) {
 		if req.Device != nil && !namesServers(route) {
-			g.trackAlone(ctx, route, req)
+			if err := g.trackAlone(ctx, route, req); err != nil {
+				return nil, err
+			}
 			return &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, nil // else the device takes this service for dead
 		}
 		return g.router.Handle(ctx, plan, req, start) // it says what is missing

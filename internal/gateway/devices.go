@@ -24,6 +24,15 @@ func sourceOf(d *aaa.Device, nas string) string {
 	return string(d.Owner) + " " + d.Client + " " + nas
 }
 
+// nasOf is the hash of the NAS whose sessions a request is about. A device's is its own, whatever other one the record names: an attribute
+// of one client ends no session of another.
+func (d identity) nasOf(device *aaa.Device) string {
+	if device == nil {
+		return d.nas()
+	}
+	return hashed("NAS of a device", sourceOf(device, d.nas()))
+}
+
 // timeArguments are the arguments of TACACS+ that say when what a record tells of happened (RFC 8907 §8.3).
 func timeArguments(status uint64) []string {
 	switch status {

@@ -298,6 +298,53 @@ func TestTACACSDeviceToTACACS(t *testing.T) {
 	}
 }
 
+// What a device asks for nobody is asked of a server without a name, not with that of the document.
+func TestDeviceOfNobody(t *testing.T) {
+	t.Parallel()
+	const members = `,"authz_username":"gateway","authz_password":"p4ss"`
+	for _, rules := range []string{"", `,"client_rules":true`} {
+		f := newFixtureOf(t, realEngines(t))
+		asked := make(chan tacacs.Body, 10)
+		peer := (&enginetest.TACACSPeer{Secret: backendSecret}).Start(t, func(l *enginetest.TACACSLink) {
+			for h, body := range l.Requests() {
+				asked <- body
+				l.Send(h.Answer(h.Flags), enginetest.TACACSPass(body))
+			}
+		})
+		f.put("customer", backendDoc("tacacs", netip.MustParseAddrPort(peer.Listener.Addr().String()), `"dictionary_tacacs"`, "custom", members+rules))
+		_, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authz, avpsOf(t, "port=tty1", "service=shell", "cmd=reload")))
+		f.must(err)
+		if r := (<-asked).(*tacacs.AuthorRequest); r.User != "" {
+			t.Errorf("%s: the TACACS+ server is asked for %q", rules, r.User)
+		}
+
+		server := enginetest.NewScriptedRADIUS(t, backendSecret, func(q *enginetest.Query) { q.Send(q.Answer(radius.AccessAccept)) })
+		f.put("customer", backendDoc("radius", server.Addr, `"dictionary"`, "strict", members+rules))
+		_, err = f.gateway.Handle(f.ctx, f.device(aaa.ClientTACACS, aaa.Authz, avpsOf(t, "port=tty1", "service=shell", "cmd=")))
+		f.must(err)
+		if got := told(t, decoded(t, server.Packets()[0])); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "User-Name=") }) {
+			t.Errorf("%s: the RADIUS server is asked %v", rules, got)
+		}
+	}
+}
+
+// A fault of a device's request is told by the attribute that it sent: the document's rules are not for it.
+func TestDeviceFaultHasNoRule(t *testing.T) {
+	t.Parallel()
+	f := newFixtureOf(t, realEngines(t))
+	server := enginetest.NewScriptedRADIUS(t, backendSecret, func(*enginetest.Query) {})
+	document := backendDoc("radius", server.Addr, `"dictionary"`, "strict", "")
+	f.put("customer", strings.ReplaceAll(document, `"request_key":"login","attribute":"User-Name"`, `"request_key":"User-Password","attribute":"User-Password"`))
+	list := append(avpsOf(t, "user=alice"), aaa.AVP{Attr: crossing.Field("password"), Value: bytes.Repeat([]byte("x"), 200)})
+	req := f.device(aaa.ClientTACACS, aaa.Authn, list)
+	req.Values["User-Password"] = req.Values["password"]
+	_, err := f.gateway.Handle(f.ctx, req)
+	var e *aaa.Error
+	if !errors.As(err, &e) || e.Kind != aaa.KindBadInput || e.Fields[0].Path != "User-Password" || strings.Contains(err.Error(), "rule") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A device's record is answered once it is stored, waits with the attributes that the device sent, and is delivered with them: older, at its own time.
 func TestDeviceAccounting(t *testing.T) {
 	t.Parallel()

@@ -98,7 +98,7 @@ func recordOf(level *plans.CompiledDocument, req *aaa.Request, received time.Tim
 		}
 	}
 	if status == accountingOn || status == accountingOff {
-		r.Reboot = d.nas()
+		r.Reboot = d.nasOf(req.Device)
 	}
 	var given bool
 	r.DelayKey, _ = d.timed(acctDelayTime)

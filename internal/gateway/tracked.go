@@ -21,7 +21,7 @@ func (g *Gateway) track(ctx context.Context, level *plans.CompiledDocument, req 
 	d := identity{level, req.Values, level.AsSent(req)}
 	t := &session.Tracked{
 		Account: req.Account, Device: aaa.SessionDevice{Owner: req.Device.Owner, Client: req.Device.Client, Address: req.Device.From.String()},
-		Kind: r.Kind, At: r.EventAt, User: r.User, AcctSessionID: r.AcctSessionID, NAS: d.nas(), Values: req.Values,
+		Kind: r.Kind, At: r.EventAt, User: r.User, AcctSessionID: r.AcctSessionID, NAS: d.nasOf(req.Device), Values: req.Values,
 		Usage: usageOf(req.Values), Cause: aaa.ValueText(req.Values["Acct-Terminate-Cause"]),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackTime)
@@ -31,18 +31,23 @@ func (g *Gateway) track(ctx context.Context, level *plans.CompiledDocument, req 
 	}
 }
 
-// trackAlone is track for a record that goes to no server.
-func (g *Gateway) trackAlone(ctx context.Context, route *plans.Route, req *aaa.Request) {
+// trackAlone is track for a record that goes to no server. It ends the sessions of a NAS that began anew too, and an error is that some are
+// left: the device sends its record again.
+func (g *Gateway) trackAlone(ctx context.Context, route *plans.Route, req *aaa.Request) error {
 	if len(route.Walk) == 0 || !route.Walk[0].Level.TrackSessions {
-		return
+		return nil
 	}
 	level := route.Walk[0].Level
 	r, err := recordOf(level, req, g.now())
 	if err != nil {
 		g.log.WarnContext(ctx, "a device's record can't be read, so its session is not kept", "account", req.Account, "request_id", req.ID, "client", req.Device.Client, "error", err)
-		return
+		return nil
+	}
+	if r.Reboot != "" {
+		return g.Rebooted(ctx, r.Account, r.Reboot, r.EventAt)
 	}
 	g.track(ctx, level, req, r)
+	return nil
 }
 
 // trackTime bounds the writes of a tracked session: a device waits for its answer meanwhile.

@@ -83,7 +83,7 @@ func (c *Conn) called(in *input, id uint32, octets int) error {
 }
 
 // idleWorkers is how many goroutines wait for calls. Their stacks have grown already, which costs a new one more than all else of a call.
-const idleWorkers = 64
+const idleWorkers = 512
 
 // worker serves one call after another.
 func (c *Conn) worker(calls chan *served) {

@@ -154,7 +154,8 @@ func (l *CompiledDocument) uses(fn func(used) bool) {
 // UserName returns the user's name of a request: raw as the caller wrote it, sent as the operation's
 // rule for User-Name, or else user of TACACS+, takes it (see translate.Program.Value). Without such a rule both are the
 // request's key User-Name. A device's request has it in its attributes, whatever the rules are, unless the document says client_rules. An
-// authz request that brings none has the document's. sent is empty where there is no name, or none that
+// authz request that brings none has the document's, but not that of a device: what a device asks for nobody is not to be permitted
+// by somebody's rights. sent is empty where there is no name, or none that
 // could be sent. Errors are those of translate.Binding.Out.
 func (l *CompiledDocument) UserName(ctx context.Context, req *aaa.Request, budget *translate.Budget) (raw, sent string, err error) {
 	var brought bool
@@ -164,7 +165,7 @@ func (l *CompiledDocument) UserName(ctx context.Context, req *aaa.Request, budge
 	} else {
 		raw, sent, brought, err = l.value(ctx, req.Op, req.Values, budget, "User-Name", "user")
 	}
-	if !brought && req.Op == aaa.Authz && l.AuthzUsername != "" {
+	if !brought && req.Op == aaa.Authz && req.Device == nil && l.AuthzUsername != "" {
 		return l.AuthzUsername, l.AuthzUsername, nil
 	}
 	return raw, sent, err

@@ -290,6 +290,20 @@ func TestCredentialsStandAlone(t *testing.T) {
 	}
 }
 
+// TestCredentialsOfNoDevice: an authz request of a device that names nobody is nobody's.
+func TestCredentialsOfNoDevice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, rules := range []string{"", `,"client_rules":true`} {
+		f.put("customer", `"authz_username":"gateway"`+rules)
+		req := &aaa.Request{Op: aaa.Authz, Values: aaa.Values{"service": "shell"}, Device: &aaa.Device{Protocol: aaa.ClientTACACS}}
+		raw, sent, err := f.level("customer").UserName(t.Context(), req, nil)
+		if raw != "" || sent != "" || err != nil {
+			t.Errorf("%s: %q, %q, %v", rules, raw, sent, err)
+		}
+	}
+}
+
 // TestStoredBlocks: an entry of what nobody knows blocks nothing, be it stored by an import.
 func TestStoredBlocks(t *testing.T) {
 	t.Parallel()

@@ -144,7 +144,7 @@ func (m *Machine) exchangeError(ctx context.Context, a *Answer, s *plans.Server,
 	switch {
 	case failure == nil:
 		a.traceServer(m.level, s, "not sent", 0, elapsed)
-		a.Event, a.Err = fsm.FATAL, s.Rules[m.req.Op].InKeys(err, m.req.Values)
+		a.Event, a.Err = fsm.FATAL, inKeys(m.level, s, m.req, err)
 	case givenUp(ctx, err):
 		a.Event = fsm.ERROR
 		a.attempts += failure.Attempts

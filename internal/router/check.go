@@ -48,5 +48,5 @@ func (q *question) encodable(ctx context.Context, s *scratch, server *plans.Serv
 		return err
 	}
 	_, err := server.Client.Encode(&s.request)
-	return server.Rules[q.req.Op].InKeys(err, q.req.Values)
+	return inKeys(q.level, server, q.req, err)
 }

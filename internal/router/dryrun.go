@@ -91,7 +91,7 @@ func (q *question) dryRun(ctx context.Context, server *plans.Server) Message {
 	}
 	m.Request = &made.request
 	m.Packet, m.Err = server.Client.Encode(m.Request)
-	m.Err = server.Rules[q.req.Op].InKeys(m.Err, q.req.Values)
+	m.Err = inKeys(q.level, server, q.req, m.Err)
 	m.Request.AVPs = slices.DeleteFunc(m.Request.AVPs, func(v aaa.AVP) bool { return omits(server, q.req.Op, v.Attr) })
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/plans"
 )
 
 // Arrived is how many entries have answered that the machine has yet to take.
@@ -43,3 +44,6 @@ func WatchScratches() (all func() [][]aaa.AVP, stop func()) {
 		return all
 	}, func() { scratches.New = usual }
 }
+
+// HeedsDup reports whether a repetition of the request matters.
+func (r *Router) HeedsDup(plan *plans.Plan, req *aaa.Request) bool { return r.heedsDup(plan, req) }

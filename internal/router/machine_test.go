@@ -155,6 +155,24 @@ func TestDuplicate(t *testing.T) {
 	}
 }
 
+// TestHeedsDup: nothing listens for repetitions that change nothing and that no trace shows.
+func TestHeedsDup(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 10*time.Second, "a")
+	req := &aaa.Request{Op: aaa.Authn, RepeatID: "again"}
+	if l.router.HeedsDup(l.plan, req) {
+		t.Error("the built-in table heeds them")
+	}
+	if req.Trace = true; !l.router.HeedsDup(l.plan, req) {
+		t.Error("the trace does not show them")
+	}
+	req.Trace = false
+	l.use("Start:\n\t*.+AUTHEN.ACK RAD2RAD Wait Xstring=a\nWait:\n\t*.RAD2RAD.ACK REPLY End\n\t*.*.DUP REDO Same\nEnd:\n")
+	if !l.router.HeedsDup(l.plan, req) {
+		t.Error("REDO is not told")
+	}
+}
+
 // TestTimer: an event of its own arrives beside what is pending.
 func TestTimer(t *testing.T) {
 	t.Parallel()

@@ -92,10 +92,11 @@ func (q *question) message(ctx context.Context, s *scratch, server *plans.Server
 	return nil
 }
 
-// credentials adds the document's own, each by itself, to an authz request that brings none.
+// credentials adds the document's own, each by itself, to an authz request that brings none. A device's gets no name: what it asks for
+// nobody is not to be permitted by somebody's rights.
 func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 	std := &q.router.std
-	if q.level.AuthzUsername != "" && !brings(avps, (*aaa.Attribute).NamesUser) {
+	if q.req.Device == nil && q.level.AuthzUsername != "" && !brings(avps, (*aaa.Attribute).NamesUser) {
 		q.tracer.Added("User-Name", "") // whose, a token below the document's account is not told
 		name := q.level.AuthzUsername
 		if q.hides {
@@ -113,6 +114,14 @@ func (q *question) credentials(avps []aaa.AVP) []aaa.AVP {
 
 func brings(avps []aaa.AVP, what func(*aaa.Attribute) bool) bool {
 	return slices.ContainsFunc(avps, func(v aaa.AVP) bool { return what(v.Attr) })
+}
+
+// inKeys gives an engine's faults the paths that the caller knows. A device knows the attributes that it sent.
+func inKeys(level *plans.CompiledDocument, server *plans.Server, req *aaa.Request, err error) error {
+	if level.AsSent(req) {
+		return err
+	}
+	return server.Rules[req.Op].InKeys(err, req.Values)
 }
 
 func isStandard(a *aaa.Attribute, number uint32) bool {

@@ -167,7 +167,7 @@ func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request,
 		return nil, err
 	}
 	var again <-chan struct{}
-	if req.RepeatID != "" {
+	if req.RepeatID != "" && r.heedsDup(plan, req) {
 		key := repeatKey{req.Account, req.RepeatID}
 		if again = r.repeats.begin(key); again != nil {
 			defer r.repeats.end(key)
@@ -183,6 +183,23 @@ func (r *Router) Handle(ctx context.Context, plan *plans.Plan, req *aaa.Request,
 		}
 	}
 	return r.run(ctx, plan, req, arrived, again)
+}
+
+// heedsDup reports whether a repetition of the request matters. Where it does not, nothing has to listen for one while a server is asked.
+func (r *Router) heedsDup(plan *plans.Plan, req *aaa.Request) bool {
+	if req.Trace { // which shows it
+		return true
+	}
+	for _, level := range plan.Routes[req.Op].Levels {
+		table := r.defaultTable
+		if t := level.Tables[req.Op]; t != nil {
+			table = t.FSM
+		}
+		if table.HeedsDup() {
+			return true
+		}
+	}
+	return false
 }
 
 // run takes a request with a place of its account's pool through its documents' tables. It gives the place back when

@@ -19,7 +19,7 @@ type Tracked struct {
 	At            time.Time       // what it tells of
 	User          string
 	AcctSessionID string // not empty
-	NAS           string // of NASOf
+	NAS           string // names the device's NAS, and no other client's
 	Values        aaa.Values
 	Usage         aaa.Usage // counters so far
 	Cause         string    // of a Stop: Acct-Terminate-Cause by name

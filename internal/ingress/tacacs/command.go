@@ -85,11 +85,39 @@ func (x *exchange) authorize(ctx context.Context, p *tacacs.AuthorRequest) ingre
 		return x.reply(&tacacs.AuthorReply{Status: tacacs.AuthorFail, ServerMsg: out.message, Data: out.data})
 	}
 	r := &tacacs.AuthorReply{ServerMsg: out.message, Data: out.data}
-	if res.Reply == nil || res.Reply.Engine != "tacacs" { // of a TACACS+ server they are those in force
+	switch {
+	case res.Reply != nil && res.Reply.Engine == "tacacs": // they are those in force
+	case res.Outcome == aaa.Off || res.Outcome == aaa.Bypassed: // nobody was asked
 		out.args = merged(p.Args, out.args)
+	default:
+		asked, lacks := answered(p.Args, out.args)
+		if lacks != "" {
+			return x.reply(&tacacs.AuthorReply{Status: tacacs.AuthorFail, ServerMsg: message("nothing permits the argument " + quote(lacks))})
+		}
+		out.args = merged(asked, out.args)
 	}
 	r.Status, r.Args = difference(p.Args, out.args)
 	return x.reply(r)
+}
+
+// answered returns the arguments that an answer is about: what the request is for, and what the answer has too. The device's other wishes, such
+// as a privilege level, are not granted by silence: an optional one is dropped, and lacks names a mandatory one, without which the device
+// can't do what it asked for (RFC 8907 §6.1).
+func answered(asked, given []string) (about []string, lacks string) {
+	named := map[string]bool{"service": true, "protocol": true, "cmd": true, "cmd-arg": true}
+	for _, text := range given {
+		a, _ := tacacs.ParseArgument(text)
+		named[a.Name] = true
+	}
+	for _, text := range asked {
+		switch a, _ := tacacs.ParseArgument(text); {
+		case named[a.Name]:
+			about = append(about, text)
+		case a.Mandatory:
+			return nil, a.Name
+		}
+	}
+	return about, ""
 }
 
 // merged puts a reply's arguments over those of the request.

@@ -343,12 +343,14 @@ func TestArguments(t *testing.T) {
 		args   []string
 		msg    string
 	}{
-		{"nothing", accepted, tacacs.AuthorPassAdd, nil, ""},
-		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassAdd, []string{"idletime=15", "timeout=1"}, "Good evening"},
+		{"nothing", accepted, tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload"}, ""},
+		{"nobody was asked", &aaa.Result{Outcome: aaa.Off, IsAuthorized: true}, tacacs.AuthorPassAdd, nil, ""},
+		{"what is asked for", byName("priv-lvl*", "1"), tacacs.AuthorPassAdd, nil, ""},
+		{"more, by name", byName("Idletime", "15", "Reply-Message", "Good evening", "Session-Timeout", "5"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload", "idletime=15", "timeout=1"}, "Good evening"},
 		{"another level", byName("Priv-Lvl", "15"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload", "priv-lvl=15"}, ""},
-		{"another command", byName("cmd", "show"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=show", "priv-lvl*1"}, ""},
-		{"replaced in its place", byName("service", "exec"), tacacs.AuthorPassRepl, []string{"service=exec", "cmd=reload", "priv-lvl*1"}, ""},
-		{"no such name", byName("Nobody-Knows", "15"), tacacs.AuthorPassAdd, nil, ""},
+		{"another command", byName("cmd", "show"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=show"}, ""},
+		{"replaced in its place", byName("service", "exec"), tacacs.AuthorPassRepl, []string{"service=exec", "cmd=reload"}, ""},
+		{"no such name", byName("Nobody-Knows", "15"), tacacs.AuthorPassRepl, []string{"service=shell", "cmd=reload"}, ""},
 		{"a server's addition", ofServer("service=shell", "cmd=reload", "priv-lvl*1", "idletime*10"), tacacs.AuthorPassAdd, []string{"idletime*10"}, ""},
 		{"a server's replacement", ofServer("service=shell", "priv-lvl=7"), tacacs.AuthorPassRepl, []string{"service=shell", "priv-lvl=7"}, ""},
 		{"a server's subset", ofServer(), tacacs.AuthorPassRepl, nil, ""},
@@ -363,6 +365,65 @@ func TestArguments(t *testing.T) {
 	d := newDevice(t, always(&aaa.Result{Outcome: aaa.Reject}, nil), aaa.Client{})
 	if r := d.command("service=shell", "cmd=reload"); r.Status != tacacs.AuthorFail {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestWishesAreNotGrantedBySilence: an answer without a privilege level gives none, whatever the device asks for.
+func TestWishesAreNotGrantedBySilence(t *testing.T) {
+	t.Parallel()
+	level := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	level.AVPs.Add("Priv-Lvl", "1")
+	for _, c := range []struct {
+		res    *aaa.Result
+		asked  string
+		status tacacs.AuthorStatus
+		args   []string
+	}{
+		{accepted, "priv-lvl*15", tacacs.AuthorPassRepl, []string{"service=shell", "cmd="}},
+		{accepted, "priv-lvl=15", tacacs.AuthorFail, nil},
+		{level, "priv-lvl=15", tacacs.AuthorPassRepl, []string{"service=shell", "cmd=", "priv-lvl=1"}},
+		{&aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Reply: &aaa.DeviceReply{Engine: "radius"}}, "priv-lvl=15", tacacs.AuthorFail, nil},
+		{&aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Reply: &aaa.DeviceReply{Engine: "radius"}}, "shell:roles*network-admin", tacacs.AuthorPassRepl, []string{"service=shell", "cmd="}},
+	} {
+		d := newDevice(t, always(c.res, nil), aaa.Client{})
+		if r := d.command("service=shell", "cmd=", c.asked); r.Status != c.status || !slices.Equal(r.Args, c.args) {
+			t.Errorf("%s: %+v", c.asked, r)
+		}
+	}
+}
+
+// TestAnswerWithoutRoom: an answer that no packet holds is an ERROR, and no silence.
+func TestAnswerWithoutRoom(t *testing.T) {
+	t.Parallel()
+	asked := []string{"service=shell", "cmd=show"}
+	for len(asked) < 254 {
+		asked = append(asked, "cmd-arg="+strings.Repeat("x", 150))
+	}
+	asked = append(asked, "priv-lvl*1")
+	long := make([]string, 255)
+	for i := range long {
+		long[i] = "cmd-arg=" + strings.Repeat("x", 247)
+	}
+	more := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	more.AVPs.Add("priv-lvl", "7")
+	more.AVPs.Add("priv-lvl", "8")
+	message := &aaa.Result{Outcome: aaa.Accept, IsAuthorized: true}
+	for range 4 {
+		message.AVPs.Add("Reply-Message", strings.Repeat("x", 250))
+	}
+	message.AVPs.Add("service", "other")
+	for i, c := range []struct {
+		res   *aaa.Result
+		asked []string
+	}{{more, asked}, {message, append([]string{"service=shell"}, long[:254]...)}} {
+		d := newDevice(t, always(c.res, nil), aaa.Client{})
+		d.begin()
+		var r tacacs.AuthorReply
+		small := identity
+		small.User, small.Port, small.RemAddr = "b", "", ""
+		if !d.send(&tacacs.AuthorRequest{Identity: small, Args: c.asked}, &r) || r.Status != tacacs.AuthorError || d.answer.Close {
+			t.Errorf("%d: %s with %d arguments, closed: %v", i, r.Status, len(r.Args), d.answer.Close)
+		}
 	}
 }
 
@@ -420,7 +481,7 @@ func TestWaitingLogins(t *testing.T) {
 	for d.server.Waiting() > 0 { // the test's own end is the bound
 		time.Sleep(time.Millisecond)
 	}
-	if r := d.types("correct horse"); r.Status != tacacs.AuthenError {
+	if r := d.types("correct horse"); r.Status != tacacs.AuthenFail {
 		t.Errorf("%+v", r)
 	}
 }

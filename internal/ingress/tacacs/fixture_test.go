@@ -26,7 +26,7 @@ var dictionary = sync.OnceValue(func() *dict.Set {
 	if err != nil {
 		panic(err)
 	}
-	return catalog.Devices()
+	return catalog.Behind("dictionary_tacacs")
 })
 
 // known are clients with their secrets, all at one address.

@@ -48,6 +48,9 @@ func (d *dialogue) owner() owner { return owner{string(d.client.Account), d.clie
 // maxAnswer bounds what a user types, in octets.
 const maxAnswer = 4096
 
+// nameable reports whether a user may have this name. What users type is never answered by ERROR: they would choose the device's own users.
+func nameable(user string) bool { return len(user) <= 255 && tacacs.CheckUser(user) == nil }
+
 // login answers the first packet of an authentication.
 func (x *exchange) login(ctx context.Context, p *tacacs.AuthenStart) ingress.Answer {
 	q := quirksOf(x.client)
@@ -57,6 +60,8 @@ func (x *exchange) login(ctx context.Context, p *tacacs.AuthenStart) ingress.Ans
 	}
 	change := p.Action == tacacs.ActionChPass
 	switch {
+	case !nameable(p.User):
+		return x.wrong("")
 	case fault != "":
 		return x.unanswered(fault)
 	case p.Action != tacacs.ActionLogin && !change:
@@ -79,7 +84,7 @@ func (x *exchange) login(ctx context.Context, p *tacacs.AuthenStart) ingress.Ans
 	case tacacs.AuthenCHAP, tacacs.AuthenMSCHAP, tacacs.AuthenMSCHAPv2:
 		c, err := tacacs.ParseCHAP(p.Method, p.Data)
 		if err != nil {
-			return x.unanswered("the data of the login: " + err.Error())
+			return x.wrong("the data of the login: " + err.Error())
 		}
 		list.octet(x.server.names.chapID, c.ID)
 		list.add(x.server.names.chapChallenge, c.Challenge)
@@ -121,12 +126,12 @@ func (x *exchange) resume(ctx context.Context, d *dialogue) ingress.Answer {
 	case x.header.Seq != d.seq || x.header.Version != d.version:
 		return x.unanswered(tacacs.FaultSequence.Error())
 	case len(p.UserMsg) > maxAnswer:
-		return x.unanswered("user_msg is over 4096 octets")
+		return x.wrong("")
 	}
 	typed := aaa.NewSecret(string(p.UserMsg))
 	switch d.waits {
 	case userName:
-		if d.user = string(p.UserMsg); d.user == "" || len(d.user) > 255 {
+		if d.user = string(p.UserMsg); d.user == "" || !nameable(d.user) {
 			return x.wrong("")
 		}
 	case password:

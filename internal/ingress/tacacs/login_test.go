@@ -30,7 +30,7 @@ func TestASCIILogin(t *testing.T) {
 		if r := d.types(c.password); r.Status != c.want || !d.answer.Done || d.answer.Close {
 			t.Errorf("%+v, %+v", r, d.answer)
 		}
-		if r := d.types("more"); r.Status != tacacs.AuthenError {
+		if r := d.types("more"); r.Status != tacacs.AuthenFail {
 			t.Errorf("after the end: %+v", r)
 		}
 	}
@@ -65,6 +65,7 @@ func TestT4WrongAndAway(t *testing.T) {
 		{aaa.KindNotFound, tacacs.AuthenError},
 		{aaa.KindBanned, tacacs.AuthenFail},
 		{aaa.KindForbidden, tacacs.AuthenFail},
+		{aaa.KindBadInput, tacacs.AuthenFail},
 	} {
 		d := newDevice(t, always(nil, &aaa.Error{Kind: c.kind, Message: "inner workings"}), aaa.Client{})
 		r := d.pap("bob", "correct horse")
@@ -80,6 +81,46 @@ func TestT4WrongAndAway(t *testing.T) {
 		}
 		if r := d.record(tacacs.AcctStart, "task_id=1"); r.Status != tacacs.AcctError {
 			t.Errorf("kind %d: %+v", c.kind, r)
+		}
+	}
+}
+
+// TestUsersChooseNoError: nothing that a user types is answered by ERROR, at which a device asks its own users.
+func TestUsersChooseNoError(t *testing.T) {
+	t.Parallel()
+	unfit := service(func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+		if password, _ := req.Values["User-Password"].(string); len(password) > 128 {
+			return nil, aaa.Invalid(aaa.Field{Path: "User-Password", Message: "the rule of a document", Value: "of somebody"})
+		}
+		return logins(t.Context(), req)
+	})
+	d := newDevice(t, unfit, aaa.Client{})
+	long := strings.Repeat("x", 255)
+	for _, c := range [][2]string{{"bob", long}, {"bo\ab", "correct horse"}, {"bob\x7f", "correct horse"}, {"bob\u0085", "correct horse"}, {long, long}} {
+		r := d.pap(c[0], c[1])
+		if r.Status != tacacs.AuthenFail || strings.Contains(r.ServerMsg, "document") || strings.Contains(r.ServerMsg, "somebody") {
+			t.Errorf("%.20q by PAP: %+v", c, r)
+		}
+		d.begin()
+		if r = d.authen(ascii(c[0])); r.Status == tacacs.AuthenGetPass {
+			r = d.types(c[1])
+		}
+		if r.Status != tacacs.AuthenFail {
+			t.Errorf("%.20q by ASCII: %+v", c, r)
+		}
+	}
+	for _, name := range []string{"", "a\x00b", "bo\nb", strings.Repeat("x", 256), strings.Repeat("x", 5000)} {
+		d.begin()
+		d.authen(ascii(""))
+		if r := d.types(name); r.Status != tacacs.AuthenFail {
+			t.Errorf("the name %.20q: %+v", name, r)
+		}
+	}
+	for _, password := range []string{"", strings.Repeat("x", 4000), strings.Repeat("x", 60000)} {
+		d.begin()
+		d.authen(ascii("bob"))
+		if r := d.types(password); r.Status != tacacs.AuthenFail {
+			t.Errorf("the password %.20q: %+v", password, r)
 		}
 	}
 }
@@ -203,7 +244,7 @@ func TestFields(t *testing.T) {
 	}
 	start.Data = data[:10]
 	d.begin()
-	if r := d.authen(start); r.Status != tacacs.AuthenError || r.ServerMsg == "" {
+	if r := d.authen(start); r.Status != tacacs.AuthenFail || r.ServerMsg == "" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -217,7 +258,7 @@ func TestAbort(t *testing.T) {
 		t.Errorf("%+v", d.answer)
 	}
 	d.seq -= 2
-	if r := d.types("correct horse"); r.Status != tacacs.AuthenError {
+	if r := d.types("correct horse"); r.Status != tacacs.AuthenFail {
 		t.Errorf("%+v", r)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
+	"aaa-api/internal/crew"
 	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
@@ -52,6 +53,7 @@ type Server struct {
 	o        Options
 	names    names
 	sessions *sessions
+	crew     *crew.Crew // does what a device may not wait for to its end
 }
 
 var _ ingress.TACACSServer = (*Server)(nil)
@@ -64,7 +66,7 @@ func New(o Options) (*Server, error) {
 	if o.DialogueLife <= 0 {
 		o.DialogueLife = 5 * time.Minute
 	}
-	s := &Server{o: o, sessions: newSessions(o.DialogueLife, o.Waiting)}
+	s := &Server{o: o, sessions: newSessions(o.DialogueLife, o.Waiting), crew: crew.New()}
 	var err error
 	if s.names, err = namesOf(o.Dictionary); err != nil {
 		return nil, err
@@ -132,7 +134,7 @@ func (x *exchange) first(ctx context.Context, body tacacs.Request) ingress.Answe
 	case *tacacs.AcctRequest:
 		return x.record(ctx, body)
 	default:
-		return x.unanswered("the login is over, or its user took too long: begin anew")
+		return x.wrong("the login is over, or its user took too long: begin anew")
 	}
 }
 

@@ -230,6 +230,32 @@ func TestStrangersAreBounded(t *testing.T) {
 	}
 }
 
+// TestForgedSourcesOfClients: packets that no secret proves, from all the addresses of a wide client, take the place of no source whose
+// packets were proven.
+func TestForgedSourcesOfClients(t *testing.T) {
+	t.Parallel()
+	s, now := newSources(), time.Unix(1e9, 0)
+	const proven = 100
+	for i := range proven {
+		s.learn(addr(1<<23+i), ingress.Verified, now)
+	}
+	for i := range 2 * maxKnown {
+		s.learn(addr(i), ingress.Refused, now)
+	}
+	s.tokens, s.at = 0, now
+	for i := range proven {
+		if !s.pass(addr(1<<23+i), now) {
+			t.Fatalf("source %d has to wait like a stranger", i)
+		}
+	}
+	if len(s.refused) > maxKnown {
+		t.Errorf("%d sources", len(s.refused))
+	}
+	if !s.pass(addr(2*maxKnown-1), now) {
+		t.Error("a client whose secret is wrong asks like a stranger")
+	}
+}
+
 // FuzzCheck: whatever comes, what passes is a packet of the listener's whose lengths add up.
 func FuzzCheck(f *testing.F) {
 	f.Add(uint8(0), packet(radius.AccessRequest, 1, "one", 24, 3, 1))

@@ -35,8 +35,8 @@ type Options struct {
 	now func() time.Time // for tests; nil: time.Now
 }
 
-// idleWorkers is how many goroutines wait for requests. Their stacks have grown already.
-const idleWorkers = 64
+// idleWorkers is how many goroutines wait for requests. Their stacks have grown already, which costs a new one more than all else of a request.
+const idleWorkers = 512
 
 // Server serves the UDP sockets of a process.
 type Server struct {

@@ -121,11 +121,16 @@ type fixture struct {
 
 func serve(t *testing.T, l ingress.Listener, network, address string) *fixture {
 	t.Helper()
+	return serveWithin(t, l, network, address, 0)
+}
+
+func serveWithin(t *testing.T, l ingress.Listener, network, address string, within time.Duration) *fixture {
+	t.Helper()
 	f := &fixture{
 		script: &script{calls: make(chan *call), again: make(chan *ingress.Packet, 64)}, clock: &clock{at: time.Unix(1e9, 0)},
 		t: t, registry: prometheus.NewRegistry(),
 	}
-	f.server = New(Options{Ask: f.script, Metrics: NewMetrics(f.registry), now: f.now})
+	f.server = New(Options{Ask: f.script, Metrics: NewMetrics(f.registry), Within: within, now: f.now})
 	pc, err := net.ListenPacket(network, address)
 	if err != nil {
 		t.Skip(err) // a machine without IPv6

@@ -21,6 +21,7 @@ import (
 // conn is a connection of a device.
 type conn struct {
 	server   *Server
+	source   *source
 	raw      net.Conn
 	tls      *tls.Conn
 	number   uint64
@@ -32,10 +33,19 @@ type conn struct {
 	answers  sync.WaitGroup
 
 	mu     sync.Mutex
-	flying map[uint32][]byte // octets of the requests that are being answered, by identifier or token
+	flying map[uint32]*flight // by identifier or token
 
 	writing sync.Mutex
 }
+
+// flight is a request that is being answered.
+type flight struct {
+	octets []byte
+	told   int // repetitions that the security module was told of
+}
+
+// toldOf is how many repetitions of one request the security module is told of.
+const toldOf = 4
 
 // errStream is octets that are no packets: the next packet may begin anywhere.
 var errStream = errors.New("the octets are no RADIUS packets")
@@ -55,7 +65,7 @@ func (c *conn) serve(ctx context.Context) connFate {
 		return handshakeFailed
 	}
 	c.v11 = cs.NegotiatedProtocol == radius.ALPN11
-	c.flying = make(map[uint32][]byte)
+	c.flying = make(map[uint32]*flight)
 	if !goOn {
 		return closedConn
 	}
@@ -82,7 +92,7 @@ type closer func() error
 
 func (f closer) Close() error { return f() }
 
-// read reads packets until the connection ends. It reads no further while as many as may be are being answered.
+// read reads packets until the connection ends. It reads no further while as many as may be are being answered, of it or of its address.
 func (c *conn) read(ctx context.Context) error {
 	places := make(chan struct{}, c.server.o.InFlight)
 	r := bufio.NewReaderSize(c.tls, radius.MaxPacket)
@@ -103,21 +113,27 @@ func (c *conn) read(ctx context.Context) error {
 		if c.v11 {
 			id = uint32(p.Token())
 		}
-		if c.repeated(id, q.Octets) {
+		now, again, tell := c.begin(id, q.Octets)
+		if again {
 			c.count(repeated)
-			c.again(ctx, q)
+			if tell {
+				c.again(ctx, q)
+			}
 			continue
 		}
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
+		for _, of := range [2]chan struct{}{places, c.source.places} {
+			select {
+			case of <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		c.server.o.Metrics.inFlight.Inc()
 		c.answers.Go(func() {
 			c.answer(ctx, q)
-			c.landed(id, q.Octets)
+			c.landed(id, now)
 			c.server.o.Metrics.inFlight.Dec()
+			<-c.source.places
 			<-places
 		})
 	}
@@ -178,16 +194,18 @@ func (c *conn) readNoMore() {
 	_ = c.raw.SetReadDeadline(time.Unix(1, 0))
 }
 
-// repeated reports whether the same octets are being answered already, and else takes note of them. Another request with the identifier
-// of one in flight is a new one.
-func (c *conn) repeated(id uint32, octets []byte) bool {
+// begin takes note of a request, unless the same octets are being answered already (again; tell: the security module is to be told). Another
+// request with the identifier of one in flight is a new one.
+func (c *conn) begin(id uint32, octets []byte) (now *flight, again, tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if bytes.Equal(c.flying[id], octets) {
-		return true
+	if at := c.flying[id]; at != nil && bytes.Equal(at.octets, octets) {
+		at.told++
+		return at, true, at.told <= toldOf
 	}
-	c.flying[id] = octets
-	return false
+	now = &flight{octets: octets}
+	c.flying[id] = now
+	return now, false, false
 }
 
 // again tells the security module of a repetition. It is a hint.
@@ -197,10 +215,10 @@ func (c *conn) again(ctx context.Context, q *ingress.Packet) {
 	_ = c.server.o.Ask.Again(ctx, q)
 }
 
-func (c *conn) landed(id uint32, octets []byte) {
+func (c *conn) landed(id uint32, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.flying[id]; len(now) > 0 && &now[0] == &octets[0] {
+	if c.flying[id] == f {
 		delete(c.flying, id)
 	}
 }

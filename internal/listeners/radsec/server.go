@@ -34,6 +34,8 @@ type Options struct {
 	Handshakes  int // of one address, at once; default 32
 	InFlight    int // requests being answered, of one connection: no more are read; default 256
 
+	InFlightOfSource int // of all connections of one address; default 1024
+
 	Handshake time.Duration // for the handshake; default 10 s
 	Rest      time.Duration // for the rest of a packet that has begun; default 10 s
 	Idle      time.Duration // a connection without a packet is closed after; default 15 min
@@ -57,7 +59,10 @@ type Server struct {
 }
 
 // source is what an address has open.
-type source struct{ conns, handshakes int }
+type source struct {
+	conns, handshakes int
+	places            chan struct{} // of its requests in flight
+}
 
 // New makes a server without listeners.
 func New(o Options) *Server {
@@ -65,6 +70,7 @@ func New(o Options) *Server {
 	def(&o.OfSource, 256)
 	def(&o.Handshakes, 32)
 	def(&o.InFlight, 256)
+	def(&o.InFlightOfSource, 1024)
 	def(&o.Handshake, 10*time.Second)
 	def(&o.Rest, 10*time.Second)
 	def(&o.Idle, 15*time.Minute)
@@ -137,18 +143,30 @@ func plain(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
 }
 
+// sourceOf is the address that a connection counts for: with IPv6 its network, as whoever has one address of it has all.
+func sourceOf(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		if network, err := a.Prefix(64); err == nil {
+			return network.Addr()
+		}
+	}
+	return a
+}
+
 // enter counts a connection, whose handshake begins.
 func (s *Server) enter(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.sources[c.from.Addr()]
+	from := sourceOf(c.from.Addr())
+	at := s.sources[from]
 	if s.stopped || len(s.conns) >= s.o.Connections || at != nil && (at.conns >= s.o.OfSource || at.handshakes >= s.o.Handshakes) {
 		return false
 	}
 	if at == nil {
-		at = &source{}
-		s.sources[c.from.Addr()] = at
+		at = &source{places: make(chan struct{}, s.o.InFlightOfSource)}
+		s.sources[from] = at
 	}
+	c.source = at
 	at.conns++
 	at.handshakes++
 	s.conns[c] = struct{}{}
@@ -161,7 +179,7 @@ func (s *Server) enter(c *conn) bool {
 func (s *Server) greeted(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sources[c.from.Addr()].handshakes--
+	c.source.handshakes--
 	return !s.stopped
 }
 
@@ -169,9 +187,8 @@ func (s *Server) leave(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	at := s.sources[c.from.Addr()]
-	if at.conns--; at.conns == 0 {
-		delete(s.sources, c.from.Addr())
+	if c.source.conns--; c.source.conns == 0 {
+		delete(s.sources, sourceOf(c.from.Addr()))
 	}
 	s.o.Metrics.open.Dec()
 }

@@ -358,6 +358,7 @@ func TestRepetitions(t *testing.T) {
 			one, other := d.request(radius.AccessRequest, 7, "one"), d.request(radius.AccessRequest, 7, "other")
 			d.send(bytes.Repeat(one, 3))
 			b.wait(t, func(packets, again int) bool { return packets == 1 && again == 2 })
+			d.send(bytes.Repeat(one, 20)) // the first few are told
 			d.send(other)
 			b.wait(t, func(packets, _ int) bool { return packets == 2 })
 			close(release)
@@ -365,7 +366,7 @@ func TestRepetitions(t *testing.T) {
 			d.receive()
 			d.send(one)
 			d.receive()
-			if len(b.got) != 3 || b.again != 2 {
+			if len(b.got) != 3 || b.again != 4 {
 				t.Errorf("%d packets, %d repetitions", len(b.got), b.again)
 			}
 		})
@@ -403,6 +404,73 @@ func TestBackPressure(t *testing.T) {
 	other.receive()
 	if most > 5 {
 		t.Errorf("%d in flight", most)
+	}
+}
+
+// TestBackPressureOfSource: the connections of one address have so many requests in flight together, however many they are.
+func TestBackPressureOfSource(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	b := serve(t, func(ctx context.Context, p *ingress.Packet) (ingress.Answer, error) {
+		<-release
+		return accepts(ctx, p)
+	}, func(o *Options) { o.InFlight, o.InFlightOfSource = 4, 6 })
+	devices := []*device{b.dial(t, radius.ALPN11), b.dial(t, radius.ALPN11), b.dial(t, radius.ALPN11)}
+	for _, d := range devices {
+		for i := range 4 {
+			d.send(d.request(radius.AccessRequest, byte(i), "bob"))
+		}
+	}
+	read := func() (n int) { // of 12 requests, those of connections that wait among them
+		b.Server.mu.Lock()
+		defer b.Server.mu.Unlock()
+		for c := range b.conns {
+			c.mu.Lock()
+			n += len(c.flying)
+			c.mu.Unlock()
+		}
+		return n
+	}
+	for read() < 8 { // 6, and one of each connection that has not sent all
+		time.Sleep(time.Millisecond)
+	}
+	b.wait(t, func(packets, _ int) bool { return packets >= 6 })
+	if b.Server.mu.Lock(); len(b.sources) != 1 {
+		t.Errorf("%d sources", len(b.sources))
+	}
+	for _, at := range b.sources {
+		if len(at.places) != 6 {
+			t.Errorf("%d places are taken", len(at.places))
+		}
+	}
+	b.Server.mu.Unlock()
+	if n := read(); n > 9 {
+		t.Errorf("%d requests were read", n)
+	}
+	close(release)
+	for _, d := range devices {
+		for range 4 {
+			d.receive()
+		}
+	}
+}
+
+// TestSources: a network of IPv6 counts as one address, as whoever has one of it has all.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	s := New(Options{OfSource: 2, Metrics: NewMetrics(prometheus.NewRegistry())})
+	from := func(a string) *conn { return &conn{server: s, from: netip.AddrPortFrom(netip.MustParseAddr(a), 1)} }
+	first := from("2001:db8::1")
+	if !s.enter(first) || !s.enter(from("2001:db8::2")) || s.enter(from("2001:db8::3:0:0:3")) {
+		t.Error("connections of one network")
+	}
+	if !s.enter(from("2001:db8:0:1::1")) || !s.enter(from("192.0.2.1")) || !s.enter(from("192.0.2.2")) {
+		t.Error("connections of others")
+	}
+	s.greeted(first)
+	s.leave(first)
+	if !s.enter(from("2001:db8::4")) {
+		t.Error("a place is free again")
 	}
 }
 

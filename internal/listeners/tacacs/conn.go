@@ -17,7 +17,7 @@ import (
 	"aaa-api/internal/tacacs"
 )
 
-// conn is a connection of a device. One goroutine reads it; each packet has one of its own, and who has a reply while nobody writes is the writer.
+// conn is a connection of a device. One goroutine reads it; each packet is answered by another, and who has a reply while nobody writes is the writer.
 type conn struct {
 	l        *Listener
 	nc       net.Conn // as it was accepted
@@ -180,14 +180,17 @@ func take(r *bufio.Reader, n int) ([]byte, error) {
 	}
 }
 
-// begin hands a packet over, once there is room for it. why tells that the connection ends.
+// maxPending is how many octets of replies may wait for a device that does not read them until its next packet waits too.
+const maxPending = 64 << 10
+
+// begin hands a packet over, once there is room for it and for its reply. why tells that the connection ends.
 func (c *conn) begin(ctx context.Context, h tacacs.Header, octets []byte) (why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.first {
 		c.first, c.single = true, h.Flags&tacacs.FlagSingleConnect != 0
 	}
-	for len(c.flying) >= c.l.o.MaxInFlight && c.ended == "" {
+	for (len(c.flying) >= c.l.o.MaxInFlight || len(c.pending) > maxPending) && c.ended == "" {
 		c.idle.Wait()
 	}
 	if c.ended != "" {
@@ -200,7 +203,7 @@ func (c *conn) begin(ctx context.Context, h tacacs.Header, octets []byte) (why s
 	p := &ingress.Packet{
 		Listener: c.l.name, Conn: c.number, From: c.from, To: c.to, Peer: c.peer, Octets: octets, At: time.Now(),
 	}
-	go c.answer(ctx, h.SessionID, p)
+	c.l.crew.Go(func() { c.answer(ctx, h.SessionID, p) })
 	return ""
 }
 
@@ -269,6 +272,7 @@ func (c *conn) send(octets []byte) {
 			c.pending = nil
 			c.endLocked(unwritten)
 		}
+		c.idle.Broadcast()
 	}
 	c.writing = false
 }

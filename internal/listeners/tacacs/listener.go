@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"aaa-api/internal/crew"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/listeners"
 )
@@ -81,6 +82,7 @@ type Listener struct {
 	cancel context.CancelFunc
 	ending atomic.Bool
 	wg     sync.WaitGroup
+	crew   *crew.Crew // answers packets
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -90,7 +92,7 @@ type Listener struct {
 // New makes a Listener.
 func New(ln net.Listener, o Options) *Listener {
 	o.defaults()
-	l := &Listener{o: o, name: ingress.TACACS, ln: ln, conns: map[*conn]struct{}{}, byAddress: map[netip.Addr]int{}}
+	l := &Listener{o: o, name: ingress.TACACS, ln: ln, crew: crew.New(), conns: map[*conn]struct{}{}, byAddress: map[netip.Addr]int{}}
 	if o.TLS != nil {
 		l.name = ingress.TACACSTLS
 		config := o.TLS.Clone()

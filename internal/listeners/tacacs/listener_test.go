@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -314,6 +316,32 @@ func TestInFlightIsBounded(t *testing.T) {
 	}
 	if most > 3 {
 		t.Errorf("%d in flight", most)
+	}
+}
+
+// TestSlowReader: replies that a device does not read are not made without end.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	const most, large = 8, 60_000
+	var asked atomic.Int64
+	s := start(t, front.Options{MaxInFlight: most, Write: 500 * time.Millisecond, Packet: func(_ context.Context, p *ingress.Packet) (ingress.Answer, error) {
+		asked.Add(1)
+		return reply(p, &tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: strings.Repeat("x", large)}), nil
+	}})
+	c := s.dial(t)
+	_ = c.(*net.TCPConn).SetReadBuffer(4096)
+	for i := range uint32(20_000) {
+		if _, err := c.Write(packet(i, tacacs.FlagSingleConnect)); err != nil {
+			break
+		}
+	}
+	for s.count(t, "aaa_api_tacacs_closed_connections_total") == 0 { // the test's own end is the bound
+		time.Sleep(time.Millisecond)
+	}
+	// What the kernel takes for a device that does not read, and as much as may fly.
+	const kernel = 16 << 20
+	if n := asked.Load(); n > kernel/large+2*most {
+		t.Errorf("%d replies", n)
 	}
 }
 

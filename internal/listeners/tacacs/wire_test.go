@@ -72,7 +72,7 @@ var dictionary = sync.OnceValue(func() *dict.Set {
 	if err != nil {
 		panic(err)
 	}
-	return catalog.Devices()
+	return catalog.Behind("dictionary_tacacs")
 })
 
 // whole runs the listener in front of the server.

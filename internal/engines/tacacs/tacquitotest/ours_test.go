@@ -68,7 +68,7 @@ func ourServer(t testing.TB, by ingress.AAA) *server {
 	catalog, err := dict.LoadSystem("")
 	must(t, err)
 	inner, err := ours.New(ours.Options{
-		Clients: device{&clients.Client{Name: "switch", Document: &aaa.Client{}}}, AAA: by, Dictionary: catalog.Devices(),
+		Clients: device{&clients.Client{Name: "switch", Document: &aaa.Client{}}}, AAA: by, Dictionary: catalog.Behind("dictionary_tacacs"),
 	})
 	must(t, err)
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
