@@ -20,6 +20,12 @@ func radclient(t *testing.T, at netip.AddrPort, command, secret string, attribut
 	return enginetest.RunDevice(t, nil, "radclient", "-x", "-r", "2", "-t", "2", "-f", file(t, strings.Join(attributes, "\n")+"\n"), at.String(), command, secret)
 }
 
+// radclientOnce is radclient for a packet that may get no answer: it is sent once, and waited for a second.
+func radclientOnce(t *testing.T, at netip.AddrPort, command, secret string, attributes ...string) (output string, failed error) {
+	t.Helper()
+	return enginetest.RunDevice(t, nil, "radclient", "-x", "-r", "1", "-t", "1", "-f", file(t, strings.Join(attributes, "\n")+"\n"), at.String(), command, secret)
+}
+
 func (n *deviceNode) testRadclient(t *testing.T, account string) {
 	for _, method := range []string{"pap", "chap", "mschap"} {
 		radtest := func(password string) (string, error) {

@@ -176,6 +176,7 @@ func TestDevices(t *testing.T) {
 		{"ocserv", shownFile(t, "vpn.json", "192.0.2.22", "127.0.20.4"), n.testVPN},
 		{"TLS", shownFile(t, "branch.json", "vpn.branch.example", "127.0.0.1"), n.testTLS},
 		{"switch", strings.Replace(onLoopback, "127.0.0.1", "127.0.20.6", 1), n.testSwitch},
+		{"R6Unsigned", `{"data":{"address":"127.0.20.10","secret":"` + deviceSecret + `","require_message_authenticator":"off"}}`, n.testUnsigned},
 	} {
 		account := n.account(t, n.provider, device.name, "")
 		n.client(t, account, device.document)
