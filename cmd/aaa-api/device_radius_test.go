@@ -60,7 +60,9 @@ func (n *deviceNode) testRadclient(t *testing.T, account string) {
 			t.Errorf("%s: %v\n%s", kind, err, out)
 		}
 		n.recorded(t, `Acct-Session-Id = "of radclient"`, "Acct-Status-Type = "+kind, `Cisco-AVPair = "kept=as it is"`)
-		ours := func(s map[string]any) bool { return s["acct_session_id"] == "of radclient" && s["open"] == (kind != "Stop") }
+		ours := func(s map[string]any) bool {
+			return s["acct_session_id"] == "of radclient" && s["open"] == (kind != "Stop")
+		}
 		s := n.session(t, account, "the session after "+kind, ours)
 		if id, _ := s["id"].(string); kind == "Start" { // which the client can't be asked to end
 			call(t, n.token, "DELETE", account+"/aaa/sessions/"+id, "").want(t, http.StatusConflict)

@@ -25,11 +25,10 @@ type deviceNode struct {
 	auth, acct        netip.AddrPort
 	authTLS           netip.AddrPort
 	tacacs, tacacsTLS netip.AddrPort
-	provider          string            // URL
-	accounts          map[string]string // by the name of the device
+	provider          string // URL
 }
 
-// What devices say, and where they are.
+// deviceSecret is of all devices but those that docs/devices.md shows.
 const deviceSecret = "a secret of devices"
 
 // newDeviceNode starts the node.
