@@ -91,6 +91,12 @@ func leaves(v reflect.Value, set func(reflect.Value, any)) {
 		}
 		set(v, netip.AddrPort{})
 		return
+	case netip.Addr:
+		for _, n := range []string{"fe80::1%x", "::ffff:192.0.2.1", "0.0.0.0"} {
+			set(v, netip.MustParseAddr(n))
+		}
+		set(v, netip.Addr{})
+		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
