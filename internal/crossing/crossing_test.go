@@ -193,6 +193,8 @@ func TestRequests(t *testing.T) {
 			"",
 		},
 		{"a command", aaa.ClientRADIUS, aaa.Authz, []string{"user=a", "service=shell", "cmd=reload"}, nil, "cmd"},
+		{"a command behind the shell", aaa.ClientRADIUS, aaa.Authz, []string{"user=a", "service=shell", "cmd=", "cmd=reload"}, nil, "cmd"},
+		{"words of no command", aaa.ClientRADIUS, aaa.Authz, []string{"user=a", "service=shell", "cmd-arg=reload"}, nil, "cmd"},
 		{"a device's record", aaa.ClientRADIUS, aaa.Accounting, []string{
 			"user=a", "Acct-Status-Type=Stop", "task_id=9", "service=shell", "cmd=show version", "priv_lvl=root", "elapsed_time=60", "bytes_in=4294967301", "paks_in=7", "paks_out=8",
 			"bytes_out=6", "stop_time=1700000000", "start_time=1600000000", "addr=192.0.2.1", "timezone=UTC",

@@ -92,6 +92,13 @@ func (r *request) argument(name string) (string, bool) {
 // Refused is the rule of a fault for which a request can't be crossed.
 const Refused = "crossing"
 
+// commands reports whether any argument names a command. That of the shell is empty.
+func (r *request) commands() bool {
+	return slices.ContainsFunc(r.dev.AVPs, func(v aaa.AVP) bool {
+		return v.Attr.IsArgument() && (v.Attr.Name == "cmd" || v.Attr.Name == "cmd-arg") && len(v.Value) > 0
+	})
+}
+
 func refused(path, message string) error {
 	return aaa.Invalid(aaa.Field{Path: path, Rule: Refused, Message: message})
 }
@@ -254,7 +261,7 @@ func (r *request) toRADIUS() error {
 	case aaa.Accounting:
 		r.recordToRADIUS()
 	default:
-		if cmd, _ := r.argument("cmd"); cmd != "" {
+		if r.commands() {
 			return refused("cmd", "RADIUS has no authorisation of commands: the server would look at the user's name alone")
 		}
 	}

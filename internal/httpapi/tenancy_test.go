@@ -36,7 +36,7 @@ const aDictionary = `{"name":"%s","value":[{"vendor":{"Acme":99999}},{"attr":{"v
 var samples = map[string]sample{
 	"GET " + atAccount:                        {status: 200},
 	"PUT " + atAccount:                        {body: data(`{"name":"new"}`), status: 201, spends: true},
-	"POST " + atAccount:                       {body: data(`{"name":"renamed"}`), status: 200},
+	"POST " + atAccount:                       {body: data(`{"name":"renamed","client_networks":["192.0.2.0/24"]}`), status: 200},
 	"PATCH " + atAccount:                      {body: data(`{"name":"patched"}`), status: 200},
 	"DELETE " + atAccount:                     {status: 200, selfRefused: true, spends: true},
 	"GET " + atAccount + "/children":          {status: 200},
@@ -139,6 +139,9 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	for path, text := range map[string]string{"/aaa/fsm/": aTable, "/aaa/users/": aUsersFile} {
 		w.do(ask{method: "PUT", path: at(id, path+name), token: w.rootToken, body: text, header: asText}).want(201)
 	}
+	if id != w.root {
+		w.call(w.rootToken, "PATCH", at(id, ""), data(`{"client_networks":["192.0.2.0/24"]}`)).want(200)
+	}
 	w.call(w.rootToken, "PUT", at(id, "/aaa/clients/"+name), aClientOf(id)).want(201)
 	waiting, loggedIn, open, leaving := w.session(id, "twice"), w.session(id, "bob"), w.session(id, "bob"), w.session(id, "bob")
 	w.call(w.rootToken, "POST", at(id, "/aaa/sessions/"+open+"/open"), "").want(200)
@@ -153,7 +156,7 @@ func (w *tenancy) fill(id aaa.AccountID) {
 	}
 }
 
-// aClientOf is a client that an account without networks may have.
+// aClientOf is a client that any account with networks may have.
 func aClientOf(id aaa.AccountID) string {
 	return data(`{"certificate":{"san":"` + string(id) + `.example"}}`)
 }

@@ -19,6 +19,7 @@ type Tracked struct {
 	At            time.Time       // what it tells of
 	User          string
 	AcctSessionID string // not empty
+	Digest        string // equal for repetitions
 	NAS           string // names the device's NAS, and no other client's
 	Values        aaa.Values
 	Usage         aaa.Usage // counters so far
@@ -29,6 +30,7 @@ type Tracked struct {
 type device struct {
 	aaa.SessionDevice
 	Last  time.Time `json:"last"`            // what its last record told of
+	Start string    `json:"start,omitempty"` // digest of the record that began it
 	Gap   int       `json:"gap,omitempty"`   // seconds, the longest between two records; 0: one came
 	Next  time.Time `json:"next,omitzero"`   // when it is asked again to end the session
 	Asked int       `json:"asked,omitempty"` // how often it was asked to
@@ -124,7 +126,7 @@ func (m *Manager) reopen(s *session, t *Tracked, terms *Terms) error {
 	doc := terms.document(t.Account)
 	s.body = body{
 		User: t.User, AcctSessionID: t.AcctSessionID, Document: doc.Account, SessionTimeout: doc.SessionTimeout,
-		Device: &device{SessionDevice: t.Device, Last: t.At}, Timed: true,
+		Device: &device{SessionDevice: t.Device, Last: t.At, Start: t.Digest}, Timed: true,
 	}
 	s.private = private{}
 	s.move(Opened, m.now())
@@ -141,7 +143,7 @@ func (m *Manager) follow(s *session, t *Tracked, terms *Terms) error {
 	case s.Device == nil:
 		return errOver
 	case s.place().accounted():
-	case t.Kind == store.SpoolStart && t.At.After(s.Device.Last): // a device that started anew counts from the beginning
+	case t.Kind == store.SpoolStart && t.At.After(s.Device.Last) && !s.begunBy(t): // a device that started anew counts from the beginning
 		return m.reopen(s, t, terms)
 	case t.Kind == store.SpoolStop: // after a disconnection
 		s.grow(t.Usage)
@@ -168,6 +170,11 @@ func (m *Manager) follow(s *session, t *Tracked, terms *Terms) error {
 		m.end(s, cmp.Or(t.Cause, CauseUserRequest), end)
 	}
 	return nil
+}
+
+// begunBy reports whether a Start is the one that began the session, repeated as its answer was lost.
+func (s *session) begunBy(t *Tracked) bool {
+	return t.Digest != "" && t.Digest == s.Device.Start && t.At.Sub(s.OpenedAt) <= t.Kind.RepeatedWithin()
 }
 
 // grow takes the counters that are greater than before.

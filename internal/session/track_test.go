@@ -83,6 +83,38 @@ func TestTracked(t *testing.T) {
 	})
 }
 
+// TestTrackedStartRepeated: a Start that comes again behind its Stop, as its answer was lost, opens nothing. An equal one that comes later is
+// of another session, and so is another one.
+func TestTrackedStartRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.manager("a")
+	tell := func(kind store.SpoolKind, digest string) bool {
+		t.Helper()
+		record := w.tracked(kind, aaa.Usage{})
+		record.Digest = digest
+		w.must(m.Track(w.ctx, record))
+		return w.only(m).Open
+	}
+	tell(store.SpoolStart, "one")
+	w.clock.pass(10 * time.Second)
+	tell(store.SpoolStop, "stop")
+	w.clock.pass(10 * time.Second)
+	if tell(store.SpoolStart, "one") {
+		t.Error("a repetition opened the session again")
+	}
+	w.clock.pass(11 * time.Second)
+	if !tell(store.SpoolStart, "one") {
+		t.Error("a Start of a device that was restarted opened nothing")
+	}
+	w.clock.pass(time.Second)
+	tell(store.SpoolStop, "stop")
+	w.clock.pass(time.Second)
+	if !tell(store.SpoolStart, "two") {
+		t.Error("another Start opened nothing")
+	}
+}
+
 // TestTrackedWithoutItsStart: an interim record of an unknown session begins it, at the time that it tells of; a Stop does not.
 func TestTrackedWithoutItsStart(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ type Client struct {
 // Clients keeps the documents of network devices.
 //
 // The root account's may have any Network. That of another account's must be inside one of the ClientNetworks of the account and of each
-// account above it but the root (OutsideError). Networks of two accounts overlap only where one account is above the other, and no
+// account above it but the root (OutsideError); one with a Certificate alone needs that all of them have some. Networks of two accounts overlap only where one account is above the other, and no
 // two clients have one Certificate (ErrTaken, which does not tell whose it is).
 type Clients interface {
 	// Create stores a client of a new name, else ErrExists. ErrNotFound: there is no such account. LimitError: it has as many as it may.

@@ -157,14 +157,18 @@ func someOf(names []string) string {
 
 // OutsideError refuses a client's network that accounts above did not grant, or to take a network from accounts whose clients are in it.
 type OutsideError struct {
-	Accounts []aaa.AccountID // whose clients would be outside, none of a single client; 100 at most
-	Moved    bool            // by a move
+	Accounts    []aaa.AccountID // whose clients would be outside, none of a single client; 100 at most
+	Moved       bool            // by a move
+	Certificate bool            // of a single client that has a certificate alone
 }
 
 func (e *OutsideError) Error() string { return "clients are outside of the networks that are granted" }
 
 // Unwrap names the accounts.
 func (e *OutsideError) Unwrap() error {
+	if e.Certificate {
+		return aaa.Invalid(aaa.Field{Path: "certificate", Rule: "granted", Message: "is for accounts that have client_networks: an account above grants them"})
+	}
 	if e.Accounts == nil {
 		return aaa.Invalid(aaa.Field{Path: "address", Rule: "granted", Message: "is not within the client_networks of the account: an account above grants them"})
 	}

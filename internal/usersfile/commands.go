@@ -6,6 +6,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Reply items that say what a user may do on network devices. They are read without regard to case.
@@ -39,7 +40,8 @@ type rule struct {
 	matches *regexp.Regexp
 }
 
-// Command makes a command line of a command and its words, as rules see it: one blank between two words, and no <cr>.
+// Command makes a command line of a command and its words, as rules see it: one blank between two words, and no <cr>. A control character, which
+// no command has, stays, so that the line is permitted to nobody.
 func Command(cmd string, words []string) string {
 	kept := make([]string, 0, 1+len(words))
 	for _, w := range append([]string{cmd}, words...) {
@@ -47,12 +49,13 @@ func Command(cmd string, words []string) string {
 			kept = append(kept, w)
 		}
 	}
-	return strings.Join(strings.Fields(strings.Join(kept, " ")), " ")
+	blank := func(c rune) bool { return unicode.IsSpace(c) && !unicode.IsControl(c) }
+	return strings.Join(strings.FieldsFunc(strings.Join(kept, " "), blank), " ")
 }
 
 // Permit reports whether a command line is permitted: the first rule that matches decides, and without one it is not.
 func (r *Rights) Permit(command string) bool {
-	if r == nil || len(command) > MaxCommand || strings.ContainsFunc(command, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+	if r == nil || len(command) > MaxCommand || strings.ContainsFunc(command, unicode.IsControl) {
 		return false
 	}
 	for _, rule := range r.rules {

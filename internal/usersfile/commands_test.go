@@ -45,7 +45,9 @@ func TestCommands(t *testing.T) {
 		{reader, "ping", []string{"192.0.2.1", "repeat", "9"}, false},
 		{reader, "reload", nil, false},
 		{reader, "no show", []string{"x"}, false},
-		{reader, "show", []string{"version\nreload"}, true}, // a blank like any other
+		{reader, "show", []string{"version\nreload"}, false}, // two commands to a device
+		{reader, "show\treload", nil, false},
+		{reader, "show", []string{"\u00a0running-config"}, false},
 		{reader, "show", []string{"version\x00"}, false},
 		{reader, "show", []string{strings.Repeat("x", usersfile.MaxCommand)}, false},
 		{` Command-Permit = "a|b"`, "b", nil, true},

@@ -117,6 +117,47 @@ func TestStateOutlivesSilence(t *testing.T) {
 	}
 }
 
+// TestStateInFlight: while an answer to a challenge is on its way, no other one is: a device that guesses has one attempt. A packet that takes
+// the place of the one in flight takes over its State.
+func TestStateInFlight(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	s.withA(aaa.Client{})
+	s.gate.handle = challenged
+	q := login(t, secretA)
+	state := q.open(t, s.give(t, ingress.RADIUSAuth, q.octets)).values("State")[0]
+	asked, release := make(chan struct{}), make(chan struct{})
+	s.gate.handle = func(ctx context.Context, req *aaa.Request) (*aaa.Result, error) {
+		asked <- struct{}{}
+		<-release
+		return challenged(ctx, req)
+	}
+	guess := func(id byte) (q *sent, answer chan ingress.Answer) {
+		q = request(t, secretA, sent{code: radius.AccessRequest, id: id, avps: []aaa.AVP{attr("User-Name", "alice"), attr("State", state)}})
+		answer = make(chan ingress.Answer, 1)
+		go func() {
+			a, _ := s.Packet(context.Background(), front, &ingress.Packet{Listener: ingress.RADIUSAuth, From: device, To: service, Octets: bytes.Clone(q.octets)})
+			answer <- a
+		}()
+		return q, answer
+	}
+	_, given := guess(1)
+	<-asked
+	_, other := guess(2)
+	s.silent(t, <-other, ingress.Verified, usedState)
+	again, answer := guess(1)
+	<-asked
+	close(release)
+	s.silent(t, <-given, ingress.Verified, abandoned)
+	if r := again.open(t, <-answer); r.Code() != radius.AccessChallenge {
+		t.Errorf("code %d", r.Code())
+	}
+	q = login(t, secretA, attr("State", state))
+	if r := q.open(t, s.give(t, ingress.RADIUSAuth, q.octets)); r.Code() != radius.AccessReject {
+		t.Errorf("code %d", r.Code())
+	}
+}
+
 // TestStatesAreBounded: a client that is challenged without end loses its own oldest States, not those of others.
 func TestStatesAreBounded(t *testing.T) {
 	t.Parallel()
@@ -129,7 +170,7 @@ func TestStatesAreBounded(t *testing.T) {
 	for range clientStates {
 		s.states.add(busy, "B", "x", now)
 	}
-	if _, ok := s.states.get(busy, "B", first[:], now); ok {
+	if _, why := s.states.take(busy, "B", first[:], "r", "", now); why != staleState {
 		t.Error("more than its share")
 	}
 	for i := range 100 {
@@ -140,7 +181,7 @@ func TestStatesAreBounded(t *testing.T) {
 	if n := s.states.total.Load(); n > allStates {
 		t.Errorf("%d States", n)
 	}
-	if text, ok := s.states.get(few, "A", mine[:], now); !ok || text != "mine" {
+	if text, why := s.states.take(few, "A", mine[:], "r", "", now); why != served || text != "mine" {
 		t.Error("another client's State went")
 	}
 	late := now.Add(stateExpiry)

@@ -61,16 +61,19 @@ func (f *flights) shard(k flightKey) *flightShard {
 }
 
 // add notes a packet. ok is false if the same octets are being answered. Another packet of the same key is abandoned: the device has given
-// it up, or it would not use the identifier again.
-func (f *flights) add(k flightKey, now *flight) (ok bool) {
+// it up, or it would not use the identifier again. instead is that one's request.
+func (f *flights) add(k flightKey, now *flight) (instead string, ok bool) {
 	s := f.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.of[k]; old != nil && old.sum == now.sum {
-		return false
+	if old := s.of[k]; old != nil {
+		if old.sum == now.sum {
+			return "", false
+		}
+		instead = old.id
 	}
 	s.of[k] = now
-	return true
+	return instead, true
 }
 
 // remove forgets a packet that has been answered. ok is false if it was abandoned.

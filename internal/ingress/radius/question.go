@@ -20,14 +20,14 @@ const stateKey = "State"
 // question is a device's packet as the service takes it. It is not used again: a request may go on after its answer.
 type question struct {
 	aaa.Request
-	device aaa.Device
-	state  []byte // that the packet answers
-	stale  bool   // state is of no open challenge of this client
-	eap    []byte // the packet's first EAP-Message
+	device    aaa.Device
+	state     []byte // that the packet answers
+	challenge reason // of state: served, or why it can't be
+	eap       []byte // the packet's first EAP-Message
 }
 
-// question makes the AAA request of a packet.
-func (s *Server) question(p *ingress.Packet, packet radius.Packet, by *proof, account aaa.AccountID, j *job) *question {
+// question makes the AAA request of a packet, which was sent instead of another one that is being answered, if any.
+func (s *Server) question(p *ingress.Packet, packet radius.Packet, by *proof, account aaa.AccountID, j *job, instead string) *question {
 	q := &question{}
 	q.ID, q.RepeatID, q.Account = j.flight.id, j.flight.id, account
 	q.Op = opOf(packet)
@@ -40,8 +40,7 @@ func (s *Server) question(p *ingress.Packet, packet radius.Packet, by *proof, ac
 	var text string
 	if state, has := packet.Value(radius.AttrState); has && packet.Code() == radius.AccessRequest {
 		q.state = state
-		if text, has = s.states.get(ownerOf(by.client), account, state, s.Now()); !has {
-			q.stale = true
+		if text, q.challenge = s.states.take(ownerOf(by.client), account, state, q.ID, instead, s.Now()); q.challenge != served {
 			return q
 		}
 	}

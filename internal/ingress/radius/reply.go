@@ -68,7 +68,7 @@ func (s *Server) reply(p *ingress.Packet, packet radius.Packet, by *proof, q *qu
 		s.complain(p, by.client, tooLong, err)
 		return nil
 	}
-	if q.state != nil && !q.stale {
+	if q.state != nil && q.challenge == served {
 		s.states.end(ownerOf(by.client), q.state)
 	}
 	s.tally.count(served)

@@ -192,7 +192,8 @@ func (s *Server) serve(ctx context.Context, from string, p *ingress.Packet, pack
 	j.auth = packet.Authenticator()
 	j.flight = flight{sum: maphash.Bytes(s.seed, packet.Octets()), account: account, id: s.NewID()}
 	key := keyOf(from, p, packet)
-	if !s.flights.add(key, &j.flight) {
+	instead, ok := s.flights.add(key, &j.flight)
+	if !ok {
 		s.tally.count(repeated)
 		return silence
 	}
@@ -202,11 +203,18 @@ func (s *Server) serve(ctx context.Context, from string, p *ingress.Packet, pack
 			s.flights.remove(key, &j.flight)
 		}
 	}()
-	q := s.question(p, packet, by, account, j)
+	q := s.question(p, packet, by, account, j, instead)
 	var res *aaa.Result
-	if q.stale {
+	switch q.challenge {
+	case staleState:
 		s.tally.count(staleState)
-	} else {
+	case usedState:
+		s.tally.count(usedState) // the deferred call removes the flight
+		return silence
+	default:
+		if q.state != nil {
+			defer s.states.release(ownerOf(by.client), q.state, q.ID)
+		}
 		res, err = s.AAA.Handle(ctx, &q.Request)
 	}
 	landed = true

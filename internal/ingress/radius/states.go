@@ -57,6 +57,7 @@ type state struct {
 	text    string // aaa.Result.State
 	account aaa.AccountID
 	expires time.Time
+	taken   string // by which request that is being answered
 }
 
 func (s *states) begin() {
@@ -132,27 +133,48 @@ func (s *states) makeRoom() {
 	s.drop(from.of, who, c)
 }
 
-// get finds the State behind the one that a device sends. ok is false if it never got that, its challenge is answered, or it is too old.
-func (s *states) get(o owner, account aaa.AccountID, value []byte, now time.Time) (text string, ok bool) {
+// take finds the State behind the one that a device sends, for a request, until release or end. why is staleState if the device never got that,
+// its challenge is answered, or it is too old; usedState while another request has it, as one challenge has one attempt at a time. A
+// request that is sent instead of that one takes it over.
+func (s *states) take(o owner, account aaa.AccountID, value []byte, by, instead string, now time.Time) (text string, why reason) {
 	if len(value) != len(stateID{}) {
-		return "", false
+		return "", staleState
 	}
 	h := s.shard(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	st := h.find(o, value)
+	switch {
+	case st == nil || !now.Before(st.expires) || st.account != account:
+		return "", staleState
+	case st.taken != "" && st.taken != instead:
+		return "", usedState
+	}
+	st.taken = by
+	return st.text, served
+}
+
+// release gives back what a request has taken, if it still has it.
+func (s *states) release(o owner, value []byte, by string) {
+	h := s.shard(o)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if st := h.find(o, value); st != nil && st.taken == by {
+		st.taken = ""
+	}
+}
+
+// find is a State of a client; nil: there is none. The shard is locked.
+func (h *stateShard) find(o owner, value []byte) *state {
 	c := h.of[o]
 	if c == nil {
-		return "", false
+		return nil
 	}
 	e := c.byID[stateID(value)]
 	if e == nil {
-		return "", false
+		return nil
 	}
-	st := e.Value.(*state)
-	if !now.Before(st.expires) || st.account != account {
-		return "", false
-	}
-	return st.text, true
+	return e.Value.(*state)
 }
 
 // end forgets a State whose challenge has been answered.

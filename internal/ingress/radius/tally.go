@@ -30,6 +30,7 @@ const (
 	repeated
 	abandoned
 	staleState
+	usedState
 	noAccount
 	failed
 	unfit
@@ -51,6 +52,7 @@ var reasonNames = [numReasons]string{
 	repeated:      "repeated",
 	abandoned:     "abandoned",
 	staleState:    "State of no open challenge",
+	usedState:     "State of another packet in flight",
 	noAccount:     "account not found",
 	failed:        "not answered",
 	unfit:         "attribute left out of the reply",

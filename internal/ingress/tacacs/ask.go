@@ -117,7 +117,7 @@ func message(s string) string {
 // encode makes a packet of a reply; nil where no packet has room for its fields.
 func (x *exchange) encode(body tacacs.Reply) []byte {
 	var flags byte
-	if x.packet.Listener == ingress.TACACSTLS {
+	if x.packet.Listener == ingress.TACACSTLS || x.header.Flags&tacacs.FlagUnencrypted != 0 {
 		flags = tacacs.FlagUnencrypted
 	}
 	octets, err := tacacs.AppendPacket(nil, x.header.Answer(flags), body, x.secret.Reveal())

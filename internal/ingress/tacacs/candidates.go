@@ -13,43 +13,37 @@ import (
 // maxCandidates bounds the clients of one address whose secrets are tried.
 const maxCandidates = 8
 
-// candidates returns the clients that may have sent a packet: over TLS one at the most, since no secret tells them apart there.
+// candidates returns the clients that may have sent a packet: over TLS that of the certificate, since nobody has shown the secret of another.
 func (s *Server) candidates(p *ingress.Packet) []*clients.Client {
-	byAddress := func() []*clients.Client {
+	if p.Listener != ingress.TACACSTLS {
 		list := s.o.Clients.ByAddress(aaa.ClientTACACS, p.From.Addr().Unmap())
 		return list[:min(len(list), maxCandidates)]
 	}
-	if p.Listener != ingress.TACACSTLS {
-		return byAddress()
-	}
-	if p.Peer != nil {
-		peer := *p.Peer
-		peer.From = p.From.Addr()
-		if c := s.o.Clients.ByPeer(aaa.ClientTACACS, &peer); c != nil {
-			return []*clients.Client{c}
-		}
-	}
-	list := slices.DeleteFunc(slices.Clone(byAddress()), func(c *clients.Client) bool { return c.Document.Certificate != aaa.ClientCertificate{} })
-	if len(list) != 1 {
+	if p.Peer == nil {
 		return nil
 	}
-	return list
+	peer := *p.Peer
+	peer.From = p.From.Addr()
+	if c := s.o.Clients.ByPeer(aaa.ClientTACACS, &peer); c != nil {
+		return []*clients.Client{c}
+	}
+	return nil
 }
 
-// choose finds the client and the secret of a session's first packet: those whose lengths add up (RFC 8907 §4.5 has no other proof). Lengths
-// may add up by chance, so a secret under which the content makes sense goes before others. body is nil where none fits.
+// choose finds the client and the secret of a session's first packet: those under which lengths add up (RFC 8907 §4.5 has no other proof) and
+// numbers are the protocol's. Lengths alone add up by chance under any secret, once in some 400 packets that are made for it; an answer
+// would show octets that a stranger can try secrets on. body is nil where none fits.
 func (x *exchange) choose(ctx context.Context, candidates []*clients.Client) (body tacacs.Request, err error) {
 	fits := func(c *clients.Client, secret aaa.Secret, previous bool) bool {
 		octets := slices.Clone(x.packet.Octets[tacacs.HeaderLen:])
 		tacacs.Obfuscate(octets, x.header, secret.Reveal())
 		b, err := decode(octets, x.header, quirksOf(c))
-		sense := err == nil && sensible(b)
-		if err != nil || body != nil && !sense {
+		if err != nil || x.header.Flags&tacacs.FlagUnencrypted == 0 && !sensible(b) {
 			return false
 		}
 		body, x.client, x.secret = b, c, secret
 		x.previous = previous
-		return sense
+		return true
 	}
 	for _, c := range candidates {
 		if x.header.Flags&tacacs.FlagUnencrypted != 0 {

@@ -1,8 +1,10 @@
 package tacacs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -164,6 +166,24 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestTLSNeedsItsCertificate: a certificate that no client has is nobody's, also at the address of a client, whose secret it does not show.
+func TestTLSNeedsItsCertificate(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, service(logins), aaa.Client{})
+	d.listener, d.flags = ingress.TACACSTLS, tacacs.FlagUnencrypted
+	octets, err := ascii("bob").Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, peer := range []*ingress.Peer{nil, {SANs: []string{"switch.example.com"}}} {
+		d.peer = peer
+		d.begin()
+		if got := d.octets(tacacs.TypeAuthen, octets); got != nil || d.answer.Verdict != ingress.Unknown || !d.answer.Close {
+			t.Errorf("%+v: %+v", peer, d.answer)
+		}
+	}
+}
+
 // TestT6InTime: a service that is slower than the device's patience is cancelled, and the device is told in time.
 func TestT6InTime(t *testing.T) {
 	t.Parallel()
@@ -265,6 +285,32 @@ func TestT7ByChance(t *testing.T) {
 		chances++
 		if r := d.authen(start); r.Status != tacacs.AuthenPass || got.Client != "right" {
 			t.Errorf("session %d: %+v, %+v", d.session, r, got)
+		}
+	}
+}
+
+// TestNothingToTrySecretsOn: who does not know the secret gets no octet that it hides.
+func TestNothingToTrySecretsOn(t *testing.T) {
+	t.Parallel()
+	d := newDevice(t, always(accepted, nil), aaa.Client{})
+	d.flags = tacacs.FlagUnencrypted
+	d.pap("bob", "correct horse")
+	h, err := tacacs.ParseHeader(d.answer.Octets)
+	if err != nil || h.Flags&tacacs.FlagUnencrypted == 0 || !bytes.Contains(d.answer.Octets, []byte(tacacs.FaultFlag.Error())) {
+		t.Errorf("the flag on TCP: %+v, %v, %q", h, err, d.answer.Octets)
+	}
+	d.flags = 0
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, typ := range []tacacs.Type{tacacs.TypeAuthen, tacacs.TypeAuthor, tacacs.TypeAcct} {
+		body := make([]byte, 8+4*127) // as long as most lengths add up to
+		for range 2000 {
+			for i := range body {
+				body[i] = byte(random.Uint32())
+			}
+			d.begin()
+			if got := d.octets(typ, body); len(got) > 0 {
+				t.Fatalf("random octets of type %d are answered", typ)
+			}
 		}
 	}
 }
@@ -427,6 +473,29 @@ func TestAnswerWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestArgumentsTakeNoName: an argument is not taken for a header field or an attribute of its name.
+func TestArgumentsTakeNoName(t *testing.T) {
+	t.Parallel()
+	var got *aaa.Request
+	d := newDevice(t, service(func(_ context.Context, req *aaa.Request) (*aaa.Result, error) {
+		got = req
+		return accepted, nil
+	}), aaa.Client{})
+	others := []string{"user*root", "User-Name*root", "rem_addr*192.0.2.1", "Calling-Station-Id*192.0.2.1", "priv_lvl*0", "Acct-Status-Type*Stop", "NAS-IP-Address*192.0.2.1", "State*x"}
+	d.command(append([]string{"service=shell", "cmd=", "x-own*1"}, others...)...)
+	for key, want := range map[string]any{
+		"user": "bob", "User-Name": "bob", "rem_addr": "198.51.100.9", "Calling-Station-Id": "198.51.100.9", "priv_lvl": "root", "x-own": "1", "Acct-Status-Type": nil,
+		"NAS-IP-Address": nil, "State": nil,
+	} {
+		if got.Values[key] != want {
+			t.Errorf("%s: %v", key, got.Values[key])
+		}
+	}
+	if n := len(got.Device.AVPs); n != 7+3+len(others) { // a server gets all
+		t.Errorf("%d AVPs", n)
+	}
+}
+
 // TestStrangers: no client, no answer.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
@@ -482,6 +551,38 @@ func TestWaitingLogins(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if r := d.types("correct horse"); r.Status != tacacs.AuthenFail {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestWaitingLoginsOfAnAccount: an account with many clients leaves the others room for theirs.
+func TestWaitingLoginsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	k := &known{}
+	k.add("a", "the secret of a", "", aaa.Client{})
+	k.add("b", "the secret of b", "", aaa.Client{})
+	k.add("c", "the secret of another account's", "", aaa.Client{}).Account = "another account"
+	d := newDeviceOf(t, service(logins), k, ours.Options{Waiting: ours.Bounds{Account: 2}})
+	for i, c := range []struct {
+		secret string
+		want   tacacs.AuthenStatus
+	}{
+		{"the secret of a", tacacs.AuthenGetPass},
+		{"the secret of b", tacacs.AuthenGetPass},
+		{"the secret of a", tacacs.AuthenError},
+		{"the secret of b", tacacs.AuthenError},
+		{"the secret of another account's", tacacs.AuthenGetPass},
+	} {
+		d.begin()
+		d.secret = c.secret
+		if r := d.authen(ascii("bob")); r.Status != c.want {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	d.server.Closed(front, 0)
+	d.begin()
+	d.secret = "the secret of a"
+	if r := d.authen(ascii("bob")); r.Status != tacacs.AuthenGetPass {
 		t.Errorf("%+v", r)
 	}
 }

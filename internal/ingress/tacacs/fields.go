@@ -3,6 +3,7 @@ package tacacs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/crossing"
@@ -80,9 +81,13 @@ var alias = map[string]string{
 	"user": "User-Name", "password": "User-Password", "new_password": "New-Password", "port": "NAS-Port-Id", "rem_addr": "Calling-Station-Id",
 }
 
-// values makes the values of a request. What a user typed is there as a password alone: no name says of the others that they are secret.
+// values makes the values of a request. An argument with the name of something else, such as user, is not among them: what tables and users
+// files go by is what the header says. What a user typed is there as a password alone: no name says of the others that they are secret.
 func (s *Server) values(list []aaa.AVP) aaa.Values {
-	values := crossing.Values(list, s.o.Dictionary)
+	values := crossing.Values(slices.DeleteFunc(slices.Clone(list), func(v aaa.AVP) bool {
+		a := s.o.Dictionary.ByName(v.Attr.Name)
+		return v.Attr.IsArgument() && a != nil && !a.IsArgument()
+	}), s.o.Dictionary)
 	for field, name := range alias {
 		if v, ok := values[field]; ok && values[name] == nil {
 			values[name] = v

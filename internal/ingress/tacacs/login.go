@@ -43,7 +43,9 @@ type dialogue struct {
 	state               string // of a challenge
 }
 
-func (d *dialogue) owner() owner { return owner{string(d.client.Account), d.client.Name} }
+func (d *dialogue) owner() owner { return ownerOf(d.client) }
+
+func ownerOf(c *clients.Client) owner { return owner{string(c.Account), c.Name} }
 
 // maxAnswer bounds what a user types, in octets.
 const maxAnswer = 4096

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aaa-api/internal/aaa"
+	ours "aaa-api/internal/ingress/tacacs"
 	"aaa-api/internal/tacacs"
 )
 
@@ -260,5 +261,19 @@ func TestAbort(t *testing.T) {
 	d.seq -= 2
 	if r := d.types("correct horse"); r.Status != tacacs.AuthenFail {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestClientGoesDuringLogin: a login ends with its client, also where another client has the address.
+func TestClientGoesDuringLogin(t *testing.T) {
+	t.Parallel()
+	k := &known{}
+	k.add("gone", secret, "", aaa.Client{})
+	k.add("other", "another secret", "", aaa.Client{})
+	d := newDeviceOf(t, service(logins), k, ours.Options{})
+	d.authen(ascii("bob"))
+	k.list = k.list[1:]
+	if d.send(&tacacs.AuthenContinue{UserMsg: tacacs.Sensitive("correct horse")}, &tacacs.AuthenReply{}) || !d.answer.Close || d.server.Waiting() != 0 {
+		t.Errorf("%+v", d.answer)
 	}
 }

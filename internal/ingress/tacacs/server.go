@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
@@ -106,10 +107,13 @@ func (s *Server) Packet(ctx context.Context, from string, p *ingress.Packet) (in
 	}
 	x := &exchange{server: s, key: key{from, p.Conn, h.SessionID}, header: h, packet: p}
 	if (h.Flags&tacacs.FlagUnencrypted != 0) != (p.Listener == ingress.TACACSTLS) {
-		return x.wrongFlag(ctx, candidates), nil
+		return x.wrongFlag(candidates[0]), nil
 	}
 	if h.Seq > 1 && h.Type == tacacs.TypeAuthen {
 		if w := s.sessions.take(x.key); w != nil {
+			if !slices.ContainsFunc(candidates, func(c *clients.Client) bool { return ownerOf(c) == w.owner() }) {
+				return s.refused(p, "the client of the login was disabled or deleted"), nil
+			}
 			return x.resume(ctx, w), nil
 		}
 	}
@@ -160,18 +164,11 @@ func (s *Server) refused(p *ingress.Packet, why string) ingress.Answer {
 	return ingress.Answer{Verdict: ingress.Refused, Close: true}
 }
 
-// wrongFlag refuses a packet whose unencrypted flag does not fit the transport, and ends the connection (RFC 8907 §4.5, RFC 9887 §4).
-func (x *exchange) wrongFlag(ctx context.Context, candidates []*clients.Client) ingress.Answer {
-	s := x.server
-	a := s.refused(x.packet, tacacs.FaultFlag.Error())
-	x.client = candidates[0]
-	if x.packet.Listener != ingress.TACACSTLS {
-		secrets, err := s.o.Clients.Secret(ctx, x.client)
-		if err != nil {
-			return a
-		}
-		x.secret = secrets.Current
-	}
+// wrongFlag refuses a packet whose unencrypted flag does not fit the transport, and ends the connection (RFC 8907 §4.5, RFC 9887 §4). The
+// reply is in the clear: who sent the packet has shown no secret, and could try secrets on a hidden text that is known.
+func (x *exchange) wrongFlag(client *clients.Client) ingress.Answer {
+	a := x.server.refused(x.packet, tacacs.FaultFlag.Error())
+	x.client = client
 	switch x.header.Type {
 	case tacacs.TypeAuthen:
 		a.Octets = x.encode(&tacacs.AuthenReply{Status: tacacs.AuthenFail, ServerMsg: tacacs.FaultFlag.Error()})

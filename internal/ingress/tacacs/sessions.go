@@ -23,6 +23,7 @@ type place struct {
 type Bounds struct {
 	Connection int // default 64
 	Client     int // default 1,000
+	Account    int // whose the clients are; default 5,000
 	All        int // default 50,000
 }
 
@@ -31,28 +32,30 @@ type sessions struct {
 	life   time.Duration
 	bounds Bounds
 
-	mu       sync.Mutex
-	by       map[key]*dialogue
-	conns    map[place]map[uint32]*dialogue
-	byClient map[owner]int
-	order    *list.List // oldest first
-	timer    *time.Timer
+	mu      sync.Mutex
+	by      map[key]*dialogue
+	conns   map[place]map[uint32]*dialogue
+	waiting map[owner]int // of a client, and of an account
+	order   *list.List    // oldest first
+	timer   *time.Timer
 }
 
-// owner is a client's document, whatever its revision.
+// owner is a client's document, whatever its revision; without a name, all of its account.
 type owner struct{ account, name string }
+
+func (o owner) all() owner { return owner{account: o.account} }
 
 func newSessions(life time.Duration, b Bounds) *sessions {
 	for _, d := range []struct {
 		n         *int
 		otherwise int
-	}{{&b.Connection, 64}, {&b.Client, 1000}, {&b.All, 50_000}} {
+	}{{&b.Connection, 64}, {&b.Client, 1000}, {&b.Account, 5000}, {&b.All, 50_000}} {
 		if *d.n <= 0 {
 			*d.n = d.otherwise
 		}
 	}
 	return &sessions{
-		life: life, bounds: b, by: map[key]*dialogue{}, conns: map[place]map[uint32]*dialogue{}, byClient: map[owner]int{}, order: list.New(),
+		life: life, bounds: b, by: map[key]*dialogue{}, conns: map[place]map[uint32]*dialogue{}, waiting: map[owner]int{}, order: list.New(),
 	}
 }
 
@@ -64,14 +67,16 @@ func (t *sessions) put(d *dialogue) (why string) {
 	switch {
 	case t.by[d.key] != nil:
 		return "the session id is in use"
-	case len(t.conns[at]) >= t.bounds.Connection, t.byClient[d.owner()] >= t.bounds.Client, t.order.Len() >= t.bounds.All:
+	case len(t.conns[at]) >= t.bounds.Connection, t.waiting[d.owner()] >= t.bounds.Client, t.waiting[d.owner().all()] >= t.bounds.Account,
+		t.order.Len() >= t.bounds.All:
 		return "too many logins wait for their users"
 	}
 	if t.conns[at] == nil {
 		t.conns[at] = map[uint32]*dialogue{}
 	}
 	t.by[d.key], t.conns[at][d.key.session] = d, d
-	t.byClient[d.owner()]++
+	t.waiting[d.owner()]++
+	t.waiting[d.owner().all()]++
 	d.expires, d.inOrder = time.Now().Add(t.life), t.order.PushBack(d)
 	if t.timer == nil {
 		t.timer = time.AfterFunc(t.life, t.expire)
@@ -115,8 +120,10 @@ func (t *sessions) remove(d *dialogue) {
 	if len(t.conns[at]) == 0 {
 		delete(t.conns, at)
 	}
-	if t.byClient[d.owner()]--; t.byClient[d.owner()] == 0 {
-		delete(t.byClient, d.owner())
+	for _, o := range []owner{d.owner(), d.owner().all()} {
+		if t.waiting[o]--; t.waiting[o] == 0 {
+			delete(t.waiting, o)
+		}
 	}
 	t.order.Remove(d.inOrder)
 }

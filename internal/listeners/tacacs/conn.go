@@ -2,6 +2,7 @@ package tacacs
 
 import (
 	"bufio"
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aaa-api/internal/ingress"
@@ -25,6 +27,8 @@ type conn struct {
 	number   uint64
 	from, to netip.AddrPort
 	peer     *ingress.Peer
+	stranger *list.Element // of the Listener's strangers; guarded by the Listener's mu
+	known    atomic.Bool   // a packet was verified
 
 	mu      sync.Mutex
 	idle    *sync.Cond          // a packet was answered
@@ -51,6 +55,7 @@ const (
 	away      = "away"
 	handshake = "tls"
 	unwritten = "write"
+	crowded   = "crowded"
 )
 
 // serve runs a connection to its end and tells why it ended.
@@ -214,6 +219,11 @@ func (c *conn) answer(ctx context.Context, session uint32, p *ingress.Packet) {
 		c.l.unanswered.Inc()
 	} else {
 		c.l.packets[a.Verdict].Inc()
+	}
+	if err == nil && a.Verdict == ingress.Verified && c.known.CompareAndSwap(false, true) {
+		c.l.mu.Lock() // before the connection's
+		c.l.knowLocked(c)
+		c.l.mu.Unlock()
 	}
 	c.mu.Lock()
 	delete(c.flying, session)

@@ -1,6 +1,7 @@
 package tacacs
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,7 +29,7 @@ type Options struct {
 	Metrics *Metrics
 	Logger  *slog.Logger // nil: none
 
-	MaxConns      int           // in all; default 4,096
+	MaxConns      int           // in all; default 4,096. One more takes the place of a stranger's
 	MaxPerAddress int           // of an address; default 64
 	MaxInFlight   int           // packets of a connection that are being answered; default 64
 	Handshake     time.Duration // for TLS; default 10 s
@@ -87,12 +88,13 @@ type Listener struct {
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
 	byAddress map[netip.Addr]int
+	strangers *list.List // the connections without a packet that a client's secret or certificate verified, oldest first
 }
 
 // New makes a Listener.
 func New(ln net.Listener, o Options) *Listener {
 	o.defaults()
-	l := &Listener{o: o, name: ingress.TACACS, ln: ln, crew: crew.New(), conns: map[*conn]struct{}{}, byAddress: map[netip.Addr]int{}}
+	l := &Listener{o: o, name: ingress.TACACS, ln: ln, crew: crew.New(), conns: map[*conn]struct{}{}, byAddress: map[netip.Addr]int{}, strangers: list.New()}
 	if o.TLS != nil {
 		l.name = ingress.TACACSTLS
 		config := o.TLS.Clone()
@@ -143,7 +145,7 @@ func (l *Listener) accept(nc net.Conn) {
 	c := &conn{l: l, nc: nc, from: from, to: to, flying: map[uint32]struct{}{}}
 	c.idle = sync.NewCond(&c.mu)
 	l.mu.Lock()
-	if l.ending.Load() || len(l.conns) >= l.o.MaxConns || l.byAddress[from.Addr()] >= l.o.MaxPerAddress {
+	if l.ending.Load() || l.byAddress[from.Addr()] >= l.o.MaxPerAddress || len(l.conns) >= l.o.MaxConns && !l.makeRoomLocked() {
 		l.mu.Unlock()
 		l.o.Metrics.refused.WithLabelValues(l.name.String()).Inc()
 		_ = nc.Close()
@@ -151,6 +153,7 @@ func (l *Listener) accept(nc net.Conn) {
 	}
 	l.conns[c] = struct{}{}
 	l.byAddress[from.Addr()]++
+	c.stranger = l.strangers.PushBack(c)
 	l.wg.Add(1)
 	l.mu.Unlock()
 	c.number = listeners.NextConn()
@@ -162,11 +165,36 @@ func (l *Listener) accept(nc net.Conn) {
 		l.o.Metrics.closed.WithLabelValues(l.name.String(), why).Inc()
 		l.mu.Lock()
 		delete(l.conns, c)
+		l.knowLocked(c)
 		if l.byAddress[from.Addr()]--; l.byAddress[from.Addr()] == 0 {
 			delete(l.byAddress, from.Addr())
 		}
 		l.mu.Unlock()
 	}()
+}
+
+// makeRoomLocked ends the oldest connection of a stranger, so that nobody keeps devices out by connections alone. The caller holds mu.
+func (l *Listener) makeRoomLocked() bool {
+	oldest := l.strangers.Front()
+	if oldest == nil {
+		return false
+	}
+	c := oldest.Value.(*conn) //nolint:forcetypeassert // what the list holds
+	l.knowLocked(c)
+	delete(l.conns, c)
+	c.mu.Lock()
+	c.endLocked(crowded)
+	c.mu.Unlock()
+	_ = c.nc.Close()
+	return true
+}
+
+// knowLocked takes a connection for no stranger's. The caller holds mu.
+func (l *Listener) knowLocked(c *conn) {
+	if c.stranger != nil {
+		l.strangers.Remove(c.stranger)
+		c.stranger = nil
+	}
 }
 
 // Stop accepts no more connections, and ends those that exist once what they asked is answered, or ctx ends.

@@ -286,6 +286,32 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+// TestStrangersKeepNobodyOut: connections that prove nothing make room, the oldest first, and those of devices stay.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := start(t, front.Options{MaxConns: 3, Packet: pass, First: time.Hour})
+	first, second := s.dial(t), s.dial(t)
+	device := s.dial(t)
+	_, _ = device.Write(packet(1, tacacs.FlagSingleConnect))
+	receive(t, device)
+	for i := range uint32(2) {
+		c := s.dial(t)
+		_, _ = c.Write(packet(i, tacacs.FlagSingleConnect))
+		receive(t, c)
+	}
+	ends(t, first)
+	ends(t, second)
+	_, _ = device.Write(packet(2, 0))
+	receive(t, device)
+	if n := s.count(t, "aaa_api_tacacs_refused_connections_total"); n != 0 {
+		t.Errorf("%v refused", n)
+	}
+	ends(t, s.dial(t)) // all are devices
+	if n := s.count(t, "aaa_api_tacacs_refused_connections_total"); n != 1 {
+		t.Errorf("%v refused", n)
+	}
+}
+
 func read(c net.Conn, b []byte) error {
 	_, err := io.ReadFull(c, b)
 	return err

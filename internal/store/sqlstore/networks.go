@@ -73,7 +73,7 @@ func (w *write) claim(ctx context.Context, owner store.Account, c store.Client) 
 			return store.ErrTaken
 		}
 	}
-	if !c.Network.IsValid() || owner.ParentID == "" { // the root is above all
+	if !c.Network.IsValid() && c.Certificate == "" || owner.ParentID == "" { // the root is above all
 		return nil
 	}
 	grants, err := w.grants(ctx, owner.ID)
@@ -81,7 +81,10 @@ func (w *write) claim(ctx context.Context, owner store.Account, c store.Client) 
 		return err
 	}
 	if !granted(grants, c.Network) {
-		return &store.OutsideError{}
+		return &store.OutsideError{Certificate: !c.Network.IsValid()}
+	}
+	if !c.Network.IsValid() {
+		return nil
 	}
 	from, until := below(owner)
 	related := []any{string(owner.ID), joinPath(owner.Path...), from, until}
@@ -116,10 +119,13 @@ func (w *write) grants(ctx context.Context, account aaa.AccountID) (list [][]net
 	}, withUp+`SELECT (SELECT a.client_networks FROM accounts a WHERE a.id = up.id) FROM up WHERE up.parent_id <> ''`, string(account))
 }
 
-// granted reports whether each of the grants has the network.
+// granted reports whether each of the grants has the network. A client without one, which a certificate names, may come from anywhere, but
+// only an account that is trusted with some network has devices: else anyone could claim the names of others' certificates.
 func granted(grants [][]netip.Prefix, network netip.Prefix) bool {
 	for _, grant := range grants {
-		if !slices.ContainsFunc(grant, func(p netip.Prefix) bool { return p.Bits() <= network.Bits() && p.Contains(network.Addr()) }) {
+		if !slices.ContainsFunc(grant, func(p netip.Prefix) bool {
+			return !network.IsValid() || p.Bits() <= network.Bits() && p.Contains(network.Addr())
+		}) {
 			return false
 		}
 	}
@@ -129,21 +135,21 @@ func granted(grants [][]netip.Prefix, network netip.Prefix) bool {
 // claimed is the network of a client.
 type claimed struct {
 	account aaa.AccountID
-	network netip.Prefix
+	network netip.Prefix // invalid: none, but a certificate
 }
 
 func scanClaimed(scan Scan) (c claimed, err error) {
 	var network string
-	if err = scan(&c.account, &network); err == nil {
+	if err = scan(&c.account, &network); err == nil && network != "" {
 		c.network, err = networkOf(network)
 	}
 	return c, err
 }
 
-// claimedBelow are the networks of the clients of an account and of all below it.
+// claimedBelow is what the clients of an account and of all below it claim.
 func claimedBelow(ctx context.Context, c Conn, top store.Account) ([]claimed, error) {
 	from, until := below(top)
-	return all(ctx, c, scanClaimed, `SELECT account_id, network FROM clients WHERE network IS NOT NULL AND
+	return all(ctx, c, scanClaimed, `SELECT account_id, COALESCE(network, '') FROM clients WHERE (network IS NOT NULL OR certificate IS NOT NULL) AND
 		account_id IN (SELECT id FROM accounts WHERE id = $1 OR path >= $2 AND path < $3)`, string(top.ID), from, until)
 }
 
@@ -207,7 +213,9 @@ func overlap(a, b []claimed) bool {
 	var all []side
 	for of, list := range [][]claimed{a, b} {
 		for _, c := range list {
-			all = append(all, side{c.network, of})
+			if c.network.IsValid() {
+				all = append(all, side{c.network, of})
+			}
 		}
 	}
 	slices.SortFunc(all, func(x, y side) int {

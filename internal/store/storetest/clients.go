@@ -129,7 +129,15 @@ func testClientNetworks(t *testing.T, s store.Store) {
 		}
 	}
 	outside(create(a, "x", "10.0.0.0/24"))
-	ok(t, create(a, "certificate", ""))
+	certified := func(account aaa.AccountID, name string) error {
+		c := client(account, name, "")
+		c.Certificate = "san:" + name
+		_, err := s.Clients().Create(ctx, c)
+		return err
+	}
+	outside(certified(a, "certificate"))
+	ok(t, grant(t, s, below, "10.0.0.0/8"))
+	outside(certified(below, "certificate")) // a has none
 	ok(t, grant(t, s, a, "10.0.0.0/8", "2001:db8::/32"))
 	ok(t, grant(t, s, b, "10.0.0.0/8", "2001:db8::/32"))
 	ok(t, grant(t, s, below, "10.0.0.0/8", "172.16.0.0/12"))
@@ -159,6 +167,12 @@ func testClientNetworks(t *testing.T, s store.Store) {
 	outside(grant(t, s, below, "10.2.0.0/16"), below)
 	outside(grant(t, s, a, "10.2.0.0/16"), a, below)
 	ok(t, grant(t, s, a, "10.1.0.0/16", "2001:db8:8000::/33"))
+
+	c := account(t, s, "c", root).ID
+	ok(t, grant(t, s, c, "10.0.0.0/8"))
+	ok(t, certified(c, "certificate"))
+	outside(grant(t, s, c), c)
+	ok(t, grant(t, s, c, "192.0.2.0/24")) // a client without an address comes from anywhere
 
 	one := client(a, "one", "")
 	one.Certificate = "san:one"
@@ -190,6 +204,14 @@ func testClientsMove(t *testing.T, s store.Store) {
 	}
 	var e *store.OutsideError
 	if err := move(b); !errors.As(err, &e) || !e.Moved || !slices.Equal(e.Accounts, []aaa.AccountID{leaf}) {
+		t.Errorf("moved below an account without networks: %v", err)
+	}
+	certified := client(sub, "certificate", "")
+	certified.Certificate = "san:switch.example.net"
+	must[store.Client](t)(s.Clients().Create(ctx, certified))
+	want := []aaa.AccountID{leaf, sub}
+	slices.Sort(want)
+	if err := move(b); !errors.As(err, &e) || !e.Moved || !slices.Equal(e.Accounts, want) {
 		t.Errorf("moved below an account without networks: %v", err)
 	}
 	ok(t, grant(t, s, b, "10.0.0.0/9"))
