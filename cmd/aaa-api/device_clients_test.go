@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"aaa-api/internal/engines/enginetest"
 	"aaa-api/internal/operations"
+	"aaa-api/internal/radius"
 )
 
 // testClients: whose a request is, and who may say so.
@@ -60,4 +62,29 @@ func (n *deviceNode) testClients(t *testing.T) {
 			t.Errorf("%s (%s) is not in %v", from, reason, unknown)
 		}
 	}
+}
+
+// testUnsigned: that a client need not sign its requests says nothing about the replies of the servers.
+func (n *deviceNode) testUnsigned(t *testing.T, account string) {
+	s := enginetest.NewScriptedRADIUS(t, "secret of the server", func(q *enginetest.Query) { q.Send(q.Bare(radius.AccessAccept)) })
+	document := func(required string) {
+		call(t, n.token, "PUT", account+"/aaa", fmt.Sprintf(`{"data":{"aaa_mode":"on","workers":2,"nas_address":"192.0.2.1","nas_port":1,
+			"servers":[{"enabled":true,"name":"unsigned","address":"127.0.0.1","port":%d,"secret":"secret of the server","aaa_engine":"radius","avp":"strict",
+				"dicts":["dictionary"],"retries":0,"timeout":300,"require_message_authenticator":%q}],
+			"authentication":["unsigned"],"authorization":["unsigned"],"accounting":[]}}`, s.Addr.Port(), required)).want(t, http.StatusCreated)
+	}
+	login := func() string {
+		out, _ := radclientOnce(t, n.auth, "auth", deviceSecret, `User-Name = "alice"`, `User-Password = "x"`, "Packet-Src-IP-Address = 127.0.20.10")
+		return out
+	}
+	document("yes")
+	if out := login(); !strings.Contains(out, "No reply from server") {
+		t.Errorf("a reply that must be signed, and is not: %s", out)
+	}
+	if len(s.Packets()) == 0 {
+		t.Error("the server was not asked")
+	}
+	call(t, n.token, "DELETE", account+"/aaa", "").want(t, http.StatusOK)
+	document("no")
+	eventually(t, "the device is let in", func() bool { return strings.Contains(login(), "Received Access-Accept") })
 }

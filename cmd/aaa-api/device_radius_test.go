@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,12 @@ import (
 func radclient(t *testing.T, at netip.AddrPort, command, secret string, attributes ...string) (output string, failed error) {
 	t.Helper()
 	return enginetest.RunDevice(t, nil, "radclient", "-x", "-r", "2", "-t", "2", "-f", file(t, strings.Join(attributes, "\n")+"\n"), at.String(), command, secret)
+}
+
+// radclientOnce is radclient for a packet that may get no answer: it is sent once, and waited for a second.
+func radclientOnce(t *testing.T, at netip.AddrPort, command, secret string, attributes ...string) (output string, failed error) {
+	t.Helper()
+	return enginetest.RunDevice(t, nil, "radclient", "-x", "-r", "1", "-t", "1", "-f", file(t, strings.Join(attributes, "\n")+"\n"), at.String(), command, secret)
 }
 
 func (n *deviceNode) testRadclient(t *testing.T, account string) {
@@ -53,11 +60,28 @@ func (n *deviceNode) testRadclient(t *testing.T, account string) {
 			t.Errorf("%s: %v\n%s", kind, err, out)
 		}
 		n.recorded(t, `Acct-Session-Id = "of radclient"`, "Acct-Status-Type = "+kind, `Cisco-AVPair = "kept=as it is"`)
-		ours := func(s map[string]any) bool { return s["acct_session_id"] == "of radclient" && s["open"] == (kind != "Stop") }
+		ours := func(s map[string]any) bool {
+			return s["acct_session_id"] == "of radclient" && s["open"] == (kind != "Stop")
+		}
 		s := n.session(t, account, "the session after "+kind, ours)
 		if id, _ := s["id"].(string); kind == "Start" { // which the client can't be asked to end
 			call(t, n.token, "DELETE", account+"/aaa/sessions/"+id, "").want(t, http.StatusConflict)
 		}
+	}
+
+	// A device that starts anew has none of its sessions, and says so itself to the server.
+	lost := append(slices.Clone(record[2:]), `User-Name = "alice"`, `Acct-Session-Id = "of a crash"`)
+	for _, sent := range [][]string{append(lost, "Acct-Status-Type = Start"), append(slices.Clone(record[2:3]), "Acct-Status-Type = Accounting-On")} {
+		if out, err := radclient(t, n.acct, "acct", deviceSecret, sent...); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		n.recorded(t, `NAS-Identifier = "switch"`, sent[len(sent)-1])
+	}
+	n.session(t, account, "the session is over", func(s map[string]any) bool {
+		return s["acct_session_id"] == "of a crash" && s["open"] == false && s["cause"] == "NAS-Reboot"
+	})
+	if stops := n.records(`Acct-Session-Id = "of a crash"`, "Acct-Status-Type = Stop"); stops != 0 {
+		t.Errorf("%d Stops that the device did not send", stops)
 	}
 
 	for at, code := range map[netip.AddrPort]string{n.auth: "Received Access-Accept", n.acct: "Received Accounting-Response"} {

@@ -25,11 +25,10 @@ type deviceNode struct {
 	auth, acct        netip.AddrPort
 	authTLS           netip.AddrPort
 	tacacs, tacacsTLS netip.AddrPort
-	provider          string            // URL
-	accounts          map[string]string // by the name of the device
+	provider          string // URL
 }
 
-// What devices say, and where they are.
+// deviceSecret is of all devices but those that docs/devices.md shows.
 const deviceSecret = "a secret of devices"
 
 // newDeviceNode starts the node.
@@ -176,6 +175,7 @@ func TestDevices(t *testing.T) {
 		{"ocserv", shownFile(t, "vpn.json", "192.0.2.22", "127.0.20.4"), n.testVPN},
 		{"TLS", shownFile(t, "branch.json", "vpn.branch.example", "127.0.0.1"), n.testTLS},
 		{"switch", strings.Replace(onLoopback, "127.0.0.1", "127.0.20.6", 1), n.testSwitch},
+		{"R6Unsigned", `{"data":{"address":"127.0.20.10","secret":"` + deviceSecret + `","require_message_authenticator":"off"}}`, n.testUnsigned},
 	} {
 		account := n.account(t, n.provider, device.name, "")
 		n.client(t, account, device.document)
