@@ -168,6 +168,7 @@ func TestTacquitosClient(t *testing.T) {
 
 // Both servers with passwords in the clear on one connection, and ours with a hash of the cheapest kind.
 func BenchmarkServerTacquito(b *testing.B) { benchmarkPAP(b, conns.Options{Connections: 1}) }
+
 func BenchmarkServerOurs(b *testing.B) {
 	benchmarkPAPAt(b, ourServer(b, byFile{}), conns.Options{Connections: 1})
 }
