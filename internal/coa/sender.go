@@ -27,7 +27,7 @@ type Sender struct {
 	Networks Networks
 }
 
-// Disconnect implements session.Devices. values are those of the session's accounting, by the names of attributes.
+// Disconnect implements session.Devices. values are of aaa.Device.SessionNames.
 func (s Sender) Disconnect(ctx context.Context, device aaa.SessionDevice, values aaa.Values) (aaa.Disconnected, error) {
 	c := s.Clients.Find(device.Owner, device.Client)
 	switch {
@@ -77,7 +77,7 @@ func (s Sender) allowed(ctx context.Context, device aaa.SessionDevice, at netip.
 
 // sessionOf takes what names a session out of its accounting.
 func sessionOf(values aaa.Values) *Session {
-	text := func(name string) string { return aaa.ValueText(values[name]) }
+	text := func(name string) string { return aaa.NameOctets(aaa.ValueText(values[name])) }
 	s := &Session{
 		NASIdentifier: text("NAS-Identifier"), User: text("User-Name"),
 		AcctSessionID: text("Acct-Session-Id"), CallingStationID: text("Calling-Station-Id"),

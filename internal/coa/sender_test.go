@@ -55,6 +55,15 @@ func TestSender(t *testing.T) {
 	if v, _ := got()[0].Value(radius.AttrNASIPAddress); string(v) != "\xc0\x00\x02\x01" {
 		t.Errorf("NAS-IP-Address %v", v)
 	}
+	values["User-Name"], values["Acct-Session-Id"] = "0x6dfc6c6c6572", "0x30783141"
+	if said, err := ask("127.0.0.1"); err != nil || !said.Acknowledged {
+		t.Fatalf("%+v, %v", said, err)
+	}
+	second := got()[0]
+	name, _ := second.Value(radius.AttrUserName)
+	if id, _ := second.Value(radius.AttrAcctSessionID); string(name) != "m\xfcller" || string(id) != "0x1A" {
+		t.Errorf("asked about %q and %q", name, id)
+	}
 	doc.CoA.Address = "127.0.0.1"
 	if said, err := ask("192.0.2.99"); err != nil || !said.Acknowledged {
 		t.Fatalf("%+v, %v", said, err)

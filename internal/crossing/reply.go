@@ -208,6 +208,30 @@ func (r *reply) toTACACS(v *aaa.AVP) {
 	}
 }
 
+// Level is the privilege level that a RADIUS server's answer gives. ok is false where it says none, and for other servers' answers.
+func Level(answer *aaa.DeviceReply) (level uint64, ok bool) {
+	if answer == nil || answer.Engine != aaa.ClientRADIUS.String() {
+		return 0, false
+	}
+	for i := range answer.AVPs {
+		switch v := &answer.AVPs[i]; {
+		case v.Attr == nil || v.Invalid:
+		case is(v.Attr, attrCiscoAVPair):
+			if name, value, _, pair := cutPair(string(v.Value)); pair && name == "priv-lvl" {
+				n, err := strconv.ParseUint(value, 10, 8)
+				if err == nil {
+					return n, true
+				}
+			}
+		case is(v.Attr, attrServiceType) && integer(v.Value) == administrativeUser:
+			level, ok = privRoot, true
+		case is(v.Attr, attrServiceType) && integer(v.Value) == nasPromptUser:
+			level, ok = privUser, true
+		}
+	}
+	return level, ok
+}
+
 // prefixOf is what stands before the colon of the Cisco-AVPairs made of an answer's arguments.
 func prefixOf(avps []aaa.AVP) string {
 	argument := func(name string) string {

@@ -21,7 +21,7 @@ func (g *Gateway) track(ctx context.Context, level *plans.CompiledDocument, req 
 	d := identity{level, req.Values, level.AsSent(req)}
 	t := &session.Tracked{
 		Account: req.Account, Device: aaa.SessionDevice{Owner: req.Device.Owner, Client: req.Device.Client, Address: req.Device.From.String()},
-		Kind: r.Kind, At: r.EventAt, User: r.User, AcctSessionID: r.AcctSessionID, Digest: r.Digest, NAS: d.nasOf(req.Device), Values: req.Values,
+		Kind: r.Kind, At: r.EventAt, User: r.User, AcctSessionID: r.AcctSessionID, Digest: r.Digest, NAS: d.nasOf(req.Device), Values: req.Device.SessionNames(),
 		Usage: usageOf(req.Values), Cause: aaa.ValueText(req.Values["Acct-Terminate-Cause"]),
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackTime)

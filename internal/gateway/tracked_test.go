@@ -1,7 +1,11 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
+	"maps"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,5 +67,49 @@ func TestRebootOfADevice(t *testing.T) {
 				t.Errorf("after a device without a name ended: %v", left)
 			}
 		})
+	}
+}
+
+// asked notes by what a device was asked to end a session.
+type asked struct{ by aaa.Values }
+
+func (a *asked) Disconnect(_ context.Context, _ aaa.SessionDevice, by aaa.Values) (aaa.Disconnected, error) {
+	a.by = by
+	return aaa.Disconnected{Acknowledged: true}, nil
+}
+
+// TestDisconnectByOctets: a device is asked by the octets that it sent, as it knows the session by no others. All else of its records is not
+// kept: many would make a session too long.
+func TestDisconnectByOctets(t *testing.T) {
+	t.Parallel()
+	devices := &asked{}
+	f := newFixture(t, func(o *Options) { o.Devices = devices })
+	f.put("customer", with(doc("on"), `"track_sessions":true`))
+	tell := func(kind string, more ...aaa.AVP) {
+		t.Helper()
+		avps := avpsOf(t, "NAS-IP-Address=192.0.2.7", "User-Name=x", "Acct-Session-Id=x", "Acct-Status-Type="+kind)
+		avps[1].Value, avps[2].Value = []byte("m\xfcller"), []byte("0x1A")
+		_, err := f.gateway.Handle(f.ctx, f.device(aaa.ClientRADIUS, aaa.Accounting, append(avps, more...)))
+		f.must(err)
+	}
+	tell("Start")
+	for i := range 40 {
+		long := aaa.AVP{Attr: &aaa.Attribute{Name: "Attr-" + strconv.Itoa(200+i), Number: 200, Type: aaa.TypeString}, Value: bytes.Repeat([]byte{'x'}, 4000)}
+		tell("Interim-Update", long)
+	}
+	list, _, err := f.gateway.Sessions(f.ctx, f.ids["customer"], aaa.SessionFilter{}, store.Page{})
+	f.must(err)
+	if len(list) != 1 || list[0].User != "müller" {
+		t.Fatalf("%+v", list)
+	}
+	_, err = f.gateway.CloseSessionByID(f.ctx, f.ids["customer"], list[0].ID, "", aaa.Usage{}, nil)
+	f.must(err)
+	got := map[string]string{}
+	for name, v := range devices.by {
+		got[name] = aaa.NameOctets(aaa.ValueText(v))
+	}
+	want := map[string]string{"NAS-IP-Address": "192.0.2.7", "User-Name": "m\xfcller", "Acct-Session-Id": "0x1A"}
+	if !maps.Equal(got, want) {
+		t.Errorf("asked by %.300q, want %q", got, want)
 	}
 }

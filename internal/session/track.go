@@ -18,12 +18,12 @@ type Tracked struct {
 	Kind          store.SpoolKind // Start, Interim or Stop
 	At            time.Time       // what it tells of
 	User          string
-	AcctSessionID string // not empty
-	Digest        string // equal for repetitions
-	NAS           string // names the device's NAS, and no other client's
-	Values        aaa.Values
-	Usage         aaa.Usage // counters so far
-	Cause         string    // of a Stop: Acct-Terminate-Cause by name
+	AcctSessionID string     // not empty
+	Digest        string     // equal for repetitions
+	NAS           string     // names the device's NAS, and no other client's
+	Values        aaa.Values // by which the device knows the session
+	Usage         aaa.Usage  // counters so far
+	Cause         string     // of a Stop: Acct-Terminate-Cause by name
 }
 
 // device is the device that keeps a session.

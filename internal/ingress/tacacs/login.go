@@ -3,10 +3,12 @@ package tacacs
 import (
 	"container/list"
 	"context"
+	"slices"
 	"time"
 
 	"aaa-api/internal/aaa"
 	"aaa-api/internal/clients"
+	"aaa-api/internal/crossing"
 	"aaa-api/internal/ingress"
 	"aaa-api/internal/tacacs"
 )
@@ -221,10 +223,27 @@ func (x *exchange) decide(ctx context.Context, d *dialogue, user string, list []
 			text = out.message
 		}
 		return x.question(d, challenge, tacacs.AuthenGetData, message(text), res.Echo)
-	case !res.IsAuthorized:
+	case !res.IsAuthorized, x.short(res, list):
 		return x.reply(&tacacs.AuthenReply{Status: tacacs.AuthenFail, ServerMsg: out.message, Data: out.data})
 	}
 	return x.reply(&tacacs.AuthenReply{Status: tacacs.AuthenPass, ServerMsg: out.message, Data: out.data})
+}
+
+// short reports whether a RADIUS server gives a user who asks for another level less than that. A TACACS+ server and users files know themselves
+// what is asked for.
+func (x *exchange) short(res *aaa.Result, list []aaa.AVP) bool {
+	octet := func(a *aaa.Attribute) byte {
+		i := slices.IndexFunc(list, func(v aaa.AVP) bool { return v.Attr == a })
+		if i < 0 {
+			return 0
+		}
+		return list[i].Value[0]
+	}
+	if octet(x.server.names.service) != byte(tacacs.ServiceEnable) {
+		return false
+	}
+	level, said := crossing.Level(res.Reply)
+	return said && level < uint64(octet(x.server.names.privLvl))
 }
 
 // wrong replies FAIL.

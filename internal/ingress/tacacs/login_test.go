@@ -277,3 +277,43 @@ func TestClientGoesDuringLogin(t *testing.T) {
 		t.Errorf("%+v", d.answer)
 	}
 }
+
+// TestEnableBeyondTheServersLevel: a RADIUS server that accepts a user for a lower level does not accept him for the one asked for by enable.
+func TestEnableBeyondTheServersLevel(t *testing.T) {
+	t.Parallel()
+	octets := func(name, text string) aaa.AVP {
+		a := dictionary().ByName(name)
+		value, err := dictionary().Encode(a, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return aaa.AVP{Attr: a, Value: value}
+	}
+	prompt, admin, framed := octets("Service-Type", "NAS-Prompt-User"), octets("Service-Type", "Administrative-User"), octets("Service-Type", "Framed-User")
+	seven, fifteen, other := octets("Cisco-AVPair", "shell:priv-lvl=7"), octets("Cisco-AVPair", "shell:priv-lvl=15"), octets("Cisco-AVPair", "shell:idletime=7")
+	for i, c := range []struct {
+		service tacacs.Service
+		level   byte
+		engine  string
+		reply   []aaa.AVP
+		want    tacacs.AuthenStatus
+	}{
+		{tacacs.ServiceEnable, 15, "radius", []aaa.AVP{prompt}, tacacs.AuthenFail},
+		{tacacs.ServiceEnable, 15, "radius", []aaa.AVP{admin, seven}, tacacs.AuthenFail},
+		{tacacs.ServiceEnable, 7, "radius", []aaa.AVP{seven}, tacacs.AuthenPass},
+		{tacacs.ServiceEnable, 15, "radius", []aaa.AVP{prompt, other, fifteen}, tacacs.AuthenPass},
+		{tacacs.ServiceEnable, 15, "radius", []aaa.AVP{admin}, tacacs.AuthenPass},
+		{tacacs.ServiceEnable, 15, "radius", []aaa.AVP{framed}, tacacs.AuthenPass},
+		{tacacs.ServiceEnable, 15, "radius", nil, tacacs.AuthenPass},
+		{tacacs.ServiceEnable, 15, "tacacs", nil, tacacs.AuthenPass},
+		{tacacs.ServiceLogin, 15, "radius", []aaa.AVP{prompt}, tacacs.AuthenPass},
+	} {
+		d := newDevice(t, always(&aaa.Result{Outcome: aaa.Accept, IsAuthorized: true, Reply: &aaa.DeviceReply{Engine: c.engine, AVPs: c.reply}}, nil), aaa.Client{})
+		start := ascii("bob")
+		start.Service, start.PrivLvl = c.service, c.level
+		d.authen(start)
+		if r := d.types("correct horse"); r.Status != c.want {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+}
