@@ -72,8 +72,8 @@ func TestKeyRotateAndReset(t *testing.T) {
 		t.Fatalf("reset: code %d: %s%s", code, stdout, stderr)
 	}
 	for _, want := range []string{
-		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff, client switch: secret, client switch: coa.secret`, later + ` ("Later"): servers.0.secret, 2 accounting records`,
-		"5 secrets and users files have to be entered again", "2 accounting records can't be sent any more: they are parked",
+		string(demoProvider) + ` ("Demo provider"): servers.0.secret, users file staff, client demo-devices: secret, client switch: secret, client switch: coa.secret`, later + ` ("Later"): servers.0.secret, 2 accounting records`,
+		"6 secrets and users files have to be entered again", "2 accounting records can't be sent any more: they are parked",
 		"journal has accounting records sealed with the lost key, in 1 files",
 	} {
 		if !strings.Contains(stdout, want) {

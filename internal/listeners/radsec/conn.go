@@ -65,7 +65,9 @@ func (c *conn) serve(ctx context.Context) connFate {
 		return handshakeFailed
 	}
 	c.v11 = cs.NegotiatedProtocol == radius.ALPN11
+	c.mu.Lock()
 	c.flying = make(map[uint32]*flight)
+	c.mu.Unlock()
 	if !goOn {
 		return closedConn
 	}
