@@ -2,6 +2,7 @@ package tacacs
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -176,12 +177,32 @@ func statuses(flags tacacs.AcctFlags) (list []byte) {
 	return list
 }
 
+// written returns a record's arguments with \xNN for each octet that is no printable US-ASCII: a record tells of what users type, who could keep
+// commands out of it by such an octet.
+func written(args []string) []string {
+	for i, text := range args {
+		if tacacs.CheckText("", text) == nil {
+			continue
+		}
+		var b strings.Builder
+		for _, c := range []byte(text) {
+			if c < ' ' || c > '~' {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		args[i] = b.String()[:min(b.Len(), maxArgOctets)]
+	}
+	return args
+}
+
 // record answers an accounting record. SUCCESS means that the record is stored, or a server has it.
 func (x *exchange) record(ctx context.Context, p *tacacs.AcctRequest) ingress.Answer {
 	q := quirksOf(x.client)
 	fault := q.remAddr(&p.RemAddr)
 	if fault == "" {
-		p.Args, fault = q.arguments(p.Args)
+		p.Args, fault = q.arguments(written(p.Args))
 	}
 	if err := p.Validate(); fault == "" && err != nil {
 		fault = err.Error()

@@ -496,6 +496,24 @@ func TestArgumentsTakeNoName(t *testing.T) {
 	}
 }
 
+// TestNoCommandStaysOutOfTheRecords: what a user types is recorded with all its octets, readably.
+func TestNoCommandStaysOutOfTheRecords(t *testing.T) {
+	t.Parallel()
+	var args []string
+	d := newDevice(t, asked(&args), aaa.Client{})
+	long := "cmd-arg=" + strings.Repeat("\xfc", 247)
+	if r := d.record(tacacs.AcctStop, "task_id=7", "cmd=reload", "cmd-arg=B\u00fcro\n\x00", long); r.Status != tacacs.AcctSuccess {
+		t.Errorf("%+v", r)
+	}
+	want := []string{"task_id=7", "cmd=reload", `cmd-arg=B\xc3\xbcro\x0a\x00`, ("cmd-arg=" + strings.Repeat(`\xfc`, 247))[:255]}
+	if !slices.Equal(args, want) {
+		t.Errorf("%q", args)
+	}
+	if r := d.command("service=shell", "cmd=reload", "cmd-arg=B\u00fcro"); r.Status != tacacs.AuthorFail {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestStrangers: no client, no answer.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
