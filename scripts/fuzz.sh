@@ -39,6 +39,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# binary is where the tests of a folder are built: two packages may have the same last name.
+binary() { echo "$work/$(cd "$1" && pwd | tr / _).test"; }
+
 echo "== fuzz ($time each)"
 list=$work/list
 instrument='-d=libfuzzer -dwarf=false'
@@ -46,7 +49,7 @@ instrument='-d=libfuzzer -dwarf=false'
 dirs=$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u)
 if [ -n "${FUZZCACHE:-}" ]; then
 	for dir in $dirs; do
-		go test -c -vet=off -fuzz=. -o "$work/$(basename "$dir").test" "$dir"
+		go test -c -vet=off -fuzz=. -o "$(binary "$dir")" "$dir"
 	done
 else
 	# A short run measures the coverage of our own packages and takes all others as they are compiled already.
@@ -56,17 +59,32 @@ else
 	slow=$(go list -test -f '{{if eq .Name "main"}}{{.Dir}}{{range .Deps}} {{.}}{{end}}{{end}}' $dirs |
 		grep ' modernc.org/sqlite/lib' | cut -d ' ' -f 1)
 	quick=$(for dir in $dirs; do (cd "$dir" && pwd); done | grep -F -x -v "${slow:-none}")
-	# shellcheck disable=SC2086
-	CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -c -vet=off "-gcflags=aaa-api/...=$instrument" -o "$work/" $quick
+	# One build of many packages names the binaries by their last names, so those of the same one are built in turn.
+	while [ -n "$quick" ]; do
+		now='' later='' names=' '
+		for dir in $quick; do
+			name=$(basename "$dir")
+			case $names in
+			*" $name "*) later="$later $dir" ;;
+			*) now="$now $dir" names="$names$name " ;;
+			esac
+		done
+		# shellcheck disable=SC2086
+		CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} ${PLAINFLAGS:-}" go test -c -vet=off "-gcflags=aaa-api/...=$instrument" -o "$work/" $now
+		for dir in $now; do
+			mv "$work/$(basename "$dir").test" "$(binary "$dir")"
+		done
+		quick=$later
+	done
 	# shellcheck disable=SC2086
 	for dir in $slow; do
-		GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off "-gcflags=$(go list "$dir")=$instrument" -o "$work/" "$dir"
+		GOFLAGS="${GOFLAGS:-} ${RACEFLAGS:--race}" go test -c -vet=off "-gcflags=$(go list "$dir")=$instrument" -o "$(binary "$dir")" "$dir"
 	done
 fi
 for dir in $dirs; do
-	bin=$work/$(basename "$dir").test
+	bin=$(binary "$dir")
 	each=$time
-	if echo "${slow:-}" | grep -q "/$(basename "$dir")\$"; then
+	if echo "${slow:-}" | grep -F -x -q "$(cd "$dir" && pwd)"; then
 		each=4s # such a binary is slow to start
 	fi
 	targets=$(cd "$dir" && "$bin" -test.list '^Fuzz')
